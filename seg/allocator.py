@@ -1,0 +1,21 @@
+"""Keeps glibc from returning activation memory to the kernel between layers."""
+
+import ctypes
+import sys
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc, malloc.h
+
+
+def keep_freed_memory() -> None:
+    """On Linux, let freed blocks be used again instead of unmapped.
+
+    Each large activation is otherwise mapped, faulted in page by page and unmapped again, which
+    costs a third to a half of the time of a convolution network on a CPU. Elsewhere: nothing.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_M_TOP_PAD, 256 * 2**20)

@@ -1,0 +1,101 @@
+"""`@app("train", TrainConfig)`: the only Hydra decorator; it owns errors and run directories."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seg.allocator import keep_freed_memory
+from seg.config.explain import explain
+from seg.config.location import conf_dir
+from seg.config.schema import Section, TrainConfig, validate
+from seg.errors import ConfigError, UserError
+
+C = TypeVar("C", bound=Section)
+Command = Callable[[C, Path], Any]
+_INTERRUPTED = 130
+_TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+def app(name: str, schema: type[C]) -> Callable[[Command[C]], Callable[[], None]]:
+    """Make a command of a function `(config, run_dir) -> value for the sweeper`.
+
+    The command composes `conf/{name}.yaml`, holds it against `schema` and writes the resolved
+    `config.yaml` into the run directory. What a user can mend ends in a few lines: exit code 2 for
+    the configuration, 3 for data. `HYDRA_FULL_ERROR=1` shows the traceback instead.
+    """
+
+    def decorate(command: Command[C]) -> Callable[[], None]:
+        def job(composed: DictConfig) -> Any:
+            with _told(name):
+                return _run(command, schema, composed)
+
+        def main() -> None:
+            keep_freed_memory()
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
+            with _told(name):
+                hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()
+
+        return main
+
+    return decorate
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what a user can mend into a few lines and an exit code."""
+    try:
+        yield
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        if _TRACEBACK_WANTED:
+            raise
+        message = str(error) if isinstance(error, UserError) else explain(error, name, _overrides())
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", ConfigError.exit_code))
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _overrides() -> list[str]:
+    return [
+        argument for argument in sys.argv[1:] if "=" in argument and not argument.startswith("-")
+    ]
+
+
+def _run(command: Command[C], schema: type[C], composed: DictConfig) -> Any:
+    context = HydraConfig.get()
+    plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    _refuse_foreign_groups(schema, list(context.overrides.task))
+    known = {key: value for key, value in plain.items() if key not in _foreign_groups(schema)}
+    config = validate(schema, known)
+    run_dir = Path(context.runtime.output_dir)
+    record = run_dir / "config.yaml"
+    if record.exists():
+        raise ConfigError(
+            f"hydra.run.dir={run_dir}: holds a run already; choose another, or move that one away"
+        )
+    record.write_text(OmegaConf.to_yaml(OmegaConf.create(known)))
+    return command(config, run_dir)
+
+
+def _foreign_groups(schema: type[Section]) -> set[str]:
+    """Sections of training that this command lacks; a dataset's recipe may bring them along."""
+    return set(TrainConfig.model_fields) - set(schema.model_fields)
+
+
+def _refuse_foreign_groups(schema: type[Section], overrides: list[str]) -> None:
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0].partition(".")[0]
+        if key in _foreign_groups(schema):
+            allowed = ", ".join(sorted(schema.model_fields))
+            raise ConfigError(
+                f"{key}: comes from the checkpoint here, leave it out; allowed: {allowed}"
+            )

@@ -1,0 +1,21 @@
+"""Keeps libraries from talking over what a user needs to read."""
+
+import logging
+import warnings
+
+_KNOWN_HARMLESS = (
+    "The '.*_dataloader' does not have many workers",  # two cores: workers take what training needs
+    "The number of training batches .* is smaller than the logging interval",
+    "Experiment logs directory .* exists and is not empty",  # the run directory; it is claimed once
+    "Checkpoint directory .* exists and is not empty",
+    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",  # torch, used inside pytorch-lightning
+    "GPU available but not used",
+)
+
+
+def quiet() -> None:
+    """Silence Lightning's banners and the warnings above; errors and all other warnings stay."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for message in _KNOWN_HARMLESS:
+        warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,94 @@
+"""Plain checkpoints: tensors, a plain configuration and a label space; no pickled objects."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins import TorchCheckpointIO
+from torch import Tensor
+
+from seg.data.labels import LabelSpace
+from seg.errors import DataError
+from seg.outputs.files import write_atomically
+from seg.task import CHECKPOINT_KEY
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is needed to use a trained model.
+
+    Attributes:
+        path: the file.
+        config: the resolved training configuration, plain data.
+        labels: the classes it was trained on.
+        model_state: the network's tensors, under the network's own names.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    labels: LabelSpace
+    model_state: dict[str, Tensor]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of ours; a run directory stands for its `checkpoints/best.ckpt`.
+
+    Raises:
+        DataError: missing, damaged, foreign or hostile file, named with the remedy; nothing is
+            executed.
+    """
+    path = _find(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise DataError(
+            f"{path}: not a checkpoint that can be read safely ({reason})\n"
+            "  it is damaged, or not made by seg.train; use checkpoints/best.ckpt of a run"
+        ) from None
+    if not isinstance(content, dict) or CHECKPOINT_KEY not in content:
+        raise DataError(
+            f"{path}: a torch file, but not one of ours; use checkpoints/best.ckpt of a run"
+        )
+    own = content[CHECKPOINT_KEY]
+    if own["format"] != _FORMAT:
+        raise DataError(
+            f"{path}: checkpoint format {own['format']}; this version reads {_FORMAT}; "
+            "update seg-xception"
+        )
+    prefix = "model."
+    state = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in content["state_dict"].items()
+        if name.startswith(prefix)
+    }
+    return Checkpoint(path, own["config"], LabelSpace.from_dict(own["labels"]), state)
+
+
+def _find(path: Path) -> Path:
+    if path.is_dir():
+        best = path / "checkpoints" / "best.ckpt"
+        if not best.is_file():
+            raise DataError(
+                f"checkpoint={path}: a folder without checkpoints/best.ckpt; "
+                "give a run directory or a file"
+            )
+        return best
+    if not path.is_file():
+        raise DataError(
+            f"checkpoint={path}: no such file; give a run directory or its checkpoints/best.ckpt"
+        )
+    return path
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target, then renames: a kill or a full disk leaves the old file whole."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))

@@ -1,0 +1,1 @@
+"""The configuration's own rules: schema, targets and where the files lie."""

@@ -1,0 +1,119 @@
+"""What a configuration looks like: frozen sections, unknown keys refused, all errors at once."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from seg.errors import ConfigError
+
+C = TypeVar("C", bound="Section")
+
+
+class Section(BaseModel):
+    """A part of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Target(Section):
+    """A part that names what is built from it; its other keys are held against that signature."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    target: Annotated[str, Field(alias="_target_", min_length=3)]
+
+    def node(self) -> dict[str, Any]:
+        """The section as plain data, as it was written."""
+        return self.model_dump(by_alias=True)
+
+
+class Loader(Section):
+    """How samples reach the network."""
+
+    batch_size: Annotated[int, Field(ge=1)]
+    eval_batch_size: Annotated[int, Field(ge=1)]
+    num_workers: Annotated[int, Field(ge=0)]
+    prefetch_factor: Annotated[int, Field(ge=1)]
+    pin_memory: bool
+
+
+class TrainConfig(Section):
+    """`conf/train.yaml`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    dry_run: bool
+    channels_last: bool
+    weights: str | None
+    dataset: Target
+    augmentation: Target
+    loader: Loader
+    encoder: Target
+    decoder: Target
+    loss: Target
+    optimizer: Target
+    scheduler: Target
+    trainer: Target
+    callbacks: dict[str, Target | None]
+    logger: dict[str, Target | None]
+
+
+class EvaluateConfig(Section):
+    """`conf/evaluate.yaml`."""
+
+    checkpoint: Path
+    split: Literal["train", "val", "test"]
+    dataset: dict[str, Any]
+    device: Literal["auto", "cpu", "cuda"]
+
+
+class PredictConfig(Section):
+    """`conf/predict.yaml`."""
+
+    checkpoint: Path
+    input: Path
+    output: Path | None
+    overlay_opacity: Annotated[float, Field(ge=0, le=1)]
+    device: Literal["auto", "cpu", "cuda"]
+
+
+def validate(schema: type[C], plain: Mapping[str, Any]) -> C:
+    """Hold a composed configuration against its schema.
+
+    Raises:
+        ConfigError: every wrong key and value, each on a line, with the nearest allowed name.
+    """
+    try:
+        return schema.model_validate(plain)
+    except ValidationError as error:
+        lines = [_describe(schema, detail) for detail in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _describe(schema: type[Section], detail: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        allowed = sorted(_fields(schema, detail["loc"][:-1]))
+        return f"{key}: no such key; allowed: {', '.join(allowed)}" + nearest(
+            key.split(".")[-1], allowed
+        )
+    if detail["type"] == "missing":
+        return f"{key}: missing; give {key}=..."
+    return f"{key}={detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _fields(schema: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:
+    for part in location:
+        annotation = schema.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return set()
+        schema = annotation
+    return {field.alias or name for name, field in schema.model_fields.items()}
+
+
+def nearest(word: str, allowed: list[str]) -> str:
+    """`; did you mean X?` for a misspelt word, else nothing."""
+    close = get_close_matches(word, allowed, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

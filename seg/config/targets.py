@@ -1,0 +1,150 @@
+"""Holds every `_target_` against an allow-list and its signature before anything is built."""
+
+import inspect
+import typing
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
+
+from seg.config.schema import nearest
+from seg.errors import ConfigError
+
+# Prefix of the defining module -> classes of which what lies below must be one (none: anything).
+# `seg` lists rooms, not itself: commands and the config's own machinery are not for building.
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "seg.data": (),
+    "seg.models": (),
+    "seg.losses": (),
+    "seg.metrics": (),
+    "seg.optim": (),
+    "seg.callbacks": (),
+    "torch.optim": ("torch.optim.Optimizer",),
+    "albumentations": ("albumentations.BasicTransform", "albumentations.BaseCompose"),
+    "pytorch_lightning.trainer": ("pytorch_lightning.Trainer",),
+    "pytorch_lightning.callbacks": ("pytorch_lightning.Callback",),
+    "pytorch_lightning.loggers": ("pytorch_lightning.loggers.Logger",),
+}
+_HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
+_REFUSED_KEYS = ("_args_", "_recursive_", "_convert_")
+
+
+def check(node: Mapping[str, Any], key: str, given: tuple[str, ...] = ()) -> None:
+    """Bind a node and all nodes below it to what they name.
+
+    Args:
+        node: plain data with `_target_`.
+        key: where it stands in the configuration, for messages.
+        given: arguments that the caller adds as facts when it builds the node.
+
+    Raises:
+        ConfigError: a target that is not allowed or not there; a wrong, missing or ill-typed
+            argument.
+    """
+    for path, inner in _nodes(node, key):
+        _bind(inner, path, given if path == key else ())
+
+
+def _nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield key, value
+        for name, inner in value.items():
+            yield from _nodes(inner, f"{key}.{name}")
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            yield from _nodes(inner, f"{key}[{position}]")
+
+
+def _bind(node: Mapping[str, Any], key: str, given: tuple[str, ...]) -> None:
+    refused = [name for name in _REFUSED_KEYS if name in node]
+    if refused:
+        raise ConfigError(f"{key}.{refused[0]}: not allowed here; name the arguments one by one")
+    target = _locate(node["_target_"], key)
+    parameters = inspect.signature(target).parameters
+    arguments = {name: value for name, value in node.items() if name not in _HYDRA_KEYS}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    named = [
+        name
+        for name, p in parameters.items()
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    allowed = sorted(set(named) - set(given))
+    for name, value in arguments.items():
+        if name in given:
+            raise ConfigError(f"{key}.{name}: follows from the other choices; leave it out")
+        if name not in parameters and not open_ended:
+            raise ConfigError(
+                f"{key}.{name}: {node['_target_']} takes no such argument\n"
+                f"  allowed: {', '.join(allowed)}{nearest(name, allowed)}"
+            )
+        _check_type(target, name, value, key)
+    if not node.get("_partial_", False):
+        _require(parameters, {*arguments, *given}, key)
+
+
+def _require(parameters: Mapping[str, inspect.Parameter], present: set[str], key: str) -> None:
+    for name, parameter in parameters.items():
+        optional = parameter.default is not parameter.empty or parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        )
+        if not optional and name not in present:
+            raise ConfigError(f"{key}.{name}: missing; give {key}.{name}=...")
+
+
+def _locate(path: str, key: str) -> Any:
+    """Import `path`, held against the allow-list by where the object is really defined."""
+    if not any(
+        path == prefix or path.startswith(prefix.split(".")[0] + ".") for prefix in _ALLOWED
+    ):
+        raise _not_allowed(path, key)
+    module_name, _, attribute = path.rpartition(".")
+    try:
+        found = getattr(import_module(module_name), attribute)
+    except (ImportError, AttributeError):
+        raise ConfigError(f"{key}._target_={path}: there is no such class or function") from None
+    home = getattr(found, "__module__", None) or ""
+    for prefix, required in _ALLOWED.items():
+        if home == prefix or home.startswith(prefix + "."):
+            kinds = tuple(_import(name) for name in required)
+            if callable(found) and (
+                not kinds or (isinstance(found, type) and issubclass(found, kinds))
+            ):
+                return found
+    raise _not_allowed(path, key)
+
+
+def _import(path: str) -> type:
+    module_name, _, attribute = path.rpartition(".")
+    return typing.cast(type, getattr(import_module(module_name), attribute))
+
+
+def _not_allowed(path: str, key: str) -> ConfigError:
+    return ConfigError(
+        f"{key}._target_={path}: not allowed; a target lies in one of {', '.join(_ALLOWED)}"
+    )
+
+
+def _constructor(target: Any) -> Any:
+    return target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+
+
+def _check_type(target: Any, name: str, value: Any, key: str) -> None:
+    """Hold a plain value against the annotation, where pydantic understands the annotation."""
+    if any(True for _ in _nodes(value, name)):
+        return
+    try:
+        hints = typing.get_type_hints(_constructor(target))
+        adapter = TypeAdapter(hints[name], config=ConfigDict(arbitrary_types_allowed=True))
+    except (KeyError, NameError, TypeError, PydanticUserError, PydanticSchemaGenerationError):
+        return
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        reasons = sorted(
+            {detail["msg"][0].lower() + detail["msg"][1:] for detail in error.errors()}
+        )
+        raise ConfigError(f"{key}.{name}={value!r}: {'; or '.join(reasons)}") from None

@@ -1,0 +1,161 @@
+"""The loaders of one run, for Lightning's trainer or a plain loop."""
+
+from typing import Any
+
+import pytorch_lightning
+
+from seg.data.augmentation import Augmentation
+from seg.data.labels import LabelSpace
+from seg.data.loader import KeyedSamples, SegmentationLoader
+from seg.data.order import EpochOrder, OrderState
+from seg.data.sample import SegmentationDataset
+from seg.errors import ConfigError
+
+
+class DataModule(pytorch_lightning.LightningDataModule):
+    """Training and evaluation loaders over datasets that share one label space.
+
+    Training shuffles, augments and drops a last incomplete batch (batch norm fails on one sample);
+    evaluation does neither. Its state is the position in the training order, so that a resumed run
+    goes on with the next batch. Use `Trainer(use_distributed_sampler=False)`: the order makes the
+    shares of the processes.
+
+    Args:
+        train, val, test: the splits; those that no loader is asked of may be None.
+        augmentation: for training samples; None: unchanged.
+        batch_size: training samples a batch, on each process.
+        eval_batch_size: the same for evaluation; 1 where pictures differ in size.
+        num_workers: reading processes of each loader; 0: read in this process.
+        prefetch_factor: batches each worker reads ahead.
+        pin_memory: page-lock batches, where there is a device.
+        seed: of order and augmentation, not negative.
+
+    Raises:
+        ConfigError: no split at all, or splits whose label spaces differ.
+    """
+
+    def __init__(
+        self,
+        *,
+        train: SegmentationDataset | None = None,
+        val: SegmentationDataset | None = None,
+        test: SegmentationDataset | None = None,
+        augmentation: Augmentation | None = None,
+        batch_size: int,
+        eval_batch_size: int,
+        num_workers: int,
+        prefetch_factor: int,
+        pin_memory: bool,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self._splits = {"train": train, "val": val, "test": test}
+        self.labels = _common_labels([split for split in (train, val, test) if split is not None])
+        self._augmentation = augmentation
+        self._batch_size = batch_size
+        self._eval_batch_size = eval_batch_size
+        self._num_workers = num_workers
+        self._prefetch_factor = prefetch_factor
+        self._pin_memory = pin_memory
+        self._seed = seed
+        self._order: EpochOrder | None = None
+        self._resume_from: OrderState | None = None
+
+    def split(self, name: str) -> SegmentationDataset:
+        """The dataset of `train`, `val` or `test`.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        dataset = self._splits.get(name)
+        if dataset is None:
+            given = [key for key, value in self._splits.items() if value is not None]
+            raise ConfigError(f"no dataset for split {name!r}; given: {', '.join(given)}")
+        return dataset
+
+    def train_dataloader(self) -> SegmentationLoader:
+        """A fresh loader over the training split, at the position that was loaded, if any."""
+        dataset = self.split("train")
+        rank, world_size = self._place()
+        self._order = EpochOrder(
+            len(dataset),
+            batch_size=self._batch_size,
+            seed=self._seed,
+            shuffle=True,
+            drop_last=True,
+            rank=rank,
+            world_size=world_size,
+        )
+        if self._resume_from is not None:
+            self._order.load_state_dict(self._resume_from)
+            self._resume_from = None
+        return self._loader(dataset, self._order, self._augmentation)
+
+    def val_dataloader(self) -> SegmentationLoader:
+        """The validation split, whole and in its own order; each process its share."""
+        return self._eval_loader("val")
+
+    def test_dataloader(self) -> SegmentationLoader:
+        """The test split, whole and in its own order; each process its share."""
+        return self._eval_loader("test")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position in the training order, or nothing where none was begun."""
+        if self._order is not None:
+            return dict(self._order.state_dict())
+        return dict(self._resume_from) if self._resume_from is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a position of `state_dict`, now or once the training loader is made."""
+        if not state_dict:
+            return
+        state = OrderState(epoch=state_dict["epoch"], batches=state_dict["batches"])
+        if self._order is not None:
+            self._order.load_state_dict(state)
+        else:
+            self._resume_from = state
+
+    def _eval_loader(self, name: str) -> SegmentationLoader:
+        dataset = self.split(name)
+        rank, world_size = self._place()
+        order = EpochOrder(
+            len(dataset),
+            batch_size=self._eval_batch_size,
+            seed=self._seed,
+            shuffle=False,
+            drop_last=False,
+            rank=rank,
+            world_size=world_size,
+        )
+        return self._loader(dataset, order, None)
+
+    def _loader(
+        self, dataset: SegmentationDataset, order: EpochOrder, augmentation: Augmentation | None
+    ) -> SegmentationLoader:
+        samples = KeyedSamples(dataset, augmentation=augmentation, seed=self._seed)
+        return SegmentationLoader(
+            samples,
+            order,
+            num_workers=self._num_workers,
+            prefetch_factor=self._prefetch_factor,
+            pin_memory=self._pin_memory,
+        )
+
+    def _place(self) -> tuple[int, int]:
+        """Rank and number of processes, (0, 1) outside a trainer."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+
+def _common_labels(datasets: list[SegmentationDataset]) -> LabelSpace:
+    if not datasets:
+        raise ConfigError("a DataModule needs at least one of train, val and test")
+    labels = datasets[0].labels
+    for other in datasets[1:]:
+        if (other.labels.names, other.labels.ignore_index) != (labels.names, labels.ignore_index):
+            raise ConfigError(
+                f"splits {datasets[0].split!r} and {other.split!r} have different classes:"
+                f" {labels.names} and {other.labels.names}"
+            )
+    return labels

@@ -1,0 +1,48 @@
+"""Where a point of the street lies in the picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEAREST_M = 0.9
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole above the road that looks along it; metres in, pixels out.
+
+    A point is (across, up, ahead). `across` follows the road: in a bend, the road's frame moves by
+    `bend * ahead^2` metres to the right. Only + - * / and floor are used, which IEEE 754 fixes.
+    """
+
+    height_px: int
+    width_px: int
+    focal_px: float
+    center_px: float
+    horizon_px: float
+    up_m: float
+    bend: float
+
+    def column(self, across: float, ahead: float) -> float:
+        ahead = max(ahead, NEAREST_M)
+        return self.center_px + self.focal_px * (across + self.bend * ahead * ahead) / ahead
+
+    def row(self, up: float, ahead: float) -> float:
+        return self.horizon_px + self.focal_px * (self.up_m - up) / max(ahead, NEAREST_M)
+
+    def project(self, points: Floats) -> Ints:
+        """(..., 3) points in metres -> (..., 2) whole pixels (column, row)."""
+        ahead = np.maximum(points[..., 2], NEAREST_M)
+        across = points[..., 0] + self.bend * ahead * ahead
+        pixels = np.empty((*points.shape[:-1], 2), np.float64)
+        pixels[..., 0] = self.center_px + self.focal_px * across / ahead
+        pixels[..., 1] = self.horizon_px + self.focal_px * (self.up_m - points[..., 1]) / ahead
+        return np.floor(pixels + 0.5).astype(np.int32)
+
+    def first_ahead(self, across: float) -> float:
+        """From how far ahead on something at `across` metres is inside the picture."""
+        return self.focal_px * abs(across) / (self.width_px / 2)

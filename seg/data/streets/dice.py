@@ -1,0 +1,61 @@
+"""Random draws that are the same on every machine and in every version of Python and NumPy."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Dice:
+    """Draws keyed by any values, e.g. `Dice(seed, "val", 12)`.
+
+    Only `random.Random.random` is used, whose sequence Python promises to keep; NumPy's generators
+    make no such promise.
+    """
+
+    def __init__(self, *key: object) -> None:
+        digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
+        self.unit = random.Random(int.from_bytes(digest, "big")).random
+
+    def between(self, low: float, high: float) -> float:
+        return low + (high - low) * self.unit()
+
+    def whole(self, low: int, high: int) -> int:
+        """An integer from `low` to `high`, both included."""
+        return low + int(self.unit() * (high - low + 1))
+
+    def chance(self, probability: float) -> bool:
+        return self.unit() < probability
+
+    def sign(self) -> int:
+        return 1 if self.unit() < 0.5 else -1
+
+    def pick(self, options: Sequence[T]) -> T:
+        return options[int(self.unit() * len(options))]
+
+    def weighted(self, options: Sequence[tuple[T, float]]) -> T:
+        """One of `(option, weight)`."""
+        total = 0.0  # not sum(): Python 3.12 changed how it rounds
+        for _, weight in options:
+            total += weight
+        left = self.unit() * total
+        for option, weight in options:
+            left -= weight
+            if left < 0:
+                return option
+        return options[-1][0]
+
+    def shuffled(self, items: Sequence[T]) -> list[T]:
+        rest = list(items)
+        return [rest.pop(int(self.unit() * len(rest))) for _ in range(len(rest))]
+
+    def vary(self, color: tuple[int, int, int], spread: int) -> tuple[int, int, int]:
+        """A colour near `color`: mostly lighter or darker, a little off in hue."""
+        value = self.between(-spread, spread)
+        red, green, blue = (
+            max(4, min(251, int(part + value + self.between(-spread, spread) / 4)))
+            for part in color
+        )
+        return red, green, blue

@@ -1,0 +1,36 @@
+"""`python -m seg.evaluate checkpoint=...`: the scores of a checkpoint on a split."""
+
+import logging
+from pathlib import Path
+
+from seg.app import app
+from seg.config.schema import EvaluateConfig
+
+log = logging.getLogger(__name__)
+
+
+@app("evaluate", EvaluateConfig)
+def main(config: EvaluateConfig, run_dir: Path) -> float:
+    """Write `metrics.json` into `run_dir`, under `val/...` for every split, as training does.
+
+    Returns:
+        mIoU.
+    """
+    from seg.assemble import assemble_evaluation
+    from seg.checkpoint import read_checkpoint
+    from seg.fitting import score
+
+    parts = assemble_evaluation(
+        read_checkpoint(config.checkpoint),
+        dataset=config.dataset,
+        split=config.split,
+        run_dir=run_dir,
+        device=config.device,
+    )
+    scores = score(parts, run_dir)
+    log.info("metrics: %s", run_dir / "metrics.json")
+    return scores["val/miou"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""A trained network that knows its classes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from seg.data.labels import LabelSpace
+from seg.data.reading import read_image
+from seg.models.segmenter import Segmenter
+
+
+class TrainedSegmenter(Segmenter):
+    """A segmenter with its label space; normalised B x C x H x W in, logits B x K x H x W out.
+
+    Attributes:
+        labels: what the output channels mean.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, labels: LabelSpace) -> None:
+        super().__init__(encoder, decoder)
+        self.labels = labels
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; position = id in a predicted map."""
+        return self.labels.names
+
+    @property
+    def palette(self) -> tuple[tuple[int, int, int], ...]:
+        """One RGB triple a class."""
+        return self.labels.palette
+
+    @torch.inference_mode()
+    def predict(self, picture: str | Path | NDArray[np.uint8] | Image.Image) -> NDArray[np.uint8]:
+        """Segment one picture at its own size.
+
+        Args:
+            picture: a file, a PIL image, or a uint8 RGB array H x W x 3.
+
+        Returns:
+            uint8 class ids, H x W.
+
+        Raises:
+            DataError: the file is missing, damaged or not a picture.
+            ValueError: the array is not uint8 H x W x 3.
+        """
+        image_HW3 = _as_array(picture)
+        device = next(self.parameters()).device
+        image_BCHW = torch.from_numpy(image_HW3).permute(2, 0, 1)[None].to(device)
+        was_training = self.training
+        logits = self.eval()(self.normalization(image_BCHW))
+        self.train(was_training)
+        label: NDArray[np.uint8] = logits.argmax(1)[0].byte().cpu().numpy()
+        return label
+
+
+def _as_array(picture: Any) -> NDArray[np.uint8]:
+    if isinstance(picture, str | Path):
+        return read_image(Path(picture))
+    if isinstance(picture, Image.Image):
+        picture = np.asarray(picture.convert("RGB"))
+    if (
+        not isinstance(picture, np.ndarray)
+        or picture.dtype != np.uint8
+        or picture.ndim != 3
+        or picture.shape[2] != 3
+    ):
+        found = (
+            f"{picture.dtype} {picture.shape}"
+            if isinstance(picture, np.ndarray)
+            else type(picture).__name__
+        )
+        raise ValueError(
+            f"predict takes a path, a PIL image or a uint8 RGB array H x W x 3, not {found}"
+        )
+    return np.array(picture)

@@ -1,0 +1,1 @@
+"""Networks: encoders, decoders, the segmenter that joins them, and the weights they read."""

@@ -1,0 +1,45 @@
+"""What encoders and decoders promise each other, and how an input is normalised."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """`(image / 255 - mean) / std` a channel, on uint8 images; it belongs to the weights.
+
+    Xception takes [-1, 1]: mean = std = 0.5 (facts of the TensorFlow DeepLab and Keras releases).
+    """
+
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    def __call__(self, image_u8_BCHW: Tensor) -> Tensor:
+        """uint8 B x C x H x W (0..255) -> float32 of the same shape, on the same device."""
+        mean = torch.tensor(self.mean, device=image_u8_BCHW.device).view(-1, 1, 1) * 255
+        scale = 1 / (torch.tensor(self.std, device=image_u8_BCHW.device).view(-1, 1, 1) * 255)
+        return (image_u8_BCHW.float() - mean) * scale
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+
+class Encoder(Protocol):
+    """`forward(image_BCHW) -> list of maps`, the image first, then nominal strides 2, 4, ... 32.
+
+    Attributes:
+        channels: channels of each map; `channels[0]` is `in_channels`.
+        strides: true stride of each map; never above `output_stride`.
+        output_stride: stride of the last map.
+        normalization: what the input must have gone through.
+    """
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    output_stride: int
+    normalization: Normalization
+
+    def __call__(self, image_BCHW: Tensor) -> list[Tensor]: ...

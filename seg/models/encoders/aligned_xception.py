@@ -1,0 +1,184 @@
+"""DeepLab's modified aligned Xception 41, 65 and 71, and a small one of the same make.
+
+Source: Chen et al., "Encoder-Decoder with Atrous Separable Convolution" (ECCV 2018), section 3.2
+and figure 4; variants 41 and 71 from the TensorFlow DeepLab release.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from seg.errors import ConfigError
+from seg.models.blocks import ConvNormAct, XceptionModule
+from seg.models.encoders.pyramid import (
+    DEEPEST,
+    XceptionPyramid,
+    check_in_channels,
+    plan_dilation,
+)
+from seg.models.registry import ENCODERS
+
+# eps 1e-3: the published weights were trained with it
+_NORM_EPS = 1e-3
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Widths and depth of one variant.
+
+    Attributes:
+        middle_blocks: number of middle-flow blocks; their width is that of the last entry block.
+        stem: channels of the two root convolutions.
+        entry: (channels, stride) of each entry block.
+        exit: channels of the three separable convolutions of exit block 1 and of exit block 2.
+    """
+
+    middle_blocks: int
+    stem: tuple[int, int] = (32, 64)
+    entry: tuple[tuple[int, int], ...] = ((128, 2), (256, 2), (728, 2))
+    exit: tuple[tuple[int, int, int], tuple[int, int, int]] = (
+        (728, 1024, 1024),
+        (1536, 1536, 2048),
+    )
+
+
+LAYOUTS = {
+    "aligned_xception41": Layout(8),
+    "aligned_xception65": Layout(16),
+    "aligned_xception71": Layout(16, entry=((128, 2), (256, 1), (256, 2), (728, 1), (728, 2))),
+    # narrow where maps are large: strides 2 and 4 hold most of the time on a CPU
+    "aligned_xception_tiny": Layout(
+        4, (16, 16), ((24, 2), (48, 2), (128, 2)), ((128, 160, 160), (192, 192, 256))
+    ),
+}
+
+
+class AlignedXception(XceptionPyramid):
+    """DeepLab's modified aligned Xception; see `XceptionPyramid` for the maps it gives.
+
+    Args:
+        layout: widths and depth of the variant.
+        output_stride: stride of the last map in pixels: 4, 8, 16 or 32.
+        in_channels: channels of the image.
+        multi_grid: factors on the dilation of the three separable convolutions of exit block 2.
+        gradient_checkpointing: recompute each block in the backward pass instead of storing it.
+        depth: the last of the maps, 1 to 5.
+
+    Raises:
+        ConfigError: a value outside those.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        output_stride: int = 16,
+        in_channels: int = 3,
+        multi_grid: Sequence[int] = (1, 1, 1),
+        gradient_checkpointing: bool = False,
+        depth: int = DEEPEST,
+    ) -> None:
+        check_in_channels(in_channels)
+        factors = multi_grid_factors(multi_grid, 3)
+        strides = [stride for _, stride in layout.entry] + [1] * layout.middle_blocks + [2, 1]
+        plan = plan_dilation(strides, output_stride)
+        entry_count = len(layout.entry)
+        super().__init__(
+            stem=_stem(in_channels, layout.stem),
+            flows=(
+                _entry(layout, plan[:entry_count]),
+                _middle(layout, plan[entry_count:-2]),
+                _exit(layout, plan[-2:], factors),
+            ),
+            steps=[stride == 2 for stride in strides],
+            channels=_channels(layout, in_channels),
+            output_stride=output_stride,
+            gradient_checkpointing=gradient_checkpointing,
+            depth=depth,
+        )
+
+
+def multi_grid_factors(multi_grid: Sequence[int], count: int) -> tuple[int, ...]:
+    """One factor a separable convolution of the last block; ones of any number stand for none.
+
+    Raises:
+        ConfigError: other than `count` whole numbers of 1 or more.
+    """
+    if not multi_grid or set(multi_grid) == {1}:
+        return (1,) * count
+    if len(multi_grid) != count or not all(isinstance(f, int) and f >= 1 for f in multi_grid):
+        raise ConfigError(
+            f"multi_grid {multi_grid!r}; give {count} whole numbers of 1 or more, one a separable "
+            f"convolution of the last block, such as {(1, 2, 4)[:count]}"
+        )
+    return tuple(multi_grid)
+
+
+def _stem(in_channels: int, widths: tuple[int, int]) -> list[ConvNormAct]:
+    return [
+        ConvNormAct(in_channels, widths[0], 3, stride=2, norm_eps=_NORM_EPS),
+        ConvNormAct(widths[0], widths[1], 3, norm_eps=_NORM_EPS),
+    ]
+
+
+def _entry(layout: Layout, plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
+    inputs = (layout.stem[1], *(width for width, _ in layout.entry))
+    return [
+        XceptionModule(
+            inputs[index],
+            (width,) * 3,
+            skip="conv",
+            stride=stride,
+            dilations=(dilation,) * 3,
+            norm_eps=_NORM_EPS,
+        )
+        for index, ((width, _), (stride, dilation)) in enumerate(
+            zip(layout.entry, plan, strict=True)
+        )
+    ]
+
+
+def _middle(layout: Layout, plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
+    width = layout.entry[-1][0]
+    return [
+        XceptionModule(
+            width, (width,) * 3, skip="sum", dilations=(dilation,) * 3, norm_eps=_NORM_EPS
+        )
+        for _, dilation in plan
+    ]
+
+
+def _exit(
+    layout: Layout, plan: Sequence[tuple[int, int]], multi_grid: Sequence[int]
+) -> list[nn.Module]:
+    (stride, dilation), (_, last_dilation) = plan
+    first, second = layout.exit
+    return [
+        XceptionModule(
+            layout.entry[-1][0],
+            first,
+            skip="conv",
+            stride=stride,
+            dilations=(dilation,) * 3,
+            norm_eps=_NORM_EPS,
+        ),
+        XceptionModule(
+            first[-1],
+            second,
+            skip="none",
+            dilations=[last_dilation * factor for factor in multi_grid],
+            norm_eps=_NORM_EPS,
+            activation_inside=True,
+        ),
+    ]
+
+
+def _channels(layout: Layout, in_channels: int) -> list[int]:
+    taps = [width for width, stride in layout.entry if stride == 2]
+    return [in_channels, *taps, layout.exit[0][1], layout.exit[1][2]]
+
+
+for _name, _layout in LAYOUTS.items():
+    ENCODERS.register(_name)(partial(AlignedXception, _layout))

@@ -1,0 +1,213 @@
+"""The original Xception, weight for weight that of Keras.
+
+Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions" (CVPR 2017),
+section 4 and figure 5; padding as in Keras Applications.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seg.errors import ConfigError
+from seg.models.blocks import ConvNormAct, SeparableConv2d, XceptionModule, skip_connection
+from seg.models.encoders.aligned_xception import multi_grid_factors
+from seg.models.encoders.pyramid import (
+    DEEPEST,
+    XceptionPyramid,
+    check_in_channels,
+    plan_dilation,
+)
+from seg.models.registry import ENCODERS
+
+_NORM_EPS = 1e-3
+_ENTRY_WIDTHS = (128, 256, 728)
+_MIDDLE_BLOCKS = 8
+_SMALLEST_VALID_PX = 7
+
+
+class PooledModule(nn.Module):
+    """Two separable convolutions -> 3x3 max pool, plus a strided 1x1 skip (blocks 2, 3, 4 and 13).
+
+    Args:
+        in_channels: channels of the input.
+        depths: output channels of the two separable convolutions.
+        first_activation: whether a ReLU precedes the first of them (not in block 2).
+        stride: step of pool and skip: 2, or 1 where the output stride is held.
+        dilation: of convolutions and pool.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        depths: tuple[int, int],
+        *,
+        first_activation: bool,
+        stride: int,
+        dilation: int,
+    ) -> None:
+        super().__init__()
+        widths = (in_channels, *depths)
+        self.convs = nn.ModuleList(
+            SeparableConv2d(
+                widths[index],
+                widths[index + 1],
+                dilation=dilation,
+                norm_eps=_NORM_EPS,
+                activation=False,
+                norm_between=False,
+            )
+            for index in range(2)
+        )
+        self.acts = nn.ModuleList([nn.ReLU() if first_activation else nn.Identity(), nn.ReLU()])
+        self.pool = SamePool(stride, dilation)
+        self.skip = skip_connection("conv", in_channels, depths[1], stride, _NORM_EPS)
+
+    def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the block's output and its tap, the second convolution's output."""
+        tap = x_BCHW
+        for act, conv in zip(self.acts, self.convs, strict=True):
+            tap = conv(act(tap))
+        assert self.skip is not None
+        return self.pool(tap) + self.skip(x_BCHW), tap
+
+
+class SamePool(nn.Module):
+    """3x3 max pool with TensorFlow's 'same' padding, and its equivalent without the stride.
+
+    At stride 2 an odd size is padded by one on both sides and an even one on the right and bottom
+    alone, so windows start at 2i - 1 or at 2i. Without the stride, taps lie `dilation` apart and
+    the window starts where it would start in the network that steps: every `2 * dilation`-th output
+    then equals that network's, at any size.
+    """
+
+    def __init__(self, stride: int, dilation: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.dilation = dilation
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """B x C x H x W -> B x C x ceil(H / stride) x ceil(W / stride)."""
+        top, bottom = self._padding(x_BCHW.shape[2])
+        left, right = self._padding(x_BCHW.shape[3])
+        padded = functional.pad(x_BCHW, (left, right, top, bottom), value=float("-inf"))
+        return functional.max_pool2d(padded, 3, self.stride, 0, self.dilation)
+
+    def _padding(self, size: int) -> tuple[int, int]:
+        size_if_strided = (size + self.dilation - 1) // self.dilation
+        before = self.dilation * (size_if_strided % 2)
+        if self.stride == 2:
+            return before, 1
+        return before, 2 * self.dilation - before
+
+
+@ENCODERS.register("xception")
+class Xception(XceptionPyramid):
+    """Chollet's Xception; see `XceptionPyramid` for the maps it gives.
+
+    The stem's convolutions are not padded, as in Keras: for an image of N pixels the map at stride
+    2 has (N - 3) // 2 - 1, and each further stride halves that, rounded up. `padding="same"` pads
+    them by one, so that a size divisible by 32 divides exactly; the weights stay valid, the numbers
+    at the image's border do not stay Keras'.
+
+    Args:
+        output_stride: stride of the last map in pixels: 4, 8, 16 or 32. Held pools keep their
+            window, dilated, and the following convolutions dilate.
+        in_channels: channels of the image.
+        multi_grid: factors on the dilation of the two separable convolutions of block 14.
+        gradient_checkpointing: recompute each block in the backward pass instead of storing it.
+        padding: of the stem's two convolutions.
+        depth: the last of the maps, 1 to 5.
+
+    Raises:
+        ConfigError: a value outside those; an image under 7 pixels with `padding="valid"`.
+    """
+
+    def __init__(
+        self,
+        *,
+        output_stride: int = 16,
+        in_channels: int = 3,
+        multi_grid: Sequence[int] = (1, 1),
+        gradient_checkpointing: bool = False,
+        padding: Literal["valid", "same"] = "valid",
+        depth: int = DEEPEST,
+    ) -> None:
+        check_in_channels(in_channels)
+        factors = multi_grid_factors(multi_grid, 2)
+        if padding not in ("valid", "same"):
+            raise ConfigError(f"padding {padding!r}; allowed: valid (as Keras), same")
+        strides = [2] * len(_ENTRY_WIDTHS) + [1] * _MIDDLE_BLOCKS + [2, 1]
+        plan = plan_dilation(strides, output_stride)
+        super().__init__(
+            stem=_stem(in_channels, 1 if padding == "same" else 0),
+            flows=(_entry(plan[:3]), _middle(plan[3:-2]), _exit(plan[-2:], factors)),
+            steps=[stride == 2 for stride in strides],
+            channels=(in_channels, *_ENTRY_WIDTHS, 1024, 2048),
+            output_stride=output_stride,
+            gradient_checkpointing=gradient_checkpointing,
+            depth=depth,
+        )
+        self._smallest_px = 1 if padding == "same" else _SMALLEST_VALID_PX
+
+    def forward(self, image_BCHW: Tensor) -> list[Tensor]:
+        """B x in_channels x H x W, normalised -> `depth` + 1 maps, the image itself first."""
+        height, width = image_BCHW.shape[2:]
+        if min(height, width) < self._smallest_px:
+            raise ConfigError(
+                f"image {height}x{width} is too small for unpadded stem convolutions; give at "
+                f'least {self._smallest_px} pixels a side, or build it with padding="same"'
+            )
+        return super().forward(image_BCHW)
+
+
+def _stem(in_channels: int, padding: int) -> list[ConvNormAct]:
+    return [
+        ConvNormAct(in_channels, 32, 3, stride=2, padding=padding, norm_eps=_NORM_EPS),
+        ConvNormAct(32, 64, 3, padding=padding, norm_eps=_NORM_EPS),
+    ]
+
+
+def _entry(plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
+    inputs = (64, *_ENTRY_WIDTHS)
+    return [
+        PooledModule(
+            inputs[index],
+            (width, width),
+            first_activation=index > 0,
+            stride=stride,
+            dilation=dilation,
+        )
+        for index, (width, (stride, dilation)) in enumerate(zip(_ENTRY_WIDTHS, plan, strict=True))
+    ]
+
+
+def _middle(plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
+    return [
+        XceptionModule(
+            728,
+            (728,) * 3,
+            skip="sum",
+            dilations=(dilation,) * 3,
+            norm_eps=_NORM_EPS,
+            norm_between=False,
+        )
+        for _, dilation in plan
+    ]
+
+
+def _exit(plan: Sequence[tuple[int, int]], multi_grid: Sequence[int]) -> list[nn.Module]:
+    (stride, dilation), (_, last_dilation) = plan
+    return [
+        PooledModule(728, (728, 1024), first_activation=True, stride=stride, dilation=dilation),
+        XceptionModule(
+            1024,
+            (1536, 2048),
+            skip="none",
+            dilations=[last_dilation * factor for factor in multi_grid],
+            norm_eps=_NORM_EPS,
+            activation_inside=True,
+            norm_between=False,
+        ),
+    ]

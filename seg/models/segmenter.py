@@ -1,0 +1,129 @@
+"""A segmentation network: an encoder and a decoder, joined."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from seg.errors import ConfigError
+from seg.models.blocks import resize
+from seg.models.contract import Normalization
+from seg.models.decoders import create_decoder
+from seg.models.encoders import create_encoder
+from seg.models.weights import load_weights
+
+
+class Segmenter(nn.Module):
+    """Image -> one logit a class and pixel.
+
+    Args:
+        encoder: keeps `seg.models.contract.Encoder`.
+        decoder: the encoder's maps -> logits, with `num_classes`.
+        norm_momentum: weight of a new batch in the running statistics of every batch norm; None
+            leaves what the parts have (PyTorch's 0.1). The published 3e-4 spoils runs
+            shorter than tens of thousands of steps.
+
+    Attributes:
+        num_classes: number of logits a pixel.
+        output_stride: of the encoder, in pixels.
+        normalization: what the image must have gone through.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, *, norm_momentum: float | None = None
+    ) -> None:
+        super().__init__()
+        if norm_momentum is not None and not 0 < norm_momentum <= 1:
+            raise ConfigError(f"norm_momentum {norm_momentum}; allowed: above 0 up to 1")
+        self.encoder = encoder
+        self.decoder = decoder
+        if norm_momentum is not None:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = norm_momentum
+
+    @property
+    def num_classes(self) -> int:
+        count: Any = self.decoder.num_classes
+        return int(count)
+
+    @property
+    def output_stride(self) -> int:
+        stride: Any = self.encoder.output_stride
+        return int(stride)
+
+    @property
+    def normalization(self) -> Normalization:
+        normalization: Any = self.encoder.normalization
+        assert isinstance(normalization, Normalization)
+        return normalization
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Normalised B x C x H x W, any size -> logits B x num_classes x H x W."""
+        return resize(self.coarse_logits(image_BCHW), image_BCHW.shape[2:])
+
+    def coarse_logits(self, image_BCHW: Tensor) -> Tensor:
+        """The logits before the last resize, at the decoder's resolution: B x num_classes x h x w.
+
+        For losses and metrics that do the resize themselves, without holding all of it.
+        """
+        logits: Tensor = self.decoder(self.encoder(image_BCHW))
+        return logits
+
+
+def create_model(
+    encoder: str | nn.Module = "aligned_xception65",
+    decoder: str | nn.Module = "deeplabv3plus",
+    *,
+    num_classes: int = 19,
+    output_stride: int | None = None,
+    in_channels: int | None = None,
+    weights: str | Path | None = None,
+    partial: bool = False,
+    norm_momentum: float | None = None,
+    encoder_options: Mapping[str, Any] | None = None,
+    decoder_options: Mapping[str, Any] | None = None,
+) -> Segmenter:
+    """Build a segmenter from names, or from modules that are ready.
+
+    Args:
+        encoder: a name of `encoder_names()`, or a module.
+        decoder: a name of `decoder_names()`, or a module.
+        num_classes: number of logits a pixel.
+        output_stride: of a named encoder, 4, 8, 16 or 32; None for the encoder's default (16).
+        in_channels: of a named encoder; None for the encoder's default (3).
+        weights: a file for the whole network; for the encoder alone put it in `encoder_options`.
+        partial: accept weights that leave some tensors at their random values.
+        norm_momentum: see `Segmenter`.
+        encoder_options: further keyword arguments of `create_encoder`.
+        decoder_options: further keyword arguments of `create_decoder`.
+
+    Raises:
+        ConfigError: an unknown name, option or value, or options for a module that is ready.
+        DataError: weights that cannot be read or do not fit.
+    """
+    given: dict[str, Any] = {"output_stride": output_stride, "in_channels": in_channels}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    chosen |= encoder_options or {}
+    if isinstance(encoder, str):
+        encoder = create_encoder(encoder, **chosen)
+    elif chosen:
+        raise _not_by_name("encoder", chosen)
+    if isinstance(decoder, str):
+        decoder = create_decoder(
+            decoder, encoder, num_classes=num_classes, **(decoder_options or {})
+        )
+    elif decoder_options:
+        raise _not_by_name("decoder", decoder_options)
+    model = Segmenter(encoder, decoder, norm_momentum=norm_momentum)
+    if weights is not None:
+        load_weights(model, weights, partial=partial)
+    return model
+
+
+def _not_by_name(kind: str, options: Mapping[str, Any]) -> ConfigError:
+    return ConfigError(
+        f"{', '.join(options)} given for a {kind} that is built already; pass them to "
+        f"create_{kind}, or give the {kind} by name"
+    )

@@ -1,0 +1,37 @@
+"""What a weight file gave a module, tensor by tensor."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Names of tensors, in our own naming (`encoder.`, `decoder.`, `linear.`).
+
+    Attributes:
+        loaded: filled from the file.
+        missing: left as they were: absent from the file, or there in another shape.
+        unexpected: in the file, for a part this module has, but without a place in it.
+        elsewhere: in the file for a part this module does not have, such as a decoder.
+        reshaped: loaded after the first convolution was adapted to the number of input channels.
+    """
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    reshaped: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Every tensor of the module is loaded and nothing meant for it is left over."""
+        return not self.missing and not self.unexpected
+
+    def __str__(self) -> str:
+        parts = (
+            f"{len(self.loaded)} tensors loaded",
+            f"{len(self.missing)} missing",
+            f"{len(self.unexpected)} unexpected",
+            f"{len(self.elsewhere)} for other parts",
+            f"{len(self.reshaped)} reshaped",
+        )
+        return ", ".join(parts)

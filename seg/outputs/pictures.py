@@ -1,0 +1,94 @@
+"""Pictures of labels and predictions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from seg.data.labels import LabelSpace
+from seg.data.sample import Sample
+from seg.outputs.files import write_atomically
+
+_GAP_PX = 4
+_HEADER_PX = 18
+_COLUMN_PX = 512
+_RIGHT, _WRONG = (235, 235, 235), (214, 39, 40)
+
+
+def save_png(path: Path, image: Image.Image) -> None:
+    """Write a PNG atomically."""
+    write_atomically(path, lambda file: image.save(file, "PNG"))
+
+
+def palette_image(label_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Image:
+    """Class ids as a palette PNG: the pixel values are the ids, the colours the dataset's."""
+    image = Image.fromarray(label_HW, mode=None).convert("L")
+    colors = labels.colorize(np.arange(256, dtype=np.uint8)[None])[0]
+    image.putpalette(colors.tobytes())
+    return image
+
+
+def overlay(
+    image_HW3: NDArray[np.uint8], label_HW: NDArray[np.uint8], labels: LabelSpace, opacity: float
+) -> Image.Image:
+    """The colours of a label map laid over its picture; `opacity` 0 shows the picture alone."""
+    return Image.blend(
+        Image.fromarray(image_HW3), Image.fromarray(labels.colorize(label_HW)), opacity
+    )
+
+
+def prediction_grid(
+    samples: Sequence[Sample], predictions: Sequence[NDArray[np.uint8]], labels: LabelSpace
+) -> Image.Image:
+    """One row a sample: image | label | prediction | error, each column headed.
+
+    In the error column wrong pixels are red, right ones light, ignored ones black. Below, a legend
+    of the classes.
+    """
+    rows = [
+        _row(sample, prediction, labels)
+        for sample, prediction in zip(samples, predictions, strict=True)
+    ]
+    width = max(row.width for row in rows)
+    height = _HEADER_PX + sum(row.height + _GAP_PX for row in rows)
+    legend = _legend(labels, width)
+    grid = Image.new("RGB", (width, height + legend.height), "white")
+    draw = ImageDraw.Draw(grid)
+    column = (rows[0].width + _GAP_PX) // 4
+    for position, title in enumerate(("image", "label", "prediction", "error")):
+        draw.text((position * column + 4, 3), title, fill="black")
+    top = _HEADER_PX
+    for row in rows:
+        grid.paste(row, (0, top))
+        top += row.height + _GAP_PX
+    grid.paste(legend, (0, top))
+    return grid
+
+
+def _row(sample: Sample, prediction_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Image:
+    error = np.where((prediction_HW == sample.label)[..., None], _RIGHT, _WRONG).astype(np.uint8)
+    error[sample.label == labels.ignore_index] = 0
+    shown = (sample.image, labels.colorize(sample.label), labels.colorize(prediction_HW), error)
+    height, width = sample.label.shape
+    size = (min(width, _COLUMN_PX), max(1, round(height * min(width, _COLUMN_PX) / width)))
+    row = Image.new("RGB", (4 * (size[0] + _GAP_PX) - _GAP_PX, size[1]), "white")
+    for position, picture in enumerate(shown):
+        method = Image.Resampling.BILINEAR if position == 0 else Image.Resampling.NEAREST
+        row.paste(
+            Image.fromarray(picture).resize(size, method), (position * (size[0] + _GAP_PX), 0)
+        )
+    return row
+
+
+def _legend(labels: LabelSpace, width: int) -> Image.Image:
+    columns = max(1, width // 130)
+    lines = -(-labels.num_classes // columns)
+    legend = Image.new("RGB", (width, lines * 18 + 6), "white")
+    draw = ImageDraw.Draw(legend)
+    for index, (name, color) in enumerate(zip(labels.names, labels.palette, strict=True)):
+        left, top = index % columns * 130 + 4, index // columns * 18 + 4
+        draw.rectangle((left, top, left + 13, top + 12), fill=color, outline="black")
+        draw.text((left + 18, top), name[:18], fill="black")
+    return legend

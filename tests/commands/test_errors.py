@@ -1,0 +1,108 @@
+"""What a user gets wrong ends in a few lines that say what to do."""
+
+import pytest
+
+from tests.conftest import SMALL, seg
+
+CONFIG, DATA = 2, 3
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "code", "parts"),
+    [
+        (
+            "train",
+            ["optimizer.lrr=1"],
+            CONFIG,
+            ["optimizer.lrr: no such key", "lr", "did you mean lr?"],
+        ),
+        ("train", ["encodr=xception"], CONFIG, ["encodr: no such key", "did you mean encoder?"]),
+        (
+            "train",
+            ["encoder=xcepton"],
+            CONFIG,
+            ["encoder=xcepton: no such option", "did you mean xception?"],
+        ),
+        (
+            "train",
+            ["loader.batch_size=many"],
+            CONFIG,
+            ["loader.batch_size='many'", "valid integer"],
+        ),
+        ("train", ["optimizer.lr=fast"], CONFIG, ["optimizer.lr='fast'"]),
+        (
+            "train",
+            ["+optimizer.momentumm=1"],
+            CONFIG,
+            ["optimizer.momentumm: torch.optim.AdamW takes no such argument"],
+        ),
+        ("train", ["loss._target_=os.system"], CONFIG, ["loss._target_=os.system: not allowed"]),
+        ("train", ["encoder.output_stride=12"], CONFIG, ["12", "4, 8, 16", "32"]),
+        ("train", ["encoder.name=resnet"], CONFIG, ["resnet", "aligned_xception65"]),
+        ("train", ["dataset=camvid", "dataset.root=/no/such/folder"], DATA, ["/no/such/folder"]),
+        ("train", ["dataset.size=[0,0]"], CONFIG, ["size"]),
+        ("train", ["loader.batch_size=1000"], CONFIG, ["1000", "16 samples"]),
+        ("train", ["loss.class_weights=[1,2]"], CONFIG, ["2 weights for 19 classes"]),
+        ("train", ["encoder.weights=/no/such/file"], DATA, ["/no/such/file"]),
+        ("train", ["optimizer.lr="], CONFIG, ["optimizer.lr"]),
+        ("evaluate", [], CONFIG, ["checkpoint: missing; give checkpoint=..."]),
+        ("evaluate", ["checkpoint=/no/such/file"], DATA, ["/no/such/file", "no such file"]),
+        (
+            "evaluate",
+            ["checkpoint=x", "encoder=xception"],
+            CONFIG,
+            ["encoder: comes from the checkpoint"],
+        ),
+        ("predict", ["checkpoint=x", "input=/no/such/picture"], DATA, ["/no/such/picture"]),
+    ],
+    ids=lambda value: (
+        " ".join(value) if isinstance(value, list) and value and "=" in value[0] else ""
+    ),
+)
+def test_error_is_short_and_says_what_to_do(command, arguments, code, parts, tmp_path):
+    small = SMALL if command == "train" and not any("camvid" in part for part in arguments) else ()
+    done = seg(command, *small, *arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) <= 8, done.stderr
+    assert lines[0].startswith("error: ")
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_a_run_directory_is_never_overwritten(small_run, tmp_path):
+    before = (small_run / "config.yaml").read_bytes()
+    done = seg("train", *SMALL, f"hydra.run.dir={small_run}", cwd=tmp_path)
+    assert done.returncode == CONFIG
+    assert "holds a run already" in done.stderr
+    assert (small_run / "config.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a checkpoint", b"PK\x03\x04half", b"\x80\x04cos\nsystem\n."]
+)
+def test_damaged_and_hostile_checkpoints(content, tmp_path):
+    (tmp_path / "x.ckpt").write_bytes(content)
+    done = seg("evaluate", "checkpoint=x.ckpt", cwd=tmp_path)
+    assert done.returncode == DATA, done.stderr
+    assert "x.ckpt" in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 8
+
+
+def test_other_classes_than_the_checkpoints(small_run, camvid_root, tmp_path):
+    done = seg(
+        "evaluate",
+        f"checkpoint={small_run}",
+        "dataset=camvid",
+        f"dataset.root={camvid_root}",
+        cwd=tmp_path,
+    )
+    assert done.returncode == CONFIG, done.stderr
+    assert "dataset:    11: sky" in done.stderr
+    assert "checkpoint: 19: road" in done.stderr
+
+
+def test_help_is_quick_and_lists_the_choices(tmp_path):
+    done = seg("train", "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "encoder: aligned_xception41, aligned_xception65" in done.stdout

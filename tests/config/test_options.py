@@ -1,0 +1,67 @@
+"""Every option of every group composes, parses and binds."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from seg.assemble import check_targets
+from seg.config.location import conf_dir
+from seg.config.schema import EvaluateConfig, PredictConfig, TrainConfig, validate
+
+OPTIONS = [
+    f"{group.name}={option.stem}"
+    for group in sorted(conf_dir().iterdir())
+    if group.is_dir() and group.name != "hydra"
+    for option in sorted(group.glob("*.yaml"))
+]
+
+
+def composed(name: str, *overrides: str) -> dict:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose(name, list(overrides))
+    return OmegaConf.to_container(config, resolve=True)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option_composes_parses_and_binds(option):
+    check_targets(validate(TrainConfig, composed("train", option)))
+
+
+@pytest.mark.parametrize("dataset", [option for option in OPTIONS if option.startswith("dataset=")])
+def test_every_dataset_can_be_evaluated(dataset):
+    plain = composed("evaluate", dataset, "checkpoint=x")
+    known = {key: plain[key] for key in EvaluateConfig.model_fields}
+    assert validate(EvaluateConfig, known).dataset["_target_"]
+
+
+def test_predict_composes():
+    assert validate(PredictConfig, composed("predict", "checkpoint=x", "input=y")).output is None
+
+
+def test_cityscapes_brings_the_published_recipe():
+    config = validate(TrainConfig, composed("train", "dataset=cityscapes"))
+    assert config.encoder.node()["name"] == "aligned_xception65"
+    assert config.encoder.node()["output_stride"] == 16
+    assert config.augmentation.node()["crop"] == [769, 769]
+    assert config.decoder.node()["aspp_channels"] == 256
+    assert config.optimizer.target == "torch.optim.SGD"
+    assert config.scheduler.node()["power"] == 0.9
+    assert config.loader.batch_size == 16
+    assert config.trainer.node()["max_steps"] == 90000
+
+
+def test_the_command_line_wins_over_the_recipe():
+    config = validate(
+        TrainConfig,
+        composed(
+            "train",
+            "dataset=cityscapes",
+            "encoder=aligned_xception71",
+            "optimizer=adamw",
+            "augmentation.crop=[513,513]",
+        ),
+    )
+    assert config.encoder.node()["name"] == "aligned_xception71"
+    assert config.optimizer.target == "torch.optim.AdamW"
+    assert config.augmentation.node()["crop"] == [513, 513]
+    assert config.augmentation.node()["transforms"][0]["crop"] == [513, 513]

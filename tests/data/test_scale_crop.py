@@ -1,0 +1,127 @@
+"""Scale, pad and crop in one step against the textbook's three."""
+
+import random
+
+import albumentations
+import cv2
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+from seg.data.scale_crop import RandomScaleCrop, Span
+
+RNG = np.random.default_rng(0)
+CROP = (48, 64)
+IMAGE = cv2.resize(RNG.integers(0, 256, (15, 20, 3), dtype=np.uint8), (80, 60))
+LABEL = RNG.integers(0, 12, (60, 80), dtype=np.uint8)
+
+
+def without_ties(span: Span, wanted: int) -> list[int]:
+    """Places in the crop whose centre is not just between two source pixels: there OpenCV differs."""
+    covered = [(2 * (span.start + k) + 1) * span.source for k in range(span.length)]
+    tied = {k + span.pad for k, twice in enumerate(covered) if twice % (2 * span.scaled) == 0}
+    return [k for k in range(wanted) if k not in tied]
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.61, 0.8, 1.0, 1.37, 2.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_window_holds_the_pixels_of_the_whole_resized_picture(factor, seed):
+    transform = RandomScaleCrop((factor, factor), CROP, fill=128, fill_mask=255)
+    transform.set_random_seed(seed)
+    result = transform(image=IMAGE, mask=LABEL)
+    window = transform.params["window"]
+
+    size = (round(80 * factor), round(60 * factor))
+    image = cv2.resize(IMAGE, size, interpolation=cv2.INTER_LINEAR)
+    label = cv2.resize(LABEL, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    pad = albumentations.PadIfNeeded(*CROP, fill=128, fill_mask=255, position="center")
+    padded = pad(image=image, mask=label)
+    rows, columns = (
+        slice(start, start + length)
+        for start, length in zip((window.rows.start, window.columns.start), CROP, strict=True)
+    )
+    clear = np.ix_(*(without_ties(span, n) for span, n in zip(window, CROP, strict=True)))
+    np.testing.assert_array_equal(result["mask"][clear], padded["mask"][rows, columns][clear])
+    gap = np.abs(result["image"].astype(int) - padded["image"][rows, columns])
+    assert gap.max() <= 3  # OpenCV's warp keeps 5 bits of a position
+    assert gap.mean() < 0.5
+
+
+def test_the_distribution_is_that_of_the_textbook():
+    ours = [RandomScaleCrop((0.5, 2.0), CROP, fill=128, fill_mask=255)]
+    textbook = [
+        albumentations.RandomScale((-0.5, 1.0), interpolation=cv2.INTER_LINEAR, p=1),
+        albumentations.PadIfNeeded(*CROP, fill=128, fill_mask=255),
+        albumentations.RandomCrop(*CROP),
+    ]
+    column, row = np.meshgrid(np.arange(80), np.arange(60))
+    places = np.dstack([column * 3, row * 4, column * 0]).astype(np.uint8)
+
+    def statistics(transforms) -> np.ndarray:
+        # One stream for all: seeded one by one, albumentations' transforms draw the same numbers.
+        compose, found = albumentations.Compose(transforms), []
+        compose.set_random_state(np.random.default_rng(1), random.Random(1))
+        for _ in range(800):
+            result = compose(image=places, mask=LABEL)
+            inside = result["mask"] != 255
+            pixels = result["image"][inside].astype(float)
+            found.append([inside.mean(), *pixels[:, :2].mean(axis=0), *pixels[:, :2].std(axis=0)])
+        # Blurred by a pixel: where all of an axis shows, rounding alone would tell the two apart.
+        return np.array(found) + np.random.default_rng(2).uniform(
+            [0] + [-3] * 4, [0.01] + [3] * 4, (800, 5)
+        )
+
+    a, b = statistics(ours), statistics(textbook)
+    for name, first, second in zip(["inside", "x", "y", "dx", "dy"], a.T, b.T, strict=True):
+        assert ks_2samp(first, second).pvalue > 1e-3, name
+
+
+@pytest.mark.parametrize(("draw", "median"), [("uniform", 1.25), ("log", 1.0)])
+def test_how_the_factor_is_drawn(draw, median):
+    transform = RandomScaleCrop((0.5, 2.0), CROP, draw=draw)
+    transform.set_random_seed(0)
+    factors = [
+        1 / transform.get_params_dependent_on_data({"shape": (600, 800)}, {})["window"].columns.step
+        for _ in range(2000)
+    ]
+    assert abs(np.median(factors) - median) < 0.05
+    assert min(factors) >= 0.499
+    assert max(factors) <= 2.001
+
+
+def test_image_and_label_move_alike():
+    right, low = np.meshgrid(np.arange(80) >= 40, np.arange(60) >= 30)
+    label = (2 * low + right).astype(np.uint8)
+    image = np.dstack([255 * right, 255 * low, 0 * low]).astype(np.uint8)
+    transform = RandomScaleCrop((0.5, 2.0), CROP, fill=128, fill_mask=255)
+    transform.set_random_seed(0)
+    for _ in range(100):
+        result = transform(image=image, mask=label)
+        inside = result["mask"] != 255
+        assert set(np.unique(result["mask"])) <= {0, 1, 2, 3, 255}
+        for channel, bit in ((0, 1), (1, 2)):
+            shown = result["image"][..., channel].astype(int)
+            clear = inside & (abs(shown - 127.5) > 12)  # on the edge itself either is right
+            assert ((shown > 127) == (result["mask"] & bit > 0))[clear].all()
+
+
+@pytest.mark.parametrize("source", [(1, 1), (7, 500), (500, 7), (24, 32)])
+def test_odd_shapes(source):
+    transform = RandomScaleCrop((0.5, 2.0), CROP, fill_mask=255)
+    for seed in range(20):
+        transform.set_random_seed(seed)
+        result = transform(
+            image=np.full((*source, 3), 9, np.uint8), mask=np.full(source, 3, np.uint8)
+        )
+        assert result["image"].shape == (*CROP, 3)
+        assert result["mask"].shape == CROP
+        assert set(np.unique(result["mask"])) <= {3, 255}
+        assert ((result["image"] == 9).all(axis=-1) == (result["mask"] == 3)).all()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"scale": (0, 1)}, {"scale": (2, 1)}, {"crop": (0, 5)}, {"draw": "normal"}]
+)
+def test_wrong_arguments_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        RandomScaleCrop(**{"scale": (0.5, 2.0), "crop": CROP, **wrong})

@@ -1,0 +1,108 @@
+"""The house keeps its walls: layers, names, sizes, and where libraries may be touched."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+FILES = sorted((REPO / "seg").rglob("*.py"))
+LAYERS = [
+    *("errors", "allocator", "config", "data", "models", "losses", "metrics", "optim"),
+    *("inference", "task", "callbacks", "outputs", "checkpoint", "assemble", "fitting", "app"),
+    "commands",
+]
+COMMANDS = {"train", "evaluate", "predict"}
+VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
+
+
+def layer_of(module: str) -> int:
+    room = module.split(".")[1] if "." in module else ""
+    return LAYERS.index("commands" if room in COMMANDS else room)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text())
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_no_import_goes_up(path: Path) -> None:
+    module = module_of(path)
+    if module == "seg":
+        assert not [name for name in imports(path, top_level=True) if name.startswith("seg")]
+        return
+    for imported in imports(path):
+        if imported.startswith("seg."):
+            assert layer_of(imported) <= layer_of(module), f"{module} imports {imported}"
+
+
+def test_no_import_cycle() -> None:
+    graph = {module_of(path): {n for n in imports(path) if n.startswith("seg.")} for path in FILES}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join((*trail, module))
+        if module not in done and module in graph:
+            for imported in graph[module] - {module}:
+                visit(imported, (*trail, module))
+            done.add(module)
+
+    for module in graph:
+        if module != "seg":
+            visit(module, ())
+
+
+def test_hydra_utils_is_used_by_assemble_alone() -> None:
+    users = {
+        module_of(path) for path in FILES if any(n.startswith("hydra.utils") for n in imports(path))
+    }
+    assert users == {"seg.assemble"}
+
+
+def test_names_say_what_they_hold() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=REPO, capture_output=True, text=True, check=False
+    ).stdout
+    parts = {part.removesuffix(".py") for line in tracked.splitlines() for part in line.split("/")}
+    assert not parts & VAGUE
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_files_and_functions_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_FILE_LINES
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            lines = (node.end_lineno or 0) - first.lineno + 1
+            assert lines <= MAX_FUNCTION_LINES, f"{node.name}: {lines} lines"
+
+
+def test_no_function_default_is_repeated_by_cfg_get() -> None:
+    offenders = [
+        module_of(path) for path in FILES if re.search(r"\b(cfg|config)\.get\(", path.read_text())
+    ]
+    assert not offenders
+
+
+def test_import_seg_is_light() -> None:
+    code = "import sys, seg; assert not {'torch', 'numpy', 'hydra'} & set(sys.modules); dir(seg)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_a_command_loads_no_torch() -> None:
+    code = "import sys, seg.train, seg.evaluate, seg.predict; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
