@@ -13,10 +13,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seg.allocator import keep_freed_memory
 from seg.config.explain import explain
 from seg.config.location import conf_dir
 from seg.config.schema import Section, TrainConfig, validate
+from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import ConfigError, UserError
 
 C = TypeVar("C", bound=Section)
@@ -40,6 +40,7 @@ def app(name: str, schema: type[C]) -> Callable[[Command[C]], Callable[[], None]
 
         def main() -> None:
             keep_freed_memory()
+            share_cores()
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):
                 hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ProgressBar
+from pytorch_lightning.trainer.states import TrainerFn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -77,7 +78,8 @@ class TrainingProgress(ProgressBar):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._batch_started_at = 0.0
         metrics = trainer.callback_metrics
-        if trainer.sanity_checking or not trainer.training or "val/miou" not in metrics:
+        fitting = trainer.state.fn == TrainerFn.FITTING
+        if trainer.sanity_checking or not fitting or "val/miou" not in metrics:
             return
         self._miou = float(metrics["val/miou"])
         log.info(

@@ -1,13 +1,11 @@
 """The loaders of one run, for Lightning's trainer or a plain loop."""
 
-from typing import Any
-
 import pytorch_lightning
 
 from seg.data.augmentation import Augmentation
 from seg.data.labels import LabelSpace
 from seg.data.loader import KeyedSamples, SegmentationLoader
-from seg.data.order import EpochOrder, OrderState
+from seg.data.order import EpochOrder
 from seg.data.sample import SegmentationDataset
 from seg.errors import ConfigError
 
@@ -16,9 +14,9 @@ class DataModule(pytorch_lightning.LightningDataModule):
     """Training and evaluation loaders over datasets that share one label space.
 
     Training shuffles, augments and drops a last incomplete batch (batch norm fails on one sample);
-    evaluation does neither. Its state is the position in the training order, so that a resumed run
-    goes on with the next batch. Use `Trainer(use_distributed_sampler=False)`: the order makes the
-    shares of the processes.
+    evaluation does neither. The training loader's state is its position in the order, so that a
+    resumed run goes on with the next batch. Use `Trainer(use_distributed_sampler=False)`: the order
+    makes the shares of the processes.
 
     Args:
         train, val, test: the splits; those that no loader is asked of may be None.
@@ -58,8 +56,6 @@ class DataModule(pytorch_lightning.LightningDataModule):
         self._prefetch_factor = prefetch_factor
         self._pin_memory = pin_memory
         self._seed = seed
-        self._order: EpochOrder | None = None
-        self._resume_from: OrderState | None = None
 
     def split(self, name: str) -> SegmentationDataset:
         """The dataset of `train`, `val` or `test`.
@@ -74,22 +70,11 @@ class DataModule(pytorch_lightning.LightningDataModule):
         return dataset
 
     def train_dataloader(self) -> SegmentationLoader:
-        """A fresh loader over the training split, at the position that was loaded, if any."""
+        """A fresh loader over the training split, at the start of epoch 0."""
         dataset = self.split("train")
-        rank, world_size = self._place()
-        self._order = EpochOrder(
-            len(dataset),
-            batch_size=self._batch_size,
-            seed=self._seed,
-            shuffle=True,
-            drop_last=True,
-            rank=rank,
-            world_size=world_size,
+        return self._loader(
+            dataset, self._order(dataset, self._batch_size, training=True), self._augmentation
         )
-        if self._resume_from is not None:
-            self._order.load_state_dict(self._resume_from)
-            self._resume_from = None
-        return self._loader(dataset, self._order, self._augmentation)
 
     def val_dataloader(self) -> SegmentationLoader:
         """The validation split, whole and in its own order; each process its share."""
@@ -99,35 +84,25 @@ class DataModule(pytorch_lightning.LightningDataModule):
         """The test split, whole and in its own order; each process its share."""
         return self._eval_loader("test")
 
-    def state_dict(self) -> dict[str, Any]:
-        """The position in the training order, or nothing where none was begun."""
-        if self._order is not None:
-            return dict(self._order.state_dict())
-        return dict(self._resume_from) if self._resume_from is not None else {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a position of `state_dict`, now or once the training loader is made."""
-        if not state_dict:
-            return
-        state = OrderState(epoch=state_dict["epoch"], batches=state_dict["batches"])
-        if self._order is not None:
-            self._order.load_state_dict(state)
-        else:
-            self._resume_from = state
-
     def _eval_loader(self, name: str) -> SegmentationLoader:
         dataset = self.split(name)
-        rank, world_size = self._place()
-        order = EpochOrder(
-            len(dataset),
-            batch_size=self._eval_batch_size,
-            seed=self._seed,
-            shuffle=False,
-            drop_last=False,
-            rank=rank,
-            world_size=world_size,
+        return self._loader(
+            dataset, self._order(dataset, self._eval_batch_size, training=False), None
         )
-        return self._loader(dataset, order, None)
+
+    def _order(
+        self, dataset: SegmentationDataset, batch_size: int, *, training: bool
+    ) -> EpochOrder:
+        trainer = self.trainer
+        return EpochOrder(
+            len(dataset),
+            batch_size=batch_size,
+            seed=self._seed,
+            shuffle=training,
+            drop_last=training,
+            rank=trainer.global_rank if trainer else 0,
+            world_size=trainer.world_size if trainer else 1,
+        )
 
     def _loader(
         self, dataset: SegmentationDataset, order: EpochOrder, augmentation: Augmentation | None
@@ -140,12 +115,6 @@ class DataModule(pytorch_lightning.LightningDataModule):
             prefetch_factor=self._prefetch_factor,
             pin_memory=self._pin_memory,
         )
-
-    def _place(self) -> tuple[int, int]:
-        """Rank and number of processes, (0, 1) outside a trainer."""
-        if self.trainer is None:
-            return 0, 1
-        return self.trainer.global_rank, self.trainer.world_size
 
 
 def _common_labels(datasets: list[SegmentationDataset]) -> LabelSpace:

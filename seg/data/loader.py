@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from seg.data.augmentation import Augmentation
-from seg.data.order import EpochOrder, SampleKey
+from seg.data.order import EpochOrder, OrderState, SampleKey
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError, UserError
 
@@ -113,13 +113,30 @@ class SegmentationLoader(DataLoader[Any]):
             except StopIteration:
                 return
             except RuntimeError as error:
+                self._stop_workers()
                 if "DataLoader worker (pid" not in str(error):
                     raise
                 raise DataError(_WORKER_KILLED) from error
             if isinstance(batch, UserError):
+                self._stop_workers()
                 raise batch
             self.order.advance()
             yield batch
+
+    def state_dict(self) -> OrderState:
+        """How much of the order was delivered; Lightning keeps it in every checkpoint."""
+        return self.order.state_dict()
+
+    def load_state_dict(self, state_dict: OrderState) -> None:
+        """Go on with the batch after those of `state_dict`."""
+        self.order.load_state_dict(state_dict)
+
+    def _stop_workers(self) -> None:
+        # Left to the garbage collector, with an error holding on to them, they take 5 s each.
+        workers: Any = self._iterator
+        if workers is not None:
+            workers._shutdown_workers()
+            self._iterator = None
 
 
 def collate(items: Sequence[dict[str, Any] | UserError]) -> Batch | UserError:

@@ -1,5 +1,6 @@
-"""Loaders: equal batches whatever the workers, resumable under Lightning, errors a user can read."""
+"""Loaders: the same batches whatever the workers, resumable, with errors a user can read."""
 
+import multiprocessing
 import os
 import signal
 
@@ -141,18 +142,16 @@ def test_loading_leaves_the_global_generators_alone():
 
 @pytest.mark.parametrize(("delivered", "num_workers"), [(0, 0), (3, 0), (5, 0), (7, 2)])
 def test_a_resumed_loader_goes_on(reference, delivered, num_workers):
-    first = make(num_workers=num_workers)
-    loader, seen = first.train_dataloader(), []
+    first, seen = make(num_workers=num_workers).train_dataloader(), []
     while len(seen) < delivered:
-        for batch in loader:
+        for batch in first:
             seen.append(batch)
             if len(seen) == delivered:
                 break
-    second = make(num_workers=2 - num_workers)
+    second = make(num_workers=2 - num_workers).train_dataloader()
     second.load_state_dict(first.state_dict())
-    loader = second.train_dataloader()
     while len(seen) < 10:
-        seen += list(loader)
+        seen += list(second)
     assert content(seen) == reference
 
 
@@ -180,10 +179,10 @@ class Recorder(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=1e-6)
 
 
-def fit(module, folder, data, resume=None):
+def fit(module, folder, data, length, resume=None):
     trainer = pl.Trainer(
         default_root_dir=str(folder),
-        max_epochs=3,
+        **length,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -195,15 +194,16 @@ def fit(module, folder, data, resume=None):
     return module.seen
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*isn't consumed")
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec")
+@pytest.mark.parametrize("length", [{"max_epochs": 3}, {"max_steps": 15}], ids=str)
 @pytest.mark.parametrize("stop_after", [3, 5, 7])
-def test_lightning_resumes_in_mid_epoch(tmp_path, stop_after):
-    straight = fit(Recorder(), tmp_path, make())
+def test_lightning_resumes_in_mid_epoch(tmp_path, stop_after, length):
+    straight = fit(Recorder(), tmp_path, make(), length)
     assert len(straight) == 15
     broken = Recorder(stop_after)
     with pytest.raises(SystemExit):
-        fit(broken, tmp_path, make())
-    resumed = fit(Recorder(), tmp_path, make(), tmp_path / "stopped.ckpt")
+        fit(broken, tmp_path, make(), length)
+    resumed = fit(Recorder(), tmp_path, make(), length, tmp_path / "stopped.ckpt")
     assert broken.seen + resumed == straight
 
 
@@ -213,6 +213,7 @@ def test_an_error_in_a_worker_arrives_in_few_lines(num_workers):
     with pytest.raises(DataError) as caught:
         passes(data.train_dataloader(), 1)
     lines = str(caught.value).splitlines()
+    assert not multiprocessing.active_children()
     assert lines[0] == "noise/7.png: image is damaged"
     assert lines[2] == "  (sample 7 of split 'train', epoch 0)"
     assert len(lines) == 3
@@ -227,7 +228,7 @@ def test_a_wrong_setting_keeps_its_kind():
 
 def test_a_killed_worker_is_explained():
     data = make(Noise(broken={7: lambda: os.kill(os.getpid(), signal.SIGKILL)}), num_workers=1)
-    with pytest.raises(DataError, match="worker was killed(?s:.*)loader.num_workers"):
+    with pytest.raises(DataError, match=r"worker was killed(?s:.*)loader.num_workers"):
         passes(data.train_dataloader(), 1)
 
 

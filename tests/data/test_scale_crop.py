@@ -17,7 +17,7 @@ LABEL = RNG.integers(0, 12, (60, 80), dtype=np.uint8)
 
 
 def without_ties(span: Span, wanted: int) -> list[int]:
-    """Places in the crop whose centre is not just between two source pixels: there OpenCV differs."""
+    """Places whose centre is not just between two source pixels: there OpenCV differs."""
     covered = [(2 * (span.start + k) + 1) * span.source for k in range(span.length)]
     tied = {k + span.pad for k, twice in enumerate(covered) if twice % (2 * span.scaled) == 0}
     return [k for k in range(wanted) if k not in tied]

@@ -28,8 +28,19 @@ def settled(name, **options):
     return encoder
 
 
-@pytest.mark.parametrize("output_stride", STRIDES)
-@pytest.mark.parametrize("name", encoder_names())
+# the large ones at one stride alone, but for `slow`: all share the code that dilates
+ENCODERS_AND_STRIDES = [
+    pytest.param(
+        name,
+        stride,
+        marks=[] if stride == 16 or name in (TINY, "xception") else [pytest.mark.slow],
+    )
+    for name in encoder_names()
+    for stride in STRIDES
+]
+
+
+@pytest.mark.parametrize(("name", "output_stride"), ENCODERS_AND_STRIDES)
 def test_maps_are_as_declared(name, output_stride):
     options = {"padding": "same"} if name == "xception" else {}
     encoder = create_encoder(name, output_stride=output_stride, **options).eval()
@@ -58,21 +69,20 @@ def test_unpadded_stem_needs_seven_pixels():
         encoder(torch.randn(1, 3, 6, 64))
 
 
-@pytest.mark.parametrize("size", [(97, 64), (64, 111), (75, 82), (130, 95)])
+@pytest.mark.parametrize("size", [(97, 64), (75, 82), (66, 47)])
 @pytest.mark.parametrize("name", [TINY, "xception"])
 def test_dilation_replaces_stride_exactly(name, size):
     """A held stride changes where the map is sampled, never what is computed there."""
-    image = torch.randn(1, 3, *size)
-    coarse = settled(name, output_stride=32)
+    image = torch.randn(1, 3, *size, dtype=torch.float64)
+    coarse = settled(name, output_stride=32).double()
     with torch.no_grad():
         expected = coarse(image)[-1]
         for output_stride in (16, 8, 4):
-            finer = settled(name, output_stride=output_stride)
+            finer = settled(name, output_stride=output_stride).double()
             finer.load_state_dict(coarse.state_dict())
             step = 32 // output_stride
-            torch.testing.assert_close(
-                finer(image)[-1][:, :, ::step, ::step], expected, rtol=1e-3, atol=1e-4
-            )
+            found = finer(image)[-1][:, :, ::step, ::step]
+            assert (found - expected).abs().max() < 1e-12 * expected.abs().max()
 
 
 @pytest.mark.parametrize(
@@ -129,6 +139,7 @@ def test_checkpointing_changes_nothing(name):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpointed", [False, True])
 def test_compiles(checkpointed):
     encoder = create_encoder(TINY, gradient_checkpointing=checkpointed)
@@ -181,7 +192,9 @@ def test_wrong_names_and_values():
         create_encoder("xception", padding="reflect")
 
 
-@pytest.mark.parametrize("name", [TINY, "xception", pytest.param("aligned_xception65", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", [TINY, "xception", pytest.param("aligned_xception65", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("decoder", [smp.Unet, smp.DeepLabV3Plus, smp.FPN])
 def test_decoders_of_smp_train_on_it(name, decoder):
     model = decoder(SMP_NAMES.get(name, name), encoder_weights=None, in_channels=4, classes=5)

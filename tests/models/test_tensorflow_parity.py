@@ -130,7 +130,14 @@ def test_every_end_point(case, build, fixtures, relative_error):
     assert (labels == reference["argmax_up"]).mean() > 0.999
 
 
-@pytest.mark.parametrize("case", ["os16_128x192", "os16_129x129", "os8_129x129"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "os16_129x129",
+        pytest.param("os16_128x192", marks=pytest.mark.slow),
+        pytest.param("os8_129x129", marks=pytest.mark.slow),
+    ],
+)
 def test_double_precision(case, build, fixtures, relative_error):
     reference = np.load(fixtures / "tensorflow" / f"xception_41_{case}.npz")
     image = reference["image_uint8"].astype(np.float32) * np.float32(2 / 255) - np.float32(1)
@@ -191,6 +198,4 @@ def test_classifier(size, tensorflow_checkpoint, unpacked, fixtures, relative_er
     assert nhwc(last).shape == tuple(reference[f"{size}:last_shape"])
     assert relative_error(pooled, reference[f"{size}:global_pool"][:, 0, 0]) < TOLERANCE
     assert relative_error(logits, reference[f"{size}:logits"][:, 0, 0]) < TOLERANCE
-    assert (
-        relative_error(logits.softmax(1), reference[f"{size}:predictions"][:, 0, 0]) < TOLERANCE
-    )
+    assert relative_error(logits.softmax(1), reference[f"{size}:predictions"][:, 0, 0]) < TOLERANCE

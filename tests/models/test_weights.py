@@ -77,7 +77,7 @@ def test_encoder_alone(tensorflow_checkpoint):
     assert not coverage.reshaped
 
 
-@pytest.mark.parametrize("in_channels", [1, 4])
+@pytest.mark.parametrize("in_channels", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_input_channels_are_adapted_and_reported(in_channels, tensorflow_checkpoint):
     rgb = create_encoder("aligned_xception41", weights=tensorflow_checkpoint).eval()
     encoder = create_encoder("aligned_xception41", in_channels=in_channels).eval()
@@ -105,7 +105,7 @@ def test_another_number_of_classes(tensorflow_checkpoint):
 def test_another_encoder(name, tensorflow_checkpoint):
     encoder = create_encoder(name)
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
-    with pytest.raises(DataError, match="not in the file"):
+    with pytest.raises(DataError, match="not in the file|without a place"):
         load_weights(encoder, tensorflow_checkpoint)
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
 
@@ -154,7 +154,8 @@ def test_index_cut_short(kept, tensorflow_checkpoint, tmp_path):
 def test_index_or_data_altered(tensorflow_checkpoint, tmp_path):
     prefix = copy_checkpoint(tensorflow_checkpoint, tmp_path)
     encoder = create_encoder("aligned_xception41")
-    for name, position in (("model.ckpt.data-00000-of-00001", 50_000_000), ("model.ckpt.index", 9000)):
+    altered = {"model.ckpt.data-00000-of-00001": 50_000_000, "model.ckpt.index": 9000}
+    for name, position in altered.items():
         path = tmp_path / name
         with path.open("r+b") as file:
             file.seek(position)

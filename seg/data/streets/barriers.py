@@ -102,7 +102,7 @@ def fence(stage: Stage, across: float, near: float, far: float) -> None:
 def _pieces(
     stage: Stage, kind: str, across: float, span: tuple[float, float], tall: float
 ) -> tuple[Floats, Floats]:
-    """Rails and pickets; apart, as polygons that overlap in one call would cancel each other."""
+    """Rails and pickets."""
     start, end = span
     thick = 0.07 if kind != "mesh" else 0.03
     rails = (0.25, tall - 0.3) if kind != "mesh" else tuple(tall * k / 7 for k in range(1, 8))

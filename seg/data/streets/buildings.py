@@ -27,6 +27,8 @@ AWNINGS: tuple[Color, ...] = (
     (90, 90, 92),
 )
 
+_ROUND_S, _ROUND_UP = np.array([0, 1, 1, 0]), np.array([2, 2, 3, 3])
+
 
 @dataclass(frozen=True)
 class Style:
@@ -89,9 +91,12 @@ class Facade:
     def rects(self, spans: list[tuple[float, float, float, float]]) -> Floats:
         """(s0, s1, low, high) each -> N x 4 x 3 corners."""
         table = np.array(spans, np.float64).reshape(-1, 4)
-        s, up = table[:, [0, 1, 1, 0]], table[:, [2, 2, 3, 3]]
-        x, z = self.start[0] + s * self.way[0], self.start[1] + s * self.way[1]
-        return np.stack([x, up, z], axis=-1)
+        quads = np.empty((len(table), 4, 3), np.float64)
+        s = table[:, _ROUND_S]
+        quads[..., 0] = self.start[0] + s * self.way[0]
+        quads[..., 1] = table[:, _ROUND_UP]
+        quads[..., 2] = self.start[1] + s * self.way[1]
+        return quads
 
 
 def house(stage: Stage, across: float, near: float, far: float, style: Style) -> None:

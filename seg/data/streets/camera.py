@@ -37,11 +37,15 @@ class Camera:
     def project(self, points: Floats) -> Ints:
         """(..., 3) points in metres -> (..., 2) whole pixels (column, row)."""
         ahead = np.maximum(points[..., 2], NEAREST_M)
-        across = points[..., 0] + self.bend * ahead * ahead
-        pixels = np.empty((*points.shape[:-1], 2), np.float64)
-        pixels[..., 0] = self.center_px + self.focal_px * across / ahead
-        pixels[..., 1] = self.horizon_px + self.focal_px * (self.up_m - points[..., 1]) / ahead
-        return np.floor(pixels + 0.5).astype(np.int32)
+        scale = self.focal_px / ahead
+        across = points[..., 0]
+        if self.bend:
+            across = across + self.bend * ahead * ahead
+        pixels = np.empty((*ahead.shape, 2), np.float64)
+        np.multiply(across, scale, out=pixels[..., 0])
+        np.multiply(self.up_m - points[..., 1], scale, out=pixels[..., 1])
+        pixels += (self.center_px + 0.5, self.horizon_px + 0.5)
+        return np.floor(pixels, out=pixels).astype(np.int32)
 
     def first_ahead(self, across: float) -> float:
         """From how far ahead on something at `across` metres is inside the picture."""

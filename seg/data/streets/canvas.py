@@ -19,6 +19,9 @@ class Canvas:
 
     A part is a colour, a label, a texture and a distance. `parts_HW` says which part each pixel
     shows; colour and label are read from the same number, hence exact to the pixel.
+
+    Of OpenCV's drawing only `fillConvexPoly` and lines of one pixel are used: `fillPoly` and thick
+    lines cover other pixels in version 4.10 than in version 5.0.
     """
 
     def __init__(self, height: int, width: int, sky_label: int) -> None:
@@ -52,30 +55,33 @@ class Canvas:
         return len(self.colors) - 1
 
     def fill(self, part: int, *polygons: Polygon) -> None:
-        """Fill polygons that do not overlap each other."""
-        cv2.fillPoly(self.parts_HW, polygons, part)
+        """Fill convex polygons, one after the other."""
+        for polygon in polygons:
+            cv2.fillConvexPoly(self.parts_HW, polygon, part)
 
-    def outline(self, part: int, polygon: Polygon, width_px: int, *, closed: bool) -> None:
-        cv2.polylines(self.parts_HW, [polygon], closed, part, max(1, width_px))
+    def line(self, part: int, points: Polygon) -> None:
+        """A line one pixel wide."""
+        cv2.polylines(self.parts_HW, [points], False, part)
 
     def fill_mask(self, part: int, mask: Mask, top: int, left: int) -> None:
         """Fill where `mask` is true; its corner stands at (top, left) inside the picture."""
         height, width = mask.shape
         self.parts_HW[top : top + height, left : left + width][mask] = part
 
-    def shadow(self, polygon: Polygon, brightness: int) -> None:
-        """Darken the ground, 256 = no shadow; shadows do not add up."""
-        cv2.fillPoly(self.shade_HW, [polygon], brightness)
+    def shadow(self, brightness: int, *polygons: Polygon) -> None:
+        """Darken the ground under convex polygons, 256 = no shadow; shadows do not add up."""
+        for polygon in polygons:
+            cv2.fillConvexPoly(self.shade_HW, polygon, brightness)
 
     def relabel(self, label: int, polygon: Polygon) -> None:
-        """Give what is seen through `polygon` (a fence, a wheel) another label, not another look."""
+        """Give what is seen through `polygon` (a fence, a wheel) another label, same look."""
         left, top = np.maximum(polygon.min(axis=0), 0)
         right, bottom = polygon.max(axis=0) + 1
         window = self.parts_HW[top:bottom, left:right]
         if window.size == 0:
             return
         mask = np.zeros(window.shape, np.uint8)
-        cv2.fillPoly(mask, [polygon - np.array([left, top], np.int32)], 1)
+        cv2.fillConvexPoly(mask, polygon - np.array([left, top], np.int32), 1)
         inside = mask.astype(bool)
         table = np.arange(len(self.colors), dtype=np.uint16)
         for part in np.flatnonzero(np.bincount(window[inside], minlength=1)).tolist():

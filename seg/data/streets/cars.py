@@ -21,7 +21,7 @@ PAINTS: tuple[Color, ...] = (
 
 
 def wheels(side: Face, spots: list[float], radius: float, size: Point, center: float) -> None:
-    """Tyres with rims at shares `spots` of a side of `size` metres, `center` above its lower edge."""
+    """Tyres at shares `spots` of a side of `size` metres, `center` above its lower edge."""
     length, tall = size
     for spot in spots:
         side.disc(spot, center / tall, (radius * 1.22 / length, radius * 1.22 / tall), DARK)

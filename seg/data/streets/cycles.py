@@ -17,6 +17,13 @@ HELMETS: tuple[Color, ...] = (
     (40, 90, 160),
 )
 
+# seat, floor and shield, each convex
+_SCOOTER: tuple[tuple[Point, ...], ...] = (
+    ((-0.95, 0.42), (-0.3, 0.3), (0.0, 0.28), (-0.06, 0.5), (-0.12, 0.78), (-0.86, 0.82)),
+    ((-0.3, 0.3), (0.36, 0.26), (0.3, 0.44), (-0.2, 0.46)),
+    ((0.24, 0.42), (0.36, 0.26), (0.5, 1.0), (0.38, 1.0)),
+)
+
 
 def bicycle(stage: Stage, across: float, ahead: float, *, ridden: bool, turn: float) -> None:
     """`turn` is 1 for a side view and 0 for a view along it."""
@@ -45,13 +52,12 @@ def _bicycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None:
     label = train_id("bicycle")
     color = stage.dice.vary(stage.dice.pick(FRAMES), 12)
     frame, tyre, steel = (board.part(c, label) for c in (color, RUBBER, METAL))
-    width = max(2, int(0.055 * board.scale))
     for x in (-0.54, 0.54):
         rim = board.outline(Board.round(x, 0.35, 0.34))
         stage.canvas.relabel(label, rim)
-        stage.canvas.outline(tyre, rim, width, closed=True)
-        for a, b in ((0, 8), (4, 12)):
-            stage.canvas.outline(steel, rim[[a, b]], 1, closed=False)
+        for spoke in ((0, 8), (4, 12)):
+            stage.canvas.line(steel, rim[list(spoke)])
+        board.ring(tyre, x, 0.35, 0.33, max(0.06, 1.7 / board.scale))
     hip, bars, pedal, rear, front = (
         (-0.2 * way, 0.92), (0.42 * way, 0.98), (-0.06 * way, 0.3), (-0.54 * way, 0.35),
         (0.54 * way, 0.35),
@@ -146,18 +152,8 @@ def _motorcycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None
         board.disc(dark, x, radius, radius * 0.2)
     board.limb(steel, (0.66 * way, radius), (0.42 * way, 1.0), 0.09)
     if scooter:
-        body = (
-            (-0.95, 0.42),
-            (-0.3, 0.3),
-            (0.36, 0.26),
-            (0.5, 1.0),
-            (0.38, 1.0),
-            (0.24, 0.42),
-            (-0.06, 0.5),
-            (-0.12, 0.78),
-            (-0.86, 0.82),
-        )
-        board.poly(paint, [(x * way, y) for x, y in body])
+        for shape in _SCOOTER:
+            board.poly(paint, [(x * way, y) for x, y in shape])
         board.poly(
             low,
             [(x * way, y) for x, y in ((-0.95, 0.42), (-0.3, 0.3), (-0.2, 0.46), (-0.88, 0.58))],

@@ -95,7 +95,7 @@ def _checked_size(size: Sequence[int]) -> tuple[int, int]:
     allowed = (
         f"use (height, width), whole numbers from {MIN_SIZE_PX} to {MAX_SIZE_PX}, e.g. [256, 512]"
     )
-    if isinstance(size, str | bytes) or len(size) != 2:
+    if isinstance(size, str | bytes) or not isinstance(size, Sequence) or len(size) != 2:
         raise ConfigError(f"streets: size is {size!r}; {allowed}")
     height, width = size
     for side in (height, width):

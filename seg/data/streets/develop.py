@@ -17,18 +17,20 @@ def develop(stage: Stage) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The image (H x W x 3) and its label map (H x W).
 
     Sixteen bits suffice: a colour (8 bits) times a brightness (128 = 1, below 256) fits unsigned,
-    a difference of colours times a share of haze (128 = all) fits signed.
+    a difference of colours times a share of haze (128 = all) fits signed. Until the end the image
+    is 3 x H x W, so that the innermost loops run along rows.
     """
     canvas = stage.canvas
     parts = canvas.parts_HW
     label = np.array(canvas.labels, np.uint8)[parts]
     light, fog = _light(stage)
-    lit = np.take(_tinted_colors(stage), parts, axis=0)
-    lit *= light[..., None]
+    lit = np.take(_tinted_colors(stage), parts, axis=1)
+    lit *= light
     lit >>= 7
     np.minimum(lit, 255, out=lit)
     image: _Shorts = lit.view(np.int16)
-    image += ((np.array(stage.weather.haze, np.int16) - image) * fog[..., None]) >> 7
+    haze = np.array(stage.weather.haze, np.int16)
+    image += (haze[:, None, None] - image) * fog >> 7
     _sky(stage, image)
     for lamp in stage.lamps:
         if _uncovered(stage, lamp):
@@ -46,8 +48,7 @@ def _tinted_colors(stage: Stage) -> NDArray[np.uint16]:
     if stage.weather.dark:
         glows = np.array(stage.canvas.glows, np.bool_)
         tinted[glows] = colors[glows]
-    limited: NDArray[np.uint16] = np.minimum(tinted, 255).astype(np.uint16)
-    return limited
+    return np.ascontiguousarray(np.minimum(tinted, 255).T, np.uint16)
 
 
 @cache
@@ -119,12 +120,14 @@ def _sky(stage: Stage, image: _Shorts) -> None:
     height = is_sky.shape[0]
     rows, columns = np.nonzero(is_sky)
     rise = np.minimum(np.arange(height, dtype=np.int32) * 256 // horizon, 256)
-    rise = (rise * rise >> 8)[:, None]
-    zenith, haze = np.array(weather.zenith, np.int32), np.array(weather.haze, np.int32)
-    sky = (zenith + ((haze - zenith) * rise >> 8)).astype(np.int16)[rows]
-    cover = _clouds(stage, rows, columns)
-    sky += (np.array(weather.cloud, np.int16) - sky) * cover[:, None] >> 7
-    image[rows, columns] = sky
+    rise = rise * rise >> 8
+    zenith, haze, cloud = (
+        np.array(color, np.int32)[:, None]
+        for color in (weather.zenith, weather.haze, weather.cloud)
+    )
+    sky = (zenith + ((haze - zenith) * rise >> 8)).astype(np.int16)[:, rows]
+    sky += (cloud.astype(np.int16) - sky) * _clouds(stage, rows, columns) >> 7
+    image[:, rows, columns] = sky
     if weather.sun[2] > 0.12 and weather.kind in ("sun", "dusk"):
         column = stage.camera.center_px + stage.camera.focal_px * weather.sun[0] / weather.sun[2]
         row = horizon * (1.0 - min(0.9, weather.sun[1]))
@@ -159,7 +162,7 @@ def _uncovered(stage: Stage, lamp: Lamp) -> bool:
 
 def _halo(lamp: Lamp, image: _Shorts) -> None:
     """Add the glow of a lamp, falling with the square of the distance."""
-    height, width = image.shape[:2]
+    height, width = image.shape[1:]
     x, y, radius = int(lamp.column), int(lamp.row), max(2, min(int(lamp.radius), height))
     left, right = max(0, x - 2 * radius), min(width, x + 2 * radius)
     top, bottom = max(0, y - 2 * radius), min(height, y + 2 * radius)
@@ -167,43 +170,47 @@ def _halo(lamp: Lamp, image: _Shorts) -> None:
         return
     rows = np.arange(top, bottom, dtype=np.int32)[:, None] - y
     columns = np.arange(left, right, dtype=np.int32)[None, :] - x
-    away = (rows * rows + columns * columns) * 64 // (radius * radius)
+    away = (rows * rows + columns * columns) // max(1, radius * radius // 64)
     rim = lamp.strength * 16 // 272
     glow = np.maximum(0, lamp.strength * 16 // (16 + away) - rim).astype(np.int16)
-    image[top:bottom, left:right] += glow[..., None] * np.array((64, 56, 42), np.int16) >> 7
+    warm = np.array((64, 56, 42), np.int16)[:, None, None]
+    image[:, top:bottom, left:right] += glow * warm >> 7
 
 
 def _wet(stage: Stage, image: _Shorts, label: NDArray[np.uint8]) -> None:
     """The wet ground mirrors what stands behind it."""
     horizon = int(stage.camera.horizon_px)
-    height = image.shape[0]
+    height = image.shape[1]
     rows = np.arange(min(height, horizon + 2), height)
     mirrored = np.maximum(0, 2 * horizon - rows)
     wet = label[rows] <= 1
-    blend = (image[mirrored] - image[rows]) * 35 >> 7
-    image[rows] += np.where(wet[..., None], blend, 0).astype(np.int16)
+    blend = (image[:, mirrored] - image[:, rows]) * 35 >> 7
+    image[:, rows] += np.where(wet, blend, 0).astype(np.int16)
 
 
 def _drops(stage: Stage, image: _Shorts) -> None:
     """Thin streaks of rain."""
-    height, width = image.shape[:2]
+    height, width = image.shape[1:]
     dice = stage.dice
     for _ in range(max(20, width // 4)):
         x, y = dice.whole(0, width - 1), dice.whole(0, height - 1)
-        image[y : y + dice.whole(3, max(4, height // 20)), x] += 16
+        image[:, y : y + dice.whole(3, max(4, height // 20)), x] += 16
 
 
 def _expose(stage: Stage, image: _Shorts) -> NDArray[np.uint8]:
-    """The lens' slight softness, the sensor's grain, eight bits."""
-    height, width = image.shape[:2]
+    """The lens' slight softness, the sensor's grain, eight bits, colours innermost."""
+    height, width = image.shape[1:]
     soft = image * 6
-    soft[:, 1:-1] += image[:, :-2]
-    soft[:, 1:-1] += image[:, 2:]
-    soft[:, [0, -1]] += image[:, [0, -1]] * 2
+    soft[..., 1:-1] += image[..., :-2]
+    soft[..., 1:-1] += image[..., 2:]
+    soft[..., [0, -1]] += image[..., [0, -1]] * 2
     soft >>= 3
     row, column = stage.dice.whole(0, TILE - 1), stage.dice.whole(0, TILE - 1)
     grain = wallpaper(0, 10 if stage.weather.dark else 5, 60, height, width)
-    soft += grain[row : row + height, column : column + width, None]
+    soft += grain[row : row + height, column : column + width]
     np.maximum(soft, 0, out=soft)
     np.minimum(soft, 255, out=soft)
-    return soft.astype(np.uint8)
+    exposed = np.empty((height, width, 3), np.uint8)
+    for channel in range(3):
+        exposed[..., channel] = soft[channel]
+    return exposed

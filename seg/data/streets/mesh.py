@@ -167,7 +167,8 @@ def _spots(face: Face, corners: Floats) -> Floats:
     s, t = shares[:, :1], shares[:, 1:]
     low = corners[0] + (corners[1] - corners[0]) * s
     high = corners[3] + (corners[2] - corners[3]) * s
-    return low + (high - low) * t
+    spots: Floats = low + (high - low) * t
+    return spots
 
 
 def _faces_camera(corners: list[list[int]]) -> bool:

@@ -33,8 +33,8 @@ def tree(stage: Stage, across: float, ahead: float, scale: float = 1.0) -> None:
     girth = 0.055 * tall
     base = tall * dice.between(0.26, 0.38)
     board.limb(bark, (0.0, 0.0), (0.0, base * 1.4), girth, girth * 0.7)
-    board.limb(bark, (0.0, base), (wide * 0.5, base + wide * 0.7), girth * 0.6, girth * 0.3)
-    board.limb(bark, (0.0, base), (-wide * 0.4, base + wide * 0.8), girth * 0.6, girth * 0.3)
+    board.limb(bark, (0.0, base), (wide * 0.3, base + wide * 0.5), girth * 0.6, girth * 0.3)
+    board.limb(bark, (0.0, base), (-wide * 0.28, base + wide * 0.55), girth * 0.6, girth * 0.3)
     lobes: list[Lobe] = []
     if dice.chance(0.18):
         lobes += [(0.0, base + (tall - base) * k / 4, wide * (1.0 - k / 5)) for k in range(4)]
@@ -78,9 +78,11 @@ def crown(stage: Stage, board: Board, lobes: list[Lobe], color: Color) -> None:
     columns = np.arange(left, right, dtype=np.int32)[None, :]
     depth = np.full((bottom - top, right - left), 9999, np.int32)
     for x, y, radius in spots:
-        reach = max(2, math.floor(radius))
-        away = (columns - math.floor(x)) ** 2 + (rows - math.floor(y)) ** 2
-        np.minimum(depth, away * (4096 // reach) // (reach * 4), out=depth)
+        step = 1 + math.floor(radius) // 512  # squares of large pictures would not fit 32 bits
+        reach = max(2, math.floor(radius) // step)
+        x_off, y_off = (columns - math.floor(x)) // step, (rows - math.floor(y)) // step
+        away = x_off * x_off + y_off * y_off
+        np.minimum(depth, away * (1048576 // (reach * reach)) >> 10, out=depth)
     coarse, fine = _noise(stage, depth.shape, max(1, min(6, math.floor(scale * 0.12))))
     inside = depth + coarse < 1024
     sun = stage.weather.sun

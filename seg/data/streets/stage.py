@@ -72,15 +72,17 @@ class Stage:
 
     def strip(self, part: int, near: float, far: float, left: float, right: float) -> None:
         """Fill a level band along the road, bent with it."""
-        self.canvas.fill(part, self.band(near, far, left, right))
+        self.canvas.fill(part, *self.band(near, far, left, right))
 
-    def band(self, near: float, far: float, left: float, right: float, up: float = 0.0) -> Polygon:
+    def band(self, near: float, far: float, left: float, right: float) -> Polygon:
+        """The quadrilaterals of a band in the picture, pieces x 4 x 2; one on a straight road."""
         steps = [near]
-        while self.camera.bend != 0.0 and steps[-1] * 1.35 < far:
+        while self.camera.bend and steps[-1] * 1.35 < far:
             steps.append(steps[-1] * 1.35)
         steps.append(far)
-        outline = [(left, 0.0, z) for z in steps] + [(right, 0.0, z) for z in reversed(steps)]
-        return self.camera.project(np.array(outline, np.float64))
+        ends = np.array([((left, 0.0, z), (right, 0.0, z)) for z in steps], np.float64)
+        pixels = self.camera.project(ends)
+        return np.concatenate([pixels[:-1], pixels[1:, ::-1]], axis=1)
 
     def shadow(self, across: float, width: float, near: float, far: float, tall: float) -> None:
         """The shade that a box standing on the ground throws on it, and the dark below it."""
@@ -95,8 +97,20 @@ class Stage:
             ]  # fmt: skip
             moved = [(x + shift, max(1.0, z + deep)) for x, z in corners]
             points = np.array([(x, 0.0, z) for x, z in corners + moved], np.float64)
-            self.canvas.shadow(_hull(self.camera.project(points)), self.weather.shade)
-        self.canvas.shadow(soft, min(self.weather.shade, 120))
+            self.canvas.shadow(self.weather.shade, _hull(self.camera.project(points)))
+        self.canvas.shadow(min(self.weather.shade, 120), *soft)
+
+    def round_shadow(self, across: float, ahead: float, radius: float, tall: float) -> None:
+        """The shade of a crown `tall` metres above the ground, and the dark at the foot."""
+        side, away = self.weather.shadow
+        for x, z, reach in (
+            (across, ahead, 0.3),
+            (across + side * tall, max(2.0, ahead + away * tall), radius),
+        ):
+            spots = [(x + a * reach, 0.0, z + b * reach) for a, b in CIRCLE]
+            if reach < radius or self.weather.shade < 240:
+                outline = self.camera.project(np.array(spots, np.float64))
+                self.canvas.shadow(min(self.weather.shade, 170), outline)
 
     def lit(self, color: Color, normal: tuple[float, float, float]) -> Color:
         """The colour of a face whose outward normal is (across, up, ahead)."""
@@ -147,6 +161,11 @@ class Board:
 
     def disc(self, part: int, x: float, y: float, radius: float, wide: float = 1.0) -> None:
         self.poly(part, self.round(x, y, radius, wide))
+
+    def ring(self, part: int, x: float, y: float, radius: float, width: float) -> None:
+        spots = self.round(x, y, radius)
+        for start, end in zip(spots, [*spots[1:], spots[0]], strict=True):
+            self.limb(part, start, end, width)
 
     @staticmethod
     def round(x: float, y: float, radius: float, wide: float = 1.0) -> list[Point]:

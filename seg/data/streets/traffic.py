@@ -47,7 +47,8 @@ class Traffic:
 
     def actors(self, *, tram: bool) -> list[Actor]:
         dice, street = self.stage.dice, self.street
-        own = Lane(street.middle + LANE_M / 2, AWAY, dice.between(8.5, 17.0), (4.0, 12.0))
+        first = dice.between(8.5, 18.0) if dice.chance(0.78) else dice.between(26.0, 45.0)
+        own = Lane(street.middle + LANE_M / 2, AWAY, first, (4.0, 12.0))
         other = Lane(street.middle - LANE_M / 2, TOWARD, dice.between(7.5, 15.0), (3.0, 14.0))
         curb = Lane(street.right - 1.15, AWAY, dice.between(5.5, 9.0), (0.8, 4.0))
         far_curb = Lane(street.left + 1.15, TOWARD, dice.between(7.0, 12.0), (0.8, 4.0))
@@ -82,7 +83,7 @@ class Traffic:
         part = self.stage.canvas.part((44, 46, 50), 255, near)
         points = [(across, 4.75, z) for z in (4.0, 8.0, 14.0, 24.0, 40.0, 70.0)]
         line = self.stage.camera.project(np.array(points, np.float64))
-        self.stage.canvas.outline(part, line, 1, closed=False)
+        self.stage.canvas.line(part, line)
 
     def _large(self, lanes: list[Lane]) -> list[Actor]:
         """Buses and trucks, each in a lane of its own where there is one."""
@@ -129,14 +130,9 @@ class Traffic:
         self.taken.append((near, far, left, right))
         if stage.weather.dark and pose.cos < 0 and near < 40:
             for x in (left + 0.25, right - 0.25):
-                camera = stage.camera
-                spot = Lamp(
-                    camera.column(x, near),
-                    camera.row(0.75, near),
-                    0.5 * camera.focal_px / near,
-                    130,
-                )
-                stage.lamps.append(spot)
+                column, row = stage.camera.column(x, near), stage.camera.row(0.75, near)
+                radius = 0.5 * stage.camera.focal_px / near
+                stage.lamps.append(Lamp(column, row, radius, 130, near))
         return Actor(
             near, far, left, right, lambda: draw_blocks(stage, blocks, pose, train_id(name))
         )
@@ -156,7 +152,7 @@ class Traffic:
             else:
                 turn = dice.between(0.4, 0.75) if dice.chance(0.55) else 0.0
                 lane = dice.pick((own, own, other))
-                ahead = min(dice.between(6.5, 12.0), lane.free_from - 1.8)
+                ahead = min(dice.between(6.0, 11.0), lane.free_from - 1.8)
                 across = lane.across + dice.between(0.2, 1.1) * (1 if lane is own else -1)
             if ahead < 5.0 or self.blocked(across, ahead):
                 continue

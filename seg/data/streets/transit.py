@@ -127,5 +127,5 @@ def _tram_end(end: Face, accent: Color, dark: bool, rear: bool) -> None:
         for s in (0.12, 0.88):
             end.disc(s, 0.28, (0.05, 0.035), (250, 60, 40) if dark else RED_LIGHT, dark)
     else:
-        for s, t in ((0.14, 0.28), (0.86, 0.28), (0.5, 0.96)):
+        for s, t in ((0.14, 0.28), (0.86, 0.28)):
             end.disc(s, t, (0.06, 0.04), (255, 250, 225) if dark else WHITE_LIGHT, dark)

@@ -46,8 +46,8 @@ def _posts(stage: Stage, street: Street, side: Side) -> list[Actor]:
     actors = []
     if dice.chance(0.7):
         z, step = view + dice.between(0.0, 8.0), dice.between(16.0, 26.0)
-        for k in range(3):
-            actors.append(_at(street, x, z + k * step, partial(street_lamp, stage, -side.sign)))
+        lamp = partial(street_lamp, stage, -side.sign)
+        actors += [_at(street, x, z + k * step, lamp) for k in range(3)]
     if dice.chance(0.55):
         z = view + dice.between(0.0, 7.0)
         actors.append(_at(street, x + side.sign * 0.15, z, partial(traffic_sign, stage)))
@@ -56,8 +56,8 @@ def _posts(stage: Stage, street: Street, side: Side) -> list[Actor]:
         actors.append(_at(street, x + side.sign * 0.8, z, partial(direction_sign, stage)))
     if dice.chance(0.25):
         z = view + dice.between(0.0, 2.0)
-        for k in range(dice.whole(3, 6)):
-            actors.append(_at(street, x, z + k * 1.8, partial(bollard, stage)))
+        row = range(dice.whole(3, 6))
+        actors += [_at(street, x, z + k * 1.8, partial(bollard, stage)) for k in row]
     for actor in actors:
         stage.shadow((actor.left + actor.right) / 2, 0.2, actor.near, actor.far, 3.0)
     return actors
@@ -82,7 +82,7 @@ def _trees(stage: Stage, street: Street, side: Side) -> list[Actor]:
     for k in range(dice.whole(2, 5)):
         ahead = z + k * step
         if not street.in_junction(ahead - 1, ahead + 1):
-            stage.shadow(x, 2.4, ahead - 1.2, ahead + 1.2, 2.0)
+            stage.round_shadow(x, ahead, 1.6 * scale + 0.3, 4.0 * scale)
             actors.append(_slim(x, ahead, 0.2, partial(tree, stage, x, ahead, scale)))
     return actors
 
@@ -115,14 +115,14 @@ def _parked(stage: Stage, street: Street, traffic: Traffic) -> list[Actor]:
     """Bicycles and motorcycles on the sidewalk."""
     dice = stage.dice
     actors = []
-    for draw, share in ((bicycle, 0.42), (motorcycle, 0.4)):
+    for draw, share in ((bicycle, 0.46), (motorcycle, 0.46)):
         if not dice.chance(share):
             continue
         side = dice.pick(street.sides)
         x = side.edge + side.sign * dice.between(1.3, 2.2)
         z = _view(stage, x) + dice.between(0.5, 4.0)
         turn = dice.between(0.55, 1.0) if dice.chance(0.85) else 0.0
-        for _ in range(dice.whole(1, 3)):
+        for _ in range(dice.whole(2, 4)):
             if not traffic.blocked(x, z, 0.2) and not street.in_junction(z, z):
                 actors.append(traffic.cycle(draw, x, z, ridden=False, turn=turn))
             z += dice.between(0.7, 1.6)
@@ -141,10 +141,11 @@ def _people(stage: Stage, street: Street, traffic: Traffic) -> list[Actor]:
             if dice.chance(0.3):
                 spots.append((x + 0.6, z + 0.3))
     for ahead in street.crossings:
-        for _ in range(dice.whole(0, 4)):
-            spots.append(
-                (dice.between(street.left - 1, street.right + 1), ahead + dice.between(0.3, 2.7))
-            )
+        left, right = street.left - 1.0, street.right + 1.0
+        spots += [
+            (dice.between(left, right), ahead + dice.between(0.3, 2.7))
+            for _ in range(dice.whole(0, 4))
+        ]
     actors = []
     for x, z in spots:
         if not traffic.blocked(x, z, 0.4):

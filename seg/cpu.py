@@ -1,6 +1,7 @@
-"""Keeps glibc from returning activation memory to the kernel between layers."""
+"""How a process treats the machine's memory and cores; to be set before torch is imported."""
 
 import ctypes
+import os
 import sys
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc, malloc.h
@@ -19,3 +20,12 @@ def keep_freed_memory() -> None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
         mallopt(_M_TOP_PAD, 256 * 2**20)
+
+
+def share_cores() -> None:
+    """Let OpenMP threads sleep while they wait, unless the user has set `OMP_WAIT_POLICY`.
+
+    Threads that spin take the core from whoever they wait for: with one other busy process on two
+    cores, a training step of ten seconds became one of 0.7 seconds.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
