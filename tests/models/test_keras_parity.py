@@ -24,7 +24,7 @@ BLOCKS = [f"entry.{i}" for i in range(3)] + [f"middle.{i}" for i in range(8)] + 
 def layer_module(layer: str) -> str:
     if summed := re.fullmatch(r"add(?:_(\d+))?", layer):
         return BLOCKS[int(summed[1] or 0)]
-    block, kind, number = re.fullmatch(r"block(\d+)_(conv|sepconv)(\d)_act", layer).groups()
+    kind, number = re.fullmatch(r"block\d+_(conv|sepconv)(\d)_act", layer).groups()
     return f"stem.{int(number) - 1}" if kind == "conv" else f"exit.1.convs.{int(number) - 1}"
 
 

@@ -69,7 +69,7 @@ def build(tensorflow_checkpoint):
         assert load_weights(model, tensorflow_checkpoint).complete
         return model.eval()
 
-    return lambda case: load(case if case in CASES and CASES[case] else "plain")
+    return lambda case: load(case if CASES.get(case) else "plain")
 
 
 def record(model: nn.Module, image_BCHW):

@@ -105,7 +105,7 @@ def test_another_number_of_classes(tensorflow_checkpoint):
 def test_another_encoder(name, tensorflow_checkpoint):
     encoder = create_encoder(name)
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
-    with pytest.raises(DataError, match="not in the file|without a place"):
+    with pytest.raises(DataError, match=r"not in the file|without a place"):
         load_weights(encoder, tensorflow_checkpoint)
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
 

@@ -228,29 +228,19 @@ def _shop(stage: Stage, wall: Facade, style: Style) -> None:
     band = stage.canvas.part(accent, label, wall.ahead, glow=dark and dice.chance(0.5))
     stage.quads(band, wall.rects([(0.3, wall.length - 0.3, 2.45, style.storey - 0.15)]))
     text = stage.canvas.part(stage.lit((230, 226, 214), wall.normal), label, wall.ahead)
-    stage.quads(
-        text,
-        wall.rects(
-            [
-                (wall.length * 0.3 + k * 0.5, wall.length * 0.3 + k * 0.5 + 0.3, 2.55, 2.85)
-                for k in range(5)
-            ]
-        ),
-    )
+    starts = [wall.length * 0.3 + k * 0.5 for k in range(5)]
+    stage.quads(text, wall.rects([(s, s + 0.3, 2.55, 2.85) for s in starts]))
     if dice.chance(0.45):
-        low, nx, nz = style.storey - 0.9, wall.normal[0], wall.normal[2]
-        x0, z0 = wall.start
-        x1, z1 = x0 + wall.way[0] * wall.length, z0 + wall.way[1] * wall.length
-        awning = stage.canvas.part(dim(accent, 1.15), label, wall.ahead)
-        stage.polygon(
-            awning,
-            (
-                (x0, style.storey - 0.2, z0),
-                (x1, style.storey - 0.2, z1),
-                (x1 + nx * 1.1, low, z1 + nz * 1.1),
-                (x0 + nx * 1.1, low, z0 + nz * 1.1),
-            ),
-        )
+        _awning(stage, wall, style.storey, dim(accent, 1.15))
+
+
+def _awning(stage: Stage, wall: Facade, storey: float, color: Color) -> None:
+    high, low, out, back = storey - 0.2, storey - 0.9, wall.normal[0] * 1.1, wall.normal[2] * 1.1
+    x0, z0 = wall.start
+    x1, z1 = x0 + wall.way[0] * wall.length, z0 + wall.way[1] * wall.length
+    part = stage.canvas.part(color, train_id("building"), wall.ahead)
+    front = ((x1 + out, low, z1 + back), (x0 + out, low, z0 + back))
+    stage.polygon(part, ((x0, high, z0), (x1, high, z1), *front))
 
 
 def _door(stage: Stage, wall: Facade, style: Style, trim: int) -> None:

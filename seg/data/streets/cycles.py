@@ -17,11 +17,23 @@ HELMETS: tuple[Color, ...] = (
     (40, 90, 160),
 )
 
-# seat, floor and shield, each convex
-_SCOOTER: tuple[tuple[Point, ...], ...] = (
-    ((-0.95, 0.42), (-0.3, 0.3), (0.0, 0.28), (-0.06, 0.5), (-0.12, 0.78), (-0.86, 0.82)),
-    ((-0.3, 0.3), (0.36, 0.26), (0.3, 0.44), (-0.2, 0.46)),
-    ((0.24, 0.42), (0.36, 0.26), (0.5, 1.0), (0.38, 1.0)),
+_Panel = tuple[str, tuple[Point, ...]]
+# convex panels of a motorcycle that heads to the right; metres
+_SCOOTER: tuple[_Panel, ...] = (
+    (
+        "paint",
+        ((-0.95, 0.42), (-0.3, 0.3), (0.0, 0.28), (-0.06, 0.5), (-0.12, 0.78), (-0.86, 0.82)),
+    ),
+    ("paint", ((-0.3, 0.3), (0.36, 0.26), (0.3, 0.44), (-0.2, 0.46))),
+    ("paint", ((0.24, 0.42), (0.36, 0.26), (0.5, 1.0), (0.38, 1.0))),
+    ("low", ((-0.95, 0.42), (-0.3, 0.3), (-0.2, 0.46), (-0.88, 0.58))),
+)
+_ENGINE: tuple[_Panel, ...] = (
+    ("dark", ((-0.4, 0.26), (0.34, 0.22), (0.36, 0.62), (-0.36, 0.62))),
+    ("steel", ((-0.14, 0.32), (0.2, 0.3), (0.22, 0.54), (-0.12, 0.56))),
+    ("paint", ((-0.2, 0.66), (0.3, 0.58), (0.48, 0.9), (0.2, 1.0), (-0.16, 0.86))),
+    ("low", ((-1.0, 0.84), (-0.4, 0.6), (-0.2, 0.66), (-0.24, 0.8), (-0.9, 0.94))),
+    ("steel", ((-0.82, 0.29), (-0.02, 0.21), (0.02, 0.31), (-0.78, 0.39))),
 )
 
 
@@ -139,49 +151,16 @@ def _ride_end(figure: Figure, hip: float, foot: float, grip: float, helmet: Colo
 
 
 def _motorcycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None:
-    dice, label = stage.dice, train_id("motorcycle")
-    color = dice.vary(dice.pick(FRAMES), 16)
-    paint, low, dark, steel, tyre = (
-        board.part(c, label) for c in (color, dim(color, 0.62), DARK, METAL, RUBBER)
-    )
-    scooter = dice.chance(0.4)
+    label = train_id("motorcycle")
+    dark, steel, tyre = (board.part(color, label) for color in (DARK, METAL, RUBBER))
+    scooter = stage.dice.chance(0.4)
     radius = 0.24 if scooter else 0.32
     for x in (-0.68, 0.68):
         board.disc(tyre, x, radius, radius)
         board.disc(steel, x, radius, radius * 0.5)
         board.disc(dark, x, radius, radius * 0.2)
     board.limb(steel, (0.66 * way, radius), (0.42 * way, 1.0), 0.09)
-    if scooter:
-        for shape in _SCOOTER:
-            board.poly(paint, [(x * way, y) for x, y in shape])
-        board.poly(
-            low,
-            [(x * way, y) for x, y in ((-0.95, 0.42), (-0.3, 0.3), (-0.2, 0.46), (-0.88, 0.58))],
-        )
-    else:
-        board.poly(
-            dark,
-            [(x * way, y) for x, y in ((-0.4, 0.26), (0.34, 0.22), (0.36, 0.62), (-0.36, 0.62))],
-        )
-        board.poly(
-            steel,
-            [(x * way, y) for x, y in ((-0.14, 0.32), (0.2, 0.3), (0.22, 0.54), (-0.12, 0.56))],
-        )
-        board.poly(
-            paint,
-            [
-                (x * way, y)
-                for x, y in ((-0.2, 0.66), (0.3, 0.58), (0.48, 0.9), (0.2, 1.0), (-0.16, 0.86))
-            ],
-        )
-        board.poly(
-            low,
-            [
-                (x * way, y)
-                for x, y in ((-1.0, 0.84), (-0.4, 0.6), (-0.2, 0.66), (-0.24, 0.8), (-0.9, 0.94))
-            ],
-        )
-        board.limb(steel, (-0.8 * way, 0.34), (0.0, 0.26), 0.1)
+    _bodywork(stage, board, way, _SCOOTER if scooter else _ENGINE)
     board.limb(dark, (-0.86 * way, 0.88), (-0.14 * way, 0.84), 0.13)
     board.limb(dark, (0.34 * way, 1.1), (0.46 * way, 1.0), 0.08)
     night = stage.weather.dark
@@ -189,14 +168,16 @@ def _motorcycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None
     board.disc(board.part(RED_LIGHT, label, glow=night), -0.94 * way, 0.8, 0.06)
     if ridden:
         figure, helmet = _rider(stage, board, True)
-        _ride_side(
-            figure,
-            (-0.3 * way, 0.98),
-            (0.36 * way, 1.06),
-            (-0.06 * way, 0.34),
-            way=way,
-            helmet=helmet,
-        )
+        hip, hand, foot = (-0.3 * way, 0.98), (0.36 * way, 1.06), (-0.06 * way, 0.34)
+        _ride_side(figure, hip, hand, foot, way=way, helmet=helmet)
+
+
+def _bodywork(stage: Stage, board: Board, way: int, shapes: tuple[_Panel, ...]) -> None:
+    label = train_id("motorcycle")
+    color = stage.dice.vary(stage.dice.pick(FRAMES), 16)
+    tones = {"paint": color, "low": dim(color, 0.62), "dark": DARK, "steel": METAL}
+    for tone, shape in shapes:
+        board.poly(board.part(tones[tone], label), [(x * way, y) for x, y in shape])
 
 
 def _motorcycle_end(stage: Stage, board: Board, ridden: bool) -> None:

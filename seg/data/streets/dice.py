@@ -53,9 +53,11 @@ class Dice:
 
     def vary(self, color: tuple[int, int, int], spread: int) -> tuple[int, int, int]:
         """A colour near `color`: mostly lighter or darker, a little off in hue."""
-        value = self.between(-spread, spread)
-        red, green, blue = (
-            max(4, min(251, int(part + value + self.between(-spread, spread) / 4)))
-            for part in color
+        unit, wide, narrow = self.unit, 2.0 * spread, 0.5 * spread
+        value = unit() * wide - spread - 0.25 * spread
+        red, green, blue = color
+        return (
+            max(4, min(251, int(red + value + unit() * narrow))),
+            max(4, min(251, int(green + value + unit() * narrow))),
+            max(4, min(251, int(blue + value + unit() * narrow))),
         )
-        return red, green, blue

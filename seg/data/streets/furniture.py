@@ -16,6 +16,36 @@ BLUE: Color = (32, 84, 164)
 YELLOW: Color = (226, 186, 48)
 BLACK: Color = (28, 28, 30)
 
+# rim, plate, mark
+_PLATES: dict[str, tuple[Color, Color, Color]] = {
+    "ban": (RED, RED, WHITE),
+    "limit": (RED, WHITE, BLACK),
+    "warning": (RED, WHITE, BLACK),
+    "yield": (RED, WHITE, WHITE),
+    "stop": (WHITE, RED, WHITE),
+    "order": (WHITE, BLUE, WHITE),
+    "zebra": (WHITE, BLUE, WHITE),
+    "priority": (WHITE, YELLOW, YELLOW),
+    "parking": (WHITE, BLUE, WHITE),
+    "back": ((120, 122, 122), (138, 140, 140), (120, 122, 122)),
+}
+_Shape = tuple[Point, ...]
+_BAR: _Shape = ((-0.6, -0.14), (0.6, -0.14), (0.6, 0.14), (-0.6, 0.14))
+_STEM: _Shape = ((-0.1, -0.45), (0.1, -0.45), (0.1, 0.35), (-0.1, 0.35))
+_FIGURES: tuple[_Shape, _Shape] = (
+    ((-0.34, -0.4), (-0.12, -0.4), (-0.12, 0.4), (-0.34, 0.4)),
+    ((0.06, -0.1), (0.32, -0.1), (0.32, 0.4), (0.06, 0.4)),
+)
+_MARKS: dict[str, tuple[_Shape, ...]] = {
+    "ban": (_BAR,),
+    "stop": (_BAR,),
+    "limit": _FIGURES,
+    "parking": _FIGURES,
+    "warning": (_STEM,),
+    "order": (_STEM,),
+    "zebra": (((-0.55, -0.5), (0.55, -0.5), (0.0, 0.55)),),
+}
+
 
 def post(board: Board, x: float, low: float, high: float, width: float) -> None:
     """A round post, with its lit and its shaded half."""
@@ -119,48 +149,13 @@ def direction_sign(stage: Stage, across: float, ahead: float) -> None:
 def sign(stage: Stage, board: Board, at: Point, size: float) -> None:
     """A round, triangular, square, diamond or eight-sided plate; sometimes its grey back."""
     dice, label = stage.dice, train_id("traffic sign")
-    kind = dice.pick(
-        (
-            "ban",
-            "limit",
-            "warning",
-            "yield",
-            "stop",
-            "order",
-            "zebra",
-            "priority",
-            "parking",
-            "back",
-        )
-    )
+    kind = dice.pick(tuple(_PLATES))
     outer, inner = _outlines(kind, at, size)
-    rim, plate, ink = {
-        "ban": (RED, RED, WHITE), "limit": (RED, WHITE, BLACK), "warning": (RED, WHITE, BLACK),
-        "yield": (RED, WHITE, WHITE), "stop": (WHITE, RED, WHITE), "order": (WHITE, BLUE, WHITE),
-        "zebra": (WHITE, BLUE, WHITE), "priority": (WHITE, YELLOW, YELLOW),
-        "parking": (WHITE, BLUE, WHITE),
-        "back": ((120, 122, 122), (138, 140, 140), (120, 122, 122)),
-    }[kind]  # fmt: skip
-    board.poly(board.part(_lit(stage, rim), label), outer)
-    board.poly(board.part(_lit(stage, plate), label), inner)
-    mark = board.part(_lit(stage, ink), label)
-    x, y = at
-    if kind in ("ban", "stop"):
-        board.rect(mark, x - size * 0.6, x + size * 0.6, y - size * 0.14, y + size * 0.14)
-    elif kind in ("limit", "parking"):
-        board.rect(mark, x - size * 0.34, x - size * 0.12, y - size * 0.4, y + size * 0.4)
-        board.rect(mark, x + size * 0.06, x + size * 0.32, y - size * 0.1, y + size * 0.4)
-    elif kind in ("warning", "order"):
-        board.rect(mark, x - size * 0.1, x + size * 0.1, y - size * 0.45, y + size * 0.35)
-    elif kind == "zebra":
-        board.poly(
-            mark,
-            [
-                (x - size * 0.55, y - size * 0.5),
-                (x + size * 0.55, y - size * 0.5),
-                (x, y + size * 0.55),
-            ],
-        )
+    rim, plate, ink = (board.part(_lit(stage, color), label) for color in _PLATES[kind])
+    board.poly(rim, outer)
+    board.poly(plate, inner)
+    for shape in _MARKS.get(kind, ()):
+        board.poly(ink, [(at[0] + x * size, at[1] + y * size) for x, y in shape])
 
 
 def _outlines(kind: str, at: Point, size: float) -> tuple[list[Point], list[Point]]:

@@ -32,7 +32,7 @@ def tree(stage: Stage, across: float, ahead: float, scale: float = 1.0) -> None:
     )
     girth = 0.055 * tall
     base = tall * dice.between(0.26, 0.38)
-    board.limb(bark, (0.0, 0.0), (0.0, base * 1.4), girth, girth * 0.7)
+    board.limb(bark, (0.0, 0.0), (0.0, (base + tall) / 2), girth, girth * 0.7)
     board.limb(bark, (0.0, base), (wide * 0.3, base + wide * 0.5), girth * 0.6, girth * 0.3)
     board.limb(bark, (0.0, base), (-wide * 0.28, base + wide * 0.55), girth * 0.6, girth * 0.3)
     lobes: list[Lobe] = []

@@ -151,7 +151,15 @@ class Board:
         return self.stage.canvas.part(color, label, self.ahead, glow=glow, texture=texture)
 
     def outline(self, points: Sequence[Point]) -> Polygon:
-        return np.array([self.pixel(x, y) for x, y in points], np.int32)
+        left, low, wide, high = (
+            self.column + 0.5,
+            self.row + 0.5,
+            self.scale * self.turn,
+            self.scale,
+        )
+        floor = math.floor
+        pixels = [(floor(left + x * wide), floor(low - y * high)) for x, y in points]
+        return np.array(pixels, np.int32)
 
     def poly(self, part: int, points: Sequence[Point]) -> None:
         self.stage.canvas.fill(part, self.outline(points))

@@ -68,14 +68,7 @@ def draw_street(dice: Dice, *, tram: bool) -> Street:
             left = middle - LANE_M - 0.2
             tracks = left - 1.9
             left = tracks - 1.8
-    junction = None
-    crossings: tuple[float, ...] = ()
-    if dice.chance(0.45):
-        start = dice.between(15.0, 34.0)
-        junction = (start, start + dice.between(6.5, 9.0))
-        crossings = (start - 4.6,) if dice.chance(0.75) else ()
-    elif dice.chance(0.3):
-        crossings = (dice.between(8.0, 20.0),)
+    junction, crossings = _junction(dice)
     sides = (_side(dice, -1, left), _side(dice, 1, right))
     return Street(
         left=left,
@@ -90,6 +83,15 @@ def draw_street(dice: Dice, *, tram: bool) -> Street:
         crossings=crossings,
         sides=sides,
     )
+
+
+def _junction(dice: Dice) -> tuple[tuple[float, float] | None, tuple[float, ...]]:
+    """Where a road crosses, if one does, and where zebra crossings begin."""
+    if dice.chance(0.45):
+        start = dice.between(15.0, 34.0)
+        crossings = (start - 4.6,) if dice.chance(0.75) else ()
+        return (start, start + dice.between(6.5, 9.0)), crossings
+    return None, (dice.between(8.0, 20.0),) if dice.chance(0.3) else ()
 
 
 def _side(dice: Dice, sign: int, edge: float) -> Side:
