@@ -80,7 +80,13 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
 
 
 def assemble_evaluation(
-    checkpoint: Checkpoint, *, dataset: Mapping[str, Any], split: str, run_dir: Path, device: str
+    checkpoint: Checkpoint,
+    *,
+    dataset: Mapping[str, Any],
+    split: str,
+    batch_size: int | None,
+    run_dir: Path,
+    device: str,
 ) -> Parts:
     """Build the evaluation of a checkpoint, just as its training evaluated it.
 
@@ -89,6 +95,7 @@ def assemble_evaluation(
         dataset: a dataset section; without `_target_` its values are laid over the
             checkpoint's own.
         split: what to evaluate; it becomes the data module's evaluation set.
+        batch_size: pictures a batch; None: as in training.
         run_dir: where the trainer may write.
         device: `auto`, `cpu` or `cuda`.
 
@@ -109,6 +116,9 @@ def assemble_evaluation(
             f"  checkpoint: {len(checkpoint.labels.names)}: {', '.join(checkpoint.labels.names)}\n"
             "  choose the data set that the checkpoint was trained for"
         )
+    if batch_size is not None:
+        loader = config.loader.model_copy(update={"eval_batch_size": batch_size})
+        config = config.model_copy(update={"loader": loader})
     trainer = {
         **config.trainer.node(),
         "accelerator": {"cuda": "gpu"}.get(device, device),

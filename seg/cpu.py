@@ -26,7 +26,7 @@ def share_cores() -> None:
     """Let OpenMP threads sleep soon when they wait, unless the user has said how they shall wait.
 
     Threads that spin take the core from whoever they wait for: with one other busy process on two
-    cores, a training step of 0.3 seconds took ten. Never spinning costs a quarter on an idle machine,
+    cores, a training step of 0.3 seconds took ten. Never spinning costs a quarter on an idle one,
     spinning for a thousand turns (GNU OpenMP's unit) costs little in both cases.
     """
     if "OMP_WAIT_POLICY" not in os.environ:

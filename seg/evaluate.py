@@ -24,11 +24,12 @@ def main(config: EvaluateConfig, run_dir: Path) -> float:
         read_checkpoint(config.checkpoint),
         dataset=config.dataset,
         split=config.split,
+        batch_size=config.batch_size,
         run_dir=run_dir,
         device=config.device,
     )
     scores = score(parts, run_dir)
-    log.info("metrics: %s", run_dir / "metrics.json")
+    log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     return scores["val/miou"]
 
 

@@ -35,7 +35,7 @@ def fit(parts: Parts, run_dir: Path) -> float:
         parts.task.model.load_state_dict(read_checkpoint(Path(keeper.best_model_path)).model_state)
     parts.trainer.loggers = []  # the curves end with training
     scores = score(parts, run_dir, training_s=perf_counter() - started_at)
-    log.info("pictures: %s\nnumbers:  %s", run_dir / "predictions.png", run_dir / "metrics.json")
+    log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     return scores["val/miou"]
 
 

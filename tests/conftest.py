@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from seg.cpu import share_cores
+
+share_cores()  # before any test imports torch
+
 REPO = Path(__file__).resolve().parent.parent
 SMALL = (
     "dataset.size=[64,128]",

@@ -66,6 +66,7 @@ class EvaluateConfig(Section):
     checkpoint: Path
     split: Literal["train", "val", "test"]
     dataset: dict[str, Any]
+    batch_size: Annotated[int, Field(ge=1)] | None
     device: Literal["auto", "cpu", "cuda"]
 
 

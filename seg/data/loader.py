@@ -154,8 +154,8 @@ def collate(items: Sequence[dict[str, Any] | UserError]) -> Batch | UserError:
         )
         return DataError(
             f"samples of different sizes cannot share a batch ({listed})\n"
-            "  for evaluation set loader.eval_batch_size=1;"
-            " for training set augmentation.crop and end the transforms with that crop"
+            "  for validation set loader.eval_batch_size=1, in seg.evaluate batch_size=1;\n"
+            "  for training set augmentation.crop and end the transforms with that crop"
         )
     batch = default_collate([{**item, "image": item["image"].permute(1, 2, 0)} for item in good])
     return {

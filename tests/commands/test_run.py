@@ -74,6 +74,27 @@ def test_evaluate_equals_the_training_exactly(small_run, tmp_path):
             assert ours[key] == theirs[key], key
 
 
+def test_the_same_seed_gives_the_same_numbers_with_any_workers(small_run, tmp_path):
+    run = tmp_path / "run"
+    done = seg("train", *SMALL, "loader.num_workers=2", f"hydra.run.dir={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again, first = numbers(run), numbers(small_run)
+    scores = [key for key in first if key.startswith("val/")]
+    assert {key: again[key] for key in scores} == {key: first[key] for key in scores}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+def test_mixed_precision_on_a_gpu(precision, tmp_path):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    run = tmp_path / "run"
+    line = [*SMALL, "trainer.accelerator=gpu", f"trainer.precision={precision}"]
+    done = seg("train", *line, f"hydra.run.dir={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert math.isfinite(numbers(run)["val/loss"])
+
+
 def test_evaluate_another_split_and_data_set(small_run, tmp_path):
     line = [
         "dataset=streets",

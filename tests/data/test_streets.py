@@ -15,10 +15,10 @@ from seg.data.streets import Streets
 from seg.errors import ConfigError
 
 GOLDEN = {
-    ("train", 0): "581d3679424410d41a1fe901aa18f5d9d823a2e5bb62d35370cadbc85f9ea4a3",
-    ("val", 3): "443a1d63ce02e6ad31e6f1f2be13b02c413155a282322f0961ccc03a627aa458",
-    ("val", 12): "394fb8abd55a96988c7fcecd9a9badf44e43ad7488b143bce4d6cdbee73a20d6",
-    ("test", 5): "98a4df000b581b8c5f08c83b226ff87266e135b9b07b86a84185ad199455736d",
+    ("train", 0): "df15a4bf7713ebec91b3c2d110fbda200179d7041dd89e7a197890133a3f1fc4",
+    ("val", 3): "75f4a18754577159c352f9d4c89cf837d02b5cf2e0feb6066004b926b18ae851",
+    ("val", 12): "0683958cbfe12c9dd6a1f0ed9f0b9758315d45f64224dccf9cb292763bfdf9cb",
+    ("test", 5): "cb4b66d39157e1c01fc330fc733606d6eb9379f6d08196fd6845ac20cd396a69",
 }
 _DIGEST = """
 import hashlib

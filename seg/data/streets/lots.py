@@ -52,7 +52,7 @@ def line_up(stage: Stage, street: Street) -> list[Actor]:
     wanted: list[Drawing] = []
     if dice.chance(0.62):
         wanted.append(_walled)
-    if dice.chance(0.62):
+    if dice.chance(0.75):
         wanted.append(_fenced)
     plans = dice.shuffled([*wanted, None, None][:2]) if len(wanted) < 2 else dice.shuffled(wanted)
     actors: list[Actor] = []

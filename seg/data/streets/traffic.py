@@ -141,7 +141,7 @@ class Traffic:
         """Riders in the lanes or across the junction; the free lane behind them moves back."""
         dice = self.stage.dice
         actors = []
-        draws = [d for d, share in ((bicycle, 0.4), (motorcycle, 0.4)) if dice.chance(share)]
+        draws = [d for d, share in ((bicycle, 0.6), (motorcycle, 0.6)) if dice.chance(share)]
         for draw in dice.shuffled(draws):
             crossing = [z for z in self.street.crossings if z > 5.5]
             turn = 0.0
@@ -152,7 +152,7 @@ class Traffic:
             else:
                 turn = dice.between(0.4, 0.75) if dice.chance(0.55) else 0.0
                 lane = dice.pick((own, own, other))
-                ahead = min(dice.between(6.0, 11.0), lane.free_from - 1.8)
+                ahead = min(dice.between(5.2, 9.0), lane.free_from - 1.8)
                 across = lane.across + dice.between(0.2, 1.1) * (1 if lane is own else -1)
             if ahead < 5.0 or self.blocked(across, ahead):
                 continue

@@ -115,12 +115,12 @@ def _parked(stage: Stage, street: Street, traffic: Traffic) -> list[Actor]:
     """Bicycles and motorcycles on the sidewalk."""
     dice = stage.dice
     actors = []
-    for draw, share in ((bicycle, 0.46), (motorcycle, 0.46)):
+    for draw, share in ((bicycle, 0.6), (motorcycle, 0.6)):
         if not dice.chance(share):
             continue
         side = dice.pick(street.sides)
         x = side.edge + side.sign * dice.between(1.3, 2.2)
-        z = _view(stage, x) + dice.between(0.5, 4.0)
+        z = _view(stage, x) + dice.between(0.2, 3.0)
         turn = dice.between(0.55, 1.0) if dice.chance(0.85) else 0.0
         for _ in range(dice.whole(2, 4)):
             if not traffic.blocked(x, z, 0.2) and not street.in_junction(z, z):
@@ -134,9 +134,9 @@ def _people(stage: Stage, street: Street, traffic: Traffic) -> list[Actor]:
     dice = stage.dice
     spots: list[tuple[float, float]] = []
     for side in street.sides:
-        for _ in range(dice.whole(0, 4)):
+        for _ in range(dice.whole(1, 5)):
             x = dice.between(side.edge + side.sign * 0.7, side.line - side.sign * 0.5)
-            z = _view(stage, x) + dice.between(0.0, 14.0)
+            z = _view(stage, x) + dice.between(0.0, 9.0)
             spots.append((x, z))
             if dice.chance(0.3):
                 spots.append((x + 0.6, z + 0.3))
