@@ -1,29 +1,33 @@
-# make train: everything to a first trained model; make test: the test suite. Both install what they need, once.
+# make train: everything to a first trained model; make test: the test suite. Each installs what it needs, once.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: train test check install clean
 
-train: $(STAMP)
+train: $(VENV)/.installed
 	$(BIN)/python -m seg.train
 
-test: $(STAMP)
+test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -m "not slow and not gpu"
 
-check: $(STAMP) # what .ci/run checks besides the tests
+check: $(VENV)/.installed-dev # lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-install: $(STAMP)
+install: $(VENV)/.installed-dev
 
-$(STAMP): pyproject.toml
+$(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seg needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch $@
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) -e '.[dev]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) dist build
