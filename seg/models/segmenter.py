@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.models.blocks import resize
@@ -23,6 +24,10 @@ class Segmenter(nn.Module):
         norm_momentum: weight of a new batch in the running statistics of every batch norm; None
             leaves what the parts have (PyTorch's 0.1). The published 3e-4 spoils runs
             shorter than tens of thousands of steps.
+        pad_to_grid: lay pictures of other sizes than k x output stride + 1 on that grid (zeros to
+            the right and below, cut off the logits again), so that every resize with aligned corners
+            puts each value over the pixel it was computed from. Without it, as in the graphs of the
+            TensorFlow release, logits at even sizes lie up to (low-level stride - 1) pixels off.
 
     Attributes:
         num_classes: number of logits a pixel.
@@ -31,13 +36,19 @@ class Segmenter(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, *, norm_momentum: float | None = None
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        *,
+        norm_momentum: float | None = None,
+        pad_to_grid: bool = True,
     ) -> None:
         super().__init__()
         if norm_momentum is not None and not 0 < norm_momentum <= 1:
             raise ConfigError(f"norm_momentum {norm_momentum}; allowed: above 0 up to 1")
         self.encoder = encoder
         self.decoder = decoder
+        self.pad_to_grid = pad_to_grid
         if norm_momentum is not None:
             for module in self.modules():
                 if isinstance(module, nn.BatchNorm2d):
@@ -61,10 +72,17 @@ class Segmenter(nn.Module):
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Normalised B x C x H x W, any size -> logits B x num_classes x H x W."""
-        return resize(self.coarse_logits(image_BCHW), image_BCHW.shape[2:])
+        height, width = image_BCHW.shape[2:]
+        if self.pad_to_grid:
+            stride = self.output_stride
+            image_BCHW = functional.pad(
+                image_BCHW, (0, (1 - width) % stride, 0, (1 - height) % stride)
+            )
+        logits = resize(self.coarse_logits(image_BCHW), image_BCHW.shape[2:])
+        return logits[..., :height, :width]
 
     def coarse_logits(self, image_BCHW: Tensor) -> Tensor:
-        """The logits before the last resize, at the decoder's resolution: B x num_classes x h x w.
+        """The logits before the last resize, without padding: B x num_classes x h x w.
 
         For losses and metrics that do the resize themselves, without holding all of it.
         """
@@ -82,6 +100,7 @@ def create_model(
     weights: str | Path | None = None,
     partial: bool = False,
     norm_momentum: float | None = None,
+    pad_to_grid: bool = True,
     encoder_options: Mapping[str, Any] | None = None,
     decoder_options: Mapping[str, Any] | None = None,
 ) -> Segmenter:
@@ -95,7 +114,7 @@ def create_model(
         in_channels: of a named encoder; None for the encoder's default (3).
         weights: a file for the whole network; for the encoder alone put it in `encoder_options`.
         partial: accept weights that leave some tensors at their random values.
-        norm_momentum: see `Segmenter`.
+        norm_momentum, pad_to_grid: see `Segmenter`.
         encoder_options: further keyword arguments of `create_encoder`.
         decoder_options: further keyword arguments of `create_decoder`.
 
@@ -116,7 +135,7 @@ def create_model(
         )
     elif decoder_options:
         raise _not_by_name("decoder", decoder_options)
-    model = Segmenter(encoder, decoder, norm_momentum=norm_momentum)
+    model = Segmenter(encoder, decoder, norm_momentum=norm_momentum, pad_to_grid=pad_to_grid)
     if weights is not None:
         load_weights(model, weights, partial=partial)
     return model

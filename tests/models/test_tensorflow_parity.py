@@ -65,7 +65,8 @@ def end_point_module(name: str) -> str:
 def build(tensorflow_checkpoint):
     @cache
     def load(case: str) -> nn.Module:
-        model = create_model("aligned_xception41", num_classes=19, **CASES.get(case, {}))
+        model = create_model(
+            "aligned_xception41", num_classes=19, pad_to_grid=False, **CASES.get(case, {}))
         assert load_weights(model, tensorflow_checkpoint).complete
         return model.eval()
 
