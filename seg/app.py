@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seg.config.arguments import quote_paths
 from seg.config.explain import explain
 from seg.config.location import conf_dir
 from seg.config.schema import Section, TrainConfig, validate
@@ -22,6 +23,7 @@ from seg.errors import ConfigError, UserError
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
 _INTERRUPTED = 130
+_CURVES = ("metrics.csv", "tensorboard")  # a run that has no checkpoint yet may have begun them
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
@@ -41,6 +43,7 @@ def app(name: str, schema: type[C]) -> Callable[[Command[C]], Callable[[], None]
         def main() -> None:
             keep_freed_memory()
             share_cores()
+            sys.argv[1:] = quote_paths(sys.argv[1:])
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):
                 hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()
@@ -55,14 +58,22 @@ def _told(name: str) -> Iterator[None]:
     """Turn what a user can mend into a few lines and an exit code."""
     try:
         yield
-    except (UserError, HydraException, OmegaConfBaseException) as error:
-        if _TRACEBACK_WANTED:
+    except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
+        unnamed = isinstance(error, OSError) and error.filename is None
+        if _TRACEBACK_WANTED or unnamed:
             raise
-        message = str(error) if isinstance(error, UserError) else explain(error, name, _overrides())
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {_message(error, name)}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", ConfigError.exit_code))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _message(error: Exception, name: str) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
+    return explain(error, name, _overrides())
 
 
 def _overrides() -> list[str]:
@@ -78,13 +89,26 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig) -> Any:
     known = {key: value for key, value in plain.items() if key not in _foreign_groups(schema)}
     config = validate(schema, known)
     run_dir = Path(context.runtime.output_dir)
+    with _claimed(run_dir, known, log_name=f"{context.job.name}.log"):
+        return command(config, run_dir)
+
+
+@contextmanager
+def _claimed(run_dir: Path, config: dict[str, Any], log_name: str) -> Iterator[None]:
+    """Take the run directory by its `config.yaml`; give it back if nothing is left there."""
     record = run_dir / "config.yaml"
-    if record.exists():
+    try:
+        with record.open("x") as file:
+            file.write(OmegaConf.to_yaml(OmegaConf.create(config)))
+    except FileExistsError:
         raise ConfigError(
             f"hydra.run.dir={run_dir}: holds a run already; choose another, or move that one away"
-        )
-    record.write_text(OmegaConf.to_yaml(OmegaConf.create(known)))
-    return command(config, run_dir)
+        ) from None
+    try:
+        yield
+    finally:
+        if {path.name for path in run_dir.iterdir()} <= {record.name, ".hydra", log_name, *_CURVES}:
+            record.unlink()
 
 
 def _foreign_groups(schema: type[Section]) -> set[str]:

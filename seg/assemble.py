@@ -1,6 +1,7 @@
 """Configuration -> data, task, trainer: the composition root, the only caller of `instantiate`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from seg.callbacks.quiet import quiet
@@ -17,7 +19,7 @@ from seg.config.schema import TrainConfig, validate
 from seg.data.augmentation import Augmentation
 from seg.data.datamodule import DataModule
 from seg.data.labels import LabelSpace
-from seg.data.sample import SegmentationDataset
+from seg.data.sample import IMAGE_CHANNELS, SegmentationDataset
 from seg.errors import ConfigError, DataError, UserError
 from seg.inference.trained import TrainedSegmenter
 from seg.models.weights import load_weights
@@ -27,7 +29,7 @@ from seg.task import SegmentationTask
 _FACTS: dict[str, tuple[str, ...]] = {
     "dataset": ("split",),
     "augmentation": ("ignore_index",),
-    "encoder": (),
+    "encoder": ("in_channels",),
     "decoder": ("encoder", "num_classes"),
     "loss": ("num_classes", "ignore_index"),
     "optimizer": ("params",),
@@ -85,6 +87,7 @@ def assemble_evaluation(
     dataset: Mapping[str, Any],
     split: str,
     batch_size: int | None,
+    num_workers: int | None,
     run_dir: Path,
     device: str,
 ) -> Parts:
@@ -95,9 +98,9 @@ def assemble_evaluation(
         dataset: a dataset section; without `_target_` its values are laid over the
             checkpoint's own.
         split: what to evaluate; it becomes the data module's evaluation set.
-        batch_size: pictures a batch; None: as in training.
+        batch_size, num_workers: of the loader; None: as in training.
         run_dir: where the trainer may write.
-        device: `auto`, `cpu` or `cuda`.
+        device: `cpu` or `cuda`.
 
     Raises:
         ConfigError, DataError: wrong data set, other classes than the checkpoint's, damaged
@@ -116,9 +119,9 @@ def assemble_evaluation(
             f"  checkpoint: {len(checkpoint.labels.names)}: {', '.join(checkpoint.labels.names)}\n"
             "  choose the data set that the checkpoint was trained for"
         )
-    if batch_size is not None:
-        loader = config.loader.model_copy(update={"eval_batch_size": batch_size})
-        config = config.model_copy(update={"loader": loader})
+    wanted = {"eval_batch_size": batch_size, "num_workers": num_workers}
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    config = config.model_copy(update={"loader": config.loader.model_copy(update=wanted)})
     trainer = {
         **config.trainer.node(),
         "accelerator": {"cuda": "gpu"}.get(device, device),
@@ -192,21 +195,38 @@ def check_targets(config: TrainConfig) -> None:
 
 def _build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:
     """Instantiate a node; what its constructor refuses becomes an error under the node's key."""
-    try:
+    with _refusals(key):
         return instantiate(dict(node), _convert_="all", **facts)
-    except InstantiationException as error:
-        cause = error.__cause__
+
+
+def _later(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
+    """The same for a node that is called once training knows its arguments."""
+    partial = _build(key, node)
+
+    def build(*arguments: Any, **facts: Any) -> Any:
+        with _refusals(key):
+            return partial(*arguments, **facts)
+
+    return build
+
+
+@contextmanager
+def _refusals(key: str) -> Iterator[None]:
+    try:
+        yield
+    except (InstantiationException, MisconfigurationException, RuntimeError, ValueError) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, ValueError | TypeError):
+        if isinstance(cause, ValueError | TypeError | RuntimeError | MisconfigurationException):
             raise ConfigError(f"{key}: {cause}") from cause
-        raise (cause or error) from None
+        raise
 
 
 def _model(
     encoder: Mapping[str, Any], decoder: Mapping[str, Any], labels: LabelSpace
 ) -> TrainedSegmenter:
-    built: nn.Module = _build("encoder", encoder)
+    built: nn.Module = _build("encoder", encoder, in_channels=IMAGE_CHANNELS)
     return TrainedSegmenter(
         built, _build("decoder", decoder, encoder=built, num_classes=labels.num_classes), labels
     )
@@ -235,8 +255,8 @@ def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> Seg
         loss=loss,
         labels=labels,
         config=config.model_dump(mode="json", by_alias=True),
-        optimizer=_build("optimizer", optimizer) if trained else None,
-        scheduler=_build("scheduler", scheduler) if trained else None,
+        optimizer=_later("optimizer", optimizer) if trained else None,
+        scheduler=_later("scheduler", scheduler) if trained else None,
         weight_decay=optimizer.get("weight_decay", 0.0),
         channels_last=config.channels_last,
     )

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -44,7 +43,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     path = _find(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # whatever a damaged file provokes
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise DataError(
             f"{path}: not a checkpoint that can be read safely ({reason})\n"
@@ -54,6 +53,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DataError(
             f"{path}: a torch file, but not one of ours; use checkpoints/best.ckpt of a run"
         )
+    try:
+        return _parse(path, content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: damaged: {type(error).__name__} {error}") from None
+
+
+def _parse(path: Path, content: dict[str, Any]) -> Checkpoint:
     own = content[CHECKPOINT_KEY]
     if own["format"] != _FORMAT:
         raise DataError(
@@ -66,7 +74,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         for name, tensor in content["state_dict"].items()
         if name.startswith(prefix)
     }
-    return Checkpoint(path, own["config"], LabelSpace.from_dict(own["labels"]), state)
+    return Checkpoint(path, dict(own["config"]), LabelSpace.from_dict(own["labels"]), state)
 
 
 def _find(path: Path) -> Path:

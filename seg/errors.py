@@ -13,6 +13,12 @@ class ConfigError(UserError):
     exit_code = 2
 
 
+class DivergenceError(UserError):
+    """Training ran into numbers that are not finite."""
+
+    exit_code = 4
+
+
 class DataError(UserError):
     """A dataset, image, label or checkpoint file is missing, damaged or not what it should be."""
 

@@ -19,14 +19,16 @@ def main(config: EvaluateConfig, run_dir: Path) -> float:
     from seg.assemble import assemble_evaluation
     from seg.checkpoint import read_checkpoint
     from seg.fitting import score
+    from seg.inference.device import choose_device
 
     parts = assemble_evaluation(
         read_checkpoint(config.checkpoint),
         dataset=config.dataset,
         split=config.split,
         batch_size=config.batch_size,
+        num_workers=config.num_workers,
         run_dir=run_dir,
-        device=config.device,
+        device=choose_device(config.device).type,
     )
     scores = score(parts, run_dir)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)

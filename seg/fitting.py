@@ -2,24 +2,26 @@
 
 import logging
 import math
-import resource
 import sys
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from seg.assemble import Parts
+from seg.callbacks.checkpoints import BestAndLast
 from seg.checkpoint import read_checkpoint
 from seg.data.loader import SegmentationLoader
+from seg.errors import ConfigError
 from seg.inference.device import choose_device
 from seg.models.cost import count
 from seg.outputs.files import write_json
 from seg.outputs.pictures import prediction_grid, save_png
+from seg.task import require_finite
 
 log = logging.getLogger(__name__)
 _PICTURED_SAMPLES = 6
@@ -29,14 +31,26 @@ _GIB = 2**30
 def fit(parts: Parts, run_dir: Path) -> float:
     """Train, then score the best weights; returns their `val/miou`."""
     started_at = perf_counter()
-    parts.trainer.fit(parts.task, datamodule=parts.data)
-    keeper = parts.trainer.checkpoint_callback
-    if isinstance(keeper, ModelCheckpoint) and keeper.best_model_path:
-        parts.task.model.load_state_dict(read_checkpoint(Path(keeper.best_model_path)).model_state)
+    try:
+        parts.trainer.fit(parts.task, datamodule=parts.data)
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer: {error}") from error
+    for keeper in parts.trainer.checkpoint_callbacks:
+        if isinstance(keeper, BestAndLast):
+            _let_the_end_compete(parts, keeper)
+            parts.task.model.load_state_dict(read_checkpoint(Path(keeper.best_path)).model_state)
     parts.trainer.loggers = []  # the curves end with training
     scores = score(parts, run_dir, training_s=perf_counter() - started_at)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     return scores["val/miou"]
+
+
+def _let_the_end_compete(parts: Parts, keeper: BestAndLast) -> None:
+    """Validate the final weights where the schedule of validations did not reach them."""
+    if keeper.validated_step == parts.trainer.global_step:
+        return
+    parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
+    keeper.offer(parts.trainer, parts.task.results)
 
 
 def score(parts: Parts, run_dir: Path, **timings_s: float) -> dict[str, float]:
@@ -66,10 +80,14 @@ def _percent(iou: float) -> str:
 
 
 def _picture(parts: Parts, path: Path) -> None:
-    data, model = parts.data.split("val"), parts.task.model
+    data = parts.data.split("val")
+    model = parts.task.model.to(
+        parts.trainer.strategy.root_device
+    )  # Lightning leaves it on the CPU
     shown = np.unique(np.linspace(0, len(data) - 1, _PICTURED_SAMPLES).round().astype(int))
     samples = [data[int(index)] for index in shown]
-    predictions: list[NDArray[np.uint8]] = [model.predict(sample.image) for sample in samples]
+    with parts.trainer.precision_plugin.forward_context():
+        predictions: list[NDArray[np.uint8]] = [model.predict(sample.image) for sample in samples]
     save_png(path, prediction_grid(samples, predictions, model.labels))
 
 
@@ -80,11 +98,7 @@ def dry_run(parts: Parts) -> None:
     task.to(device)
     train_loader, val_loader = parts.data.train_dataloader(), parts.data.val_dataloader()
     batch = _first_batch(train_loader, device)
-    steps = trainer.max_steps if trainer.max_steps > 0 else math.inf
-    if trainer.max_epochs is not None and trainer.max_epochs > 0:
-        steps = min(
-            steps, trainer.max_epochs * (len(train_loader) // trainer.accumulate_grad_batches)
-        )
+    steps = _optimizer_steps(parts, len(train_loader))
     step_s = _time_training(parts, batch)
     val_batch = _first_batch(val_loader, device)
     val_s = _time_evaluation(parts, val_batch) * len(val_loader)
@@ -122,19 +136,32 @@ def _shape(batch: dict[str, Tensor]) -> str:
     return " x ".join(str(size) for size in batch["image"].shape)
 
 
+def _optimizer_steps(parts: Parts, batches: int) -> int:
+    """Optimizer steps of the whole run."""
+    trainer = parts.trainer
+    limit = trainer.limit_train_batches
+    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    ends = [trainer.max_steps] if trainer.max_steps > 0 else []
+    if trainer.max_epochs is not None and trainer.max_epochs > 0:
+        ends.append(trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches))
+    return min(ends)
+
+
 def _time_training(parts: Parts, batch: dict[str, Tensor]) -> float:
-    """Seconds of forward and backward, after one to warm up (the optimizer's share is small)."""
+    """Seconds of one optimizer step, after one to warm up."""
     parts.task.train()
+    optimizer = parts.task.create_optimizer()
     for _ in range(2):
         started_at = perf_counter()
-        with parts.trainer.precision_plugin.forward_context():
-            loss = parts.task.loss(parts.task(batch["image"]), batch["label"])
-        loss.backward()
-        if not math.isfinite(loss.item()):
-            raise ArithmeticError(f"the loss of the first batch is {loss.item()}")
+        for _ in range(parts.trainer.accumulate_grad_batches):
+            with parts.trainer.precision_plugin.forward_context():
+                loss = parts.task.loss(parts.task(batch["image"]), batch["label"])
+            require_finite(loss, "the first batch")
+            loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
         elapsed_s = perf_counter() - started_at
-    parts.task.zero_grad()
-    return elapsed_s * parts.trainer.accumulate_grad_batches
+    return elapsed_s
 
 
 @torch.inference_mode()
@@ -149,6 +176,8 @@ def _time_evaluation(parts: Parts, batch: dict[str, Tensor]) -> float:
 def _peak_gib(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / _GIB
+    import resource  # not on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _GIB
 

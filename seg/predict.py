@@ -1,6 +1,7 @@
 """`python -m seg.predict checkpoint=... input=...`: label maps and overlays of own pictures."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from seg.app import app
@@ -18,7 +19,8 @@ def main(config: PredictConfig, run_dir: Path) -> None:
     A damaged picture is reported and the rest goes on; the command then ends with exit code 3.
     """
     output = config.output or run_dir
-    pictures = _pictures(config.input, output)
+    pictures = _pictures(config.input)
+    _refuse_overwriting(pictures, output)
     from seg.assemble import load_model
     from seg.data.reading import read_image
     from seg.inference.device import choose_device
@@ -34,11 +36,9 @@ def main(config: PredictConfig, run_dir: Path) -> None:
             failures.append(str(path))
             continue
         label = model.predict(image)
-        save_png(output / f"{name}.png", palette_image(label, model.labels))
-        save_png(
-            output / f"{name}_overlay.png",
-            overlay(image, label, model.labels, config.overlay_opacity),
-        )
+        label_path, overlay_path = _targets(output, name)
+        save_png(label_path, palette_image(label, model.labels))
+        save_png(overlay_path, overlay(image, label, model.labels, config.overlay_opacity))
     log.info("%d of %d pictures: %s", len(pictures) - len(failures), len(pictures), output)
     if failures:
         raise DataError(
@@ -47,24 +47,16 @@ def main(config: PredictConfig, run_dir: Path) -> None:
         )
 
 
-def _pictures(source: Path, output: Path) -> dict[str, Path]:
+def _pictures(source: Path) -> dict[str, Path]:
     """Output name -> file; a folder is searched with its subfolders."""
     if source.is_file():
         return {source.stem: source}
     if not source.is_dir():
         raise DataError(f"input={source}: no such file or folder")
-    files = sorted(
-        path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()
-    )
-    if not files:
-        raise DataError(f"input={source}: holds no picture ({', '.join(_SUFFIXES)})")
-    if output.resolve() == source.resolve():
-        raise ConfigError(
-            f"output={output}: is the input folder, results would overwrite pictures; "
-            "choose another"
-        )
     pictures: dict[str, Path] = {}
-    for path in files:
+    for path in sorted(source.rglob("*")):
+        if path.suffix.lower() not in _SUFFIXES or not path.is_file():
+            continue
         name = path.relative_to(source).with_suffix("").as_posix()
         if name in pictures:
             raise DataError(
@@ -72,7 +64,31 @@ def _pictures(source: Path, output: Path) -> dict[str, Path]:
                 "rename one or move it away"
             )
         pictures[name] = path
+    if not pictures:
+        raise DataError(f"input={source}: holds no picture ({', '.join(_SUFFIXES)})")
     return pictures
+
+
+def _targets(output: Path, name: str) -> tuple[Path, Path]:
+    """Label map and overlay of a picture."""
+    return output / f"{name}.png", output / f"{name}_overlay.png"
+
+
+def _refuse_overwriting(pictures: Mapping[str, Path], output: Path) -> None:
+    sources = {path.resolve() for path in pictures.values()}
+    written: set[Path] = set()
+    for name in pictures:
+        for target in _targets(output, name):
+            if target.resolve() in sources:
+                raise ConfigError(
+                    f"output={output}: {target} is one of the input pictures and would be lost; "
+                    "choose another folder"
+                )
+            if target in written:
+                raise ConfigError(
+                    f"output={output}: two pictures would become {target}; rename one"
+                )
+            written.add(target)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,24 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seg.data.labels import LabelSpace
+from seg.errors import DivergenceError
 from seg.inference.trained import TrainedSegmenter
 from seg.metrics.scores import Scores
 from seg.optim.groups import parameter_groups
 
 Batch = dict[str, Any]
 CHECKPOINT_KEY = "seg"
+_CHECK_STEPS = 10  # reading the loss waits for the device
+
+
+def require_finite(loss: Tensor, where: str) -> None:
+    """Raises DivergenceError where the loss is NaN or infinite."""
+    if not torch.isfinite(loss):
+        raise DivergenceError(
+            f"the loss is {float(loss)} at {where}\n"
+            "  lower optimizer.lr, set trainer.gradient_clip_val or scheduler.warmup_steps, or use "
+            "trainer.precision=32-true"
+        )
 
 
 class SegmentationTask(pl.LightningModule):
@@ -68,6 +80,8 @@ class SegmentationTask(pl.LightningModule):
         logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
         loss: Tensor = self.loss(logits_BKHW, label_BHW)
         if stage == "train":
+            if self.device.type == "cpu" or self.global_step % _CHECK_STEPS == 0:
+                require_finite(loss, f"step {self.global_step}")
             self.log("train/loss", loss, batch_size=len(label_BHW))
         else:
             self.scores.update(logits_BKHW, label_BHW, loss)
@@ -96,12 +110,23 @@ class SegmentationTask(pl.LightningModule):
 
     def _finish(self, stage: str) -> None:
         self.results = self.scores.compute(stage)
+        require_finite(torch.tensor(self.results[f"{stage}/loss"]), f"step {self.global_step}")
         self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
+
+    def create_optimizer(self) -> Optimizer:
+        """The optimizer over this network's parameter groups.
+
+        Raises:
+            RuntimeError: the task was built to score, not to train.
+        """
+        if self._optimizer is None:
+            raise RuntimeError("this task has no optimizer: it was built for evaluation")
+        return self._optimizer(parameter_groups(self.model, self._weight_decay))
 
     def configure_optimizers(self) -> Any:
         if self._optimizer is None or self._scheduler is None:
             return None
-        optimizer = self._optimizer(parameter_groups(self.model, self._weight_decay))
+        optimizer = self.create_optimizer()
         total_steps = int(self.trainer.estimated_stepping_batches)
         schedule = self._scheduler(optimizer=optimizer, total_steps=total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -111,5 +136,4 @@ class SegmentationTask(pl.LightningModule):
             "format": 1,
             "config": self.config,
             "labels": self.labels.to_dict(),
-            "normalization": self.model.normalization.to_dict(),
         }

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from seg.errors import ConfigError
@@ -28,6 +28,21 @@ class Target(Section):
     def node(self) -> dict[str, Any]:
         """The section as plain data, as it was written."""
         return self.model_dump(by_alias=True)
+
+
+class TrainerTarget(Target):
+    """Lightning's trainer, less what it would take and end without a result."""
+
+    @model_validator(mode="after")
+    def _ends_with_a_score_on_one_device(self) -> "TrainerTarget":
+        node = self.node()
+        if node.get("max_epochs", -1) in (-1, None) and node.get("max_steps", -1) == -1:
+            raise ValueError("max_epochs=-1: the run would not end; give trainer.max_steps=...")
+        if node.get("limit_val_batches") == 0:
+            raise ValueError("limit_val_batches=0: nothing would be scored; give 1 or more")
+        if node.get("devices", 1) not in (1, "1") or node.get("num_nodes", 1) != 1:
+            raise ValueError(f"devices={node.get('devices')}: a run uses one device; give 1")
+        return self
 
 
 class Loader(Section):
@@ -55,7 +70,7 @@ class TrainConfig(Section):
     loss: Target
     optimizer: Target
     scheduler: Target
-    trainer: Target
+    trainer: TrainerTarget
     callbacks: dict[str, Target | None]
     logger: dict[str, Target | None]
 
@@ -67,6 +82,7 @@ class EvaluateConfig(Section):
     split: Literal["train", "val", "test"]
     dataset: dict[str, Any]
     batch_size: Annotated[int, Field(ge=1)] | None
+    num_workers: Annotated[int, Field(ge=0)] | None
     device: Literal["auto", "cpu", "cuda"]
 
 
@@ -102,6 +118,8 @@ def _describe(schema: type[Section], detail: ErrorDetails) -> str:
         )
     if detail["type"] == "missing":
         return f"{key}: missing; give {key}=..."
+    if detail["type"] == "value_error":
+        return f"{key}.{detail['msg'].removeprefix('Value error, ')}"
     return f"{key}={detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 

@@ -3,6 +3,7 @@
 import inspect
 import typing
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -40,9 +41,15 @@ def check(node: Mapping[str, Any], key: str, given: tuple[str, ...] = ()) -> Non
         given: arguments that the caller adds as facts when it builds the node.
 
     Raises:
-        ConfigError: a target that is not allowed or not there; a wrong, missing or ill-typed
+        ConfigError: an interpolation (the builder would resolve it, and build unseen what it
+            names); a target that is not allowed or not there; a wrong, missing or ill-typed
             argument.
     """
+    for path, text in _texts(node, key):
+        if "${" in text:
+            raise ConfigError(
+                f"{path}={text[:80]!r}: unresolved interpolation; give the value itself"
+            )
     for path, inner in _nodes(node, key):
         _bind(inner, path, given if path == key else ())
 
@@ -56,6 +63,19 @@ def _nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     elif isinstance(value, list | tuple):
         for position, inner in enumerate(value):
             yield from _nodes(inner, f"{key}[{position}]")
+
+
+def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Every string at any depth, keys included, with where it stands."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield key, str(name)
+            yield from _texts(inner, f"{key}.{name}")
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            yield from _texts(inner, f"{key}[{position}]")
 
 
 def _bind(node: Mapping[str, Any], key: str, given: tuple[str, ...]) -> None:
@@ -80,7 +100,7 @@ def _bind(node: Mapping[str, Any], key: str, given: tuple[str, ...]) -> None:
                 f"{key}.{name}: {node['_target_']} takes no such argument\n"
                 f"  allowed: {', '.join(allowed)}{nearest(name, allowed)}"
             )
-        _check_type(target, name, value, key)
+        check_type(target, name, value, key)
     if not node.get("_partial_", False):
         _require(parameters, {*arguments, *given}, key)
 
@@ -129,11 +149,22 @@ def _not_allowed(path: str, key: str) -> ConfigError:
 
 
 def _constructor(target: Any) -> Any:
+    target = target.func if isinstance(target, partial) else target
     return target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
 
 
-def _check_type(target: Any, name: str, value: Any, key: str) -> None:
-    """Hold a plain value against the annotation, where pydantic understands the annotation."""
+def check_type(target: Any, name: str, value: Any, key: str) -> None:
+    """Hold a plain value against an argument's annotation, where pydantic understands that.
+
+    Args:
+        target: class or function that takes the argument.
+        name: of the argument.
+        value: plain data.
+        key: where `target` stands in the configuration, for messages.
+
+    Raises:
+        ConfigError: the value is of another type; a word is no number and no truth value.
+    """
     if any(True for _ in _nodes(value, name)):
         return
     try:
@@ -142,7 +173,9 @@ def _check_type(target: Any, name: str, value: Any, key: str) -> None:
     except (KeyError, NameError, TypeError, PydanticUserError, PydanticSchemaGenerationError):
         return
     try:
-        adapter.validate_python(value)
+        taken = adapter.validate_python(value)
+        if isinstance(value, str) and isinstance(taken, bool | int | float):
+            raise ConfigError(f"{key}.{name}={value!r}: is a word; give {taken!r} if that is meant")
     except ValidationError as error:
         reasons = sorted(
             {detail["msg"][0].lower() + detail["msg"][1:] for detail in error.errors()}

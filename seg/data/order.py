@@ -82,6 +82,11 @@ class EpochOrder(Sampler[list[SampleKey]]):
         return self._epoch
 
     @property
+    def sampler(self) -> "EpochOrder":
+        """Itself: Lightning calls `set_epoch` on a batch sampler's `sampler` before each epoch."""
+        return self
+
+    @property
     def _step(self) -> int:
         return self.batch_size * self._world_size
 

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from seg.data.labels import LabelSpace
 
+IMAGE_CHANNELS = 3
+"""Channels of every sample's image: RGB."""
+
 
 @dataclass(frozen=True)
 class Sample:

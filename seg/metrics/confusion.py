@@ -38,7 +38,7 @@ class ConfusionMatrix(nn.Module):
 
     def iou(self) -> Tensor:
         """Intersection over union a class, float64; NaN where neither labelled nor predicted."""
-        counts = self.counts.double()
+        counts = self.counts.cpu().double()  # not every device knows float64
         hit = counts.diagonal()
         return hit / (counts.sum(0) + counts.sum(1) - hit)
 
@@ -48,4 +48,5 @@ class ConfusionMatrix(nn.Module):
 
     def pixel_accuracy(self) -> float:
         """Share of counted pixels that are right; NaN where there are none."""
-        return float(self.counts.diagonal().sum().double() / self.counts.sum().double())
+        counts = self.counts.cpu()
+        return float(counts.diagonal().sum().double() / counts.sum().double())

@@ -14,20 +14,17 @@ class Scores(nn.Module):
         ignore_index: label of pixels that do not count.
     """
 
-    loss_sum: Tensor
-    images: Tensor
-
     def __init__(self, names: tuple[str, ...], ignore_index: int) -> None:
         super().__init__()
         self.names = names
         self.confusion = ConfusionMatrix(len(names), ignore_index)
-        self.register_buffer("loss_sum", torch.zeros((), dtype=torch.float64), persistent=False)
-        self.register_buffer("images", torch.zeros((), dtype=torch.int64), persistent=False)
+        self.loss_sum = 0.0
+        self.images = 0
 
     def update(self, logits_BKHW: Tensor, label_BHW: Tensor, loss: Tensor) -> None:
         """Add a batch and its mean loss."""
         self.confusion.update(logits_BKHW.argmax(1), label_BHW)
-        self.loss_sum += loss.detach().double() * len(label_BHW)
+        self.loss_sum += float(loss.detach()) * len(label_BHW)
         self.images += len(label_BHW)
 
     def compute(self, stage: str) -> dict[str, float]:
@@ -37,11 +34,14 @@ class Scores(nn.Module):
             `{stage}/loss`, `/miou`, `/pixel_accuracy` and `/iou/<class>`; NaN for absent classes.
         """
         self.confusion.reduce()
+        sums = [self.loss_sum, self.images]
         if distributed.is_available() and distributed.is_initialized():
-            distributed.all_reduce(self.loss_sum)
-            distributed.all_reduce(self.images)
+            device = self.confusion.counts.device
+            total = torch.tensor(sums, dtype=torch.float64, device=device)
+            distributed.all_reduce(total)
+            sums = total.tolist()
         scores = {
-            f"{stage}/loss": float(self.loss_sum / self.images),
+            f"{stage}/loss": sums[0] / sums[1] if sums[1] else float("nan"),
             f"{stage}/miou": self.confusion.mean_iou(),
             f"{stage}/pixel_accuracy": self.confusion.pixel_accuracy(),
         }
@@ -53,5 +53,4 @@ class Scores(nn.Module):
     def reset(self) -> None:
         """Forget everything."""
         self.confusion.reset()
-        self.loss_sum.zero_()
-        self.images.zero_()
+        self.loss_sum, self.images = 0.0, 0

@@ -1,7 +1,7 @@
 """What encoders and decoders promise each other, and how an input is normalised."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -22,9 +22,6 @@ class Normalization:
         mean = torch.tensor(self.mean, device=image_u8_BCHW.device).view(-1, 1, 1) * 255
         scale = 1 / (torch.tensor(self.std, device=image_u8_BCHW.device).view(-1, 1, 1) * 255)
         return (image_u8_BCHW.float() - mean) * scale
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"mean": list(self.mean), "std": list(self.std)}
 
 
 class Encoder(Protocol):

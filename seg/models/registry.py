@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from torch import nn
 
+from seg.config.targets import check_type
 from seg.errors import ConfigError
 
 Factory = TypeVar("Factory", bound=Callable[..., nn.Module])
@@ -59,9 +60,10 @@ class Registry(Generic[Factory]):
             raise ConfigError(unknown(self.kind, name, self.names()))
         factory = self._factories[name]
         allowed = option_names(factory)
-        for option in options:
+        for option, value in options.items():
             if option not in allowed:
                 raise ConfigError(unknown(f"option of {self.kind} {name!r}", option, allowed))
+            check_type(factory, option, value, self.kind)
         return factory(*positional, **options)
 
 

@@ -25,9 +25,10 @@ class Segmenter(nn.Module):
             leaves what the parts have (PyTorch's 0.1). The published 3e-4 spoils runs
             shorter than tens of thousands of steps.
         pad_to_grid: lay pictures of other sizes than k x output stride + 1 on that grid (zeros to
-            the right and below, cut off the logits again), so that every resize with aligned corners
-            puts each value over the pixel it was computed from. Without it, as in the graphs of the
-            TensorFlow release, logits at even sizes lie up to (low-level stride - 1) pixels off.
+            the right and below, cut off the logits again), so that every resize with aligned
+            corners puts each value over the pixel it was computed from. Without it, as in the
+            graphs of the TensorFlow release, logits at even sizes lie up to (low-level stride - 1)
+            pixels off.
 
     Attributes:
         num_classes: number of logits a pixel.
@@ -114,7 +115,8 @@ def create_model(
         in_channels: of a named encoder; None for the encoder's default (3).
         weights: a file for the whole network; for the encoder alone put it in `encoder_options`.
         partial: accept weights that leave some tensors at their random values.
-        norm_momentum, pad_to_grid: see `Segmenter`.
+        norm_momentum: see `Segmenter`.
+        pad_to_grid: see `Segmenter`.
         encoder_options: further keyword arguments of `create_encoder`.
         decoder_options: further keyword arguments of `create_decoder`.
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import SMALL, seg
 
-CONFIG, DATA = 2, 3
+CONFIG, DATA, DIVERGED = 2, 3, 4
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,14 @@ CONFIG, DATA = 2, 3
         ("train", ["loss.class_weights=[1,2]"], CONFIG, ["2 weights for 19 classes"]),
         ("train", ["encoder.weights=/no/such/file"], DATA, ["/no/such/file"]),
         ("train", ["optimizer.lr="], CONFIG, ["optimizer.lr"]),
+        ("train", ["optimizer.lr=-1"], CONFIG, ["optimizer", "learning rate"]),
+        ("train", ["decoder.aspp_channels=-5"], CONFIG, ["decoder"]),
+        ("train", ["encoder.gradient_checkpointing=nope"], CONFIG, ["gradient_checkpointing"]),
+        ("train", ["+encoder.in_channels=4"], CONFIG, ["encoder.in_channels: follows from"]),
+        ("train", ["trainer.max_epochs=-1"], CONFIG, ["trainer.max_epochs=-1", "max_steps"]),
+        ("train", ["trainer.limit_val_batches=0"], CONFIG, ["limit_val_batches=0"]),
+        ("train", ["trainer.devices=2"], CONFIG, ["trainer.devices=2"]),
+        ("train", ["optimizer=sgd", "optimizer.lr=1e30"], DIVERGED, ["the loss is", "lower"]),
         ("evaluate", [], CONFIG, ["checkpoint: missing; give checkpoint=..."]),
         ("evaluate", ["checkpoint=/no/such/file"], DATA, ["/no/such/file", "no such file"]),
         (
@@ -79,7 +87,14 @@ def test_a_run_directory_is_never_overwritten(small_run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"not a checkpoint", b"PK\x03\x04half", b"\x80\x04cos\nsystem\n."]
+    "content",
+    [
+        b"",
+        b"not a checkpoint",
+        b"seed: 0\ndry_run: false\n",
+        b"PK\x03\x04half",
+        b"\x80\x04cos\nsystem\n.",
+    ],
 )
 def test_damaged_and_hostile_checkpoints(content, tmp_path):
     (tmp_path / "x.ckpt").write_bytes(content)

@@ -64,6 +64,24 @@ def test_wrong_nodes_say_what_is_wrong(node, message):
     assert message in str(caught.value)
 
 
+HOSTILE = "${oc.create:'{_target_: os.system, command: true}'}"
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"class_weights": HOSTILE},
+        {"class_weights": [1.0, HOSTILE]},
+        {"class_weights": {"a": [HOSTILE]}},
+        {"class_weights": {HOSTILE: 1}},
+        {"class_weights": "${oc.env:HOME}"},
+    ],
+)
+def test_interpolations_are_refused_at_any_depth(node):
+    with pytest.raises(ConfigError, match="unresolved interpolation"):
+        check({"_target_": LOSS, **node}, "loss", FACTS)
+
+
 def test_a_missing_argument_is_named():
     with pytest.raises(ConfigError, match=r"dataset\.split: missing"):
         check({"_target_": "seg.data.camvid.CamVid"}, "dataset")

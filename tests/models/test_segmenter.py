@@ -5,6 +5,7 @@ import inspect
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.models.blocks import resize
@@ -27,9 +28,26 @@ def test_logits_at_the_image_size(size, output_stride):
         logits, coarse = model.eval()(image), model.coarse_logits(image)
     assert logits.shape == (2, 7, *size)
     assert coarse.shape[2:] == tuple(-(-side // 4) for side in size)
-    torch.testing.assert_close(resize(coarse, size), logits)
     assert (model.num_classes, model.output_stride) == (7, output_stride)
     assert model.normalization.mean == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("size", [(96, 64), (97, 65), (90, 71)])
+def test_values_lie_over_the_pixels_they_come_from(size):
+    model = create_model(TINY, num_classes=3, decoder_options=SMALL).eval()
+    image = torch.randn(1, 3, *size)
+    padded = functional.pad(image, (0, (1 - size[1]) % 16, 0, (1 - size[0]) % 16))
+    with torch.no_grad():
+        logits, coarse = model(image), model.coarse_logits(padded)
+    rows, columns = -(-size[0] // 4), -(-size[1] // 4)
+    torch.testing.assert_close(logits[..., ::4, ::4], coarse[..., :rows, :columns])
+
+
+def test_without_the_grid_it_is_the_original_graph():
+    model = create_model(TINY, pad_to_grid=False, decoder_options=SMALL).eval()
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(model(image), resize(model.coarse_logits(image), (64, 96)))
 
 
 def test_rates_follow_the_output_stride():

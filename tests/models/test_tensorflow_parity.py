@@ -66,7 +66,8 @@ def build(tensorflow_checkpoint):
     @cache
     def load(case: str) -> nn.Module:
         model = create_model(
-            "aligned_xception41", num_classes=19, pad_to_grid=False, **CASES.get(case, {}))
+            "aligned_xception41", num_classes=19, pad_to_grid=False, **CASES.get(case, {})
+        )
         assert load_weights(model, tensorflow_checkpoint).complete
         return model.eval()
 

@@ -52,7 +52,7 @@ def load_weights(module: nn.Module, source: str | Path, *, partial: bool = False
             nothing loaded at all.
     """
     path = Path(source)
-    arrays = _find_format(path).read(path)
+    arrays = _read(path)
     prefix = "" if hasattr(module, "encoder") else "encoder."
     targets = {
         prefix + name: tensor
@@ -67,6 +67,15 @@ def load_weights(module: nn.Module, source: str | Path, *, partial: bool = False
         for name, value in found.items():
             targets[name].copy_(value)
     return coverage
+
+
+def _read(path: Path) -> Arrays:
+    try:
+        return _find_format(path).read(path)
+    except (ValueError, KeyError, IndexError, OverflowError, MemoryError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from error
 
 
 def _find_format(path: Path) -> WeightFormat:

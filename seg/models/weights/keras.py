@@ -17,6 +17,7 @@ from seg.errors import DataError
 from seg.models.weights.format import NORM_FIELDS, Arrays, WeightFormat, convolution, depthwise
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_LARGEST_BYTES = 2**28
 _ARCHIVED = "model.weights.h5"
 _NAMED = re.compile(r"block(\d+)_(conv|sepconv)(\d+)(_bn)?")
 
@@ -101,6 +102,8 @@ def _assign(layers: list[Layer], path: Path) -> Arrays:
         if ours is None:
             unnamed.append((kind, (name, arrays)))
         else:
+            if ours not in order[kind]:
+                raise DataError(f"{path}: layer {name!r} has no place in Xception, or comes twice")
             order[kind].remove(ours)
             out |= _fields(ours, kind, arrays)
     for kind, (name, arrays) in unnamed:
@@ -116,9 +119,21 @@ def _counted_layers(group: Any) -> Iterator[Layer]:
         layer = group[name]
         if "vars" in layer and len(layer["vars"]):
             stored = layer["vars"]
-            yield name, [np.asarray(stored[key]) for key in sorted(stored, key=_natural)]
+            yield name, [_array(stored, key) for key in sorted(stored, key=_natural)]
         if "layers" in layer:
             yield from _counted_layers(layer["layers"])
+
+
+def _array(group: Any, key: str) -> NDArray[Any]:
+    """One array, out of this file alone: it might point into other files, or claim any size."""
+    dataset = group[key]
+    if dataset.file.id != group.file.id or dataset.external or dataset.is_virtual:
+        raise DataError(f"{dataset.name}: lies in another file; weights must be in one")
+    if dataset.nbytes > _LARGEST_BYTES:
+        raise DataError(
+            f"{dataset.name}: {dataset.nbytes} bytes; no array of Xception is that large"
+        )
+    return np.asarray(dataset)
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -131,7 +146,7 @@ def _named_layers(group: Any) -> Iterator[Layer]:
     for layer in group.attrs["layer_names"]:
         name = _text(layer)
         stored = group[name]
-        arrays = [np.asarray(stored[_text(weight)]) for weight in stored.attrs["weight_names"]]
+        arrays = [_array(stored, _text(weight)) for weight in stored.attrs["weight_names"]]
         if arrays:
             yield name, arrays
 

@@ -1,0 +1,35 @@
+"""What a user types -> what the override grammar takes: paths with everyday characters."""
+
+import re
+from pathlib import Path
+
+_PATH_KEYS = frozenset(
+    ("checkpoint", "input", "output", "weights", "encoder.weights", "dataset.root", "hydra.run.dir")
+)
+_PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)
+_OTHER_KIND = re.compile(r"[\d_.]+e[\d_+-]+|true|false|nan|inf", re.IGNORECASE)
+_QUOTED = re.compile(r"""null|'.*'|".*"|.*\$\{.*|""")
+
+
+def quote_paths(arguments: list[str]) -> list[str]:
+    """Quote the values of keys that hold paths, where the grammar would stumble over them.
+
+    `input=photo (1).jpg`, `input=2024` and `output=~/x` become what they look like. Values that are
+    quoted already, `null` and interpolations stay; so does everything in a multirun, where a comma
+    separates values.
+    """
+    if {"-m", "--multirun"} & set(arguments):
+        return arguments
+    return [_quote(argument) for argument in arguments]
+
+
+def _quote(argument: str) -> str:
+    key, equals, value = argument.partition("=")
+    if not equals or key.lstrip("+") not in _PATH_KEYS or _QUOTED.fullmatch(value):
+        return argument
+    if value == "~" or value.startswith("~/"):
+        value = str(Path(value).expanduser())
+    if _PLAIN.fullmatch(value) and not _OTHER_KIND.fullmatch(value):
+        return f"{key}={value}"
+    escaped = value.replace("\\'", "\\\\'").replace("'", "\\'")
+    return f"{key}='{escaped}'"

@@ -1,0 +1,46 @@
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from seg.config.arguments import quote_paths
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "photo (1).jpg",
+        "ümlaut.jpg",
+        "it's.jpg",
+        "a#b.png",
+        "a,b.jpg",
+        "2024",
+        "1e3",
+        "true",
+        "a=b/c.ckpt",
+        "back\\slash",
+        "runs/train/streets/2026-01-01_12-00-00",
+        "../shared/data",
+        "C:/pictures",
+    ],
+)
+def test_paths_arrive_as_typed(value):
+    (argument,) = quote_paths([f"input={value}"])
+    parsed = OverridesParser.create().parse_override(argument).value()
+    assert str(parsed) == value
+    assert isinstance(parsed, str) or parsed.text == value
+
+
+def test_home_is_expanded(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert quote_paths(["input=~/x.png"]) == ["input=/home/someone/x.png"]
+
+
+@pytest.mark.parametrize(
+    "argument", ["weights=null", "input='a b'", 'input="a b"', "optimizer.lr=1e-3", "--help"]
+)
+def test_the_rest_stays(argument):
+    assert quote_paths([argument]) == [argument]
+
+
+def test_a_sweep_keeps_its_commas():
+    line = ["-m", "checkpoint=a,b"]
+    assert quote_paths(line) == line
