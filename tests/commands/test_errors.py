@@ -1,6 +1,8 @@
 """What a user gets wrong ends in a few lines that say what to do."""
 
 import pytest
+import torch
+from PIL import Image
 
 from tests.conftest import SMALL, seg
 
@@ -102,6 +104,35 @@ def test_damaged_and_hostile_checkpoints(content, tmp_path):
     assert done.returncode == DATA, done.stderr
     assert "x.ckpt" in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 8
+
+
+def test_a_hostile_configuration_inside_a_checkpoint(small_run, tmp_path):
+    content = torch.load(small_run / "checkpoints" / "best.ckpt", weights_only=True)
+    victim = tmp_path / "executed"
+    node = f"{{_target_: os.system, command: touch {victim}}}"
+    content["seg"]["config"]["encoder"]["multi_grid"] = f"${{oc.create:'{node}'}}"
+    torch.save(content, tmp_path / "x.ckpt")
+    done = seg("evaluate", "checkpoint=x.ckpt", cwd=tmp_path)
+    assert done.returncode == DATA, done.stderr
+    assert "unresolved interpolation" in done.stderr
+    assert not victim.exists()
+
+
+def test_a_picture_is_never_overwritten(small_run, tmp_path):
+    picture = tmp_path / "street.png"
+    Image.new("RGB", (64, 64)).save(picture)
+    before = picture.read_bytes()
+    done = seg("predict", f"checkpoint={small_run}", f"input={picture}", "output=.", cwd=tmp_path)
+    assert done.returncode == CONFIG, done.stderr
+    assert "would be lost" in done.stderr
+    assert picture.read_bytes() == before
+
+
+def test_a_failed_attempt_does_not_occupy_the_run_directory(tmp_path):
+    line = ("predict", "checkpoint=/no/such/file", "input=.", "hydra.run.dir=run")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    first, second = seg(*line, cwd=tmp_path), seg(*line, cwd=tmp_path)
+    assert first.returncode == second.returncode == DATA, second.stderr
 
 
 def test_other_classes_than_the_checkpoints(small_run, camvid_root, tmp_path):
