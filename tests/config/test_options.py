@@ -7,6 +7,8 @@ from omegaconf import OmegaConf
 from seg.assemble import check_targets
 from seg.config.location import conf_dir
 from seg.config.schema import EvaluateConfig, PredictConfig, TrainConfig, validate
+from seg.models.decoders import create_decoder
+from seg.models.encoders import create_encoder
 
 OPTIONS = [
     f"{group.name}={option.stem}"
@@ -65,3 +67,21 @@ def test_the_command_line_wins_over_the_recipe():
     assert config.optimizer.target == "torch.optim.AdamW"
     assert config.augmentation.node()["crop"] == [513, 513]
     assert config.augmentation.node()["transforms"][0]["crop"] == [513, 513]
+
+
+def node_of(option: str) -> dict:
+    node = dict(composed("train", option)[option.partition("=")[0]])
+    del node["_target_"]
+    return node
+
+
+@pytest.mark.parametrize("option", [o for o in OPTIONS if o.startswith("encoder=")])
+def test_every_encoder_option_builds(option):
+    encoder = create_encoder(**node_of(option), in_channels=3)
+    assert encoder.output_stride == 16
+
+
+@pytest.mark.parametrize("option", [o for o in OPTIONS if o.startswith("decoder=")])
+def test_every_decoder_option_builds(option):
+    encoder = create_encoder("aligned_xception_tiny")
+    assert create_decoder(**node_of(option), encoder=encoder, num_classes=3).num_classes == 3
