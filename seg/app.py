@@ -59,21 +59,24 @@ def _told(name: str) -> Iterator[None]:
     try:
         yield
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
-        unnamed = isinstance(error, OSError) and error.filename is None
-        if _TRACEBACK_WANTED or unnamed:
+        message = _message(error, name)
+        if _TRACEBACK_WANTED or message is None:
             raise
-        print(f"error: {_message(error, name)}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", ConfigError.exit_code))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
 
 
-def _message(error: Exception, name: str) -> str:
+def _message(error: Exception, name: str) -> str | None:
+    """What to tell; None where only a traceback helps."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError):
+    if isinstance(error, HydraException | OmegaConfBaseException):  # some are OSErrors too
+        return explain(error, name, _overrides())
+    if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
-    return explain(error, name, _overrides())
+    return None
 
 
 def _overrides() -> list[str]:

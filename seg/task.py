@@ -24,7 +24,7 @@ def require_finite(loss: Tensor, where: str) -> None:
     """Raises DivergenceError where the loss is NaN or infinite."""
     if not torch.isfinite(loss):
         raise DivergenceError(
-            f"the loss is {float(loss)} at {where}\n"
+            f"the loss is {loss.item()} at {where}\n"
             "  lower optimizer.lr, set trainer.gradient_clip_val or scheduler.warmup_steps, or use "
             "trainer.precision=32-true"
         )

@@ -131,12 +131,15 @@ def test_predict_a_folder_with_one_damaged_picture(small_run, tmp_path):
     assert done.returncode == 3
     assert "broken.png" in done.stderr
     assert "Traceback" not in done.stderr
-    label = Image.open(tmp_path / "out" / "a.png")
-    assert label.mode == "P"
-    model = package.load_model(small_run)
-    assert np.array_equal(np.asarray(label), model.predict(pictures / "a.png"))
-    assert Image.open(tmp_path / "out" / "deep" / "b.png").size == (77, 51)
-    assert Image.open(tmp_path / "out" / "deep" / "b_overlay.png").mode == "RGB"
+    out = tmp_path / "out"
+    with Image.open(out / "a.png") as label:
+        assert label.mode == "P"
+        model = package.load_model(small_run)
+        assert np.array_equal(np.asarray(label), model.predict(pictures / "a.png"))
+    with Image.open(out / "deep" / "b.png") as label:
+        assert label.size == (77, 51)
+    with Image.open(out / "deep" / "b_overlay.png") as overlay:
+        assert overlay.mode == "RGB"
     assert not (tmp_path / "out" / "broken.png").exists()
 
 

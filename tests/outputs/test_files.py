@@ -38,10 +38,10 @@ def test_json_is_standard(tmp_path):
 def test_palette_png_keeps_ids_and_shows_colours(tmp_path):
     label = np.array([[0, 1], [1, 255]], np.uint8)
     save_png(tmp_path / "x.png", palette_image(label, LABELS))
-    read = Image.open(tmp_path / "x.png")
-    assert read.mode == "P"
-    assert np.array_equal(np.asarray(read), label)
-    assert np.array_equal(np.asarray(read.convert("RGB")), LABELS.colorize(label))
+    with Image.open(tmp_path / "x.png") as read:
+        assert read.mode == "P"
+        assert np.array_equal(np.asarray(read), label)
+        assert np.array_equal(np.asarray(read.convert("RGB")), LABELS.colorize(label))
 
 
 def test_overlay_blends():
