@@ -1,6 +1,7 @@
 """Progress of a run: a bar on a terminal, a line a validation elsewhere."""
 
 import logging
+import math
 from time import perf_counter
 from typing import Any
 
@@ -36,9 +37,9 @@ class TrainingProgress(ProgressBar):
             return
         columns = (
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             TextColumn(
-                "loss {task.fields[loss]:.3f}  mIoU {task.fields[miou]:.3f}"
+                "loss {task.fields[loss]}  mIoU {task.fields[miou]}"
                 "  {task.fields[speed]:.1f} images/s  left"
             ),
             TimeRemainingColumn(),
@@ -46,7 +47,7 @@ class TrainingProgress(ProgressBar):
         self._bar = Progress(*columns, console=console, transient=True)
         total = trainer.estimated_stepping_batches
         self._task = self._bar.add_task(
-            "", total=total, loss=self._loss, miou=self._miou, speed=0.0
+            "", total=total, loss=_shown(self._loss), miou=_shown(self._miou), speed=0.0
         )
         self._bar.start()
 
@@ -65,13 +66,13 @@ class TrainingProgress(ProgressBar):
         self._images_per_s = keep * self._images_per_s + (1 - keep) * speed
         if self._bar is not None:
             loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-            if isinstance(loss, Tensor) and trainer.global_step % _REFRESH_STEPS == 0:
+            if isinstance(loss, Tensor) and trainer.global_step % _REFRESH_STEPS in (0, 1):
                 self._loss = float(loss.detach())
             self._bar.update(
                 self._task,
                 completed=trainer.global_step,
-                loss=self._loss,
-                miou=self._miou,
+                loss=_shown(self._loss),
+                miou=_shown(self._miou),
                 speed=self._images_per_s,
             )
 
@@ -106,3 +107,7 @@ class TrainingProgress(ProgressBar):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _shown(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
