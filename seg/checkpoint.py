@@ -11,9 +11,7 @@ from torch import Tensor
 from seg.data.labels import LabelSpace
 from seg.errors import DataError
 from seg.outputs.files import write_atomically
-from seg.task import CHECKPOINT_KEY
-
-_FORMAT = 1
+from seg.task import CHECKPOINT_FORMAT, CHECKPOINT_KEY
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _parse(path: Path, content: dict[str, Any]) -> Checkpoint:
     own = content[CHECKPOINT_KEY]
-    if own["format"] != _FORMAT:
+    if own["format"] != CHECKPOINT_FORMAT:
         raise DataError(
-            f"{path}: checkpoint format {own['format']}; this version reads {_FORMAT}; "
-            "update seg-xception"
+            f"{path}: checkpoint format {own['format']}; this version reads "
+            f"{CHECKPOINT_FORMAT}; update seg-xception"
         )
     prefix = "model."
     state = {

@@ -17,7 +17,6 @@ from seg.callbacks.checkpoints import BestAndLast
 from seg.checkpoint import read_checkpoint
 from seg.data.loader import SegmentationLoader
 from seg.errors import ConfigError
-from seg.inference.device import choose_device
 from seg.models.cost import count
 from seg.outputs.files import write_json
 from seg.outputs.pictures import prediction_grid, save_png
@@ -81,9 +80,8 @@ def _percent(iou: float) -> str:
 
 def _picture(parts: Parts, path: Path) -> None:
     data = parts.data.split("val")
-    model = parts.task.model.to(
-        parts.trainer.strategy.root_device
-    )  # Lightning leaves it on the CPU
+    # Lightning leaves the network on the CPU
+    model = parts.task.model.to(parts.trainer.strategy.root_device)
     shown = np.unique(np.linspace(0, len(data) - 1, _PICTURED_SAMPLES).round().astype(int))
     samples = [data[int(index)] for index in shown]
     with parts.trainer.precision_plugin.forward_context():
@@ -94,7 +92,7 @@ def _picture(parts: Parts, path: Path) -> None:
 def dry_run(parts: Parts) -> None:
     """Train and evaluate on one batch each; print sizes, memory and a time estimate."""
     trainer, task = parts.trainer, parts.task
-    device = choose_device("cuda" if trainer.strategy.root_device.type == "cuda" else "cpu")
+    device = trainer.strategy.root_device
     task.to(device)
     train_loader, val_loader = parts.data.train_dataloader(), parts.data.val_dataloader()
     batch = _first_batch(train_loader, device)

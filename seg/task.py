@@ -17,6 +17,7 @@ from seg.optim.groups import parameter_groups
 
 Batch = dict[str, Any]
 CHECKPOINT_KEY = "seg"
+CHECKPOINT_FORMAT = 1
 _CHECK_STEPS = 10  # reading the loss waits for the device
 
 
@@ -133,7 +134,7 @@ class SegmentationTask(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[CHECKPOINT_KEY] = {
-            "format": 1,
+            "format": CHECKPOINT_FORMAT,
             "config": self.config,
             "labels": self.labels.to_dict(),
         }

@@ -31,12 +31,9 @@ class BestAndLast(ModelCheckpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+        self.best_path = str(Path(self.dirpath) / "best.ckpt")
+        self._last_path = str(Path(self.dirpath) / "last.ckpt")
         super().setup(trainer, pl_module, stage)
-
-    @property
-    def best_path(self) -> str:
-        """Where the best weights lie."""
-        return str(Path(self.dirpath or "") / "best.ckpt")
 
     def offer(self, trainer: Trainer, results: Mapping[str, float]) -> None:
         """Keep the present weights as the best, if they are, and as the last."""
@@ -48,10 +45,10 @@ class BestAndLast(ModelCheckpoint):
             self.best_model_score = score
             self.best_model_path = self.best_path
             trainer.save_checkpoint(self.best_path)
-        trainer.save_checkpoint(str(Path(self.dirpath or "") / "last.ckpt"))
+        trainer.save_checkpoint(self._last_path)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_validation_end(trainer, pl_module)
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
-            trainer.save_checkpoint(str(Path(self.dirpath or "") / "last.ckpt"))
+            trainer.save_checkpoint(self._last_path)
             self.validated_step = trainer.global_step
