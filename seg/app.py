@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seg.config.arguments import quote_paths
+from seg.config.arguments import quote_paths, spell_out
 from seg.config.explain import explain
 from seg.config.location import conf_dir
 from seg.config.schema import Section, TrainConfig, validate
@@ -27,23 +27,31 @@ _CURVES = ("metrics.csv", "tensorboard")  # a run that has no checkpoint yet may
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
-def app(name: str, schema: type[C]) -> Callable[[Command[C]], Callable[[], None]]:
+def app(
+    name: str, schema: type[C], *, leaves_a_run: bool = True, verb: str | None = None
+) -> Callable[[Command[C]], Callable[[], None]]:
     """Make a command of a function `(config, run_dir) -> value for the sweeper`.
 
     The command composes `conf/{name}.yaml`, holds it against `schema` and writes the resolved
     `config.yaml` into the run directory. What a user can mend ends in a few lines: exit code 2 for
     the configuration, 3 for data. `HYDRA_FULL_ERROR=1` shows the traceback instead.
+
+    Args:
+        name: of the command and of its configuration.
+        schema: what the configuration is held against.
+        leaves_a_run: False for a command that answers on the terminal; no `config.yaml` then.
+        verb: the key that a first argument without `=` gives, as in `seg.weights list`.
     """
 
     def decorate(command: Command[C]) -> Callable[[], None]:
         def job(composed: DictConfig) -> Any:
             with _told(name):
-                return _run(command, schema, composed)
+                return _run(command, schema, composed, leaves_a_run=leaves_a_run)
 
         def main() -> None:
             keep_freed_memory()
             share_cores()
-            sys.argv[1:] = quote_paths(sys.argv[1:])
+            sys.argv[1:] = quote_paths(spell_out(verb, sys.argv[1:]))
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):
                 hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()
@@ -58,6 +66,8 @@ def _told(name: str) -> Iterator[None]:
     """Turn what a user can mend into a few lines and an exit code."""
     try:
         yield
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         message = _message(error, name)
         if _TRACEBACK_WANTED or message is None:
@@ -85,13 +95,15 @@ def _overrides() -> list[str]:
     ]
 
 
-def _run(command: Command[C], schema: type[C], composed: DictConfig) -> Any:
+def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a_run: bool) -> Any:
     context = HydraConfig.get()
     plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     _refuse_foreign_groups(schema, list(context.overrides.task))
     known = {key: value for key, value in plain.items() if key not in _foreign_groups(schema)}
     config = validate(schema, known)
     run_dir = Path(context.runtime.output_dir)
+    if not leaves_a_run:
+        return command(config, run_dir)
     with _claimed(run_dir, known, log_name=f"{context.job.name}.log"):
         return command(config, run_dir)
 

@@ -62,7 +62,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     }
     model = _model(config.encoder.node(), config.decoder.node(), sets["train"].labels)
     if config.weights is not None:
-        load_weights(model, config.weights)
+        load_weights(model, config.weights, partial=config.partial, reset_head=config.reset_head)
     augmentation = _build(
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )
@@ -164,6 +164,9 @@ def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
         raise DataError(
             f"{checkpoint.path}: its tensors do not fit its own configuration\n{detail}"
         ) from None
+    if checkpoint.normalization is not None:
+        encoder: Any = model.encoder
+        encoder.normalization = checkpoint.normalization
     return model.eval()
 
 

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from seg.data.labels import LabelSpace
 from seg.errors import DataError
+from seg.models.contract import Normalization
+from seg.models.weights.torch_file import CHECKPOINT_KEY, find_checkpoint, load_safely
 from seg.outputs.files import write_atomically
-from seg.task import CHECKPOINT_FORMAT, CHECKPOINT_KEY
+from seg.task import CHECKPOINT_FORMAT
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class Checkpoint:
         config: the resolved training configuration, plain data.
         labels: the classes it was trained on.
         model_state: the network's tensors, under the network's own names.
+        normalization: what the network's images go through; None: as its encoder has it.
     """
 
     path: Path
     config: dict[str, Any]
     labels: LabelSpace
     model_state: dict[str, Tensor]
+    normalization: Normalization | None
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -39,14 +43,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             executed.
     """
     path = _find(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged file provokes
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise DataError(
-            f"{path}: not a checkpoint that can be read safely ({reason})\n"
-            "  it is damaged, or not made by seg.train; use checkpoints/best.ckpt of a run"
-        ) from None
+    content = load_safely(path)
     if not isinstance(content, dict) or CHECKPOINT_KEY not in content:
         raise DataError(
             f"{path}: a torch file, but not one of ours; use checkpoints/best.ckpt of a run"
@@ -72,23 +69,28 @@ def _parse(path: Path, content: dict[str, Any]) -> Checkpoint:
         for name, tensor in content["state_dict"].items()
         if name.startswith(prefix)
     }
-    return Checkpoint(path, dict(own["config"]), LabelSpace.from_dict(own["labels"]), state)
+    given = own.get("normalization")
+    return Checkpoint(
+        path,
+        dict(own["config"]),
+        LabelSpace.from_dict(own["labels"]),
+        state,
+        None if given is None else Normalization.from_dict(given),
+    )
 
 
 def _find(path: Path) -> Path:
+    found = find_checkpoint(path)
+    if found is not None:
+        return found
     if path.is_dir():
-        best = path / "checkpoints" / "best.ckpt"
-        if not best.is_file():
-            raise DataError(
-                f"checkpoint={path}: a folder without checkpoints/best.ckpt; "
-                "give a run directory or a file"
-            )
-        return best
-    if not path.is_file():
         raise DataError(
-            f"checkpoint={path}: no such file; give a run directory or its checkpoints/best.ckpt"
+            f"checkpoint={path}: a folder without checkpoints/best.ckpt; "
+            "give a run directory or a file"
         )
-    return path
+    raise DataError(
+        f"checkpoint={path}: no such file; give a run directory or its checkpoints/best.ckpt"
+    )
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

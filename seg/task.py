@@ -13,10 +13,10 @@ from seg.data.labels import LabelSpace
 from seg.errors import DivergenceError
 from seg.inference.trained import TrainedSegmenter
 from seg.metrics.scores import Scores
+from seg.models.weights.torch_file import CHECKPOINT_KEY
 from seg.optim.groups import parameter_groups
 
 Batch = dict[str, Any]
-CHECKPOINT_KEY = "seg"
 CHECKPOINT_FORMAT = 1
 _CHECK_STEPS = 10  # reading the loss waits for the device
 
@@ -137,4 +137,5 @@ class SegmentationTask(pl.LightningModule):
             "format": CHECKPOINT_FORMAT,
             "config": self.config,
             "labels": self.labels.to_dict(),
+            "normalization": self.model.normalization.to_dict(),
         }

@@ -4,11 +4,21 @@ import re
 from pathlib import Path
 
 _PATH_KEYS = frozenset(
-    ("checkpoint", "input", "output", "weights", "encoder.weights", "dataset.root", "hydra.run.dir")
+    (
+        *("checkpoint", "input", "output", "source", "weights", "encoder.weights"),
+        *("dataset.root", "hydra.run.dir"),
+    )
 )
 _PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)
 _OTHER_KIND = re.compile(r"[\d_.]+e[\d_+-]+|true|false|nan|inf", re.IGNORECASE)
 _QUOTED = re.compile(r"""null|'.*'|".*"|.*\$\{.*|""")
+
+
+def spell_out(verb: str | None, arguments: list[str]) -> list[str]:
+    """`list` as the first argument -> `VERB=list`, for commands that have a verb."""
+    if verb is None or not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
+        return arguments
+    return [f"{verb}={arguments[0]}", *arguments[1:]]
 
 
 def quote_paths(arguments: list[str]) -> list[str]:

@@ -62,6 +62,8 @@ class TrainConfig(Section):
     dry_run: bool
     channels_last: bool
     weights: str | None
+    partial: bool = False  # these two came later: older checkpoints lack them
+    reset_head: bool = False
     dataset: Target
     augmentation: Target
     loader: Loader
@@ -94,6 +96,15 @@ class PredictConfig(Section):
     output: Path | None
     overlay_opacity: Annotated[float, Field(ge=0, le=1)]
     device: Literal["auto", "cpu", "cuda"]
+
+
+class WeightsConfig(Section):
+    """`conf/weights.yaml`."""
+
+    action: Literal["list", "inspect", "convert", "verify"]
+    source: str | None
+    encoder_name: str | None
+    output: Path | None
 
 
 def validate(schema: type[C], plain: Mapping[str, Any]) -> C:

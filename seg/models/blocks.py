@@ -73,7 +73,7 @@ class SeparableConv2d(nn.Module):
         out_channels: channels of the output.
         stride: step of the depthwise convolution, in pixels.
         dilation: distance between its taps, in pixels.
-        norm_eps: epsilon of the batch norms.
+        norm_eps: epsilon of the batch norms; None leaves both out.
         activation: ReLU after the norms (exit flow, ASPP, decoder); False for none at all.
         norm_between: whether norm and act also stand between the two convolutions, as in DeepLab;
             False for Keras' original, which has one norm after the pair.
@@ -86,7 +86,7 @@ class SeparableConv2d(nn.Module):
         *,
         stride: int = 1,
         dilation: int = 1,
-        norm_eps: float,
+        norm_eps: float | None,
         activation: bool,
         norm_between: bool = True,
     ) -> None:
@@ -173,7 +173,7 @@ class XceptionModule(nn.Module):
 
 
 def skip_connection(
-    skip: Skip, in_channels: int, out_channels: int, stride: int, norm_eps: float
+    skip: Skip, in_channels: int, out_channels: int, stride: int, norm_eps: float | None
 ) -> nn.Module | None:
     """The branch that is added to a module's output; None for no branch."""
     if skip == "none":

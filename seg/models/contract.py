@@ -1,7 +1,8 @@
 """What encoders and decoders promise each other, and how an input is normalised."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +17,22 @@ class Normalization:
 
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Sequence[float]]) -> "Normalization":
+        """The reverse of `to_dict`."""
+        return cls(tuple(map(float, plain["mean"])), tuple(map(float, plain["std"])))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for checkpoints and cards."""
+        return {key: list(values) for key, values in asdict(self).items()}
+
+    def for_channels(self, in_channels: int) -> "Normalization":
+        """The same for images of another number of channels: values repeat in turn."""
+        turn = [index % len(self.mean) for index in range(in_channels)]
+        return Normalization(
+            tuple(self.mean[index] for index in turn), tuple(self.std[index] for index in turn)
+        )
 
     def __call__(self, image_u8_BCHW: Tensor) -> Tensor:
         """uint8 B x C x H x W (0..255) -> float32 of the same shape, on the same device."""

@@ -1,5 +1,6 @@
 """A segmentation network: an encoder and a decoder, joined."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,14 @@ class Segmenter(nn.Module):
             the right and below, cut off the logits again), so that every resize with aligned
             corners puts each value over the pixel it was computed from. Without it, as in the
             graphs of the TensorFlow release, logits at even sizes lie up to (low-level stride - 1)
-            pixels off.
+            pixels off. A part that declares `input_multiple` has pictures laid on its multiples
+            instead.
 
     Attributes:
         num_classes: number of logits a pixel.
         output_stride: of the encoder, in pixels.
         normalization: what the image must have gone through.
+        input_multiple: what padded sides are divisible by, in pixels; None for the grid.
     """
 
     def __init__(
@@ -71,16 +74,25 @@ class Segmenter(nn.Module):
         assert isinstance(normalization, Normalization)
         return normalization
 
+    @property
+    def input_multiple(self) -> int | None:
+        declared = [getattr(part, "input_multiple", None) for part in (self.encoder, self.decoder)]
+        multiples = [multiple for multiple in declared if multiple is not None]
+        return math.lcm(*multiples) if multiples else None
+
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Normalised B x C x H x W, any size -> logits B x num_classes x H x W."""
         height, width = image_BCHW.shape[2:]
         if self.pad_to_grid:
-            stride = self.output_stride
             image_BCHW = functional.pad(
-                image_BCHW, (0, (1 - width) % stride, 0, (1 - height) % stride)
+                image_BCHW, (0, self._lacking_px(width), 0, self._lacking_px(height))
             )
         logits = resize(self.coarse_logits(image_BCHW), image_BCHW.shape[2:])
         return logits[..., :height, :width]
+
+    def _lacking_px(self, side_px: int) -> int:
+        multiple = self.input_multiple
+        return (1 - side_px) % self.output_stride if multiple is None else -side_px % multiple
 
     def coarse_logits(self, image_BCHW: Tensor) -> Tensor:
         """The logits before the last resize, without padding: B x num_classes x h x w.

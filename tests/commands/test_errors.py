@@ -151,4 +151,4 @@ def test_other_classes_than_the_checkpoints(small_run, camvid_root, tmp_path):
 def test_help_is_quick_and_lists_the_choices(tmp_path):
     done = seg("train", "--help", cwd=tmp_path)
     assert done.returncode == 0
-    assert "encoder: aligned_xception41, aligned_xception65" in done.stdout
+    assert "encoder: aligned_xception41, aligned_xception41p, aligned_xception65" in done.stdout

@@ -2,12 +2,12 @@
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from seg.assemble import check_targets
 from seg.config.location import conf_dir
 from seg.config.schema import EvaluateConfig, PredictConfig, TrainConfig, validate
-from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
 
 OPTIONS = [
@@ -69,19 +69,15 @@ def test_the_command_line_wins_over_the_recipe():
     assert config.augmentation.node()["transforms"][0]["crop"] == [513, 513]
 
 
-def node_of(option: str) -> dict:
-    node = dict(composed("train", option)[option.partition("=")[0]])
-    del node["_target_"]
-    return node
-
-
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o.startswith("encoder=")])
 def test_every_encoder_option_builds(option):
-    encoder = create_encoder(**node_of(option), in_channels=3)
-    assert encoder.output_stride == 16
+    encoder = instantiate(composed("train", option)["encoder"], in_channels=3, _convert_="all")
+    assert encoder.output_stride in (16, 32)
+    assert encoder.strides[-1] == encoder.output_stride
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o.startswith("decoder=")])
 def test_every_decoder_option_builds(option):
     encoder = create_encoder("aligned_xception_tiny")
-    assert create_decoder(**node_of(option), encoder=encoder, num_classes=3).num_classes == 3
+    node = composed("train", option)["decoder"]
+    assert instantiate(node, encoder=encoder, num_classes=3, _convert_="all").num_classes == 3

@@ -1,6 +1,5 @@
 """Weight files that are missing, damaged, foreign, or made for another network."""
 
-import pickle
 import struct
 
 import numpy as np
@@ -94,7 +93,7 @@ def test_input_channels_are_adapted_and_reported(in_channels, tensorflow_checkpo
 def test_another_number_of_classes(tensorflow_checkpoint):
     model = create_model("aligned_xception41", num_classes=21)
     before = model.decoder.logits.weight.clone()
-    with pytest.raises(DataError, match=r"\(19, 256, 1, 1\) in the file, \(21, 256, 1, 1\)"):
+    with pytest.raises(DataError, match=r"19, without names(.|\n)*21, without(.|\n)*reset_head"):
         load_weights(model, tensorflow_checkpoint)
     coverage = load_weights(model, tensorflow_checkpoint, partial=True)
     assert coverage.missing == ("decoder.logits.weight", "decoder.logits.bias")
@@ -125,11 +124,10 @@ def test_nothing_that_fits(keras_files):
 
 def test_foreign_and_missing_files_list_what_can_be_read(tmp_path):
     (tmp_path / "text.h5").write_text("not a weight file")
-    (tmp_path / "model.pth").write_bytes(pickle.dumps({"a": 1}))
-    torch.save({"a": torch.zeros(1)}, tmp_path / "zipped.pth")
+    (tmp_path / "picture.onnx").write_bytes(b"\x08\x07")
     (tmp_path / "empty").mkdir()
     encoder = create_encoder(SMALL)
-    for name in ("text.h5", "model.pth", "zipped.pth", "empty", "nothing.ckpt"):
+    for name in ("text.h5", "picture.onnx", "empty", "nothing.ckpt"):
         with pytest.raises(DataError) as error:
             load_weights(encoder, tmp_path / name)
         assert name in str(error.value)
@@ -188,5 +186,5 @@ def test_keras_file_cut_short(name, keras_files, tmp_path):
 
 def test_keras_classes_differ(keras_files):
     classifier = Classifier(create_encoder("xception"), num_classes=10)
-    with pytest.raises(DataError, match=r"\(1000, 2048\) in the file, \(10, 2048\) in the model"):
+    with pytest.raises(DataError, match=r"1000, without names(.|\n)*10, without names"):
         load_weights(classifier, keras_files / "xception1000.weights.h5")

@@ -147,7 +147,7 @@ class DeepLabV3Plus(nn.Module):
         self.aspp = AtrousPyramid(
             encoder.channels[-1],
             aspp_channels,
-            rates=_rates(atrous_rates, encoder.output_stride),
+            rates=rates_for(atrous_rates, encoder.output_stride),
             image_pooling=ImagePooling(
                 encoder.channels[-1],
                 aspp_channels,
@@ -156,7 +156,7 @@ class DeepLabV3Plus(nn.Module):
             ),
             dropout=dropout,
         )
-        self.low_level_index = _tap_index(encoder, low_level_stride)
+        self.low_level_index = tap_index(encoder, low_level_stride)
         width = aspp_channels
         if self.low_level_index is not None:
             tap_channels = encoder.channels[self.low_level_index]
@@ -184,7 +184,12 @@ def _fusion(in_channels: int, out_channels: int) -> SeparableConv2d:
     return SeparableConv2d(in_channels, out_channels, norm_eps=_NORM_EPS, activation=True)
 
 
-def _tap_index(encoder: Encoder, stride: int | None) -> int | None:
+def tap_index(encoder: Encoder, stride: int | None) -> int | None:
+    """Position of the encoder's map of a stride; None for no map.
+
+    Raises:
+        ConfigError: the encoder has no such map.
+    """
     if stride is None:
         return None
     if stride not in encoder.strides[1:]:
@@ -195,7 +200,12 @@ def _tap_index(encoder: Encoder, stride: int | None) -> int | None:
     return encoder.strides.index(stride)
 
 
-def _rates(rates: Sequence[int] | None, output_stride: int) -> tuple[int, ...]:
+def rates_for(rates: Sequence[int] | None, output_stride: int) -> tuple[int, ...]:
+    """Dilations of the pyramid: those given, or DeepLab's for the output stride.
+
+    Raises:
+        ConfigError: anything but whole numbers of 1 or more.
+    """
     if rates is None:
         return tuple(rate * 16 // output_stride for rate in _RATES_AT_STRIDE_16)
     if not all(isinstance(rate, int) and rate >= 1 for rate in rates):

@@ -13,10 +13,13 @@ from typing import Any
 import segmentation_models_pytorch as smp
 from torch import nn
 
+from seg.errors import ConfigError
 from seg.models.registry import ENCODERS
 from seg.models.weights import load_weights
+from seg.models.weights.published import default_source
 
 ENCODERS.discover(__name__, __path__)
+SMP_NAMES = {"xception": "keras_xception"}  # where the name is another network's in smp
 
 
 def encoder_names() -> list[str]:
@@ -39,7 +42,8 @@ def create_encoder(
         name: one of `encoder_names()`.
         output_stride: stride of the last map in pixels: 4, 8, 16 or 32.
         in_channels: channels of the image, 1 or more; RGB weights are adapted to it.
-        weights: a file that `seg.models.weights.load_weights` reads; None for random weights.
+        weights: a source that `seg.models.weights.load_weights` takes; `imagenet` for the best
+            published ones of this encoder; None for random weights.
         partial: accept weights that leave some tensors at their random values.
         **options: the encoder's own keyword arguments, such as `multi_grid` or
             `gradient_checkpointing`.
@@ -50,8 +54,20 @@ def create_encoder(
     """
     encoder = ENCODERS.create(name, output_stride=output_stride, in_channels=in_channels, **options)
     if weights is not None:
-        load_weights(encoder, weights, partial=partial)
+        load_weights(encoder, _source(name, weights), partial=partial)
     return encoder
+
+
+def _source(name: str, weights: str | Path) -> str | Path:
+    if weights != "imagenet":
+        return weights
+    source = default_source(name)
+    if source is None:
+        raise ConfigError(
+            f"encoder.weights=imagenet: none are published for {name}; "
+            "`python -m seg.weights list` shows what is, or give a file of your own"
+        )
+    return source
 
 
 def _register_in_smp(name: str, smp_name: str, **options: Any) -> None:
@@ -62,7 +78,7 @@ def _register_in_smp(name: str, smp_name: str, **options: Any) -> None:
 
 
 for _name in encoder_names():
-    if _name == "xception":
-        _register_in_smp(_name, "keras_xception", padding="same")
+    if _name in ("xception", "legacy_xception"):
+        _register_in_smp(_name, SMP_NAMES.get(_name, _name), padding="same")
     else:
         _register_in_smp(_name, _name)

@@ -80,6 +80,8 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
         self._in_channels = channels[0]
         self._out_channels = list(channels)
         self._output_stride = output_stride
+        # [-1, 1], the range of the TensorFlow and Keras releases; loaded weights may bring another
+        self.normalization = Normalization().for_channels(channels[0])
         initialize(self)
 
     @property
@@ -91,11 +93,6 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
     def strides(self) -> tuple[int, ...]:
         """True stride of each map, in pixels."""
         return tuple(min(2**level, self._output_stride) for level in range(self._depth + 1))
-
-    @property
-    def normalization(self) -> Normalization:
-        """[-1, 1], the range of the TensorFlow and Keras releases."""
-        return Normalization((0.5,) * self._in_channels, (0.5,) * self._in_channels)
 
     @property
     def input_conv(self) -> nn.Conv2d:
@@ -139,6 +136,7 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
             initialize(conv)
         self._in_channels = in_channels
         self._out_channels = [in_channels, *self._out_channels[1:]]
+        self.normalization = self.normalization.for_channels(in_channels)
 
     def make_dilated(self, output_stride: int) -> None:
         """Confirm the output stride that the encoder was built for; called by smp.

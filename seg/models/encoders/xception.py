@@ -1,10 +1,11 @@
 """The original Xception, weight for weight that of Keras.
 
 Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions" (CVPR 2017),
-section 4 and figure 5; padding as in Keras Applications.
+section 4 and figure 5; padding as in Keras Applications, or as in the PyTorch ports.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from torch import Tensor, nn
@@ -21,7 +22,8 @@ from seg.models.encoders.pyramid import (
 )
 from seg.models.registry import ENCODERS
 
-_NORM_EPS = 1e-3
+PoolPadding = Literal["same", "symmetric"]
+
 _ENTRY_WIDTHS = (128, 256, 728)
 _MIDDLE_BLOCKS = 8
 _SMALLEST_VALID_PX = 7
@@ -36,6 +38,8 @@ class PooledModule(nn.Module):
         first_activation: whether a ReLU precedes the first of them (not in block 2).
         stride: step of pool and skip: 2, or 1 where the output stride is held.
         dilation: of convolutions and pool.
+        norm_eps: epsilon of the batch norms.
+        pool_padding: see `PaddedMaxPool`.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class PooledModule(nn.Module):
         first_activation: bool,
         stride: int,
         dilation: int,
+        norm_eps: float,
+        pool_padding: PoolPadding,
     ) -> None:
         super().__init__()
         widths = (in_channels, *depths)
@@ -54,15 +60,15 @@ class PooledModule(nn.Module):
                 widths[index],
                 widths[index + 1],
                 dilation=dilation,
-                norm_eps=_NORM_EPS,
+                norm_eps=norm_eps,
                 activation=False,
                 norm_between=False,
             )
             for index in range(2)
         )
         self.acts = nn.ModuleList([nn.ReLU() if first_activation else nn.Identity(), nn.ReLU()])
-        self.pool = SamePool(stride, dilation)
-        self.skip = skip_connection("conv", in_channels, depths[1], stride, _NORM_EPS)
+        self.pool = PaddedMaxPool(stride, dilation, pool_padding)
+        self.skip = skip_connection("conv", in_channels, depths[1], stride, norm_eps)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the block's output and its tap, the second convolution's output."""
@@ -73,19 +79,26 @@ class PooledModule(nn.Module):
         return self.pool(tap) + self.skip(x_BCHW), tap
 
 
-class SamePool(nn.Module):
-    """3x3 max pool with TensorFlow's 'same' padding, and its equivalent without the stride.
+class PaddedMaxPool(nn.Module):
+    """3x3 max pool of stride 2 as TensorFlow or PyTorch pads it, and its equivalent without stride.
 
-    At stride 2 an odd size is padded by one on both sides and an even one on the right and bottom
-    alone, so windows start at 2i - 1 or at 2i. Without the stride, taps lie `dilation` apart and
-    the window starts where it would start in the network that steps: every `2 * dilation`-th output
-    then equals that network's, at any size.
+    `same` (TensorFlow) pads an odd size by one on both sides and an even one on the right and
+    bottom alone, so windows start at 2i - 1 or at 2i. `symmetric` (PyTorch's `padding=1`) pads any
+    size by one on both sides: windows start at 2i - 1. Without the stride, taps lie `dilation`
+    apart and the window starts where it would start in the network that steps: every
+    `2 * dilation`-th output then equals that network's, at any size.
+
+    Args:
+        stride: 2, or 1 where the output stride is held.
+        dilation: distance between taps in pixels; 1 at stride 2.
+        padding: where windows start.
     """
 
-    def __init__(self, stride: int, dilation: int) -> None:
+    def __init__(self, stride: int, dilation: int, padding: PoolPadding) -> None:
         super().__init__()
         self.stride = stride
         self.dilation = dilation
+        self.padding = padding
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """B x C x H x W -> B x C x ceil(H / stride) x ceil(W / stride)."""
@@ -96,7 +109,8 @@ class SamePool(nn.Module):
 
     def _padding(self, size: int) -> tuple[int, int]:
         size_if_strided = (size + self.dilation - 1) // self.dilation
-        before = self.dilation * (size_if_strided % 2)
+        centred = self.padding == "symmetric" or size_if_strided % 2 == 1
+        before = self.dilation if centred else 0
         if self.stride == 2:
             return before, 1
         return before, 2 * self.dilation - before
@@ -111,6 +125,11 @@ class Xception(XceptionPyramid):
     them by one, so that a size divisible by 32 divides exactly; the weights stay valid, the numbers
     at the image's border do not stay Keras'.
 
+    The PyTorch ports of the weights (Cadene's `xception`, timm's `legacy_xception`, smp's
+    `xception`) pool with `pool_padding="symmetric"` and normalise with `norm_eps=1e-5`; smp's also
+    pads the stem (`padding="same"`). Their published accuracy is that of these settings, which the
+    name `legacy_xception` stands for.
+
     Args:
         output_stride: stride of the last map in pixels: 4, 8, 16 or 32. Held pools keep their
             window, dilated, and the following convolutions dilate.
@@ -118,6 +137,8 @@ class Xception(XceptionPyramid):
         multi_grid: factors on the dilation of the two separable convolutions of block 14.
         gradient_checkpointing: recompute each block in the backward pass instead of storing it.
         padding: of the stem's two convolutions.
+        pool_padding: of the max pools; it differs where a map of even size is pooled.
+        norm_eps: epsilon of the batch norms.
         depth: the last of the maps, 1 to 5.
 
     Raises:
@@ -132,17 +153,22 @@ class Xception(XceptionPyramid):
         multi_grid: Sequence[int] = (1, 1),
         gradient_checkpointing: bool = False,
         padding: Literal["valid", "same"] = "valid",
+        pool_padding: PoolPadding = "same",
+        norm_eps: float = 1e-3,
         depth: int = DEEPEST,
     ) -> None:
         check_in_channels(in_channels)
         factors = multi_grid_factors(multi_grid, 2)
-        if padding not in ("valid", "same"):
-            raise ConfigError(f"padding {padding!r}; allowed: valid (as Keras), same")
+        _check(padding, pool_padding, norm_eps)
         strides = [2] * len(_ENTRY_WIDTHS) + [1] * _MIDDLE_BLOCKS + [2, 1]
         plan = plan_dilation(strides, output_stride)
         super().__init__(
-            stem=_stem(in_channels, 1 if padding == "same" else 0),
-            flows=(_entry(plan[:3]), _middle(plan[3:-2]), _exit(plan[-2:], factors)),
+            stem=_stem(in_channels, 1 if padding == "same" else 0, norm_eps),
+            flows=(
+                _entry(plan[:3], norm_eps, pool_padding),
+                _middle(plan[3:-2], norm_eps),
+                _exit(plan[-2:], factors, norm_eps, pool_padding),
+            ),
             steps=[stride == 2 for stride in strides],
             channels=(in_channels, *_ENTRY_WIDTHS, 1024, 2048),
             output_stride=output_stride,
@@ -162,14 +188,27 @@ class Xception(XceptionPyramid):
         return super().forward(image_BCHW)
 
 
-def _stem(in_channels: int, padding: int) -> list[ConvNormAct]:
+def _check(padding: str, pool_padding: str, norm_eps: float) -> None:
+    if padding not in ("valid", "same"):
+        raise ConfigError(f"padding {padding!r}; allowed: valid (as Keras), same")
+    if pool_padding not in ("same", "symmetric"):
+        raise ConfigError(
+            f"pool_padding {pool_padding!r}; allowed: same (as Keras), symmetric (as timm and smp)"
+        )
+    if norm_eps <= 0:
+        raise ConfigError(f"norm_eps {norm_eps!r}; allowed: above 0 (Keras 1e-3, timm 1e-5)")
+
+
+def _stem(in_channels: int, padding: int, norm_eps: float) -> list[ConvNormAct]:
     return [
-        ConvNormAct(in_channels, 32, 3, stride=2, padding=padding, norm_eps=_NORM_EPS),
-        ConvNormAct(32, 64, 3, padding=padding, norm_eps=_NORM_EPS),
+        ConvNormAct(in_channels, 32, 3, stride=2, padding=padding, norm_eps=norm_eps),
+        ConvNormAct(32, 64, 3, padding=padding, norm_eps=norm_eps),
     ]
 
 
-def _entry(plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
+def _entry(
+    plan: Sequence[tuple[int, int]], norm_eps: float, pool_padding: PoolPadding
+) -> list[nn.Module]:
     inputs = (64, *_ENTRY_WIDTHS)
     return [
         PooledModule(
@@ -178,36 +217,55 @@ def _entry(plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
             first_activation=index > 0,
             stride=stride,
             dilation=dilation,
+            norm_eps=norm_eps,
+            pool_padding=pool_padding,
         )
         for index, (width, (stride, dilation)) in enumerate(zip(_ENTRY_WIDTHS, plan, strict=True))
     ]
 
 
-def _middle(plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
+def _middle(plan: Sequence[tuple[int, int]], norm_eps: float) -> list[nn.Module]:
     return [
         XceptionModule(
             728,
             (728,) * 3,
             skip="sum",
             dilations=(dilation,) * 3,
-            norm_eps=_NORM_EPS,
+            norm_eps=norm_eps,
             norm_between=False,
         )
         for _, dilation in plan
     ]
 
 
-def _exit(plan: Sequence[tuple[int, int]], multi_grid: Sequence[int]) -> list[nn.Module]:
+def _exit(
+    plan: Sequence[tuple[int, int]],
+    multi_grid: Sequence[int],
+    norm_eps: float,
+    pool_padding: PoolPadding,
+) -> list[nn.Module]:
     (stride, dilation), (_, last_dilation) = plan
     return [
-        PooledModule(728, (728, 1024), first_activation=True, stride=stride, dilation=dilation),
+        PooledModule(
+            728,
+            (728, 1024),
+            first_activation=True,
+            stride=stride,
+            dilation=dilation,
+            norm_eps=norm_eps,
+            pool_padding=pool_padding,
+        ),
         XceptionModule(
             1024,
             (1536, 2048),
             skip="none",
             dilations=[last_dilation * factor for factor in multi_grid],
-            norm_eps=_NORM_EPS,
+            norm_eps=norm_eps,
             activation_inside=True,
             norm_between=False,
         ),
     ]
+
+
+# as the PyTorch ports compute it, timm's name
+ENCODERS.register("legacy_xception")(partial(Xception, pool_padding="symmetric", norm_eps=1e-5))

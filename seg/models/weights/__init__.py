@@ -1,161 +1,154 @@
 """Weights from other frameworks' files, without those frameworks and without unpickling anything.
 
-A new format is one file in this folder that declares a `FORMAT`.
+A new format is one file in this folder that declares a `FORMAT`, another project's way of naming
+one file in `names/`.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Iterable, Mapping
-from functools import cache
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from seg.errors import DataError
 from seg.models.weights.coverage import Coverage
-from seg.models.weights.format import Arrays, WeightFormat
+from seg.models.weights.format import WeightFile
+from seg.models.weights.matching import adapt_input_channels, coverage, match, misfit, shortened
+from seg.models.weights.names.translate import translate
+from seg.models.weights.reading import read_weights, readable_formats
+from seg.models.weights.sources import locate
 
-__all__ = ["Coverage", "load_weights", "readable_formats"]
+__all__ = ["Coverage", "adapt_input_channels", "load_weights", "readable_formats"]
 
-_LISTED = 5
-_RGB = 3
-
-
-@cache
-def readable_formats() -> tuple[WeightFormat, ...]:
-    """Every format of this folder."""
-    modules = (
-        importlib.import_module(f"{__name__}.{module.name}")
-        for module in pkgutil.iter_modules(__path__)
-    )
-    return tuple(module.FORMAT for module in modules if hasattr(module, "FORMAT"))
+log = logging.getLogger(__name__)
 
 
-def load_weights(module: nn.Module, source: str | Path, *, partial: bool = False) -> Coverage:
+def load_weights(
+    module: nn.Module,
+    source: str | Path,
+    *,
+    partial: bool = False,
+    reset_head: bool = False,
+    moving_average: bool = False,
+) -> Coverage:
     """Fill a module from a weight file; all of it is checked before any tensor changes.
 
     A first convolution for another number of input channels is adapted from RGB and listed as
-    reshaped.
+    reshaped. The encoder takes over the input normalisation that belongs to the weights.
 
     Args:
         module: a `Segmenter`, a `Classifier`, or an encoder alone.
-        source: path of the file (for a TensorFlow checkpoint its prefix, `.../model.ckpt`).
+        source: see `seg.models.weights.sources.locate`: a path (for a TensorFlow checkpoint its
+            prefix, `.../model.ckpt`), a timm name, `hf://owner/name`, or an https address.
         partial: allow tensors that the file lacks, has in another shape, or has too many of.
+        reset_head: leave the last layer as it is, for other classes than the file's.
+        moving_average: take the moving averages that a TensorFlow checkpoint keeps of its weights.
 
     Returns:
         What was loaded and what was not, by name.
 
     Raises:
-        DataError: a file that is missing, damaged or of no known format; without `partial`, any
-            tensor of the module that is not loaded and any leftover that was meant for it; with it,
-            nothing loaded at all.
+        ConfigError: a source that names nothing.
+        DataError: a file that is missing, damaged or of no known format; other classes; without
+            `partial`, any tensor of the module that is not loaded and any leftover that was meant
+            for it; with it, nothing loaded at all.
     """
-    path = Path(source)
-    arrays = _read(path)
+    located = locate(source)
+    content = read_weights(located.path)
+    if moving_average:
+        content = _averaged(content, located.path)
+    targets = target_tensors(module)
+    content, dialect = in_our_names(content, targets, located.path)
+    head = {name: value for name, value in targets.items() if name.startswith(_head(module))}
+    if reset_head:
+        kept = {name: value for name, value in content.arrays.items() if name not in head}
+        content = replace(content, arrays=kept, classes=())
+    found = match(targets, content.arrays)
+    _require_classes(module, content, head, () if partial else found.mismatched, located.path)
+    covered = coverage(targets, content, found, dialect)
+    expected = set(covered.missing) <= set(head) and not covered.unexpected
+    if not found.values or not (partial or covered.complete or (reset_head and expected)):
+        raise misfit(located.path, covered, found.mismatched)
+    _fill(targets, found.values)
+    encoder: Any = getattr(module, "encoder", module)
+    normalization = content.normalization or located.normalization
+    if normalization is not None:
+        encoder.normalization = normalization.for_channels(len(encoder.normalization.mean))
+    log.info("weights    %s (%s): %s", located.origin, dialect, covered)
+    for title, names in (
+        ("left as they were", covered.missing),
+        ("not used", covered.unexpected),
+        ("no part of such a network", covered.ignored),
+    ):
+        if names:
+            log.info("  %s: %s", title, shortened(names))
+    return covered
+
+
+def target_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a module that weights fill, by our names; an encoder's begin `encoder.`."""
     prefix = "" if hasattr(module, "encoder") else "encoder."
-    targets = {
+    return {
         prefix + name: tensor
         for name, tensor in module.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    found, reshaped, mismatched = _match(targets, arrays)
-    coverage = _coverage(targets, arrays, found, reshaped)
-    if not found or not (partial or coverage.complete):
-        raise DataError(_describe(path, coverage, mismatched))
-    with torch.no_grad():
-        for name, value in found.items():
-            targets[name].copy_(value)
-    return coverage
 
 
-def _read(path: Path) -> Arrays:
-    try:
-        return _find_format(path).read(path)
-    except (ValueError, KeyError, IndexError, OverflowError, MemoryError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from error
+def in_our_names(content: WeightFile, targets: Iterable[str], path: Path) -> tuple[WeightFile, str]:
+    """The same content under our names, and whose names the file uses.
 
-
-def _find_format(path: Path) -> WeightFormat:
-    for weight_format in readable_formats():
-        if weight_format.recognises(path):
-            return weight_format
-    formats = "\n".join(f"    {each.description}" for each in readable_formats())
-    state = "is of no known format" if path.exists() else "does not exist"
-    raise DataError(f"weights {path}: {state}\n  can be read:\n{formats}")
-
-
-def _match(
-    targets: Mapping[str, Tensor], arrays: Arrays
-) -> tuple[dict[str, Tensor], list[str], dict[str, str]]:
-    """Values that fit, names of those adapted to fit, and the two shapes of those that do not."""
-    found: dict[str, Tensor] = {}
-    reshaped: list[str] = []
-    mismatched: dict[str, str] = {}
-    for name in targets.keys() & arrays.keys():
-        value, wanted = torch.tensor(arrays[name]), targets[name].shape
-        if value.shape == wanted:
-            found[name] = value
-        elif _only_input_channels_differ(value.shape, wanted):
-            found[name] = adapt_input_channels(value, wanted[1])
-            reshaped.append(name)
-        else:
-            mismatched[name] = f"{tuple(value.shape)} in the file, {tuple(wanted)} in the model"
-    return found, reshaped, mismatched
-
-
-def _only_input_channels_differ(given: torch.Size, wanted: torch.Size) -> bool:
-    convolutions = len(given) == len(wanted) == 4
-    return convolutions and given[1] == _RGB and (given[0], given[2:]) == (wanted[0], wanted[2:])
-
-
-def adapt_input_channels(kernel_OIHW: Tensor, in_channels: int) -> Tensor:
-    """The kernel of a first convolution for another number of input channels.
-
-    The response to a grey picture stays the same: more channels repeat the known ones in turn and
-    share their weight, fewer channels share the sum of all.
+    Raises:
+        DataError: two of its tensors would take one place.
     """
-    known = kernel_OIHW.shape[1]
-    if in_channels < known:
-        return (kernel_OIHW.sum(1, keepdim=True) / in_channels).repeat(1, in_channels, 1, 1)
-    index = torch.arange(in_channels, device=kernel_OIHW.device) % known
-    repeats = torch.bincount(index, minlength=known)[index].to(kernel_OIHW.dtype)
-    return kernel_OIHW[:, index] / repeats.view(1, -1, 1, 1)
+    ours, dialect = translate(list(content.arrays), list(targets))
+    arrays = {ours[name]: value for name, value in content.arrays.items()}
+    if len(arrays) < len(content.arrays):
+        raise DataError(f"{path}: holds two networks under one name each; keep one in the file")
+    return replace(content, arrays=arrays), dialect
 
 
-def _coverage(
-    targets: Mapping[str, Tensor],
-    arrays: Arrays,
-    found: Mapping[str, Tensor],
-    reshaped: Iterable[str],
-) -> Coverage:
-    parts = {name.split(".")[0] for name in targets}
-    leftover = [name for name in arrays if name not in targets]
-    return Coverage(
-        loaded=tuple(name for name in targets if name in found),
-        missing=tuple(name for name in targets if name not in found),
-        unexpected=tuple(name for name in leftover if name.split(".")[0] in parts),
-        elsewhere=tuple(name for name in leftover if name.split(".")[0] not in parts),
-        reshaped=tuple(reshaped),
+def _head(module: nn.Module) -> str:
+    """Where the names of the last layer begin."""
+    decoder = getattr(module, "decoder", None)
+    return "linear." if decoder is None else f"decoder.{getattr(decoder, 'head', 'logits')}."
+
+
+def _averaged(content: WeightFile, path: Path) -> WeightFile:
+    if not content.averages:
+        raise DataError(f"{path}: keeps no moving averages; leave moving_average out")
+    return replace(content, arrays={**content.arrays, **content.averages})
+
+
+def _require_classes(
+    module: nn.Module,
+    content: WeightFile,
+    head: Mapping[str, Tensor],
+    mismatched: Collection[str],
+    path: Path,
+) -> None:
+    """Refuse a last layer that was trained for other classes than the module's."""
+    classes = tuple(getattr(module, "classes", ()))
+    renamed = bool(classes and content.classes and classes != content.classes)
+    held = [name for name in head if name in content.arrays]
+    if not held or not (renamed or any(name in mismatched for name in head)):
+        return
+    raise DataError(
+        f"weights {path} are for other classes than the model\n"
+        f"  the file:  {_list_classes(content.classes, len(content.arrays[held[0]]))}\n"
+        f"  the model: {_list_classes(classes, len(head[held[0]]))}\n"
+        f"  reset_head=true starts the last layer ({', '.join(held)}) anew"
     )
 
 
-def _describe(path: Path, coverage: Coverage, mismatched: Mapping[str, str]) -> str:
-    absent = [name for name in coverage.missing if name not in mismatched]
-    lines = [f"weights {path} do not fit: {coverage}"]
-    shapes = [f"{name}: {shapes}" for name, shapes in mismatched.items()]
-    for title, names in (
-        ("of another shape", sorted(shapes)),
-        ("not in the file", absent),
-        ("without a place in the model", coverage.unexpected),
-    ):
-        if names:
-            rest = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-            lines.append(f"  {title}: {', '.join(names[:_LISTED])}{rest}")
-    lines.append(
-        "  choose the encoder and num_classes that the file was made with, or partial=True to load "
-        "what fits"
-    )
-    return "\n".join(lines)
+def _list_classes(names: tuple[str, ...], count: int) -> str:
+    return f"{len(names)}: {', '.join(names)}" if names else f"{count}, without names"
+
+
+def _fill(targets: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, value in values.items():
+            targets[name].copy_(value)

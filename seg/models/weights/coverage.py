@@ -13,6 +13,8 @@ class Coverage:
         unexpected: in the file, for a part this module has, but without a place in it.
         elsewhere: in the file for a part this module does not have, such as a decoder.
         reshaped: loaded after the first convolution was adapted to the number of input channels.
+        ignored: layers of the file that are no part of such a network, by the file's own names.
+        dialect: whose names the file uses.
     """
 
     loaded: tuple[str, ...]
@@ -20,6 +22,8 @@ class Coverage:
     unexpected: tuple[str, ...]
     elsewhere: tuple[str, ...]
     reshaped: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
+    dialect: str = ""
 
     @property
     def complete(self) -> bool:

@@ -1,14 +1,36 @@
 """What a file format of weights declares: one file of this folder each, with a `FORMAT`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.models.contract import Normalization
+
 Arrays: TypeAlias = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a file holds.
+
+    Attributes:
+        arrays: in PyTorch's layout, by name: our names (`encoder.`, `decoder.`, and `linear.` for a
+            classifier's last layer), or the origin's, for `seg.models.weights.names` to translate.
+        normalization: what the images went through in training; None where the file does not say.
+        classes: names of the classes, in order; empty where the file does not say.
+        averages: moving averages of some of the arrays, under the same names.
+        ignored: layers that were left out on purpose, for the report.
+    """
+
+    arrays: Arrays
+    normalization: Normalization | None = None
+    classes: tuple[str, ...] = ()
+    averages: Arrays = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -16,15 +38,16 @@ class WeightFormat:
     """A reader of one family of files.
 
     Attributes:
+        name: of the library whose format it is.
         description: what the messages call it, with its usual file names.
         recognises: whether a path is such a file, by its content or, where damaged, its suffix.
-        read: its arrays in PyTorch's layout, under our names: `encoder.`, `decoder.` and `linear.`
-            (a classifier's last layer); raises DataError for a damaged file.
+        read: what the file holds; raises DataError for a damaged file. Nothing in it is executed.
     """
 
+    name: str
     description: str
     recognises: Callable[[Path], bool]
-    read: Callable[[Path], Arrays]
+    read: Callable[[Path], WeightFile]
 
 
 def convolution(kernel_HWIO: NDArray[Any]) -> NDArray[Any]:

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.models.weights.format import NORM_FIELDS, Arrays, WeightFormat, convolution, depthwise
+from seg.models.contract import Normalization
+from seg.models.weights.format import (
+    NORM_FIELDS,
+    Arrays,
+    WeightFile,
+    WeightFormat,
+    convolution,
+    depthwise,
+)
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _LARGEST_BYTES = 2**28
@@ -24,32 +32,49 @@ _NAMED = re.compile(r"block(\d+)_(conv|sepconv)(\d+)(_bn)?")
 Layer: TypeAlias = tuple[str, list[NDArray[Any]]]
 
 
-def _sepconv_counts() -> dict[str, int]:
-    """Separable convolutions of each block, in the network's order."""
-    entry = {f"entry.{index}": 2 for index in range(3)}
-    middle = {f"middle.{index}": 3 for index in range(8)}
-    return entry | middle | {"exit.0": 2, "exit.1": 2}
+def _sepconv_widths() -> dict[str, tuple[int, ...]]:
+    """Output channels of the separable convolutions of each block, in the network's order."""
+    entry = {f"entry.{index}": (width, width) for index, width in enumerate((128, 256, 728))}
+    middle = {f"middle.{index}": (728, 728, 728) for index in range(8)}
+    return {**entry, **middle, "exit.0": (728, 1024), "exit.1": (1536, 2048)}
 
 
-_BLOCKS = tuple(_sepconv_counts())
+_BLOCKS = tuple(_sepconv_widths())
 _WITH_SKIP = ("entry.0", "entry.1", "entry.2", "exit.0")
 
 
-def _ordered_names() -> dict[str, list[str]]:
-    """Our layer names for each kind of layer, in the order in which Keras counts them."""
-    stem = ["stem.0", "stem.1"]
-    separable, norms = [], [*stem]
-    for block, count in _sepconv_counts().items():
-        names = [f"{block}.convs.{index}" for index in range(count)]
-        separable += names
-        norms += [f"{name}.pointwise" for name in names]
-        norms += [f"{block}.skip"] * (block in _WITH_SKIP)
+def _places() -> dict[str, dict[str, tuple[int, ...]]]:
+    """Our layer names for each kind of layer, in the order in which Keras counts them.
+
+    With each, what tells it from other layers: the output channels, before them the input channels
+    where those are no choice.
+    """
+    convolutions: dict[str, tuple[int, ...]] = {"stem.0": (32,), "stem.1": (32, 64)}
+    separable: dict[str, tuple[int, ...]] = {}
+    norms: dict[str, tuple[int, ...]] = {"stem.0": (32,), "stem.1": (64,)}
+    reached = 64
+    for block, widths in _sepconv_widths().items():
+        names = [f"{block}.convs.{index}" for index in range(len(widths))]
+        inputs = (reached, *widths)
+        separable |= {name: (inputs[i], widths[i]) for i, name in enumerate(names)}
+        norms |= {f"{name}.pointwise": (widths[i],) for i, name in enumerate(names)}
+        if block in _WITH_SKIP:
+            norms[f"{block}.skip"] = widths[-1:]
+            convolutions[f"{block}.skip"] = (reached, widths[-1])
+        reached = widths[-1]
     return {
-        "convolution": stem + [f"{block}.skip" for block in _WITH_SKIP],
+        "convolution": convolutions,
         "separable": separable,
         "norm": norms,
-        "dense": ["linear"],
+        "dense": {"linear": (reached, -1)},
     }
+
+
+def _fits(place: tuple[int, ...], arrays: list[NDArray[Any]]) -> bool:
+    """Whether a layer's last array has the channels of a place; -1 stands for any number."""
+    shape = arrays[-1].shape if arrays[0].ndim != 2 else arrays[0].shape
+    held = shape[len(shape) - len(place) :]
+    return all(wanted in (-1, found) for wanted, found in zip(place, held, strict=True))
 
 
 def _kind(arrays: list[NDArray[Any]]) -> str | None:
@@ -75,9 +100,10 @@ def _fields(ours: str, kind: str, arrays: list[NDArray[Any]]) -> Arrays:
 
 def _name_from_keras(layer: str, kind: str) -> str | None:
     """Our name for a layer that Keras names itself (shortcuts it only counts)."""
-    if layer == "predictions":
+    own_name = layer.rpartition("/")[2]
+    if own_name == "predictions":
         return "linear"
-    named = _NAMED.fullmatch(layer)
+    named = _NAMED.fullmatch(own_name)
     if named is None:
         return None
     block, index = int(named[1]), int(named[3]) - 1
@@ -89,39 +115,56 @@ def _name_from_keras(layer: str, kind: str) -> str | None:
     return f"{name}.pointwise" if kind == "norm" else name
 
 
-def _assign(layers: list[Layer], path: Path) -> Arrays:
-    """Names where layers have them, order for the rest; or order for all where none has."""
-    order = _ordered_names()
+def _assign(layers: list[Layer]) -> tuple[Arrays, tuple[str, ...]]:
+    """Names where layers have them, order and shape for the rest, or for all where none has.
+
+    Further layers, such as another task's head, are left out; their names are the second result.
+    """
+    places = _places()
     out: Arrays = {}
     unnamed: list[tuple[str, Layer]] = []
+    ignored: list[str] = []
     for name, arrays in layers:
         kind = _kind(arrays)
-        if kind is None:
-            raise DataError(f"{path}: layer {name!r} is of no kind that Xception has")
-        ours = _name_from_keras(name, kind)
-        if ours is None:
+        ours = None if kind is None else _name_from_keras(name, kind)
+        if kind is None or (ours is not None and ours not in places[kind]):
+            ignored.append(name)
+        elif ours is None:
             unnamed.append((kind, (name, arrays)))
         else:
-            if ours not in order[kind]:
-                raise DataError(f"{path}: layer {name!r} has no place in Xception, or comes twice")
-            order[kind].remove(ours)
+            del places[kind][ours]
             out |= _fields(ours, kind, arrays)
+    heads = sum(kind == "dense" for kind, _ in unnamed)
+    if out or heads > 1:
+        places["dense"].clear()  # another task's, since Keras' own is alone, or named predictions
     for kind, (name, arrays) in unnamed:
-        if not order[kind]:
-            raise DataError(f"{path}: one {kind} layer more than Xception has: {name!r}")
-        out |= _fields(order[kind].pop(0), kind, arrays)
-    return out
+        ours = next(iter(places[kind]), None)
+        if ours is None or not _fits(places[kind][ours], arrays):
+            ignored.append(name)
+        else:
+            del places[kind][ours]
+            out |= _fields(ours, kind, arrays)
+    return out, tuple(ignored)
 
 
-def _counted_layers(group: Any) -> Iterator[Layer]:
-    """Layers of the Keras 3 form: `<class>_<count>/vars/<index>`, models nested."""
+def _counted_layers(group: Any) -> list[Layer]:
+    """Layers of the Keras 3 form: `<class>_<count>/vars/<index>`, models nested.
+
+    Of a model and those inside it the one with most separable convolutions comes first: Xception
+    itself, so that no layer around it is counted as one of its own.
+    """
+    own: list[Layer] = []
+    models = [own]
     for name in sorted(group, key=_natural):
         layer = group[name]
         if "vars" in layer and len(layer["vars"]):
             stored = layer["vars"]
-            yield name, [_array(stored, key) for key in sorted(stored, key=_natural)]
+            own.append((name, [_array(stored, key) for key in sorted(stored, key=_natural)]))
         if "layers" in layer:
-            yield from _counted_layers(layer["layers"])
+            inner = _counted_layers(layer["layers"])
+            models.append([(f"{name}/{each}", arrays) for each, arrays in inner])
+    models.sort(key=lambda model: -sum(_kind(arrays) == "separable" for _, arrays in model))
+    return [layer for model in models for layer in model]
 
 
 def _array(group: Any, key: str) -> NDArray[Any]:
@@ -142,13 +185,20 @@ def _natural(name: str) -> tuple[str, int]:
 
 
 def _named_layers(group: Any) -> Iterator[Layer]:
-    """Layers of the older form: the attributes list layers and weights in order."""
+    """Layers of the older form: the attributes list layers and weights in order.
+
+    A model inside the model is one layer there, its weights told apart by their own layers' names;
+    those that are not trained come last.
+    """
     for layer in group.attrs["layer_names"]:
         name = _text(layer)
         stored = group[name]
-        arrays = [_array(stored, _text(weight)) for weight in stored.attrs["weight_names"]]
-        if arrays:
-            yield name, arrays
+        inner: dict[str, list[NDArray[Any]]] = {}
+        for weight in stored.attrs["weight_names"]:
+            path = _text(weight)
+            inner.setdefault(path.rpartition("/")[0], []).append(_array(stored, path))
+        for part, arrays in inner.items():
+            yield name if len(inner) == 1 else f"{name}/{part}", arrays
 
 
 def _text(value: str | bytes) -> str:
@@ -161,7 +211,7 @@ def _layers(file: Any, path: Path) -> list[Layer]:
     if "layer_names" in file.attrs:
         return list(_named_layers(file))
     if "layers" in file:
-        return list(_counted_layers(file["layers"]))
+        return _counted_layers(file["layers"])
     raise DataError(f"{path} is an HDF5 file, but not of Keras weights")
 
 
@@ -180,7 +230,7 @@ def _recognises(path: Path) -> bool:
     return start == _HDF5_MAGIC or path.suffix == ".keras" or _archived(path)
 
 
-def _read(path: Path) -> Arrays:
+def _read(path: Path) -> WeightFile:
     try:
         if zipfile.is_zipfile(path) or path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive, archive.open(_ARCHIVED) as member:
@@ -190,12 +240,14 @@ def _read(path: Path) -> Arrays:
         raise DataError(f"{path}: damaged or cut short ({error}); fetch it again") from error
 
 
-def _read_hdf5(file: Any, path: Path) -> Arrays:
+def _read_hdf5(file: Any, path: Path) -> WeightFile:
     with h5py.File(file, "r") as opened:
-        return _assign(_layers(opened, path), path)
+        arrays, ignored = _assign(_layers(opened, path))
+    return WeightFile(arrays, Normalization(), ignored=ignored)
 
 
 FORMAT = WeightFormat(
+    "Keras",
     "Keras Xception weights (.weights.h5, .keras, older .h5 weights or whole model)",
     _recognises,
     _read,

@@ -10,12 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.models.contract import Normalization
 from seg.models.weights.bundle import Bundle
-from seg.models.weights.format import Arrays, WeightFormat, convolution, depthwise
+from seg.models.weights.format import (
+    Arrays,
+    WeightFile,
+    WeightFormat,
+    convolution,
+    depthwise,
+)
 
 _SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")
+_AVERAGE = "/ExponentialMovingAverage"
 _SKIPPED = re.compile(
-    r"(^|/)global_step$|/(Momentum|ExponentialMovingAverage|RMSProp(_1)?|Adam(_1)?)$"
+    r"(^|/)global_step$|/(Momentum|RMSProp(_1)?|Adam(_1)?)$"
     r"|^beta[12]_power$|^_CHECKPOINTABLE_OBJECT_GRAPH$"
 )
 _FIELDS = {
@@ -101,15 +109,18 @@ def _recognises(path: Path) -> bool:
     return _prefix(path) is not None
 
 
-def _read(path: Path) -> Arrays:
+def _read(path: Path) -> WeightFile:
     prefix = _prefix(path)
     assert prefix is not None
     bundle = Bundle(prefix)
-    return {
-        module_name(variable): _layout(variable, bundle.read(variable))
-        for variable in bundle.entries
-        if not _SKIPPED.search(variable)
-    }
+    arrays: Arrays = {}
+    averages: Arrays = {}
+    for stored in bundle.entries:
+        if not _SKIPPED.search(stored):
+            variable = stored.removesuffix(_AVERAGE)
+            place = arrays if stored == variable else averages
+            place[module_name(variable)] = _layout(variable, bundle.read(stored))
+    return WeightFile(arrays, Normalization(), averages=averages)
 
 
 def _layout(variable: str, array: NDArray[Any]) -> NDArray[Any]:
@@ -124,6 +135,7 @@ def _layout(variable: str, array: NDArray[Any]) -> NDArray[Any]:
 
 
 FORMAT = WeightFormat(
+    "TensorFlow",
     "TensorFlow V2 checkpoint (model.ckpt: its .index and .data-* files, or their directory)",
     _recognises,
     _read,

@@ -1,0 +1,89 @@
+"""Any readable source -> one safetensors file under our names, with a card beside it."""
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+import seg
+from seg.errors import ConfigError, DataError
+from seg.interchange.survey import Survey, survey
+from seg.models.contract import Normalization
+from seg.models.weights.safetensors_file import facts_header
+from seg.models.weights.torch_file import find_checkpoint
+from seg.outputs.files import write_atomically, write_json
+
+_TOOLS = ("torch", "safetensors", "numpy")
+_CHUNK_BYTES = 2**20
+
+
+def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, Any]:
+    """Write `output` and its card, `output` with the suffix `.json`; returns the card.
+
+    Args:
+        source: see `seg.models.weights.sources.locate`.
+        output: a `.safetensors` file that does not exist yet.
+        encoder: see `seg.interchange.survey.survey`.
+
+    Raises:
+        ConfigError: an output of another kind, or one that exists.
+        DataError: a source that cannot be read, or does not fill every tensor of the encoder.
+    """
+    if output.suffix != ".safetensors":
+        raise ConfigError(f"output={output}: give a file that ends in .safetensors")
+    if output.exists():
+        raise ConfigError(f"output={output}: exists already; choose another name, or move it away")
+    found = survey(source, encoder)
+    if found.coverage.missing or found.coverage.unexpected:
+        raise DataError(
+            f"source={source}: does not fill {found.encoder} ({found.coverage})\n"
+            "  give encoder_name=NAME if that is the wrong one; "
+            "`python -m seg.weights inspect` lists the tensors"
+        )
+    card = _card(found)
+    tensors = {name: torch.tensor(array) for name, array in found.content.arrays.items()}
+    header = facts_header(
+        {key: card[key] for key in ("encoder", "normalization", "classes", "origin")}
+    )
+    write_atomically(output, lambda file: file.write(save(tensors, header)))
+    write_json(output.with_suffix(".json"), card)
+    return card
+
+
+def _card(found: Survey) -> dict[str, Any]:
+    normalization = found.content.normalization or found.located.normalization or Normalization()
+    arrays = found.content.arrays
+    return {
+        "encoder": found.encoder,
+        "origin": found.located.origin,
+        "names_in_the_file": found.coverage.dialect,
+        "sha256": {path.name: _sha256(path) for path in files_of(found.located.path)},
+        "normalization": normalization.to_dict(),
+        "classes": list(found.content.classes),
+        "tensors": len(arrays),
+        "parameters": sum(array.size for name, array in arrays.items() if "running_" not in name),
+        "parts": sorted({name.split(".")[0] for name in arrays}),
+        "left_out": list(found.content.ignored),
+        "tools": {"seg": seg.__version__, **{name: version(name) for name in _TOOLS}},
+    }
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that a source consists of: one, a directory's, or a checkpoint's prefix's."""
+    found = find_checkpoint(path)
+    if found is not None:
+        return [found]
+    if path.is_dir():
+        return sorted(inner for inner in path.iterdir() if inner.is_file())
+    return sorted(path.parent.glob(f"{path.name}.*"))
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,45 @@
+"""Several losses as one."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from seg.errors import ConfigError
+
+
+class WeightedSum(nn.Module):
+    """`sum of weight x term`.
+
+    Args:
+        num_classes: number of classes, told to every term.
+        ignore_index: label of pixels that do not count, told to every term.
+        terms: `(num_classes=, ignore_index=) -> loss`, in YAML nodes with `_partial_: true`.
+        weights: one factor a term.
+
+    Raises:
+        ConfigError: another number of weights than terms, or none.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        ignore_index: int,
+        terms: Sequence[Callable[..., nn.Module]],
+        weights: Sequence[float],
+    ) -> None:
+        super().__init__()
+        if not terms or len(terms) != len(weights):
+            raise ConfigError(
+                f"loss.weights: {len(weights)} weights for {len(terms)} terms; give one a term"
+            )
+        self.terms = nn.ModuleList(
+            term(num_classes=num_classes, ignore_index=ignore_index) for term in terms
+        )
+        self.weights = tuple(weights)
+
+    def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+        """Logits B x K x H x W, integer labels B x H x W -> scalar."""
+        values = [term(logits_BKHW, label_BHW) for term in self.terms]
+        return torch.stack([w * v for w, v in zip(self.weights, values, strict=True)]).sum()

@@ -1,0 +1,225 @@
+"""Networks of other libraries as encoders: what those of smp, timm and torchvision share."""
+
+import difflib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from seg.errors import ConfigError, DataError
+from seg.models.contract import Normalization
+from seg.models.encoders.pyramid import OUTPUT_STRIDES
+from seg.models.registry import unknown
+from seg.models.weights import load_weights
+
+IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+_USUAL_STRIDE = 16
+_PROBE_PX = (128, 192)
+_NEAREST = 5
+_PATH_MARKS = ("/", "\\", ".", ":")
+# What the libraries raise where a network does not know `output_stride` or cannot hold it.
+_CANNOT_DILATE = (AssertionError, KeyError, RuntimeError, TypeError, ValueError)
+
+
+class LibraryEncoder(nn.Module):
+    """A network of another library under `seg.models.contract.Encoder`.
+
+    Channels and strides are measured, by running the network on a small picture.
+
+    Args:
+        body: `image_BCHW -> maps`, from fine to coarse; kept as it is, so that tensors are named
+            `body.<name in the library>`.
+        name: what messages call it; smp's decoders read it too.
+        in_channels: channels of the image.
+        normalization: what the library's weights expect, for RGB.
+
+    Attributes:
+        channels: channels of each map; the image is the first.
+        strides: true stride of each map, in pixels. Maps of stride 1 and empty maps are left out.
+        output_stride: stride of the last map, in pixels.
+        normalization: for `in_channels` channels; loaded weights may bring another.
+        input_multiple: what height and width had best be divisible by; None where sizes of
+            k x output stride + 1 put map and image on one grid.
+
+    Raises:
+        ConfigError: the network does not take pictures of any size.
+    """
+
+    def __init__(
+        self, body: nn.Module, *, name: str, in_channels: int, normalization: Normalization
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.name = name
+        self.normalization = normalization.for_channels(in_channels)
+        self._channels_last = getattr(body, "output_fmt", None) == "NHWC"
+        maps, on_grid = self._probe(in_channels)
+        useful = [index for index, one in enumerate(maps) if one.stride > 1 and one.channels > 0]
+        self._indices = tuple(useful)
+        self.channels = (in_channels, *(maps[index].channels for index in useful))
+        self.strides = (1, *(maps[index].stride for index in useful))
+        self.output_stride = self.strides[-1]
+        self.input_multiple = None if on_grid else max(self.strides)
+
+    def forward(self, image_BCHW: Tensor) -> list[Tensor]:
+        """B x in_channels x H x W, normalised -> the image, then one map a stride.
+
+        Raises:
+            ConfigError: an image too small for the network.
+        """
+        try:
+            maps = self._maps(image_BCHW)
+        except RuntimeError as error:
+            height, width = image_BCHW.shape[2:]
+            enough = _PROBE_PX[0]
+            if min(height, width) >= enough or isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise ConfigError(
+                f"{self.name} does not take a picture of {height} x {width} pixels: {error}\n"
+                f"  give pictures with sides of {enough} or more"
+            ) from error
+        return [image_BCHW, *(maps[index] for index in self._indices)]
+
+    def _maps(self, image_BCHW: Tensor) -> list[Tensor]:
+        maps: list[Tensor] = list(self.body(image_BCHW))
+        if self._channels_last:
+            return [each_BHWC.permute(0, 3, 1, 2).contiguous() for each_BHWC in maps]
+        return maps
+
+    @torch.no_grad()
+    def _probe(self, in_channels: int) -> tuple[list["_Map"], bool]:
+        """Each map of the body, and whether sizes of k x stride + 1 give k + 1 values."""
+        height, width = _PROBE_PX
+        training = self.body.training
+        self.body.eval()
+        try:
+            for margin in (1, 0):
+                try:
+                    maps = self._maps(torch.zeros(1, in_channels, height + margin, width + margin))
+                    break
+                except (AssertionError, IndexError, RuntimeError, ValueError) as error:
+                    reason = error
+            else:
+                raise ConfigError(
+                    f"{self.name} does not take a picture of {height} x {width} pixels: {reason}\n"
+                    "  choose an encoder for pictures of any size"
+                )
+        finally:
+            self.body.train(training)
+        found = [_measured(each_BCHW, width - height) for each_BCHW in maps]
+        grid = [height // one.stride + 1 for one in found]
+        on_grid = margin == 1 and all(
+            each_BCHW.shape[2] == rows or one.stride == 1 or not one.channels
+            for each_BCHW, one, rows in zip(maps, found, grid, strict=True)
+        )
+        return found, on_grid
+
+
+@dataclass(frozen=True)
+class _Map:
+    channels: int
+    stride: int
+
+
+def _measured(map_BCHW: Tensor, further_px: int) -> _Map:
+    """Channels and stride; the width's excess tells the stride whatever borders take away."""
+    height, width = map_BCHW.shape[2:]
+    return _Map(map_BCHW.shape[1], round(further_px / max(width - height, 1)))
+
+
+Build: TypeAlias = Callable[[int | None, str | None], LibraryEncoder]
+
+
+def create_library_encoder(
+    build: Build,
+    *,
+    name: str,
+    output_stride: int | None,
+    weights: str | Path | None,
+    tags: Sequence[str],
+    partial: bool,
+) -> LibraryEncoder:
+    """Build at the stride asked for and fill with weights.
+
+    Args:
+        build: `(output_stride or None for the network's own, tag or None for random weights)`.
+        name: what messages call the network.
+        output_stride: 4, 8, 16 or 32; None for 16 where the network can dilate, else its own.
+        weights: one of `tags`, which the library downloads; else a file; None for random weights.
+        tags: names of the library's own weights.
+        partial: see `seg.models.weights.load_weights`.
+
+    Raises:
+        ConfigError: a stride that the network cannot hold; an unknown tag.
+        DataError: weights that cannot be had, be read, or do not fit.
+    """
+    tag = _tag(weights, tags, name)
+    encoder, held_stride = _at_stride(build, output_stride, name)
+    if tag is not None:
+        with _downloading(name, tag):
+            return build(held_stride, tag)
+    if weights is not None:
+        load_weights(encoder, weights, partial=partial)
+    return encoder
+
+
+def _at_stride(
+    build: Build, output_stride: int | None, name: str
+) -> tuple[LibraryEncoder, int | None]:
+    if output_stride is not None and output_stride not in OUTPUT_STRIDES:
+        allowed = ", ".join(map(str, OUTPUT_STRIDES))
+        raise ConfigError(f"output_stride {output_stride!r}; allowed: {allowed}, null")
+    wanted = _USUAL_STRIDE if output_stride is None else output_stride
+    try:
+        encoder = build(wanted, None)
+        if encoder.output_stride == wanted:
+            return encoder, wanted
+    except _CANNOT_DILATE:
+        pass  # what else may be wrong is told by the next line
+    encoder = build(None, None)
+    if output_stride in (None, encoder.output_stride):
+        return encoder, None
+    raise ConfigError(
+        f"{name} cannot run at output_stride {output_stride}; its own is {encoder.output_stride}\n"
+        f"  give encoder.output_stride={encoder.output_stride}, or null; networks that dilate take "
+        "16 and 8"
+    )
+
+
+def _tag(weights: str | Path | None, tags: Collection[str], name: str) -> str | None:
+    """The library's own weights that are meant; None for a file, and for no weights."""
+    if weights is None or isinstance(weights, Path):
+        return None
+    if weights in tags:
+        return weights
+    if any(mark in weights for mark in _PATH_MARKS) or Path(weights).exists():
+        return None
+    if not tags:
+        raise ConfigError(f"{name} has no published weights; give a file: encoder.weights=FILE")
+    raise ConfigError(f"{unknown(f'weights of {name}', weights, tags)}\n  or a file with its path")
+
+
+@contextmanager
+def _downloading(name: str, tag: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"weights {tag!r} of {name} could not be downloaded: {reason}\n"
+            "  restore the connection, or give a file: encoder.weights=FILE"
+        ) from error
+
+
+def check_name(library: str, name: str, known: Collection[str]) -> None:
+    """Raises ConfigError with the nearest names unless the library has such a network."""
+    if name in known:
+        return
+    nearest = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.5)
+    hint = f"\n  nearest: {', '.join(nearest)}" if nearest else ""
+    raise ConfigError(f"{library} has no encoder {name!r} among its {len(known)}{hint}")

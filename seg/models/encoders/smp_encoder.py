@@ -1,0 +1,105 @@
+"""Encoders of segmentation-models-pytorch, under our contract."""
+
+from typing import Any
+
+import segmentation_models_pytorch as smp
+
+from seg.errors import ConfigError
+from seg.models.contract import Normalization
+from seg.models.encoders.library_encoder import (
+    IMAGENET,
+    LibraryEncoder,
+    check_name,
+    create_library_encoder,
+)
+from seg.models.encoders.pyramid import check_in_channels
+
+_OWN_STRIDE = 32
+_BYTE = 255
+_MINUS_ONE_TO_ONE = Normalization()
+_DPN = Normalization((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3)
+# Encoders whose weights did not see ImageNet's mean and deviation, by the start of their names.
+# The library keeps these facts on its hub; they are needed for files and checkpoints too.
+_NORMALIZATIONS = {
+    "inceptionv4": _MINUS_ONE_TO_ONE,
+    "inceptionresnetv2": _MINUS_ONE_TO_ONE,
+    "xception": _MINUS_ONE_TO_ONE,
+    "timm-tf_efficientnet_lite": _MINUS_ONE_TO_ONE,
+    "dpn": _DPN,
+}
+
+
+def create_smp_encoder(
+    name: str,
+    *,
+    output_stride: int | None = None,
+    in_channels: int = 3,
+    weights: str | None = None,
+    partial: bool = False,
+) -> LibraryEncoder:
+    """Build `smp.encoders.get_encoder(name)`.
+
+    Args:
+        name: one of `smp.encoders.get_encoder_names()`, such as `resnet50`.
+        output_stride: stride of the last map in pixels, 8, 16 or 32; None for 16 where the encoder
+            can dilate, else 32.
+        in_channels: channels of the image; smp adapts the first convolution.
+        weights: `imagenet` or another tag of that encoder, downloaded by smp; else a file; None for
+            random weights.
+        partial: accept a file that leaves some tensors at their random values.
+
+    Raises:
+        ConfigError: unknown name or tag; a stride that the encoder cannot hold.
+        DataError: weights that cannot be downloaded or read, or do not fit.
+    """
+    check_in_channels(in_channels)
+    # Ours are registered there too, without weights of the library's.
+    known = {
+        key: tuple(entry["pretrained_settings"])
+        for key, entry in smp.encoders.encoders.items()
+        if entry["pretrained_settings"]
+    }
+    check_name("segmentation-models-pytorch", name, known)
+
+    def build(stride: int | None, tag: str | None) -> LibraryEncoder:
+        body = smp.encoders.get_encoder(
+            name, in_channels=in_channels, weights=tag, output_stride=stride or _OWN_STRIDE
+        )
+        return LibraryEncoder(
+            body,
+            name=name,
+            in_channels=in_channels,
+            normalization=_usual(name) if tag is None else _published(name, tag),
+        )
+
+    return create_library_encoder(
+        build,
+        name=name,
+        output_stride=output_stride,
+        weights=weights,
+        tags=known[name],
+        partial=partial,
+    )
+
+
+def _usual(name: str) -> Normalization:
+    starts = [start for start in _NORMALIZATIONS if name.startswith(start)]
+    return _NORMALIZATIONS[starts[0]] if starts else IMAGENET
+
+
+def _published(name: str, tag: str) -> Normalization:
+    return as_normalization(smp.encoders.get_preprocessing_params(name, tag), name)
+
+
+def as_normalization(settings: dict[str, Any], name: str) -> Normalization:
+    """smp's `mean`, `std`, `input_range` and `input_space` in our terms.
+
+    Raises:
+        ConfigError: an encoder that reads BGR, which our pictures are not.
+    """
+    if settings["input_space"] != "RGB":
+        raise ConfigError(f"{name} reads {settings['input_space']}; only RGB weights are supported")
+    # means of pictures of 0..255 are divided, since ours are told for 0..1
+    unit = _BYTE if settings["input_range"][1] == _BYTE else 1
+    mean, std = (tuple(value / unit for value in settings[key]) for key in ("mean", "std"))
+    return Normalization(mean, std)

@@ -1,0 +1,113 @@
+"""Networks of timm (`features_only`), under our contract."""
+
+from typing import Any
+
+import timm
+
+from seg.errors import ConfigError
+from seg.models.contract import Normalization
+from seg.models.encoders.library_encoder import (
+    IMAGENET,
+    LibraryEncoder,
+    check_name,
+    create_library_encoder,
+)
+from seg.models.encoders.pyramid import check_in_channels
+
+_DEFAULT_TAG = "imagenet"
+# How timm's transformers are told to take pictures of other sizes than they were trained on.
+_SIZE_OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"strict_img_size": False},
+    {"dynamic_img_size": True},
+)
+
+
+def create_timm_encoder(
+    name: str,
+    *,
+    output_stride: int | None = None,
+    in_channels: int = 3,
+    weights: str | None = None,
+    partial: bool = False,
+) -> LibraryEncoder:
+    """Build `timm.create_model(name, features_only=True)`.
+
+    Args:
+        name: one of `timm.list_models()`, such as `convnext_tiny`; with a tag
+            (`convnext_tiny.fb_in1k`) the normalization is that of these weights.
+        output_stride: stride of the last map in pixels, 8, 16 or 32; None for 16 where the network
+            can dilate, else its own.
+        in_channels: channels of the image; timm adapts the first convolution.
+        weights: a tag of that network (`fb_in1k`), or `imagenet` for timm's default one, downloaded
+            by timm; else a file; None for random weights.
+        partial: accept a file that leaves some tensors at their random values.
+
+    Raises:
+        ConfigError: unknown name or tag; a stride that the network cannot hold; a network without
+            feature maps, or one that takes pictures of one size only.
+        DataError: weights that cannot be downloaded or read, or do not fit.
+    """
+    check_in_channels(in_channels)
+    network = name.partition(".")[0]
+    check_name("timm", network, timm.list_models())
+    published = [each.partition(".")[2] for each in timm.list_pretrained(f"{network}.*")]
+    check_tag(name, published)
+    tags = [_DEFAULT_TAG, *published] if published else []
+
+    def build(stride: int | None, tag: str | None) -> LibraryEncoder:
+        tagged = name if tag in (None, _DEFAULT_TAG) else f"{network}.{tag}"
+        options: dict[str, Any] = {} if stride is None else {"output_stride": stride}
+        return _build(tagged, in_channels=in_channels, pretrained=tag is not None, **options)
+
+    return create_library_encoder(
+        build,
+        name=f"timm/{name}",
+        output_stride=output_stride,
+        weights=weights,
+        tags=tags,
+        partial=partial,
+    )
+
+
+def check_tag(name: str, published: list[str]) -> None:
+    """Raises ConfigError for a name whose tag, behind the dot, is not one of those published."""
+    tag = name.partition(".")[2]
+    if tag and tag not in published:
+        raise ConfigError(
+            f"timm/{name}: no such weights\n  allowed behind the dot: {', '.join(published)}"
+        )
+
+
+def _build(name: str, *, in_channels: int, pretrained: bool, **options: Any) -> LibraryEncoder:
+    refusal: Exception | None = None
+    for sizes in _SIZE_OPTIONS:
+        try:
+            body = timm.create_model(
+                name,
+                features_only=True,
+                in_chans=in_channels,
+                pretrained=pretrained,
+                **options,
+                **sizes,
+            )
+            return LibraryEncoder(
+                body,
+                name=f"timm/{name}",
+                in_channels=in_channels,
+                normalization=_normalization(name),
+            )
+        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+            if pretrained and not isinstance(error, ConfigError | TypeError):
+                raise
+            refusal = refusal or error
+    if isinstance(refusal, ConfigError):
+        raise refusal
+    raise ConfigError(f"timm/{name} gives no feature maps: {refusal}") from refusal
+
+
+def _normalization(name: str) -> Normalization:
+    known = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    if known is None:
+        return IMAGENET
+    return Normalization(tuple(known.mean), tuple(known.std))

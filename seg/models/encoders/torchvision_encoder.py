@@ -1,0 +1,119 @@
+"""Networks of torchvision that neither smp nor timm has, under our contract."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torchvision
+from torch import Tensor, nn
+
+from seg.models.blocks import initialize
+from seg.models.contract import Normalization
+from seg.models.encoders.library_encoder import (
+    LibraryEncoder,
+    check_name,
+    create_library_encoder,
+)
+from seg.models.encoders.pyramid import check_in_channels
+from seg.models.weights import adapt_input_channels
+
+_DEFAULT_TAG = "imagenet"
+_RGB = 3
+
+
+class GoogLeNet(torchvision.models.GoogLeNet):  # type: ignore[misc]  # torchvision is untyped
+    """GoogLeNet without its classifiers; gives the last map of each stride, 2 to 32.
+
+    Source: Szegedy et al., "Going Deeper with Convolutions" (CVPR 2015), table 1, with batch norm
+    as in torchvision. Its weights see [-1, 1]; torchvision's own network takes ImageNet's
+    normalization and undoes it inside.
+    """
+
+    normalization = Normalization()
+    last_of_stride = ("conv1", "conv3", "inception3b", "inception4e", "inception5b")
+    left_out = ("aux1", "aux2", "avgpool", "dropout", "fc")
+
+    def __init__(self) -> None:
+        super().__init__(aux_logits=False, transform_input=False, init_weights=False)
+        for name in self.left_out:
+            delattr(self, name)
+        initialize(self)
+
+    def forward(self, image_BCHW: Tensor) -> list[Tensor]:
+        """B x 3 x H x W, normalised -> maps of stride 2, 4, 8, 16 and 32."""
+        maps = []
+        x = image_BCHW
+        for name, layer in self.named_children():
+            x = layer(x)
+            if name in self.last_of_stride:
+                maps.append(x)
+        return maps
+
+    def load_published(self, weights: Any) -> None:
+        """Download torchvision's weights and take what belongs to the features.
+
+        Args:
+            weights: a member of `torchvision.models.GoogLeNet_Weights`.
+        """
+        tensors: Mapping[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
+        features = {
+            key: value
+            for key, value in tensors.items()
+            if key.partition(".")[0] not in self.left_out
+        }
+        self.load_state_dict(features)
+
+    def read_channels(self, in_channels: int) -> None:
+        """Make the first convolution read images of `in_channels` channels."""
+        conv: Any = self.conv1.conv
+        conv.in_channels = in_channels
+        conv.weight = nn.Parameter(adapt_input_channels(conv.weight.detach(), in_channels))
+
+
+_NETWORKS: dict[str, Callable[[], GoogLeNet]] = {"googlenet": GoogLeNet}
+
+
+def create_torchvision_encoder(
+    name: str,
+    *,
+    output_stride: int | None = None,
+    in_channels: int = 3,
+    weights: str | None = None,
+    partial: bool = False,
+) -> LibraryEncoder:
+    """Build a network of torchvision without its classifier.
+
+    Args:
+        name: `googlenet`.
+        output_stride: stride of the last map in pixels; None for the network's own, 32.
+        in_channels: channels of the image; the first convolution is adapted.
+        weights: `imagenet` or a name of torchvision's (`IMAGENET1K_V1`), downloaded by torchvision;
+            else a file; None for random weights.
+        partial: accept a file that leaves some tensors at their random values.
+
+    Raises:
+        ConfigError: unknown name or tag; a stride that the network cannot hold.
+        DataError: weights that cannot be downloaded or read, or do not fit.
+    """
+    check_in_channels(in_channels)
+    check_name("torchvision (through here)", name, _NETWORKS)
+    published = torchvision.models.get_model_weights(name)
+
+    def build(stride: int | None, tag: str | None) -> LibraryEncoder:
+        del stride  # held strides are found out by what the network then gives
+        body = _NETWORKS[name]()
+        if tag is not None:
+            body.load_published(published.DEFAULT if tag == _DEFAULT_TAG else published[tag])
+        if in_channels != _RGB:
+            body.read_channels(in_channels)
+        return LibraryEncoder(
+            body, name=name, in_channels=in_channels, normalization=body.normalization
+        )
+
+    return create_library_encoder(
+        build,
+        name=name,
+        output_stride=output_stride,
+        weights=weights,
+        tags=[_DEFAULT_TAG, *published.__members__],
+        partial=partial,
+    )

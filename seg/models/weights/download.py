@@ -1,0 +1,253 @@
+"""Files from the web, by address and SHA-256: cached, resumed, verified, never half-written."""
+
+import functools
+import hashlib
+import http.client
+import logging
+import os
+import re
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import Message
+from io import FileIO
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from seg.errors import ConfigError, DataError
+
+_LOG = logging.getLogger(__name__)
+_TIMEOUT_S = 30.0
+_PAUSES_S = (0.5, 2.0, 5.0)
+_CHUNK_BYTES = 2**20
+_LONGEST_NAME = 100
+_DIGEST = re.compile(r"[0-9a-f]{8,64}")
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+def cache_folder() -> Path:
+    """`$SEG_CACHE`, else `seg` in `$XDG_CACHE_HOME` or `~/.cache`; it need not exist yet."""
+    if chosen := os.environ.get("SEG_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (shared if shared.is_absolute() else Path.home() / ".cache") / "seg"
+
+
+def fetch(url: str, sha256: str, *, folder: Path | None = None) -> Path:
+    """The file of that address and digest, from the cache or the web.
+
+    Several processes may ask at once: one downloads, the others wait. A download that is cut off,
+    even by a kill, leaves a `.part` file, and the next call goes on from there.
+
+    Args:
+        url: http or https; redirects stay within those two.
+        sha256: 64 hex digits, or the first 8 and more where the publisher tells no others.
+        folder: of the cache; None: `cache_folder()`.
+
+    Returns:
+        `<folder>/<first digits>-<name>`, whose content has the digest.
+
+    Raises:
+        ConfigError: another scheme, or a digest that is none.
+        DataError: unreachable, refused, no room, or a file with another digest.
+    """
+    sha256 = sha256.lower()
+    if not _DIGEST.fullmatch(sha256):
+        raise ConfigError(f"SHA-256 {sha256!r} of {url}\n  give its 64 hexadecimal digits")
+    target = (folder or cache_folder()) / f"{sha256[:16]}-{_file_name(url)}"
+    try:
+        return _fetch(url, sha256, target)
+    except OSError as error:
+        raise DataError(
+            f"{url}: cannot be written to {target.parent} ({error.strerror or error})\n"
+            "  make room there, or set $SEG_CACHE to another folder"
+        ) from error
+
+
+def _fetch(url: str, sha256: str, target: Path) -> Path:
+    import fcntl  # not on Windows, where all else of this package runs
+
+    part = target.with_name(target.name + ".part")
+    while not _holds(target, sha256):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("a+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # a killed process lets go of it
+            if not _is_at(part, file):
+                continue  # whoever held the lock has moved the file into place
+            if _holds(target, sha256):
+                part.unlink()
+                break
+            _complete(file, part, url, sha256)
+            os.fsync(file.fileno())
+            part.replace(target)
+            break
+    return target
+
+
+def _file_name(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"address {url!r}\n  allowed: https://HOST/FILE (or http)")
+    name = re.sub(r"[^\w.-]", "_", unquote(parts.path).rstrip("/").rsplit("/", 1)[-1])
+    return name[-_LONGEST_NAME:] or "weights"
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    """Whether the file is there and has the digest."""
+    if not path.is_file():
+        return False
+    state = path.stat()
+    return _digest_of(path, state.st_size, state.st_mtime_ns).startswith(sha256)
+
+
+@functools.lru_cache
+def _digest_of(path: Path, _size_bytes: int, _changed_ns: int) -> str:
+    """Read once a process, and again when the file has changed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_at(path: Path, file: FileIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _digest(file: FileIO) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _complete(file: FileIO, part: Path, url: str, sha256: str) -> None:
+    """Fill the part file until it is the file asked for."""
+    if _digest(file).startswith(sha256):
+        return  # cut off between the last byte and the renaming
+    in_one_piece = _fill(file, url)
+    if not in_one_piece and not _digest(file).startswith(sha256):
+        file.truncate(0)  # the pieces were of two files
+        _fill(file, url)
+    found = _digest(file)
+    if not found.startswith(sha256):
+        part.unlink()
+        raise DataError(
+            f"{url}: not the file that was asked for\n  SHA-256 wanted {sha256}\n"
+            f"  SHA-256 found  {found}\n"
+            "  check the digest with the publisher; do not load a file that you cannot account for"
+        )
+
+
+def _fill(file: FileIO, url: str) -> bool:
+    """Receive the rest of the file, trying again; True where all of it came at once."""
+    for pause_s in (*_PAUSES_S, None):
+        try:
+            return _receive(file, url)
+        except (HTTPError, URLError, http.client.HTTPException, ConnectionError, TimeoutError) as e:
+            if pause_s is None or not _is_transient(e):
+                raise DataError(
+                    f"{url}: could not be fetched ({_reason(e)})\n"
+                    "  check the address and the network, or fetch the file elsewhere and give its "
+                    "path"
+                ) from e
+            _LOG.info("%s: %s; trying again in %s s", url, _reason(e), pause_s)
+            time.sleep(pause_s)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, HTTPError):
+        return error.code in _BUSY
+    if isinstance(error, URLError):
+        return not isinstance(error.reason, ssl.SSLCertVerificationError)
+    return not isinstance(error, http.client.InvalidURL)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"HTTP {error.code} {error.msg}"
+    if isinstance(error, URLError):
+        return str(error.reason)
+    return str(error) or type(error).__name__
+
+
+def _receive(file: FileIO, url: str) -> bool:
+    """One request, from where the file ends; True where it began at the first byte."""
+    offset = file.seek(0, os.SEEK_END)
+    headers = {"User-Agent": "seg"} | ({"Range": f"bytes={offset}-"} if offset else {})
+    address = quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+    try:
+        response = _open(Request(address, headers=headers))
+    except HTTPError as error:
+        error.close()
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not offset:
+            raise
+        file.truncate(0)
+        return _receive(file, url)
+    with response:
+        if offset and response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            file.truncate(0)
+            offset = 0
+        _copy(response, file, offset)
+    return offset == 0
+
+
+def _open(request: Request) -> http.client.HTTPResponse:
+    response: http.client.HTTPResponse = build_opener(_WebOnly).open(request, timeout=_TIMEOUT_S)
+    return response
+
+
+class _WebOnly(HTTPRedirectHandler):
+    """Follows redirects, but never to a scheme other than http and https."""
+
+    def redirect_request(  # noqa: PLR0917  # the signature is urllib's
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> Request | None:
+        if urlsplit(newurl).scheme not in ("http", "https"):
+            message = f"{msg}: redirected to {newurl}, which is not allowed"
+            raise HTTPError(req.full_url, code, message, headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+
+
+def _copy(response: http.client.HTTPResponse, file: FileIO, offset: int) -> None:
+    length = response.headers.get("Content-Length", "")
+    total = offset + int(length) if length.isdigit() else None
+    received = offset
+    with _progress(Path(file.name).stem, offset, total) as advance:
+        while chunk := response.read1(_CHUNK_BYTES):
+            _write(file, chunk)
+            received += len(chunk)
+            advance(len(chunk))
+    if total is not None and received < total:
+        raise ConnectionError(f"connection closed after {received} of {total} bytes")
+
+
+def _write(file: FileIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+@contextmanager
+def _progress(name: str, done: int, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar where somebody looks at it, else a line in the log."""
+    if not sys.stderr.isatty():
+        size = f"{total / 2**20:.1f} MiB" if total is not None else "unknown size"
+        _LOG.info("fetching %s, %s, from byte %d", name, size, done)
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=total, completed=done)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,47 @@
+"""A path -> what the weight file there holds, by the format that recognises it."""
+
+import importlib
+import pkgutil
+from functools import cache
+from pathlib import Path
+
+from seg.errors import DataError
+from seg.models.weights.format import WeightFile, WeightFormat
+
+
+@cache
+def readable_formats() -> tuple[WeightFormat, ...]:
+    """Every format of this folder."""
+    modules = (
+        importlib.import_module(f"{__package__}.{module.name}")
+        for module in pkgutil.iter_modules([str(Path(__file__).parent)])
+    )
+    return tuple(module.FORMAT for module in modules if hasattr(module, "FORMAT"))
+
+
+def read_weights(path: Path) -> WeightFile:
+    """Read a weight file; nothing in it is executed.
+
+    Raises:
+        DataError: missing, damaged, or of no format that is known here.
+    """
+    try:
+        return find_format(path).read(path)
+    except (ValueError, KeyError, IndexError, OverflowError, MemoryError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from error
+
+
+def find_format(path: Path) -> WeightFormat:
+    """The format of a file.
+
+    Raises:
+        DataError: missing, or of no format that is known here, with those that are.
+    """
+    for weight_format in readable_formats():
+        if weight_format.recognises(path):
+            return weight_format
+    formats = "\n".join(f"    {each.description}" for each in readable_formats())
+    state = "is of no known format" if path.exists() else "does not exist"
+    raise DataError(f"weights {path}: {state}\n  can be read:\n{formats}")

@@ -1,0 +1,276 @@
+"""What `weights=` may say -> a file here: paths, web addresses, the Hub, timm's names."""
+
+import difflib
+import glob
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urldefrag
+
+from seg.errors import ConfigError, DataError
+from seg.models.contract import Normalization
+from seg.models.weights.download import cache_folder, fetch
+
+_HUB = re.compile(
+    r"hf://(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/]+))?(?:/(?P<file>.+))?"
+)
+_SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
+_TIMM_NAME = re.compile(r"[a-z]\w*\.[a-z]\w*")
+# torch.hub's custom: a file's name ends in the first digits of its SHA-256
+_DIGITS_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
+_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".h5", ".keras", ".index")
+_PREFERRED = ("model.safetensors", "config.json")
+_FORMS = (
+    "  allowed: a path, https://HOST/FILE#sha256=HEX, hf://OWNER/NAME[@REVISION][/FILE], "
+    "timm/NAME[.TAG]"
+)
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where the weights lie.
+
+    Attributes:
+        path: a file, a TensorFlow checkpoint's prefix, or a directory, on this machine.
+        origin: what was asked for, in words, for reports and cards.
+        normalization: what the origin says the images went through; None where it does not.
+    """
+
+    path: Path
+    origin: str
+    normalization: Normalization | None = None
+
+
+def locate(source: str | Path) -> Located:
+    """Find the weights, and fetch what is not here yet into `$SEG_CACHE`.
+
+    Args:
+        source: one of
+            a path (`~` allowed; it need not exist: a TensorFlow checkpoint is named by its prefix);
+            `https://HOST/FILE#sha256=HEX`;
+            `hf://OWNER/NAME[@REVISION][/FILE]`, a model on the Hugging Face Hub;
+            `timm/NAME[.TAG]`, or `NAME.TAG` alone where no such file exists.
+
+    Raises:
+        ConfigError: another form, a name that timm does not have, an address without SHA-256.
+        DataError: what is named cannot be fetched.
+    """
+    path = Path(source).expanduser()
+    text = str(source)
+    if "://" in text and isinstance(source, str):
+        return _from_address(text)
+    if not path.exists():
+        if text.startswith("timm/"):
+            return _from_timm(text.removeprefix("timm/"))
+        if _TIMM_NAME.fullmatch(text) and _timm_knows(text):
+            return _from_timm(text)
+    return Located(path, text)
+
+
+def _from_address(address: str) -> Located:
+    scheme = address.partition("://")[0]
+    if scheme == "hf":
+        return _from_hub(address)
+    if scheme not in ("http", "https"):
+        raise ConfigError(f"weights {address!r}: unknown scheme {scheme!r}\n{_FORMS}")
+    url, fragment = urldefrag(address)
+    digest = _SHA256.fullmatch(fragment)
+    # what follows a question mark may be a signature that opens the door, so reports leave it out
+    shown = url.partition("?")[0]
+    if digest is None:
+        raise ConfigError(
+            f"weights {shown}: no SHA-256 to check the file against\n"
+            "  add #sha256=<64 hex digits>, from the publisher or `sha256sum` of a copy you trust"
+        )
+    path = fetch(url, digest[1].lower())
+    return Located(path, f"{shown}#sha256={digest[1].lower()}")
+
+
+def _from_timm(name: str) -> Located:
+    import timm
+
+    try:
+        entry: Any = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    except RuntimeError as error:
+        raise ConfigError(_unknown_timm(name)) from error
+    asked = f"timm/{entry.architecture}.{entry.tag}" if entry.tag else f"timm/{name}"
+    normalization = Normalization(tuple(entry.mean), tuple(entry.std))
+    if entry.hf_hub_id:
+        file = entry.hf_hub_filename or "model.safetensors"
+        located = _from_hub(f"hf://{entry.hf_hub_id}/{file}")
+        return Located(located.path, f"{asked} ({located.origin})", normalization)
+    digits = _DIGITS_IN_NAME.search(entry.url or "")
+    if digits is None:
+        raise ConfigError(f"weights {asked}: timm names no file for it that could be verified")
+    return Located(fetch(entry.url, digits[1]), f"{asked} ({entry.url})", normalization)
+
+
+def _unknown_timm(name: str) -> str:
+    import timm
+
+    names = timm.list_pretrained()
+    architecture = name.partition(".")[0]
+    nearest = [each for each in names if each.partition(".")[0] == architecture]
+    nearest = nearest or difflib.get_close_matches(name, names, n=5)
+    hint = f"\n  nearest: {', '.join(nearest)}" if nearest else ""
+    return f"weights timm/{name}: timm has no such pretrained model{hint}"
+
+
+def _timm_knows(name: str) -> bool:
+    import timm
+
+    return bool(timm.models.is_model_pretrained(name))
+
+
+def _from_hub(address: str) -> Located:
+    match = _HUB.fullmatch(address)
+    file = match["file"] if match else None
+    if match is None or (file and (".." in file.split("/") or not _may_be_fetched(file))):
+        raise ConfigError(
+            f"weights {address!r}\n  allowed: hf://OWNER/NAME[@REVISION][/FILE]; "
+            f"a FILE ends in {', '.join(_WEIGHT_SUFFIXES)}"
+        )
+    revision = unquote(match["revision"]) if match["revision"] else None
+    repository = _Repository(address, match["repository"], revision)
+    with repository.told():
+        path = repository.file(file) if file else repository.weights()
+    folder = repository.snapshot
+    inside = "" if path == folder else f"/{path.relative_to(folder).as_posix()}"
+    origin = f"hf://{repository.name}@{folder.name}{inside}"
+    described = path if path == folder else path.parent
+    return Located(path, origin, _normalization_in(described / "config.json"))
+
+
+def _may_be_fetched(file: str) -> bool:
+    """Weights, also by a TensorFlow checkpoint's prefix (`model.ckpt-30000`); never code."""
+    return file.endswith(_WEIGHT_SUFFIXES) or re.search(r"\.ckpt-\d+$", file) is not None
+
+
+class _Repository:
+    """One model on the Hub.
+
+    Attributes:
+        snapshot: the folder that holds what has been fetched; its name is the commit.
+    """
+
+    def __init__(self, address: str, name: str, revision: str | None) -> None:
+        self.address = address
+        self.name = name
+        self.revision = revision
+        self.snapshot = Path()
+
+    def fetch(self, *patterns: str) -> None:
+        """Fetch the files that match; what is cached is not fetched again."""
+        from huggingface_hub import snapshot_download
+
+        cache = cache_folder() / "hub" if os.environ.get("SEG_CACHE") else None
+        self.snapshot = Path(
+            snapshot_download(
+                self.name, revision=self.revision, allow_patterns=list(patterns), cache_dir=cache
+            )
+        )
+
+    def file(self, file: str) -> Path:
+        """That file, or all files of the TensorFlow checkpoint with that prefix."""
+        prefix = glob.escape(file.removesuffix(".index"))
+        config = glob.escape(str(PurePosixPath(file).with_name("config.json")))
+        self.fetch(glob.escape(file), f"{prefix}.index", f"{prefix}.data-?????-of-?????", config)
+        path = self.snapshot / file
+        if path.is_file() or path.with_name(f"{path.name}.index").is_file():
+            return path
+        raise DataError(f"weights {self.address}: the repository has no such file")
+
+    def weights(self) -> Path:
+        """The directory where it is one model with its `config.json`, else its one weight file."""
+        self.fetch(*_PREFERRED)
+        if all((self.snapshot / name).is_file() for name in _PREFERRED):
+            return self.snapshot
+        candidates = [name for name in self._names() if name.endswith(_WEIGHT_SUFFIXES)]
+        if "model.safetensors" in candidates:
+            candidates = ["model.safetensors"]
+        if len(candidates) == 1:
+            return self.file(candidates[0])
+        at = f"@{self.revision}" if self.revision else ""
+        listed = "".join(f"\n    hf://{self.name}{at}/{name}" for name in sorted(candidates))
+        state = f"several weight files; name one:{listed}" if candidates else "no weight file"
+        raise DataError(f"weights {self.address}: the repository holds {state}")
+
+    def _names(self) -> list[str]:
+        """The repository's files; those in the cache where the Hub cannot be asked."""
+        from huggingface_hub import HfApi
+
+        try:
+            listed = HfApi().model_info(self.name, revision=self.revision).siblings
+            return [file.rfilename for file in listed or ()]
+        except _transport_errors():
+            files = [path for path in self.snapshot.rglob("*") if path.is_file()]
+            if not files:
+                raise
+            return [path.relative_to(self.snapshot).as_posix() for path in files]
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Turn what the Hub's library raises into what is wrong and how to mend it."""
+        from huggingface_hub import errors
+
+        try:
+            yield
+        except errors.HFValidationError as error:
+            raise ConfigError(f"weights {self.address}: {_brief(error)}") from error
+        except _transport_errors() as error:
+            raise DataError(f"weights {self.address}: {self._remedy(error)}") from error
+
+    def _remedy(self, error: BaseException) -> str:
+        from huggingface_hub import constants, errors
+
+        page = f"the page of {self.name} on the Hub"
+        if isinstance(error, errors.GatedRepoError):
+            return (
+                f"gated\n  accept the conditions on {page}, then `hf auth login` or set $HF_TOKEN"
+            )
+        if isinstance(error, errors.RepositoryNotFoundError):
+            return (
+                "no such repository, or a private one\n"
+                "  check the name; for a private one `hf auth login` or set $HF_TOKEN"
+            )
+        if isinstance(error, errors.RevisionNotFoundError):
+            return f"no revision {self.revision!r}\n  leave it out for the newest, or see {page}"
+        if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+            why = _brief(error.__cause__ or error)
+            switched_off = constants.HF_HUB_OFFLINE
+            cause = "$HF_HUB_OFFLINE is set" if switched_off else f"the Hub gave none ({why})"
+            return (
+                f"not on this machine, and {cause}\n"
+                "  connect it, or fetch the files elsewhere and give their path"
+            )
+        return (
+            f"could not be fetched ({_brief(error)})\n"
+            "  try again, or fetch the files elsewhere and give their path"
+        )
+
+
+def _transport_errors() -> tuple[type[BaseException], ...]:
+    """What the Hub's library raises for the network, whichever HTTP library it builds on."""
+    from huggingface_hub import errors
+
+    return (*errors.HfHubHTTPError.__bases__, OSError)
+
+
+def _brief(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _normalization_in(config: Path) -> Normalization | None:
+    """`mean` and `std` of smp's or timm's `config.json`; None where they are not there."""
+    try:
+        content = json.loads(config.read_text())
+        entry = content.get("pretrained_cfg", content)
+        mean, std = (tuple(float(value) for value in entry[key]) for key in ("mean", "std"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return Normalization(mean, std)

@@ -1,0 +1,99 @@
+"""`python -m seg.weights list|inspect|convert|verify`: what weights there are, and are worth."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from seg.app import app
+from seg.config.schema import WeightsConfig
+from seg.errors import ConfigError, DataError
+
+
+@app("weights", WeightsConfig, leaves_a_run=False, verb="action")
+def main(config: WeightsConfig, run_dir: Path) -> None:
+    """Answer on the terminal; only `convert` writes, to `output`."""
+    actions: dict[str, Callable[[WeightsConfig], None]] = {
+        "list": _list,
+        "inspect": _inspect,
+        "convert": _convert,
+        "verify": _verify,
+    }
+    actions[config.action](config)
+
+
+def _list(config: WeightsConfig) -> None:
+    from seg.models.weights.published import PUBLISHED
+
+    for each in PUBLISHED:
+        if config.encoder_name in (None, each.encoder):
+            if each.top1_percent is not None:
+                number = f"ImageNet top-1 {each.top1_percent:.2f}"
+            elif each.miou_percent is not None:
+                number = f"mIoU {each.miou_percent:.2f}"
+            else:
+                number = "accuracy not published"
+            note = f" ({each.note})" if each.note else ""
+            _say("%-20s %-42s %s, %s%s", each.encoder, each.name, each.holds, number, note)
+            _say("%21s%s%s", "", "by hand: " if each.by_hand else "", each.source)
+
+
+def _inspect(config: WeightsConfig) -> None:
+    from seg.interchange.survey import survey
+    from seg.models.weights.matching import shortened
+
+    found = survey(_source(config), config.encoder_name)
+    content, covered = found.content, found.coverage
+    for name, array in content.arrays.items():
+        _say("  %-64s %s", name, " x ".join(map(str, array.shape)))
+    normalization = content.normalization or found.located.normalization
+    _say("origin        %s", found.located.origin)
+    _say("format        %s, %s", found.format, covered.dialect)
+    _say("encoder       %s: %s", found.encoder, covered)
+    for title, names in (
+        ("missing", covered.missing),
+        ("unexpected", covered.unexpected),
+        ("left out", covered.ignored),
+    ):
+        if names:
+            _say("%-13s %s", title, shortened(names))
+    _say("normalization %s", "not said" if normalization is None else normalization.to_dict())
+    if content.classes:
+        _say("classes       %d: %s", len(content.classes), ", ".join(content.classes))
+
+
+def _convert(config: WeightsConfig) -> None:
+    if config.output is None:
+        raise ConfigError("output: missing; give output=FILE.safetensors, or a folder for smp")
+    if config.output.suffix:
+        from seg.interchange.convert import convert
+
+        card = convert(_source(config), config.output, config.encoder_name)
+        _say("%s: %s, %d tensors", config.output, card["encoder"], card["tensors"])
+    else:
+        from seg.interchange.smp_directory import write_smp_directory
+
+        write_smp_directory(Path(_source(config)), config.output)
+        _say("%s: smp.from_pretrained(%r)", config.output, str(config.output))
+
+
+def _verify(config: WeightsConfig) -> None:
+    from seg.interchange.verify import TOLERANCE, verify
+
+    result = verify(_source(config), config.encoder_name)
+    told = f"{result.encoder} against {result.origin}: relative error {result.relative_error:.2g}"
+    if not result.equal:
+        raise DataError(f"{told}, above {TOLERANCE:g}: these weights do not give the same numbers")
+    _say("%s, equal", told)
+
+
+def _say(line: str, *values: object) -> None:
+    print(line % values)
+
+
+def _source(config: WeightsConfig) -> str:
+    if config.source is None:
+        raise ConfigError(f"source: missing; give seg.weights {config.action} source=...")
+    return config.source
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""PyTorch and safetensors files: wrappers, names, classes, normalisation, damage, malice."""
+
+import argparse
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from seg.data.labels import LabelSpace
+from seg.errors import DataError
+from seg.inference.trained import TrainedSegmenter
+from seg.models.classifier import Classifier
+from seg.models.contract import Normalization
+from seg.models.encoders import create_encoder
+from seg.models.segmenter import create_model
+from seg.models.weights import load_weights
+from seg.models.weights.safetensors_file import facts_header
+from seg.models.weights.torch_file import CHECKPOINT_KEY
+
+SMALL = "aligned_xception_tiny"
+COLOURS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+
+
+def randomised(module):
+    """Other values in every tensor, running statistics included."""
+    with torch.no_grad():
+        for tensor in module.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.uniform_(0.1, 1)
+    return module
+
+
+def equal(ours, theirs):
+    pairs = zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs if a.is_floating_point())
+
+
+def trained(names=("road", "sky", "car"), seed=0):
+    torch.manual_seed(seed)
+    model = create_model(SMALL, num_classes=len(names))
+    labels = LabelSpace.identity(names, COLOURS[: len(names)])
+    return TrainedSegmenter(model.encoder, model.decoder, labels)
+
+
+def save_own(model, path):
+    """A checkpoint as training writes it."""
+    own = {
+        "format": 1,
+        "config": {},
+        "labels": model.labels.to_dict(),
+        "normalization": model.normalization.to_dict(),
+    }
+    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    torch.save({"state_dict": {**state, "loss.weight": torch.ones(3)}, CHECKPOINT_KEY: own}, path)
+
+
+WRAPPERS = {
+    "plain": lambda state: state,
+    "state_dict": lambda state: {"epoch": 3, "state_dict": state, "best_pred": np.float64(0.5)},
+    "nested": lambda state: {"model": {"state_dict": state}, "optimizer": {"state": {}}},
+    "data parallel": lambda state: {f"module.{name}": value for name, value in state.items()},
+    "options": lambda state: {"args": argparse.Namespace(lr=0.1), "model_state": state},
+    "compiled, half": lambda state: {
+        f"module._orig_mod.{name}": value.half() if value.is_floating_point() else value
+        for name, value in state.items()
+    },
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_wrapped_states(wrapper, tmp_path):
+    source, target = randomised(create_model(SMALL)), create_model(SMALL)
+    if "half" in wrapper:
+        source.half().float()
+    torch.save(WRAPPERS[wrapper](source.state_dict()), tmp_path / "model.pth")
+    coverage = load_weights(target, tmp_path / "model.pth")
+    assert coverage.complete
+    assert equal(target, source)
+
+
+def test_an_encoder_of_a_whole_model_and_alone(tmp_path):
+    source = randomised(create_model(SMALL))
+    save_file(source.state_dict(), tmp_path / "whole.safetensors")
+    save_file(source.encoder.state_dict(), tmp_path / "encoder.safetensors")
+    for name in ("whole.safetensors", "encoder.safetensors"):
+        encoder = create_encoder(SMALL, weights=tmp_path / name)
+        assert equal(encoder, source.encoder)
+    model = create_model(SMALL)
+    with pytest.raises(DataError, match=r"not in the file: decoder\."):
+        load_weights(model, tmp_path / "encoder.safetensors")
+    coverage = load_weights(model, tmp_path / "encoder.safetensors", partial=True)
+    assert {name.split(".")[0] for name in coverage.missing} == {"decoder"}
+
+
+def test_the_folder_of_a_run(tmp_path):
+    source = randomised(trained())
+    (tmp_path / "checkpoints").mkdir()
+    save_own(source, tmp_path / "checkpoints" / "best.ckpt")
+    target = trained(seed=1)
+    assert load_weights(target, tmp_path).complete
+    assert equal(target, source)
+
+
+def test_other_classes_name_both_lists(tmp_path):
+    save_own(randomised(trained(("road", "sky", "car"))), tmp_path / "a.ckpt")
+    for names in (("road", "sky"), ("road", "sky", "bus")):
+        target = trained(names)
+        before = target.decoder.logits.weight.clone()
+        with pytest.raises(DataError) as error:
+            load_weights(target, tmp_path / "a.ckpt")
+        assert "3: road, sky, car" in str(error.value)
+        assert f"{len(names)}: {', '.join(names)}" in str(error.value)
+        assert "reset_head=true" in str(error.value)
+        coverage = load_weights(target, tmp_path / "a.ckpt", reset_head=True)
+        assert coverage.missing == ("decoder.logits.weight", "decoder.logits.bias")
+        assert torch.equal(target.decoder.logits.weight, before)
+
+
+def test_reset_head_excuses_the_last_layer_alone(tmp_path):
+    state = trained().state_dict()
+    del state["decoder.low_level.conv.weight"]
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(DataError, match=r"decoder\.low_level\.conv\.weight"):
+        load_weights(trained(), tmp_path / "a.pth", reset_head=True)
+
+
+def test_a_classifier_with_other_classes(tmp_path):
+    torch.save(Classifier(create_encoder(SMALL), num_classes=10).state_dict(), tmp_path / "a.pth")
+    target = Classifier(create_encoder(SMALL), num_classes=7)
+    with pytest.raises(DataError, match=r"10, without names(.|\n)*7, without names"):
+        load_weights(target, tmp_path / "a.pth")
+    assert load_weights(target, tmp_path / "a.pth", reset_head=True).missing[0] == "linear.weight"
+
+
+@pytest.mark.parametrize("in_channels", [1, 3, 4])
+def test_normalisation_follows_the_weights(in_channels, tmp_path):
+    normalization = Normalization((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
+    path = tmp_path / "encoder.safetensors"
+    save_file(
+        create_encoder(SMALL).state_dict(),
+        path,
+        facts_header({"normalization": normalization.to_dict()}),
+    )
+    encoder = create_encoder(SMALL, in_channels=in_channels)
+    load_weights(encoder, path)
+    assert encoder.normalization.mean == (0.4, 0.5, 0.6, 0.4)[:in_channels]
+    assert encoder.normalization.std == (0.2, 0.3, 0.4, 0.2)[:in_channels]
+
+
+def test_matrices_become_pointwise_kernels(tmp_path):
+    source = randomised(create_encoder(SMALL))
+    state = {
+        name: value[:, :, 0, 0].clone() if value.ndim == 4 and value.shape[2:] == (1, 1) else value
+        for name, value in source.state_dict().items()
+    }
+    torch.save(state, tmp_path / "a.pth")
+    target = create_encoder(SMALL, weights=tmp_path / "a.pth")
+    assert equal(target, source)
+
+
+class Malice:
+    def __reduce__(self):
+        return (open, ("executed", "w"))
+
+
+def test_a_pickle_never_executes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": create_encoder(SMALL).state_dict(), "x": Malice()}, "new.pth")
+    (tmp_path / "old.pth").write_bytes(pickle.dumps({"x": Malice()}, protocol=2))
+    for name in ("new.pth", "old.pth"):
+        with pytest.raises(DataError, match=f"{name}: cannot be read safely"):
+            load_weights(create_encoder(SMALL), name)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
+@pytest.mark.parametrize("kept", [0, 7, 900, -9])
+def test_files_cut_short(name, kept, tmp_path):
+    path = tmp_path / name
+    state = create_encoder(SMALL).state_dict()
+    save_file(state, path) if path.suffix == ".safetensors" else torch.save(state, path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(DataError, match=name):
+        load_weights(create_encoder(SMALL), path)
+
+
+def test_mislabelled_and_foreign_content(tmp_path):
+    save_file(create_encoder(SMALL).state_dict(), tmp_path / "really_safetensors.pth")
+    (tmp_path / "text.safetensors").write_text("<html>not found</html>")
+    torch.save([1, 2], tmp_path / "list.pth")
+    torch.save({"epoch": 1}, tmp_path / "no_tensors.pth")
+    torch.save({"fc.weight": torch.ones(3)}, tmp_path / "another_network.pth")
+    for path in sorted(tmp_path.iterdir()):
+        with pytest.raises(DataError) as error:
+            load_weights(create_encoder(SMALL), path)
+        assert path.name in str(error.value)
+        assert len(str(error.value).splitlines()) <= 8
+
+
+def test_a_damaged_header_of_facts(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file(create_encoder(SMALL).state_dict(), path, {"seg": json.dumps({"a": 1})[:-1]})
+    with pytest.raises(DataError, match="header is damaged"):
+        load_weights(create_encoder(SMALL), path)
