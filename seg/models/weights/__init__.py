@@ -58,9 +58,9 @@ def load_weights(
     """
     located = locate(source)
     content = read_weights(located.path)
-    if moving_average:
-        content = _averaged(content, located.path)
     targets = target_tensors(module)
+    if moving_average:
+        content = _averaged(content, targets, located.path)
     content, dialect = in_our_names(content, targets, located.path)
     head = {name: value for name, value in targets.items() if name.startswith(_head(module))}
     if reset_head:
@@ -117,9 +117,9 @@ def _head(module: nn.Module) -> str:
     return "linear." if decoder is None else f"decoder.{getattr(decoder, 'head', 'logits')}."
 
 
-def _averaged(content: WeightFile, path: Path) -> WeightFile:
-    if not content.averages:
-        raise DataError(f"{path}: keeps no moving averages; leave moving_average out")
+def _averaged(content: WeightFile, targets: Collection[str], path: Path) -> WeightFile:
+    if not any(name in targets for name in content.averages):
+        raise DataError(f"{path}: keeps no moving averages of this; leave moving_average out")
     return replace(content, arrays={**content.arrays, **content.averages})
 
 
