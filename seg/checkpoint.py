@@ -11,7 +11,13 @@ from torch import Tensor
 from seg.data.labels import LabelSpace
 from seg.errors import DataError
 from seg.models.contract import Normalization
-from seg.models.weights.torch_file import CHECKPOINT_KEY, find_checkpoint, load_safely
+from seg.models.weights.torch_file import (
+    CHECKPOINT_KEY,
+    find_checkpoint,
+    load_safely,
+    network_state,
+    stored_normalization,
+)
 from seg.outputs.files import write_atomically
 from seg.task import CHECKPOINT_FORMAT
 
@@ -63,19 +69,12 @@ def _parse(path: Path, content: dict[str, Any]) -> Checkpoint:
             f"{path}: checkpoint format {own['format']}; this version reads "
             f"{CHECKPOINT_FORMAT}; update seg-xception"
         )
-    prefix = "model."
-    state = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in content["state_dict"].items()
-        if name.startswith(prefix)
-    }
-    given = own.get("normalization")
     return Checkpoint(
         path,
         dict(own["config"]),
         LabelSpace.from_dict(own["labels"]),
-        state,
-        None if given is None else Normalization.from_dict(given),
+        network_state(content),
+        stored_normalization(own),
     )
 
 

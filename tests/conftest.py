@@ -1,7 +1,8 @@
-"""What several test rooms share: a small real run, and the real pictures where they are."""
+"""What several test rooms share: a small real run; real pictures and numbers where they are."""
 
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from seg.cpu import share_cores
 share_cores()  # before any test imports torch
 
 REPO = Path(__file__).resolve().parent.parent
+FIXTURES = REPO.parent / "shared" / "fixtures"
 SMALL = (
     "dataset.size=[64,128]",
     "dataset.train_length=16",
@@ -45,3 +47,35 @@ def camvid_root() -> Path:
     if not root.is_dir():
         pytest.skip("needs the CamVid pictures in ../shared/data/camvid")
     return root
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    if not FIXTURES.is_dir():
+        pytest.skip(f"the numeric fixtures are not at {FIXTURES}")
+    return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def unpacked(fixtures, tmp_path_factory):
+    """Unpacks an archive of the fixtures on first use; returns the folder."""
+    folders: dict[str, Path] = {}
+
+    def unpack(archive: str) -> Path:
+        if archive not in folders:
+            folders[archive] = tmp_path_factory.mktemp("unpacked")
+            with tarfile.open(fixtures / archive) as tar:
+                tar.extractall(folders[archive], filter="data")
+        return folders[archive]
+
+    return unpack
+
+
+@pytest.fixture(scope="session")
+def tensorflow_checkpoint(unpacked) -> Path:
+    return unpacked("tensorflow/tf_ckpt_xception_41.tar.xz") / "xception_41" / "model.ckpt"
+
+
+@pytest.fixture(scope="session")
+def keras_files(unpacked) -> Path:
+    return unpacked("keras/keras_xception1000_models.tar.xz")

@@ -17,6 +17,9 @@ from seg.models.weights.reading import find_format, read_weights
 from seg.models.weights.sources import Located, locate
 
 
+_RENAMED_BY_READER = ("Keras", "TensorFlow")
+
+
 @dataclass(frozen=True)
 class Survey:
     """A weight file against one of our encoders.
@@ -55,6 +58,8 @@ def survey(source: str, encoder: str | None = None) -> Survey:
     name = encoder or _best(raw, located, keras=kind == "Keras")
     targets = _targets(name)
     content, dialect = in_our_names(raw, targets, located.path)
+    if kind in _RENAMED_BY_READER:
+        dialect = f"names of {kind}"
     found = match(targets, content.arrays)
     return Survey(
         located,

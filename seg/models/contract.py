@@ -20,8 +20,15 @@ class Normalization:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Sequence[float]]) -> "Normalization":
-        """The reverse of `to_dict`."""
-        return cls(tuple(map(float, plain["mean"])), tuple(map(float, plain["std"])))
+        """The reverse of `to_dict`.
+
+        Raises:
+            ValueError: not one mean and one positive deviation a channel.
+        """
+        mean, std = tuple(map(float, plain["mean"])), tuple(map(float, plain["std"]))
+        if not mean or len(mean) != len(std) or min(std) <= 0:
+            raise ValueError(f"normalization of mean {mean} and std {std}")
+        return cls(mean, std)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for checkpoints and cards."""

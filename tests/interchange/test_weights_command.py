@@ -116,8 +116,10 @@ def test_verify_says_what_has_no_origin_here(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 @pytest.mark.parametrize("name", ["xception1000.weights.h5", "xception1000_legacy_fullmodel.h5"])
-def test_verify_against_keras(name, keras_files):
+def test_verify_against_keras(name, keras_files, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
     pytest.importorskip("keras")
     result = verify(str(keras_files / name))
     assert result.equal

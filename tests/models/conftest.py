@@ -1,45 +1,9 @@
-"""Where the numbers of the original implementations lie, unpacked once a session."""
-
-import tarfile
-from pathlib import Path
+"""Seeds, settled networks and relative errors, for comparisons with other implementations."""
 
 import numpy as np
 import pytest
 import torch
-
-FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
-
-
-@pytest.fixture(scope="session")
-def fixtures() -> Path:
-    if not FIXTURES.is_dir():
-        pytest.skip(f"the numeric fixtures are not at {FIXTURES}")
-    return FIXTURES
-
-
-@pytest.fixture(scope="session")
-def unpacked(fixtures, tmp_path_factory):
-    """Unpacks an archive of the fixtures on first use; returns the folder."""
-    folders: dict[str, Path] = {}
-
-    def unpack(archive: str) -> Path:
-        if archive not in folders:
-            folders[archive] = tmp_path_factory.mktemp("unpacked")
-            with tarfile.open(fixtures / archive) as tar:
-                tar.extractall(folders[archive], filter="data")
-        return folders[archive]
-
-    return unpack
-
-
-@pytest.fixture(scope="session")
-def tensorflow_checkpoint(unpacked) -> Path:
-    return unpacked("tensorflow/tf_ckpt_xception_41.tar.xz") / "xception_41" / "model.ckpt"
-
-
-@pytest.fixture(scope="session")
-def keras_files(unpacked) -> Path:
-    return unpacked("keras/keras_xception1000_models.tar.xz")
+from torch import nn
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +22,18 @@ def relative_error():
         return float(np.abs(ours - reference).max() / (np.abs(reference).max() or 1))
 
     return measure
+
+
+def settled(network):
+    """Seeded weights that keep activations of order one, and norms that do something."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+            nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.bias)
+    return network.eval()

@@ -5,7 +5,6 @@ import segmentation_models_pytorch as smp
 import timm
 import torch
 from safetensors.torch import save_file
-from torch import nn
 from torch.nn.functional import relu
 
 from seg.errors import ConfigError
@@ -13,26 +12,12 @@ from seg.models.classifier import Classifier
 from seg.models.encoders import create_encoder
 from seg.models.encoders.xception import Xception
 from seg.models.weights import load_weights
+from tests.models.conftest import settled
 
 TOLERANCE = 1e-5
 PORT = {"pool_padding": "symmetric", "norm_eps": 1e-5}
 # their taps lie behind these modules, ours inside the next block
 TAPPED = ("stem", "entry.0", "entry.1", "middle.7")
-
-
-def settled(network):
-    """Seeded weights that keep activations of order one, and norms that do something."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.5, 0.5)
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 2)
-        elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.bias)
-    return network.eval()
 
 
 def tapped_maps(encoder, image):

@@ -6,7 +6,6 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from torch import nn
 from torch.nn.functional import relu
 
 from seg.errors import DataError
@@ -16,6 +15,7 @@ from seg.models.encoders.aligned_xception import Layout
 from seg.models.encoders.preact_xception import PreactXception
 from seg.models.weights import load_weights
 from seg.models.weights.names.timm_xception import DIALECT
+from tests.models.conftest import settled
 
 VARIANTS = {
     "xception41.tf_in1k": "aligned_xception41",
@@ -35,21 +35,6 @@ CASES = [
     for stride in (8, 16, 32)
     if (name, stride) != ("xception71.tf_in1k", 8)
 ]
-
-
-def settled(network):
-    """Seeded weights that keep activations of order one, and norms that do something."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.5, 0.5)
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 2)
-        elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.bias)
-    return network.eval()
 
 
 def saved(network, path):

@@ -205,3 +205,14 @@ def test_a_damaged_header_of_facts(tmp_path):
     save_file(create_encoder(SMALL).state_dict(), path, {"seg": json.dumps({"a": 1})[:-1]})
     with pytest.raises(DataError, match="header is damaged"):
         load_weights(create_encoder(SMALL), path)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"mean": []}, {"mean": [0.5]}, {"std": [1, 1, 0]}, {"std": None}]
+)
+def test_a_normalisation_that_is_none(facts, tmp_path):
+    path = tmp_path / "a.safetensors"
+    given = {"mean": [0.5] * 3, "std": [0.5] * 3, **facts}
+    save_file(create_encoder(SMALL).state_dict(), path, facts_header({"normalization": given}))
+    with pytest.raises(DataError, match=r"a\.safetensors: damaged"):
+        load_weights(create_encoder(SMALL), path)

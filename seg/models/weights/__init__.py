@@ -77,7 +77,7 @@ def load_weights(
     normalization = content.normalization or located.normalization
     if normalization is not None:
         encoder.normalization = normalization.for_channels(len(encoder.normalization.mean))
-    log.info("weights    %s (%s): %s", located.origin, dialect, covered)
+    log.info("weights    %s: %s", located.origin, covered)
     for title, names in (
         ("left as they were", covered.missing),
         ("not used", covered.unexpected),

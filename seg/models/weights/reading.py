@@ -27,7 +27,14 @@ def read_weights(path: Path) -> WeightFile:
     """
     try:
         return find_format(path).read(path)
-    except (ValueError, KeyError, IndexError, OverflowError, MemoryError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+    ) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from error

@@ -74,18 +74,27 @@ def _read(path: Path) -> WeightFile:
 
 
 def _own(content: Mapping[str, Any], own: Mapping[str, Any]) -> WeightFile:
+    return WeightFile(
+        arrays(network_state(content)),
+        normalization=stored_normalization(own),
+        classes=tuple(map(str, own["labels"]["names"])),
+    )
+
+
+def network_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The network's tensors in one of our checkpoints, under the network's own names."""
     prefix = "model."
-    state = {
+    return {
         name.removeprefix(prefix): tensor
         for name, tensor in content["state_dict"].items()
         if name.startswith(prefix)
     }
+
+
+def stored_normalization(own: Mapping[str, Any]) -> Normalization | None:
+    """What our part of a checkpoint says of the input; None in the oldest ones."""
     given = own.get("normalization")
-    return WeightFile(
-        arrays(state),
-        normalization=None if given is None else Normalization.from_dict(given),
-        classes=tuple(map(str, own["labels"]["names"])),
-    )
+    return None if given is None else Normalization.from_dict(given)
 
 
 def unwrap(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
