@@ -16,7 +16,6 @@ from seg.models.weights.matching import coverage, match
 from seg.models.weights.reading import find_format, read_weights
 from seg.models.weights.sources import Located, locate
 
-
 _RENAMED_BY_READER = ("Keras", "TensorFlow")
 
 
