@@ -48,6 +48,10 @@ class Normalization:
         return (image_u8_BCHW.float() - mean) * scale
 
 
+IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of ImageNet's pictures, which most PyTorch projects normalise by."""
+
+
 class Encoder(Protocol):
     """`forward(image_BCHW) -> list of maps`, the image first, then nominal strides 2, 4, ... 32.
 

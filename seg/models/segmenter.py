@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.models.blocks import resize
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
@@ -30,7 +29,7 @@ class Segmenter(nn.Module):
             corners puts each value over the pixel it was computed from. Without it, as in the
             graphs of the TensorFlow release, logits at even sizes lie up to (low-level stride - 1)
             pixels off. A part that declares `input_multiple` has pictures laid on its multiples
-            instead.
+            instead; a decoder may declare `align_corners=False` for the last resize.
 
     Attributes:
         num_classes: number of logits a pixel.
@@ -87,7 +86,12 @@ class Segmenter(nn.Module):
             image_BCHW = functional.pad(
                 image_BCHW, (0, self._lacking_px(width), 0, self._lacking_px(height))
             )
-        logits = resize(self.coarse_logits(image_BCHW), image_BCHW.shape[2:])
+        logits = functional.interpolate(
+            self.coarse_logits(image_BCHW),
+            size=image_BCHW.shape[2:],
+            mode="bilinear",
+            align_corners=getattr(self.decoder, "align_corners", True),
+        )
         return logits[..., :height, :width]
 
     def _lacking_px(self, side_px: int) -> int:

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from torch.nn.functional import relu
+from torch.nn.functional import interpolate, relu
 
 from seg.errors import ConfigError, DataError
 from seg.models.decoders import create_decoder
@@ -213,6 +213,9 @@ def test_vainf_decoder_computes_the_same(shapes, options, expected, tmp_path, re
     assert not coverage.elsewhere
     found = model.double().coarse_logits(picture(2, 3, 65, 101))
     assert relative_error(sampled(found), expected) < TOLERANCE
+    model.pad_to_grid = False
+    whole = interpolate(found, (65, 101), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(model(picture(2, 3, 65, 101)), whole, rtol=0, atol=0)
 
 
 @torch.no_grad()

@@ -59,8 +59,7 @@ class FullDeepLabV3Plus(nn.Module):
 
     The defaults are those of pytorch-deeplab-xception, which also needs `pad_to_grid=False` of
     `Segmenter` for the same numbers. DeepLabV3Plus-Pytorch has `dropout=0.1, fusion_dropout=(0,),
-    align_corners=False, low_level_first=True`, and for its DeepLabV3 `low_level_stride=None`; it
-    also resizes the logits without aligned corners, which is left to the caller.
+    align_corners=False, low_level_first=True`, and for its DeepLabV3 `low_level_stride=None`.
 
     Args:
         encoder: read for channels and strides, not kept.
@@ -75,7 +74,8 @@ class FullDeepLabV3Plus(nn.Module):
         dropout: probability, on the pyramid's output.
         fusion_dropout: one probability for each 3x3 convolution after the fusion, on its output;
             their number is that of the convolutions.
-        align_corners: whether corner pixels coincide where the pyramid's output is resized.
+        align_corners: whether corner pixels coincide where the pyramid's output is resized, and
+            where `Segmenter` resizes the logits.
 
     Raises:
         ConfigError: a value outside those.

@@ -16,8 +16,6 @@ from seg.models.encoders.pyramid import OUTPUT_STRIDES
 from seg.models.registry import unknown
 from seg.models.weights import load_weights
 
-IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
 _USUAL_STRIDE = 16
 _PROBE_PX = (128, 192)
 _NEAREST = 5

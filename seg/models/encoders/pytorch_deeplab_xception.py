@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from seg.models.blocks import ConvNormAct, Skip, XceptionModule
+from seg.models.contract import IMAGENET
 from seg.models.encoders.aligned_xception import multi_grid_factors
-from seg.models.encoders.library_encoder import IMAGENET
 from seg.models.encoders.pyramid import (
     DEEPEST,
     XceptionPyramid,

@@ -5,9 +5,8 @@ from typing import Any
 import segmentation_models_pytorch as smp
 
 from seg.errors import ConfigError
-from seg.models.contract import Normalization
+from seg.models.contract import IMAGENET, Normalization
 from seg.models.encoders.library_encoder import (
-    IMAGENET,
     LibraryEncoder,
     check_name,
     create_library_encoder,
