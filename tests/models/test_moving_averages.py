@@ -178,8 +178,7 @@ def test_averages_of_some_and_of_statistics_too(small, tmp_path):
     chosen = {name: tensor + 1 for name, tensor in small.items() if name.startswith("exit.")}
     stored = {f"{name}/{AVERAGE}": array for name, array in variables(chosen).items()}
     write_bundle(prefix, {**variables(small), **stored})
-    module = create_encoder("aligned_xception_tiny")
-    assert load_weights(module, prefix, moving_average=True).complete
+    module = create_encoder("aligned_xception_tiny", weights=prefix, moving_average=True)
     assert_holds(module, {**small, **chosen})
 
 

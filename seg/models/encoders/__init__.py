@@ -34,6 +34,7 @@ def create_encoder(
     in_channels: int = 3,
     weights: str | Path | None = None,
     partial: bool = False,
+    moving_average: bool = False,
     **options: Any,
 ) -> nn.Module:
     """Build an encoder, `image_BCHW -> list of maps` (see `seg.models.contract.Encoder`).
@@ -45,6 +46,7 @@ def create_encoder(
         weights: a source that `seg.models.weights.load_weights` takes; `imagenet` for the best
             published ones of this encoder; None for random weights.
         partial: accept weights that leave some tensors at their random values.
+        moving_average: take the averages that a TensorFlow checkpoint keeps of its weights.
         **options: the encoder's own keyword arguments, such as `multi_grid` or
             `gradient_checkpointing`.
 
@@ -54,7 +56,8 @@ def create_encoder(
     """
     encoder = ENCODERS.create(name, output_stride=output_stride, in_channels=in_channels, **options)
     if weights is not None:
-        load_weights(encoder, _source(name, weights), partial=partial)
+        source = _source(name, weights)
+        load_weights(encoder, source, partial=partial, moving_average=moving_average)
     return encoder
 
 
