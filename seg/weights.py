@@ -44,7 +44,6 @@ def _inspect(config: WeightsConfig) -> None:
     content, covered = found.content, found.coverage
     for name, array in content.arrays.items():
         _say("  %-64s %s", name, " x ".join(map(str, array.shape)))
-    normalization = content.normalization or found.located.normalization
     _say("origin        %s", found.located.origin)
     _say("format        %s, %s", found.format, covered.dialect)
     _say("encoder       %s: %s", found.encoder, covered)
@@ -55,7 +54,10 @@ def _inspect(config: WeightsConfig) -> None:
     ):
         if names:
             _say("%-13s %s", title, shortened(names))
-    _say("normalization %s", "not said" if normalization is None else normalization.to_dict())
+    _say(
+        "normalization %s",
+        "not said" if found.normalization is None else found.normalization.to_dict(),
+    )
     if content.classes:
         _say("classes       %d: %s", len(content.classes), ", ".join(content.classes))
 

@@ -17,7 +17,6 @@ from seg.models.weights.torch_file import find_checkpoint
 from seg.outputs.files import write_atomically, write_json
 
 _TOOLS = ("torch", "safetensors", "numpy")
-_CHUNK_BYTES = 2**20
 
 
 def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, 
 
 
 def _card(found: Survey) -> dict[str, Any]:
-    normalization = found.content.normalization or found.located.normalization or Normalization()
+    normalization = found.normalization or Normalization()
     arrays = found.content.arrays
     return {
         "encoder": found.encoder,
@@ -82,8 +81,5 @@ def files_of(path: Path) -> list[Path]:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

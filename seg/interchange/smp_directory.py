@@ -12,7 +12,7 @@ from seg.assemble import restore
 from seg.checkpoint import Checkpoint, read_checkpoint
 from seg.errors import ConfigError, DataError
 from seg.inference.trained import TrainedSegmenter
-from seg.models.decoders.smp import create_smp_decoder
+from seg.models.decoders.smp import create_smp_decoder, stride_option
 from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.weights.safetensors_file import FACTS_IN_DIRECTORY
@@ -60,8 +60,7 @@ def _twin(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:
             "of smp; train with decoder=smp and an encoder of ours or encoder=smp"
         )
     options = {key: value for key, value in decoder.items() if key not in ("_target_", "name")}
-    if decoder["name"] in ("DeepLabV3", "DeepLabV3Plus", "PAN"):
-        options["encoder_output_stride"] = ours.output_stride
+    options |= stride_option(getattr(smp, decoder["name"]), ours.output_stride)
     theirs = smp.create_model(
         decoder["name"],
         encoder_name=SMP_NAMES.get(encoder["name"], encoder["name"]),

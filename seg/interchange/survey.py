@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from seg.errors import ConfigError, DataError
+from seg.models.contract import Normalization
 from seg.models.encoders import create_encoder, encoder_names
 from seg.models.registry import unknown
 from seg.models.weights import in_our_names, target_tensors
@@ -36,6 +37,11 @@ class Survey:
     format: str
     encoder: str
     coverage: Coverage
+
+    @property
+    def normalization(self) -> Normalization | None:
+        """What the file, else its origin, says the images went through; None where neither does."""
+        return self.content.normalization or self.located.normalization
 
 
 def survey(source: str, encoder: str | None = None) -> Survey:

@@ -15,7 +15,7 @@ from seg.errors import DataError
 from seg.interchange.survey import Survey, survey
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
-from seg.models.weights.reading import read_weights
+from seg.models.weights.names.translate import translate
 
 TOLERANCE = 1e-4
 _SIZE_HW = (129, 128)  # one side odd, one even: paddings differ there
@@ -96,10 +96,10 @@ def _run_timm(found: Survey, image_BCHW: Tensor) -> NDArray[Any]:
 
     theirs: nn.Module = timm.create_model(_TIMM_NAMES[found.encoder], num_classes=0).eval()
     wanted = theirs.state_dict()
-    for name, array in read_weights(found.located.path).arrays.items():
-        plain = name.removeprefix("encoder.").removeprefix("backbone.")
-        if plain in wanted:
-            wanted[plain] = torch.tensor(array).reshape(wanted[plain].shape)
+    places, _ = translate(list(wanted), list(found.content.arrays))
+    for name, place in places.items():
+        if not name.endswith("num_batches_tracked"):
+            wanted[name] = torch.tensor(found.content.arrays[place]).reshape(wanted[name].shape)
     theirs.load_state_dict(wanted)
     with torch.inference_mode():
         features: Any = theirs.forward_features(image_BCHW)  # type: ignore[operator]

@@ -215,6 +215,12 @@ class _Outline(nn.Module):
         """Holds its stride from the start."""
 
 
+def stride_option(architecture: type[SegmentationModel], stride: int) -> dict[str, int]:
+    """How smp is told the encoder's output stride, for the architectures that let it be chosen."""
+    option = "encoder_output_stride"
+    return {option: stride} if option in inspect.signature(architecture.__init__).parameters else {}
+
+
 @contextmanager
 def _outline(encoder: Encoder | nn.Module, channels: Sequence[int], stride: int) -> Iterator[str]:
     """A name under which smp finds the encoder's outline while it builds a model."""
@@ -240,15 +246,13 @@ def _build(
     stride: int,
     options: dict[str, Any],
 ) -> SegmentationModel:
-    takes_stride = "encoder_output_stride" in inspect.signature(architecture.__init__).parameters
-    held = {"encoder_output_stride": stride} if takes_stride else {}
     try:
         return architecture(
             encoder_name=encoder_name,
             encoder_weights=None,
             in_channels=in_channels,
             classes=num_classes,
-            **held,
+            **stride_option(architecture, stride),
             **options,
         )
     except (ValueError, TypeError, AssertionError, KeyError) as error:

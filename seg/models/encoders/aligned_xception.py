@@ -43,6 +43,16 @@ class Layout:
         (1536, 1536, 2048),
     )
 
+    @property
+    def strides(self) -> list[int]:
+        """Stride of each block of all flows, in a network of output stride 32."""
+        return [stride for _, stride in self.entry] + [1] * self.middle_blocks + [2, 1]
+
+    def channels(self, in_channels: int) -> list[int]:
+        """Channels of the six maps, the image first."""
+        taps = [width for width, stride in self.entry if stride == 2]
+        return [in_channels, *taps, self.exit[0][1], self.exit[1][2]]
+
 
 LAYOUTS = {
     "aligned_xception41": Layout(8),
@@ -82,8 +92,7 @@ class AlignedXception(XceptionPyramid):
     ) -> None:
         check_in_channels(in_channels)
         factors = multi_grid_factors(multi_grid, 3)
-        strides = [stride for _, stride in layout.entry] + [1] * layout.middle_blocks + [2, 1]
-        plan = plan_dilation(strides, output_stride)
+        plan = plan_dilation(layout.strides, output_stride)
         entry_count = len(layout.entry)
         super().__init__(
             stem=_stem(in_channels, layout.stem),
@@ -92,8 +101,8 @@ class AlignedXception(XceptionPyramid):
                 _middle(layout, plan[entry_count:-2]),
                 _exit(layout, plan[-2:], factors),
             ),
-            steps=[stride == 2 for stride in strides],
-            channels=_channels(layout, in_channels),
+            steps=[stride == 2 for stride in layout.strides],
+            channels=layout.channels(in_channels),
             output_stride=output_stride,
             gradient_checkpointing=gradient_checkpointing,
             depth=depth,
@@ -173,11 +182,6 @@ def _exit(
             activation_inside=True,
         ),
     ]
-
-
-def _channels(layout: Layout, in_channels: int) -> list[int]:
-    taps = [width for width, stride in layout.entry if stride == 2]
-    return [in_channels, *taps, layout.exit[0][1], layout.exit[1][2]]
 
 
 for _name, _layout in LAYOUTS.items():

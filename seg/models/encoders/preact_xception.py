@@ -108,9 +108,7 @@ class PreactXception(XceptionPyramid):
     ) -> None:
         check_in_channels(in_channels)
         factors = multi_grid_factors(multi_grid, 3)
-        strides = [stride for _, stride in layout.entry] + [1] * layout.middle_blocks + [2, 1]
-        blocks = _blocks(layout, plan_dilation(strides, output_stride), factors, norm_eps)
-        taps = [width for width, stride in layout.entry if stride == 2]
+        blocks = _blocks(layout, plan_dilation(layout.strides, output_stride), factors, norm_eps)
         entry_count = len(layout.entry)
         super().__init__(
             stem=[
@@ -118,8 +116,8 @@ class PreactXception(XceptionPyramid):
                 ConvNormAct(*layout.stem, 3, norm_eps=None, activation=False),
             ],
             flows=(blocks[:entry_count], blocks[entry_count:-2], blocks[-2:]),
-            steps=[stride == 2 for stride in strides],
-            channels=[in_channels, *taps, layout.exit[0][1], layout.exit[1][2]],
+            steps=[stride == 2 for stride in layout.strides],
+            channels=layout.channels(in_channels),
             output_stride=output_stride,
             gradient_checkpointing=gradient_checkpointing,
             depth=depth,
