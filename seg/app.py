@@ -136,6 +136,9 @@ def _refuse_foreign_groups(schema: type[Section], overrides: list[str]) -> None:
         key = override.lstrip("+~").partition("=")[0].partition(".")[0]
         if key in _foreign_groups(schema):
             allowed = ", ".join(sorted(schema.model_fields))
-            raise ConfigError(
-                f"{key}: comes from the checkpoint here, leave it out; allowed: {allowed}"
+            why = (
+                "comes from the checkpoint"
+                if "checkpoint" in schema.model_fields
+                else "has no part"
             )
+            raise ConfigError(f"{key}: {why} here, leave it out; allowed: {allowed}")

@@ -1,5 +1,7 @@
 """The errors a user is meant to read: each names the thing, the allowed values and the remedy."""
 
+from collections.abc import Mapping
+
 
 class UserError(ValueError):
     """Something the user can mend; told without a traceback, ends the process with `exit_code`."""
@@ -20,6 +22,19 @@ class DivergenceError(UserError):
 
 
 class DataError(UserError):
-    """A dataset, image, label or checkpoint file is missing, damaged or not what it should be."""
+    """A dataset, image, label or checkpoint file is missing, damaged or not what it should be.
+
+    Args:
+        message: what is wrong with which file, and the remedy.
+        fault: the kind of fault in a word (`truncated`, `size_mismatch`), for reports.
+        values: of a label file: each value outside the label space, with its number of pixels.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self, message: str, *, fault: str = "unusable", values: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.values = dict(values or {})

@@ -24,6 +24,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float:
     parts = assemble_evaluation(
         read_checkpoint(config.checkpoint),
         dataset=config.dataset,
+        labels=config.labels,
         split=config.split,
         batch_size=config.batch_size,
         num_workers=config.num_workers,

@@ -15,7 +15,7 @@ from torch import Tensor
 from seg.assemble import Parts
 from seg.callbacks.checkpoints import BestAndLast
 from seg.checkpoint import read_checkpoint
-from seg.data.loader import SegmentationLoader
+from seg.data.loading.loader import SegmentationLoader
 from seg.errors import ConfigError
 from seg.models.cost import count
 from seg.outputs.files import write_json

@@ -22,7 +22,7 @@ def main(config: PredictConfig, run_dir: Path) -> None:
     pictures = _pictures(config.input)
     _refuse_overwriting(pictures, output)
     from seg.assemble import load_model
-    from seg.data.reading import read_image
+    from seg.data.files.reading import read_image
     from seg.inference.device import choose_device
     from seg.outputs.pictures import overlay, palette_image, save_png
 

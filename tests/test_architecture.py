@@ -13,20 +13,10 @@ REPO = Path(__file__).resolve().parent.parent
 FILES = sorted((REPO / "seg").rglob("*.py"))
 LAYERS = [
     *("errors", "cpu", "config", "data", "models", "losses", "metrics", "optim"),
-    *(
-        "inference",
-        "task",
-        "callbacks",
-        "outputs",
-        "checkpoint",
-        "assemble",
-        "interchange",
-        "fitting",
-        "app",
-    ),
-    "commands",
+    *("inference", "task", "callbacks", "outputs", "checkpoint", "assemble", "interchange"),
+    *("preparation", "benchmarks", "fitting", "app", "commands"),
 ]
-COMMANDS = {"train", "evaluate", "predict", "weights"}
+COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
 
@@ -80,7 +70,7 @@ def test_hydra_utils_is_used_by_assemble_alone() -> None:
     users = {
         module_of(path) for path in FILES if any(n.startswith("hydra.utils") for n in imports(path))
     }
-    assert users == {"seg.assemble"}
+    assert users == {"seg.assemble.building"}
 
 
 def test_names_say_what_they_hold() -> None:

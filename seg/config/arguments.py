@@ -6,7 +6,14 @@ from pathlib import Path
 _PATH_KEYS = frozenset(
     (
         *("checkpoint", "input", "output", "source", "weights", "encoder.weights"),
-        *("dataset.root", "hydra.run.dir"),
+        *(
+            "dataset.root",
+            "dataset.quarantine",
+            "dataset.cache",
+            "dataset.table",
+            "dataset.classes",
+        ),
+        *("camvid_root", "hydra.run.dir"),
     )
 )
 _PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)

@@ -30,6 +30,39 @@ class Target(Section):
         return self.model_dump(by_alias=True)
 
 
+class DatasetTarget(Target):
+    """A dataset, and what is done around any dataset.
+
+    Attributes:
+        quarantine: a `verify.json`; the samples that it names are left out.
+        fraction: share of the samples that is used, chosen by `fraction_seed`; of every split.
+        cache: a folder for decoded samples, made on first use.
+    """
+
+    quarantine: Path | None = None
+    fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    fraction_seed: Annotated[int, Field(ge=0)] = 0
+    cache: Path | None = None
+
+    def node(self) -> dict[str, Any]:
+        """What the dataset itself is told."""
+        return self.model_dump(by_alias=True, exclude=set(DatasetTarget.model_fields) - {"target"})
+
+
+class Labels(Section):
+    """What becomes of a dataset's classes.
+
+    Attributes:
+        merge: new class -> the classes that it takes the place of.
+        ignore: classes that neither train nor score.
+        keep: the only classes that do; empty: all.
+    """
+
+    merge: dict[str, list[str]] = {}
+    ignore: list[str] = []
+    keep: list[str] = []
+
+
 class TrainerTarget(Target):
     """Lightning's trainer, less what it would take and end without a result."""
 
@@ -62,9 +95,11 @@ class TrainConfig(Section):
     dry_run: bool
     channels_last: bool
     weights: str | None
-    partial: bool = False  # these two came later: older checkpoints lack them
+    partial: bool = False  # what has a default here came later: older checkpoints lack it
     reset_head: bool = False
-    dataset: Target
+    dataset: DatasetTarget
+    labels: Labels = Labels()
+    sampler: Target | None = None
     augmentation: Target
     loader: Loader
     encoder: Target
@@ -77,12 +112,19 @@ class TrainConfig(Section):
     logger: dict[str, Target | None]
 
 
+class DatasetChoice(Section):
+    """A dataset section by itself."""
+
+    dataset: DatasetTarget
+
+
 class EvaluateConfig(Section):
     """`conf/evaluate.yaml`."""
 
     checkpoint: Path
     split: Literal["train", "val", "test"]
     dataset: dict[str, Any]
+    labels: Labels | None
     batch_size: Annotated[int, Field(ge=1)] | None
     num_workers: Annotated[int, Field(ge=0)] | None
     device: Literal["auto", "cpu", "cuda"]
@@ -105,6 +147,32 @@ class WeightsConfig(Section):
     source: str | None
     encoder_name: str | None
     output: Path | None
+
+
+class BenchmarkConfig(Section):
+    """`conf/benchmark.yaml`."""
+
+    task: Literal["data"]
+    rounds: Annotated[int, Field(ge=1)]
+    num_workers: Annotated[int, Field(ge=0)]
+    pictures: Annotated[int, Field(ge=4)]
+    camvid_root: Path | None
+
+
+class PrepareConfig(Section):
+    """`conf/prepare.yaml`."""
+
+    task: Literal["verify", "stats", "preview", "shards", "download"]
+    dataset: DatasetTarget
+    labels: Labels
+    augmentation: Target
+    splits: Annotated[list[Literal["train", "val", "test"]], Field(min_length=1)]
+    num_workers: Annotated[int, Field(ge=0)] | None
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    near_duplicates: bool
+    samples: Annotated[int, Field(ge=1)]
+    output: str | None
+    chunk_mib: Annotated[int, Field(ge=1)]
 
 
 def validate(schema: type[C], plain: Mapping[str, Any]) -> C:

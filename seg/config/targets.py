@@ -24,6 +24,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "seg.callbacks": (),
     "torch.optim": ("torch.optim.Optimizer",),
     "albumentations": ("albumentations.BasicTransform", "albumentations.BaseCompose"),
+    "torchvision.transforms.v2": ("torchvision.transforms.v2.Transform",),
     "pytorch_lightning.trainer": ("pytorch_lightning.Trainer",),
     "pytorch_lightning.callbacks": ("pytorch_lightning.Callback",),
     "pytorch_lightning.loggers": ("pytorch_lightning.loggers.Logger",),

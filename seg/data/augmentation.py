@@ -15,6 +15,7 @@ import albumentations
 import cv2
 import numpy as np
 
+from seg.data.device_augmentation import DeviceAugmentation
 from seg.data.sample import Sample
 from seg.errors import ConfigError, DataError
 
@@ -35,6 +36,8 @@ class Augmentation:
         ignore_index: the label value of pixels outside the picture.
         crop: `[height, width]` of every result in pixels; None: whatever the transforms give.
         fill: the grey value of pixels outside the picture.
+        on_device: transforms of `torchvision.transforms.v2` for whole batches, where the network
+            computes.
 
     Raises:
         ConfigError: an argument that a transform does not know, a label interpolation that would
@@ -48,6 +51,7 @@ class Augmentation:
         ignore_index: int,
         crop: Sequence[int] | None = None,
         fill: int = MEAN_COLOUR,
+        on_device: Sequence[Any] = (),
     ) -> None:
         self.ignore_index = ignore_index
         self.crop = None if crop is None else _checked_crop(crop)
@@ -56,7 +60,9 @@ class Augmentation:
             _check_arguments(transform)
             _check_interpolation(transform)
             _set_fill(transform, ignore_index, fill)
-        self._compose = albumentations.Compose(transforms) if transforms else None
+        self._transforms = tuple(transforms)
+        self._streams = SampleStreams()
+        self.on_device = DeviceAugmentation(on_device) if on_device else None
 
     def __call__(self, sample: Sample, seed: tuple[int, int, int]) -> Sample:
         """Change a sample.
@@ -68,20 +74,22 @@ class Augmentation:
         Raises:
             DataError: a transform fails on this sample, or gives another size than `crop`.
         """
-        if self._compose is None:
+        if not self._transforms:
             return self._checked(sample)
         # One pair of generators for all: albumentations' own seeding would give every transform the
         # same numbers, so that a flip would always come with, say, a bright picture.
-        generator = np.random.default_rng(seed)
-        self._compose.set_random_state(generator, random.Random(int(generator.integers(2**63))))
+        generators = self._streams.at(seed)
+        data: dict[str, Any] = {"image": sample.image, "mask": sample.label}
         try:
-            changed = self._compose(image=sample.image, mask=sample.label)
+            for transform in self._transforms:
+                transform.set_random_state(*generators)
+                data = transform(**data)
         except Exception as error:
             raise DataError(
                 f"{sample.name}: augmentation failed on an image of {sample.image.shape[1]} x"
                 f" {sample.image.shape[0]}: {error}\n  check augmentation.transforms"
             ) from error
-        return self._checked(replace(sample, image=changed["image"], label=changed["mask"]))
+        return self._checked(replace(sample, image=data["image"], label=data["mask"]))
 
     def _checked(self, sample: Sample) -> Sample:
         image, label = sample.image, sample.label
@@ -103,6 +111,27 @@ class Augmentation:
                 "  end the transforms with a crop to ${augmentation.crop}, or set crop to null"
             )
         return sample
+
+
+class SampleStreams:
+    """Independent random numbers for every (seed, epoch, index), at the cost of setting a counter.
+
+    Philox (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) is a function of
+    its counter of 256 bits: three quarters of it name the sample, the last one counts its numbers.
+    """
+
+    def __init__(self) -> None:
+        self._bits = np.random.Philox(key=0)
+        self._start = self._bits.state  # with an empty buffer
+        self._generator = np.random.Generator(self._bits)
+        self._random = random.Random()
+
+    def at(self, seed: tuple[int, int, int]) -> tuple[np.random.Generator, random.Random]:
+        """Both generators, at the start of a sample's numbers; valid until the next call."""
+        self._start["state"]["counter"][1:] = seed
+        self._bits.state = self._start
+        self._random.seed(int(self._bits.random_raw()))
+        return self._generator, self._random
 
 
 def _checked_crop(crop: Sequence[int]) -> tuple[int, int]:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal, get_args
 
+from seg.data.files.pairs import PairDataset, match_pairs, named_files
+from seg.data.files.roots import find_root
 from seg.data.labels import LabelSpace
-from seg.data.pairs import PairDataset, match_pairs, named_files
-from seg.data.roots import find_root
 from seg.errors import ConfigError
 
 Split = Literal["train", "val", "test"]

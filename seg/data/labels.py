@@ -1,6 +1,6 @@
 """What a pixel value means: class names, colours, file ids and train ids."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.errors import DataError
+from seg.errors import ConfigError, DataError
 
 _UNKNOWN = -1
 
@@ -55,6 +55,43 @@ class LabelSpace:
         ids |= dict.fromkeys((*ignored, ignore_index), ignore_index)
         return cls(names, palette, tuple(ids.items()), ignore_index)
 
+    def regrouped(
+        self,
+        *,
+        merge: Mapping[str, Sequence[str]],
+        ignore: Sequence[str] = (),
+        keep: Sequence[str] = (),
+    ) -> "LabelSpace":
+        """Classes merged under new names, ignored, or all but a few ignored.
+
+        A merged class stands where the first of its members stood, in that one's colour.
+
+        Args:
+            merge: new name -> members; the new name may be that of a member.
+            ignore: names, also new ones, of classes that no longer count.
+            keep: if any, the only ones that count.
+
+        Raises:
+            ConfigError: an unknown name, a class in two groups, or no class left.
+        """
+        new_name = _new_names(self.names, merge)
+        _check_known("labels.ignore", ignore, set(new_name.values()))
+        _check_known("labels.keep", keep, set(new_name.values()))
+        counted = [name for name in dict.fromkeys(new_name.values()) if name not in ignore]
+        counted = [name for name in counted if not keep or name in keep]
+        if not counted:
+            raise ConfigError("labels: no class is left; ignore fewer")
+        first = {new: old for old, new in reversed(new_name.items())}
+        palette = tuple(self.palette[self.names.index(first[name])] for name in counted)
+        train_id = {old: counted.index(new) for old, new in new_name.items() if new in counted}
+        file_ids = (
+            (value, train_id.get(self.names[old], self.ignore_index))
+            if old != self.ignore_index
+            else (value, old)
+            for value, old in self.file_ids
+        )
+        return LabelSpace(tuple(counted), palette, tuple(file_ids), self.ignore_index)
+
     @property
     def num_classes(self) -> int:
         return len(self.names)
@@ -78,16 +115,14 @@ class LabelSpace:
         known = (values >= 0) & (values < len(self._table))
         train_ids = np.where(known, self._table[np.where(known, values, 0)], _UNKNOWN)
         if (train_ids == _UNKNOWN).any():
-            raise DataError(self._describe_unknown(values[train_ids == _UNKNOWN], source))
+            raise self._unknown_values(values[train_ids == _UNKNOWN], source)
         return train_ids.astype(np.uint8)
 
     def _encode_bytes(self, file_label_HW: NDArray[np.uint8], source: object) -> NDArray[np.uint8]:
         train_ids, unknown = self._byte_tables
         strangers = cv2.LUT(file_label_HW, unknown).view(np.bool_)
         if strangers.any():
-            raise DataError(
-                self._describe_unknown(file_label_HW[strangers].astype(np.int64), source)
-            )
+            raise self._unknown_values(file_label_HW[strangers].astype(np.int64), source)
         return np.asarray(cv2.LUT(file_label_HW, train_ids), np.uint8)
 
     @cached_property
@@ -98,14 +133,16 @@ class LabelSpace:
         table[: len(known)] = known
         return table.astype(np.uint8), (table == _UNKNOWN).astype(np.uint8)
 
-    def _describe_unknown(self, values: NDArray[np.int64], source: object) -> str:
+    def _unknown_values(self, values: NDArray[np.int64], source: object) -> DataError:
         found, counts = np.unique(values, return_counts=True)
         listed = ", ".join(f"{v} ({n} pixels)" for v, n in zip(found[:8], counts[:8], strict=True))
         allowed = _ranges(sorted(value for value, _ in self.file_ids))
-        return (
+        return DataError(
             f"{source}: label values outside the label space: {listed}\n"
             f"  allowed: {allowed} ({self.num_classes} classes)\n"
-            "  check that the file holds class ids (not colours) and that the dataset fits it"
+            "  check that the file holds class ids (not colours) and that the dataset fits it",
+            fault="unknown_values",
+            values={str(v): int(n) for v, n in zip(found, counts, strict=True)},
         )
 
     def colorize(self, label_HW: NDArray[Any]) -> NDArray[np.uint8]:
@@ -132,6 +169,30 @@ class LabelSpace:
             palette=tuple((r, g, b) for r, g, b in plain["palette"]),
             file_ids=tuple((value, train_id) for value, train_id in plain["file_ids"]),
             ignore_index=plain["ignore_index"],
+        )
+
+
+def _new_names(names: Sequence[str], merge: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The new name of each class, in the old order."""
+    new_name = {name: name for name in names}
+    merged: set[str] = set()
+    for new, members in merge.items():
+        _check_known(f"labels.merge.{new}", members, set(names))
+        if twice := merged & set(members):
+            raise ConfigError(f"labels.merge.{new}: {', '.join(sorted(twice))} is in two groups")
+        merged |= set(members)
+        new_name |= dict.fromkeys(members, new)
+    for new in merge:
+        if new in names and new not in merged:
+            raise ConfigError(f"labels.merge.{new}: is a class already; list it among the members")
+    return new_name
+
+
+def _check_known(key: str, wanted: Sequence[str], known: set[str]) -> None:
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"{key}: no class {', '.join(map(repr, unknown))}; allowed: {', '.join(sorted(known))}"
         )
 
 

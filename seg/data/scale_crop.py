@@ -15,42 +15,29 @@ from pydantic import Field, field_validator
 
 
 class Span(NamedTuple):
-    """What a crop covers of a scaled picture, along one axis; all in pixels.
+    """Which pixels of a picture a crop shows along one axis; all in pixels.
 
     Attributes:
-        source: length of the picture.
-        scaled: its length once scaled.
-        start: first scaled pixel that the crop covers.
-        length: how many it covers.
-        pad: where they start in the crop; the rest is padding.
+        start: first source pixel that is shown.
+        length: how many source pixels are shown.
+        size: how many pixels of the crop they fill.
+        pad: where in the crop these start; the rest is padding.
     """
 
-    source: int
-    scaled: int
     start: int
     length: int
+    size: int
     pad: int
 
     @property
-    def step(self) -> float:
-        """Source pixels per scaled pixel."""
-        return self.source / self.scaled
-
-    @property
-    def origin(self) -> float:
-        """Where the centre of the first covered pixel lies among the centres of the source."""
-        return (self.start + 0.5) * self.step - 0.5
-
-    @property
-    def nearest(self) -> NDArray[np.int64]:
-        """The source pixels under the centres of the covered ones; integers, so ties are exact."""
-        covered = np.arange(self.start, self.start + self.length)
-        return (2 * covered + 1) * self.source // (2 * self.scaled)
+    def shown(self) -> slice:
+        """The part of the source."""
+        return slice(self.start, self.start + self.length)
 
     @property
     def filled(self) -> slice:
         """The part of the crop that is not padding."""
-        return slice(self.pad, self.pad + self.length)
+        return slice(self.pad, self.pad + self.size)
 
 
 class Window(NamedTuple):
@@ -63,14 +50,18 @@ class Window(NamedTuple):
 class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
     """Scale by a random factor, pad around the centre up to the crop, crop at a random place.
 
-    The same distribution as `Resize -> PadIfNeeded -> RandomCrop`, but scale and window are drawn
-    first and only the window is resampled: bilinear for the image, nearest neighbour for the label,
-    both with pixel centres at half-integers (OpenCV's INTER_LINEAR and INTER_NEAREST_EXACT).
+    The same distribution as `Resize -> PadIfNeeded -> RandomCrop`, up to a source pixel: scale and
+    window are drawn first, the window in whole source pixels, and it alone is resized: bilinear for
+    the image, nearest neighbour for the label, both with pixel centres at half-integers (OpenCV's
+    INTER_LINEAR and INTER_NEAREST_EXACT).
 
     Args:
         scale: smallest and largest factor.
         crop: height and width of the result, pixels.
         draw: `uniform`, or `log` for a factor whose logarithm is uniform.
+        focus: probability that the window holds a pixel of a class that is drawn from those in the
+            label, each as likely: crops of rare classes.
+        ignore_index: label of pixels that no window is drawn for.
         fill: value or colour of padded image pixels; left at 0, `Augmentation` sets it.
         fill_mask: value of padded label pixels; `Augmentation` sets it to the ignore index.
         p: probability; 1 unless crops of other sizes are welcome.
@@ -85,6 +76,8 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         scale: tuple[float, float]
         crop: tuple[int, int]
         draw: Literal["uniform", "log"]
+        focus: float = Field(ge=0, le=1)
+        ignore_index: int = Field(ge=0, le=255)
         fill: float | tuple[float, float, float]
         fill_mask: int = Field(ge=0, le=255)
 
@@ -107,6 +100,8 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         scale: tuple[float, float],
         crop: tuple[int, int],
         draw: Literal["uniform", "log"] = "uniform",
+        focus: float = 0.0,
+        ignore_index: int = 255,
         fill: float | tuple[float, float, float] = 0,
         fill_mask: int = 0,
         p: float = 1.0,
@@ -115,6 +110,8 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         self.scale = scale
         self.crop = crop
         self.draw = draw
+        self.focus = focus
+        self.ignore_index = ignore_index
         self.fill = fill
         self.fill_mask = fill_mask
 
@@ -127,42 +124,67 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
             factor = math.exp(self.py_random.uniform(math.log(low), math.log(high)))
         else:
             factor = self.py_random.uniform(low, high)
-        return {"window": self._draw_window(params["shape"][:2], factor)}
-
-    def _draw_window(self, shape: tuple[int, int], factor: float) -> Window:
+        shape = params["shape"][:2]
+        wanted: tuple[int | None, int | None] = (None, None)
+        if self.focus and self.py_random.random() < self.focus:
+            wanted = self._pixel_of_a_class(data["mask"])
         rows, columns = (
-            self._draw_span(source, factor, wanted)
-            for source, wanted in zip(shape, self.crop, strict=True)
+            self._draw_span(source, factor, size, place)
+            for source, size, place in zip(shape, self.crop, wanted, strict=True)
         )
-        return Window(rows, columns)
+        return {"window": Window(rows, columns)}
 
-    def _draw_span(self, source: int, factor: float, wanted: int) -> Span:
+    def _draw_span(self, source: int, factor: float, size: int, place: int | None) -> Span:
+        """A span of `size` crop pixels, around the source pixel `place` if there is one."""
         scaled = max(1, round(source * factor))
-        start = self.py_random.randint(0, max(0, scaled - wanted))
-        return Span(source, scaled, start, min(scaled, wanted), max(0, wanted - scaled) // 2)
+        if scaled <= size:
+            return Span(0, source, scaled, (size - scaled) // 2)
+        length = min(source, max(1, round(size / factor)))
+        low, high = 0, source - length
+        if place is not None:
+            low, high = max(0, place - length + 1), min(high, place)
+        return Span(self.py_random.randint(low, high), length, size, 0)
+
+    def _pixel_of_a_class(self, mask: NDArray[np.uint8]) -> tuple[int | None, int | None]:
+        counts = np.bincount(mask.ravel(), minlength=256)
+        counts[self.ignore_index] = 0
+        classes = np.flatnonzero(counts)
+        if not len(classes):
+            return None, None
+        chosen = classes[self.py_random.randrange(len(classes))]
+        nth = self.py_random.randrange(int(counts[chosen]))
+        place = int(np.flatnonzero(mask.ravel() == chosen)[nth])
+        return place // mask.shape[1], place % mask.shape[1]
 
     def apply(self, img: NDArray[np.uint8], window: Window, **_: Any) -> NDArray[np.uint8]:
         """The image's crop, H x W x C, bilinear."""
-        rows, columns = window
-        part = cv2.warpAffine(
-            img,
-            np.array([[columns.step, 0, columns.origin], [0, rows.step, rows.origin]]),
-            (columns.length, rows.length),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        part = _resized(img, window, cv2.INTER_LINEAR)
         return self._padded(part.reshape(*part.shape[:2], *img.shape[2:]), window, self.fill)
 
     def apply_to_mask(self, mask: NDArray[np.uint8], window: Window, **_: Any) -> NDArray[np.uint8]:
         """The label's crop, H x W, nearest neighbour."""
-        part = mask[window.rows.nearest][:, window.columns.nearest]
-        return self._padded(part, window, self.fill_mask)
+        return self._padded(_resized(mask, window, cv2.INTER_NEAREST_EXACT), window, self.fill_mask)
 
     def _padded(
         self, part: NDArray[np.uint8], window: Window, fill: float | tuple[float, float, float]
     ) -> NDArray[np.uint8]:
         if part.shape[:2] == self.crop:
             return part
-        padded = np.full((*self.crop, *part.shape[2:]), fill, part.dtype)
-        padded[window.rows.filled, window.columns.filled] = part
-        return padded
+        (height, width), (rows, columns) = self.crop, window
+        padded = cv2.copyMakeBorder(
+            part,
+            rows.pad,
+            height - rows.size - rows.pad,
+            columns.pad,
+            width - columns.size - columns.pad,
+            cv2.BORDER_CONSTANT,
+            value=(fill,) * 3 if isinstance(fill, int | float) else fill,
+        )
+        return np.asarray(padded, np.uint8)
+
+
+def _resized(picture: NDArray[np.uint8], window: Window, interpolation: int) -> NDArray[np.uint8]:
+    rows, columns = window
+    size = (columns.size, rows.size)
+    part = cv2.resize(picture[rows.shown, columns.shown], size, interpolation=interpolation)
+    return np.asarray(part, np.uint8)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from seg.data.files.reading import read_image
 from seg.data.labels import LabelSpace
-from seg.data.reading import read_image
 from seg.models.segmenter import Segmenter
 
 

@@ -1,6 +1,7 @@
 """Pixel-wise cross entropy."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ class CrossEntropy(nn.Module):
         num_classes: number of classes K.
         ignore_index: label of pixels that do not count.
         class_weights: one factor a class, or None for equal weights; the mean is weighted too.
+            `auto` stands for numbers that are counted where a run is put together.
 
     Raises:
         ConfigError: as many weights as classes are needed, none negative.
@@ -28,9 +30,13 @@ class CrossEntropy(nn.Module):
         *,
         num_classes: int,
         ignore_index: int,
-        class_weights: Sequence[float] | None = None,
+        class_weights: Sequence[float] | Literal["auto"] | None = None,
     ) -> None:
         super().__init__()
+        if class_weights == "auto":
+            raise ConfigError(
+                "loss.class_weights: auto needs the training labels; give numbers or null here"
+            )
         if class_weights is not None:
             if len(class_weights) != num_classes:
                 raise ConfigError(

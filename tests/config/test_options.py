@@ -5,7 +5,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from seg.assemble import check_targets
+from seg.assemble.building import check_targets
 from seg.config.location import conf_dir
 from seg.config.schema import EvaluateConfig, PredictConfig, TrainConfig, validate
 from seg.models.encoders import create_encoder

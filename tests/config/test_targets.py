@@ -22,7 +22,7 @@ def test_a_right_node_passes():
         "subprocess.Popen",
         "hydra.utils.instantiate",
         "seg.outputs.files.os.system",
-        "seg.data.reading.cv2.imwrite",
+        "seg.data.files.reading.cv2.imwrite",
         "seg.checkpoint.read_checkpoint",
         "torch.optim.optimizer.torch.load",
         "albumentations.load",

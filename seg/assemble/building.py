@@ -1,0 +1,78 @@
+"""Builds what a configuration names: the only caller of `instantiate`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from seg.config import targets
+from seg.config.schema import Section, TrainConfig
+from seg.errors import ConfigError, UserError
+
+# What the code knows and a configuration therefore does not say.
+FACTS: dict[str, tuple[str, ...]] = {
+    "dataset": ("split",),
+    "augmentation": ("ignore_index",),
+    "encoder": ("in_channels",),
+    "decoder": ("encoder", "num_classes"),
+    "sampler": ("samples", "statistics"),
+    "loss": ("num_classes", "ignore_index"),
+    "optimizer": ("params",),
+    "scheduler": ("optimizer", "total_steps"),
+    "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),
+}
+_LOGGER_FACTS = ("save_dir",)
+
+
+def check_targets(config: TrainConfig) -> None:
+    """Hold every `_target_` of a configuration against the allow-list and its signature.
+
+    Raises:
+        ConfigError: what is wrong with which key.
+    """
+    check_sections(config, *FACTS)
+    for group, given in (("callbacks", ()), ("logger", _LOGGER_FACTS)):
+        for name, node in getattr(config, group).items():
+            if node:
+                targets.check(node.node(), f"{group}.{name}", given)
+
+
+def check_sections(config: Section, *keys: str) -> None:
+    """The same for some sections of any command's configuration."""
+    for key in keys:
+        section = getattr(config, key)
+        if section is not None:
+            targets.check(section.node(), key, FACTS[key])
+
+
+def build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:
+    """Instantiate a node; what its constructor refuses becomes an error under the node's key."""
+    with _refusals(key):
+        return instantiate(dict(node), _convert_="all", **facts)
+
+
+def later(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
+    """The same for a node that is called once training knows its arguments."""
+    partial = build(key, node)
+
+    def build_now(*arguments: Any, **facts: Any) -> Any:
+        with _refusals(key):
+            return partial(*arguments, **facts)
+
+    return build_now
+
+
+@contextmanager
+def _refusals(key: str) -> Iterator[None]:
+    try:
+        yield
+    except (InstantiationException, MisconfigurationException, RuntimeError, ValueError) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+        if isinstance(cause, UserError):
+            raise cause from None
+        if isinstance(cause, ValueError | TypeError | RuntimeError | MisconfigurationException):
+            raise ConfigError(f"{key}: {cause}") from cause
+        raise

@@ -1,0 +1,72 @@
+"""Configuration or checkpoint -> network."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from seg.assemble.building import build, check_targets
+from seg.checkpoint import Checkpoint, read_checkpoint
+from seg.config.schema import TrainConfig, validate
+from seg.data.labels import LabelSpace
+from seg.data.sample import IMAGE_CHANNELS
+from seg.errors import ConfigError, DataError
+from seg.inference.trained import TrainedSegmenter
+
+
+def load_model(checkpoint: str | Path) -> TrainedSegmenter:
+    """A trained network in evaluation mode, on the CPU.
+
+    Args:
+        checkpoint: a checkpoint file or a run directory.
+
+    Returns:
+        normalised B x C x H x W -> logits B x K x H x W, with `.classes`, `.palette`,
+        `.normalization` and `.predict`.
+
+    Raises:
+        DataError: the file is missing, damaged or foreign.
+    """
+    return restore(read_checkpoint(Path(checkpoint)))
+
+
+def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
+    """The network of a checkpoint, with its weights, in evaluation mode."""
+    config = training_config(checkpoint)
+    # The weights lie in the checkpoint: what the encoder started from is no longer needed.
+    model = network(
+        {**config.encoder.node(), "weights": None}, config.decoder.node(), checkpoint.labels
+    )
+    try:
+        model.load_state_dict(checkpoint.model_state)
+    except RuntimeError as error:
+        detail = "\n".join(str(error).splitlines()[:4])
+        raise DataError(
+            f"{checkpoint.path}: its tensors do not fit its own configuration\n{detail}"
+        ) from None
+    if checkpoint.normalization is not None:
+        encoder: Any = model.encoder
+        encoder.normalization = checkpoint.normalization
+    return model.eval()
+
+
+def training_config(checkpoint: Checkpoint) -> TrainConfig:
+    """The configuration that made a checkpoint, held against today's schema and signatures."""
+    try:
+        config = validate(TrainConfig, checkpoint.config)
+        check_targets(config)
+    except ConfigError as error:
+        raise DataError(
+            f"{checkpoint.path}: its configuration does not fit this version:\n{error}"
+        ) from None
+    return config
+
+
+def network(
+    encoder: Mapping[str, Any], decoder: Mapping[str, Any], labels: LabelSpace
+) -> TrainedSegmenter:
+    built: nn.Module = build("encoder", encoder, in_channels=IMAGE_CHANNELS)
+    return TrainedSegmenter(
+        built, build("decoder", decoder, encoder=built, num_classes=labels.num_classes), labels
+    )

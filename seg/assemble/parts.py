@@ -1,0 +1,191 @@
+"""Configuration -> data, task, trainer: the composition root."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from seg.assemble.building import FACTS, build, check_targets, later
+from seg.assemble.datasets import open_dataset
+from seg.assemble.networks import network, restore, training_config
+from seg.assemble.statistics import StatisticsOf, with_class_weights
+from seg.callbacks.quiet import quiet
+from seg.checkpoint import AtomicCheckpointIO, Checkpoint
+from seg.config import targets
+from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
+from seg.data.augmentation import Augmentation
+from seg.data.loading.datamodule import DataModule
+from seg.data.loading.sampling import Sampling
+from seg.data.sample import SegmentationDataset
+from seg.errors import ConfigError
+from seg.inference.trained import TrainedSegmenter
+from seg.models.weights import load_weights
+from seg.task import SegmentationTask
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a command needs."""
+
+    data: DataModule
+    task: SegmentationTask
+    trainer: pl.Trainer
+
+
+def assemble(config: TrainConfig, run_dir: Path) -> Parts:
+    """Build a training run.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key, before anything costly starts.
+    """
+    quiet()
+    check_targets(config)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    sets = {split: open_dataset(config.dataset, config.labels, split) for split in ("train", "val")}
+    statistics = StatisticsOf(sets["train"], num_workers=config.loader.num_workers)
+    config = with_class_weights(config, statistics)
+    model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)
+    if config.weights is not None:
+        load_weights(model, config.weights, partial=config.partial, reset_head=config.reset_head)
+    augmentation = build(
+        "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
+    )
+    callbacks = [
+        build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
+    ]
+    loggers = [
+        build(f"logger.{name}", node.node(), save_dir=str(run_dir))
+        for name, node in config.logger.items()
+        if node
+    ]
+    return Parts(
+        data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
+        task=_task(config, model, trained=True),
+        trainer=_trainer(config.trainer.node(), run_dir, callbacks, loggers),
+    )
+
+
+def assemble_evaluation(
+    checkpoint: Checkpoint,
+    *,
+    dataset: Mapping[str, Any],
+    labels: Labels | None,
+    split: str,
+    batch_size: int | None,
+    num_workers: int | None,
+    run_dir: Path,
+    device: str,
+) -> Parts:
+    """Build the evaluation of a checkpoint, just as its training evaluated it.
+
+    Args:
+        checkpoint: the model and the configuration that made it.
+        dataset: a dataset section; without `_target_` its values are laid over the
+            checkpoint's own.
+        labels: what becomes of its classes; None: the same as in training.
+        split: what to evaluate; it becomes the data module's evaluation set.
+        batch_size, num_workers: of the loader; None: as in training.
+        run_dir: where the trainer may write.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        ConfigError, DataError: wrong data set, other classes than the checkpoint's, damaged
+            checkpoint.
+    """
+    quiet()
+    config = training_config(checkpoint)
+    given = {key: value for key, value in dataset.items() if value is not None}
+    node = given if "_target_" in given else {**config.dataset.model_dump(by_alias=True), **given}
+    section = validate(DatasetChoice, {"dataset": node}).dataset
+    targets.check(section.node(), "dataset", FACTS["dataset"])
+    chosen = open_dataset(section, config.labels if labels is None else labels, split)
+    if chosen.labels.names != checkpoint.labels.names:
+        raise ConfigError(
+            f"dataset: has other classes than {checkpoint.path}\n"
+            f"  dataset:    {len(chosen.labels.names)}: {', '.join(chosen.labels.names)}\n"
+            f"  checkpoint: {len(checkpoint.labels.names)}: {', '.join(checkpoint.labels.names)}\n"
+            "  choose the data set that the checkpoint was trained for, or fit its classes by"
+            " labels.merge and labels.keep"
+        )
+    wanted = {"eval_batch_size": batch_size, "num_workers": num_workers}
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    config = config.model_copy(update={"loader": config.loader.model_copy(update=wanted)})
+    trainer = {
+        **config.trainer.node(),
+        "accelerator": {"cuda": "gpu"}.get(device, device),
+        "devices": 1,
+    }
+    return Parts(
+        data=_data(config, {"val": chosen}, None, None),
+        task=_task(config, restore(checkpoint), trained=False),
+        trainer=_trainer(trainer, run_dir, [], []),
+    )
+
+
+def _sampling(
+    config: TrainConfig, train: SegmentationDataset, statistics: StatisticsOf
+) -> Sampling | None:
+    if config.sampler is None:
+        return None
+    sampling: Sampling = build(
+        "sampler", config.sampler.node(), samples=len(train), statistics=statistics
+    )
+    return sampling
+
+
+def _data(
+    config: TrainConfig,
+    sets: Mapping[str, SegmentationDataset],
+    augmentation: Augmentation | None,
+    sampling: Sampling | None,
+) -> DataModule:
+    return DataModule(
+        train=sets.get("train"),
+        val=sets["val"],
+        augmentation=augmentation,
+        sampling=sampling,
+        seed=config.seed,
+        **config.loader.model_dump(),
+    )
+
+
+def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> SegmentationTask:
+    labels = model.labels
+    loss = build(
+        "loss", config.loss.node(), num_classes=labels.num_classes, ignore_index=labels.ignore_index
+    )
+    optimizer, scheduler = config.optimizer.node(), config.scheduler.node()
+    return SegmentationTask(
+        model=model,
+        loss=loss,
+        labels=labels,
+        config=config.model_dump(mode="json", by_alias=True),
+        optimizer=later("optimizer", optimizer) if trained else None,
+        scheduler=later("scheduler", scheduler) if trained else None,
+        weight_decay=optimizer.get("weight_decay", 0.0),
+        channels_last=config.channels_last,
+    )
+
+
+def _trainer(
+    node: Mapping[str, Any], run_dir: Path, callbacks: list[Any], loggers: list[Any]
+) -> pl.Trainer:
+    trainer: pl.Trainer = build(
+        "trainer",
+        node,
+        callbacks=callbacks,
+        logger=loggers or False,
+        default_root_dir=str(run_dir),
+        plugins=[AtomicCheckpointIO()],
+        enable_model_summary=False,
+        enable_progress_bar=any(
+            isinstance(callback, pl.callbacks.ProgressBar) for callback in callbacks
+        ),
+        enable_checkpointing=any(
+            isinstance(callback, pl.callbacks.Checkpoint) for callback in callbacks
+        ),
+        use_distributed_sampler=False,
+    )
+    return trainer

@@ -1,0 +1,185 @@
+"""People's own pictures, listed in a CSV file: image, label, split."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path, PurePosixPath
+
+from seg.data.files.classes import given_classes
+from seg.data.files.listed import listed_pairs
+from seg.data.files.locations import Location, is_remote, read_bytes
+from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
+from seg.data.files.pairs import Pair, PairDataset
+from seg.data.files.roots import find_root
+from seg.data.files.splits import find_split, held_out, no_split_error
+from seg.errors import DataError
+
+_DEFAULT_NAME = "samples.csv"
+_HOW_TO_GET = "write a CSV file with the columns image,label,split and set dataset.table to it"
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    image: str
+    label: str
+    split: str | None
+
+
+class Csv(PairDataset):
+    """One split of the samples that a CSV file lists.
+
+    The file has a header and commas between its columns (RFC 4180, UTF-8). Files are given
+    relative to the CSV file, as absolute paths, or as addresses (`s3://`, `gs://`, `hf://` and
+    whatever fsspec knows).
+
+    Args:
+        split: `train`, `val`, `test`, however the column spells them, or another value of it.
+        table: the CSV file, a path or an address; None: `samples.csv` in `$SEG_DATA/csv` or
+            `data/csv`.
+        image_column, label_column: the columns of the two files.
+        split_column: the column of the split; None: a fixed part of the rows is `val`.
+        classes: a JSON file (its forms: `seg.data.files.classes.read_classes`); None:
+            `classes.json` beside a local table, else the ids that occur in the training labels.
+        label_kind: `ids`, `colours` or `auto`, which looks at a label.
+        val_fraction: the part of the rows that is `val`, where no column splits them.
+        val_seed: another seed, another part.
+
+    Raises:
+        ConfigError: an option is wrong.
+        DataError: the table or files are missing, or what is wrong in which line.
+    """
+
+    def __init__(
+        self,
+        *,
+        split: str,
+        table: str | Path | None = None,
+        image_column: str = "image",
+        label_column: str = "label",
+        split_column: str | None = "split",
+        classes: str | Path | None = None,
+        label_kind: LabelKind = "auto",
+        val_fraction: float = 0.1,
+        val_seed: int = 0,
+    ) -> None:
+        location = _locate(table)
+        rows = _read_table(location, (image_column, label_column, split_column))
+        chosen = _of_split(rows, split, location, val_fraction, val_seed)
+        pairs = listed_pairs(_pairs(chosen, location))
+        beside = None if is_remote(location) else Path(location).parent / "classes.json"
+        # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.
+        space, read = own_labels(
+            label_kind,
+            told=given_classes(classes, beside),
+            files=(pair.label for pair in pairs),
+            infer=lambda: infer_from_files(_training_labels(rows, location)),
+        )
+        super().__init__(pairs, labels=space, split=split, read=read)
+
+
+def _locate(table: str | Path | None) -> Location:
+    if table is None:
+        root = find_root(None, dataset="csv", expected=(_DEFAULT_NAME,), how_to_get=_HOW_TO_GET)
+        return root / _DEFAULT_NAME
+    return table if is_remote(table) else Path(table).expanduser()
+
+
+def _read_table(location: Location, columns: Sequence[str | None]) -> list[_Row]:
+    try:
+        text = read_bytes(location, "table").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{location}: not UTF-8 ({error}); save it as CSV UTF-8") from error
+    lines = csv.reader(StringIO(text, newline=""), strict=True)
+    try:
+        numbered = [(lines.line_num, cells) for cells in lines]
+    except csv.Error as error:
+        raise DataError(f"{location}, line {lines.line_num}: {error}") from error
+    return list(_rows(numbered, location, columns))
+
+
+def _rows(
+    numbered: Sequence[tuple[int, list[str]]], location: Location, columns: Sequence[str | None]
+) -> Iterator[_Row]:
+    header = numbered[0][1] if numbered else []
+    _check_header(header, location, columns)
+    for line, cells in numbered[1:]:
+        where = f"{location}, line {line}"
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            raise DataError(f"{where}: {len(cells)} cells, the header has {len(header)}")
+        row = dict(zip(header, cells, strict=True))
+        values = [None if column is None else row[column].strip() for column in columns]
+        for column, value in zip(columns, values, strict=True):
+            if value == "":
+                raise DataError(f"{where}: column {column!r} is empty")
+        image, label, split = values
+        yield _Row(line, image or "", label or "", split)
+
+
+def _check_header(header: Sequence[str], location: Location, columns: Sequence[str | None]) -> None:
+    for column in columns:
+        if column is not None and header.count(column) != 1:
+            times = "not in" if column not in header else "more than once in"
+            raise DataError(
+                f"{location}, line 1: column {column!r} is {times} the header:"
+                f" {', '.join(header)}\n"
+                "  the first line names the columns, with commas between them; other names:\n"
+                "  dataset.image_column, dataset.label_column, dataset.split_column (null: none)"
+            )
+
+
+def _of_split(
+    rows: Sequence[_Row], split: str, location: Location, val_fraction: float, seed: int
+) -> list[_Row]:
+    if not rows:
+        raise DataError(f"{location}: no line follows the header")
+    if rows[0].split is None:
+        images = {row.image for row in rows}
+        kept = held_out(images, split, val_fraction=val_fraction, seed=seed, where=location)
+        return [row for row in rows if row.image in kept]
+    found = {row.split for row in rows if row.split is not None}
+    name = find_split(split, found, location)
+    if name is None:
+        raise no_split_error(split, found, location)
+    return [row for row in rows if row.split == name]
+
+
+def _training_labels(rows: Sequence[_Row], location: Location) -> list[Location]:
+    if rows[0].split is not None:
+        rows = _of_split(rows, "train", location, 0, 0)
+    return [_resolve(row.label, location) for row in rows]
+
+
+def _pairs(rows: Sequence[_Row], location: Location) -> list[Pair]:
+    lines: dict[str, int] = {}
+    names: set[str] = set()
+    pairs = []
+    for row in rows:
+        if row.image in lines:
+            raise DataError(
+                f"{location}, line {row.line}: image {row.image} is also in line {lines[row.image]}"
+            )
+        lines[row.image] = row.line
+        name = _name(row.image) or "line"
+        if name in names:  # the same name in another store, or with another suffix
+            name = f"{name}_{row.line}"
+        names.add(name)
+        pairs.append(Pair(name, _resolve(row.image, location), _resolve(row.label, location)))
+    return pairs
+
+
+def _name(file: str) -> str:
+    path = PurePosixPath(file.partition("://")[2] or file)
+    parts = [part for part in path.parts if part not in ("/", "..")]
+    return "/".join([*parts[:-1], PurePosixPath(parts[-1]).stem]) if parts else ""
+
+
+def _resolve(file: str, table: Location) -> Location:
+    if is_remote(file):
+        return file
+    if is_remote(table) and not Path(file).is_absolute():
+        return f"{str(table).rpartition('/')[0]}/{file}"
+    return Path(table).parent / file  # an absolute path stays as it is

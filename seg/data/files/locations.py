@@ -1,0 +1,63 @@
+"""Where a file lies: a local path, or an address in an object store."""
+
+from pathlib import Path
+
+from seg.errors import DataError
+
+Location = str | Path
+"""A path, or `SCHEME://...` of any file system that fsspec knows (`s3://`, `gs://`, `hf://`)."""
+
+_DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
+
+
+def is_remote(location: Location) -> bool:
+    """Whether a location is an address rather than a path."""
+    return isinstance(location, str) and "://" in location
+
+
+def read_bytes(location: Location, kind: str) -> bytes:
+    """All of a file.
+
+    Args:
+        location: a path or an address.
+        kind: what the file is, for messages: `image`, `label`.
+
+    Raises:
+        DataError: it is missing, empty, a folder or out of reach.
+    """
+    try:
+        content = _fetch(str(location)) if is_remote(location) else Path(location).read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{location}: {kind} not found", fault="missing") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{location}: {kind} expected, found a folder", fault="missing") from error
+    except OSError as error:
+        raise DataError(
+            f"{location}: {kind} cannot be read: {error.strerror or error}", fault="unreadable"
+        ) from error
+    if not content:
+        raise DataError(
+            f"{location}: {kind} is empty (0 bytes); copy or download it again", fault="empty"
+        )
+    return content
+
+
+def _fetch(address: str) -> bytes:
+    import fsspec
+
+    scheme = address.partition("://")[0]
+    try:
+        file_system, path = fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:  # no driver, or no such scheme
+        driver = _DRIVERS.get(scheme)
+        remedy = f"pip install {driver}" if driver else "use a scheme that fsspec knows"
+        raise DataError(
+            f"{address}: no access to {scheme}:// ({error})\n  {remedy}", fault="unreadable"
+        ) from error
+    try:
+        content: bytes = file_system.cat_file(path)
+    except OSError:
+        raise
+    except Exception as error:  # each store has its own exceptions for what the network does
+        raise OSError(str(error)) from error
+    return content

@@ -1,0 +1,164 @@
+"""Datasets made of image files and label files, paired by name."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.files.locations import Location
+from seg.data.files.reading import ReadLabel, read_label, read_pair
+from seg.data.labels import LabelSpace
+from seg.data.sample import Sample
+from seg.errors import DataError
+
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_SHOWN = 5
+_lonely: ContextVar["list[Lonely] | None"] = ContextVar("lonely", default=None)
+
+
+@dataclass(frozen=True)
+class Lonely:
+    """A file without its partner: `kind` is `image` or `label`, `lacks` the other."""
+
+    path: Location
+    kind: str
+    lacks: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two files of one sample; `name` is unique within a split."""
+
+    name: str
+    image: Location
+    label: Location
+
+
+class PairDataset:
+    """Samples read from pairs of files; a `SegmentationDataset`.
+
+    Args:
+        pairs: the files, in the order of the dataset.
+        labels: what the values of the label files mean.
+        split: the name of the split, for messages.
+        read: how the label files store their values.
+
+    Raises:
+        DataError: there are no pairs.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        labels: LabelSpace,
+        split: str,
+        read: ReadLabel = read_label,
+    ) -> None:
+        if not pairs:
+            raise DataError(f"split {split!r} is empty: no image and label files were found")
+        self.pairs = tuple(pairs)
+        self.labels = labels
+        self.split = split
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one sample.
+
+        Raises:
+            IndexError: there is no such sample.
+            DataError: a file is missing or damaged, sizes differ, or a label value is unknown.
+        """
+        pair = self.pairs[index]
+        image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read)
+        return Sample(pair.name, image_HWC, self.labels.encode(file_label_HW, pair.label))
+
+    def read_label(self, index: int) -> NDArray[np.uint8]:
+        """The label of one sample, uint8, H x W, train ids; its image is not opened.
+
+        Raises:
+            IndexError, DataError: as for reading the sample.
+        """
+        label = self.pairs[index].label
+        return self.labels.encode(self._read(label), label)
+
+
+def named_files(
+    folder: Path, *, pattern: str = "*", ending: str = "", suffixes: Sequence[str] = _IMAGE_SUFFIXES
+) -> dict[str, Path]:
+    """Files of a folder by the name that image and label share, sorted.
+
+    Args:
+        folder: where to look; hidden files are passed over.
+        pattern: a glob relative to `folder`; `*/*` descends one level and names hold a `/`.
+        ending: what follows the shared name, before the suffix (`_leftImg8bit`).
+        suffixes: allowed suffixes, lower case.
+
+    Raises:
+        DataError: nothing fits (with what was looked for), or two files claim one name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob(pattern)):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if path.name.startswith(".") or path.suffix.lower() not in suffixes:
+            continue
+        if not stem.endswith(ending):
+            continue
+        name = stem.removesuffix(ending)
+        if name in found:
+            raise DataError(
+                f"two files for one sample in {folder}: {found[name].name} and {path.name}"
+            )
+        found[name] = path
+    if not found:
+        wanted = f"{pattern}{ending}{{{','.join(suffixes)}}}"
+        raise DataError(f"no files in {folder}\n  looked for {wanted}")
+    return found
+
+
+@contextmanager
+def tolerating_lonely_files() -> Iterator[list[Lonely]]:
+    """Within it `match_pairs` leaves files without a partner out and lists them here."""
+    lonely: list[Lonely] = []
+    token = _lonely.set(lonely)
+    try:
+        yield lonely
+    finally:
+        _lonely.reset(token)
+
+
+def match_pairs(images: Mapping[str, Location], labels: Mapping[str, Location]) -> tuple[Pair, ...]:
+    """Join images and labels of equal name, sorted by name.
+
+    Raises:
+        DataError: an image without a label or a label without an image, with count and first names.
+    """
+    lonely = [Lonely(images[name], "image", "label") for name in images if name not in labels]
+    lonely += [Lonely(labels[name], "label", "image") for name in labels if name not in images]
+    tolerated = _lonely.get()
+    if tolerated is not None:
+        tolerated.extend(lonely)
+    elif lonely:
+        raise lonely_files_error(lonely, f"{len(images)} images and {len(labels)} labels")
+    return tuple(
+        Pair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())
+    )
+
+
+def lonely_files_error(lonely: Sequence[Lonely], among: str) -> DataError:
+    """What to say of files without a partner; `among` says of how many."""
+    lines = [f"{among} do not pair up"]
+    for kind, what in (("image", "images have no label"), ("label", "labels have no image")):
+        paths = [str(each.path) for each in lonely if each.kind == kind]
+        if paths:
+            more = ", ..." if len(paths) > _SHOWN else ""
+            lines.append(f"  {len(paths)} {what}: {', '.join(paths[:_SHOWN])}{more}")
+    lines.append("  an image and its label share a name; complete or repeat the download")
+    return DataError("\n".join(lines), fault="no_partner")

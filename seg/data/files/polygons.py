@@ -1,0 +1,180 @@
+"""Labels drawn as shapes: the JSON files of LabelMe (github.com/wkentaro/labelme)."""
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from seg.data.files.held import held
+from seg.data.files.json_file import read_json
+from seg.data.files.locations import Location
+from seg.data.files.pictures import MAX_PIXELS
+from seg.data.files.reading import read_label
+from seg.errors import DataError
+
+Point = tuple[float, float]
+# What LabelMe's own conversion draws lines and points with (labelme.utils.shape_to_mask).
+_LINE_WIDTH_PX = 10
+_POINT_RADIUS_PX = 5
+_MANY = 1_000_000
+_POINTS = {  # fewest and most points of each kind of shape
+    "polygon": (3, _MANY),
+    "rectangle": (2, 2),
+    "oriented_rectangle": (4, 4),
+    "circle": (2, 2),
+    "line": (2, 2),
+    "linestrip": (2, _MANY),
+    "point": (1, 1),
+    "mask": (2, 2),
+}
+
+
+class PolygonLabels:
+    """Reads a LabelMe file into file ids; a shape lies over those before it.
+
+    Args:
+        ids: file id of each label.
+        unlabelled: file id of the pixels of no shape.
+    """
+
+    def __init__(self, ids: Mapping[str, int], *, unlabelled: int) -> None:
+        self._ids = dict(ids)
+        self._unlabelled = unlabelled
+
+    def __call__(self, path: Location) -> NDArray[Any]:
+        """H x W file ids, int32.
+
+        Raises:
+            DataError: the file cannot be read, has a shape that cannot be drawn, or a label that is
+                no class.
+        """
+        told = read_annotation(path)
+        names = [_label(shape, f"{path}: shape {at}") for at, shape in enumerate(told["shapes"])]
+        strangers = sorted(set(names) - set(self._ids))
+        ids = self._ids | {name: -number for number, name in enumerate(strangers, start=1)}
+        canvas = Image.new("I", _size(told, path), self._unlabelled)
+        for at, (shape, name) in enumerate(zip(told["shapes"], names, strict=True)):
+            _draw(canvas, shape, ids[name], f"{path}: shape {at} ({name!r})")
+        label_HW = np.array(canvas, np.int32)
+        if strangers:
+            pixels = {name: int((label_HW == ids[name]).sum()) for name in strangers}
+            raise _no_class(path, pixels, list(self._ids))
+        return label_HW
+
+
+def read_annotation(path: Location) -> dict[str, Any]:
+    """A LabelMe file.
+
+    Raises:
+        DataError: it cannot be read or has no list of shapes.
+    """
+    told = read_json(path, "label")
+    if not isinstance(told, dict) or not isinstance(told.get("shapes"), list):
+        raise DataError(f"{path}: no list 'shapes': not a LabelMe file", fault="label_kind")
+    return told
+
+
+def label_names(path: Location) -> set[str]:
+    """The labels that occur in a LabelMe file.
+
+    Raises:
+        DataError: as for `read_annotation`; also a shape without a label.
+    """
+    shapes = read_annotation(path)["shapes"]
+    return {_label(shape, f"{path}: shape {at}") for at, shape in enumerate(shapes)}
+
+
+def _label(shape: Any, where: str) -> str:
+    label = shape.get("label") if isinstance(shape, dict) else None
+    if not isinstance(label, str) or not label:
+        raise DataError(f"{where} has no label", fault="damaged")
+    return label
+
+
+def _size(told: Mapping[str, Any], path: Location) -> tuple[int, int]:
+    width, height = told.get("imageWidth"), told.get("imageHeight")
+    if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
+        raise DataError(
+            f"{path}: imageWidth is {width!r}, imageHeight {height!r}: save it again with LabelMe",
+            fault="damaged",
+        )
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{path}: label has more than {MAX_PIXELS} pixels; cut the picture into tiles",
+            fault="too_large",
+        )
+    return width, height
+
+
+def _draw(canvas: Image.Image, shape: Mapping[str, Any], id_: int, where: str) -> None:
+    kind = shape.get("shape_type") or "polygon"
+    points = _points(shape.get("points"), kind, where)
+    draw = ImageDraw.Draw(canvas)
+    if kind == "mask":
+        _paste_mask(canvas, shape.get("mask"), points[0], id_, where)
+    elif kind == "rectangle":
+        (x0, y0), (x1, y1) = points
+        corners = ((min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1)))
+        draw.rectangle(corners, fill=id_, outline=id_)
+    elif kind == "circle":  # its centre and a point on it
+        _draw_disc(draw, points[0], math.dist(*points), id_)
+    elif kind == "point":
+        _draw_disc(draw, points[0], _POINT_RADIUS_PX, id_)
+    elif kind in ("line", "linestrip"):
+        joint = "curve" if kind == "linestrip" else None
+        draw.line(points, fill=id_, width=_LINE_WIDTH_PX, joint=joint)
+    else:
+        draw.polygon(points, fill=id_, outline=id_)
+
+
+def _draw_disc(draw: ImageDraw.ImageDraw, centre: Point, radius: float, id_: int) -> None:
+    (x, y) = centre
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=id_, outline=id_)
+
+
+def _points(told: Any, kind: Any, where: str) -> list[Point]:
+    if kind not in _POINTS:
+        raise DataError(
+            f"{where}: shape_type is {kind!r}; allowed: {', '.join(_POINTS)}", fault="label_kind"
+        )
+    fewest, most = _POINTS[kind]
+    points = told if isinstance(told, list) else []
+    if not fewest <= len(points) <= most or not all(_is_point(point) for point in points):
+        wanted = f"{fewest} points or more" if most == _MANY else f"{fewest} points"
+        raise DataError(f"{where}: a {kind} needs {wanted}, each [x, y]", fault="damaged")
+    return [(float(x), float(y)) for x, y in points]
+
+
+def _is_point(told: Any) -> bool:
+    return (
+        isinstance(told, list)
+        and len(told) == 2
+        and all(isinstance(part, int | float) and math.isfinite(part) for part in told)
+    )
+
+
+def _paste_mask(canvas: Image.Image, coded: Any, corner: Point, id_: int, where: str) -> None:
+    """A mask is a small PNG file whose first pixel lies at `corner`."""
+    try:
+        content = base64.b64decode(coded, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise DataError(f"{where}: its mask is no base64: {error}", fault="damaged") from error
+    with held(content, f"{where}: mask") as location:
+        mask_HW = read_label(location) > 0
+    canvas.paste(id_, (round(corner[0]), round(corner[1])), Image.fromarray(mask_HW))
+
+
+def _no_class(path: Location, pixels: Mapping[str, int], allowed: Sequence[str]) -> DataError:
+    listed = ", ".join(f"{name!r} ({count} pixels)" for name, count in pixels.items())
+    return DataError(
+        f"{path}: labels that are no class: {listed}\n"
+        f"  the classes are: {', '.join(allowed)}\n"
+        "  correct the labels, or add them to dataset.classes or dataset.ignored",
+        fault="unknown_values",
+        values=pixels,
+    )

@@ -1,0 +1,130 @@
+"""Pictures annotated with LabelMe (github.com/wkentaro/labelme): a JSON file beside each."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from seg.data.choices import check_choice
+from seg.data.files.classes import ClassEntry, Classes, distinct_palette, make_classes
+from seg.data.files.pairs import PairDataset, match_pairs, named_files
+from seg.data.files.polygons import PolygonLabels, label_names
+from seg.data.files.roots import find_root
+from seg.data.files.splits import find_split, no_split_error, part_of, split_names
+from seg.errors import ConfigError, DataError
+
+Unlabelled = Literal["background", "ignored"]
+
+_BACKGROUND = "background"
+_IGNORE_INDEX = 255
+_JSON = (".json",)
+_ANY_DEPTH = "**/*"
+_HOW_TO_GET = (
+    "save pictures and LabelMe's JSON files of the same names in <split>/ (train, val, test),\n"
+    "  or all in one folder, which dataset.val_fraction splits"
+)
+_log = logging.getLogger(__name__)
+
+
+class LabelMe(PairDataset):
+    """One split of pictures with LabelMe's shapes.
+
+    Files: `<split>/**` holds pictures and JSON files of the same names. Without folders for splits
+    a fixed part of the names in the root becomes `val`, the rest `train`. The picture beside is
+    read, not the copy (`imageData`) that a JSON file may hold.
+
+    Args:
+        split: `train`, `val`, `test` or the name of another split's folder.
+        root: the folder; None: `$SEG_DATA/labelme` or `data/labelme`.
+        classes: the labels, in the order of the train ids; None: those that occur in any split,
+            sorted.
+        unlabelled: what pixels of no shape are: the class `background` (train id 0), or `ignored`.
+        ignored: labels whose pixels neither train nor score.
+        val_fraction: the part of the names that is `val`, where no folders split them.
+        val_seed: another seed, another part.
+
+    Raises:
+        ConfigError: an option is wrong.
+        DataError: files are missing or do not pair up, or no shape has a label.
+    """
+
+    def __init__(
+        self,
+        *,
+        split: str,
+        root: str | Path | None = None,
+        classes: Sequence[str] | None = None,
+        unlabelled: Unlabelled = "background",
+        ignored: Sequence[str] = ("__ignore__",),
+        val_fraction: float = 0.1,
+        val_seed: int = 0,
+    ) -> None:
+        check_choice("LabelMe", "unlabelled", unlabelled, get_args(Unlabelled))
+        where = find_root(root, dataset="labelme", expected=(), how_to_get=_HOW_TO_GET)
+        if not where.is_dir():
+            find_root(root, dataset="labelme", expected=(split,), how_to_get=_HOW_TO_GET)
+        folder = _folder(where, split)
+        names = classes if classes is not None else _occurring(where, ignored, unlabelled)
+        table = _table(names, ignored, unlabelled, where)
+        pairs = match_pairs(
+            named_files(folder, pattern=_ANY_DEPTH),
+            named_files(folder, pattern=_ANY_DEPTH, suffixes=_JSON),
+        )
+        if folder == where:
+            pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
+        ids = {entry.name: entry.id for entry in table.entries}
+        rest = ids[_BACKGROUND] if unlabelled == "background" else _IGNORE_INDEX
+        read = PolygonLabels(ids, unlabelled=rest)
+        super().__init__(pairs, labels=table.labels, split=split, read=read)
+
+
+def _folder(where: Path, split: str) -> Path:
+    """The folder of a split, or the root where there are none."""
+    subfolders = [path.name for path in where.iterdir() if path.is_dir()]
+    name = find_split(split, subfolders, where)
+    if name is not None:
+        return where / name
+    if split_names(subfolders):
+        raise no_split_error(split, split_names(subfolders), where)
+    return where
+
+
+def _occurring(where: Path, ignored: Sequence[str], unlabelled: Unlabelled) -> list[str]:
+    found: set[str] = set()
+    faults = []
+    for path in named_files(where, pattern=_ANY_DEPTH, suffixes=_JSON).values():
+        try:
+            found |= label_names(path)
+        except DataError as error:  # whoever reads the sample later is told
+            faults.append(error)
+    if faults and not found:
+        raise faults[0]
+    if faults:
+        _log.warning("%d files could not be read for their labels: %s", len(faults), faults[0])
+    names = sorted(found - set(ignored))
+    if unlabelled == "background" and _BACKGROUND in names:
+        names.remove(_BACKGROUND)  # it comes first
+    _log.info("classes inferred from the labels in %s: %s", where, ", ".join(names))
+    return names
+
+
+def _table(
+    names: Sequence[str], ignored: Sequence[str], unlabelled: Unlabelled, where: Path
+) -> Classes:
+    both = sorted(set(names) & set(ignored))
+    if both:
+        raise ConfigError(f"dataset.classes and dataset.ignored both name {', '.join(both)}")
+    trained = list(names)
+    if unlabelled == "background" and _BACKGROUND not in trained:
+        trained.insert(0, _BACKGROUND)
+    colours = iter(distinct_palette(len(trained)))
+    black = (0, 0, 0)
+    entries = [
+        ClassEntry(name, id_, black if name == _BACKGROUND else next(colours))
+        for id_, name in enumerate(trained)
+    ]
+    entries += [
+        ClassEntry(name, id_, black, ignored=True)
+        for id_, name in enumerate(dict.fromkeys(ignored), start=_IGNORE_INDEX + 1)
+    ]
+    return make_classes(entries, where)

@@ -1,0 +1,1 @@
+"""Samples in order, in batches, in workers."""

@@ -1,0 +1,217 @@
+"""How often each class occurs: counted once, kept in `$SEG_CACHE`."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.files.cache_folder import cache_folder
+from seg.data.files.locations import is_remote
+from seg.data.fingerprint import fingerprint
+from seg.data.loading.measuring import measure_each
+from seg.data.sample import SegmentationDataset
+from seg.errors import DataError
+
+_log = logging.getLogger(__name__)
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetStatistics:
+    """The pixels of N samples by class, K of them.
+
+    Attributes:
+        names: of the classes, position = train id.
+        class_pixels: int64, N x K, pixels of each class in each sample.
+        ignored_pixels: int64, N, pixels of each sample that are ignored.
+        sizes: int64, N x 2, height and width of each sample in px.
+    """
+
+    names: tuple[str, ...]
+    class_pixels: NDArray[np.int64]
+    ignored_pixels: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.class_pixels)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which classes occur in each sample, N x K."""
+        return self.class_pixels > 0
+
+    @property
+    def pixel_counts(self) -> NDArray[np.int64]:
+        """Pixels of each class, K."""
+        return np.asarray(self.class_pixels.sum(axis=0))
+
+    @property
+    def image_counts(self) -> NDArray[np.int64]:
+        """Samples in which each class occurs, K."""
+        return np.asarray(self.present.sum(axis=0, dtype=np.int64))
+
+    @property
+    def frequencies(self) -> NDArray[np.float64]:
+        """Share of each class among the pixels that are not ignored, K; 0 where all are."""
+        return self.pixel_counts / max(int(self.pixel_counts.sum()), 1)
+
+
+def collect(dataset: SegmentationDataset, *, num_workers: int) -> DatasetStatistics:
+    """Count the pixels of every class in every sample.
+
+    Labels alone are read where the dataset has `read_label(index)`. The result is kept in
+    `$SEG_CACHE/statistics` where the dataset has `pairs` of local files, and counted again when one
+    of these files, the label space or the kind of dataset has changed.
+
+    Args:
+        dataset: what to count.
+        num_workers: processes that read; 0: this one.
+
+    Raises:
+        DataError: a sample cannot be read, or holds an id that is no class.
+    """
+    digest = _digest(dataset)
+    if digest is None:
+        return _count(dataset, num_workers)
+    path = cache_folder() / "statistics" / f"{digest}.npz"
+    kept = _load(path, dataset)
+    if kept is not None:
+        return kept
+    statistics = _count(dataset, num_workers)
+    _store(path, statistics)
+    return statistics
+
+
+def median_frequency_weights(statistics: DatasetStatistics) -> list[float]:
+    """Loss weights by median frequency balancing (Eigen & Fergus, ICCV 2015, section 6.3.2).
+
+    The frequency of a class is its pixels over all pixels of the images in which it occurs; its
+    weight is the median of these frequencies over its own. A class that never occurs has no
+    frequency: it takes no part in the median and gets weight 0, where the formula would give
+    infinity. No pixel trains it, and one that turns up in validation leaves the loss finite.
+
+    Returns:
+        one weight a class.
+
+    Raises:
+        DataError: no class occurs at all.
+    """
+    occurs_K = statistics.image_counts > 0
+    if not occurs_K.any():
+        raise DataError(
+            "class weights cannot be balanced: no pixel of the training labels has a class\n"
+            "  all are ignored; check labels.ignore and the label files"
+        )
+    around_K = statistics.sizes.prod(axis=1) @ statistics.present
+    frequencies = statistics.pixel_counts[occurs_K] / around_K[occurs_K]
+    weights_K = np.zeros(len(statistics.names))
+    weights_K[occurs_K] = np.median(frequencies) / frequencies
+    return [float(weight) for weight in weights_K]
+
+
+def _count(dataset: SegmentationDataset, num_workers: int) -> DatasetStatistics:
+    num_classes = dataset.labels.num_classes
+    _log.info("counting the classes of %d labels of split %s", len(dataset), dataset.split)
+    rows = np.zeros((len(dataset), num_classes + 3), np.int64)
+    measured = measure_each(partial(_row, dataset), len(dataset), num_workers=num_workers)
+    for index, row in enumerate(measured):
+        rows[index] = row
+    return DatasetStatistics(
+        names=dataset.labels.names,
+        class_pixels=rows[:, :num_classes],
+        ignored_pixels=rows[:, num_classes],
+        sizes=rows[:, num_classes + 1 :],
+    )
+
+
+def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.int64]:
+    """Of one sample: pixels of each class, ignored pixels, height, width."""
+    read_label: Any = getattr(dataset, "read_label", None)
+    label_HW: NDArray[np.uint8] = read_label(index) if read_label else dataset[index].label
+    num_classes, ignore_index = dataset.labels.num_classes, dataset.labels.ignore_index
+    counts = np.bincount(label_HW.ravel(), minlength=256)
+    ignored, counts[ignore_index] = counts[ignore_index], 0
+    if counts[num_classes:].any():
+        found = ", ".join(str(value) for value in np.flatnonzero(counts) if value >= num_classes)
+        raise DataError(
+            f"sample {index} of split {dataset.split!r} holds train ids {found}\n"
+            f"  allowed: 0-{num_classes - 1}, and {ignore_index} for ignored pixels"
+        )
+    return np.array([*counts[:num_classes], ignored, *label_HW.shape], np.int64)
+
+
+def _digest(dataset: SegmentationDataset) -> str | None:
+    """What the counts depend on; None where that cannot be told without reading the labels."""
+    pairs: Any = getattr(dataset, "pairs", None)
+    if not pairs or len(pairs) != len(dataset) or any(is_remote(pair.label) for pair in pairs):
+        return None
+    try:
+        files = fingerprint(dataset)
+    except OSError:
+        return None  # reading it will tell
+    kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in _kinds(dataset)]
+    return hashlib.sha256(json.dumps([_FORMAT, kinds, files]).encode()).hexdigest()
+
+
+def _kinds(dataset: object) -> Iterator[type]:
+    """The class of a dataset, and of those it is a view of."""
+    while dataset is not None:
+        yield type(dataset)
+        dataset = getattr(dataset, "source", None)
+
+
+def _load(path: Path, dataset: SegmentationDataset) -> DatasetStatistics | None:
+    """What was kept; None where there is nothing, or nothing sound."""
+    length, num_classes = len(dataset), dataset.labels.num_classes
+    shapes = {
+        "class_pixels": (length, num_classes),
+        "ignored_pixels": (length,),
+        "sizes": (length, 2),
+    }
+    try:
+        content = BytesIO(path.read_bytes())  # given a path, numpy leaves damaged files open
+        with np.load(content, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in shapes}
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # damaged archives raise nearly anything
+        _log.info("%s is damaged and is made again (%s)", path, error)
+        return None
+    if any(
+        arrays[key].shape != shape or arrays[key].dtype != np.int64 for key, shape in shapes.items()
+    ):
+        return None
+    return DatasetStatistics(names=dataset.labels.names, **arrays)
+
+
+def _store(path: Path, statistics: DatasetStatistics) -> None:
+    """Keep the counts, whole or not at all; a full or read-only disk only costs the next run."""
+    staged: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            staged = Path(file.name)
+            np.savez_compressed(
+                file,
+                class_pixels=statistics.class_pixels,
+                ignored_pixels=statistics.ignored_pixels,
+                sizes=statistics.sizes,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        staged.chmod(0o644)
+        staged.replace(path)
+    except OSError as error:
+        _log.warning("%s: statistics are not kept (%s)", path, error.strerror or error)
+        if staged is not None:
+            staged.unlink(missing_ok=True)

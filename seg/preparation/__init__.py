@@ -1,0 +1,1 @@
+"""What is done to a dataset before training: check, count, preview, copy, download."""

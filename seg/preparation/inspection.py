@@ -1,0 +1,195 @@
+"""Reads one sample strictly and tells everything that is wrong with it; raises nothing."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from seg.data.files.locations import Location
+from seg.data.files.pairs import PairDataset
+from seg.data.files.pictures import PLAIN_CHUNKS, opened
+from seg.data.files.reading import read_image
+from seg.data.quarantine import Finding, plain_text
+from seg.data.sample import SegmentationDataset
+from seg.errors import DataError
+from seg.preparation.duplicates import Appearance, appearance
+
+_UPRIGHT = 1
+_SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange width and height (Exif 2.3, tag 274)
+_PNG_DEPTH = 24  # position of the bit depth in a PNG file
+_SAME_FORMAT = {"MPO": "JPEG"}  # a phone's JPEG with previews behind it
+_LABEL_KINDS = {"P": "palette", "1": "1-bit", "L": "8-bit", "I": "32-bit"}
+
+
+@dataclass
+class Inspection:
+    """What was found of one sample.
+
+    Attributes:
+        name: of the sample; its position, as `#7`, where it could not be read.
+        faults, notes: what is wrong, what is worth knowing.
+        label_kind: how its label file stores values; None where there is no file, or no picture.
+        look: what is kept of the pixels; None where the image could not be read.
+    """
+
+    split: str
+    name: str
+    faults: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    label_kind: str | None = None
+    look: Appearance | None = None
+
+    def fault(self, file: Location, error: Exception, *, kind: str | None = None) -> None:
+        """Take down what a reader raised."""
+        if isinstance(error, DataError):
+            found = self._finding(file, kind or error.fault, str(error))
+            values = {plain_text(value): count for value, count in error.values.items()}
+            self.faults.append(found.model_copy(update={"values": values}))
+        else:
+            told = f"{file}: reading failed: {type(error).__name__}: {error}"
+            self.faults.append(self._finding(file, "reader_failed", told))
+
+    def note(self, file: Location, kind: str, message: str) -> None:
+        """Take down what does not hinder."""
+        self.notes.append(self._finding(file, kind, f"{file}: {message}"))
+
+    def _finding(self, file: Location, kind: str, message: str) -> Finding:
+        name, path, told = (plain_text(text) for text in (self.name, str(file), message))
+        return Finding(split=self.split, sample=name, file=path, kind=kind, message=told)
+
+
+@dataclass(frozen=True)
+class _Header:
+    format: str
+    mode: str
+    depth: int
+    orientation: int
+
+
+def inspect(dataset: SegmentationDataset, index: int) -> Inspection:
+    """Read sample `index`; of a `PairDataset` both files, even if the first is broken."""
+    if isinstance(dataset, PairDataset):
+        return _inspect_pair(dataset, index)
+    inspection = Inspection(dataset.split, f"#{index}")
+    try:
+        sample = dataset[index]
+        inspection.name = sample.name
+        inspection.look = appearance(sample.image, sample.label)
+        if sample.image.shape[:2] != sample.label.shape:
+            sizes = f"{sample.image.shape[:2]} and {sample.label.shape}"
+            message = f"{sample.name}: image and label differ in size (height, width): {sizes}"
+            raise DataError(message, fault="size_mismatch")
+    except Exception as error:  # a reader may raise anything; the others go on
+        inspection.fault("", error)
+        return inspection
+    _note_if_ignored(inspection, dataset, sample.label, sample.name)
+    return inspection
+
+
+def _inspect_pair(dataset: PairDataset, index: int) -> Inspection:
+    pair = dataset.pairs[index]
+    inspection = Inspection(dataset.split, pair.name)
+    image_HWC, orientation = _inspect_image(inspection, pair.image)
+    label_HW = _inspect_label(inspection, dataset, index)
+    if image_HWC is None:
+        return inspection
+    inspection.look = appearance(image_HWC, label_HW)
+    if label_HW is None:
+        return inspection
+    as_stored = image_HWC.shape[1::-1] if orientation in _SIDEWAYS else image_HWC.shape[:2]
+    fits = image_HWC.shape[:2] == label_HW.shape
+    if not fits or type(dataset).__getitem__ is not PairDataset.__getitem__:
+        unturned = not fits and orientation in _SIDEWAYS and as_stored == label_HW.shape
+        try:
+            dataset[index]
+        except Exception as error:
+            inspection.fault(pair.label, error, kind="unturned_label" if unturned else None)
+            return inspection
+    if orientation != _UPRIGHT:
+        _note_orientation(inspection, pair.image, orientation, certain=as_stored != label_HW.shape)
+    return inspection
+
+
+def _inspect_image(inspection: Inspection, path: Location) -> tuple[NDArray[np.uint8] | None, int]:
+    """The upright image, None where it cannot be read; and its EXIF orientation."""
+    try:
+        header = _read_header(path, "image")
+        _note_suffix(inspection, path, header)
+        return read_image(path), header.orientation
+    except Exception as error:
+        inspection.fault(path, error)
+        return None, _UPRIGHT
+
+
+def _inspect_label(
+    inspection: Inspection, dataset: PairDataset, index: int
+) -> NDArray[np.uint8] | None:
+    path = dataset.pairs[index].label
+    try:
+        header = _read_header(path, "label")
+    except Exception:  # no picture: the dataset's own reader knows what it is, or what is wrong
+        header = None
+    if header is not None:
+        inspection.label_kind = _label_kind(header)
+        _note_suffix(inspection, path, header)
+    try:
+        label_HW = dataset.read_label(index)
+    except Exception as error:
+        inspection.fault(path, error)
+        return None
+    _note_if_ignored(inspection, dataset, label_HW, path)
+    return label_HW
+
+
+def _read_header(path: Location, kind: str) -> _Header:
+    with opened(path, kind) as file:
+        picture = file.picture
+        png = picture.format == "PNG"
+        plain = bool(file.chunks) and file.chunks <= PLAIN_CHUNKS
+        # Asking Pillow for the orientation of a PNG decodes it.
+        tags: Any = {} if plain else picture.getexif()
+        return _Header(
+            format=str(picture.format),
+            mode=picture.mode,
+            depth=file.content[_PNG_DEPTH] if png else 8,
+            orientation=int(tags.get(ExifTags.Base.Orientation, _UPRIGHT)),
+        )
+
+
+def _label_kind(header: _Header) -> str:
+    if header.format in ("JPEG", "MPO", "WEBP"):
+        return header.format
+    if header.mode.startswith("I;16"):
+        return "16-bit"
+    if header.mode == "L" and header.depth < 8:
+        return f"{header.depth}-bit"
+    return _LABEL_KINDS.get(header.mode, header.mode)
+
+
+def _note_suffix(inspection: Inspection, path: Location, header: _Header) -> None:
+    suffix = Path(str(path)).suffix.lower()
+    meant = Image.registered_extensions().get(suffix)
+    is_format = _SAME_FORMAT.get(header.format, header.format)
+    if meant is not None and _SAME_FORMAT.get(meant, meant) != is_format:
+        inspection.note(path, "wrong_suffix", f"is a {is_format} file named {suffix}")
+
+
+def _note_orientation(
+    inspection: Inspection, path: Location, orientation: int, *, certain: bool
+) -> None:
+    message = f"EXIF orientation {orientation}: the image is turned upright when it is read"
+    told = "the label fits it" if certain else "look whether the label fits it: sizes cannot tell"
+    inspection.note(path, "exif_orientation", f"{message}; {told}")
+
+
+def _note_if_ignored(
+    inspection: Inspection,
+    dataset: SegmentationDataset,
+    label_HW: NDArray[np.uint8],
+    file: Location,
+) -> None:
+    if (label_HW == dataset.labels.ignore_index).all():
+        inspection.note(file, "all_ignored", "no pixel of the label counts, all are ignored")

@@ -1,0 +1,149 @@
+"""`python -m seg.prepare verify|stats|preview|shards|download`: a dataset, before it trains."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seg.app import app
+from seg.config.schema import PrepareConfig
+from seg.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from seg.data.sample import SegmentationDataset
+
+_COLUMNS = 4
+log = logging.getLogger(__name__)
+
+
+@app("prepare", PrepareConfig, verb="task")
+def main(config: PrepareConfig, run_dir: Path) -> None:
+    """Do one task; what it finds goes into `run_dir`, a copy or a download to `output`."""
+    from seg.assemble.building import check_sections
+    from seg.callbacks.quiet import quiet
+
+    quiet()
+    check_sections(config, "dataset", "augmentation")
+    tasks: dict[str, Callable[[PrepareConfig, Path], None]] = {
+        "verify": _verify,
+        "stats": _stats,
+        "preview": _preview,
+        "shards": _shards,
+        "download": _download,
+    }
+    tasks[config.task](config, run_dir)
+
+
+def _verify(config: PrepareConfig, run_dir: Path) -> None:
+    from seg.assemble.datasets import open_tolerantly
+    from seg.data.quarantine import read_quarantine, without_quarantined
+    from seg.preparation.progress import counted
+    from seg.preparation.verify import verify
+
+    opened = {split: open_tolerantly(config.dataset, split) for split in config.splits}
+    splits: dict[str, SegmentationDataset] = {
+        split: dataset for split, (dataset, _) in opened.items()
+    }
+    if config.dataset.quarantine is not None:
+        quarantine = read_quarantine(config.dataset.quarantine)
+        splits = {name: without_quarantined(each, quarantine) for name, each in splits.items()}
+    with counted("verifying", sum(map(len, splits.values()))) as on_sample:
+        report = verify(
+            splits,
+            {split: lonely for split, (_, lonely) in opened.items()},
+            num_workers=_workers(config),
+            on_sample=on_sample,
+            near_duplicates=config.near_duplicates,
+        )
+    written = run_dir / "verify.json"
+    report.write(written)
+    log.info(report.summary(written))
+    if report.faults:
+        raise DataError(f"{len(report.faults)} faults; each is described in {written}")
+
+
+def _stats(config: PrepareConfig, run_dir: Path) -> None:
+    from seg.outputs.files import write_json
+    from seg.outputs.pictures import save_png
+    from seg.preparation.class_statistics import describe, draw
+
+    found: dict[str, Any] = {}
+    for split, dataset in _open(config).items():
+        found[split] = describe(dataset, num_workers=_workers(config))
+        save_png(run_dir / f"stats_{split}.png", draw(found[split], dataset.labels))
+    write_json(run_dir / "stats.json", found)
+    log.info("statistics: %s, and a picture a split", run_dir / "stats.json")
+
+
+def _preview(config: PrepareConfig, run_dir: Path) -> None:
+    from PIL import Image
+
+    from seg.assemble.building import build
+    from seg.outputs.pictures import save_png
+    from seg.preparation.preview import contact_sheet, write_page
+
+    for split, dataset in _open(config).items():
+        augmentation = None
+        if split == "train":  # as in training, the other splits stay as they are
+            facts = {"ignore_index": dataset.labels.ignore_index}
+            augmentation = build("augmentation", config.augmentation.node(), **facts)
+        chosen: dict[str, Any] = {"count": config.samples, "seed": config.seed}
+        sheet = contact_sheet(dataset, augmentation, columns=_COLUMNS, **chosen)
+        save_png(run_dir / f"preview_{split}.png", Image.fromarray(sheet))
+        write_page(run_dir / f"preview_{split}.html", dataset, augmentation, **chosen)
+        log.info("preview of %s: %s, and as .png", split, run_dir / f"preview_{split}.html")
+
+
+def _shards(config: PrepareConfig, run_dir: Path) -> None:
+    from seg.preparation.progress import counted
+    from seg.preparation.shards import write_shards
+
+    if config.output is None:
+        raise ConfigError(
+            "output: missing; give output=FOLDER, or an address as s3://BUCKET/FOLDER"
+        )
+    for split, dataset in _open(config).items():
+        with counted(f"copying {split}", len(dataset)) as progress:
+            summary = write_shards(
+                dataset,
+                config.output,
+                split=split,
+                num_workers=_workers(config),
+                chunk_mib=config.chunk_mib,
+                progress=progress,
+            )
+        log.info(
+            "%s: %d samples in %d files, %.1f MiB, %s",
+            summary.location,
+            summary.samples,
+            summary.chunks,
+            summary.size_bytes / 2**20,
+            "there already, unchanged" if summary.kept else "written",
+        )
+    log.info("train on it: dataset=shards dataset.root=%s", config.output)
+
+
+def _download(config: PrepareConfig, run_dir: Path) -> None:
+    from seg.data.files.roots import default_root
+    from seg.preparation.download import download
+
+    name = config.dataset.target.split(".")[-2]
+    root = config.output or config.dataset.node().get("root") or default_root(name)
+    log.info("ready: dataset=%s dataset.root=%s", name, download(name, root))
+
+
+def _open(config: PrepareConfig) -> "dict[str, SegmentationDataset]":
+    from seg.assemble.datasets import open_dataset
+
+    return {split: open_dataset(config.dataset, config.labels, split) for split in config.splits}
+
+
+def _workers(config: PrepareConfig) -> int:
+    if config.num_workers is not None:
+        return config.num_workers
+    return os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Class files: each form, each mistake told with its entry."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.files.classes import distinct_palette, given_classes, read_classes
+from seg.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(content):
+        path = tmp_path / "classes.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return read_classes(path)
+
+    return read
+
+
+def test_names_have_the_ids_of_their_positions(read):
+    labels = read(["road", "car"]).labels
+    assert labels.names == ("road", "car")
+    assert labels.file_ids == ((0, 0), (1, 1), (255, 255))
+
+
+def test_names_with_colours(read):
+    classes = read({"road": [128, 64, 128], "car": [0, 0, 142]})
+    assert classes.labels.palette == ((128, 64, 128), (0, 0, 142))
+    assert classes.labels.file_ids == ((0, 0), (1, 1), (255, 255))
+
+
+def test_names_by_id(read):
+    labels = read({"10": "car", "2": "road"}).labels
+    assert labels.names == ("road", "car")
+    assert labels.file_ids == ((2, 0), (10, 1), (255, 255))
+
+
+def test_entries_say_ids_colours_and_what_is_ignored(read):
+    classes = read(
+        [
+            {"name": "car", "id": 26, "color": [0, 0, 142]},
+            {"name": "void", "id": 0, "color": [0, 0, 0], "ignore": True},
+            {"name": "sky", "id": 255, "color": [70, 130, 180]},
+        ]
+    )
+    assert classes.labels.names == ("car", "sky")
+    assert classes.labels.file_ids == ((0, 255), (26, 0), (255, 1))
+    assert classes.labels.palette == ((0, 0, 142), (70, 130, 180))
+
+
+def test_colours_become_ids_ignored_ones_too(read, tmp_path):
+    classes = read(
+        [
+            {"name": "void", "color": [0, 0, 0], "ignore": True},
+            {"name": "car", "color": [0, 0, 142]},
+            {"name": "ego", "color": [0, 0, 0], "ignore": True},
+        ]
+    )
+    pixels = np.array([[[0, 0, 0], [0, 0, 142]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    file_label = classes.colour_labels()(tmp_path / "a.png")
+    assert classes.labels.encode(file_label, "a").tolist() == [[255, 0]]
+
+
+def test_colours_must_tell_classes_apart(read):
+    with pytest.raises(DataError, match="'road' and 'car' have one colour"):
+        read({"road": [1, 2, 3], "car": [1, 2, 3]}).colour_labels()
+    with pytest.raises(DataError, match="gives 'road' none"):
+        read(["road"]).colour_labels()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ([], "holds no classes"),
+        ("road", "no valid JSON"),
+        ('{"road": [1, 2, 3], "road": [4, 5, 6]}', "'road' occurs twice"),
+        (["road", "car", "road"], "name 'road' occurs twice"),
+        (["road", 7], "entry 0 is 'road'"),
+        (["road", " "], "entry 1: name is ' '"),
+        ({"road": [1, 2]}, r"entry 'road': color is \[1, 2\]"),
+        ({"road": [1, 2, 256]}, "each 0 to 255"),
+        ({"road": [1, 2, True]}, "entry 'road': color"),
+        ({"a": "road"}, "key 'a' is no id"),
+        ({"70000": "road"}, "id is 70000"),
+        ([{"id": 1}], "entry 0: name is None"),
+        ([{"name": "road", "colour": [1, 2, 3]}], "entry 0 has the key 'colour'"),
+        ([{"name": "road", "id": True}], "entry 'road': id is True"),
+        ([{"name": "road", "id": -1}], "entry 'road': id is -1"),
+        ([{"name": "road", "ignore": 1}], "entry 'road': ignore is 1"),
+        ([{"name": "road", "id": 1}, {"name": "car"}], "entry 'car' has no id"),
+        ([{"name": "road", "id": 1}, {"name": "car", "id": 1}], "'road' and 'car' have one id, 1"),
+        ([{"name": "road", "color": [1, 2, 3]}, {"name": "car"}], "entry 'car' has no color"),
+        ([{"name": "road", "ignore": True}], "0 classes to train"),
+        ([str(number) for number in range(256)], "256 classes to train"),
+    ],
+)
+def test_mistakes_are_told(read, content, told):
+    with pytest.raises(DataError, match=told):
+        read(content)
+
+
+def test_a_named_file_must_exist_and_a_default_need_not(tmp_path):
+    assert given_classes(None, tmp_path / "classes.json") is None
+    with pytest.raises(ConfigError, match=r"dataset\.classes="):
+        given_classes(tmp_path / "other.json", None)
+    (tmp_path / "classes.json").write_text('["road"]')
+    assert given_classes(None, tmp_path / "classes.json").labels.names == ("road",)
+
+
+def test_the_palette_is_distinct_and_never_black():
+    palette = distinct_palette(255)
+    assert len(set(palette)) == 255
+    assert (0, 0, 0) not in palette
+    assert palette[:3] == distinct_palette(3)
+    nearest = min(
+        np.abs(np.subtract(a, b)).sum() for n, a in enumerate(palette[:20]) for b in palette[:n]
+    )
+    assert nearest > 30

@@ -1,0 +1,75 @@
+"""Files become samples: partners, order, and what is said when something is missing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.files.pairs import PairDataset, match_pairs, named_files
+from seg.data.labels import LabelSpace
+from seg.errors import DataError
+
+LABELS = LabelSpace.identity(("a", "b"), ((1, 2, 3), (4, 5, 6)), ignored=(2,))
+
+
+def write(folder: Path, names: str, value: int = 1, suffix: str = "png") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        Image.new("L", (6, 4), value).save(folder / f"{name}.{suffix}")
+    return folder
+
+
+def pairs(tmp_path: Path, images: str, labels: str, value: int = 1):
+    return match_pairs(
+        named_files(write(tmp_path / "images", images)),
+        named_files(write(tmp_path / "labels", labels, value)),
+    )
+
+
+def test_samples_come_sorted_and_encoded(tmp_path):
+    dataset = PairDataset(pairs(tmp_path, "cab", "bca", 2), labels=LABELS, split="train")
+    assert [dataset[index].name for index in range(len(dataset))] == ["a", "b", "c"]
+    sample = dataset[0]
+    assert sample.image.shape == (4, 6, 3)
+    assert sample.image.dtype == sample.label.dtype == np.uint8
+    assert (sample.label == 255).all()
+    with pytest.raises(IndexError):
+        dataset[3]
+
+
+def test_missing_partners_are_counted_and_named(tmp_path):
+    with pytest.raises(DataError, match="7 images and 2 labels") as caught:
+        pairs(tmp_path, "abcdefg", "ax")
+    message = str(caught.value)
+    assert "6 images have no label" in message
+    assert "b.png" in message
+    assert "g.png" not in message
+    assert "1 labels have no image" in message
+    assert "x.png" in message
+
+
+def test_unknown_label_values_name_the_file(tmp_path):
+    dataset = PairDataset(pairs(tmp_path, "a", "a", 77), labels=LABELS, split="train")
+    with pytest.raises(DataError, match=r"a\.png: .*\n?.*77 \(24 pixels\)"):
+        dataset[0]
+
+
+def test_empty_folders_say_what_was_looked_for(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".hidden.png").touch()
+    with pytest.raises(DataError, match=r"looked for \*_leftImg8bit\{\.png"):
+        named_files(tmp_path, ending="_leftImg8bit")
+    with pytest.raises(DataError, match="'val' is empty"):
+        PairDataset([], labels=LABELS, split="val")
+
+
+def test_two_files_for_one_name_are_refused(tmp_path):
+    write(write(tmp_path, "a"), "a", suffix="jpg")
+    with pytest.raises(DataError, match=r"a\.jpg and a\.png"):
+        named_files(tmp_path)
+
+
+def test_names_with_dots_and_folders(tmp_path):
+    write(tmp_path / "city", ["1.5_x"])
+    assert list(named_files(tmp_path, pattern="*/*", ending="_x")) == ["city/1.5"]

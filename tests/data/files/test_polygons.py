@@ -1,0 +1,134 @@
+"""LabelMe's shapes, drawn."""
+
+import base64
+import json
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.files.polygons import PolygonLabels
+from seg.errors import DataError
+
+IDS = {"road": 1, "car": 2}
+READ = PolygonLabels(IDS, unlabelled=0)
+
+
+@pytest.fixture
+def draw(tmp_path):
+    def draw(*shapes, size=(30, 20), **others):
+        path = tmp_path / "a.json"
+        told = {"shapes": shapes, "imageWidth": size[0], "imageHeight": size[1], **others}
+        path.write_text(json.dumps(told))
+        return READ(path)
+
+    return draw
+
+
+def shape(label, points, kind="polygon", **others):
+    return {"label": label, "points": points, "shape_type": kind, **others}
+
+
+def box(x0, y0, x1, y1):
+    label_HW = np.zeros((20, 30), int)
+    label_HW[y0 : y1 + 1, x0 : x1 + 1] = 1
+    return label_HW
+
+
+def test_polygons_and_rectangles_hold_their_borders(draw):
+    expected = box(2, 3, 10, 8)
+    corners = [[2, 3], [10, 3], [10, 8], [2, 8]]
+    for points, kind in (
+        (corners, "polygon"),
+        (corners, "oriented_rectangle"),
+        (corners, None),
+        ([[2, 3], [10, 8]], "rectangle"),
+        ([[10, 8], [2, 3]], "rectangle"),
+    ):
+        np.testing.assert_array_equal(draw(shape("road", points, kind)), expected)
+
+
+def test_later_shapes_lie_over_earlier_ones(draw):
+    below, above = [[0, 0], [9, 9]], [[5, 5], [14, 14]]
+    label_HW = draw(shape("car", below, "rectangle"), shape("road", above, "rectangle"))
+    assert label_HW[5, 5] == 1
+    assert label_HW[4, 4] == 2
+    label_HW = draw(shape("road", above, "rectangle"), shape("car", below, "rectangle"))
+    assert label_HW[5, 5] == 2
+
+
+def test_round_shapes(draw):
+    label_HW = draw(shape("car", [[15, 10], [15, 4]], "circle"))
+    rows, columns = np.mgrid[:20, :30]
+    distance = np.hypot(rows - 10, columns - 15)
+    assert (label_HW[distance < 5.5] == 2).all()
+    assert (label_HW[distance > 6.5] == 0).all()
+    label_HW = draw(shape("car", [[15, 10]], "point"))
+    assert (label_HW[distance < 4.5] == 2).all()
+    assert (label_HW[distance > 5.6] == 0).all()
+
+
+def test_lines_have_a_width(draw):
+    label_HW = draw(shape("road", [[-5, 10], [35, 10]], "line"))
+    assert (label_HW == 1).sum(axis=0).tolist() == [10] * 30
+    bent = draw(shape("road", [[-5, 10], [15, 10], [15, 40]], "linestrip"))
+    assert bent[10, 2] == bent[18, 15] == 1
+    assert bent[18, 2] == 0
+
+
+@pytest.mark.parametrize("top", [255, 1])
+def test_masks_are_pasted_at_their_corner(draw, top):
+    mask = np.array([[0, top, top], [top, 0, 0]], np.uint8)
+    buffer = BytesIO()
+    Image.fromarray(mask).save(buffer, "PNG")
+    coded = base64.b64encode(buffer.getvalue()).decode()
+    label_HW = draw(shape("car", [[4, 6], [6, 7]], "mask", mask=coded))
+    expected = np.zeros((20, 30), int)
+    expected[6:8, 4:7] = 2 * (mask > 0)
+    np.testing.assert_array_equal(label_HW, expected)
+
+
+def test_shapes_may_reach_over_the_border(draw):
+    label_HW = draw(shape("road", [[-50, -50], [500, 4]], "rectangle"), imageData="never read")
+    np.testing.assert_array_equal(label_HW, box(0, 0, 29, 4))
+
+
+def test_a_label_that_is_no_class_is_told_with_its_pixels(draw):
+    with pytest.raises(DataError, match=r"a\.json: labels that are no class: 'bus' \(4 pix") as bad:
+        draw(shape("bus", [[0, 0], [1, 1]], "rectangle"))
+    assert (bad.value.fault, bad.value.values) == ("unknown_values", {"bus": 4})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (shape("car", [[0, 0], [1, 1]]), r"shape 0 \('car'\): a polygon needs 3 points or more"),
+        (shape("car", [[0, 0]], "circle"), "a circle needs 2 points"),
+        (shape("car", [[0, 0], [1, None], [2, 2]]), "each \\[x, y\\]"),
+        (shape("car", [[0, 0], [1, float("nan")], [2, 2]]), "each \\[x, y\\]"),
+        (shape("car", "here"), "a polygon needs"),
+        (shape("car", [[0, 0], [1, 1]], "cube"), "shape_type is 'cube'; allowed: polygon"),
+        (shape("car", [[0, 0], [1, 1]], "mask"), "its mask is no base64"),
+        (shape("car", [[0, 0], [1, 1]], "mask", mask="QUJD"), "mask: not a picture"),
+        ({"points": []}, "shape 0 has no label"),
+        ("car", "shape 0 has no label"),
+    ],
+)
+def test_wrong_shapes_are_told(draw, wrong, told):
+    with pytest.raises(DataError, match=told):
+        draw(wrong)
+
+
+def test_the_size_must_be_told_and_possible(draw):
+    with pytest.raises(DataError, match="imageWidth is None"):
+        draw(size=(None, 3))
+    with pytest.raises(DataError, match="cut the picture into tiles") as caught:
+        draw(size=(100_000, 100_000))
+    assert caught.value.fault == "too_large"
+
+
+def test_other_json_is_refused(tmp_path):
+    (tmp_path / "a.json").write_text("[]")
+    with pytest.raises(DataError, match="not a LabelMe file"):
+        READ(tmp_path / "a.json")

@@ -1,0 +1,97 @@
+"""CVAT's "Segmentation mask 1.1" on a small tree."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.cvat_mask import CvatMask
+from seg.errors import DataError
+
+LABELMAP = """# label:color_rgb:parts:actions
+background:0,0,0::
+car:0,0,142::
+road: wet:128,64,128::
+"""
+LABEL = np.array([[[0, 0, 0], [128, 64, 128], [0, 0, 142]]], np.uint8)
+
+
+def plant(root, lists, labelmap=LABELMAP):
+    (root / "ImageSets/Segmentation").mkdir(parents=True, exist_ok=True)
+    (root / "labelmap.txt").write_text(labelmap)
+    for split, names in lists.items():
+        (root / f"ImageSets/Segmentation/{split}.txt").write_text("\n".join(names) + "\n")
+        for name in names:
+            image, label = root / f"JPEGImages/{name}.jpg", root / f"SegmentationClass/{name}.png"
+            for path in (image, label):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (3, 1)).save(image)
+            Image.fromarray(LABEL).save(label)
+    return root
+
+
+def test_colours_are_the_lines_of_the_label_map(tmp_path):
+    plant(tmp_path, {"Train": ["a", "clip/b"], "Validation": ["c"]})
+    train, val = (CvatMask(split=split, root=tmp_path) for split in ("train", "val"))
+    assert train.labels.names == ("background", "car", "road: wet")
+    assert train.labels.palette == ((0, 0, 0), (0, 0, 142), (128, 64, 128))
+    assert [sample.name for sample in (*train, *val)] == ["a", "clip/b", "c"]
+    assert train[1].label.tolist() == [[0, 2, 1]]
+
+
+def test_palette_pictures_hold_the_same_colours(tmp_path):
+    plant(tmp_path, {"train": ["a"]})
+    indices = Image.fromarray(np.array([[7, 0, 3]], np.uint8), "P")
+    palette = np.zeros((8, 3), np.uint8)
+    palette[[7, 0, 3]] = LABEL[0]
+    indices.putpalette(palette.ravel().tolist())
+    indices.save(tmp_path / "SegmentationClass/a.png")
+    assert CvatMask(split="train", root=tmp_path)[0].label.tolist() == [[0, 2, 1]]
+
+
+def test_one_list_is_split_by_name(tmp_path):
+    plant(tmp_path, {"default": [f"f{number}" for number in range(10)]})
+    train, val = (
+        CvatMask(split=split, root=tmp_path, val_fraction=0.2) for split in ("train", "val")
+    )
+    assert (len(train), len(val)) == (8, 2)
+    assert len({pair.name for pair in (*train.pairs, *val.pairs)}) == 10
+
+
+def test_an_unknown_colour_is_told(tmp_path):
+    plant(tmp_path, {"train": ["a"]}, LABELMAP.replace("0,0,142", "0,0,143"))
+    with pytest.raises(DataError, match="#00008e") as caught:
+        CvatMask(split="train", root=tmp_path)[0]
+    assert caught.value.fault == "unknown_values"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("bus:1,2::", r"line 5: 'bus:1,2::' is not name:red,green,blue:parts:actions"),
+        ("bus:1,2,256::", "line 5"),
+        ("bus:1,2,-3::", "line 5"),
+        ("bus", "line 5"),
+        (":1,2,3::", "line 5"),
+        ("car:1,2,3::", "name 'car' occurs twice"),
+        ("bus:0,0,142::", "'car' and 'bus' have one colour"),
+    ],
+)
+def test_mistakes_in_the_label_map_are_told(tmp_path, line, told):
+    plant(tmp_path, {"train": ["a"]}, LABELMAP + line)
+    with pytest.raises(DataError, match=told):
+        CvatMask(split="train", root=tmp_path)
+
+
+def test_what_is_missing_is_told(tmp_path):
+    plant(tmp_path, {"train": ["a", "b"]})
+    with pytest.raises(DataError, match="no split 'val'; found: train"):
+        CvatMask(split="val", root=tmp_path)
+    (tmp_path / "SegmentationClass/b.png").unlink()
+    with pytest.raises(DataError, match="1 images have no label"):
+        CvatMask(split="train", root=tmp_path)
+    (tmp_path / "ImageSets/Segmentation/train.txt").write_text("a\n\na\n")
+    with pytest.raises(DataError, match="line 3: a is also in line 1"):
+        CvatMask(split="train", root=tmp_path)
+    (tmp_path / "labelmap.txt").unlink()
+    with pytest.raises(DataError, match=r'"Segmentation mask 1\.1" with "Save images"'):
+        CvatMask(split="train", root=tmp_path)

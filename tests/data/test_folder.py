@@ -1,0 +1,164 @@
+"""People's own folders, in each layout."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.folder import Folder
+from seg.errors import ConfigError, DataError
+
+
+def save(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.array(values, np.uint8)).save(path)
+
+
+def plant(image, label, values=((0, 7, 255),)):
+    values = np.array(values, np.uint8)
+    image.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", values.shape[1::-1], (1, 2, 3)).save(image)
+    save(label, values)
+
+
+def plant_split(root, split, names=("a", "deep/b"), values=((0, 7, 255),)):
+    for name in names:
+        plant(root / f"images/{split}/{name}.jpg", root / f"labels/{split}/{name}.png", values)
+    return root
+
+
+def test_classes_are_inferred_from_the_training_labels(tmp_path, caplog):
+    plant_split(plant_split(tmp_path, "train"), "val", values=((7, 7),))
+    with caplog.at_level(logging.INFO):
+        train, val = (Folder(split=split, root=tmp_path) for split in ("train", "val"))
+    assert train.labels.names == val.labels.names == ("class_0", "class_7")
+    assert [sample.name for sample in train] == ["a", "deep/b"]
+    assert train[0].label.tolist() == [[0, 1, 255]]
+    assert val[0].label.tolist() == [[1, 1]]
+    assert len(set(train.labels.palette)) == 2
+    assert caplog.text.count("2 ids: 0, 7; 255 is ignored") == 1
+
+
+def test_an_id_that_training_lacks_is_unknown(tmp_path):
+    plant_split(plant_split(tmp_path, "train"), "val", values=((3, 7),))
+    with pytest.raises(DataError, match=r"3 \(1 pixels\)"):
+        Folder(split="val", root=tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    ("train", "val"), [("training", "validation"), ("train", "valid"), ("Train", "Val")]
+)
+def test_splits_may_be_spelled_otherwise(tmp_path, train, val):
+    plant_split(plant_split(tmp_path, train), val, names=("c",))
+    assert len(Folder(split="train", root=tmp_path)) == 2
+    assert [sample.name for sample in Folder(split="val", root=tmp_path)] == ["c"]
+
+
+def test_splits_may_lie_outside(tmp_path):
+    for split in ("train", "valid"):
+        folder = tmp_path / split
+        plant(folder / "images/x.png", folder / "labels/x.png")
+    assert Folder(split="val", root=tmp_path).pairs[0].image == tmp_path / "valid/images/x.png"
+    with pytest.raises(DataError, match="no split 'test'; found: train, valid"):
+        Folder(split="test", root=tmp_path)
+
+
+def test_an_unsplit_folder_is_split_by_name(tmp_path):
+    names = [f"p{number}" for number in range(10)]
+    for name in names:
+        plant(tmp_path / f"images/{name}.jpg", tmp_path / f"labels/{name}.png")
+    plant(tmp_path / "images/city/q.jpg", tmp_path / "labels/city/q.png", ((9, 9),))
+
+    def found(split, **options):
+        return {pair.name for pair in Folder(split=split, root=tmp_path, **options).pairs}
+
+    assert found("train") | found("val") == {*names, "city/q"}
+    assert not found("train") & found("val")
+    assert found("val") == found("val")
+    assert len(found("val", val_fraction=0.5)) == 6
+    assert found("val", val_seed=3, val_fraction=0.5) != found("val", val_fraction=0.5)
+    assert Folder(split="val", root=tmp_path).labels.names == ("class_0", "class_7", "class_9")
+    with pytest.raises(ConfigError, match="not split, so it has no split 'test'"):
+        found("test")
+
+
+def test_a_class_file_names_the_ids(tmp_path):
+    plant_split(tmp_path, "train")
+    (tmp_path / "classes.json").write_text('[{"name": "sky", "id": 7}, {"name": "sea", "id": 0}]')
+    dataset = Folder(split="train", root=tmp_path)
+    assert dataset.labels.names == ("sky", "sea")
+    assert dataset[0].label.tolist() == [[1, 0, 255]]
+    (tmp_path / "other.json").write_text('["a", "b"]')
+    with pytest.raises(DataError, match=r"7 \(1 pixels\)"):
+        Folder(split="train", root=tmp_path, classes=tmp_path / "other.json")[0]
+
+
+def test_colours_are_read_by_the_class_file(tmp_path):
+    plant_split(tmp_path, "train", values=(([0, 0, 142], [128, 64, 128]),))
+    table = {"road": [128, 64, 128], "car": [0, 0, 142]}
+    (tmp_path / "classes.json").write_text(json.dumps(table))
+    assert Folder(split="train", root=tmp_path)[0].label.tolist() == [[1, 0]]
+    (tmp_path / "classes.json").unlink()
+    with pytest.raises(DataError, match=r'"name0": \[0, 0, 142\], "name1": \[128, 64, 128\]'):
+        Folder(split="train", root=tmp_path)
+
+
+def test_palette_pictures_hold_ids_or_colours_as_told(tmp_path):
+    plant_split(tmp_path, "train", names=("a",))
+    label = Image.fromarray(np.array([[0, 1, 1]], np.uint8), "P")
+    label.putpalette([9, 9, 9, 5, 5, 5])
+    label.save(tmp_path / "labels/train/a.png")
+    (tmp_path / "classes.json").write_text('{"car": [5, 5, 5], "road": [9, 9, 9]}')
+
+    def read(kind):
+        return Folder(split="train", root=tmp_path, label_kind=kind)[0].label.tolist()
+
+    assert read("auto") == read("ids") == [[0, 1, 1]]
+    assert read("colours") == [[1, 0, 0]]
+    with pytest.raises(ConfigError, match="auto, ids, colours"):
+        read("rgb")
+
+
+def test_one_broken_label_does_not_hide_the_classes(tmp_path, caplog):
+    plant_split(tmp_path, "train", names=("a", "b", "c"))
+    (tmp_path / "labels/train/a.png").write_bytes(b"broken")
+    dataset = Folder(split="train", root=tmp_path)
+    assert dataset.labels.names == ("class_0", "class_7")
+    assert "1 labels could not be read" in caplog.text
+    assert dataset[1].label.tolist() == [[0, 1, 255]]
+    with pytest.raises(DataError, match="not a picture"):
+        dataset[0]
+
+
+def test_labels_that_are_photographs_are_told(tmp_path):
+    grey = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    plant_split(tmp_path, "train", names=("a",))
+    Image.fromarray(grey).save(tmp_path / "labels/train/a.png")
+    with pytest.raises(DataError, match="65535 different ids"):
+        Folder(split="train", root=tmp_path)
+    Image.fromarray(np.array([[-3]], np.int32)).save(tmp_path / "labels/train/a.tif")
+    (tmp_path / "labels/train/a.png").unlink()
+    with pytest.raises(DataError, match="values from -3 to -3"):
+        Folder(split="train", root=tmp_path)
+
+
+def test_what_is_wrong_with_a_folder_is_told(tmp_path):
+    with pytest.raises(DataError, match="there is no such folder"):
+        Folder(split="train", root=tmp_path / "nowhere")
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DataError, match=r"looked for: images, labels\n  found there: images/"):
+        Folder(split="train", root=tmp_path)
+    inner = plant_split(tmp_path / "outer/own", "train")
+    with pytest.raises(DataError, match=f"it seems to be {inner}"):
+        Folder(split="train", root=inner.parent)
+    plant_split(tmp_path, "train")
+    with pytest.raises(DataError, match="images: no split 'val'; found: train"):
+        Folder(split="val", root=tmp_path)
+    (tmp_path / "images/val").mkdir()
+    with pytest.raises(DataError, match="labels: no split 'val'; found: train"):
+        Folder(split="val", root=tmp_path)
+    (tmp_path / "labels/train/a.png").unlink()
+    with pytest.raises(DataError, match="1 images have no label"):
+        Folder(split="train", root=tmp_path)

@@ -1,0 +1,245 @@
+"""Sharded copies are read as their original is: sample by sample, and through a training."""
+
+import json
+import multiprocessing
+import pickle
+
+import albumentations
+import fsspec
+import numpy as np
+import pytest
+import torch
+
+from seg.data.augmentation import Augmentation
+from seg.data.labels import LabelSpace
+from seg.data.loading.datamodule import DataModule
+from seg.data.sample import Sample
+from seg.data.scale_crop import RandomScaleCrop
+from seg.data.shards import INDEX_FILE, LABELS_FILE, Shards
+from seg.errors import DataError
+from seg.preparation.shards import write_shards
+
+pytest.importorskip("litdata")
+
+LABELS = LabelSpace.identity(("sky", "road", "car"), ((1, 1, 1), (2, 2, 2), (3, 3, 3)))
+
+
+class Noise:
+    """Random pictures of unequal sizes."""
+
+    labels = LABELS
+
+    def __init__(self, split="train", length=11):
+        self.split, self.length = split, length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        generator = np.random.default_rng(index)
+        size = (40 + index % 3, 48)
+        return Sample(
+            f"straße/{index}",
+            generator.integers(0, 256, (*size, 3), dtype=np.uint8),
+            generator.choice(np.array([0, 1, 2, 255], np.uint8), size),
+        )
+
+
+class Large(Noise):
+    """Pictures of 1 MiB, so that each fills a chunk."""
+
+    def __init__(self):
+        super().__init__(length=4)
+
+    def __getitem__(self, index):
+        pixels = np.full((512, 513, 3), index, np.uint8)
+        return Sample(f"{index}", pixels, np.zeros((512, 513), np.uint8))
+
+
+def copied(dataset, output):
+    return write_shards(
+        dataset, output, split=dataset.split, num_workers=0, chunk_mib=1, progress=lambda: None
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("copy")
+    copied(Noise(), root)
+    return root
+
+
+def assert_equal(samples, originals):
+    for sample, original in zip(samples, originals, strict=True):
+        assert sample.name == original.name
+        assert sample.image.dtype == sample.label.dtype == np.uint8
+        np.testing.assert_array_equal(sample.image, original.image)
+        np.testing.assert_array_equal(sample.label, original.label)
+
+
+def test_every_sample_is_the_same(root):
+    shards = Shards(split="train", root=root)
+    assert len(shards) == 11
+    assert shards.split == "train"
+    assert shards.labels == LABELS
+    order = [10, 0, 5, 5, 1, -1]
+    assert_equal([shards[index] for index in order], [Noise()[index % 11] for index in order])
+    with pytest.raises(IndexError):
+        shards[11]
+
+
+def test_many_chunks_in_any_order(tmp_path):
+    assert copied(Large(), tmp_path).chunks == 4
+    shards = Shards(split="train", root=tmp_path)
+    order = [3, 0, 2, 1, 3]
+    assert_equal([shards[index] for index in order], [Large()[index] for index in order])
+
+
+def test_few_chunks_stay_mapped_but_samples_outlive_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("seg.data.shards._MAX_MAPPED", 1)
+    copied(Large(), tmp_path)
+    shards = Shards(split="train", root=tmp_path)
+    samples = [shards[index] for index in range(4)]
+    assert len(shards._mapped) == 1
+    assert_equal(samples, [Large()[index] for index in range(4)])
+
+
+def test_litdata_reads_the_same(root):
+    from litdata import StreamingDataset
+
+    foreign = StreamingDataset(str(root / "train"))
+    shards = Shards(split="train", root=root)
+    assert_equal([Sample(**foreign[index]) for index in range(11)], [*shards])
+
+
+def test_a_pickled_or_forked_dataset_reads_on(root):
+    shards = Shards(split="train", root=root)
+    first = shards[0]
+    assert_equal([pickle.loads(pickle.dumps(shards))[0]], [first])
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert_equal(pool.map(shards.__getitem__, range(11)), [*shards])
+
+
+def trained(dataset, num_workers):
+    """Batches and weights of three optimizer steps."""
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(3, 3, 3)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    transforms = [RandomScaleCrop((0.5, 2.0), (16, 20)), albumentations.HorizontalFlip()]
+    data = DataModule(
+        train=dataset,
+        augmentation=Augmentation(transforms, ignore_index=255, crop=(16, 20)),
+        batch_size=3,
+        eval_batch_size=1,
+        num_workers=num_workers,
+        prefetch_factor=2,
+        pin_memory=False,
+        seed=7,
+    )
+    tensors = []
+    for batch in data.train_dataloader():
+        logits = network(batch["image"].float() / 255)
+        label = batch["label"][:, 1:-1, 1:-1].long()
+        loss = torch.nn.functional.cross_entropy(logits, label, ignore_index=255)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        weights = [parameter.detach().clone() for parameter in network.parameters()]
+        tensors += [batch["image"], batch["label"], batch["index"], *weights]
+    assert len(tensors) == 3 * 5
+    return tensors
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_training_is_the_same_bit_for_bit(root, num_workers):
+    ours = trained(Shards(split="train", root=root), num_workers)
+    for tensor, original in zip(ours, trained(Noise(), 0), strict=True):
+        assert torch.equal(tensor, original)
+
+
+@pytest.fixture
+def address(monkeypatch, tmp_path, root):
+    """The copy in a store of fsspec's that lives in memory."""
+    monkeypatch.setenv("SEG_CACHE", str(tmp_path / "cache"))
+    store = fsspec.filesystem("memory")
+    for path in (root / "train").iterdir():
+        store.pipe_file(f"/bucket/copy/train/{path.name}", path.read_bytes())
+    yield "memory://bucket/copy"
+    store.rm("/bucket", recursive=True)
+
+
+def test_an_object_store_is_read_through_the_cache(address, tmp_path):
+    shards = Shards(split="train", root=address)
+    assert not [*tmp_path.rglob("*.bin")]
+    assert_equal([*shards], [Noise()[index] for index in range(11)])
+    fsspec.filesystem("memory").rm("/bucket/copy/train/chunk-0-0.bin")
+    assert_equal([*Shards(split="train", root=address)], [*shards])
+    kept = [path.parent.parent.parent for path in tmp_path.rglob("*.bin")]
+    assert kept == [tmp_path / "cache"]
+
+
+def test_workers_share_what_one_of_them_fetched(address, root, tmp_path):
+    ours = trained(Shards(split="train", root=address), 2)
+    assert all(map(torch.equal, ours, trained(Shards(split="train", root=root), 0)))
+    assert len([*tmp_path.rglob("*.bin")]) == 1
+    assert not [*tmp_path.rglob("*.part")]
+
+
+def test_a_store_without_the_copy_is_told(address):
+    with pytest.raises(DataError, match=r"memory://bucket/copy/val/labels.json: .* not found"):
+        Shards(split="val", root=address)
+
+
+def test_an_unfinished_or_absent_copy_is_told(tmp_path, root):
+    with pytest.raises(DataError, match=r"looked for: train/labels.json\n.*\n.*\n.*task=shards"):
+        Shards(split="train", root=tmp_path)
+    (tmp_path / "train").mkdir()
+    for path in (root / "train").glob("chunk*"):
+        (tmp_path / "train" / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(DataError, match=r"looked for: train/labels\.json"):
+        Shards(split="train", root=tmp_path)
+
+
+@pytest.fixture
+def whole(tmp_path):
+    copied(Noise(), tmp_path)
+    return tmp_path / "train"
+
+
+def refused(folder):
+    with pytest.raises(DataError) as caught:
+        Shards(split="train", root=folder.parent)[0]
+    return caught.value
+
+
+def test_a_short_chunk_is_told(whole):
+    chunk = whole / "chunk-0-0.bin"
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    assert refused(whole).fault == "truncated"
+    chunk.unlink()
+    assert refused(whole).fault == "missing"
+
+
+@pytest.mark.parametrize("offset", [4, 8, 52, 60])
+def test_damaged_sizes_are_told(whole, offset):
+    chunk = whole / "chunk-0-0.bin"
+    content = bytearray(chunk.read_bytes())
+    content[offset : offset + 4] = b"\xff\xff\xff\x7f"
+    chunk.write_bytes(content)
+    error = refused(whole)
+    assert error.fault == "damaged"
+    assert "chunk-0-0.bin" in str(error)
+
+
+def test_an_index_of_another_copy_is_told(whole):
+    index = whole / INDEX_FILE
+    index.write_bytes(index.read_bytes().replace(b"numpy", b"bytes"))
+    assert "it is not the one of labels.json" in str(refused(whole))
+
+
+def test_labels_of_another_format_are_told(whole):
+    plain = json.loads((whole / LABELS_FILE).read_text())
+    (whole / LABELS_FILE).write_text(json.dumps({**plain, "format": 2}))
+    assert "format 2, not 1" in str(refused(whole))
+    (whole / LABELS_FILE).write_text("{")
+    assert refused(whole).fault == "damaged"
