@@ -155,7 +155,7 @@ class BenchmarkConfig(Section):
     task: Literal["data"]
     rounds: Annotated[int, Field(ge=1)]
     num_workers: Annotated[int, Field(ge=0)]
-    pictures: Annotated[int, Field(ge=4)]
+    pictures: Annotated[int, Field(ge=8)]
     camvid_root: Path | None
 
 
