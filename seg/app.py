@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seg.config.arguments import quote_paths, spell_out
+from seg.config.arguments import open_mappings, quote_paths, spell_out
 from seg.config.explain import explain
 from seg.config.location import conf_dir
 from seg.config.schema import Section, TrainConfig, validate
@@ -51,7 +51,7 @@ def app(
         def main() -> None:
             keep_freed_memory()
             share_cores()
-            sys.argv[1:] = quote_paths(spell_out(verb, sys.argv[1:]))
+            sys.argv[1:] = open_mappings(quote_paths(spell_out(verb, sys.argv[1:])))
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):
                 hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()

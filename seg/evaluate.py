@@ -16,7 +16,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float:
     Returns:
         mIoU.
     """
-    from seg.assemble import assemble_evaluation
+    from seg.assemble.parts import assemble_evaluation
     from seg.checkpoint import read_checkpoint
     from seg.fitting import score
     from seg.inference.device import choose_device

@@ -12,7 +12,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seg.assemble import Parts
+from seg.assemble.parts import Parts
 from seg.callbacks.checkpoints import BestAndLast
 from seg.checkpoint import read_checkpoint
 from seg.data.loading.loader import SegmentationLoader

@@ -21,7 +21,7 @@ def main(config: PredictConfig, run_dir: Path) -> None:
     output = config.output or run_dir
     pictures = _pictures(config.input)
     _refuse_overwriting(pictures, output)
-    from seg.assemble import load_model
+    from seg.assemble.networks import load_model
     from seg.data.files.reading import read_image
     from seg.inference.device import choose_device
     from seg.outputs.pictures import overlay, palette_image, save_png

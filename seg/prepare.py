@@ -24,7 +24,7 @@ def main(config: PrepareConfig, run_dir: Path) -> None:
     from seg.callbacks.quiet import quiet
 
     quiet()
-    check_sections(config, "dataset", "augmentation")
+    check_sections(config, "dataset")
     tasks: dict[str, Callable[[PrepareConfig, Path], None]] = {
         "verify": _verify,
         "stats": _stats,
@@ -79,10 +79,11 @@ def _stats(config: PrepareConfig, run_dir: Path) -> None:
 def _preview(config: PrepareConfig, run_dir: Path) -> None:
     from PIL import Image
 
-    from seg.assemble.building import build
+    from seg.assemble.building import build, check_sections
     from seg.outputs.pictures import save_png
     from seg.preparation.preview import contact_sheet, write_page
 
+    check_sections(config, "augmentation")
     for split, dataset in _open(config).items():
         augmentation = None
         if split == "train":  # as in training, the other splits stay as they are

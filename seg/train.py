@@ -13,7 +13,7 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
     Returns:
         mIoU of the best weights on the validation split; None after a dry run.
     """
-    from seg.assemble import assemble
+    from seg.assemble.parts import assemble
     from seg.fitting import dry_run, fit
 
     parts = assemble(config, run_dir)

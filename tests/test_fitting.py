@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from pytorch_lightning import Callback
 
-from seg.assemble import assemble
+from seg.assemble.parts import assemble
 from seg.checkpoint import read_checkpoint
 from seg.config.location import conf_dir
 from seg.config.schema import TrainConfig, validate

@@ -6,7 +6,6 @@ from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from seg.config import targets
 from seg.config.schema import Section, TrainConfig
@@ -69,10 +68,14 @@ def later(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
 def _refusals(key: str) -> Iterator[None]:
     try:
         yield
-    except (InstantiationException, MisconfigurationException, RuntimeError, ValueError) as error:
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+    except Exception as error:
+        by_hydra = isinstance(error, InstantiationException)
+        cause = error.__cause__ if by_hydra else error
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, ValueError | TypeError | RuntimeError | MisconfigurationException):
+        # by name: importing Lightning takes seconds, and not every command needs it
+        of_lightning = type(cause).__name__ == "MisconfigurationException"
+        mendable = of_lightning or isinstance(cause, ValueError | RuntimeError)
+        if mendable or (by_hydra and isinstance(cause, TypeError)):
             raise ConfigError(f"{key}: {cause}") from cause
         raise

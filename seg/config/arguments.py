@@ -40,6 +40,16 @@ def quote_paths(arguments: list[str]) -> list[str]:
     return [_quote(argument) for argument in arguments]
 
 
+def open_mappings(arguments: list[str]) -> list[str]:
+    """`labels.merge={new: [old]}` may name any new class, where Hydra would want a `++` before it.
+
+    The schema refuses what is not a key of `labels`.
+    """
+    return [
+        f"++{each}" if each.startswith("labels.") and "=" in each else each for each in arguments
+    ]
+
+
 def _quote(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not equals or key.lstrip("+") not in _PATH_KEYS or _QUOTED.fullmatch(value):

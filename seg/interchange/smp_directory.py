@@ -8,7 +8,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from seg.assemble import restore
+from seg.assemble.networks import restore
 from seg.checkpoint import Checkpoint, read_checkpoint
 from seg.errors import ConfigError, DataError
 from seg.inference.trained import TrainedSegmenter

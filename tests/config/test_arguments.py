@@ -1,7 +1,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seg.config.arguments import quote_paths
+from seg.config.arguments import open_mappings, quote_paths
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,11 @@ def test_the_rest_stays(argument):
 def test_a_sweep_keeps_its_commas():
     line = ["-m", "checkpoint=a,b"]
     assert quote_paths(line) == line
+
+
+def test_label_groups_may_have_any_name():
+    assert open_mappings(["labels.merge={traffic: [car]}", "seed=1", "labels=x"]) == [
+        "++labels.merge={traffic: [car]}",
+        "seed=1",
+        "labels=x",
+    ]

@@ -6,7 +6,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seg.assemble import load_model
+from seg.assemble.networks import load_model
 from seg.config.location import conf_dir
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError, DataError
