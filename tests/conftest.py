@@ -3,11 +3,13 @@
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from seg.cpu import share_cores
+from tests.warm_process import WarmProcess
 
 share_cores()  # before any test imports torch
 
@@ -26,17 +28,28 @@ SMALL = (
 )
 
 
+_warm = WarmProcess()
+
+
 def seg(command: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Type `python -m seg.COMMAND ARGUMENTS` in `cwd`."""
-    line = [sys.executable, "-m", f"seg.{command}", *arguments]
-    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
+    return _warm.run([f"seg.{command}", *arguments], cwd=cwd)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_stays() -> Iterator[None]:
+    yield
+    _warm.stop()
 
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of a real, short training on the embedded data set."""
     folder = tmp_path_factory.mktemp("small")
-    done = seg("train", *SMALL, f"hydra.run.dir={folder / 'run'}", cwd=folder)
+    line = [sys.executable, "-m", "seg.train", *SMALL, f"hydra.run.dir={folder / 'run'}"]
+    done = subprocess.run(
+        line, cwd=folder, capture_output=True, text=True, timeout=600, check=False
+    )
     assert done.returncode == 0, done.stderr
     return folder / "run"
 

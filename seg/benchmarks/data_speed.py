@@ -25,6 +25,7 @@ from seg.data.streets import Streets
 TEXTBOOK, FIRST, LATER = "textbook", "seg, first epoch", "seg, later epochs (cache)"
 _BATCH = 8
 _LATER_EPOCHS = 8
+_PROCESS_EPOCHS = 4
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def run(
         results = {
             case.name: _time(case, Path(scratch) / "cache", rounds, num_workers) for case in cases
         }
+        results["Cityscapes-like, first epoch: reading processes"] = _processes(cases[0], rounds)
         sample = cases[0].dataset[0]
         parts = levers.run(sample.image, sample.label, cases[0].crop, rounds=rounds)
     return results | {f"one 2048x1024 sample: {part}": timings for part, timings in parts.items()}
@@ -102,14 +104,26 @@ def _time(case: Case, cache: Path, rounds: int, num_workers: int) -> dict[str, T
     return interleaved(ways, rounds=rounds)
 
 
-def _ours(case: Case, dataset: SegmentationDataset, num_workers: int) -> SegmentationLoader:
+def _ours(
+    case: Case, dataset: SegmentationDataset, num_workers: int, *, ahead: int = 4
+) -> SegmentationLoader:
     return SegmentationLoader(
         KeyedSamples(dataset, augmentation=street_augmentation(case.crop), seed=0),
         EpochOrder(len(dataset), batch_size=_BATCH, seed=0, shuffle=True, drop_last=False),
         num_workers=num_workers,
-        prefetch_factor=4,
+        prefetch_factor=ahead,
         pin_memory=False,
     )
+
+
+def _processes(case: Case, rounds: int) -> dict[str, Timing]:
+    """What reading processes and batches read ahead are worth, where nothing trains beside them."""
+    loaders = {"none": _ours(case, case.dataset, 0)}
+    for count, ahead in ((1, 2), (1, 4), (2, 2), (2, 4)):
+        name = f"{count}, {ahead} batches ahead"
+        loaders[name] = _ours(case, case.dataset, count, ahead=ahead)
+    ways = {name: _epochs(loader, _PROCESS_EPOCHS) for name, loader in loaders.items()}
+    return interleaved(ways, rounds=rounds)
 
 
 def street_augmentation(crop: tuple[int, int]) -> Any:
