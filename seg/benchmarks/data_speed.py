@@ -21,6 +21,7 @@ from seg.data.loading.loader import KeyedSamples, SegmentationLoader
 from seg.data.loading.order import EpochOrder
 from seg.data.sample import SegmentationDataset
 from seg.data.streets import Streets
+from seg.data.subset import Subset
 
 TEXTBOOK, FIRST, LATER = "textbook", "seg, first epoch", "seg, later epochs (cache)"
 _BATCH = 8
@@ -118,12 +119,11 @@ def _ours(
 
 def _processes(case: Case, rounds: int) -> dict[str, Timing]:
     """What reading processes and batches read ahead are worth, where nothing trains beside them."""
-    loaders = {"none": _ours(case, case.dataset, 0)}
+    again = Subset(case.dataset, list(range(len(case.dataset))) * _PROCESS_EPOCHS)
+    loaders = {"none": _ours(case, again, 0)}
     for count, ahead in ((1, 2), (1, 4), (2, 2), (2, 4)):
-        name = f"{count}, {ahead} batches ahead"
-        loaders[name] = _ours(case, case.dataset, count, ahead=ahead)
-    ways = {name: _epochs(loader, _PROCESS_EPOCHS) for name, loader in loaders.items()}
-    return interleaved(ways, rounds=rounds)
+        loaders[f"{count}, {ahead} batches ahead"] = _ours(case, again, count, ahead=ahead)
+    return interleaved({name: _epochs(each, 1) for name, each in loaders.items()}, rounds=rounds)
 
 
 def street_augmentation(crop: tuple[int, int]) -> Any:

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Literal, get_args
 
+from seg.data.choices import NO_TEST, check_choice
 from seg.data.files.counts import warn_if_partial
 from seg.data.files.pairs import PairDataset, match_pairs, named_files
 from seg.data.files.roots import find_root
 from seg.data.labels import LabelSpace
-from seg.errors import ConfigError
 
 Split = Literal["train", "val"]
 
@@ -198,11 +198,7 @@ class Ade20k(PairDataset):
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
-        if split not in get_args(Split):
-            raise ConfigError(
-                f"ADE20K has no labels of split {split!r}; allowed: {', '.join(get_args(Split))}"
-                " (those of test are not public, score on val)"
-            )
+        check_choice("ADE20K", "split", split, get_args(Split), why=NO_TEST)
         folders = tuple(f"{kind}/{_FOLDERS[split]}" for kind in ("images", "annotations"))
         folder = find_root(root, dataset="ade20k", expected=folders, how_to_get=_HOW_TO_GET)
         images = named_files(folder / folders[0], suffixes=(".jpg",))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, get_args
 
-from seg.data.choices import check_choice
+from seg.data.choices import NO_TEST, check_choice
 from seg.data.cityscapes import TRAIN_IDS
 from seg.data.files.counts import warn_if_partial
 from seg.data.files.pairs import PairDataset, match_pairs, named_files
@@ -12,9 +12,6 @@ from seg.data.files.roots import find_root
 Split = Literal["train", "val"]
 
 _COUNTS = {"train": 7000, "val": 1000}
-_NO_TEST = (
-    "the labels of its 2000 test pictures are not published; seg.predict reads pictures alone"
-)
 _HOW_TO_GET = (
     "register at bdd-data.berkeley.edu, unpack '10K Images' and 'Semantic Segmentation' in one"
     " place; root is the folder bdd100k"
@@ -38,7 +35,7 @@ class BDD100K(PairDataset):
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
-        check_choice("BDD100K", "split", split, get_args(Split), why=_NO_TEST)
+        check_choice("BDD100K", "split", split, get_args(Split), why=NO_TEST)
         folders = (f"images/10k/{split}", f"labels/sem_seg/masks/{split}")
         folder = find_root(root, dataset="bdd100k", expected=folders, how_to_get=_HOW_TO_GET)
         images, labels = (named_files(folder / name) for name in folders)

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Literal, get_args
 
+from seg.data.choices import check_choice
 from seg.data.files.pairs import PairDataset, match_pairs, named_files
 from seg.data.files.roots import find_root
 from seg.data.labels import LabelSpace
-from seg.errors import ConfigError
 
 Split = Literal["train", "val", "test"]
 
@@ -47,10 +47,7 @@ class CamVid(PairDataset):
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
-        if split not in get_args(Split):
-            raise ConfigError(
-                f"CamVid has no split {split!r}; allowed: {', '.join(get_args(Split))}"
-            )
+        check_choice("CamVid", "split", split, get_args(Split))
         folders = (split, f"{split}annot")
         folder = find_root(root, dataset="camvid", expected=folders, how_to_get=_HOW_TO_GET)
         images, labels = (named_files(folder / name) for name in folders)

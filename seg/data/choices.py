@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from seg.errors import ConfigError
 
+NO_TEST = "the labels of its test pictures are not published; seg.predict reads pictures alone"
+
 
 def check_choice(
     dataset: str, key: str, value: str, allowed: Sequence[str], *, why: str = ""

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
+from seg.data.choices import NO_TEST, check_choice
 from seg.data.files.counts import warn_if_partial
 from seg.data.files.pairs import PairDataset, match_pairs, named_files
 from seg.data.files.roots import find_root
 from seg.data.labels import LabelSpace
 from seg.data.pascal_voc import voc_palette
-from seg.errors import ConfigError
 
 Split = Literal["train", "val"]
 
@@ -82,11 +82,7 @@ class CocoStuff(PairDataset):
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
-        if split not in get_args(Split):
-            raise ConfigError(
-                f"COCO-Stuff has no labels of split {split!r}; allowed:"
-                f" {', '.join(get_args(Split))} (those of test are not public, score on val)"
-            )
+        check_choice("COCO-Stuff", "split", split, get_args(Split), why=NO_TEST)
         folder = find_root(root, dataset="coco_stuff", expected=(), how_to_get=_HOW_TO_GET)
         folders = [_present(folder, homes, f"{split}2017") for homes in (_IMAGES, _ANNOTATIONS)]
         find_root(root, dataset="coco_stuff", expected=folders, how_to_get=_HOW_TO_GET)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from seg.data.choices import check_choice
+from seg.data.choices import NO_TEST, check_choice
 from seg.data.files.classes import ClassEntry, make_classes
 from seg.data.files.counts import warn_if_partial
 from seg.data.files.json_file import read_json
@@ -24,9 +24,6 @@ _COUNTS = {"train": 18000, "val": 2000}
 _LABEL_FOLDERS = {"v1.2": ("v1.2/labels", "labels"), "v2.0": ("v2.0/labels",)}
 _TABLES = {"v1.2": ("config_v1.2.json", "config.json"), "v2.0": ("config_v2.0.json",)}
 _SHOWN = 3
-_NO_TEST = (
-    "the labels of its 5000 test pictures are not published; seg.predict reads pictures alone"
-)
 _HOW_TO_GET = "register at mapillary.com/dataset/vistas; unpack the archive as it is"
 
 _Byte = Annotated[int, Field(ge=0, le=255)]
@@ -63,7 +60,7 @@ class MapillaryVistas(PairDataset):
     def __init__(
         self, *, split: Split, root: str | Path | None = None, version: Version = "v1.2"
     ) -> None:
-        check_choice("Mapillary Vistas", "split", split, get_args(Split), why=_NO_TEST)
+        check_choice("Mapillary Vistas", "split", split, get_args(Split), why=NO_TEST)
         check_choice("Mapillary Vistas", "version", version, get_args(Version))
         part = _FOLDERS[split]
         folder = find_root(

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.choices import NO_TEST, check_choice
 from seg.data.files.counts import warn_if_partial
 from seg.data.files.locations import Location, read_bytes
 from seg.data.files.pairs import PairDataset, match_pairs, named_files
@@ -151,14 +152,8 @@ def read_class_label(path: Location) -> NDArray[Any]:
 
 
 def _check_choices(split: str, train_split: str, sbd: str | Path | None) -> None:
-    if split not in get_args(Split):
-        raise ConfigError(
-            f"Pascal VOC has no labels of split {split!r}; allowed: {', '.join(get_args(Split))}"
-            " (those of test are not public, score on val)"
-        )
-    if train_split not in get_args(TrainSplit):
-        allowed = ", ".join(get_args(TrainSplit))
-        raise ConfigError(f"Pascal VOC has no train_split {train_split!r}; allowed: {allowed}")
+    check_choice("Pascal VOC", "split", split, get_args(Split), why=NO_TEST)
+    check_choice("Pascal VOC", "train_split", train_split, get_args(TrainSplit))
     if sbd is not None and "trainaug" not in (split, train_split):
         raise ConfigError(
             f"dataset.sbd={sbd} is not read by train_split={train_split}\n"
