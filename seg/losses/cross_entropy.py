@@ -1,69 +1,49 @@
 """Pixel-wise cross entropy."""
 
-from collections.abc import Sequence
-from typing import Literal
-
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from seg.errors import ConfigError
+from seg.losses.pixels import SMALLEST, ClassWeights, PixelLoss
 
 
-class CrossEntropy(nn.Module):
+class CrossEntropy(PixelLoss):
     """Mean cross entropy over the pixels that count.
 
     Args:
         num_classes: number of classes K.
         ignore_index: label of pixels that do not count.
-        class_weights: one factor a class, or None for equal weights; the mean is weighted too.
-            `auto` stands for numbers that are counted where a run is put together.
+        class_weights: see `PixelLoss`; the mean is weighted too.
+        label_smoothing: share of the target that is spread over all classes (Szegedy et al.,
+            "Rethinking the Inception Architecture", CVPR 2016, section 7).
 
     Raises:
-        ConfigError: as many weights as classes are needed, none negative.
+        ConfigError: as `PixelLoss`; a smoothing outside 0 to 1.
     """
-
-    weight: Tensor | None
 
     def __init__(
         self,
         *,
         num_classes: int,
         ignore_index: int,
-        class_weights: Sequence[float] | Literal["auto"] | None = None,
+        class_weights: ClassWeights = None,
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__()
-        if class_weights == "auto":
-            raise ConfigError(
-                "loss.class_weights: auto needs the training labels; give numbers or null here"
-            )
-        if class_weights is not None:
-            if len(class_weights) != num_classes:
-                raise ConfigError(
-                    f"loss.class_weights: {len(class_weights)} weights for {num_classes} classes; "
-                    f"give {num_classes} numbers or null"
-                )
-            if min(class_weights) < 0:
-                raise ConfigError(f"loss.class_weights: negative weight {min(class_weights)}")
-        self.ignore_index = ignore_index
-        weight = (
-            None
-            if class_weights is None
-            else torch.tensor(list(class_weights), dtype=torch.float32)
+        super().__init__(
+            num_classes=num_classes, ignore_index=ignore_index, class_weights=class_weights
         )
-        self.register_buffer("weight", weight, persistent=False)
+        if not 0 <= label_smoothing < 1:
+            raise ConfigError(f"loss.label_smoothing={label_smoothing}; allowed: 0 to below 1")
+        self.label_smoothing = label_smoothing
 
     def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        label_BHW = label_BHW.long()
-        logits_BKHW = logits_BKHW.float()
         total = functional.cross_entropy(
-            logits_BKHW, label_BHW, self.weight, ignore_index=self.ignore_index, reduction="sum"
+            logits_BKHW.float(),
+            label_BHW.long(),
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction="sum",
+            label_smoothing=self.label_smoothing,
         )
-        counted = label_BHW[label_BHW != self.ignore_index]
-        mass = (
-            self.weight[counted].sum()
-            if self.weight is not None
-            else logits_BKHW.new_tensor(counted.numel())
-        )
-        return total / mass.clamp(min=torch.finfo(torch.float32).tiny)
+        return total / self.mass(label_BHW).clamp(min=SMALLEST)

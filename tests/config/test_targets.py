@@ -49,7 +49,8 @@ def test_nested_nodes_are_held_against_the_list_too():
     [
         (
             {"_target_": LOSS, "class_weight": None},
-            "takes no such argument\n  allowed: class_weights; did you mean class_weights?",
+            "takes no such argument\n  allowed: class_weights, label_smoothing; did you mean"
+            " class_weights?",
         ),
         ({"_target_": LOSS, "num_classes": 3}, r"loss.num_classes: follows from the other choices"),
         ({"_target_": LOSS, "class_weights": "heavy"}, r"loss.class_weights='heavy'"),

@@ -130,7 +130,9 @@ def test_trainaug_from_the_files_of_sbd(voc, sbd, level):
 
 
 def test_wrong_choices_are_refused(voc, sbd):
-    with pytest.raises(ConfigError, match=r"(?s)test.*allowed: train, val, trainval.*not published"):
+    with pytest.raises(
+        ConfigError, match=r"(?s)test.*allowed: train, val, trainval.*not published"
+    ):
         PascalVoc(split="test", root=voc)
     with pytest.raises(ConfigError, match="allowed: train, trainval, trainaug"):
         PascalVoc(split="train", root=voc, train_split="val")

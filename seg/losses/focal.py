@@ -1,0 +1,50 @@
+"""The focal loss."""
+
+from torch import Tensor
+
+from seg.errors import ConfigError
+from seg.losses.pixels import SMALLEST, ClassWeights, PixelLoss
+
+
+class Focal(PixelLoss):
+    """Mean over pixels of `(1 - p)^gamma * -log p`, p the probability of the right class.
+
+    Source: Lin et al., "Focal Loss for Dense Object Detection" (ICCV 2017), equation 5, with the
+    softmax in place of the sigmoid.
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+        gamma: how much less pixels count that are right already; 0 is the cross entropy.
+        class_weights: see `PixelLoss`; the paper's alpha. The mean is weighted too.
+
+    Raises:
+        ConfigError: as `PixelLoss`; a negative gamma.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        ignore_index: int,
+        gamma: float = 2.0,
+        class_weights: ClassWeights = None,
+    ) -> None:
+        super().__init__(
+            num_classes=num_classes, ignore_index=ignore_index, class_weights=class_weights
+        )
+        if gamma < 0:
+            raise ConfigError(f"loss.gamma={gamma}; allowed: 0 or more")
+        self.gamma = gamma
+
+    def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
+        counted_BHW = label_BHW != self.ignore_index
+        index_B1HW = label_BHW.where(counted_BHW, 0).long()[:, None]
+        log_p_BHW = logits_BKHW.float().log_softmax(1).gather(1, index_B1HW)[:, 0]
+        # 1 - p by expm1 keeps its digits where p is nearly 1; the clamp, a finite slope there
+        doubt_BHW = (-log_p_BHW.expm1()).clamp(min=SMALLEST**0.5)
+        losses_BHW = -log_p_BHW * doubt_BHW**self.gamma * counted_BHW
+        if self.weight is not None:
+            losses_BHW = losses_BHW * self.weight[index_B1HW[:, 0]]
+        return losses_BHW.sum() / self.mass(label_BHW).clamp(min=SMALLEST)

@@ -1,0 +1,76 @@
+"""What losses that are a mean over pixels share."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seg.errors import ConfigError
+
+ClassWeights = Sequence[float] | Literal["auto"] | None
+SMALLEST = torch.finfo(torch.float32).tiny
+
+
+class PixelLoss(nn.Module):
+    """A loss made of the cross entropy of single pixels.
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+        class_weights: one factor a class, or None for equal weights. `auto` stands for numbers that
+            are counted where a run is put together.
+
+    Raises:
+        ConfigError: as many weights as classes are needed, none negative.
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self, *, num_classes: int, ignore_index: int, class_weights: ClassWeights = None
+    ) -> None:
+        super().__init__()
+        self.ignore_index = ignore_index
+        self.register_buffer("weight", _checked(class_weights, num_classes), persistent=False)
+
+    def pixel_losses(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+        """Weighted cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
+        return functional.cross_entropy(
+            logits_BKHW.float(),
+            label_BHW.long(),
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction="none",
+        )
+
+    def mass(self, label_BHW: Tensor) -> Tensor:
+        """What the pixels that count weigh together, float32."""
+        counted = label_BHW[label_BHW != self.ignore_index].long()
+        if self.weight is not None:
+            return self.weight[counted].sum()
+        return torch.tensor(float(counted.numel()), device=label_BHW.device)
+
+
+def _checked(class_weights: ClassWeights, num_classes: int) -> Tensor | None:
+    if class_weights is None:
+        return None
+    if isinstance(class_weights, str):
+        raise ConfigError(
+            "loss.class_weights: auto needs the training labels; give numbers or null here"
+        )
+    if len(class_weights) != num_classes:
+        raise ConfigError(
+            f"loss.class_weights: {len(class_weights)} weights for {num_classes} classes; "
+            f"give {num_classes} numbers or null"
+        )
+    if min(class_weights) < 0:
+        raise ConfigError(f"loss.class_weights: negative weight {min(class_weights)}")
+    return torch.tensor(list(class_weights), dtype=torch.float32)
+
+
+def check_share(key: str, value: float) -> None:
+    """Raises ConfigError for anything but a number above 0 and at most 1."""
+    if not 0 < value <= 1:
+        raise ConfigError(f"loss.{key}={value}; allowed: above 0 up to 1")

@@ -1,0 +1,54 @@
+"""Losses of overlap: Tversky's index, of which Dice and Jaccard are cases."""
+
+import torch
+from torch import Tensor, nn
+
+from seg.errors import ConfigError
+from seg.losses.pixels import SMALLEST
+
+
+class Tversky(nn.Module):
+    """One minus the mean of `TP / (TP + alpha FP + beta FN)` over the classes in the batch.
+
+    Source: Salehi et al., "Tversky loss function for image segmentation using 3D fully
+    convolutional deep networks" (MLMI 2017), here per class and over the whole batch; true and
+    false are counted by probabilities. `alpha = beta = 0.5` is the Dice index (F1), 1 is Jaccard's
+    (IoU).
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+        alpha: weight of pixels that are taken for the class and are not.
+        beta: weight of pixels of the class that are missed.
+
+    Raises:
+        ConfigError: a negative weight.
+    """
+
+    def __init__(
+        self, *, num_classes: int, ignore_index: int, alpha: float = 0.3, beta: float = 0.7
+    ) -> None:
+        super().__init__()
+        if min(alpha, beta) < 0:
+            raise ConfigError(f"loss.alpha={alpha}, loss.beta={beta}; neither may be negative")
+        self.num_classes = num_classes
+        self.ignore_index = ignore_index
+        self.alpha = alpha
+        self.beta = beta
+
+    def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
+        probability_BKHW = logits_BKHW.float().softmax(1)
+        counted_BHW = label_BHW != self.ignore_index
+        label_BHW = torch.where(counted_BHW, label_BHW, 0).long()
+        counted = counted_BHW.to(probability_BKHW.dtype)
+        right_BHW = probability_BKHW.gather(1, label_BHW[:, None])[:, 0] * counted
+        zeros = probability_BKHW.new_zeros(self.num_classes)
+        flat = label_BHW.flatten()
+        true = zeros.index_add(0, flat, right_BHW.flatten())
+        area = zeros.index_add(0, flat, counted.flatten())
+        predicted = torch.einsum("bkhw,bhw->k", probability_BKHW, counted)
+        errors = self.alpha * (predicted - true) + self.beta * (area - true)
+        index = true / (true + errors).clamp(min=SMALLEST)
+        present = area > 0
+        return ((1 - index) * present).sum() / present.sum().clamp(min=1)
