@@ -1,5 +1,6 @@
 """`@app("train", TrainConfig)`: the only Hydra decorator; it owns errors and run directories."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -51,6 +52,7 @@ def app(
         def main() -> None:
             keep_freed_memory()
             share_cores()
+            logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
             sys.argv[1:] = open_mappings(quote_paths(spell_out(verb, sys.argv[1:])))
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):

@@ -1,0 +1,144 @@
+"""Averages against their recursion; validation, checkpoints and resuming see the right weights."""
+
+import json
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+import seg as package
+from seg.callbacks.moving_average import MovingAverage
+from seg.callbacks.quiet import quiet
+from seg.errors import ConfigError
+from tests.conftest import SMALL, seg
+
+STEPS = 7
+QUIET = {
+    "accelerator": "cpu",
+    "logger": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+}
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_run():
+    quiet()
+
+
+class Task(pl.LightningModule):
+    """A network with a batch norm; notes its weights after each step and while validating."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+        self.after_steps = []
+        self.validated = []
+
+    def weights(self):
+        return {name: value.clone() for name, value in self.model.state_dict().items()}
+
+    def training_step(self, batch, _):
+        return self.model(batch).square().mean()
+
+    def on_train_batch_end(self, *_):
+        self.after_steps.append(self.weights())
+
+    def validation_step(self, batch, _):
+        self.validated.append(self.weights())
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.5, momentum=0.9)
+
+
+def loader():
+    """The same batch again and again, so that it does not matter where in it a run goes on."""
+    generator = torch.Generator().manual_seed(1)
+    return DataLoader(torch.randn(4, 3, generator=generator).repeat(STEPS, 1), batch_size=4)
+
+
+def fitted(folder, *, steps=STEPS, checkpoint=None):
+    """A task trained for some steps, and its trainer; `checkpoint` is what it goes on from."""
+    task = Task()
+    every_step = pl.callbacks.ModelCheckpoint(
+        folder, every_n_train_steps=1, save_top_k=-1, filename="{step}"
+    )
+    callbacks = [MovingAverage(decay=0.6), every_step]
+    trainer = pl.Trainer(**QUIET, max_steps=steps, callbacks=callbacks, val_check_interval=1)
+    trainer.fit(task, loader(), loader(), ckpt_path=checkpoint)
+    return task
+
+
+def averages(start, after_steps):
+    average, found = start, []
+    for step, weights in enumerate(after_steps, 1):
+        decay = min(0.6, (1 + step) / (10 + step))
+        average = {
+            name: decay * average[name] + (1 - decay) * value
+            if value.is_floating_point()
+            else value
+            for name, value in weights.items()
+        }
+        found.append(average)
+    return found
+
+
+def assert_equal(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        torch.testing.assert_close(first[name], second[name])
+
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*(does not have many workers|Checkpoint directory)"
+)
+
+
+def test_validation_and_the_end_see_the_averages_and_training_does_not(tmp_path):
+    task = fitted(tmp_path)
+    expected = averages(Task().weights(), task.after_steps)
+    per_validation = len(loader())
+    for step, average in enumerate(expected):
+        assert_equal(task.validated[per_validation * step], average)
+    assert_equal(task.weights(), expected[-1])
+    plain = Task()
+    pl.Trainer(**QUIET, max_steps=STEPS, enable_checkpointing=False).fit(plain, loader(), loader())
+    assert_equal(task.after_steps[-1], plain.after_steps[-1])
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
+def test_a_checkpoint_holds_the_averages_and_training_goes_on_from_it(tmp_path):
+    task = fitted(tmp_path)
+    expected = averages(Task().weights(), task.after_steps)
+    content = torch.load(tmp_path / "step=3.ckpt", weights_only=True)
+    kept = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
+    assert_equal(kept, expected[2])
+    assert_equal(content["moving_average"]["in_training"], task.after_steps[2])
+    resumed = fitted(tmp_path, checkpoint=tmp_path / "step=3.ckpt")
+    assert_equal(resumed.weights(), expected[-1])
+
+
+def test_a_run_reports_what_its_checkpoint_scores(tmp_path):
+    run = tmp_path / "run"
+    line = [*SMALL, "callbacks=moving_average", "callbacks.averaging.decay=0.5"]
+    done = seg("train", *line, f"hydra.run.dir={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "val mIoU nan" not in done.stdout
+    again = seg("evaluate", f"checkpoint={run}", "hydra.run.dir=again", "device=cpu", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    ours, theirs = (
+        json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("run", "again")
+    )
+    scores = [key for key in ours if key.startswith("val/")]
+    assert {key: ours[key] for key in scores} == {key: theirs[key] for key in scores}
+    assert package.load_model(run).num_classes == 19
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0])
+def test_wrong_decay(decay):
+    with pytest.raises(ConfigError, match="decay"):
+        MovingAverage(decay=decay)
