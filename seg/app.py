@@ -1,5 +1,6 @@
 """`@app("train", TrainConfig)`: the only Hydra decorator; it owns errors and run directories."""
 
+import errno
 import logging
 import os
 import sys
@@ -17,13 +18,21 @@ from omegaconf.errors import OmegaConfBaseException
 from seg.config.arguments import open_mappings, quote_paths, spell_out
 from seg.config.explain import explain
 from seg.config.location import conf_dir
+from seg.config.resumed import with_run_directory
 from seg.config.schema import Section, TrainConfig, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import ConfigError, UserError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
 _INTERRUPTED = 130
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_LOCK = ".lock"
 _CURVES = ("metrics.csv", "tensorboard")  # a run that has no checkpoint yet may have begun them
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
@@ -53,9 +62,10 @@ def app(
             keep_freed_memory()
             share_cores()
             logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
-            sys.argv[1:] = open_mappings(quote_paths(spell_out(verb, sys.argv[1:])))
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):
+                given = with_run_directory(spell_out(verb, sys.argv[1:]), name)
+                sys.argv[1:] = open_mappings(quote_paths(given))
                 hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()
 
         return main
@@ -88,6 +98,8 @@ def _message(error: Exception, name: str) -> str | None:
         return explain(error, name, _overrides())
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return f"{error.strerror}: make room for the run directory"
     return None
 
 
@@ -106,26 +118,48 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a
     run_dir = Path(context.runtime.output_dir)
     if not leaves_a_run:
         return command(config, run_dir)
-    with _claimed(run_dir, known, log_name=f"{context.job.name}.log"):
+    resumes = getattr(config, "resume", None) is not None
+    with _claimed(run_dir, known, log_name=f"{context.job.name}.log", resumes=resumes):
         return command(config, run_dir)
 
 
 @contextmanager
-def _claimed(run_dir: Path, config: dict[str, Any], log_name: str) -> Iterator[None]:
+def _claimed(
+    run_dir: Path, config: dict[str, Any], *, log_name: str, resumes: bool
+) -> Iterator[None]:
     """Take the run directory by its `config.yaml`; give it back if nothing is left there."""
     record = run_dir / "config.yaml"
-    try:
-        with record.open("x") as file:
-            file.write(OmegaConf.to_yaml(OmegaConf.create(config)))
-    except FileExistsError:
-        raise ConfigError(
-            f"hydra.run.dir={run_dir}: holds a run already; choose another, or move that one away"
-        ) from None
-    try:
+    with _alone(run_dir):
+        if record.exists() and not resumes:
+            raise ConfigError(
+                f"hydra.run.dir={run_dir}: holds a run already; choose another, move that one "
+                "away, or go on with it by resume=auto"
+            )
+        if not record.exists():
+            record.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+        try:
+            yield
+        finally:
+            left = {path.name for path in run_dir.iterdir()}
+            if left <= {record.name, _LOCK, ".hydra", log_name, *_CURVES}:
+                record.unlink()
+
+
+@contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    """Keep other processes out of a run directory; the lock ends with this process."""
+    if fcntl is None:
         yield
-    finally:
-        if {path.name for path in run_dir.iterdir()} <= {record.name, ".hydra", log_name, *_CURVES}:
-            record.unlink()
+        return
+    with (run_dir / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"hydra.run.dir={run_dir}: another process is at work there; wait for its end, or "
+                "choose another"
+            ) from None
+        yield
 
 
 def _foreign_groups(schema: type[Section]) -> set[str]:

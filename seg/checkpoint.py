@@ -9,7 +9,7 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from torch import Tensor
 
 from seg.data.labels import LabelSpace
-from seg.errors import DataError
+from seg.errors import DataError, StorageError
 from seg.models.contract import Normalization
 from seg.models.weights.torch_file import (
     CHECKPOINT_KEY,
@@ -32,6 +32,7 @@ class Checkpoint:
         labels: the classes it was trained on.
         model_state: the network's tensors, under the network's own names.
         normalization: what the network's images go through; None: as its encoder has it.
+        step: optimizer steps that it was trained for.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Checkpoint:
     labels: LabelSpace
     model_state: dict[str, Tensor]
     normalization: Normalization | None
+    step: int
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -75,6 +77,7 @@ def _parse(path: Path, content: dict[str, Any]) -> Checkpoint:
         LabelSpace.from_dict(own["labels"]),
         network_state(content),
         stored_normalization(own),
+        int(content["global_step"]),
     )
 
 
@@ -93,9 +96,25 @@ def _find(path: Path) -> Path:
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, then renames: a kill or a full disk leaves the old file whole."""
+    """Writes beside the target, then renames: a kill or a full disk leaves the old file whole.
+
+    Reads tensors and plain data only.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+        try:
+            write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+        except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
+            reason = str(error).splitlines()[0][:120]
+            raise StorageError(
+                f"{path}: cannot be written ({reason})\n"
+                "  the checkpoint before it is whole; make room, then go on with resume=RUN_DIR"
+            ) from error
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        content: dict[str, Any] = load_safely(Path(path))
+        return content

@@ -22,6 +22,13 @@ def keep_freed_memory() -> None:
         mallopt(_M_TOP_PAD, 256 * 2**20)
 
 
+def give_back_memory() -> None:
+    """On Linux, hand freed blocks back to the system after all. Elsewhere: nothing."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
 def share_cores() -> None:
     """Let OpenMP threads sleep soon when they wait, unless the user has said how they shall wait.
 

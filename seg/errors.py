@@ -16,9 +16,30 @@ class ConfigError(UserError):
 
 
 class DivergenceError(UserError):
-    """Training ran into numbers that are not finite."""
+    """Training ran into numbers that are not finite.
+
+    Args:
+        message: which, and the remedy.
+        step: weights of this and later optimizer steps may have caused it.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, step: int = 0) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+class MemoryShortageError(UserError):
+    """A training step does not fit into memory."""
+
+    exit_code = 5
+
+
+class StorageError(UserError):
+    """A file cannot be written."""
+
+    exit_code = 6
 
 
 class DataError(UserError):

@@ -18,7 +18,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float:
     """
     from seg.assemble.parts import assemble_evaluation
     from seg.checkpoint import read_checkpoint
-    from seg.fitting import score
+    from seg.fitting.scoring import score
     from seg.inference.device import choose_device
 
     parts = assemble_evaluation(

@@ -18,16 +18,17 @@ from seg.optim.groups import parameter_groups
 
 Batch = dict[str, Any]
 CHECKPOINT_FORMAT = 1
-_CHECK_STEPS = 10  # reading the loss waits for the device
+LOSS_CHECK_STEPS = 10  # reading the loss waits for the device
 
 
-def require_finite(loss: Tensor, where: str) -> None:
-    """Raises DivergenceError where the loss is NaN or infinite."""
+def require_finite(loss: Tensor, where: str, *, step: int = 0) -> None:
+    """Raises DivergenceError where the loss is NaN or infinite; `step`: since when it may be."""
     if not torch.isfinite(loss):
         raise DivergenceError(
             f"the loss is {loss.item()} at {where}\n"
             "  lower optimizer.lr, set trainer.gradient_clip_val or scheduler.warmup_steps, or use "
-            "trainer.precision=32-true"
+            "trainer.precision=32-true",
+            step=step,
         )
 
 
@@ -81,8 +82,10 @@ class SegmentationTask(pl.LightningModule):
         logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
         loss: Tensor = self.loss(logits_BKHW, label_BHW)
         if stage == "train":
-            if self.device.type == "cpu" or self.global_step % _CHECK_STEPS == 0:
-                require_finite(loss, f"step {self.global_step}")
+            every = 1 if self.device.type == "cpu" else LOSS_CHECK_STEPS
+            if self.global_step % every == 0:
+                since = self.global_step + 1 - every
+                require_finite(loss, f"step {self.global_step}", step=since)
             self.log("train/loss", loss, batch_size=len(label_BHW))
         else:
             self.scores.update(logits_BKHW, label_BHW, loss)
@@ -111,7 +114,8 @@ class SegmentationTask(pl.LightningModule):
 
     def _finish(self, stage: str) -> None:
         self.results = self.scores.compute(stage)
-        require_finite(torch.tensor(self.results[f"{stage}/loss"]), f"step {self.global_step}")
+        loss, step = torch.tensor(self.results[f"{stage}/loss"]), self.global_step
+        require_finite(loss, f"the {stage} split, step {step}", step=step - LOSS_CHECK_STEPS)
         self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
 
     def create_optimizer(self) -> Optimizer:

@@ -14,13 +14,13 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
         mIoU of the best weights on the validation split; None after a dry run.
     """
     from seg.assemble.parts import assemble
-    from seg.fitting import dry_run, fit
+    from seg.fitting.dry_run import dry_run
+    from seg.fitting.training import train
 
-    parts = assemble(config, run_dir)
     if config.dry_run:
-        dry_run(parts)
+        dry_run(assemble(config, run_dir))
         return None
-    return fit(parts, run_dir)
+    return train(config, run_dir)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seg.cpu import share_cores
-from tests.warm_process import WarmProcess
+from tests.warm_process import Running, WarmProcess
 
 share_cores()  # before any test imports torch
 
@@ -31,9 +31,16 @@ SMALL = (
 _warm = WarmProcess()
 
 
-def seg(command: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Type `python -m seg.COMMAND ARGUMENTS` in `cwd`."""
-    return _warm.run([f"seg.{command}", *arguments], cwd=cwd)
+def seg(
+    command: str, *arguments: str, cwd: Path, fault: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Type `python -m seg.COMMAND ARGUMENTS` in `cwd`; `fault` is one of `tests.faults`."""
+    return start(command, *arguments, cwd=cwd, fault=fault).wait()
+
+
+def start(command: str, *arguments: str, cwd: Path, fault: str | None = None) -> Running:
+    """The same without waiting for its end; no other command may be typed before that."""
+    return _warm.start([f"seg.{command}", *arguments], cwd=cwd, fault=fault)
 
 
 @pytest.fixture(scope="session", autouse=True)

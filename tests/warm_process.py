@@ -8,6 +8,7 @@ a process of its own, from `sys.argv` to the exit code, with its own streams and
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,37 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-IMPORTED = ("seg.assemble.parts", "seg.fitting", "seg.inference.device", "seg.outputs.pictures")
+from tests import faults
+
+STREAMS = ("stdout", "stderr")
+IMPORTED = (
+    "seg.assemble.parts",
+    "seg.fitting.training",
+    "seg.inference.device",
+    "seg.outputs.pictures",
+)
+
+
+class Running:
+    """A command that was started."""
+
+    def __init__(self, server: "subprocess.Popen[str]", line: list[str], folder: str) -> None:
+        self._server = server
+        self._line = line
+        self._folder = Path(folder)
+        self.pid = int(server.stdout.readline())
+
+    def told(self, stream: str) -> str:
+        """What it has written to `stdout` or `stderr` so far."""
+        path = self._folder / stream
+        return path.read_text() if path.exists() else ""
+
+    def wait(self) -> subprocess.CompletedProcess[str]:
+        """Its end."""
+        code = int(self._server.stdout.readline())
+        streams = [self.told(stream) for stream in STREAMS]
+        shutil.rmtree(self._folder)
+        return subprocess.CompletedProcess(self._line, code, *streams)
 
 
 class WarmProcess:
@@ -24,20 +55,27 @@ class WarmProcess:
     def __init__(self) -> None:
         self._server: subprocess.Popen[str] | None = None
 
-    def run(self, line: list[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Run `python -m LINE` in `cwd`."""
+    def start(self, line: list[str], *, cwd: Path, fault: str | None = None) -> Running:
+        """Start `python -m LINE` in `cwd`; the next one after its end.
+
+        Args:
+            line: the module and its arguments.
+            cwd: working directory.
+            fault: `NAME:ARGUMENT`, a function of `tests.faults` that breaks the process first.
+        """
         if self._server is None or self._server.poll() is not None:
             pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
             command = [sys.executable, "-c", f"import {__name__}; {__name__}.serve()"]
             repo = Path(__file__).resolve().parent.parent
             self._server = subprocess.Popen(command, cwd=repo, text=True, **pipes)
-        with tempfile.TemporaryDirectory() as folder:
-            streams = {name: str(Path(folder) / name) for name in ("stdout", "stderr")}
-            request = {"line": line, "cwd": str(cwd), "environment": dict(os.environ), **streams}
-            print(json.dumps(request), file=self._server.stdin, flush=True)
-            code = int(self._server.stdout.readline())
-            told = (Path(path).read_text() for path in streams.values())
-            return subprocess.CompletedProcess(line, code, *told)
+        folder = tempfile.mkdtemp()
+        request = {"line": line, "cwd": str(cwd), "environment": dict(os.environ)}
+        print(
+            json.dumps({**request, "folder": folder, "fault": fault}),
+            file=self._server.stdin,
+            flush=True,
+        )
+        return Running(self._server, line, folder)
 
     def stop(self) -> None:
         """End the parent."""
@@ -46,7 +84,7 @@ class WarmProcess:
 
 
 def serve() -> None:
-    """Answer each request with the exit code of a child that has run it."""
+    """Answer each request with the process id and the exit code of a child that runs it."""
     for module in IMPORTED:
         __import__(module)
     for text in sys.stdin:
@@ -54,6 +92,7 @@ def serve() -> None:
         child = os.fork()
         if not child:
             _become(request)
+        print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
@@ -62,13 +101,16 @@ def _become(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT), number)
+    for number, name in enumerate(STREAMS, 1):
+        os.dup2(os.open(Path(request["folder"]) / name, os.O_WRONLY | os.O_CREAT), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     module, *arguments = request["line"]
     sys.argv = [module, *arguments]
     code = 0
     try:
+        if request["fault"]:
+            name, _, argument = request["fault"].partition(":")
+            getattr(faults, name)(argument)
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

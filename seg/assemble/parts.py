@@ -11,7 +11,11 @@ from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
 from seg.assemble.networks import network, restore, training_config
 from seg.assemble.statistics import StatisticsOf, with_class_weights
+from seg.callbacks.interruption import Interruption
+from seg.callbacks.last_batches import LastBatches
+from seg.callbacks.learning_rate_scale import LearningRateScale
 from seg.callbacks.quiet import quiet
+from seg.callbacks.random_state import RandomState
 from seg.checkpoint import AtomicCheckpointIO, Checkpoint
 from seg.config import targets
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
@@ -19,7 +23,7 @@ from seg.data.augmentation import Augmentation
 from seg.data.loading.datamodule import DataModule
 from seg.data.loading.sampling import Sampling
 from seg.data.sample import SegmentationDataset
-from seg.errors import ConfigError
+from seg.errors import ConfigError, DataError
 from seg.inference.trained import TrainedSegmenter
 from seg.models.weights import load_weights
 from seg.task import SegmentationTask
@@ -44,6 +48,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     check_targets(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     sets = {split: open_dataset(config.dataset, config.labels, split) for split in ("train", "val")}
+    _refuse_empty(sets)
     statistics = StatisticsOf(sets["train"], num_workers=config.loader.num_workers)
     config = with_class_weights(config, statistics)
     model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)
@@ -53,7 +58,8 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )
     callbacks = [
-        build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
+        *(build(f"callbacks.{name}", n.node()) for name, n in config.callbacks.items() if n),
+        *(RandomState(), LearningRateScale(), LastBatches(), Interruption()),
     ]
     loggers = [
         build(f"logger.{name}", node.node(), save_dir=str(run_dir))
@@ -122,6 +128,15 @@ def assemble_evaluation(
         task=_task(config, restore(checkpoint), trained=False),
         trainer=_trainer(trainer, run_dir, [], []),
     )
+
+
+def _refuse_empty(sets: Mapping[str, SegmentationDataset]) -> None:
+    for split, dataset in sets.items():
+        if not len(dataset):
+            raise DataError(
+                f"split {split!r} has no samples; check dataset.root, the split's list of files, "
+                "dataset.quarantine and dataset.fraction"
+            )
 
 
 def _sampling(

@@ -114,6 +114,7 @@ def _ours(
         num_workers=num_workers,
         prefetch_factor=ahead,
         pin_memory=False,
+        timeout_s=600.0,
     )
 
 

@@ -1,25 +1,47 @@
-"""Keeps the best and the newest weights."""
+"""Keeps the best and the newest state, such that a run can go on from either."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
+from seg.errors import ConfigError, DivergenceError
+
+# How Lightning's progress reads in the midst of a validation's first batch: it starts that anew.
+_BEGUN = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+_VALIDATION_BEGUN = {"total": _BEGUN, "current": _BEGUN, "is_last_batch": False}
+
 
 class BestAndLast(ModelCheckpoint):
-    """Writes `best.ckpt` and `last.ckpt` in the run's `checkpoints/` after each validation.
+    """Writes `best.ckpt` and `last.ckpt` in the run's `checkpoints/`.
 
-    The last is always the newest state; Lightning's own moves only with the best.
+    The last is always the newest state; Lightning's own moves only with the best. Both are written
+    after each validation, the last also between validations. Weights that are not finite are
+    never written.
 
     Args:
         monitor: metric that decides what is best.
         mode: `max` or `min`.
+        every_minutes: at most so long between two writings of the last; None: only by steps.
+        every_n_steps: optimizer steps from one writing of the last to the next; None: only by time.
+
+    Raises:
+        ConfigError: a distance that is not above 0.
     """
 
-    def __init__(self, *, monitor: str, mode: str) -> None:
+    def __init__(
+        self,
+        *,
+        monitor: str,
+        mode: str,
+        every_minutes: float | None = 10.0,
+        every_n_steps: int | None = None,
+    ) -> None:
         super().__init__(
             filename="best",
             monitor=monitor,
@@ -27,7 +49,15 @@ class BestAndLast(ModelCheckpoint):
             save_on_train_epoch_end=False,
             enable_version_counter=False,
         )
+        for key, value in (("every_minutes", every_minutes), ("every_n_steps", every_n_steps)):
+            if value is not None and value <= 0:
+                raise ConfigError(f"callbacks.checkpoints.{key}={value}; allowed: above 0 or null")
         self.validated_step = -1
+        self._every_s = None if every_minutes is None else 60 * every_minutes
+        self._every_steps = every_n_steps
+        self._seen_step = 0
+        self._written_at = monotonic()
+        self._validated = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
@@ -35,9 +65,42 @@ class BestAndLast(ModelCheckpoint):
         self._last_path = str(Path(self.dirpath) / "last.ckpt")
         super().setup(trainer, pl_module, stage)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        self._seen_step = trainer.global_step
+        self._written_at = monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *arguments: Any
+    ) -> None:
+        super().on_train_batch_end(trainer, pl_module, *arguments)
+        # in the midst of an accumulation the gradients would be lost
+        if trainer.global_step == self._seen_step:
+            return
+        self._seen_step = trainer.global_step
+        if self._due(trainer) and not validation_follows(trainer):
+            self.write_last(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not _in_training(trainer):
+            return
+        self._validated = True
+        self.validated_step = trainer.global_step
+        super().on_validation_end(trainer, pl_module)
+        self.write_last(trainer)
+        self._validated = False
+
+    def write_last(self, trainer: Trainer) -> None:
+        """Write the present state as the last, and the curves that led to it."""
+        for logger in trainer.loggers:
+            logger.save()
+        trainer.save_checkpoint(self._last_path)
+        self._written_at = monotonic()
+
     def offer(self, trainer: Trainer, results: Mapping[str, float]) -> None:
         """Keep the present weights as the best, if they are, and as the last."""
         assert self.monitor is not None
+        self.validated_step = trainer.global_step
         score = torch.tensor(results[self.monitor])
         best = self.best_model_score
         beaten = best is None or (score < best if self.mode == "min" else score > best)
@@ -45,10 +108,50 @@ class BestAndLast(ModelCheckpoint):
             self.best_model_score = score
             self.best_model_path = self.best_path
             trainer.save_checkpoint(self.best_path)
-        trainer.save_checkpoint(self._last_path)
+        self.write_last(trainer)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        super().on_validation_end(trainer, pl_module)
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
-            trainer.save_checkpoint(self._last_path)
-            self.validated_step = trainer.global_step
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        _refuse_unsound(pl_module, trainer.global_step)
+        if trainer.validating and _in_training(trainer) and not self._validated:
+            progress = checkpoint["loops"]["fit_loop"]
+            progress["epoch_loop.val_loop.batch_progress"] = _VALIDATION_BEGUN
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "validated_step": self.validated_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        # The run directory may have been moved: its parts are named as they are now.
+        paths = {"dirpath": self.dirpath, "best_model_path": self.best_path, "last_model_path": ""}
+        best = {self.best_path: state_dict["best_model_score"]}
+        scored = {"kth_best_model_path": self.best_path, "best_k_models": best}
+        if state_dict["best_model_score"] is None:
+            paths["best_model_path"], scored = "", {}
+        super().load_state_dict({**state_dict, **paths, **scored})
+        self.validated_step = state_dict.get("validated_step", -1)
+
+    def _due(self, trainer: Trainer) -> bool:
+        if self._every_steps is not None and trainer.global_step % self._every_steps == 0:
+            return True
+        late = self._every_s is not None and monotonic() - self._written_at >= self._every_s
+        # the clock of one process decides for all
+        return bool(trainer.strategy.broadcast(late)) if trainer.world_size > 1 else late
+
+
+def validation_follows(trainer: Trainer) -> bool:
+    """Whether a validation comes after this training batch, before the next."""
+    loop = trainer.fit_loop
+    return bool(loop.epoch_loop._should_check_val_fx(loop._data_fetcher))  # type: ignore[arg-type]
+
+
+def _in_training(trainer: Trainer) -> bool:
+    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+
+
+def _refuse_unsound(task: LightningModule, step: int) -> None:
+    sound = [
+        value.isfinite().all() for value in task.state_dict().values() if value.is_floating_point()
+    ]
+    if sound and not torch.stack(sound).all():
+        raise DivergenceError(f"weights are no longer finite at step {step}", step=step)

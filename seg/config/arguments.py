@@ -5,7 +5,7 @@ from pathlib import Path
 
 _PATH_KEYS = frozenset(
     (
-        *("checkpoint", "input", "output", "source", "weights", "encoder.weights"),
+        *("checkpoint", "input", "output", "source", "weights", "resume", "encoder.weights"),
         *(
             "dataset.root",
             "dataset.quarantine",

@@ -86,12 +86,28 @@ class Loader(Section):
     num_workers: Annotated[int, Field(ge=0)]
     prefetch_factor: Annotated[int, Field(ge=1)]
     pin_memory: bool
+    timeout_s: Annotated[float, Field(gt=0)] = 600.0
+
+
+class Divergence(Section):
+    """What happens when loss or weights are not finite."""
+
+    action: Literal["stop", "rollback"] = "stop"
+    lr_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    max_rollbacks: Annotated[int, Field(ge=1)] = 3
+
+    @property
+    def rollbacks(self) -> int:
+        """How many are allowed."""
+        return self.max_rollbacks if self.action == "rollback" else 0
 
 
 class TrainConfig(Section):
     """`conf/train.yaml`."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+    resume: str | None = None
+    divergence: Divergence = Divergence()
     dry_run: bool
     channels_last: bool
     weights: str | None

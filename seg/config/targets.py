@@ -22,6 +22,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "seg.metrics": (),
     "seg.optim": (),
     "seg.callbacks": (),
+    "seg.outputs": ("pytorch_lightning.loggers.Logger",),
     "torch.optim": ("torch.optim.Optimizer",),
     "albumentations": ("albumentations.BasicTransform", "albumentations.BaseCompose"),
     "torchvision.transforms.v2": ("torchvision.transforms.v2.Transform",),

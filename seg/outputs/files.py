@@ -8,11 +8,13 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
+_STAGED = ".staged."
+
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a file beside `path`, then put it in place; on failure `path` stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}{_STAGED}", delete=False) as file:
         staged = Path(file.name)
         try:
             write(file)
@@ -23,6 +25,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         except BaseException:
             staged.unlink(missing_ok=True)
             raise
+
+
+def remove_staged(folder: Path) -> None:
+    """Remove what killed processes left half written in `folder`."""
+    for staged in folder.glob(f".*{_STAGED}*"):
+        staged.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -110,6 +110,7 @@ def test_addresses_are_read_in_loader_workers(folder):
         num_workers=1,
         prefetch_factor=2,
         pin_memory=False,
+        timeout_s=60.0,
     )
     (batch,) = loader
     assert batch["label"][:, 0].tolist() == [[0, 1, 255], [1, 1, 1], [0, 0, 0]]

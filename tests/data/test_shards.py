@@ -134,6 +134,7 @@ def trained(dataset, num_workers):
         num_workers=num_workers,
         prefetch_factor=2,
         pin_memory=False,
+        timeout_s=60.0,
         seed=7,
     )
     tensors = []

@@ -1,11 +1,13 @@
 """The loaders of one run, for Lightning's trainer or a plain loop."""
 
+from typing import Any
+
 import pytorch_lightning
 
 from seg.data.augmentation import Augmentation
 from seg.data.labels import LabelSpace
 from seg.data.loading.loader import Batch, KeyedSamples, SegmentationLoader
-from seg.data.loading.order import EpochOrder
+from seg.data.loading.order import EpochOrder, OrderState
 from seg.data.loading.sampling import Sampling
 from seg.data.sample import SegmentationDataset
 from seg.errors import ConfigError
@@ -28,6 +30,7 @@ class DataModule(pytorch_lightning.LightningDataModule):
         num_workers: reading processes of each loader; 0: read in this process.
         prefetch_factor: batches each worker reads ahead.
         pin_memory: page-lock batches, where there is a device.
+        timeout_s: how long a batch may be waited for.
         seed: of order and augmentation, not negative.
 
     Raises:
@@ -47,6 +50,7 @@ class DataModule(pytorch_lightning.LightningDataModule):
         num_workers: int,
         prefetch_factor: int,
         pin_memory: bool,
+        timeout_s: float,
         seed: int,
     ) -> None:
         super().__init__()
@@ -54,12 +58,15 @@ class DataModule(pytorch_lightning.LightningDataModule):
         self.labels = _common_labels([split for split in (train, val, test) if split is not None])
         self._augmentation = augmentation
         self._sampling = sampling
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._eval_batch_size = eval_batch_size
         self._num_workers = num_workers
         self._prefetch_factor = prefetch_factor
         self._pin_memory = pin_memory
+        self._timeout_s = timeout_s
         self._seed = seed
+        self._train_order: EpochOrder | None = None
+        self._position: OrderState | None = None
 
     def split(self, name: str) -> SegmentationDataset:
         """The dataset of `train`, `val` or `test`.
@@ -74,11 +81,25 @@ class DataModule(pytorch_lightning.LightningDataModule):
         return dataset
 
     def train_dataloader(self) -> SegmentationLoader:
-        """A fresh loader over the training split, at the start of epoch 0."""
+        """A fresh loader over the training split, at the start of epoch 0 or where a state says."""
         dataset = self.split("train")
-        return self._loader(
-            dataset, self._order(dataset, self._batch_size, training=True), self._augmentation
-        )
+        order = self._order(dataset, self.batch_size, training=True)
+        if self._position is not None:
+            order.load_state_dict(self._position)
+        self._train_order = order
+        return self._loader(dataset, order, self._augmentation)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the newest training loader stands; Lightning keeps it in every checkpoint."""
+        return {} if self._train_order is None else {"train": self._train_order.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next training loader go on with the batch after those of a state.
+
+        Lightning's own way, `load_state_dict` of the loader, comes too late where the loader was
+        made to count the steps of the schedule.
+        """
+        self._position = state_dict.get("train")
 
     def val_dataloader(self) -> SegmentationLoader:
         """The validation split, whole and in its own order; each process its share."""
@@ -128,6 +149,7 @@ class DataModule(pytorch_lightning.LightningDataModule):
             num_workers=self._num_workers,
             prefetch_factor=self._prefetch_factor,
             pin_memory=self._pin_memory,
+            timeout_s=self._timeout_s,
         )
 
 

@@ -1,6 +1,8 @@
 """Samples -> batches of tensors, in this process or in workers, with errors kept readable."""
 
-from collections.abc import Iterator, Sequence
+import os
+import re
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypedDict
 
 import cv2
@@ -15,10 +17,7 @@ from seg.data.loading.order import EpochOrder, OrderState, SampleKey
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError, UserError
 
-_WORKER_KILLED = (
-    "a loader worker was killed, most often for want of memory or of room in /dev/shm\n"
-    "  lower loader.num_workers or loader.prefetch_factor"
-)
+_IDLE = -1
 
 
 class Batch(TypedDict):
@@ -50,11 +49,42 @@ class KeyedSamples(Dataset[Any]):
         self._dataset = dataset
         self._augmentation = augmentation
         self._seed = seed
+        self._in_hand: Tensor | None = None
+
+    def watch(self, num_workers: int) -> None:
+        """Note which sample each worker has in hand, where all processes can read it."""
+        self._in_hand = torch.full((num_workers, 2), _IDLE, dtype=torch.int64)
+        self._in_hand.share_memory_()  # type: ignore[no-untyped-call]
+
+    def in_hand(self, pids: Collection[int] | None = None) -> list[str]:
+        """What workers are reading, or read last, in words.
+
+        Args:
+            pids: process ids; None: all that have something in hand.
+        """
+        rows = [] if self._in_hand is None else self._in_hand.tolist()
+        return [
+            f"worker {worker} had {self._named(index)}"
+            for worker, (pid, index) in enumerate(rows)
+            if (index != _IDLE if pids is None else pid in pids)
+        ]
+
+    def _named(self, index: int) -> str:
+        return f"sample {index} of split {self._dataset.split!r}" if index != _IDLE else "none"
 
     def __len__(self) -> int:
         return len(self._dataset)
 
     def __getitem__(self, key: SampleKey) -> dict[str, Any] | UserError:
+        worker = get_worker_info()
+        if worker is None or self._in_hand is None:
+            return self._read(key)
+        self._in_hand[worker.id] = torch.tensor([os.getpid(), key.index])
+        item = self._read(key)
+        self._in_hand[worker.id, 1] = _IDLE
+        return item
+
+    def _read(self, key: SampleKey) -> dict[str, Any] | UserError:
         try:
             sample = self._dataset[key.index]
             if self._augmentation is not None:
@@ -82,6 +112,7 @@ class SegmentationLoader(DataLoader[Any]):
         num_workers: processes that read; 0: this one. They live as long as the loader.
         prefetch_factor: batches each worker reads ahead.
         pin_memory: page-lock batches, where there is a device to copy them to.
+        timeout_s: how long a batch may be waited for.
     """
 
     def __init__(
@@ -92,6 +123,7 @@ class SegmentationLoader(DataLoader[Any]):
         num_workers: int,
         prefetch_factor: int,
         pin_memory: bool,
+        timeout_s: float,
     ) -> None:
         # Before workers fork: the threads of OpenCV do not survive a fork, and would only compete.
         cv2.setNumThreads(0)
@@ -102,12 +134,15 @@ class SegmentationLoader(DataLoader[Any]):
             prefetch_factor=prefetch_factor if num_workers else None,
             persistent_workers=num_workers > 0,
             pin_memory=pin_memory and torch.cuda.is_available(),
+            timeout=timeout_s if num_workers else 0,
             collate_fn=collate,
             worker_init_fn=_start_worker,
             # Without one of its own, every pass would draw from the generator that dropout uses.
             generator=torch.Generator(),
         )
         self.order = order
+        self._samples = samples
+        samples.watch(num_workers)
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         batches = super().__iter__()
@@ -117,15 +152,37 @@ class SegmentationLoader(DataLoader[Any]):
             except StopIteration:
                 return
             except RuntimeError as error:
+                failure = self.worker_failure(error)
                 self._stop_workers()
-                if "DataLoader worker (pid" not in str(error):
+                if failure is None:
                     raise
-                raise DataError(_WORKER_KILLED) from error
+                raise failure from error
             if isinstance(batch, UserError):
                 self._stop_workers()
                 raise batch
             self.order.advance()
             yield batch
+
+    def worker_failure(self, error: RuntimeError) -> DataError | None:
+        """What to tell of an error, if it says that a worker of this loader died or hung.
+
+        torch raises the first also in the midst of whatever the main process does.
+        """
+        text = str(error)
+        if "DataLoader timed out" in text:
+            return DataError(
+                f"no batch within loader.timeout_s={self.timeout:g} s: "
+                f"{'; '.join(self._samples.in_hand()[:4]) or 'no worker had a sample'}\n"
+                "  look at the storage and at those samples, or give a longer loader.timeout_s"
+            )
+        killed = self._samples.in_hand({int(pid) for pid in re.findall(r"\d+", text)})
+        if "DataLoader worker (pid" not in text or not killed:
+            return None
+        return DataError(
+            f"a loader worker was killed: {'; '.join(killed[:4])}\n"
+            "  most often for want of memory or of room in /dev/shm: lower loader.num_workers or "
+            "loader.prefetch_factor"
+        )
 
     def state_dict(self) -> OrderState:
         """How much of the order was delivered; Lightning keeps it in every checkpoint."""

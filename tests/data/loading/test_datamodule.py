@@ -24,6 +24,7 @@ CHOICES = {
     "num_workers": 0,
     "prefetch_factor": 2,
     "pin_memory": True,
+    "timeout_s": 60.0,
     "seed": 5,
 }
 

@@ -12,7 +12,7 @@ from seg.assemble.parts import assemble
 from seg.checkpoint import read_checkpoint
 from seg.config.location import conf_dir
 from seg.config.schema import TrainConfig, validate
-from seg.fitting import fit
+from seg.fitting.training import fit
 from tests.conftest import SMALL
 
 

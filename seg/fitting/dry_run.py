@@ -1,92 +1,20 @@
-"""Runs the parts: fit and score the best weights, score alone, or try one batch."""
+"""One batch through everything, before a long run."""
 
 import logging
 import math
 import sys
-from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.assemble.parts import Parts
-from seg.callbacks.checkpoints import BestAndLast
-from seg.checkpoint import read_checkpoint
 from seg.data.loading.loader import SegmentationLoader
-from seg.errors import ConfigError
 from seg.models.cost import count
-from seg.outputs.files import write_json
-from seg.outputs.pictures import prediction_grid, save_png
 from seg.task import require_finite
 
 log = logging.getLogger(__name__)
-_PICTURED_SAMPLES = 6
 _GIB = 2**30
-
-
-def fit(parts: Parts, run_dir: Path) -> float:
-    """Train, then score the best weights; returns their `val/miou`."""
-    started_at = perf_counter()
-    try:
-        parts.trainer.fit(parts.task, datamodule=parts.data)
-    except MisconfigurationException as error:
-        raise ConfigError(f"trainer: {error}") from error
-    for keeper in parts.trainer.checkpoint_callbacks:
-        if isinstance(keeper, BestAndLast):
-            _let_the_end_compete(parts, keeper)
-            parts.task.model.load_state_dict(read_checkpoint(Path(keeper.best_path)).model_state)
-    parts.trainer.loggers = []  # the curves end with training
-    scores = score(parts, run_dir, training_s=perf_counter() - started_at)
-    log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
-    return scores["val/miou"]
-
-
-def _let_the_end_compete(parts: Parts, keeper: BestAndLast) -> None:
-    """Validate the final weights where the schedule of validations did not reach them."""
-    if keeper.validated_step == parts.trainer.global_step:
-        return
-    parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
-    keeper.offer(parts.trainer, parts.task.results)
-
-
-def score(parts: Parts, run_dir: Path, **timings_s: float) -> dict[str, float]:
-    """Score the evaluation set; writes `metrics.json` and `predictions.png` into `run_dir`."""
-    started_at = perf_counter()
-    parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
-    scores = parts.task.results
-    write_json(
-        run_dir / "metrics.json",
-        {**scores, **timings_s, "evaluation_s": perf_counter() - started_at},
-    )
-    _picture(parts, run_dir / "predictions.png")
-    log.info(
-        "val mIoU %.4f  pixel accuracy %.4f  loss %.3f  on %d pictures",
-        scores["val/miou"],
-        scores["val/pixel_accuracy"],
-        scores["val/loss"],
-        len(parts.data.split("val")),
-    )
-    for name in parts.task.labels.names:
-        log.info("  %-16s %s", name, _percent(scores[f"val/iou/{name}"]))
-    return scores
-
-
-def _percent(iou: float) -> str:
-    return "absent" if math.isnan(iou) else f"{100 * iou:5.1f} %"
-
-
-def _picture(parts: Parts, path: Path) -> None:
-    data = parts.data.split("val")
-    # Lightning leaves the network on the CPU
-    model = parts.task.model.to(parts.trainer.strategy.root_device)
-    shown = np.unique(np.linspace(0, len(data) - 1, _PICTURED_SAMPLES).round().astype(int))
-    samples = [data[int(index)] for index in shown]
-    with parts.trainer.precision_plugin.forward_context():
-        predictions: list[NDArray[np.uint8]] = [model.predict(sample.image) for sample in samples]
-    save_png(path, prediction_grid(samples, predictions, model.labels))
 
 
 def dry_run(parts: Parts) -> None:

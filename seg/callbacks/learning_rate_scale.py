@@ -1,0 +1,35 @@
+"""Lower learning rates for a run that diverged."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+
+class LearningRateScale(Callback):
+    """Multiplies every learning rate of the run, its schedule included; kept in checkpoints.
+
+    Attributes:
+        scale: what the present rates were multiplied by.
+        wanted: what they shall be multiplied by from the start of training on; None: as they are.
+    """
+
+    def __init__(self) -> None:
+        self.scale = 1.0
+        self.wanted: float | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        factor = 1.0 if self.wanted is None else self.wanted / self.scale
+        self.scale *= factor
+        for optimizer in trainer.optimizers:
+            for group in optimizer.param_groups:
+                # also what schedules keep there: initial_lr, max_lr, min_lr
+                group |= {key: factor * rate for key, rate in group.items() if key.endswith("lr")}
+        for config in trainer.lr_scheduler_configs:
+            schedule: Any = config.scheduler
+            schedule.base_lrs = [factor * rate for rate in schedule.base_lrs]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"scale": self.scale}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.scale = state_dict["scale"]

@@ -1,0 +1,85 @@
+"""`resume=...` -> the run directory that is meant, and the choices that were made for it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from seg.errors import ConfigError
+
+_KEY, _RUN_DIR, _AUTO = "resume", "hydra.run.dir", "auto"
+_NOTHING = ("", "null")
+
+
+def with_run_directory(arguments: list[str], command: str) -> list[str]:
+    """Add what `resume=...` stands for to a command line.
+
+    `resume=RUN_DIR` adds the choices that the run began with, before those of the line, and stays
+    in that directory. `resume=auto` stays in `hydra.run.dir` where that is given; else in the
+    newest run in `runs/COMMAND` that was begun by the same choices; else it is a new run.
+
+    Raises:
+        ConfigError: no run there, or a record of it that cannot be read.
+    """
+    values = _given(arguments, _KEY)
+    if not values or values[-1] in _NOTHING:
+        return arguments
+    sweep = bool({"-m", "--multirun"} & set(arguments))
+    if values[-1] == _AUTO:
+        if sweep or _given(arguments, _RUN_DIR):
+            return arguments
+        found = _newest_of(command, _choices(arguments))
+        return arguments if found is None else [*arguments, f"{_RUN_DIR}={found}"]
+    if sweep:
+        raise ConfigError(
+            "resume: a sweep goes on with resume=auto and the hydra.sweep.dir it was begun with"
+        )
+    run_dir = _run_directory(Path(values[-1].strip("'\"")).expanduser())
+    return [*_recorded(run_dir), *arguments, f"{_RUN_DIR}={run_dir}"]
+
+
+def _given(arguments: Iterable[str], key: str) -> list[str]:
+    split = (argument.lstrip("+").partition("=") for argument in arguments)
+    return [value for name, equals, value in split if equals and name == key]
+
+
+def _choices(arguments: Iterable[str]) -> list[str]:
+    """What decides about a run: neither where it lies nor whether it goes on."""
+    apart = (f"{_KEY}=", "hydra.", "hydra/", "-")
+    return [each for each in arguments if not each.lstrip("+~").startswith(apart)]
+
+
+def _newest_of(command: str, choices: list[str]) -> Path | None:
+    begun = sorted(
+        Path("runs", command).glob("*/*/config.yaml"),
+        key=lambda path: path.stat().st_mtime_ns,
+        reverse=True,
+    )
+    for record in begun:
+        if sorted(_recorded(record.parent)) == sorted(choices):
+            return record.parent
+    return None
+
+
+def _run_directory(path: Path) -> Path:
+    """The run directory that a path stands for: itself, or the one of a checkpoint."""
+    run_dir = path.parent.parent if path.is_file() else path
+    if not (run_dir / "config.yaml").is_file():
+        raise ConfigError(
+            f"resume={path}: no run there (no config.yaml); give the directory of a run, or auto"
+        )
+    return run_dir
+
+
+def _recorded(run_dir: Path) -> list[str]:
+    """The choices of the command line that began a run."""
+    record = run_dir / ".hydra" / "overrides.yaml"
+    try:
+        choices = OmegaConf.to_container(OmegaConf.load(record))
+    except FileNotFoundError:
+        return []
+    except Exception as error:  # whatever a damaged file provokes
+        raise ConfigError(f"{record}: damaged ({str(error).splitlines()[0]})") from None
+    if not isinstance(choices, list) or not all(isinstance(each, str) for each in choices):
+        raise ConfigError(f"{record}: damaged (a list of KEY=VALUE is expected)")
+    return _choices(choices)

@@ -1,0 +1,152 @@
+"""Where a run stands, and whether it may go on."""
+
+import json
+import logging
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seg.assemble.networks import training_config
+from seg.checkpoint import Checkpoint, read_checkpoint
+from seg.errors import ConfigError, DataError
+from seg.outputs.curve import cut_curve
+from seg.outputs.files import remove_staged
+
+log = logging.getLogger(__name__)
+# What does not change the numbers of a run, as prefixes of keys.
+_FREE = (
+    *("resume", "dry_run", "divergence", "weights", "partial", "encoder.weights", "logger"),
+    *("dataset.root", "dataset.cache", "callbacks.progress", "callbacks.checkpoints.every"),
+    *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
+    *("trainer.accelerator", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
+)
+_ABSENT = "(absent)"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands.
+
+    Attributes:
+        checkpoint: what to go on from; None: the start.
+        step: optimizer steps that are done.
+        content: of the checkpoint.
+    """
+
+    checkpoint: Path | None = None
+    step: int = 0
+    content: Checkpoint | None = None
+
+
+def finished_value(run_dir: Path) -> float | None:
+    """`val/miou` of a run that has ended; None where there is more to do."""
+    try:
+        value = json.loads((run_dir / "metrics.json").read_text())["val/miou"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{run_dir / 'metrics.json'}: damaged ({error}); delete it to score anew"
+        ) from None
+    return math.nan if value is None else float(value)
+
+
+def newest_sound(run_dir: Path, *, before: float = math.inf) -> Position:
+    """The newest checkpoint that can be read whole; damaged ones are named and passed over.
+
+    What a killed process left half written is removed.
+
+    Args:
+        run_dir: of the run.
+        before: only checkpoints before this optimizer step; the start, where there is none.
+
+    Raises:
+        DataError: there are checkpoints, but none is sound.
+    """
+    folder = run_dir / "checkpoints"
+    remove_staged(folder)
+    found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in found:
+        try:
+            _check_sums(path)
+            checkpoint = read_checkpoint(path)
+        except DataError as error:
+            log.warning("passed over: %s", error)
+        else:
+            if checkpoint.step < before:
+                return Position(path, checkpoint.step, checkpoint)
+    if found and before == math.inf:
+        raise DataError(
+            f"resume: none of the checkpoints in {folder} is sound\n"
+            "  restore one from a copy, or start anew in another hydra.run.dir"
+        )
+    return Position()
+
+
+def _check_sums(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path}: damaged ({error})") from None
+    if damaged is not None:
+        raise DataError(f"{path}: damaged ({damaged} does not have its checksum)")
+
+
+def begin(position: Position, config: Mapping[str, Any], run_dir: Path) -> None:
+    """Make the run directory ready to go on from `position`, and note that it was done.
+
+    Args:
+        position: where to go on.
+        config: the present configuration, plain data.
+        run_dir: its curve is cut back to `position`.
+
+    Raises:
+        ConfigError: the run was begun with another configuration: both sides in a table.
+    """
+    if position.content is not None:
+        _refuse_changes(position.content, config)
+        name = position.content.path.name
+        log.info("going on from step %d (%s) in %s", position.step, name, run_dir)
+        entry = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "step": position.step,
+            "checkpoint": name,
+        }
+        with (run_dir / "resumes.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+    cut_curve(run_dir / "metrics.csv", position.step)
+
+
+def _refuse_changes(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
+    recorded = training_config(checkpoint).model_dump(mode="json", by_alias=True)
+    before, now = dict(_flat(recorded)), dict(_flat(config))
+    changed = [
+        key
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key, _ABSENT) != now.get(key, _ABSENT) and not key.startswith(_FREE)
+    ]
+    if not changed:
+        return
+    rows = [("", "the run", "now")]
+    rows += [(key, str(before.get(key, _ABSENT)), str(now.get(key, _ABSENT))) for key in changed]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    table = "\n".join(f"  {a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows[:9])
+    more = f"\n  and {len(changed) - 8} more" if len(changed) > 8 else ""
+    raise ConfigError(
+        f"resume: {checkpoint.path} was trained by another configuration\n{table}{more}\n"
+        "  go on as it began (resume=RUN_DIR takes its own choices), or start a new run from its "
+        "weights: weights=RUN_DIR, with other classes also reset_head=true"
+    )
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _flat(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value

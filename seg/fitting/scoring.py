@@ -1,0 +1,53 @@
+"""Scores a split: numbers, a table and pictures."""
+
+import logging
+import math
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.assemble.parts import Parts
+from seg.outputs.files import write_json
+from seg.outputs.pictures import prediction_grid, save_png
+
+log = logging.getLogger(__name__)
+_PICTURED_SAMPLES = 6
+
+
+def score(parts: Parts, run_dir: Path, **timings_s: float) -> dict[str, float]:
+    """Score the evaluation set; writes `metrics.json` and `predictions.png` into `run_dir`."""
+    started_at = perf_counter()
+    parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
+    scores = parts.task.results
+    write_json(
+        run_dir / "metrics.json",
+        {**scores, **timings_s, "evaluation_s": perf_counter() - started_at},
+    )
+    _picture(parts, run_dir / "predictions.png")
+    log.info(
+        "val mIoU %.4f  pixel accuracy %.4f  loss %.3f  on %d pictures",
+        scores["val/miou"],
+        scores["val/pixel_accuracy"],
+        scores["val/loss"],
+        len(parts.data.split("val")),
+    )
+    for name in parts.task.labels.names:
+        log.info("  %-16s %s", name, _percent(scores[f"val/iou/{name}"]))
+    return scores
+
+
+def _percent(iou: float) -> str:
+    return "absent" if math.isnan(iou) else f"{100 * iou:5.1f} %"
+
+
+def _picture(parts: Parts, path: Path) -> None:
+    data = parts.data.split("val")
+    # Lightning leaves the network on the CPU
+    model = parts.task.model.to(parts.trainer.strategy.root_device)
+    shown = np.unique(np.linspace(0, len(data) - 1, _PICTURED_SAMPLES).round().astype(int))
+    samples = [data[int(index)] for index in shown]
+    with parts.trainer.precision_plugin.forward_context():
+        predictions: list[NDArray[np.uint8]] = [model.predict(sample.image) for sample in samples]
+    save_png(path, prediction_grid(samples, predictions, model.labels))

@@ -1,0 +1,84 @@
+"""Trains and scores the best weights; goes on with a run that was cut off."""
+
+import logging
+from pathlib import Path
+from time import perf_counter
+from typing import TypeVar
+
+import pytorch_lightning as pl
+
+from seg.assemble.parts import Parts, assemble
+from seg.callbacks.checkpoints import BestAndLast
+from seg.callbacks.learning_rate_scale import LearningRateScale
+from seg.checkpoint import read_checkpoint
+from seg.config.schema import TrainConfig
+from seg.errors import DivergenceError
+from seg.fitting.explained import explained
+from seg.fitting.resuming import Position, begin, finished_value, newest_sound
+from seg.fitting.scoring import score
+
+log = logging.getLogger(__name__)
+C = TypeVar("C", bound=pl.Callback)
+
+
+def train(config: TrainConfig, run_dir: Path) -> float:
+    """Train, or with `resume` go on with the run in `run_dir`; then score the best weights.
+
+    Returns:
+        their `val/miou`.
+
+    Raises:
+        ConfigError: what is trained so far was trained by another configuration.
+        DivergenceError: loss or weights were not finite more often than `divergence` allows.
+    """
+    if config.resume is not None and (value := finished_value(run_dir)) is not None:
+        log.info("finished already, val mIoU %.4f: %s", value, run_dir)
+        return value
+    position = newest_sound(run_dir) if config.resume is not None else Position()
+    scale = None
+    for rollbacks_left in reversed(range(config.divergence.rollbacks + 1)):
+        parts = assemble(config, run_dir)
+        begin(position, parts.task.config, run_dir)
+        rate = the(LearningRateScale, parts.trainer)
+        rate.wanted = scale
+        try:
+            return fit(parts, run_dir, position.checkpoint)
+        except DivergenceError as error:
+            if not rollbacks_left:
+                raise
+            scale = rate.scale * config.divergence.lr_factor
+            position = newest_sound(run_dir, before=error.step)
+            log.warning("%s\n  back to step %d, rates x %.3g", error, position.step, scale)
+    raise AssertionError("the last round returns or raises")
+
+
+def fit(parts: Parts, run_dir: Path, checkpoint: Path | None = None) -> float:
+    """Train, from a checkpoint's position on or from the start, and score the best weights.
+
+    Returns:
+        their `val/miou`.
+    """
+    started_at = perf_counter()
+    with explained(parts):
+        parts.trainer.fit(parts.task, datamodule=parts.data, ckpt_path=checkpoint)
+    for keeper in parts.trainer.checkpoint_callbacks:
+        if isinstance(keeper, BestAndLast):
+            _let_the_end_compete(parts, keeper)
+            parts.task.model.load_state_dict(read_checkpoint(Path(keeper.best_path)).model_state)
+    parts.trainer.loggers = []  # the curves end with training
+    scores = score(parts, run_dir, training_s=perf_counter() - started_at)
+    log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
+    return scores["val/miou"]
+
+
+def the(kind: type[C], trainer: pl.Trainer) -> C:
+    """The trainer's callback of a kind."""
+    return next(each for each in trainer.callbacks if isinstance(each, kind))  # type: ignore[attr-defined]
+
+
+def _let_the_end_compete(parts: Parts, keeper: BestAndLast) -> None:
+    """Validate the final weights where the schedule of validations did not reach them."""
+    if keeper.validated_step == parts.trainer.global_step:
+        return
+    parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
+    keeper.offer(parts.trainer, parts.task.results)

@@ -1,0 +1,43 @@
+"""A process that is told to end saves first, and the run goes on without a difference."""
+
+import pytest
+
+from tests.conftest import seg
+from tests.fitting.conftest import RECIPE, assert_the_same, checkpoint, curve
+
+
+@pytest.mark.parametrize(
+    ("moment", "code", "step"),
+    [
+        ("SIGTERM:training_step:3", 143, 2),  # the first batch of step 2
+        ("SIGINT:training_step:6", 130, 3),  # a validation follows this step
+        ("SIGUSR1:validation_step:2", 143, 3),
+    ],
+)
+def test_saves_and_goes_on(moment, code, step, whole_run, tmp_path):
+    run_dir = tmp_path / "run"
+    line = [*RECIPE, f"hydra.run.dir={run_dir}", "callbacks.checkpoints.every_n_steps=null"]
+    done = seg("train", *line, cwd=tmp_path, fault=f"signal_at:{moment}")
+    assert done.returncode == code, done.stderr
+    assert checkpoint(run_dir)["global_step"] == step
+    told = done.stdout + done.stderr
+    assert f"ended at step {step}; resume={run_dir} goes on" in told
+    assert "Traceback" not in told
+    done = seg("train", f"resume={run_dir}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert_the_same(run_dir, whole_run)
+    assert curve(run_dir) == curve(whole_run)
+
+
+def test_in_the_sanity_check(tmp_path):
+    line = [*RECIPE, "trainer.num_sanity_val_steps=2", f"hydra.run.dir={tmp_path / 'run'}"]
+    done = seg("train", *line, cwd=tmp_path, fault="signal_at:SIGTERM:validation_step:1")
+    assert done.returncode == 143, done.stderr
+    assert not list(tmp_path.glob("run/checkpoints/*"))
+
+
+def test_a_second_signal_ends_at_once(tmp_path):
+    line = [*RECIPE, f"hydra.run.dir={tmp_path / 'run'}"]
+    done = seg("train", *line, cwd=tmp_path, fault="two_signals_at:SIGTERM:training_step:1")
+    assert done.returncode == 143, done.stderr
+    assert not list(tmp_path.glob("run/checkpoints/*"))

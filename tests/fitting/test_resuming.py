@@ -1,0 +1,119 @@
+"""A run that was cut off goes on as if it had not been."""
+
+import random
+import shutil
+
+import pytest
+
+from tests.conftest import seg
+from tests.fitting.conftest import RECIPE, assert_the_same, checkpoint
+
+KILLED = -9
+
+
+def train(run_dir, *choices, fault=None):
+    line = [*RECIPE, f"hydra.run.dir={run_dir}", "resume=auto", *choices]
+    return seg("train", *line, cwd=run_dir.parent, fault=fault)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        # in the midst of writing the 2nd, 3rd, ... file; with so many workers
+        [("kill_at_sync:2", 0), ("kill_at_sync:3", 2), ("kill_at_sync:4", 1)],
+        [("kill_at_sync:6", 2), ("kill_at_sync:2", 0)],
+    ],
+    ids=["thrice", "twice"],
+)
+def test_killed_while_writing(faults, whole_run, tmp_path):
+    run_dir = tmp_path / "run"
+    for fault, num_workers in faults:
+        done = train(run_dir, f"loader.num_workers={num_workers}", fault=fault)
+        assert done.returncode == KILLED, done.stderr
+    done = train(run_dir)
+    assert done.returncode == 0, done.stderr
+    assert "going on from step" in done.stdout
+    assert_the_same(run_dir, whole_run)
+    assert not list((run_dir / "checkpoints").glob(".*"))
+
+
+@pytest.mark.slow
+def test_fifty_kills_at_random_moments(whole_run, tmp_path):
+    run_dir, moments, kills = tmp_path / "run", random.Random(0), 0
+    seconds = [*(moments.uniform(0.1, 12) for _ in range(50))]
+    for second in seconds:
+        done = train(run_dir, fault=f"kill_after:{second}")
+        assert done.returncode in (0, KILLED), done.stderr
+        kills += done.returncode == KILLED
+        if done.returncode == 0:
+            assert_the_same(run_dir, whole_run)
+            shutil.rmtree(run_dir)
+    done = train(run_dir)
+    assert done.returncode == 0, done.stderr
+    assert_the_same(run_dir, whole_run)
+    assert kills > 10
+
+
+def test_a_damaged_last_checkpoint_is_passed_over(whole_run, tmp_path):
+    run_dir = tmp_path / "run"
+    done = train(run_dir, fault="kill_at_sync:7")  # after the first validation
+    assert done.returncode == KILLED, done.stderr
+    assert checkpoint(run_dir)["global_step"] > checkpoint(run_dir, "best")["global_step"]
+    last = run_dir / "checkpoints" / "last.ckpt"
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    done = train(run_dir)
+    assert done.returncode == 0, done.stderr
+    assert "passed over" in done.stdout
+    assert "last.ckpt: damaged" in done.stdout
+    assert_the_same(run_dir, whole_run)
+
+
+def test_the_same_command_finds_its_run_and_a_finished_one_stays(whole_run, tmp_path):
+    line = [*RECIPE, "resume=auto"]
+    done = seg("train", *line, cwd=tmp_path, fault="kill_at_sync:3")
+    assert done.returncode == KILLED, done.stderr
+    (run_dir,) = (tmp_path / "runs/train/streets").iterdir()
+    done = seg("train", f"resume={run_dir}", cwd=tmp_path)  # takes the choices it was begun with
+    assert done.returncode == 0, done.stderr
+    assert_the_same(run_dir, whole_run)
+    before = {path: path.stat().st_mtime_ns for path in run_dir.glob("checkpoints/*")}
+    done = seg("train", *line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "finished already" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in run_dir.glob("checkpoints/*")} == before
+    assert [path.name for path in (tmp_path / "runs/train/streets").iterdir()] == [run_dir.name]
+
+
+def test_another_configuration_is_refused_with_both_sides(whole_run, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(whole_run, run_dir)
+    (run_dir / "metrics.json").unlink()
+    before = (run_dir / "metrics.csv").read_text()
+    done = train(run_dir, "optimizer.lr=0.1", "loss.label_smoothing=0.1")
+    assert done.returncode == 2
+    assert "optimizer.lr" in done.stderr
+    assert "0.004" in done.stderr
+    assert "0.1" in done.stderr
+    assert "loss.label_smoothing" in done.stderr
+    assert "weights=RUN_DIR" in done.stderr
+    assert (run_dir / "metrics.csv").read_text() == before
+
+
+def test_no_run_to_go_on_with(tmp_path):
+    done = seg("train", "resume=nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "resume=nowhere: no run there" in done.stderr
+
+
+def test_a_record_cannot_bring_settings_of_the_launcher(whole_run, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(whole_run, run_dir)
+    victim = tmp_path / "executed"
+    hostile = f"++hydra.callbacks.x={{_target_: os.system, command: 'touch {victim}'}}"
+    with (run_dir / ".hydra" / "overrides.yaml").open("a") as file:
+        file.write(f'- "{hostile}"\n')
+    done = seg("train", f"resume={run_dir}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not victim.exists()
