@@ -14,7 +14,7 @@ from seg.errors import DivergenceError
 from seg.inference.trained import TrainedSegmenter
 from seg.metrics.scores import Scores
 from seg.models.weights.torch_file import CHECKPOINT_KEY
-from seg.optim.groups import parameter_groups
+from seg.optim.groups import ParameterGroups, scale_rates
 
 Batch = dict[str, Any]
 CHECKPOINT_FORMAT = 1
@@ -40,7 +40,7 @@ class SegmentationTask(pl.LightningModule):
         labels: classes of the data set.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
-        weight_decay: for the parameters that decay (`parameter_groups`).
+        parameters: which of the network's parameters train, decay, and how fast each moves.
         config: the resolved configuration as plain data; it travels in the checkpoint.
         channels_last: memory format of network and images.
     """
@@ -56,7 +56,7 @@ class SegmentationTask(pl.LightningModule):
         config: dict[str, Any],
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
-        weight_decay: float = 0.0,
+        parameters: ParameterGroups | None = None,
         channels_last: bool = False,
     ) -> None:
         super().__init__()
@@ -68,8 +68,19 @@ class SegmentationTask(pl.LightningModule):
         self.scores = Scores(labels.names, labels.ignore_index)
         self._optimizer = optimizer
         self._scheduler = scheduler
-        self._weight_decay = weight_decay
+        self._groups = parameters or ParameterGroups()
+        self._evaluating: tuple[nn.Module, ...] = ()  # parts that do not train
+        if optimizer is not None:
+            self._evaluating = tuple(self._groups.freeze(model))
         self.results: dict[str, float] = {}
+        self.train()  # Lightning takes the modes as they are
+
+    def train(self, mode: bool = True) -> "SegmentationTask":
+        """Lightning's switch; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for module in self._evaluating:
+            module.eval()
+        return self
 
     def forward(self, image_u8_BCHW: Tensor) -> Tensor:
         """uint8 images -> logits B x K x H x W."""
@@ -122,7 +133,9 @@ class SegmentationTask(pl.LightningModule):
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
-        return self._optimizer(parameter_groups(self.model, self._weight_decay))
+        optimizer = self._optimizer(self._groups(self.model))
+        scale_rates(optimizer)
+        return optimizer
 
     def configure_optimizers(self) -> Any:
         if self._optimizer is None or self._scheduler is None:

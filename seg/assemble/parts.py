@@ -164,7 +164,7 @@ def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> Seg
         config=config.model_dump(mode="json", by_alias=True),
         optimizer=later("optimizer", optimizer) if trained else None,
         scheduler=later("scheduler", scheduler) if trained else None,
-        weight_decay=optimizer.get("weight_decay", 0.0),
+        parameters=build("parameters", config.parameters.node()) if trained else None,
         channels_last=config.channels_last,
     )
 

@@ -107,6 +107,7 @@ class TrainConfig(Section):
     loss: Target
     optimizer: Target
     scheduler: Target
+    parameters: Target = Target(target="seg.optim.groups.ParameterGroups")
     trainer: TrainerTarget
     callbacks: dict[str, Target | None]
     logger: dict[str, Target | None]

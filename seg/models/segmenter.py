@@ -12,6 +12,7 @@ from seg.errors import ConfigError
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
+from seg.models.parts import last_layer_name
 from seg.models.weights import load_weights
 
 
@@ -72,6 +73,11 @@ class Segmenter(nn.Module):
         normalization: Any = self.encoder.normalization
         assert isinstance(normalization, Normalization)
         return normalization
+
+    @property
+    def last_layer(self) -> nn.Module:
+        """The part of the decoder that gives the logits."""
+        return self.decoder.get_submodule(last_layer_name(self.decoder))
 
     @property
     def input_multiple(self) -> int | None:
