@@ -22,6 +22,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps"),
     "parameters": (),
+    "batch_norm": ("batch_size",),
     "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),
 }
 _LOGGER_FACTS = ("save_dir",)

@@ -12,6 +12,7 @@ from seg.assemble.datasets import open_dataset
 from seg.assemble.networks import network, restore, training_config
 from seg.assemble.statistics import StatisticsOf, with_class_weights
 from seg.callbacks.quiet import quiet
+from seg.callbacks.recalibration import Recalibration
 from seg.checkpoint import AtomicCheckpointIO, Checkpoint
 from seg.config import targets
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
@@ -21,6 +22,7 @@ from seg.data.loading.sampling import Sampling
 from seg.data.sample import SegmentationDataset
 from seg.errors import ConfigError
 from seg.inference.trained import TrainedSegmenter
+from seg.models.batch_norm import BatchNormPolicy
 from seg.models.weights import load_weights
 from seg.task import SegmentationTask
 
@@ -52,9 +54,9 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     augmentation = build(
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )
-    callbacks = [
-        build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
-    ]
+    batch_norm: BatchNormPolicy = build(
+        "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
+    )
     loggers = [
         build(f"logger.{name}", node.node(), save_dir=str(run_dir))
         for name, node in config.logger.items()
@@ -62,9 +64,18 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     ]
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
-        task=_task(config, model, trained=True),
-        trainer=_trainer(config.trainer.node(), run_dir, callbacks, loggers),
+        task=_task(config, model, batch_norm),
+        trainer=_trainer(config.trainer.node(), run_dir, _callbacks(config, batch_norm), loggers),
     )
+
+
+def _callbacks(config: TrainConfig, batch_norm: BatchNormPolicy) -> list[Any]:
+    callbacks = [
+        build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
+    ]
+    if batch_norm.recalibrate:  # after what else changes weights at the end
+        callbacks.append(Recalibration(batches=batch_norm.recalibrate))
+    return callbacks
 
 
 def assemble_evaluation(
@@ -119,7 +130,7 @@ def assemble_evaluation(
     }
     return Parts(
         data=_data(config, {"val": chosen}, None, None),
-        task=_task(config, restore(checkpoint), trained=False),
+        task=_task(config, restore(checkpoint), None),
         trainer=_trainer(trainer, run_dir, [], []),
     )
 
@@ -151,7 +162,11 @@ def _data(
     )
 
 
-def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> SegmentationTask:
+def _task(
+    config: TrainConfig, model: TrainedSegmenter, batch_norm: BatchNormPolicy | None
+) -> SegmentationTask:
+    """For training, and without a policy for the batch norms to score alone."""
+    trained = batch_norm is not None
     labels = model.labels
     loss = build(
         "loss", config.loss.node(), num_classes=labels.num_classes, ignore_index=labels.ignore_index
@@ -165,6 +180,7 @@ def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> Seg
         optimizer=later("optimizer", optimizer) if trained else None,
         scheduler=later("scheduler", scheduler) if trained else None,
         parameters=build("parameters", config.parameters.node()) if trained else None,
+        batch_norm=batch_norm,
         channels_last=config.channels_last,
     )
 

@@ -47,6 +47,10 @@ class BestAndLast(ModelCheckpoint):
             trainer.save_checkpoint(self.best_path)
         trainer.save_checkpoint(self._last_path)
 
+    def weights_changed(self) -> None:
+        """The present weights are not those that were validated last: they are yet to compete."""
+        self.validated_step = -1
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_validation_end(trainer, pl_module)
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:

@@ -108,6 +108,7 @@ class TrainConfig(Section):
     optimizer: Target
     scheduler: Target
     parameters: Target = Target(target="seg.optim.groups.ParameterGroups")
+    batch_norm: Target = Target(target="seg.models.batch_norm.BatchNormPolicy")
     trainer: TrainerTarget
     callbacks: dict[str, Target | None]
     logger: dict[str, Target | None]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
+from seg.models.batch_norm import set_momentum
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
@@ -54,9 +55,7 @@ class Segmenter(nn.Module):
         self.decoder = decoder
         self.pad_to_grid = pad_to_grid
         if norm_momentum is not None:
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.momentum = norm_momentum
+            set_momentum(self, norm_momentum)
 
     @property
     def num_classes(self) -> int:

@@ -89,10 +89,11 @@ class ParameterGroups:
                 parameter.requires_grad_(False)
         return [module for part in parts[:wanted] for module in part]
 
-    def __call__(self, model: Segmenter) -> list[dict[str, Any]]:
+    def __call__(self, model: Segmenter, *further: nn.Module) -> list[dict[str, Any]]:
         """The groups, for an optimizer's constructor; then `scale_rates` makes the rates.
 
-        Each has `lr_multiplier`; those that do not decay have `weight_decay` 0, the others take the
+        What trains beside the segmenter, `further`, does so at the plain rate. Each group has
+        `lr_multiplier`; those that do not decay have `weight_decay` 0, the others take the
         optimizer's own.
 
         Raises:
@@ -100,13 +101,14 @@ class ParameterGroups:
         """
         multipliers = self._multipliers(model)
         groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-        for module, name, parameter in _owned(model):
+        trained = nn.ModuleList([model, *further])
+        for module, name, parameter in _owned(trained):
             if parameter.requires_grad:
                 factor = multipliers.get(id(parameter), 1.0)
                 if name == "bias" and _has_kernel(module):
                     factor *= self.bias_multiplier
                 groups.setdefault((factor, _decays(module, name)), []).append(parameter)
-        _require_complete(model, groups.values())
+        _require_complete(trained, groups.values())
         return [
             {"params": parameters, "lr_multiplier": factor}
             | ({} if decays else {"weight_decay": 0.0})

@@ -17,7 +17,7 @@ from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.parts import encoder_parts
 from seg.models.segmenter import create_model
 from seg.optim.groups import ParameterGroups, scale_rates
-from tests.test_fitting import parts_of
+from tests.assembled import parts_of
 
 TINY = "aligned_xception_tiny"
 EVERYTHING = {
