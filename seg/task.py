@@ -13,8 +13,9 @@ from seg.data.labels import LabelSpace
 from seg.errors import DivergenceError
 from seg.inference.trained import TrainedSegmenter
 from seg.metrics.scores import Scores
+from seg.models.batch_norm import BatchNormPolicy
 from seg.models.weights.torch_file import CHECKPOINT_KEY
-from seg.optim.groups import parameter_groups
+from seg.optim.groups import ParameterGroups, scale_rates
 
 Batch = dict[str, Any]
 CHECKPOINT_FORMAT = 1
@@ -41,7 +42,8 @@ class SegmentationTask(pl.LightningModule):
         labels: classes of the data set.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
-        weight_decay: for the parameters that decay (`parameter_groups`).
+        parameters: which of the network's parameters train, decay, and how fast each moves.
+        batch_norm: what batch norms do in training; None: as they are.
         config: the resolved configuration as plain data; it travels in the checkpoint.
         channels_last: memory format of network and images.
     """
@@ -57,7 +59,8 @@ class SegmentationTask(pl.LightningModule):
         config: dict[str, Any],
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
-        weight_decay: float = 0.0,
+        parameters: ParameterGroups | None = None,
+        batch_norm: BatchNormPolicy | None = None,
         channels_last: bool = False,
     ) -> None:
         super().__init__()
@@ -69,14 +72,39 @@ class SegmentationTask(pl.LightningModule):
         self.scores = Scores(labels.names, labels.ignore_index)
         self._optimizer = optimizer
         self._scheduler = scheduler
-        self._weight_decay = weight_decay
+        self._groups = parameters or ParameterGroups()
+        self._batch_norm = batch_norm
+        self._evaluating: tuple[nn.Module, ...] = ()  # what stays in evaluation mode
         self.results: dict[str, float] = {}
+        if optimizer is not None:
+            self._freeze()
+
+    def _freeze(self) -> None:
+        norms = self._batch_norm.frozen(self.model) if self._batch_norm else []
+        self._evaluating = (*self._groups.freeze(self.model), *norms)
+        self.train()  # Lightning takes the modes as they are
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and self._batch_norm is not None:
+            self._batch_norm.synchronize(self.model, world_size=self.trainer.world_size)
+            self._freeze()  # norms may be others now
+
+    def train(self, mode: bool = True) -> "SegmentationTask":
+        """Lightning's switch; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for module in self._evaluating:
+            module.eval()
+        return self
 
     def forward(self, image_u8_BCHW: Tensor) -> Tensor:
         """uint8 images -> logits B x K x H x W."""
-        image = self.model.normalization(image_u8_BCHW).contiguous(memory_format=self.memory_format)
-        logits: Tensor = self.model(image)
+        logits: Tensor = self.model(self.normalized(image_u8_BCHW))
         return logits
+
+    def normalized(self, image_u8_BCHW: Tensor) -> Tensor:
+        """uint8 images -> what the network takes."""
+        image = self.model.normalization(image_u8_BCHW)
+        return image.contiguous(memory_format=self.memory_format)
 
     def _step(self, batch: Batch, stage: str) -> Tensor:
         logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
@@ -126,13 +154,21 @@ class SegmentationTask(pl.LightningModule):
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
-        return self._optimizer(parameter_groups(self.model, self._weight_decay))
+        optimizer = self._optimizer(self._groups(self.model))
+        scale_rates(optimizer)
+        return optimizer
 
     def configure_optimizers(self) -> Any:
         if self._optimizer is None or self._scheduler is None:
             return None
         optimizer = self.create_optimizer()
         total_steps = int(self.trainer.estimated_stepping_batches)
+        if self._batch_norm is not None:
+            self._batch_norm.set_momentum(
+                self.model,
+                passes=total_steps * self.trainer.accumulate_grad_batches,
+                world_size=self.trainer.world_size,
+            )
         schedule = self._scheduler(optimizer=optimizer, total_steps=total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -21,6 +21,8 @@ FACTS: dict[str, tuple[str, ...]] = {
     "loss": ("num_classes", "ignore_index"),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps"),
+    "parameters": (),
+    "batch_norm": ("batch_size",),
     "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),
 }
 _LOGGER_FACTS = ("save_dir",)

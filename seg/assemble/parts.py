@@ -16,6 +16,7 @@ from seg.callbacks.last_batches import LastBatches
 from seg.callbacks.learning_rate_scale import LearningRateScale
 from seg.callbacks.quiet import quiet
 from seg.callbacks.random_state import RandomState
+from seg.callbacks.recalibration import Recalibration
 from seg.checkpoint import AtomicCheckpointIO, Checkpoint
 from seg.config import targets
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
@@ -25,6 +26,7 @@ from seg.data.loading.sampling import Sampling
 from seg.data.sample import SegmentationDataset
 from seg.errors import ConfigError, DataError
 from seg.inference.trained import TrainedSegmenter
+from seg.models.batch_norm import BatchNormPolicy
 from seg.models.weights import load_weights
 from seg.task import SegmentationTask
 
@@ -57,10 +59,9 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     augmentation = build(
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )
-    callbacks = [
-        *(build(f"callbacks.{name}", n.node()) for name, n in config.callbacks.items() if n),
-        *(RandomState(), LearningRateScale(), LastBatches(), Interruption()),
-    ]
+    batch_norm: BatchNormPolicy = build(
+        "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
+    )
     loggers = [
         build(f"logger.{name}", node.node(), save_dir=str(run_dir))
         for name, node in config.logger.items()
@@ -68,9 +69,18 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     ]
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
-        task=_task(config, model, trained=True),
-        trainer=_trainer(config.trainer.node(), run_dir, callbacks, loggers),
+        task=_task(config, model, batch_norm),
+        trainer=_trainer(config.trainer.node(), run_dir, _callbacks(config, batch_norm), loggers),
     )
+
+
+def _callbacks(config: TrainConfig, batch_norm: BatchNormPolicy) -> list[Any]:
+    callbacks = [
+        build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
+    ]
+    if batch_norm.recalibrate:  # after what else changes weights at the end
+        callbacks.append(Recalibration(batches=batch_norm.recalibrate))
+    return [*callbacks, RandomState(), LearningRateScale(), LastBatches(), Interruption()]
 
 
 def assemble_evaluation(
@@ -125,7 +135,7 @@ def assemble_evaluation(
     }
     return Parts(
         data=_data(config, {"val": chosen}, None, None),
-        task=_task(config, restore(checkpoint), trained=False),
+        task=_task(config, restore(checkpoint), None),
         trainer=_trainer(trainer, run_dir, [], []),
     )
 
@@ -166,7 +176,11 @@ def _data(
     )
 
 
-def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> SegmentationTask:
+def _task(
+    config: TrainConfig, model: TrainedSegmenter, batch_norm: BatchNormPolicy | None
+) -> SegmentationTask:
+    """For training, and without a policy for the batch norms to score alone."""
+    trained = batch_norm is not None
     labels = model.labels
     loss = build(
         "loss", config.loss.node(), num_classes=labels.num_classes, ignore_index=labels.ignore_index
@@ -179,7 +193,8 @@ def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> Seg
         config=config.model_dump(mode="json", by_alias=True),
         optimizer=later("optimizer", optimizer) if trained else None,
         scheduler=later("scheduler", scheduler) if trained else None,
-        weight_decay=optimizer.get("weight_decay", 0.0),
+        parameters=build("parameters", config.parameters.node()) if trained else None,
+        batch_norm=batch_norm,
         channels_last=config.channels_last,
     )
 

@@ -110,6 +110,10 @@ class BestAndLast(ModelCheckpoint):
             trainer.save_checkpoint(self.best_path)
         self.write_last(trainer)
 
+    def weights_changed(self) -> None:
+        """The present weights are not those that were validated last: they are yet to compete."""
+        self.validated_step = -1
+
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:

@@ -4,12 +4,11 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from seg.errors import ConfigError
+from seg.optim.averages import Weights, approach, copied, decay_at
 
 _PREFIX = "model."
-Weights = dict[str, Tensor]
 
 
 class MovingAverage(Callback):
@@ -39,26 +38,26 @@ class MovingAverage(Callback):
         self._step = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        present = _weights(pl_module)
+        present = network_weights(pl_module)
         if self._average is None:
-            self._average = _copied(present)
+            self._average = copied(present)
         # what a checkpoint gave was read before the network moved to its device
         self._average = {name: self._average[name].to(value) for name, value in present.items()}
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         if trainer.global_step > self._step and self._average is not None:
             self._step = trainer.global_step
-            decay = min(self.decay, (1 + self._step) / (10 + self._step))
-            _approach(self._average, _weights(pl_module), 1 - decay)
+            decay = decay_at(self._step, self.decay)
+            approach(self._average, network_weights(pl_module), decay)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._average is not None and self._held is None:
-            self._held = _copied(_weights(pl_module))
-            _put(self._average, pl_module)
+            self._held = copied(network_weights(pl_module))
+            put_weights(self._average, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._held is not None:
-            _put(self._held, pl_module)
+            put_weights(self._held, pl_module)
             self._held = None
 
     def on_exception(
@@ -68,14 +67,14 @@ class MovingAverage(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._average is not None:
-            _put(self._average, pl_module)
+            put_weights(self._average, pl_module)
             self._average = None
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         if self._average is not None:
-            in_training = self._held or _copied(_weights(pl_module))
+            in_training = self._held or copied(network_weights(pl_module))
             checkpoint["moving_average"] = {"step": self._step, "in_training": in_training}
             averages = {f"{_PREFIX}{name}": value for name, value in self._average.items()}
             checkpoint["state_dict"] = {**checkpoint["state_dict"], **averages}
@@ -84,34 +83,22 @@ class MovingAverage(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         # Lightning has put the averages into the network by now
-        self._average = _copied(_weights(pl_module))
+        self._average = copied(network_weights(pl_module))
         kept = checkpoint.get("moving_average")
         if kept is not None:
             self._step = kept["step"]
-            _put(kept["in_training"], pl_module)
+            put_weights(kept["in_training"], pl_module)
 
 
-def _weights(task: LightningModule) -> Weights:
+def network_weights(task: LightningModule) -> Weights:
+    """The present tensors of the task's network, not copies."""
     model: Any = task.model
     weights: Weights = model.state_dict()
     return weights
 
 
-def _copied(weights: Weights) -> Weights:
-    return {name: value.detach().clone() for name, value in weights.items()}
-
-
 @torch.no_grad()
-def _put(weights: Weights, task: LightningModule) -> None:
-    for name, value in _weights(task).items():
+def put_weights(weights: Weights, task: LightningModule) -> None:
+    """Fill the task's network with these values."""
+    for name, value in network_weights(task).items():
         value.copy_(weights[name])
-
-
-@torch.no_grad()
-def _approach(average: Weights, weights: Weights, share: float) -> None:
-    moving = [name for name, value in average.items() if value.is_floating_point()]
-    torch._foreach_lerp_(
-        [average[name] for name in moving], [weights[name] for name in moving], share
-    )
-    for name in average.keys() - set(moving):
-        average[name].copy_(weights[name])

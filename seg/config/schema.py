@@ -123,6 +123,8 @@ class TrainConfig(Section):
     loss: Target
     optimizer: Target
     scheduler: Target
+    parameters: Target = Target(target="seg.optim.groups.ParameterGroups")
+    batch_norm: Target = Target(target="seg.models.batch_norm.BatchNormPolicy")
     trainer: TrainerTarget
     callbacks: dict[str, Target | None]
     logger: dict[str, Target | None]

@@ -24,6 +24,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "seg.callbacks": (),
     "seg.outputs": ("pytorch_lightning.loggers.Logger",),
     "torch.optim": ("torch.optim.Optimizer",),
+    "timm.optim": ("torch.optim.Optimizer",),
     "albumentations": ("albumentations.BasicTransform", "albumentations.BaseCompose"),
     "torchvision.transforms.v2": ("torchvision.transforms.v2.Transform",),
     "pytorch_lightning.trainer": ("pytorch_lightning.Trainer",),

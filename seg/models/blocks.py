@@ -11,6 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from seg.errors import ConfigError
+
 Skip = Literal["conv", "sum", "none"]
 
 
@@ -111,6 +113,40 @@ class SeparableConv2d(nn.Module):
         return out
 
 
+class StochasticDepth(nn.Module):
+    """Drops a residual branch for single samples while training (Huang et al., ECCV 2016).
+
+    What survives is divided by the probability to, so that its mean is that of evaluation.
+
+    Args:
+        probability: to drop a sample's branch, 0 to below 1.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """The branch, zero for the samples that skip it."""
+        if not (self.training and self.probability):
+            return x_BCHW
+        kept = 1 - self.probability
+        shape = (len(x_BCHW), *[1] * (x_BCHW.dim() - 1))
+        mask_B111 = torch.empty(shape, dtype=x_BCHW.dtype, device=x_BCHW.device).bernoulli_(kept)
+        return x_BCHW * mask_B111.div_(kept)
+
+
+def rising_probabilities(last: float, count: int) -> list[float]:
+    """Linearly from `last / count` for the first module to `last` (Huang et al., section 3).
+
+    Raises:
+        ConfigError: `last` outside 0 to below 1.
+    """
+    if not 0 <= last < 1:
+        raise ConfigError(f"stochastic_depth {last}; allowed: 0 to below 1")
+    return [last * (index + 1) / count for index in range(count)]
+
+
 class XceptionModule(nn.Module):
     """Separable convolutions with a skip; the stride sits in the last one.
 
@@ -124,6 +160,7 @@ class XceptionModule(nn.Module):
         activation_inside: False puts a ReLU before each separable convolution and none inside;
             True (the last module of a network) the other way round.
         norm_between: see `SeparableConv2d`.
+        drop_probability: of `StochasticDepth`, on what is added to the skip.
     """
 
     def __init__(
@@ -137,6 +174,7 @@ class XceptionModule(nn.Module):
         norm_eps: float,
         activation_inside: bool = False,
         norm_between: bool = True,
+        drop_probability: float = 0.0,
     ) -> None:
         super().__init__()
         widths = (in_channels, *depths)
@@ -155,6 +193,7 @@ class XceptionModule(nn.Module):
         )
         self.pre_act = nn.Identity() if activation_inside else nn.ReLU()
         self.skip = skip_connection(skip, in_channels, depths[-1], stride, norm_eps)
+        self.stochastic_depth = StochasticDepth(drop_probability)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the module's output and its tap.
@@ -168,7 +207,7 @@ class XceptionModule(nn.Module):
             out = conv(self.pre_act(out))
             tap = out if index == 1 else tap
         if self.skip is not None:
-            out = out + self.skip(x_BCHW)
+            out = self.stochastic_depth(out) + self.skip(x_BCHW)
         return out, tap
 
 

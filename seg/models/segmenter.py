@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
+from seg.models.batch_norm import set_momentum
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
+from seg.models.parts import last_layer_name
 from seg.models.weights import load_weights
 
 
@@ -53,9 +55,7 @@ class Segmenter(nn.Module):
         self.decoder = decoder
         self.pad_to_grid = pad_to_grid
         if norm_momentum is not None:
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.momentum = norm_momentum
+            set_momentum(self, norm_momentum)
 
     @property
     def num_classes(self) -> int:
@@ -72,6 +72,11 @@ class Segmenter(nn.Module):
         normalization: Any = self.encoder.normalization
         assert isinstance(normalization, Normalization)
         return normalization
+
+    @property
+    def last_layer(self) -> nn.Module:
+        """The part of the decoder that gives the logits."""
+        return self.decoder.get_submodule(last_layer_name(self.decoder))
 
     @property
     def input_multiple(self) -> int | None:

@@ -1,38 +1,171 @@
-"""Which parameters decay."""
+"""Which parameters train, which decay, and how fast each moves."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
+
+from seg.errors import ConfigError
+from seg.models.parts import encoder_parts
+from seg.models.segmenter import Segmenter
+
+_WHOLE_ENCODER = "encoder"
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two disjoint, complete groups: full and pointwise convolutions decay; the rest does not.
+class ParameterGroups:
+    """Disjoint, complete groups of a segmenter's trainable parameters.
 
-    The rest is norms, biases and depthwise kernels (DeepLab, `core/xception.py`: no regularisation
-    on depthwise weights).
+    Full and pointwise convolutions and linear layers decay. Norms, biases and depthwise kernels do
+    not (DeepLab, `core/xception.py`: no regularisation on depthwise weights).
+
+    A parameter's learning rate is the optimizer's, times every factor that concerns it. DeepLab
+    multiplies gradients instead (`last_layer_gradient_multiplier`), which under SGD is the same;
+    optimizers that normalise gradients, such as AdamW, would not feel that.
+
+    Args:
+        last_layer_multiplier: for the layer that gives the logits. DeepLab took 10 (Chen et
+            al., PAMI 2018, section 4.1), DeepLabV3+ 1 (its release's default).
+        bias_multiplier: for biases of convolutions and linear layers, those of the last layer
+            included; DeepLab's 2 makes these 20 where the last layer has 10.
+        encoder_multiplier: for the encoder.
+        layer_decay: factor from one part of the encoder to the part before it, 1 for none; the last
+            part has it once (Clark et al., "ELECTRA", 2020; Bao et al., "BEiT", 2022).
+        frozen_parts: how many parts of the encoder, from the image on, keep their weights and stay
+            in evaluation mode; `encoder` for all. Ours count the stem as one part and each block as
+            one; `seg.models.parts` says what a part of another library's network is.
 
     Raises:
-        RuntimeError: a trainable parameter would be lost or doubled, with its name.
+        ConfigError: a factor that is not positive, or a layer decay above 1.
     """
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
+
+    def __init__(
+        self,
+        *,
+        last_layer_multiplier: float = 1.0,
+        bias_multiplier: float = 1.0,
+        encoder_multiplier: float = 1.0,
+        layer_decay: float = 1.0,
+        frozen_parts: int | str = 0,
+    ) -> None:
+        factors = {
+            "last_layer_multiplier": last_layer_multiplier,
+            "bias_multiplier": bias_multiplier,
+            "encoder_multiplier": encoder_multiplier,
+            "layer_decay": layer_decay,
+        }
+        for name, factor in factors.items():
+            if factor <= 0:
+                raise ConfigError(
+                    f"parameters.{name}={factor}; allowed: above 0 (parameters.frozen_parts keeps "
+                    "weights as they are)"
+                )
+        if layer_decay > 1:
+            raise ConfigError(f"parameters.layer_decay={layer_decay}; allowed: above 0 up to 1")
+        self.last_layer_multiplier = last_layer_multiplier
+        self.bias_multiplier = bias_multiplier
+        self.encoder_multiplier = encoder_multiplier
+        self.layer_decay = layer_decay
+        self.frozen_parts = frozen_parts
+
+    def freeze(self, model: Segmenter) -> list[nn.Module]:
+        """Stop the gradients of the frozen parts; returns their modules.
+
+        Raises:
+            ConfigError: more parts than the encoder has.
+        """
+        parts = encoder_parts(model.encoder)
+        wanted = self.frozen_parts
+        if wanted == _WHOLE_ENCODER:
+            wanted = len(parts)
+        if not isinstance(wanted, int) or not 0 <= wanted <= len(parts):
+            raise ConfigError(
+                f"parameters.frozen_parts={wanted}; allowed: 0 to {len(parts)} for this encoder, "
+                f"or {_WHOLE_ENCODER}"
+            )
+        for parameters in _parameters(model.encoder, parts)[:wanted]:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+        return [module for part in parts[:wanted] for module in part]
+
+    def __call__(self, model: Segmenter, *further: nn.Module) -> list[dict[str, Any]]:
+        """The groups, for an optimizer's constructor; then `scale_rates` makes the rates.
+
+        What trains beside the segmenter, `further`, does so at the plain rate. Each group has
+        `lr_multiplier`; those that do not decay have `weight_decay` 0, the others take the
+        optimizer's own.
+
+        Raises:
+            RuntimeError: a trainable parameter would be lost or doubled, with its name.
+        """
+        multipliers = self._multipliers(model)
+        groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        trained = nn.ModuleList([model, *further])
+        for module, name, parameter in _owned(trained):
+            if parameter.requires_grad:
+                factor = multipliers.get(id(parameter), 1.0)
+                if name == "bias" and _has_kernel(module):
+                    factor *= self.bias_multiplier
+                groups.setdefault((factor, _decays(module, name)), []).append(parameter)
+        _require_complete(trained, groups.values())
+        return [
+            {"params": parameters, "lr_multiplier": factor}
+            | ({} if decays else {"weight_decay": 0.0})
+            for (factor, decays), parameters in groups.items()
+        ]
+
+    def _multipliers(self, model: Segmenter) -> dict[int, float]:
+        """Id of a parameter -> its factor, where it lies in the encoder or the last layer."""
+        parts = _parameters(model.encoder, encoder_parts(model.encoder))
+        found = {
+            id(parameter): self.encoder_multiplier * self.layer_decay ** (len(parts) - index)
+            for index, part in enumerate(parts)
+            for parameter in part
+        }
+        last = model.last_layer.parameters()
+        return found | {id(parameter): self.last_layer_multiplier for parameter in last}
+
+
+def scale_rates(optimizer: Optimizer) -> None:
+    """Multiply each group's learning rate by its `lr_multiplier`; once, before any schedule."""
+    for group in optimizer.param_groups:
+        group["lr"] *= group["lr_multiplier"]
+
+
+def _owned(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
+    """Each parameter once, with the module that holds it."""
+    seen: set[int] = set()
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            if parameter.requires_grad:
-                (decayed if name == "weight" and _decays(module) else free).append(parameter)
-    grouped = Counter(id(parameter) for parameter in (*decayed, *free))
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield module, name, parameter
+
+
+def _parameters(encoder: nn.Module, parts: list[list[nn.Module]]) -> list[list[nn.Parameter]]:
+    """Those of each part; what lies in none, such as position embeddings, goes with the first."""
+    found = [[each for module in part for each in module.parameters()] for part in parts]
+    inside = {id(parameter) for part in found for parameter in part}
+    found[0] += [each for each in encoder.parameters() if id(each) not in inside]
+    return found
+
+
+def _has_kernel(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
+
+
+def _decays(module: nn.Module, name: str) -> bool:
+    if name != "weight" or not _has_kernel(module):
+        return False
+    depthwise = isinstance(module, nn.modules.conv._ConvNd) and (
+        module.groups > 1 and module.groups == module.in_channels
+    )
+    return not depthwise
+
+
+def _require_complete(model: nn.Module, groups: Iterable[list[nn.Parameter]]) -> None:
+    grouped = Counter(id(parameter) for group in groups for parameter in group)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and grouped[id(parameter)] != 1:
             raise RuntimeError(f"parameter {name} lies in {grouped[id(parameter)]} groups")
-    groups = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
-
-
-def _decays(module: nn.Module) -> bool:
-    if isinstance(module, nn.Conv2d):
-        return not (module.groups > 1 and module.groups == module.in_channels)
-    return isinstance(module, nn.Linear)

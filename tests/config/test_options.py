@@ -29,6 +29,13 @@ def test_option_composes_parses_and_binds(option):
     check_targets(validate(TrainConfig, composed("train", option)))
 
 
+def test_configurations_from_before_some_keys_still_fit():
+    plain = composed("train")
+    for later in ("parameters", "batch_norm", "sampler", "labels", "partial", "reset_head"):
+        del plain[later]
+    check_targets(validate(TrainConfig, plain))
+
+
 @pytest.mark.parametrize("dataset", [option for option in OPTIONS if option.startswith("dataset=")])
 def test_every_dataset_can_be_evaluated(dataset):
     plain = composed("evaluate", dataset, "checkpoint=x")

@@ -67,7 +67,7 @@ def test_divergence_is_rolled_back(tmp_path):
 
 def test_out_of_memory_names_what_fits(tmp_path):
     large = ("dataset.size=[256,512]", "augmentation.crop=[256,512]", "loader.batch_size=16")
-    done = train(tmp_path, *large, fault="little_memory:1500")
+    done = train(tmp_path, *large, fault="little_memory:2200")
     assert_told(
         done, 5, "loader.batch_size=16, crops of 256 x 512", "this fits: loader.batch_size="
     )

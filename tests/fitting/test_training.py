@@ -4,23 +4,11 @@ import json
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from pytorch_lightning import Callback
 
-from seg.assemble.parts import assemble
 from seg.checkpoint import read_checkpoint
-from seg.config.location import conf_dir
-from seg.config.schema import TrainConfig, validate
 from seg.fitting.training import fit
-from tests.conftest import SMALL
-
-
-def parts_of(run_dir, *overrides):
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        composed = compose("train", [*SMALL, "logger=csv", "~callbacks.progress", *overrides])
-    config = validate(TrainConfig, OmegaConf.to_container(composed, resolve=True))
-    return assemble(config, run_dir)
+from tests.assembled import parts_of
 
 
 def step_of(run_dir, name):

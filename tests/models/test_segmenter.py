@@ -112,6 +112,19 @@ def test_pooling_cannot_train_on_one_value():
     assert cropped(torch.randn(1, 3, 64, 64)).shape == (1, 19, 64, 64)
 
 
+def test_without_image_pooling_the_pyramid_has_one_branch_less():
+    with_it, without = (
+        create_model(TINY, decoder_options={**SMALL, "image_pooling": on}) for on in (True, False)
+    )
+    branch = 256 * 32 + 2 * 32  # a 1x1 convolution from the encoder's last map, and its norm
+    lost = sum(p.numel() for p in with_it.parameters()) - sum(
+        p.numel() for p in without.parameters()
+    )
+    assert lost == branch + 32 * 32  # and its share of the projection
+    logits = without(torch.randn(1, 3, 33, 33))  # nothing is pooled to one value
+    assert logits.shape == (1, 19, 33, 33)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

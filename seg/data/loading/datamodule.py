@@ -86,6 +86,7 @@ class DataModule(pytorch_lightning.LightningDataModule):
         order = self._order(dataset, self.batch_size, training=True)
         if self._position is not None:
             order.load_state_dict(self._position)
+            self._position = None
         self._train_order = order
         return self._loader(dataset, order, self._augmentation)
 

@@ -56,7 +56,7 @@ class ImagePooling(nn.Module):
 
     def _checked(self, pooled_BChw: Tensor) -> Tensor:
         batch, _, height, width = pooled_BChw.shape
-        if self.training and batch * height * width == 1:
+        if self.project.norm.training and batch * height * width == 1:
             raise ConfigError(
                 "image pooling leaves one value a channel, which batch norm cannot train on; use a "
                 "batch of 2 or more, or an image_pool_crop smaller than the image"
@@ -71,7 +71,7 @@ class AtrousPyramid(nn.Module):
         in_channels: channels of the encoder's last map.
         channels: channels of each branch and of the output.
         rates: dilation of each separable branch.
-        image_pooling: the first branch.
+        image_pooling: the first branch; None for none.
         dropout: probability of dropping a value of the output.
     """
 
@@ -81,7 +81,7 @@ class AtrousPyramid(nn.Module):
         channels: int,
         *,
         rates: Sequence[int],
-        image_pooling: ImagePooling,
+        image_pooling: ImagePooling | None,
         dropout: float,
     ) -> None:
         super().__init__()
@@ -93,13 +93,14 @@ class AtrousPyramid(nn.Module):
             )
             for rate in rates
         )
-        branches = 2 + len(rates)
+        branches = 1 + len(rates) + (image_pooling is not None)
         self.projection = ConvNormAct(branches * channels, channels, 1, norm_eps=_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """B x in_channels x H x W -> B x channels x H x W."""
-        branches = [self.image_pooling(x_BCHW), self.pointwise(x_BCHW)]
+        pooled = [] if self.image_pooling is None else [self.image_pooling(x_BCHW)]
+        branches = [*pooled, self.pointwise(x_BCHW)]
         branches += [atrous(x_BCHW) for atrous in self.atrous]
         out: Tensor = self.dropout(self.projection(torch.cat(branches, dim=1)))
         return out
@@ -117,6 +118,8 @@ class DeepLabV3Plus(nn.Module):
         low_level_channels: width that the low-level map is reduced to.
         low_level_stride: stride of that map, one of the encoder's; None for no fusion (DeepLabV3).
         atrous_rates: dilations of the pyramid; None for (6, 12, 18) x 16 / output stride.
+        image_pooling: whether the mean over the image is a branch of the pyramid; the paper's best
+            results on Cityscapes are without (table 7).
         image_pool_crop: training crop (one side, or height and width, in pixels) whose extent the
             image pooling averages over; None for the whole map, at any size.
         image_pool_stride: step of that window (height, width) in feature pixels.
@@ -136,6 +139,7 @@ class DeepLabV3Plus(nn.Module):
         low_level_channels: int = 48,
         low_level_stride: int | None = 4,
         atrous_rates: Sequence[int] | None = None,
+        image_pooling: bool = True,
         image_pool_crop: int | Sequence[int] | None = None,
         image_pool_stride: Sequence[int] = (1, 1),
         dropout: float = 0.1,
@@ -144,16 +148,17 @@ class DeepLabV3Plus(nn.Module):
         if num_classes < 1:
             raise ConfigError(f"num_classes {num_classes}; allowed: 1 or more")
         self.num_classes = num_classes
+        pooling = ImagePooling(
+            encoder.channels[-1],
+            aspp_channels,
+            window_HW=_pool_window(image_pool_crop, encoder.output_stride),
+            stride_HW=_pair("image_pool_stride", image_pool_stride),
+        )
         self.aspp = AtrousPyramid(
             encoder.channels[-1],
             aspp_channels,
             rates=rates_for(atrous_rates, encoder.output_stride),
-            image_pooling=ImagePooling(
-                encoder.channels[-1],
-                aspp_channels,
-                window_HW=_pool_window(image_pool_crop, encoder.output_stride),
-                stride_HW=_pair("image_pool_stride", image_pool_stride),
-            ),
+            image_pooling=pooling if image_pooling else None,
             dropout=dropout,
         )
         self.low_level_index = tap_index(encoder, low_level_stride)

@@ -11,7 +11,7 @@ from functools import partial
 from torch import nn
 
 from seg.errors import ConfigError
-from seg.models.blocks import ConvNormAct, XceptionModule
+from seg.models.blocks import ConvNormAct, XceptionModule, rising_probabilities
 from seg.models.encoders.pyramid import (
     DEEPEST,
     XceptionPyramid,
@@ -74,6 +74,8 @@ class AlignedXception(XceptionPyramid):
         in_channels: channels of the image.
         multi_grid: factors on the dilation of the three separable convolutions of exit block 2.
         gradient_checkpointing: recompute each block in the backward pass instead of storing it.
+        stochastic_depth: probability of dropping the last residual branch for a sample while
+            training; it rises to that from the first one on (see `StochasticDepth`).
         depth: the last of the maps, 1 to 5.
 
     Raises:
@@ -88,18 +90,21 @@ class AlignedXception(XceptionPyramid):
         in_channels: int = 3,
         multi_grid: Sequence[int] = (1, 1, 1),
         gradient_checkpointing: bool = False,
+        stochastic_depth: float = 0.0,
         depth: int = DEEPEST,
     ) -> None:
         check_in_channels(in_channels)
         factors = multi_grid_factors(multi_grid, 3)
         plan = plan_dilation(layout.strides, output_stride)
         entry_count = len(layout.entry)
+        # the last block has no skip, and so nothing to drop
+        drops = rising_probabilities(stochastic_depth, len(plan) - 1)
         super().__init__(
             stem=_stem(in_channels, layout.stem),
             flows=(
-                _entry(layout, plan[:entry_count]),
-                _middle(layout, plan[entry_count:-2]),
-                _exit(layout, plan[-2:], factors),
+                _entry(layout, plan[:entry_count], drops),
+                _middle(layout, plan[entry_count:-2], drops[entry_count:]),
+                _exit(layout, plan[-2:], factors, drops[-1]),
             ),
             steps=[stride == 2 for stride in layout.strides],
             channels=layout.channels(in_channels),
@@ -132,7 +137,9 @@ def _stem(in_channels: int, widths: tuple[int, int]) -> list[ConvNormAct]:
     ]
 
 
-def _entry(layout: Layout, plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
+def _entry(
+    layout: Layout, plan: Sequence[tuple[int, int]], drops: Sequence[float]
+) -> list[nn.Module]:
     inputs = (layout.stem[1], *(width for width, _ in layout.entry))
     return [
         XceptionModule(
@@ -142,6 +149,7 @@ def _entry(layout: Layout, plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
             stride=stride,
             dilations=(dilation,) * 3,
             norm_eps=_NORM_EPS,
+            drop_probability=drops[index],
         )
         for index, ((width, _), (stride, dilation)) in enumerate(
             zip(layout.entry, plan, strict=True)
@@ -149,18 +157,25 @@ def _entry(layout: Layout, plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
     ]
 
 
-def _middle(layout: Layout, plan: Sequence[tuple[int, int]]) -> list[nn.Module]:
+def _middle(
+    layout: Layout, plan: Sequence[tuple[int, int]], drops: Sequence[float]
+) -> list[nn.Module]:
     width = layout.entry[-1][0]
     return [
         XceptionModule(
-            width, (width,) * 3, skip="sum", dilations=(dilation,) * 3, norm_eps=_NORM_EPS
+            width,
+            (width,) * 3,
+            skip="sum",
+            dilations=(dilation,) * 3,
+            norm_eps=_NORM_EPS,
+            drop_probability=drop,
         )
-        for _, dilation in plan
+        for (_, dilation), drop in zip(plan, drops, strict=False)
     ]
 
 
 def _exit(
-    layout: Layout, plan: Sequence[tuple[int, int]], multi_grid: Sequence[int]
+    layout: Layout, plan: Sequence[tuple[int, int]], multi_grid: Sequence[int], drop: float
 ) -> list[nn.Module]:
     (stride, dilation), (_, last_dilation) = plan
     first, second = layout.exit
@@ -172,6 +187,7 @@ def _exit(
             stride=stride,
             dilations=(dilation,) * 3,
             norm_eps=_NORM_EPS,
+            drop_probability=drop,
         ),
         XceptionModule(
             first[-1],

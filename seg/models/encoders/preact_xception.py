@@ -9,7 +9,14 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from seg.models.blocks import ConvNormAct, SeparableConv2d, Skip, skip_connection
+from seg.models.blocks import (
+    ConvNormAct,
+    SeparableConv2d,
+    Skip,
+    StochasticDepth,
+    rising_probabilities,
+    skip_connection,
+)
 from seg.models.encoders.aligned_xception import Layout, multi_grid_factors
 from seg.models.encoders.pyramid import (
     DEEPEST,
@@ -34,6 +41,7 @@ class PreactXceptionModule(nn.Module):
         dilations: dilation of each separable convolution.
         norm_eps: epsilon of the batch norms.
         final_activation: ReLU on the output; for the last module of a network.
+        drop_probability: of `StochasticDepth`, on what is added to the skip.
     """
 
     def __init__(
@@ -46,6 +54,7 @@ class PreactXceptionModule(nn.Module):
         dilations: Sequence[int],
         norm_eps: float,
         final_activation: bool,
+        drop_probability: float = 0.0,
     ) -> None:
         super().__init__()
         inputs = (in_channels, *depths[:-1])
@@ -65,6 +74,7 @@ class PreactXceptionModule(nn.Module):
         self.act = nn.ReLU()
         self.final_act = nn.ReLU() if final_activation else nn.Identity()
         self.skip = skip_connection(skip, in_channels, depths[-1], stride, None)
+        self.stochastic_depth = StochasticDepth(drop_probability)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the module's output and its tap, what the second separable convolution gives."""
@@ -73,7 +83,7 @@ class PreactXceptionModule(nn.Module):
             out = conv(self.act(self.norms[index](out)) if index else normed)
             tap = out if index == 1 else tap
         if self.skip is not None:
-            out = out + self.skip(normed)
+            out = self.stochastic_depth(out) + self.skip(normed)
         return self.final_act(out), tap
 
 
@@ -89,6 +99,7 @@ class PreactXception(XceptionPyramid):
         in_channels: channels of the image.
         multi_grid: factors on the dilation of the three separable convolutions of exit block 2.
         gradient_checkpointing: recompute each block in the backward pass instead of storing it.
+        stochastic_depth: see `AlignedXception`.
         depth: the last of the maps, 1 to 5.
 
     Raises:
@@ -104,11 +115,15 @@ class PreactXception(XceptionPyramid):
         in_channels: int = 3,
         multi_grid: Sequence[int] = (1, 1, 1),
         gradient_checkpointing: bool = False,
+        stochastic_depth: float = 0.0,
         depth: int = DEEPEST,
     ) -> None:
         check_in_channels(in_channels)
         factors = multi_grid_factors(multi_grid, 3)
-        blocks = _blocks(layout, plan_dilation(layout.strides, output_stride), factors, norm_eps)
+        plan = plan_dilation(layout.strides, output_stride)
+        # the last block has no skip, and so nothing to drop
+        drops = [*rising_probabilities(stochastic_depth, len(plan) - 1), 0.0]
+        blocks = _blocks(layout, plan, factors, norm_eps, drops)
         entry_count = len(layout.entry)
         super().__init__(
             stem=[
@@ -125,7 +140,11 @@ class PreactXception(XceptionPyramid):
 
 
 def _blocks(
-    layout: Layout, plan: Sequence[tuple[int, int]], multi_grid: Sequence[int], norm_eps: float
+    layout: Layout,
+    plan: Sequence[tuple[int, int]],
+    multi_grid: Sequence[int],
+    norm_eps: float,
+    drops: Sequence[float],
 ) -> list[nn.Module]:
     """The blocks of all three flows, in order."""
     width = layout.entry[-1][0]
@@ -146,6 +165,7 @@ def _blocks(
             dilations=[dilation * factor for factor in (multi_grid if index == last else (1,) * 3)],
             norm_eps=norm_eps,
             final_activation=index == last,
+            drop_probability=drops[index],
         )
         for index, ((depths, skip), (stride, dilation)) in enumerate(zip(shapes, plan, strict=True))
     ]

@@ -95,6 +95,11 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
         return tuple(min(2**level, self._output_stride) for level in range(self._depth + 1))
 
     @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """Stem and blocks, from the image to the last map."""
+        return (self.stem, *self.entry, *self.middle, *self.exit)
+
+    @property
     def input_conv(self) -> nn.Conv2d:
         """The convolution that reads the image."""
         first = self.stem[0]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import DataError
+from seg.models.parts import last_layer_name
 from seg.models.weights.coverage import Coverage
 from seg.models.weights.format import WeightFile
 from seg.models.weights.matching import adapt_input_channels, coverage, match, misfit, shortened
@@ -114,7 +115,7 @@ def in_our_names(content: WeightFile, targets: Iterable[str], path: Path) -> tup
 def _head(module: nn.Module) -> str:
     """Where the names of the last layer begin."""
     decoder = getattr(module, "decoder", None)
-    return "linear." if decoder is None else f"decoder.{getattr(decoder, 'head', 'logits')}."
+    return "linear." if decoder is None else f"decoder.{last_layer_name(decoder)}."
 
 
 def _averaged(content: WeightFile, targets: Collection[str], path: Path) -> WeightFile:

@@ -1,0 +1,18 @@
+"""A small run, assembled as the command does it."""
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from seg.assemble.parts import Parts, assemble
+from seg.config.location import conf_dir
+from seg.config.schema import TrainConfig, validate
+from tests.conftest import SMALL
+
+
+def parts_of(run_dir: Path, *overrides: str) -> Parts:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        composed = compose("train", [*SMALL, "logger=csv", "~callbacks.progress", *overrides])
+    config = validate(TrainConfig, OmegaConf.to_container(composed, resolve=True))
+    return assemble(config, run_dir)
