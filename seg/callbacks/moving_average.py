@@ -4,12 +4,11 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from seg.errors import ConfigError
+from seg.optim.averages import Weights, approach, copied, decay_at
 
 _PREFIX = "model."
-Weights = dict[str, Tensor]
 
 
 class MovingAverage(Callback):
@@ -41,19 +40,19 @@ class MovingAverage(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         present = _weights(pl_module)
         if self._average is None:
-            self._average = _copied(present)
+            self._average = copied(present)
         # what a checkpoint gave was read before the network moved to its device
         self._average = {name: self._average[name].to(value) for name, value in present.items()}
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         if trainer.global_step > self._step and self._average is not None:
             self._step = trainer.global_step
-            decay = min(self.decay, (1 + self._step) / (10 + self._step))
-            _approach(self._average, _weights(pl_module), 1 - decay)
+            decay = decay_at(self._step, self.decay)
+            approach(self._average, _weights(pl_module), decay)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._average is not None and self._held is None:
-            self._held = _copied(_weights(pl_module))
+            self._held = copied(_weights(pl_module))
             _put(self._average, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -75,7 +74,7 @@ class MovingAverage(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         if self._average is not None:
-            in_training = self._held or _copied(_weights(pl_module))
+            in_training = self._held or copied(_weights(pl_module))
             checkpoint["moving_average"] = {"step": self._step, "in_training": in_training}
             averages = {f"{_PREFIX}{name}": value for name, value in self._average.items()}
             checkpoint["state_dict"] = {**checkpoint["state_dict"], **averages}
@@ -84,7 +83,7 @@ class MovingAverage(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         # Lightning has put the averages into the network by now
-        self._average = _copied(_weights(pl_module))
+        self._average = copied(_weights(pl_module))
         kept = checkpoint.get("moving_average")
         if kept is not None:
             self._step = kept["step"]
@@ -97,21 +96,7 @@ def _weights(task: LightningModule) -> Weights:
     return weights
 
 
-def _copied(weights: Weights) -> Weights:
-    return {name: value.detach().clone() for name, value in weights.items()}
-
-
 @torch.no_grad()
 def _put(weights: Weights, task: LightningModule) -> None:
     for name, value in _weights(task).items():
         value.copy_(weights[name])
-
-
-@torch.no_grad()
-def _approach(average: Weights, weights: Weights, share: float) -> None:
-    moving = [name for name, value in average.items() if value.is_floating_point()]
-    torch._foreach_lerp_(
-        [average[name] for name in moving], [weights[name] for name in moving], share
-    )
-    for name in average.keys() - set(moving):
-        average[name].copy_(weights[name])

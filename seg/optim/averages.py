@@ -1,0 +1,31 @@
+"""Exponential moving averages of a network's tensors."""
+
+import torch
+from torch import Tensor
+
+Weights = dict[str, Tensor]
+"""A network's tensors by name, as `state_dict` gives them."""
+
+
+def decay_at(step: int, decay: float) -> float:
+    """`min(decay, (1 + step) / (10 + step))`: early averages forget the random start soon.
+
+    As TensorFlow's `ExponentialMovingAverage` with `num_updates`.
+    """
+    return min(decay, (1 + step) / (10 + step))
+
+
+def copied(weights: Weights) -> Weights:
+    """Tensors of their own with the same values."""
+    return {name: value.detach().clone() for name, value in weights.items()}
+
+
+@torch.no_grad()
+def approach(average: Weights, weights: Weights, decay: float) -> None:
+    """`average += (1 - decay) (weights - average)`, in place; counters are copied."""
+    moving = [name for name, value in average.items() if value.is_floating_point()]
+    torch._foreach_lerp_(
+        [average[name] for name in moving], [weights[name] for name in moving], 1 - decay
+    )
+    for name in average.keys() - set(moving):
+        average[name].copy_(weights[name])
