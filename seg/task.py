@@ -1,6 +1,6 @@
 """The only LightningModule: one step for training, validation and test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -15,6 +15,7 @@ from seg.inference.trained import TrainedSegmenter
 from seg.metrics.scores import Scores
 from seg.models.weights.torch_file import CHECKPOINT_KEY
 from seg.optim.groups import parameter_groups
+from seg.teaching.term import TrainingTerm
 
 Batch = dict[str, Any]
 CHECKPOINT_FORMAT = 1
@@ -38,6 +39,7 @@ class SegmentationTask(pl.LightningModule):
         model: the network; images are normalised on its device by `model.normalization`.
         loss: `loss(logits_BKHW, label_BHW) -> scalar`.
         labels: classes of the data set.
+        terms: what is added to the loss in training.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
         weight_decay: for the parameters that decay (`parameter_groups`).
@@ -54,6 +56,7 @@ class SegmentationTask(pl.LightningModule):
         loss: nn.Module,
         labels: LabelSpace,
         config: dict[str, Any],
+        terms: Sequence[TrainingTerm] = (),
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
         weight_decay: float = 0.0,
@@ -63,6 +66,8 @@ class SegmentationTask(pl.LightningModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model = model.to(memory_format=self.memory_format)
         self.loss = loss
+        self.terms = nn.ModuleList(terms).to(memory_format=self.memory_format)
+        self.total_steps = 1
         self.labels = labels
         self.config = config
         self.scores = Scores(labels.names, labels.ignore_index)
@@ -77,16 +82,28 @@ class SegmentationTask(pl.LightningModule):
         logits: Tensor = self.model(image)
         return logits
 
+    def training_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """What a training step minimises, and those parts of it that have curves of their own."""
+        loss: Tensor = self.loss(self(batch["image"]), batch["label"])
+        logged: dict[str, Tensor | float] = {}
+        for term in self.terms:
+            added, parts = term(batch, step=self.global_step, total_steps=self.total_steps)
+            loss = loss + added
+            logged.update(parts)
+        return loss, logged
+
     def _step(self, batch: Batch, stage: str) -> Tensor:
-        logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
-        loss: Tensor = self.loss(logits_BKHW, label_BHW)
         if stage == "train":
+            loss, logged = self.training_loss(batch)
             if self.device.type == "cpu" or self.global_step % _CHECK_STEPS == 0:
                 require_finite(loss, f"step {self.global_step}")
-            self.log("train/loss", loss, batch_size=len(label_BHW))
-        else:
-            self.scores.update(logits_BKHW, label_BHW, loss)
-        return loss
+            curves = {f"train/{name}": value for name, value in (logged | {"loss": loss}).items()}
+            self.log_dict(curves, batch_size=len(batch["label"]))
+            return loss
+        logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
+        score: Tensor = self.loss(logits_BKHW, label_BHW)
+        self.scores.update(logits_BKHW, label_BHW, score)
+        return score
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         return self._step(batch, "train")
@@ -115,21 +132,22 @@ class SegmentationTask(pl.LightningModule):
         self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
 
     def create_optimizer(self) -> Optimizer:
-        """The optimizer over this network's parameter groups.
+        """The optimizer over the parameter groups of network and terms.
 
         Raises:
             RuntimeError: the task was built to score, not to train.
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
-        return self._optimizer(parameter_groups(self.model, self._weight_decay))
+        groups = parameter_groups(self.model, self._weight_decay)
+        return self._optimizer(groups + parameter_groups(self.terms, self._weight_decay))
 
     def configure_optimizers(self) -> Any:
         if self._optimizer is None or self._scheduler is None:
             return None
         optimizer = self.create_optimizer()
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = self._scheduler(optimizer=optimizer, total_steps=total_steps)
+        self.total_steps = int(self.trainer.estimated_stepping_batches)
+        schedule = self._scheduler(optimizer=optimizer, total_steps=self.total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

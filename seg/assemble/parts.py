@@ -1,6 +1,6 @@
 """Configuration -> data, task, trainer: the composition root."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 
 from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
-from seg.assemble.networks import network, restore, training_config
+from seg.assemble.networks import load_model, network, restore, training_config
 from seg.assemble.statistics import StatisticsOf, with_class_weights
 from seg.callbacks.quiet import quiet
 from seg.checkpoint import AtomicCheckpointIO, Checkpoint
@@ -23,6 +23,7 @@ from seg.errors import ConfigError
 from seg.inference.trained import TrainedSegmenter
 from seg.models.weights import load_weights
 from seg.task import SegmentationTask
+from seg.teaching.term import Run, TrainingTerm
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     ]
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
-        task=_task(config, model, trained=True),
+        task=_task(config, model, trained=True, terms=_terms(config, model)),
         trainer=_trainer(config.trainer.node(), run_dir, callbacks, loggers),
     )
 
@@ -151,7 +152,20 @@ def _data(
     )
 
 
-def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> SegmentationTask:
+def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[TrainingTerm]:
+    if config.teaching is None:
+        return []
+    build_now = later("teaching", config.teaching.node())
+    return [build_now(run=Run(student=model, load_teacher=load_model, seed=config.seed))]
+
+
+def _task(
+    config: TrainConfig,
+    model: TrainedSegmenter,
+    *,
+    trained: bool,
+    terms: Sequence[TrainingTerm] = (),
+) -> SegmentationTask:
     labels = model.labels
     loss = build(
         "loss", config.loss.node(), num_classes=labels.num_classes, ignore_index=labels.ignore_index
@@ -161,6 +175,7 @@ def _task(config: TrainConfig, model: TrainedSegmenter, *, trained: bool) -> Seg
         model=model,
         loss=loss,
         labels=labels,
+        terms=terms,
         config=config.model_dump(mode="json", by_alias=True),
         optimizer=later("optimizer", optimizer) if trained else None,
         scheduler=later("scheduler", scheduler) if trained else None,

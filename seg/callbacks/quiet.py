@@ -10,6 +10,7 @@ _KNOWN_HARMLESS = (
     "Checkpoint directory .* exists and is not empty",
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",  # torch, used inside pytorch-lightning
     "GPU available but not used",
+    "Found .* module.* in eval mode at the start of training",  # what is frozen by choice
 )
 
 

@@ -21,6 +21,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "seg.losses": (),
     "seg.metrics": (),
     "seg.optim": (),
+    "seg.teaching": (),
     "seg.callbacks": (),
     "torch.optim": ("torch.optim.Optimizer",),
     "albumentations": ("albumentations.BasicTransform", "albumentations.BaseCompose"),
