@@ -66,6 +66,7 @@ class SegmentationTask(pl.LightningModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model = model.to(memory_format=self.memory_format)
         self.loss = loss
+        self._terms = tuple(terms)
         self.terms = nn.ModuleList(terms).to(memory_format=self.memory_format)
         self.total_steps = 1
         self.labels = labels
@@ -84,9 +85,11 @@ class SegmentationTask(pl.LightningModule):
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
         """What a training step minimises, and those parts of it that have curves of their own."""
+        for term in self._terms:
+            term.begin(self.global_step)
         loss: Tensor = self.loss(self(batch["image"]), batch["label"])
         logged: dict[str, Tensor | float] = {}
-        for term in self.terms:
+        for term in self._terms:
             added, parts = term(batch, step=self.global_step, total_steps=self.total_steps)
             loss = loss + added
             logged.update(parts)

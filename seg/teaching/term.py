@@ -44,6 +44,13 @@ class TrainingTerm(nn.Module, ABC):
     kept in the run's checkpoints for a restart, beside the network and never as a part of it.
     """
 
+    def begin(self, step: int) -> None:
+        """Called before the student's forward pass of a training step.
+
+        Args:
+            step: optimizer steps done.
+        """
+
     @abstractmethod
     def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> Addition:
         """Called after the student's forward pass over `batch`.

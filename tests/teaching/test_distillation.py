@@ -72,8 +72,8 @@ def test_objectives_that_are_refused(objectives, told):
 
 
 def test_adaptors_train_and_the_teacher_does_not(small_run, tmp_path):
-    short = "trainer.max_epochs=1"
-    parts = parts_of(tmp_path, *TEACHING, f"teaching.checkpoint={small_run}", short)
+    short = ("dataset.train_length=8", "dataset.val_length=2", "trainer.max_epochs=1")
+    parts = parts_of(tmp_path, *TEACHING, f"teaching.checkpoint={small_run}", *short)
     term = parts.task.terms[0]
     teacher, before = term._unregistered[0], load_model(small_run).state_dict()
     adaptors = {name: value.clone() for name, value in term.named_parameters()}
@@ -98,7 +98,8 @@ def test_a_run_whose_teacher_is_gone_is_used_as_any(small_run, tmp_path):
     teacher, run = tmp_path / "the teacher", tmp_path / "run"
     shutil.copytree(small_run, teacher)
     line = [*SMALL, "teaching=distillation", f"teaching.checkpoint={teacher}"]
-    line += ["trainer.max_epochs=1", "trainer.log_every_n_steps=1", f"hydra.run.dir={run}"]
+    line += ["dataset.train_length=8", "dataset.val_length=2", "trainer.max_epochs=1"]
+    line += ["trainer.log_every_n_steps=1", f"hydra.run.dir={run}"]
     done = seg("train", *line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "train/soft_labels" in (run / "metrics.csv").read_text().splitlines()[0]
