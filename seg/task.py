@@ -1,6 +1,6 @@
 """The only LightningModule: one step for training, validation and test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,6 +16,7 @@ from seg.metrics.scores import Scores
 from seg.models.batch_norm import BatchNormPolicy
 from seg.models.weights.torch_file import CHECKPOINT_KEY
 from seg.optim.groups import ParameterGroups, scale_rates
+from seg.teaching.term import TrainingTerm
 
 Batch = dict[str, Any]
 CHECKPOINT_FORMAT = 1
@@ -40,6 +41,7 @@ class SegmentationTask(pl.LightningModule):
         model: the network; images are normalised on its device by `model.normalization`.
         loss: `loss(logits_BKHW, label_BHW) -> scalar`.
         labels: classes of the data set.
+        terms: what is added to the loss in training.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
         parameters: which of the network's parameters train, decay, and how fast each moves.
@@ -57,6 +59,7 @@ class SegmentationTask(pl.LightningModule):
         loss: nn.Module,
         labels: LabelSpace,
         config: dict[str, Any],
+        terms: Sequence[TrainingTerm] = (),
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
         parameters: ParameterGroups | None = None,
@@ -67,6 +70,9 @@ class SegmentationTask(pl.LightningModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model = model.to(memory_format=self.memory_format)
         self.loss = loss
+        self._terms = tuple(terms)
+        self.terms = nn.ModuleList(terms).to(memory_format=self.memory_format)
+        self.total_steps = 1
         self.labels = labels
         self.config = config
         self.scores = Scores(labels.names, labels.ignore_index)
@@ -106,18 +112,32 @@ class SegmentationTask(pl.LightningModule):
         image = self.model.normalization(image_u8_BCHW)
         return image.contiguous(memory_format=self.memory_format)
 
+    def training_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """What a training step minimises, and those parts of it that have curves of their own."""
+        for term in self._terms:
+            term.begin(self.global_step)
+        loss: Tensor = self.loss(self(batch["image"]), batch["label"])
+        logged: dict[str, Tensor | float] = {}
+        for term in self._terms:
+            added, parts = term(batch, step=self.global_step, total_steps=self.total_steps)
+            loss = loss + added
+            logged.update(parts)
+        return loss, logged
+
     def _step(self, batch: Batch, stage: str) -> Tensor:
-        logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
-        loss: Tensor = self.loss(logits_BKHW, label_BHW)
         if stage == "train":
+            loss, logged = self.training_loss(batch)
             every = 1 if self.device.type == "cpu" else LOSS_CHECK_STEPS
             if self.global_step % every == 0:
                 since = self.global_step + 1 - every
                 require_finite(loss, f"step {self.global_step}", step=since)
-            self.log("train/loss", loss, batch_size=len(label_BHW))
-        else:
-            self.scores.update(logits_BKHW, label_BHW, loss)
-        return loss
+            curves = {f"train/{name}": value for name, value in (logged | {"loss": loss}).items()}
+            self.log_dict(curves, batch_size=len(batch["label"]))
+            return loss
+        logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
+        score: Tensor = self.loss(logits_BKHW, label_BHW)
+        self.scores.update(logits_BKHW, label_BHW, score)
+        return score
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         return self._step(batch, "train")
@@ -147,14 +167,14 @@ class SegmentationTask(pl.LightningModule):
         self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
 
     def create_optimizer(self) -> Optimizer:
-        """The optimizer over this network's parameter groups.
+        """The optimizer over the parameter groups of network and terms.
 
         Raises:
             RuntimeError: the task was built to score, not to train.
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
-        optimizer = self._optimizer(self._groups(self.model))
+        optimizer = self._optimizer(self._groups(self.model, self.terms))
         scale_rates(optimizer)
         return optimizer
 
@@ -162,14 +182,14 @@ class SegmentationTask(pl.LightningModule):
         if self._optimizer is None or self._scheduler is None:
             return None
         optimizer = self.create_optimizer()
-        total_steps = int(self.trainer.estimated_stepping_batches)
+        self.total_steps = int(self.trainer.estimated_stepping_batches)
         if self._batch_norm is not None:
             self._batch_norm.set_momentum(
                 self.model,
-                passes=total_steps * self.trainer.accumulate_grad_batches,
+                passes=self.total_steps * self.trainer.accumulate_grad_batches,
                 world_size=self.trainer.world_size,
             )
-        schedule = self._scheduler(optimizer=optimizer, total_steps=total_steps)
+        schedule = self._scheduler(optimizer=optimizer, total_steps=self.total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

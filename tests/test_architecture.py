@@ -13,7 +13,16 @@ REPO = Path(__file__).resolve().parent.parent
 FILES = sorted((REPO / "seg").rglob("*.py"))
 LAYERS = [
     *("errors", "cpu", "config", "data", "models", "losses", "metrics", "optim"),
-    *("inference", "task", "callbacks", "outputs", "checkpoint", "assemble", "interchange"),
+    *(
+        "inference",
+        "teaching",
+        "task",
+        "callbacks",
+        "outputs",
+        "checkpoint",
+        "assemble",
+        "interchange",
+    ),
     *("preparation", "benchmarks", "fitting", "app", "commands"),
 ]
 COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark"}

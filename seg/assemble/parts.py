@@ -1,6 +1,6 @@
 """Configuration -> data, task, trainer: the composition root."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 
 from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
-from seg.assemble.networks import network, restore, training_config
+from seg.assemble.networks import load_model, network, restore, training_config
 from seg.assemble.statistics import StatisticsOf, with_class_weights
 from seg.callbacks.interruption import Interruption
 from seg.callbacks.last_batches import LastBatches
@@ -29,6 +29,7 @@ from seg.inference.trained import TrainedSegmenter
 from seg.models.batch_norm import BatchNormPolicy
 from seg.models.weights import load_weights
 from seg.task import SegmentationTask
+from seg.teaching.term import Run, TrainingTerm
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     ]
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
-        task=_task(config, model, batch_norm),
+        task=_task(config, model, batch_norm, _terms(config, model)),
         trainer=_trainer(config.trainer.node(), run_dir, _callbacks(config, batch_norm), loggers),
     )
 
@@ -176,8 +177,18 @@ def _data(
     )
 
 
+def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[TrainingTerm]:
+    if config.teaching is None:
+        return []
+    build_now = later("teaching", config.teaching.node())
+    return [build_now(run=Run(student=model, load_teacher=load_model, seed=config.seed))]
+
+
 def _task(
-    config: TrainConfig, model: TrainedSegmenter, batch_norm: BatchNormPolicy | None
+    config: TrainConfig,
+    model: TrainedSegmenter,
+    batch_norm: BatchNormPolicy | None,
+    terms: Sequence[TrainingTerm] = (),
 ) -> SegmentationTask:
     """For training, and without a policy for the batch norms to score alone."""
     trained = batch_norm is not None
@@ -190,6 +201,7 @@ def _task(
         model=model,
         loss=loss,
         labels=labels,
+        terms=terms,
         config=config.model_dump(mode="json", by_alias=True),
         optimizer=later("optimizer", optimizer) if trained else None,
         scheduler=later("scheduler", scheduler) if trained else None,

@@ -13,7 +13,7 @@ _PATH_KEYS = frozenset(
             "dataset.table",
             "dataset.classes",
         ),
-        *("camvid_root", "hydra.run.dir"),
+        *("teaching.checkpoint", "teaching.images", "camvid_root", "hydra.run.dir"),
     )
 )
 _PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)

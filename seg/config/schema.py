@@ -121,6 +121,7 @@ class TrainConfig(Section):
     encoder: Target
     decoder: Target
     loss: Target
+    teaching: Target | None = None
     optimizer: Target
     scheduler: Target
     parameters: Target = Target(target="seg.optim.groups.ParameterGroups")

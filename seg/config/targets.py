@@ -21,6 +21,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "seg.losses": (),
     "seg.metrics": (),
     "seg.optim": (),
+    "seg.teaching": (),
     "seg.callbacks": (),
     "seg.outputs": ("pytorch_lightning.loggers.Logger",),
     "torch.optim": ("torch.optim.Optimizer",),

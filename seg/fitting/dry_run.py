@@ -4,6 +4,7 @@ import logging
 import math
 import sys
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,7 +82,7 @@ def _time_training(parts: Parts, batch: dict[str, Tensor]) -> float:
         started_at = perf_counter()
         for _ in range(parts.trainer.accumulate_grad_batches):
             with parts.trainer.precision_plugin.forward_context():
-                loss = parts.task.loss(parts.task(batch["image"]), batch["label"])
+                loss: Any = parts.task.training_loss(batch)[0]
             require_finite(loss, "the first batch")
             loss.backward()
         optimizer.step()

@@ -2,6 +2,7 @@
 
 import gc
 import traceback
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -73,8 +74,8 @@ def _fits(parts: Parts, batch: dict[str, Tensor]) -> bool:
     try:
         task.to(device)
         with parts.trainer.precision_plugin.forward_context():
-            logits = task(batch["image"].to(device))
-            task.loss(logits, batch["label"].to(device)).backward()
+            loss: Any = task.training_loss({k: value.to(device) for k, value in batch.items()})[0]
+            loss.backward()
     except (MemoryError, RuntimeError) as error:
         if not is_shortage(error):
             raise

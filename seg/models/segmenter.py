@@ -87,10 +87,7 @@ class Segmenter(nn.Module):
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Normalised B x C x H x W, any size -> logits B x num_classes x H x W."""
         height, width = image_BCHW.shape[2:]
-        if self.pad_to_grid:
-            image_BCHW = functional.pad(
-                image_BCHW, (0, self._lacking_px(width), 0, self._lacking_px(height))
-            )
+        image_BCHW = self.padded(image_BCHW)
         logits = functional.interpolate(
             self.coarse_logits(image_BCHW),
             size=image_BCHW.shape[2:],
@@ -98,6 +95,13 @@ class Segmenter(nn.Module):
             align_corners=getattr(self.decoder, "align_corners", True),
         )
         return logits[..., :height, :width]
+
+    def padded(self, image_BCHW: Tensor) -> Tensor:
+        """The image as the encoder is given it: see `pad_to_grid`."""
+        if not self.pad_to_grid:
+            return image_BCHW
+        height, width = image_BCHW.shape[2:]
+        return functional.pad(image_BCHW, (0, self._lacking_px(width), 0, self._lacking_px(height)))
 
     def _lacking_px(self, side_px: int) -> int:
         multiple = self.input_multiple

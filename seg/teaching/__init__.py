@@ -1,0 +1,1 @@
+"""What a network learns from besides labels: other networks, and pictures without labels."""
