@@ -153,9 +153,9 @@ def _time_training(parts: Parts, batch: dict[str, Tensor]) -> float:
         started_at = perf_counter()
         for _ in range(parts.trainer.accumulate_grad_batches):
             with parts.trainer.precision_plugin.forward_context():
-                loss = parts.task.loss(parts.task(batch["image"]), batch["label"])
+                loss = parts.task.training_loss(batch)
             require_finite(loss, "the first batch")
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
         elapsed_s = perf_counter() - started_at

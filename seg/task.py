@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from seg.data.labels import LabelSpace
 from seg.errors import DivergenceError
 from seg.inference.trained import TrainedSegmenter
+from seg.losses.pixels import is_lean
 from seg.metrics.scores import Scores
 from seg.models.weights.torch_file import CHECKPOINT_KEY
 from seg.optim.groups import parameter_groups
@@ -36,7 +37,7 @@ class SegmentationTask(pl.LightningModule):
 
     Args:
         model: the network; images are normalised on its device by `model.normalization`.
-        loss: `loss(logits_BKHW, label_BHW) -> scalar`.
+        loss: `loss(logits_BKHW, label_BHW) -> scalar`; a lean one is trained by `CoarseLogits`.
         labels: classes of the data set.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
@@ -73,18 +74,31 @@ class SegmentationTask(pl.LightningModule):
 
     def forward(self, image_u8_BCHW: Tensor) -> Tensor:
         """uint8 images -> logits B x K x H x W."""
-        image = self.model.normalization(image_u8_BCHW).contiguous(memory_format=self.memory_format)
-        logits: Tensor = self.model(image)
+        logits: Tensor = self.model(self._normalized(image_u8_BCHW))
         return logits
 
+    def _normalized(self, image_u8_BCHW: Tensor) -> Tensor:
+        image_BCHW: Tensor = self.model.normalization(image_u8_BCHW)
+        return image_BCHW.contiguous(memory_format=self.memory_format)
+
+    def training_loss(self, batch: Batch) -> Tensor:
+        """The loss of a batch, of logits at full size only where the loss needs them."""
+        image_BCHW = self._normalized(batch["image"])
+        height, width = image_BCHW.shape[2:]
+        logits = self.model.decode(self.model.encode(image_BCHW), (height, width))
+        loss: Tensor = self.loss(logits if is_lean(self.loss) else logits.resized(), batch["label"])
+        return loss
+
     def _step(self, batch: Batch, stage: str) -> Tensor:
-        logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
-        loss: Tensor = self.loss(logits_BKHW, label_BHW)
+        label_BHW = batch["label"]
         if stage == "train":
+            loss = self.training_loss(batch)
             if self.device.type == "cpu" or self.global_step % _CHECK_STEPS == 0:
                 require_finite(loss, f"step {self.global_step}")
             self.log("train/loss", loss, batch_size=len(label_BHW))
         else:
+            logits_BKHW = self(batch["image"])
+            loss = self.loss(logits_BKHW, label_BHW)
             self.scores.update(logits_BKHW, label_BHW, loss)
         return loss
 

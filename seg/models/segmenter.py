@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
+from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
@@ -82,27 +83,31 @@ class Segmenter(nn.Module):
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Normalised B x C x H x W, any size -> logits B x num_classes x H x W."""
         height, width = image_BCHW.shape[2:]
+        return self.decode(self.encode(image_BCHW), (height, width)).resized()
+
+    def encode(self, image_BCHW: Tensor) -> list[Tensor]:
+        """Normalised B x C x H x W -> the encoder's maps of the padded picture, itself first."""
         if self.pad_to_grid:
+            height, width = image_BCHW.shape[2:]
             image_BCHW = functional.pad(
                 image_BCHW, (0, self._lacking_px(width), 0, self._lacking_px(height))
             )
-        logits = functional.interpolate(
-            self.coarse_logits(image_BCHW),
-            size=image_BCHW.shape[2:],
-            mode="bilinear",
-            align_corners=getattr(self.decoder, "align_corners", True),
-        )
-        return logits[..., :height, :width]
+        features: list[Tensor] = self.encoder(image_BCHW)
+        return features
+
+    def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
+        """What `encode` gives, and the picture's size -> logits before the last resize."""
+        grid_height, grid_width = features[0].shape[2:]
+        align_corners = getattr(self.decoder, "align_corners", True)
+        resize = Resize((grid_height, grid_width), size_HW, align_corners)
+        return CoarseLogits(self.decoder(features), resize)
 
     def _lacking_px(self, side_px: int) -> int:
         multiple = self.input_multiple
         return (1 - side_px) % self.output_stride if multiple is None else -side_px % multiple
 
     def coarse_logits(self, image_BCHW: Tensor) -> Tensor:
-        """The logits before the last resize, without padding: B x num_classes x h x w.
-
-        For losses and metrics that do the resize themselves, without holding all of it.
-        """
+        """The logits before the last resize, without padding: B x num_classes x h x w."""
         logits: Tensor = self.decoder(self.encoder(image_BCHW))
         return logits
 
