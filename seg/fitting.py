@@ -153,7 +153,7 @@ def _time_training(parts: Parts, batch: dict[str, Tensor]) -> float:
         started_at = perf_counter()
         for _ in range(parts.trainer.accumulate_grad_batches):
             with parts.trainer.precision_plugin.forward_context():
-                loss = parts.task.training_loss(batch)
+                loss = parts.task.supervised_loss(batch)
             require_finite(loss, "the first batch")
             loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -74,16 +74,17 @@ class SegmentationTask(pl.LightningModule):
 
     def forward(self, image_u8_BCHW: Tensor) -> Tensor:
         """uint8 images -> logits B x K x H x W."""
-        logits: Tensor = self.model(self._normalized(image_u8_BCHW))
+        logits: Tensor = self.model(self.normalized(image_u8_BCHW))
         return logits
 
-    def _normalized(self, image_u8_BCHW: Tensor) -> Tensor:
-        image_BCHW: Tensor = self.model.normalization(image_u8_BCHW)
-        return image_BCHW.contiguous(memory_format=self.memory_format)
+    def normalized(self, image_u8_BCHW: Tensor) -> Tensor:
+        """uint8 images -> what the network takes."""
+        image: Tensor = self.model.normalization(image_u8_BCHW)
+        return image.contiguous(memory_format=self.memory_format)
 
-    def training_loss(self, batch: Batch) -> Tensor:
-        """The loss of a batch, of logits at full size only where the loss needs them."""
-        image_BCHW = self._normalized(batch["image"])
+    def supervised_loss(self, batch: Batch) -> Tensor:
+        """The loss of a training batch, of logits at full size only where the loss needs them."""
+        image_BCHW = self.normalized(batch["image"])
         height, width = image_BCHW.shape[2:]
         logits = self.model.decode(self.model.encode(image_BCHW), (height, width))
         loss: Tensor = self.loss(logits if is_lean(self.loss) else logits.resized(), batch["label"])
@@ -92,7 +93,7 @@ class SegmentationTask(pl.LightningModule):
     def _step(self, batch: Batch, stage: str) -> Tensor:
         label_BHW = batch["label"]
         if stage == "train":
-            loss = self.training_loss(batch)
+            loss = self.supervised_loss(batch)
             if self.device.type == "cpu" or self.global_step % _CHECK_STEPS == 0:
                 require_finite(loss, f"step {self.global_step}")
             self.log("train/loss", loss, batch_size=len(label_BHW))

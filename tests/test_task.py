@@ -37,7 +37,7 @@ def batch(size):
 @pytest.mark.parametrize("kind", [CrossEntropy, Lovasz])
 def test_the_training_loss_is_the_loss_of_the_logits(kind, size):
     task = task_of(kind(**FACTS))
-    found = task.training_loss(batch(size))
+    found = task.supervised_loss(batch(size))
     found.backward()
     gradients = [parameter.grad.clone() for parameter in task.parameters()]
     task.zero_grad()
@@ -52,5 +52,5 @@ def test_lean_losses_alone_are_given_coarse_logits():
     given = []
     for loss in (CrossEntropy(**FACTS), Lovasz(**FACTS)):
         loss.register_forward_pre_hook(lambda _, arguments: given.append(type(arguments[0])))
-        task_of(loss).training_loss(batch((33, 49)))
+        task_of(loss).supervised_loss(batch((33, 49)))
     assert [kind.__name__ for kind in given] == ["CoarseLogits", "Tensor"]

@@ -60,10 +60,10 @@ class PixelLoss(nn.Module):
 
     def mass(self, label_BHW: Tensor) -> Tensor:
         """What the pixels that count weigh together, float32."""
-        counted = label_BHW[label_BHW != self.ignore_index].long()
+        counted_BHW = label_BHW != self.ignore_index
         if self.weight is not None:
-            return self.weight[counted].sum()
-        return torch.tensor(float(counted.numel()), device=label_BHW.device)
+            return self.weight[label_BHW[counted_BHW].long()].sum()
+        return counted_BHW.sum().float()
 
 
 def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from seg.models.coarse_logits import CoarseLogits, Resize
 
-_TILE_BYTES = {"cpu": 2**20}  # what a core's cache holds
+_TILE_BYTES = {"cpu": 2**21}  # what caches hold; smaller tiles only wait for threads
 _TILE_BYTES_ELSEWHERE = 2**26  # few, large kernels
 _TILE_ASPECT = 4  # width over height: rows are resized last, and cost more
 _LANES = 16  # matrix products of other lengths are slow

@@ -86,13 +86,8 @@ class Segmenter(nn.Module):
         return self.decode(self.encode(image_BCHW), (height, width)).resized()
 
     def encode(self, image_BCHW: Tensor) -> list[Tensor]:
-        """Normalised B x C x H x W -> the encoder's maps of the padded picture, itself first."""
-        if self.pad_to_grid:
-            height, width = image_BCHW.shape[2:]
-            image_BCHW = functional.pad(
-                image_BCHW, (0, self._lacking_px(width), 0, self._lacking_px(height))
-            )
-        features: list[Tensor] = self.encoder(image_BCHW)
+        """Normalised B x C x H x W -> the encoder's maps of the padded image, itself first."""
+        features: list[Tensor] = self.encoder(self.padded(image_BCHW))
         return features
 
     def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
@@ -101,6 +96,13 @@ class Segmenter(nn.Module):
         align_corners = getattr(self.decoder, "align_corners", True)
         resize = Resize((grid_height, grid_width), size_HW, align_corners)
         return CoarseLogits(self.decoder(features), resize)
+
+    def padded(self, image_BCHW: Tensor) -> Tensor:
+        """The image as the encoder is given it: see `pad_to_grid`."""
+        if not self.pad_to_grid:
+            return image_BCHW
+        height, width = image_BCHW.shape[2:]
+        return functional.pad(image_BCHW, (0, self._lacking_px(width), 0, self._lacking_px(height)))
 
     def _lacking_px(self, side_px: int) -> int:
         multiple = self.input_multiple
