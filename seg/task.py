@@ -1,5 +1,6 @@
 """The only LightningModule: one step for training, validation and test."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from seg.errors import DivergenceError
 from seg.inference.trained import TrainedSegmenter
 from seg.losses.pixels import is_lean
 from seg.metrics.scores import Scores
+from seg.models.auxiliary import AuxiliaryHeads
+from seg.models.coarse_logits import CoarseLogits
 from seg.models.weights.torch_file import CHECKPOINT_KEY
 from seg.optim.groups import parameter_groups
 
@@ -39,6 +42,7 @@ class SegmentationTask(pl.LightningModule):
         model: the network; images are normalised on its device by `model.normalization`.
         loss: `loss(logits_BKHW, label_BHW) -> scalar`; a lean one is trained by `CoarseLogits`.
         labels: classes of the data set.
+        auxiliary: heads that are trained beside the network, each by a loss of the same kind.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
         weight_decay: for the parameters that decay (`parameter_groups`).
@@ -55,6 +59,7 @@ class SegmentationTask(pl.LightningModule):
         loss: nn.Module,
         labels: LabelSpace,
         config: dict[str, Any],
+        auxiliary: AuxiliaryHeads | None = None,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
         weight_decay: float = 0.0,
@@ -64,6 +69,12 @@ class SegmentationTask(pl.LightningModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model = model.to(memory_format=self.memory_format)
         self.loss = loss
+        self.auxiliary = auxiliary
+        self.auxiliary_losses = nn.ModuleList()
+        if auxiliary is not None:
+            auxiliary.to(memory_format=self.memory_format)
+            # one a head: a loss may count its steps
+            self.auxiliary_losses.extend(copy.deepcopy(loss) for _ in auxiliary.weights)
         self.labels = labels
         self.config = config
         self.scores = Scores(labels.names, labels.ignore_index)
@@ -86,8 +97,14 @@ class SegmentationTask(pl.LightningModule):
         """The loss of a training batch, of logits at full size only where the loss needs them."""
         image_BCHW = self.normalized(batch["image"])
         height, width = image_BCHW.shape[2:]
-        logits = self.model.decode(self.model.encode(image_BCHW), (height, width))
-        loss: Tensor = self.loss(logits if is_lean(self.loss) else logits.resized(), batch["label"])
+        features = self.model.encode(image_BCHW)
+        logits = self.model.decode(features, (height, width))
+        loss = _loss(self.loss, logits, batch["label"])
+        if self.auxiliary is not None:
+            further = self.auxiliary(features, logits.resize)
+            parts = zip(self.auxiliary.weights, self.auxiliary_losses, further, strict=True)
+            for weight, of_head, head_logits in parts:
+                loss = loss + weight * _loss(of_head, head_logits, batch["label"])
         return loss
 
     def _step(self, batch: Batch, stage: str) -> Tensor:
@@ -130,14 +147,17 @@ class SegmentationTask(pl.LightningModule):
         self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
 
     def create_optimizer(self) -> Optimizer:
-        """The optimizer over this network's parameter groups.
+        """The optimizer over the parameter groups of the network and its auxiliary heads.
 
         Raises:
             RuntimeError: the task was built to score, not to train.
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
-        return self._optimizer(parameter_groups(self.model, self._weight_decay))
+        parts: list[nn.Module] = [self.model]
+        if self.auxiliary is not None:
+            parts.append(self.auxiliary)
+        return self._optimizer(parameter_groups(nn.ModuleList(parts), self._weight_decay))
 
     def configure_optimizers(self) -> Any:
         if self._optimizer is None or self._scheduler is None:
@@ -154,3 +174,8 @@ class SegmentationTask(pl.LightningModule):
             "labels": self.labels.to_dict(),
             "normalization": self.model.normalization.to_dict(),
         }
+
+
+def _loss(loss: nn.Module, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
+    value: Tensor = loss(logits if is_lean(loss) else logits.resized(), label_BHW)
+    return value

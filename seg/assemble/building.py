@@ -19,6 +19,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "decoder": ("encoder", "num_classes"),
     "sampler": ("samples", "statistics"),
     "loss": ("num_classes", "ignore_index"),
+    "auxiliary": ("encoder", "num_classes"),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps"),
     "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),

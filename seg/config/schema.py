@@ -105,6 +105,7 @@ class TrainConfig(Section):
     encoder: Target
     decoder: Target
     loss: Target
+    auxiliary: Target | None = None
     optimizer: Target
     scheduler: Target
     trainer: TrainerTarget
