@@ -1,5 +1,6 @@
 """The only LightningModule: one step for training, validation and test."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,8 +13,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from seg.data.labels import LabelSpace
 from seg.errors import DivergenceError
 from seg.inference.trained import TrainedSegmenter
+from seg.losses.pixels import is_lean
 from seg.metrics.scores import Scores
+from seg.models.auxiliary import AuxiliaryHeads
 from seg.models.batch_norm import BatchNormPolicy
+from seg.models.coarse_logits import CoarseLogits
 from seg.models.weights.torch_file import CHECKPOINT_KEY
 from seg.optim.groups import ParameterGroups, scale_rates
 from seg.teaching.term import TrainingTerm
@@ -39,9 +43,10 @@ class SegmentationTask(pl.LightningModule):
 
     Args:
         model: the network; images are normalised on its device by `model.normalization`.
-        loss: `loss(logits_BKHW, label_BHW) -> scalar`.
+        loss: `loss(logits_BKHW, label_BHW) -> scalar`; a lean one is trained by `CoarseLogits`.
         labels: classes of the data set.
         terms: what is added to the loss in training.
+        auxiliary: heads that are trained beside the network, each by a loss of the same kind.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
         parameters: which of the network's parameters train, decay, and how fast each moves.
@@ -60,6 +65,7 @@ class SegmentationTask(pl.LightningModule):
         labels: LabelSpace,
         config: dict[str, Any],
         terms: Sequence[TrainingTerm] = (),
+        auxiliary: AuxiliaryHeads | None = None,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
         parameters: ParameterGroups | None = None,
@@ -73,6 +79,12 @@ class SegmentationTask(pl.LightningModule):
         self._terms = tuple(terms)
         self.terms = nn.ModuleList(terms).to(memory_format=self.memory_format)
         self.total_steps = 1
+        self.auxiliary = auxiliary
+        self.auxiliary_losses = nn.ModuleList()
+        if auxiliary is not None:
+            auxiliary.to(memory_format=self.memory_format)
+            # one a head: a loss may count its steps
+            self.auxiliary_losses.extend(copy.deepcopy(loss) for _ in auxiliary.weights)
         self.labels = labels
         self.config = config
         self.scores = Scores(labels.names, labels.ignore_index)
@@ -109,20 +121,34 @@ class SegmentationTask(pl.LightningModule):
 
     def normalized(self, image_u8_BCHW: Tensor) -> Tensor:
         """uint8 images -> what the network takes."""
-        image = self.model.normalization(image_u8_BCHW)
+        image: Tensor = self.model.normalization(image_u8_BCHW)
         return image.contiguous(memory_format=self.memory_format)
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
         """What a training step minimises, and those parts of it that have curves of their own."""
         for term in self._terms:
             term.begin(self.global_step)
-        loss: Tensor = self.loss(self(batch["image"]), batch["label"])
+        loss = self.supervised_loss(batch)
         logged: dict[str, Tensor | float] = {}
         for term in self._terms:
             added, parts = term(batch, step=self.global_step, total_steps=self.total_steps)
             loss = loss + added
             logged.update(parts)
         return loss, logged
+
+    def supervised_loss(self, batch: Batch) -> Tensor:
+        """The loss of a training batch, of logits at full size only where the loss needs them."""
+        image_BCHW = self.normalized(batch["image"])
+        height, width = image_BCHW.shape[2:]
+        features = self.model.encode(image_BCHW)
+        logits = self.model.decode(features, (height, width))
+        loss = _loss(self.loss, logits, batch["label"])
+        if self.auxiliary is not None:
+            further = self.auxiliary(features, logits.resize)
+            parts = zip(self.auxiliary.weights, self.auxiliary_losses, further, strict=True)
+            for weight, of_head, head_logits in parts:
+                loss = loss + weight * _loss(of_head, head_logits, batch["label"])
+        return loss
 
     def _step(self, batch: Batch, stage: str) -> Tensor:
         if stage == "train":
@@ -167,14 +193,15 @@ class SegmentationTask(pl.LightningModule):
         self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
 
     def create_optimizer(self) -> Optimizer:
-        """The optimizer over the parameter groups of network and terms.
+        """The optimizer over the parameter groups of the network, its heads and terms.
 
         Raises:
             RuntimeError: the task was built to score, not to train.
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
-        optimizer = self._optimizer(self._groups(self.model, self.terms))
+        further = [self.terms] if self.auxiliary is None else [self.terms, self.auxiliary]
+        optimizer = self._optimizer(self._groups(self.model, *further))
         scale_rates(optimizer)
         return optimizer
 
@@ -199,3 +226,8 @@ class SegmentationTask(pl.LightningModule):
             "labels": self.labels.to_dict(),
             "normalization": self.model.normalization.to_dict(),
         }
+
+
+def _loss(loss: nn.Module, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
+    value: Tensor = loss(logits if is_lean(loss) else logits.resized(), label_BHW)
+    return value

@@ -20,6 +20,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "sampler": ("samples", "statistics"),
     "loss": ("num_classes", "ignore_index"),
     "teaching": ("run",),
+    "auxiliary": ("encoder", "num_classes"),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps"),
     "parameters": (),

@@ -196,10 +196,19 @@ def _task(
     loss = build(
         "loss", config.loss.node(), num_classes=labels.num_classes, ignore_index=labels.ignore_index
     )
+    auxiliary = None
+    if trained and config.auxiliary is not None:
+        auxiliary = build(
+            "auxiliary",
+            config.auxiliary.node(),
+            encoder=model.encoder,
+            num_classes=labels.num_classes,
+        )
     optimizer, scheduler = config.optimizer.node(), config.scheduler.node()
     return SegmentationTask(
         model=model,
         loss=loss,
+        auxiliary=auxiliary,
         labels=labels,
         terms=terms,
         config=config.model_dump(mode="json", by_alias=True),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from seg.benchmarks.timing import Timing
 from seg.outputs.files import write_json
 
 
@@ -30,11 +29,7 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def write(run_dir: Path, text: str, results: Mapping[str, Mapping[str, Timing]]) -> None:
-    """`benchmark.md` and `benchmark.json`, seconds of every round."""
+def write(run_dir: Path, text: str, numbers: Mapping[str, Mapping[str, object]]) -> None:
+    """`benchmark.md` and `benchmark.json`, the numbers of every round."""
     (run_dir / "benchmark.md").write_text(text + "\n")
-    seconds = {
-        case: {name: list(timing.seconds) for name, timing in timings.items()}
-        for case, timings in results.items()
-    }
-    write_json(run_dir / "benchmark.json", seconds)
+    write_json(run_dir / "benchmark.json", numbers)

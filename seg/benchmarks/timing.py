@@ -1,6 +1,6 @@
 """Times several ways of doing one thing fairly: interleaved rounds, medians with spread."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -18,8 +18,12 @@ class Timing:
 
     @property
     def spread(self) -> float:
-        """Half of the distance from fastest to slowest, over the median."""
-        return (max(self.seconds) - min(self.seconds)) / 2 / self.median_s
+        return spread(self.seconds)
+
+
+def spread(values: Sequence[float]) -> float:
+    """Half of the distance from the least to the greatest, over the median."""
+    return (max(values) - min(values)) / 2 / median(values)
 
 
 def interleaved(

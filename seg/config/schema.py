@@ -122,6 +122,7 @@ class TrainConfig(Section):
     decoder: Target
     loss: Target
     teaching: Target | None = None
+    auxiliary: Target | None = None
     optimizer: Target
     scheduler: Target
     parameters: Target = Target(target="seg.optim.groups.ParameterGroups")
@@ -168,14 +169,19 @@ class WeightsConfig(Section):
     output: Path | None
 
 
+Count = Annotated[int, Field(ge=1)]
+
+
 class BenchmarkConfig(Section):
     """`conf/benchmark.yaml`."""
 
-    task: Literal["data"]
+    task: Literal["data", "loss"]
     rounds: Annotated[int, Field(ge=1)]
     num_workers: Annotated[int, Field(ge=0)]
     pictures: Annotated[int, Field(ge=8)]
     camvid_root: Path | None
+    logits: tuple[Count, Count, Count, Count]
+    device: Literal["auto", "cpu", "cuda"]
 
 
 class PrepareConfig(Section):

@@ -1,10 +1,10 @@
 """Pixel-wise cross entropy."""
 
 from torch import Tensor
-from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.losses.pixels import SMALLEST, ClassWeights, PixelLoss
+from seg.models.coarse_logits import Logits
 
 
 class CrossEntropy(PixelLoss):
@@ -36,14 +36,7 @@ class CrossEntropy(PixelLoss):
             raise ConfigError(f"loss.label_smoothing={label_smoothing}; allowed: 0 to below 1")
         self.label_smoothing = label_smoothing
 
-    def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        total = functional.cross_entropy(
-            logits_BKHW.float(),
-            label_BHW.long(),
-            self.weight,
-            ignore_index=self.ignore_index,
-            reduction="sum",
-            label_smoothing=self.label_smoothing,
-        )
-        return total / self.mass(label_BHW).clamp(min=SMALLEST)
+        losses_BHW = self.pixel_losses(logits, label_BHW, label_smoothing=self.label_smoothing)
+        return losses_BHW.sum() / self.mass(label_BHW).clamp(min=SMALLEST)

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from seg.errors import ConfigError
 from seg.losses.pixels import SMALLEST, ClassWeights, PixelLoss
+from seg.models.coarse_logits import Logits
 
 
 class Focal(PixelLoss):
@@ -37,14 +38,10 @@ class Focal(PixelLoss):
             raise ConfigError(f"loss.gamma={gamma}; allowed: 0 or more")
         self.gamma = gamma
 
-    def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        counted_BHW = label_BHW != self.ignore_index
-        index_B1HW = label_BHW.where(counted_BHW, 0).long()[:, None]
-        log_p_BHW = logits_BKHW.float().log_softmax(1).gather(1, index_B1HW)[:, 0]
+        surprisal_BHW = self.surprisal(logits, label_BHW)
         # 1 - p by expm1 keeps its digits where p is nearly 1; the clamp, a finite slope there
-        doubt_BHW = (-log_p_BHW.expm1()).clamp(min=SMALLEST**0.5)
-        losses_BHW = -log_p_BHW * doubt_BHW**self.gamma * counted_BHW
-        if self.weight is not None:
-            losses_BHW = losses_BHW * self.weight[index_B1HW[:, 0]]
+        doubt_BHW = (-(-surprisal_BHW).expm1()).clamp(min=SMALLEST**0.5)
+        losses_BHW = self.weighed(surprisal_BHW * doubt_BHW**self.gamma, label_BHW)
         return losses_BHW.sum() / self.mass(label_BHW).clamp(min=SMALLEST)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from seg.errors import ConfigError
 from seg.losses.pixels import ClassWeights, PixelLoss, check_share
+from seg.models.coarse_logits import Logits
 
 
 class TopPixels(PixelLoss):
@@ -47,9 +48,9 @@ class TopPixels(PixelLoss):
         self.ramp_steps = ramp_steps
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        losses = self.pixel_losses(logits_BKHW, label_BHW).flatten()
+        losses = self.pixel_losses(logits, label_BHW).flatten()
         kept = losses.topk(max(1, int(self.present_share() * losses.numel())), sorted=False).values
         if self.training:
             self.step += 1
@@ -97,16 +98,16 @@ class Ohem(PixelLoss):
         self.threshold = threshold
         self.min_share = min_share
 
-    def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        losses = self.pixel_losses(logits_BKHW, label_BHW)
+        surprisal = self.surprisal(logits, label_BHW)
         counted = label_BHW != self.ignore_index
+        losses = self.weighed(surprisal, label_BHW)[counted]
         with torch.no_grad():
-            index_B1HW = label_BHW.where(counted, 0).long()[:, None]
-            probability = logits_BKHW.float().softmax(1).gather(1, index_B1HW)[:, 0][counted]
+            probability = (-surprisal[counted]).exp()
             limit = torch.tensor(self.threshold, device=losses.device)
             if len(probability):
                 least = max(1, int(self.min_share * len(probability)))
                 limit = torch.maximum(limit, probability.kthvalue(least).values)
-        kept = losses[counted][probability <= limit]
+        kept = losses[probability <= limit]
         return kept.sum() / max(kept.numel(), 1)

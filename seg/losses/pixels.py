@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
+from seg.losses.upsampled import Target, upsampled_cross_entropy
+from seg.models.coarse_logits import CoarseLogits, Logits
 
 ClassWeights = Sequence[float] | Literal["auto"] | None
 SMALLEST = torch.finfo(torch.float32).tiny
@@ -15,6 +17,8 @@ SMALLEST = torch.finfo(torch.float32).tiny
 
 class PixelLoss(nn.Module):
     """A loss made of the cross entropy of single pixels.
+
+    It is lean: it takes `CoarseLogits` too, and resizes them without holding the large logits.
 
     Args:
         num_classes: number of classes K.
@@ -26,6 +30,7 @@ class PixelLoss(nn.Module):
         ConfigError: as many weights as classes are needed, none negative.
     """
 
+    lean = True
     weight: Tensor | None
 
     def __init__(
@@ -35,22 +40,44 @@ class PixelLoss(nn.Module):
         self.ignore_index = ignore_index
         self.register_buffer("weight", _checked(class_weights, num_classes), persistent=False)
 
-    def pixel_losses(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def surprisal(self, logits: Logits, label_BHW: Tensor) -> Tensor:
+        """`-log p` of each pixel's right class, float32, B x H x W; 0 where it is ignored."""
+        return cross_entropy(logits, label_BHW, Target(self.ignore_index))
+
+    def pixel_losses(
+        self, logits: Logits, label_BHW: Tensor, *, label_smoothing: float = 0.0
+    ) -> Tensor:
         """Weighted cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
-        return functional.cross_entropy(
-            logits_BKHW.float(),
-            label_BHW.long(),
-            self.weight,
-            ignore_index=self.ignore_index,
-            reduction="none",
-        )
+        target = Target(self.ignore_index, self.weight, label_smoothing)
+        return cross_entropy(logits, label_BHW, target)
+
+    def weighed(self, losses_BHW: Tensor, label_BHW: Tensor) -> Tensor:
+        """Losses of pixels times the weight of their class."""
+        if self.weight is None:
+            return losses_BHW
+        index_BHW = label_BHW.where(label_BHW != self.ignore_index, 0).long()
+        return losses_BHW * self.weight[index_BHW]
 
     def mass(self, label_BHW: Tensor) -> Tensor:
         """What the pixels that count weigh together, float32."""
-        counted = label_BHW[label_BHW != self.ignore_index].long()
+        counted_BHW = label_BHW != self.ignore_index
         if self.weight is not None:
-            return self.weight[counted].sum()
-        return torch.tensor(float(counted.numel()), device=label_BHW.device)
+            return self.weight[label_BHW[counted_BHW].long()].sum()
+        return counted_BHW.sum().float()
+
+
+def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:
+    """Cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
+    if isinstance(logits, CoarseLogits):
+        return upsampled_cross_entropy(logits, label_BHW, target)
+    return functional.cross_entropy(
+        logits.float(),
+        label_BHW.long(),
+        target.weight,
+        ignore_index=target.ignore_index,
+        reduction="none",
+        label_smoothing=target.label_smoothing,
+    )
 
 
 def _checked(class_weights: ClassWeights, num_classes: int) -> Tensor | None:
@@ -74,3 +101,8 @@ def check_share(key: str, value: float) -> None:
     """Raises ConfigError for anything but a number above 0 and at most 1."""
     if not 0 < value <= 1:
         raise ConfigError(f"loss.{key}={value}; allowed: above 0 up to 1")
+
+
+def is_lean(loss: nn.Module) -> bool:
+    """Whether a loss takes `CoarseLogits` in place of logits."""
+    return bool(getattr(loss, "lean", False))

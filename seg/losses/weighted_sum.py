@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
+from seg.losses.pixels import is_lean
+from seg.models.coarse_logits import CoarseLogits, Logits
 
 
 class WeightedSum(nn.Module):
@@ -39,7 +41,14 @@ class WeightedSum(nn.Module):
         )
         self.weights = tuple(weights)
 
-    def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
+    @property
+    def lean(self) -> bool:
+        return any(is_lean(term) for term in self.terms)
+
+    def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar."""
-        values = [term(logits_BKHW, label_BHW) for term in self.terms]
+        full = logits
+        if isinstance(logits, CoarseLogits) and not all(is_lean(term) for term in self.terms):
+            full = logits.resized()
+        values = [term(logits if is_lean(term) else full, label_BHW) for term in self.terms]
         return torch.stack([w * v for w, v in zip(self.weights, values, strict=True)]).sum()

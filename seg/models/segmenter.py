@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.models.batch_norm import set_momentum
+from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
@@ -87,14 +88,19 @@ class Segmenter(nn.Module):
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Normalised B x C x H x W, any size -> logits B x num_classes x H x W."""
         height, width = image_BCHW.shape[2:]
-        image_BCHW = self.padded(image_BCHW)
-        logits = functional.interpolate(
-            self.coarse_logits(image_BCHW),
-            size=image_BCHW.shape[2:],
-            mode="bilinear",
-            align_corners=getattr(self.decoder, "align_corners", True),
-        )
-        return logits[..., :height, :width]
+        return self.decode(self.encode(image_BCHW), (height, width)).resized()
+
+    def encode(self, image_BCHW: Tensor) -> list[Tensor]:
+        """Normalised B x C x H x W -> the encoder's maps of the padded image, itself first."""
+        features: list[Tensor] = self.encoder(self.padded(image_BCHW))
+        return features
+
+    def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
+        """What `encode` gives, and the picture's size -> logits before the last resize."""
+        grid_height, grid_width = features[0].shape[2:]
+        align_corners = getattr(self.decoder, "align_corners", True)
+        resize = Resize((grid_height, grid_width), size_HW, align_corners)
+        return CoarseLogits(self.decoder(features), resize)
 
     def padded(self, image_BCHW: Tensor) -> Tensor:
         """The image as the encoder is given it: see `pad_to_grid`."""
@@ -108,10 +114,7 @@ class Segmenter(nn.Module):
         return (1 - side_px) % self.output_stride if multiple is None else -side_px % multiple
 
     def coarse_logits(self, image_BCHW: Tensor) -> Tensor:
-        """The logits before the last resize, without padding: B x num_classes x h x w.
-
-        For losses and metrics that do the resize themselves, without holding all of it.
-        """
+        """The logits before the last resize, without padding: B x num_classes x h x w."""
         logits: Tensor = self.decoder(self.encoder(image_BCHW))
         return logits
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
+import seg as package
 from seg.checkpoint import read_checkpoint
 from seg.fitting.training import fit
 from tests.assembled import parts_of
@@ -53,3 +54,34 @@ def test_limited_epochs_differ(tmp_path):
     parts.trainer.fit(parts.task, datamodule=parts.data)
     first, second, third = (seen.epochs[epoch] for epoch in range(3))
     assert first != second != third != first
+
+
+class AtStart(Callback):
+    def on_train_start(self, trainer, pl_module):
+        state = pl_module.auxiliary.state_dict()
+        self.heads = {name: tensor.clone() for name, tensor in state.items()}
+        self.ramp = [loss.step.item() for loss in pl_module.auxiliary_losses]
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_auxiliary_heads_stay_out_of_the_network_and_go_on_after_resuming(tmp_path):
+    chosen = ("auxiliary=fcn", "auxiliary.channels=8", "loss=top_pixels")
+    parts = parts_of(tmp_path, *chosen, "trainer.max_epochs=1")
+    parts.trainer.fit(parts.task, datamodule=parts.data)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    kept = package.load_model(last).state_dict()
+    assert kept.keys() == parts.task.model.state_dict().keys()
+
+    again = parts_of(tmp_path / "again", *chosen, "seed=1")
+    seen = AtStart()
+    again.trainer.callbacks.append(seen)
+    again.trainer.fit(again.task, datamodule=again.data, ckpt_path=last, weights_only=True)
+    assert seen.ramp == [4]
+    for name, tensor in parts.task.auxiliary.state_dict().items():
+        assert torch.equal(seen.heads[name], tensor), name
+    assert not torch.equal(again.task.auxiliary.heads[0].logits.weight, tensor_of(parts))
+
+
+def tensor_of(parts):
+    return parts.task.auxiliary.heads[0].logits.weight

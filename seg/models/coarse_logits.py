@@ -1,0 +1,49 @@
+"""Logits before the last resize, for losses that do the resize themselves, piece by piece."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Resize:
+    """A bilinear resize, of which the top left corner is kept.
+
+    Attributes:
+        grid: height and width that a map is resized to, pixels.
+        kept: height and width of the corner that is kept, pixels.
+        align_corners: whether the corner pixels of both sizes coincide.
+    """
+
+    grid: tuple[int, int]
+    kept: tuple[int, int]
+    align_corners: bool
+
+    def __call__(self, x_BKhw: Tensor) -> Tensor:
+        """B x K x h x w -> B x K x H x W."""
+        height, width = self.kept
+        resized = functional.interpolate(
+            x_BKhw, size=self.grid, mode="bilinear", align_corners=self.align_corners
+        )
+        return resized[..., :height, :width]
+
+
+@dataclass(frozen=True)
+class CoarseLogits:
+    """One logit a class and coarse pixel.
+
+    Attributes:
+        values: B x K x h x w.
+        resize: what makes logits B x K x H x W of them, one a class and pixel of the picture.
+    """
+
+    values: Tensor
+    resize: Resize
+
+    def resized(self) -> Tensor:
+        """The logits at the picture's size, B x K x H x W."""
+        return self.resize(self.values)
+
+
+Logits = Tensor | CoarseLogits
