@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import hydra
@@ -19,7 +20,8 @@ from seg.config.explain import explain
 from seg.config.location import conf_dir
 from seg.config.schema import Section, TrainConfig, validate
 from seg.cpu import keep_freed_memory, share_cores
-from seg.errors import ConfigError, UserError
+from seg.errors import ConfigError, UserError, message_of
+from seg.ranks.nodes import follows
 
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
@@ -82,13 +84,9 @@ def _told(name: str) -> Iterator[None]:
 
 def _message(error: Exception, name: str) -> str | None:
     """What to tell; None where only a traceback helps."""
-    if isinstance(error, UserError):
-        return str(error)
     if isinstance(error, HydraException | OmegaConfBaseException):  # some are OSErrors too
         return explain(error, name, _overrides())
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
-    return None
+    return message_of(error)
 
 
 def _overrides() -> list[str]:
@@ -106,6 +104,9 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a
     run_dir = Path(context.runtime.output_dir)
     if not leaves_a_run:
         return command(config, run_dir)
+    if isinstance(config, TrainConfig) and follows(config.trainer):
+        with TemporaryDirectory() as folder, _claimed(Path(folder), known, log_name=""):
+            return command(config, Path(folder))  # the run directory is the first machine's
     with _claimed(run_dir, known, log_name=f"{context.job.name}.log"):
         return command(config, run_dir)
 

@@ -12,9 +12,10 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seg.assemble.parts import Parts
+from seg.assemble.parts import Parts, assemble
 from seg.callbacks.checkpoints import BestAndLast
 from seg.checkpoint import read_checkpoint
+from seg.config.schema import TrainConfig
 from seg.data.loading.loader import SegmentationLoader
 from seg.errors import ConfigError
 from seg.models.cost import count
@@ -25,6 +26,19 @@ from seg.task import require_finite
 log = logging.getLogger(__name__)
 _PICTURED_SAMPLES = 6
 _GIB = 2**30
+
+
+def train(config: TrainConfig, run_dir: Path) -> float | None:
+    """Build a run and fit it, or try one batch; in each process of those that train together.
+
+    Returns:
+        what `fit` returns; None after a dry run.
+    """
+    parts = assemble(config, run_dir)
+    if config.dry_run:
+        dry_run(parts)
+        return None
+    return fit(parts, run_dir)
 
 
 def fit(parts: Parts, run_dir: Path) -> float:
@@ -57,11 +71,10 @@ def score(parts: Parts, run_dir: Path, **timings_s: float) -> dict[str, float]:
     started_at = perf_counter()
     parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
     scores = parts.task.results
-    write_json(
-        run_dir / "metrics.json",
-        {**scores, **timings_s, "evaluation_s": perf_counter() - started_at},
-    )
-    _picture(parts, run_dir / "predictions.png")
+    if parts.trainer.is_global_zero:
+        timings_s["evaluation_s"] = perf_counter() - started_at
+        write_json(run_dir / "metrics.json", {**scores, **timings_s})
+        _picture(parts, run_dir / "predictions.png")
     log.info(
         "val mIoU %.4f  pixel accuracy %.4f  loss %.3f  on %d pictures",
         scores["val/miou"],

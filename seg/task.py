@@ -83,7 +83,7 @@ class SegmentationTask(pl.LightningModule):
         if stage == "train":
             if self.device.type == "cpu" or self.global_step % _CHECK_STEPS == 0:
                 require_finite(loss, f"step {self.global_step}")
-            self.log("train/loss", loss, batch_size=len(label_BHW))
+            self.log("train/loss", loss, batch_size=len(label_BHW), sync_dist=True)
         else:
             self.scores.update(logits_BKHW, label_BHW, loss)
         return loss

@@ -13,14 +13,13 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
     Returns:
         mIoU of the best weights on the validation split; None after a dry run.
     """
-    from seg.assemble.parts import assemble
-    from seg.fitting import dry_run, fit
+    if config.trainer.processes > 1:
+        from seg.ranks.launch import launch
 
-    parts = assemble(config, run_dir)
-    if config.dry_run:
-        dry_run(parts)
-        return None
-    return fit(parts, run_dir)
+        return launch(config.trainer, run_dir)
+    from seg.fitting import train
+
+    return train(config, run_dir)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,17 @@ REPO = Path(__file__).resolve().parent.parent
 FILES = sorted((REPO / "seg").rglob("*.py"))
 LAYERS = [
     *("errors", "cpu", "config", "data", "models", "losses", "metrics", "optim"),
-    *("inference", "task", "callbacks", "outputs", "checkpoint", "assemble", "interchange"),
-    *("preparation", "benchmarks", "fitting", "app", "commands"),
+    *(
+        "inference",
+        "task",
+        "callbacks",
+        "loggers",
+        "outputs",
+        "checkpoint",
+        "assemble",
+        "interchange",
+    ),
+    *("preparation", "benchmarks", "fitting", "ranks", "app", "commands"),
 ]
 COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}

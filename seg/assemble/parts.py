@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
 from seg.assemble.networks import network, restore, training_config
+from seg.assemble.processes import ONE_PROCESS, process_facts
 from seg.assemble.statistics import StatisticsOf, with_class_weights
 from seg.callbacks.quiet import quiet
-from seg.checkpoint import AtomicCheckpointIO, Checkpoint
+from seg.checkpoint import Checkpoint
 from seg.config import targets
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
 from seg.data.augmentation import Augmentation
@@ -60,10 +62,13 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
         for name, node in config.logger.items()
         if node
     ]
+    trainer = _trainer(config.trainer.node(), run_dir, callbacks, loggers)
+    if trainer.global_rank:  # each process drops units of its own
+        torch.manual_seed(config.seed + trainer.global_rank)
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
         task=_task(config, model, trained=True),
-        trainer=_trainer(config.trainer.node(), run_dir, callbacks, loggers),
+        trainer=trainer,
     )
 
 
@@ -115,7 +120,7 @@ def assemble_evaluation(
     trainer = {
         **config.trainer.node(),
         "accelerator": {"cuda": "gpu"}.get(device, device),
-        "devices": 1,
+        **ONE_PROCESS,
     }
     return Parts(
         data=_data(config, {"val": chosen}, None, None),
@@ -175,10 +180,9 @@ def _trainer(
     trainer: pl.Trainer = build(
         "trainer",
         node,
-        callbacks=callbacks,
+        **process_facts(node, callbacks),
         logger=loggers or False,
         default_root_dir=str(run_dir),
-        plugins=[AtomicCheckpointIO()],
         enable_model_summary=False,
         enable_progress_bar=any(
             isinstance(callback, pl.callbacks.ProgressBar) for callback in callbacks

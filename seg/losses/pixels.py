@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
@@ -46,11 +46,21 @@ class PixelLoss(nn.Module):
         )
 
     def mass(self, label_BHW: Tensor) -> Tensor:
-        """What the pixels that count weigh together, float32."""
+        """What the pixels that count weigh together, float32.
+
+        While several processes train together: the mean of theirs. The mean over processes of
+        `sum / mass`, which is what they train by, then is the mean over all their pixels.
+        """
         counted = label_BHW[label_BHW != self.ignore_index].long()
         if self.weight is not None:
-            return self.weight[counted].sum()
-        return torch.tensor(float(counted.numel()), device=label_BHW.device)
+            mass = self.weight[counted].sum()
+        else:
+            mass = torch.tensor(float(counted.numel()), device=label_BHW.device)
+        # while scoring, processes may have different numbers of batches: no waiting for others
+        if self.training and distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(mass)
+            mass /= distributed.get_world_size()
+        return mass
 
 
 def _checked(class_weights: ClassWeights, num_classes: int) -> Tensor | None:
