@@ -5,6 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -96,6 +97,11 @@ class SegmentationTask(pl.LightningModule):
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         self._step(batch, "test")
+
+    def on_fit_start(self) -> None:
+        for logger in self.loggers:
+            if not isinstance(logger, CSVLogger):  # its table lies beside the run's config.yaml
+                logger.log_hyperparams(self.config)
 
     def on_validation_epoch_start(self) -> None:
         self.scores.reset()

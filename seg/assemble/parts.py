@@ -10,6 +10,7 @@ import torch
 
 from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
+from seg.assemble.loggers import open_loggers
 from seg.assemble.networks import network, restore, training_config
 from seg.assemble.processes import ONE_PROCESS, process_facts
 from seg.assemble.statistics import StatisticsOf, with_class_weights
@@ -57,11 +58,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     callbacks = [
         build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
     ]
-    loggers = [
-        build(f"logger.{name}", node.node(), save_dir=str(run_dir))
-        for name, node in config.logger.items()
-        if node
-    ]
+    loggers = open_loggers(config.logger, run_dir)
     trainer = _trainer(config.trainer.node(), run_dir, callbacks, loggers)
     if trainer.global_rank:  # each process drops units of its own
         torch.manual_seed(config.seed + trainer.global_rank)

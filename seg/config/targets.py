@@ -22,6 +22,8 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "seg.metrics": (),
     "seg.optim": (),
     "seg.callbacks": (),
+    "seg.loggers": ("pytorch_lightning.loggers.Logger",),
+    "seg.outputs": ("pytorch_lightning.Callback",),
     "torch.optim": ("torch.optim.Optimizer",),
     "albumentations": ("albumentations.BasicTransform", "albumentations.BaseCompose"),
     "torchvision.transforms.v2": ("torchvision.transforms.v2.Transform",),
