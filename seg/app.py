@@ -1,12 +1,12 @@
 """`@app("train", TrainConfig)`: the only Hydra decorator; it owns errors and run directories."""
 
-import errno
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import hydra
@@ -21,7 +21,8 @@ from seg.config.location import conf_dir
 from seg.config.resumed import with_run_directory
 from seg.config.schema import Section, TrainConfig, validate
 from seg.cpu import keep_freed_memory, share_cores
-from seg.errors import ConfigError, UserError
+from seg.errors import ConfigError, UserError, message_of
+from seg.ranks.nodes import follows
 
 try:
     import fcntl
@@ -31,7 +32,6 @@ except ImportError:  # Windows
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
 _INTERRUPTED = 130
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _LOCK = ".lock"
 _CURVES = ("metrics.csv", "tensorboard")  # a run that has no checkpoint yet may have begun them
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -92,15 +92,9 @@ def _told(name: str) -> Iterator[None]:
 
 def _message(error: Exception, name: str) -> str | None:
     """What to tell; None where only a traceback helps."""
-    if isinstance(error, UserError):
-        return str(error)
     if isinstance(error, HydraException | OmegaConfBaseException):  # some are OSErrors too
         return explain(error, name, _overrides())
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return f"{error.strerror}: make room for the run directory"
-    return None
+    return message_of(error)
 
 
 def _overrides() -> list[str]:
@@ -118,7 +112,12 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a
     run_dir = Path(context.runtime.output_dir)
     if not leaves_a_run:
         return command(config, run_dir)
-    resumes = getattr(config, "resume", None) is not None
+    resumes = isinstance(config, TrainConfig) and config.resume is not None
+    if isinstance(config, TrainConfig) and follows(config.trainer):
+        if resumes:
+            return command(config, run_dir)  # all machines read what the first one has written
+        with TemporaryDirectory() as folder:
+            return command(config, Path(folder))  # the run directory is the first machine's
     with _claimed(run_dir, known, log_name=f"{context.job.name}.log", resumes=resumes):
         return command(config, run_dir)
 

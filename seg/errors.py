@@ -1,6 +1,9 @@
 """The errors a user is meant to read: each names the thing, the allowed values and the remedy."""
 
+import errno
 from collections.abc import Mapping
+
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 class UserError(ValueError):
@@ -59,3 +62,27 @@ class DataError(UserError):
         super().__init__(message)
         self.fault = fault
         self.values = dict(values or {})
+
+
+class RankError(UserError):
+    """One of several processes that train together has failed.
+
+    Args:
+        message: what it would have told by itself.
+        exit_code: what it ended with.
+    """
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def message_of(error: BaseException) -> str | None:
+    """What to tell a user who can mend it; None where only a traceback helps."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return f"{error.strerror}: make room for the run directory"
+    return None

@@ -104,7 +104,11 @@ class SegmentationTask(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and self._batch_norm is not None:
-            self._batch_norm.synchronize(self.model, world_size=self.trainer.world_size)
+            self._batch_norm.synchronize(
+                self.model,
+                device=self.trainer.strategy.root_device,
+                world_size=self.trainer.world_size,
+            )
             self._freeze()  # norms may be others now
 
     def train(self, mode: bool = True) -> "SegmentationTask":
@@ -158,7 +162,7 @@ class SegmentationTask(pl.LightningModule):
                 since = self.global_step + 1 - every
                 require_finite(loss, f"step {self.global_step}", step=since)
             curves = {f"train/{name}": value for name, value in (logged | {"loss": loss}).items()}
-            self.log_dict(curves, batch_size=len(batch["label"]))
+            self.log_dict(curves, batch_size=len(batch["label"]), sync_dist=True)
             return loss
         logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
         score: Tensor = self.loss(logits_BKHW, label_BHW)
@@ -173,6 +177,10 @@ class SegmentationTask(pl.LightningModule):
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         self._step(batch, "test")
+
+    def on_fit_start(self) -> None:
+        for logger in self.loggers:
+            logger.log_hyperparams(self.config)
 
     def on_validation_epoch_start(self) -> None:
         self.scores.reset()

@@ -13,13 +13,12 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
     Returns:
         mIoU of the best weights on the validation split; None after a dry run.
     """
-    from seg.assemble.parts import assemble
-    from seg.fitting.dry_run import dry_run
+    if config.trainer.processes > 1:
+        from seg.ranks.launch import launch
+
+        return launch(config, run_dir)
     from seg.fitting.training import train
 
-    if config.dry_run:
-        dry_run(assemble(config, run_dir))
-        return None
     return train(config, run_dir)
 
 

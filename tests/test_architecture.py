@@ -18,12 +18,13 @@ LAYERS = [
         "teaching",
         "task",
         "callbacks",
+        "loggers",
         "outputs",
         "checkpoint",
         "assemble",
         "interchange",
     ),
-    *("preparation", "benchmarks", "fitting", "app", "commands"),
+    *("preparation", "benchmarks", "fitting", "ranks", "app", "commands"),
 ]
 COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}

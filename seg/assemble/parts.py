@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
+from seg.assemble.loggers import open_loggers
 from seg.assemble.networks import load_model, network, restore, training_config
+from seg.assemble.processes import ONE_PROCESS, process_facts
 from seg.assemble.statistics import StatisticsOf, with_class_weights
 from seg.callbacks.interruption import Interruption
 from seg.callbacks.last_batches import LastBatches
@@ -17,7 +20,7 @@ from seg.callbacks.learning_rate_scale import LearningRateScale
 from seg.callbacks.quiet import quiet
 from seg.callbacks.random_state import RandomState
 from seg.callbacks.recalibration import Recalibration
-from seg.checkpoint import AtomicCheckpointIO, Checkpoint
+from seg.checkpoint import Checkpoint
 from seg.config import targets
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
 from seg.data.augmentation import Augmentation
@@ -63,15 +66,14 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     batch_norm: BatchNormPolicy = build(
         "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
     )
-    loggers = [
-        build(f"logger.{name}", node.node(), save_dir=str(run_dir))
-        for name, node in config.logger.items()
-        if node
-    ]
+    loggers = open_loggers(config.logger, run_dir)
+    trainer = _trainer(config.trainer.node(), run_dir, _callbacks(config, batch_norm), loggers)
+    if trainer.global_rank:  # each process drops units of its own
+        torch.manual_seed(config.seed + trainer.global_rank)
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
         task=_task(config, model, batch_norm, _terms(config, model)),
-        trainer=_trainer(config.trainer.node(), run_dir, _callbacks(config, batch_norm), loggers),
+        trainer=trainer,
     )
 
 
@@ -132,7 +134,7 @@ def assemble_evaluation(
     trainer = {
         **config.trainer.node(),
         "accelerator": {"cuda": "gpu"}.get(device, device),
-        "devices": 1,
+        **ONE_PROCESS,
     }
     return Parts(
         data=_data(config, {"val": chosen}, None, None),
@@ -226,10 +228,9 @@ def _trainer(
     trainer: pl.Trainer = build(
         "trainer",
         node,
-        callbacks=callbacks,
+        **process_facts(node, callbacks),
         logger=loggers or False,
         default_root_dir=str(run_dir),
-        plugins=[AtomicCheckpointIO()],
         enable_model_summary=False,
         enable_progress_bar=any(
             isinstance(callback, pl.callbacks.ProgressBar) for callback in callbacks

@@ -60,7 +60,10 @@ class BestAndLast(ModelCheckpoint):
         self._validated = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+        # the first process alone has a run directory
+        self.dirpath = trainer.strategy.broadcast(
+            str(Path(trainer.default_root_dir) / "checkpoints")
+        )
         self.best_path = str(Path(self.dirpath) / "best.ckpt")
         self._last_path = str(Path(self.dirpath) / "last.ckpt")
         super().setup(trainer, pl_module, stage)

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+from time import monotonic
 from types import FrameType
 from typing import Any
 
@@ -14,6 +15,7 @@ from seg.callbacks.checkpoints import BestAndLast, validation_follows
 log = logging.getLogger(__name__)
 # Schedulers of clusters warn by SIGUSR1 or SIGTERM, people by Ctrl-C.
 _EXIT_CODES = {signal.SIGTERM: 143, signal.SIGUSR1: 143, signal.SIGINT: 130}
+_ONE_KEY_PRESS_S = 2.0
 
 
 class Interruption(Callback):
@@ -26,6 +28,7 @@ class Interruption(Callback):
 
     def __init__(self) -> None:
         self._received: signal.Signals | None = None
+        self._received_at = 0.0
         self._handlers: dict[signal.Signals, Any] = {}
         self._written = False
 
@@ -76,10 +79,17 @@ class Interruption(Callback):
 
     def _note(self, number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
+        if self._received is not None and self._is_the_same():
+            return
         if self._received is not None:
             os._exit(_EXIT_CODES[signal.Signals(number)])
-        self._received = signal.Signals(number)
+        self._received, self._received_at = signal.Signals(number), monotonic()
         log.warning("%s: saving after this step; a second signal ends at once", name)
+
+    def _is_the_same(self) -> bool:
+        """A key press reaches several processes both by the terminal and by their launcher."""
+        launched = "TORCHELASTIC_RUN_ID" in os.environ
+        return launched and monotonic() - self._received_at < _ONE_KEY_PRESS_S
 
     def _asked(self, trainer: Trainer) -> bool:
         asked = self._received is not None

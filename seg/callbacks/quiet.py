@@ -11,12 +11,13 @@ _KNOWN_HARMLESS = (
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",  # torch, used inside pytorch-lightning
     "GPU available but not used",
     "Found .* module.* in eval mode at the start of training",  # what is frozen by choice
+    "It is recommended to use `self.log\\(.*sync_dist=True",  # scores are of all ranks already
 )
 
 
 def quiet() -> None:
     """Silence Lightning's banners and the warnings above; errors and all other warnings stay."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in _KNOWN_HARMLESS:
         warnings.filterwarnings("ignore", message=message)

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
+_STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
 class Section(BaseModel):
@@ -67,15 +68,41 @@ class TrainerTarget(Target):
     """Lightning's trainer, less what it would take and end without a result."""
 
     @model_validator(mode="after")
-    def _ends_with_a_score_on_one_device(self) -> "TrainerTarget":
+    def _ends_with_a_score(self) -> "TrainerTarget":
         node = self.node()
         if node.get("max_epochs", -1) in (-1, None) and node.get("max_steps", -1) == -1:
             raise ValueError("max_epochs=-1: the run would not end; give trainer.max_steps=...")
         if node.get("limit_val_batches") == 0:
             raise ValueError("limit_val_batches=0: nothing would be scored; give 1 or more")
-        if node.get("devices", 1) not in (1, "1") or node.get("num_nodes", 1) != 1:
-            raise ValueError(f"devices={node.get('devices')}: a run uses one device; give 1")
         return self
+
+    @model_validator(mode="after")
+    def _says_how_many_processes(self) -> "TrainerTarget":
+        node = self.node()
+        for key in ("devices", "num_nodes"):
+            value = node.get(key, 1)
+            if not str(value).isdecimal() or int(value) < 1:
+                raise ValueError(f"{key}={value}: give a number, 1 or more")
+        if node.get("strategy", "auto") not in _STRATEGIES:
+            raise ValueError(f"strategy={node['strategy']}; allowed: {', '.join(_STRATEGIES)}")
+        if node.get("sync_batchnorm"):
+            raise ValueError("sync_batchnorm=true: give batch_norm=sync, which CPUs can do too")
+        return self
+
+    @property
+    def devices_a_node(self) -> int:
+        """Processes on each machine, one a device."""
+        return int(self.node().get("devices", 1))
+
+    @property
+    def nodes(self) -> int:
+        """Machines."""
+        return int(self.node().get("num_nodes", 1))
+
+    @property
+    def processes(self) -> int:
+        """Processes that train one network together."""
+        return self.devices_a_node * self.nodes
 
 
 class Loader(Section):
@@ -107,6 +134,7 @@ class TrainConfig(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: str | None = None
+    rescale: bool = False
     divergence: Divergence = Divergence()
     dry_run: bool
     channels_last: bool
@@ -130,6 +158,12 @@ class TrainConfig(Section):
     trainer: TrainerTarget
     callbacks: dict[str, Target | None]
     logger: dict[str, Target | None]
+
+    @model_validator(mode="after")
+    def _rolls_back_alone(self) -> "TrainConfig":
+        if self.divergence.action == "rollback" and self.trainer.processes > 1:
+            raise ValueError("divergence.action=rollback: needs trainer.devices=1; give stop")
+        return self
 
 
 class DatasetChoice(Section):
@@ -223,7 +257,7 @@ def _describe(schema: type[Section], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{key}: missing; give {key}=..."
     if detail["type"] == "value_error":
-        return f"{key}.{detail['msg'].removeprefix('Value error, ')}"
+        return f"{key}.{detail['msg'].removeprefix('Value error, ')}".removeprefix(".")
     return f"{key}={detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 

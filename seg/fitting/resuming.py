@@ -12,6 +12,7 @@ from typing import Any
 
 from seg.assemble.networks import training_config
 from seg.checkpoint import Checkpoint, read_checkpoint
+from seg.config.schema import TrainConfig
 from seg.errors import ConfigError, DataError
 from seg.outputs.curve import cut_curve
 from seg.outputs.files import remove_staged
@@ -19,12 +20,22 @@ from seg.outputs.files import remove_staged
 log = logging.getLogger(__name__)
 # What does not change the numbers of a run, as prefixes of keys.
 _FREE = (
-    *("resume", "dry_run", "divergence", "weights", "partial", "encoder.weights", "logger"),
+    *(
+        "resume",
+        "rescale",
+        "dry_run",
+        "divergence",
+        "weights",
+        "partial",
+        "encoder.weights",
+        "logger",
+    ),
     *("dataset.root", "dataset.cache", "callbacks.progress", "callbacks.checkpoints.every"),
     *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
     *(f"teaching.{key}" for key in ("num_workers", "prefetch_factor", "pin_memory", "timeout_s")),
     *("trainer.accelerator", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
 )
+_SHARES = ("trainer.devices", "trainer.num_nodes", "trainer.strategy", "loader.batch_size")
 _ABSENT = "(absent)"
 
 
@@ -98,48 +109,73 @@ def _check_sums(path: Path) -> None:
         raise DataError(f"{path}: damaged ({damaged} does not have its checksum)")
 
 
-def begin(position: Position, config: Mapping[str, Any], run_dir: Path) -> None:
-    """Make the run directory ready to go on from `position`, and note that it was done.
-
-    Args:
-        position: where to go on.
-        config: the present configuration, plain data.
-        run_dir: its curve is cut back to `position`.
-
-    Raises:
-        ConfigError: the run was begun with another configuration: both sides in a table.
-    """
-    if position.content is not None:
-        _refuse_changes(position.content, config)
-        name = position.content.path.name
+def begin(position: Position, run_dir: Path) -> None:
+    """Cut the curve of a run back to where it goes on, and note that it does."""
+    if position.checkpoint is not None:
+        name = position.checkpoint.name
         log.info("going on from step %d (%s) in %s", position.step, name, run_dir)
-        entry = {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "step": position.step,
-            "checkpoint": name,
-        }
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry = {"time": now, "step": position.step, "checkpoint": name}
         with (run_dir / "resumes.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
     cut_curve(run_dir / "metrics.csv", position.step)
 
 
-def _refuse_changes(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
-    recorded = training_config(checkpoint).model_dump(mode="json", by_alias=True)
+def rescaled(config: TrainConfig, position: Position) -> TrainConfig:
+    """With `rescale` and another number of processes, the batch that keeps the step as it was.
+
+    Raises:
+        ConfigError: the samples of a step cannot be shared out evenly.
+    """
+    if position.content is None or not config.rescale:
+        return config
+    before = training_config(position.content)
+    processes = config.trainer.processes
+    samples = before.loader.batch_size * before.trainer.processes
+    if samples % processes:
+        raise ConfigError(
+            f"rescale: {samples} samples a step cannot be shared by {processes} processes; "
+            "give a number of devices that divides them"
+        )
+    log.warning(
+        "%d processes instead of %d: loader.batch_size=%d instead of %d, %d samples a step",
+        processes,
+        before.trainer.processes,
+        samples // processes,
+        before.loader.batch_size,
+        samples,
+    )
+    loader = config.loader.model_copy(update={"batch_size": samples // processes})
+    return config.model_copy(update={"loader": loader})
+
+
+def refuse_changes(position: Position, config: Mapping[str, Any]) -> None:
+    """Hold the configuration of a run that goes on against the one it was begun with.
+
+    Raises:
+        ConfigError: a key that changes its numbers: both sides in a table.
+    """
+    if position.content is None:
+        return
+    recorded = training_config(position.content).model_dump(mode="json", by_alias=True)
     before, now = dict(_flat(recorded)), dict(_flat(config))
+    free = (*_FREE, *(_SHARES if config["rescale"] else ()))
     changed = [
         key
         for key in sorted(before.keys() | now.keys())
-        if before.get(key, _ABSENT) != now.get(key, _ABSENT) and not key.startswith(_FREE)
+        if before.get(key, _ABSENT) != now.get(key, _ABSENT) and not key.startswith(free)
     ]
     if not changed:
         return
     rows = [("", "the run", "now")]
     rows += [(key, str(before.get(key, _ABSENT)), str(now.get(key, _ABSENT))) for key in changed]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    table = "\n".join(f"  {a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows[:9])
-    more = f"\n  and {len(changed) - 8} more" if len(changed) > 8 else ""
+    table = "\n".join(f"  {a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows[:5])
+    more = f"\n  and {len(changed) - 4} more" if len(changed) > 4 else ""
+    devices = "\n  on another number of devices: rescale=true" if set(changed) & {*_SHARES} else ""
     raise ConfigError(
-        f"resume: {checkpoint.path} was trained by another configuration\n{table}{more}\n"
+        f"resume: {position.checkpoint} was trained by another configuration\n"
+        f"{table}{more}{devices}\n"
         "  go on as it began (resume=RUN_DIR takes its own choices), or start a new run from its "
         "weights: weights=RUN_DIR, with other classes also reset_head=true"
     )

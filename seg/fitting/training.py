@@ -13,32 +13,48 @@ from seg.callbacks.learning_rate_scale import LearningRateScale
 from seg.checkpoint import read_checkpoint
 from seg.config.schema import TrainConfig
 from seg.errors import DivergenceError
+from seg.fitting.dry_run import dry_run
 from seg.fitting.explained import explained
-from seg.fitting.resuming import Position, begin, finished_value, newest_sound
+from seg.fitting.resuming import (
+    Position,
+    begin,
+    finished_value,
+    newest_sound,
+    refuse_changes,
+    rescaled,
+)
 from seg.fitting.scoring import score
 
 log = logging.getLogger(__name__)
 C = TypeVar("C", bound=pl.Callback)
 
 
-def train(config: TrainConfig, run_dir: Path) -> float:
+def train(config: TrainConfig, run_dir: Path) -> float | None:
     """Train, or with `resume` go on with the run in `run_dir`; then score the best weights.
 
+    In each process of those that train together.
+
     Returns:
-        their `val/miou`.
+        their `val/miou`; None after a dry run.
 
     Raises:
         ConfigError: what is trained so far was trained by another configuration.
         DivergenceError: loss or weights were not finite more often than `divergence` allows.
     """
+    if config.dry_run:
+        dry_run(assemble(config, run_dir))
+        return None
     if config.resume is not None and (value := finished_value(run_dir)) is not None:
         log.info("finished already, val mIoU %.4f: %s", value, run_dir)
         return value
     position = newest_sound(run_dir) if config.resume is not None else Position()
+    config = rescaled(config, position)
     scale = None
     for rollbacks_left in reversed(range(config.divergence.rollbacks + 1)):
         parts = assemble(config, run_dir)
-        begin(position, parts.task.config, run_dir)
+        refuse_changes(position, parts.task.config)
+        if parts.trainer.is_global_zero:
+            begin(position, run_dir)
         rate = the(LearningRateScale, parts.trainer)
         rate.wanted = scale
         try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
@@ -59,11 +59,21 @@ class PixelLoss(nn.Module):
         return losses_BHW * self.weight[index_BHW]
 
     def mass(self, label_BHW: Tensor) -> Tensor:
-        """What the pixels that count weigh together, float32."""
+        """What the pixels that count weigh together, float32.
+
+        While several processes train together: the mean of theirs. The mean over processes of
+        `sum / mass`, which is what they train by, then is the mean over all their pixels.
+        """
         counted_BHW = label_BHW != self.ignore_index
         if self.weight is not None:
-            return self.weight[label_BHW[counted_BHW].long()].sum()
-        return counted_BHW.sum().float()
+            mass = self.weight[label_BHW[counted_BHW].long()].sum()
+        else:
+            mass = counted_BHW.sum().float()
+        # while scoring, processes may have different numbers of batches: no waiting for others
+        if self.training and distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(mass)
+            mass /= distributed.get_world_size()
+        return mass
 
 
 def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:

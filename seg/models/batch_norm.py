@@ -8,6 +8,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from seg.errors import ConfigError
+from seg.models.sync_batch_norm import with_sync_batch_norms
 
 # The statistics remember this share of the run, and never fewer samples than these.
 _MEMORY_SHARE = 0.01
@@ -62,10 +63,10 @@ class BatchNormPolicy:
         self.recalibrate = recalibrate
         self._batch_size = batch_size
 
-    def synchronize(self, model: nn.Module, *, world_size: int) -> None:
+    def synchronize(self, model: nn.Module, *, device: torch.device, world_size: int) -> None:
         """With `sync` and several processes, make the norms share their batches; in place."""
         if self.mode == "sync" and world_size > 1:
-            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+            with_sync_batch_norms(model, device)
 
     def frozen(self, model: nn.Module) -> list[nn.Module]:
         """The norms that stay in evaluation mode."""

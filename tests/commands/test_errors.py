@@ -53,7 +53,7 @@ CONFIG, DATA, DIVERGED = 2, 3, 4
         ("train", ["+encoder.in_channels=4"], CONFIG, ["encoder.in_channels: follows from"]),
         ("train", ["trainer.max_epochs=-1"], CONFIG, ["trainer.max_epochs=-1", "max_steps"]),
         ("train", ["trainer.limit_val_batches=0"], CONFIG, ["limit_val_batches=0"]),
-        ("train", ["trainer.devices=2"], CONFIG, ["trainer.devices=2"]),
+        ("train", ["trainer.devices=0"], CONFIG, ["trainer.devices=0", "1 or more"]),
         ("train", ["optimizer=sgd", "optimizer.lr=1e30"], DIVERGED, ["the loss is", "lower"]),
         ("evaluate", [], CONFIG, ["checkpoint: missing; give checkpoint=..."]),
         ("evaluate", ["checkpoint=/no/such/file"], DATA, ["/no/such/file", "no such file"]),

@@ -8,6 +8,7 @@ from seg.errors import ConfigError
 from seg.fitting.training import fit
 from seg.models.batch_norm import BatchNormPolicy, batch_norms, momentum_for, recalibrate
 from seg.models.segmenter import create_model
+from seg.models.sync_batch_norm import CpuSyncBatchNorm
 from tests.assembled import parts_of
 
 TINY = "aligned_xception_tiny"
@@ -138,10 +139,10 @@ def test_several_processes_share_their_batches_and_one_is_left_alone():
     model = network()
     names = list(model.state_dict())
     policy = BatchNormPolicy(batch_size=4, mode="sync")
-    policy.synchronize(model, world_size=1)
-    assert not any(isinstance(norm, nn.SyncBatchNorm) for norm in batch_norms(model))
-    policy.synchronize(model, world_size=2)
-    assert all(isinstance(norm, nn.SyncBatchNorm) for norm in batch_norms(model))
+    policy.synchronize(model, device=torch.device("cpu"), world_size=1)
+    assert not any(isinstance(norm, CpuSyncBatchNorm) for norm in batch_norms(model))
+    policy.synchronize(model, device=torch.device("cpu"), world_size=2)
+    assert all(isinstance(norm, CpuSyncBatchNorm) for norm in batch_norms(model))
     assert list(model.state_dict()) == names
     policy = BatchNormPolicy(batch_size=4, mode="sync", momentum="auto")
     policy.set_momentum(model, passes=100, world_size=2)

@@ -47,7 +47,7 @@ class EpochOrder(Sampler[list[SampleKey]]):
 
     Raises:
         ConfigError: a size below 1, a negative seed, a rank outside the world, or, in training,
-            a step that is larger than the dataset.
+            a step that is larger than the dataset; fewer samples than processes.
     """
 
     def __init__(
@@ -79,6 +79,11 @@ class EpochOrder(Sampler[list[SampleKey]]):
             raise ConfigError(
                 f"loader.batch_size {batch_size}{ranks} is larger than the {length} samples\n"
                 f"  allowed: 1 to {length // world_size}"
+            )
+        if length < world_size:
+            raise ConfigError(
+                f"{length} samples to score for {world_size} processes: one would wait in vain\n"
+                f"  give trainer.devices={length} or fewer, or a larger split"
             )
 
     @property

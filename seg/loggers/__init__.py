@@ -1,0 +1,1 @@
+"""Loggers that talk to servers, and what keeps a run from waiting for them."""

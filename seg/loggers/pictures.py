@@ -1,0 +1,32 @@
+"""One way to show a picture, whatever the logger."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
+
+
+def takes_pictures(logger: Any) -> bool:
+    """Whether `log_picture` shows anything there."""
+    known = isinstance(logger, TensorBoardLogger | WandbLogger | MLFlowLogger)
+    return known or hasattr(logger, "log_picture")
+
+
+def log_picture(logger: Any, key: str, image_HW3: NDArray[np.uint8], step: int) -> None:
+    """Show a picture in TensorBoard, W&B, MLflow, or a logger with `log_picture`; else nothing.
+
+    Args:
+        logger: any of Lightning's kind.
+        key: name, with `/` between its parts.
+        image_HW3: uint8, H x W x 3.
+        step: of the optimizer.
+    """
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image(key, image_HW3, step, dataformats="HWC")
+    elif isinstance(logger, WandbLogger):
+        logger.log_image(key, [image_HW3], step)
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_image(logger.run_id, image_HW3, key=key.replace("/", "_"), step=step)
+    elif hasattr(logger, "log_picture"):
+        logger.log_picture(key, image_HW3, step)

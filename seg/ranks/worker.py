@@ -1,0 +1,77 @@
+"""`python -m seg.ranks.worker RUN_DIR RESULT`: one of the processes that `launch` starts."""
+
+import ctypes
+import json
+import logging.config
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from time import time
+
+from omegaconf import OmegaConf
+
+from seg.config.schema import TrainConfig, validate
+from seg.cpu import keep_freed_memory, share_cores
+from seg.errors import message_of
+
+_PR_SET_PDEATHSIG = 1  # Linux, prctl.h
+
+
+def main() -> None:
+    """Train by the `config.json` beside RESULT; the first process writes the value there.
+
+    An error is written where `launch` finds it, instead of told beside those of other processes
+    that fail because this one did.
+    """
+    keep_freed_memory()
+    share_cores()
+    _end_with_the_launcher()
+    run_dir, result = Path(sys.argv[1]), Path(sys.argv[2])
+    _start_logging(run_dir)
+    try:
+        from seg.fitting.training import train
+
+        config = json.loads((result.parent / "config.json").read_text())
+        value = train(validate(TrainConfig, config), run_dir)
+    except Exception as error:
+        _report(error)
+        sys.exit(getattr(error, "exit_code", 1))
+    if _is_first():
+        result.write_text(json.dumps(value))
+
+
+def _is_first() -> bool:
+    return os.environ["RANK"] == "0"
+
+
+def _end_with_the_launcher() -> None:
+    """Nobody else would end this process after a kill -9 of the one that has started it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _start_logging(run_dir: Path) -> None:
+    """As the command that was typed; the other processes say no more than warnings."""
+    composed = run_dir / ".hydra" / "hydra.yaml"
+    if not _is_first():
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    elif composed.is_file():
+        node = OmegaConf.load(composed)
+        wanted = OmegaConf.to_container(OmegaConf.select(node, "hydra.job_logging"), resolve=True)
+        logging.config.dictConfig(wanted)  # type: ignore[arg-type]
+    else:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+
+
+def _report(error: Exception) -> None:
+    told = message_of(error)
+    details = {"timestamp": str(int(time())), "can_be_mended": told is not None}
+    text = told or "".join(traceback.format_exception(error)).rstrip()
+    content = {"message": {"message": text, "extraInfo": details}}
+    Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(content))
+
+
+if __name__ == "__main__":
+    main()
