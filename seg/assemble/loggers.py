@@ -29,7 +29,8 @@ def _opened(name: str, node: dict[str, Any], run_dir: Path) -> Logger:
     except InstantiationException as error:
         if isinstance(error.__cause__, ModuleNotFoundError):
             raise ConfigError(
-                f"logger.{name}: {error.__cause__}\n  install it, or choose another logger"
+                f"logger.{name}: {error.__cause__}\n"
+                f"  pip install 'seg-xception[{name}]', or choose another logger"
             ) from None
         raise
     local = isinstance(logger, Curve | TensorBoardLogger)

@@ -14,8 +14,7 @@ from torch import multiprocessing
 from seg.assemble.parts import Parts, assemble
 from seg.config.location import conf_dir
 from seg.config.schema import TrainConfig, validate
-from seg.fitting import fit
-from seg.models.sync_batch_norm import with_sync_batch_norms
+from seg.fitting.training import fit
 from tests.conftest import SMALL
 
 WORLD = 2
@@ -24,7 +23,7 @@ LINE = (
     *("dataset.val_length=5", "loader.eval_batch_size=1"),  # 3 samples for one, 2 for the other
     *("trainer.precision=64-true", "trainer.log_every_n_steps=1", "optimizer=sgd"),
     *("logger=csv", "callbacks=moving_average", "callbacks.averaging.decay=0.5"),
-    *("loss=cross_entropy", "~callbacks.progress", "decoder.dropout=0"),
+    *("loss=cross_entropy", "~callbacks.progress", "decoder.dropout=0", "batch_norm=sync"),
     *("dataset.train_length=8",),
 )
 
@@ -33,9 +32,7 @@ def parts_of(run_dir: Path, *overrides: str) -> Parts:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed = compose("train", [*LINE, *overrides])
     config = validate(TrainConfig, OmegaConf.to_container(composed, resolve=True))
-    parts = assemble(config, run_dir)
-    with_sync_batch_norms(parts.task.model, torch.device("cpu"))
-    return parts
+    return assemble(config, run_dir)
 
 
 def free_port() -> int:
