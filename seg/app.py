@@ -152,8 +152,9 @@ def _alone(run_dir: Path) -> Iterator[None]:
         return
     with (run_dir / _LOCK).open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            # of this process alone: what it has forked may outlive a kill -9 for some seconds
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
             raise ConfigError(
                 f"hydra.run.dir={run_dir}: another process is at work there; wait for its end, or "
                 "choose another"

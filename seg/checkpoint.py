@@ -77,7 +77,7 @@ def _parse(path: Path, content: dict[str, Any]) -> Checkpoint:
         LabelSpace.from_dict(own["labels"]),
         network_state(content),
         stored_normalization(own),
-        int(content["global_step"]),
+        int(content.get("global_step", 0)),
     )
 
 

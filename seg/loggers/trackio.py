@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ class TrackioLogger(Logger):
     """Scalars, hyperparameters and pictures in Trackio (`trackio show`).
 
     Args:
-        save_dir: the run directory; its name is the run's.
+        save_dir: the run directory; the run is named by its last two parts.
         project: that the run belongs to.
         settings: of `trackio.init`, such as `space_id`.
 
@@ -40,7 +41,8 @@ class TrackioLogger(Logger):
 
     def _started(self, config: dict[str, Any] | None = None) -> Any:
         if self._run is None:
-            self._run = self._trackio.init(name=self._save_dir, config=config, **self._settings)
+            name = "-".join(Path(self._save_dir).parts[-2:])  # a path would be a folder for it
+            self._run = self._trackio.init(name=name, config=config, **self._settings)
         return self._run
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
