@@ -198,14 +198,14 @@ class XceptionModule(nn.Module):
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the module's output and its tap.
 
-        The tap is what the second separable convolution gives, before any following ReLU and at the
-        input's size: the low-level feature of DeepLabV3+.
+        The tap is what the last separable convolution but one gives, before any following ReLU and
+        at the input's size: the low-level feature of DeepLabV3+.
         """
         out = x_BCHW
         tap = x_BCHW
         for index, conv in enumerate(self.convs):
             out = conv(self.pre_act(out))
-            tap = out if index == 1 else tap
+            tap = out if index == len(self.convs) - 2 else tap
         if self.skip is not None:
             out = self.stochastic_depth(out) + self.skip(x_BCHW)
         return out, tap

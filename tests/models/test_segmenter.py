@@ -147,7 +147,7 @@ def test_wrong_decoder_names():
         create_decoder("deeplabv3plus", encoder, num_classes=2, aspp_chanels=3)
     with pytest.raises(ConfigError, match="norm_momentum"):
         create_model(TINY, norm_momentum=0.0)
-    assert decoder_names() == ["deeplabv3plus", "deeplabv3plus_full"]
+    assert decoder_names() == ["deeplabv3plus", "deeplabv3plus_full", "feature_pyramid"]
 
 
 def test_compiles_and_autocasts():

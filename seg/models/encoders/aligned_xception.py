@@ -32,16 +32,16 @@ class Layout:
         middle_blocks: number of middle-flow blocks; their width is that of the last entry block.
         stem: channels of the two root convolutions.
         entry: (channels, stride) of each entry block.
-        exit: channels of the three separable convolutions of exit block 1 and of exit block 2.
+        exit: channels of the separable convolutions of exit block 1 and of exit block 2, as many
+            in each as in the other blocks.
+        block_depth: separable convolutions a block, 2 or more.
     """
 
     middle_blocks: int
     stem: tuple[int, int] = (32, 64)
     entry: tuple[tuple[int, int], ...] = ((128, 2), (256, 2), (728, 2))
-    exit: tuple[tuple[int, int, int], tuple[int, int, int]] = (
-        (728, 1024, 1024),
-        (1536, 1536, 2048),
-    )
+    exit: tuple[tuple[int, ...], tuple[int, ...]] = ((728, 1024, 1024), (1536, 1536, 2048))
+    block_depth: int = 3
 
     @property
     def strides(self) -> list[int]:
@@ -51,7 +51,7 @@ class Layout:
     def channels(self, in_channels: int) -> list[int]:
         """Channels of the six maps, the image first."""
         taps = [width for width, stride in self.entry if stride == 2]
-        return [in_channels, *taps, self.exit[0][1], self.exit[1][2]]
+        return [in_channels, *taps, self.exit[0][-2], self.exit[1][-1]]
 
 
 LAYOUTS = {
@@ -61,6 +61,10 @@ LAYOUTS = {
     # narrow where maps are large: strides 2 and 4 hold most of the time on a CPU
     "aligned_xception_tiny": Layout(
         4, (16, 16), ((24, 2), (48, 2), (128, 2)), ((128, 160, 160), (192, 192, 256))
+    ),
+    # fewer layers, for runs of tens of minutes
+    "aligned_xception_micro": Layout(
+        3, (16, 24), ((32, 2), (96, 2), (192, 2)), ((192, 192), (192, 192)), block_depth=2
     ),
 }
 
@@ -72,7 +76,7 @@ class AlignedXception(XceptionPyramid):
         layout: widths and depth of the variant.
         output_stride: stride of the last map in pixels: 4, 8, 16 or 32.
         in_channels: channels of the image.
-        multi_grid: factors on the dilation of the three separable convolutions of exit block 2.
+        multi_grid: factors on the dilation of the separable convolutions of exit block 2.
         gradient_checkpointing: recompute each block in the backward pass instead of storing it.
         stochastic_depth: probability of dropping the last residual branch for a sample while
             training; it rises to that from the first one on (see `StochasticDepth`).
@@ -94,7 +98,7 @@ class AlignedXception(XceptionPyramid):
         depth: int = DEEPEST,
     ) -> None:
         check_in_channels(in_channels)
-        factors = multi_grid_factors(multi_grid, 3)
+        factors = multi_grid_factors(multi_grid, layout.block_depth)
         plan = plan_dilation(layout.strides, output_stride)
         entry_count = len(layout.entry)
         # the last block has no skip, and so nothing to drop
@@ -144,10 +148,10 @@ def _entry(
     return [
         XceptionModule(
             inputs[index],
-            (width,) * 3,
+            (width,) * layout.block_depth,
             skip="conv",
             stride=stride,
-            dilations=(dilation,) * 3,
+            dilations=(dilation,) * layout.block_depth,
             norm_eps=_NORM_EPS,
             drop_probability=drops[index],
         )
@@ -160,13 +164,13 @@ def _entry(
 def _middle(
     layout: Layout, plan: Sequence[tuple[int, int]], drops: Sequence[float]
 ) -> list[nn.Module]:
-    width = layout.entry[-1][0]
+    width, depth = layout.entry[-1][0], layout.block_depth
     return [
         XceptionModule(
             width,
-            (width,) * 3,
+            (width,) * depth,
             skip="sum",
-            dilations=(dilation,) * 3,
+            dilations=(dilation,) * depth,
             norm_eps=_NORM_EPS,
             drop_probability=drop,
         )
@@ -185,7 +189,7 @@ def _exit(
             first,
             skip="conv",
             stride=stride,
-            dilations=(dilation,) * 3,
+            dilations=(dilation,) * len(first),
             norm_eps=_NORM_EPS,
             drop_probability=drop,
         ),
