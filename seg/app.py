@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -32,7 +32,6 @@ except ImportError:  # Windows
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
 _INTERRUPTED = 130
-_LOCK = ".lock"
 _CURVES = ("metrics.csv", "tensorboard")  # a run that has no checkpoint yet may have begun them
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
@@ -128,38 +127,36 @@ def _claimed(
 ) -> Iterator[None]:
     """Take the run directory by its `config.yaml`; give it back if nothing is left there."""
     record = run_dir / "config.yaml"
-    with _alone(run_dir):
-        if record.exists() and not resumes:
+    with record.open("a") as file:
+        _lock(file, run_dir)
+        if file.tell() and not resumes:
             raise ConfigError(
                 f"hydra.run.dir={run_dir}: holds a run already; choose another, move that one "
                 "away, or go on with it by resume=auto"
             )
-        if not record.exists():
-            record.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+        if not file.tell():
+            file.write(OmegaConf.to_yaml(OmegaConf.create(config)))
+            file.flush()
         try:
             yield
         finally:
             left = {path.name for path in run_dir.iterdir()}
-            if left <= {record.name, _LOCK, ".hydra", log_name, *_CURVES}:
+            if left <= {record.name, ".hydra", log_name, *_CURVES}:
                 record.unlink()
 
 
-@contextmanager
-def _alone(run_dir: Path) -> Iterator[None]:
-    """Keep other processes out of a run directory; the lock ends with this process."""
+def _lock(file: IO[str], run_dir: Path) -> None:
+    """Keep other processes out of a run directory until this one ends."""
     if fcntl is None:
-        yield
         return
-    with (run_dir / _LOCK).open("w") as lock:
-        try:
-            # of this process alone: what it has forked may outlive a kill -9 for some seconds
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            raise ConfigError(
-                f"hydra.run.dir={run_dir}: another process is at work there; wait for its end, or "
-                "choose another"
-            ) from None
-        yield
+    try:
+        # of this process alone: what it has forked may outlive a kill -9 for some seconds
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        raise ConfigError(
+            f"hydra.run.dir={run_dir}: another process is at work there; wait for its end, or "
+            "choose another"
+        ) from None
 
 
 def _foreign_groups(schema: type[Section]) -> set[str]:

@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
 
 from seg.errors import ConfigError, DivergenceError
 
@@ -157,8 +158,7 @@ def _in_training(trainer: Trainer) -> bool:
 
 
 def _refuse_unsound(task: LightningModule, step: int) -> None:
-    sound = [
-        value.isfinite().all() for value in task.state_dict().values() if value.is_floating_point()
-    ]
+    held = [value for value in task.state_dict().values() if isinstance(value, Tensor)]
+    sound = [value.isfinite().all() for value in held if value.is_floating_point()]
     if sound and not torch.stack(sound).all():
         raise DivergenceError(f"weights are no longer finite at step {step}", step=step)

@@ -80,10 +80,11 @@ def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:
     """Cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
     if isinstance(logits, CoarseLogits):
         return upsampled_cross_entropy(logits, label_BHW, target)
+    exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return functional.cross_entropy(
-        logits.float(),
+        exact,
         label_BHW.long(),
-        target.weight,
+        None if target.weight is None else target.weight.to(exact.dtype),
         ignore_index=target.ignore_index,
         reduction="none",
         label_smoothing=target.label_smoothing,

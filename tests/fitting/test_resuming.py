@@ -56,7 +56,7 @@ def test_fifty_kills_at_random_moments(whole_run, tmp_path):
 
 def test_a_damaged_last_checkpoint_is_passed_over(whole_run, tmp_path):
     run_dir = tmp_path / "run"
-    done = train(run_dir, fault="kill_at_sync:7")  # after the first validation
+    done = train(run_dir, fault="kill_at_sync:8")  # two steps after a validation
     assert done.returncode == KILLED, done.stderr
     assert checkpoint(run_dir)["global_step"] > checkpoint(run_dir, "best")["global_step"]
     last = run_dir / "checkpoints" / "last.ckpt"
