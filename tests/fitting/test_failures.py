@@ -77,7 +77,11 @@ def test_out_of_memory_names_what_fits(tmp_path):
     ("fault", "parts"),
     [
         ("reader_dies:5", ["a loader worker was killed", "sample 5 of split 'train'"]),
-        ("reader_hangs:5", ["loader.timeout_s=20", "sample 5 of split 'train'"]),
+        pytest.param(
+            "reader_hangs:5",
+            ["loader.timeout_s=20", "sample 5 of split 'train'"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_worker_that_is_lost(fault, parts, tmp_path):

@@ -11,6 +11,7 @@ from tests.fitting.conftest import RECIPE, assert_the_same, checkpoint
 
 KILLED = -9
 KILLS = 50
+AFTER = "kill_at_sync:4"  # a few steps
 
 
 def train(run_dir, *choices, fault=None):
@@ -74,6 +75,7 @@ def test_a_damaged_last_checkpoint_is_passed_over(whole_run, tmp_path):
     assert_the_same(run_dir, whole_run)
 
 
+@pytest.mark.slow
 def test_the_same_command_finds_its_run_and_a_finished_one_stays(whole_run, tmp_path):
     line = [*RECIPE, "resume=auto"]
     done = seg("train", *line, cwd=tmp_path, fault="kill_at_sync:3")
@@ -103,6 +105,24 @@ def test_another_configuration_is_refused_with_both_sides(whole_run, tmp_path):
     assert "loss.label_smoothing" in done.stderr
     assert "weights=RUN_DIR" in done.stderr
     assert (run_dir / "metrics.csv").read_text() == before
+
+
+@pytest.mark.slow
+def test_another_number_of_processes_is_refused_or_shares_the_step_anew(tmp_path):
+    run_dir = tmp_path / "run"
+    killed = train(run_dir, "callbacks=default", "trainer.accumulate_grad_batches=1", fault=AFTER)
+    assert killed.returncode == KILLED, killed.stderr
+    line = ("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "trainer.max_epochs=2")
+    line += ("trainer.accumulate_grad_batches=1", "trainer.check_val_every_n_epoch=1")
+    line += ("callbacks=default", "callbacks.checkpoints.every_n_steps=1")
+    done = train(run_dir, *line)
+    assert done.returncode == 2
+    assert "trainer.devices" in done.stderr
+    assert "rescale=true" in done.stderr
+    done = train(run_dir, *line, "rescale=true")
+    assert done.returncode == 0, done.stderr
+    assert "2 processes instead of 1: loader.batch_size=2 instead of 4" in done.stdout
+    assert checkpoint(run_dir)["global_step"] == 12  # 24 samples by 4, twice
 
 
 def test_no_run_to_go_on_with(tmp_path):

@@ -26,6 +26,7 @@ def files_of(run) -> set[str]:
     return {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_sweep_of_two_processes_each_leaves_what_one_process_leaves(tmp_path):
     line = ["-m", *TWO, "optimizer.lr=1e-3,1e-2", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     done = seg("train", *line, cwd=tmp_path)
