@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import threading
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -33,8 +34,8 @@ class Interruption(Callback):
         self._written = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage != "fit":
-            return
+        if stage != "fit" or threading.current_thread() is not threading.main_thread():
+            return  # signals are the main thread's alone
         # Lightning's own handlers end without a checkpoint, and wait for other ranks inside
         trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
         self._handlers = {number: signal.signal(number, self._note) for number in _EXIT_CODES}
