@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from seg.checkpoint import Checkpoint, read_checkpoint
 from seg.config.schema import TrainConfig
 from seg.errors import ConfigError, DataError
 from seg.outputs.curve import cut_curve
-from seg.outputs.files import remove_staged
+from seg.outputs.files import remove_staged, write_atomically
 
 log = logging.getLogger(__name__)
 # What does not change the numbers of a run, as prefixes of keys.
@@ -113,12 +114,21 @@ def begin(position: Position, run_dir: Path) -> None:
     """Cut the curve of a run back to where it goes on, and note that it does."""
     if position.checkpoint is not None:
         name = position.checkpoint.name
+        _make_it_the_last(position.checkpoint)
         log.info("going on from step %d (%s) in %s", position.step, name, run_dir)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = {"time": now, "step": position.step, "checkpoint": name}
         with (run_dir / "resumes.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
     cut_curve(run_dir / "metrics.csv", position.step)
+
+
+def _make_it_the_last(checkpoint: Path) -> None:
+    """A process that was killed between the two may have left a best that is newer."""
+    last = checkpoint.with_name("last.ckpt")
+    if checkpoint != last:
+        with checkpoint.open("rb") as file:
+            write_atomically(last, lambda copy: shutil.copyfileobj(file, copy))
 
 
 def rescaled(config: TrainConfig, position: Position) -> TrainConfig:

@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from tests.conftest import seg
-from tests.fitting.conftest import RECIPE, assert_the_same, checkpoint
+from tests.fitting.conftest import RECIPE, assert_equal, assert_the_same, checkpoint
 
 KILLED = -9
 KILLS = 50
@@ -73,6 +73,19 @@ def test_a_damaged_last_checkpoint_is_passed_over(whole_run, tmp_path):
     assert "passed over" in done.stdout
     assert "last.ckpt: damaged" in done.stdout
     assert_the_same(run_dir, whole_run)
+
+
+def test_killed_between_the_last_best_and_the_last(whole_run, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(whole_run, run_dir)
+    (run_dir / "metrics.json").unlink()
+    shutil.copy(run_dir / "checkpoints" / "last.ckpt", run_dir / "checkpoints" / "best.ckpt")
+    (run_dir / "checkpoints" / "last.ckpt").unlink()
+    done = train(run_dir)
+    assert done.returncode == 0, done.stderr
+    newest = checkpoint(run_dir)
+    assert newest["global_step"] == checkpoint(whole_run)["global_step"]
+    assert_equal(newest["state_dict"], checkpoint(whole_run)["state_dict"], "last.ckpt")
 
 
 @pytest.mark.slow
