@@ -14,8 +14,8 @@ from seg.task import LOSS_CHECK_STEPS
 class LastBatches(Callback):
     """Writes `divergence.json` when loss or weights are not finite: the samples of the last steps.
 
-    Each entry has the step, the epoch, the samples' positions in the training split, the loss and
-    the learning rates.
+    Each entry has the step, the epoch, the samples' positions in the training split and the
+    learning rates.
     """
 
     def __init__(self) -> None:
@@ -53,5 +53,4 @@ class LastBatches(Callback):
 
 
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:
-    epoch = entry["epoch"].tolist()
-    return {**entry, "epoch": epoch[0] if epoch else None, "samples": entry["samples"].tolist()}
+    return {**entry, "epoch": int(entry["epoch"][0]), "samples": entry["samples"].tolist()}

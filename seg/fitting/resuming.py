@@ -6,7 +6,6 @@ import math
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,21 +39,6 @@ _SHARES = ("trainer.devices", "trainer.num_nodes", "trainer.strategy", "loader.b
 _ABSENT = "(absent)"
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a run stands.
-
-    Attributes:
-        checkpoint: what to go on from; None: the start.
-        step: optimizer steps that are done.
-        content: of the checkpoint.
-    """
-
-    checkpoint: Path | None = None
-    step: int = 0
-    content: Checkpoint | None = None
-
-
 def finished_value(run_dir: Path) -> float | None:
     """`val/miou` of a run that has ended; None where there is more to do."""
     try:
@@ -68,14 +52,17 @@ def finished_value(run_dir: Path) -> float | None:
     return math.nan if value is None else float(value)
 
 
-def newest_sound(run_dir: Path, *, before: float = math.inf) -> Position:
+def newest_sound(run_dir: Path, *, before: float = math.inf) -> Checkpoint | None:
     """The newest checkpoint that can be read whole; damaged ones are named and passed over.
 
     What a killed process left half written is removed.
 
     Args:
         run_dir: of the run.
-        before: only checkpoints before this optimizer step; the start, where there is none.
+        before: only checkpoints before this optimizer step.
+
+    Returns:
+        where the run goes on; None: at its start.
 
     Raises:
         DataError: there are checkpoints, but none is sound.
@@ -91,13 +78,13 @@ def newest_sound(run_dir: Path, *, before: float = math.inf) -> Position:
             log.warning("passed over: %s", error)
         else:
             if checkpoint.step < before:
-                return Position(path, checkpoint.step, checkpoint)
+                return checkpoint
     if found and before == math.inf:
         raise DataError(
             f"resume: none of the checkpoints in {folder} is sound\n"
             "  restore one from a copy, or start anew in another hydra.run.dir"
         )
-    return Position()
+    return None
 
 
 def _check_sums(path: Path) -> None:
@@ -110,17 +97,17 @@ def _check_sums(path: Path) -> None:
         raise DataError(f"{path}: damaged ({damaged} does not have its checksum)")
 
 
-def begin(position: Position, run_dir: Path) -> None:
+def begin(position: Checkpoint | None, run_dir: Path) -> None:
     """Cut the curve of a run back to where it goes on, and note that it does."""
-    if position.checkpoint is not None:
-        name = position.checkpoint.name
-        _make_it_the_last(position.checkpoint)
+    if position is not None:
+        name = position.path.name
+        _make_it_the_last(position.path)
         log.info("going on from step %d (%s) in %s", position.step, name, run_dir)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = {"time": now, "step": position.step, "checkpoint": name}
         with (run_dir / "resumes.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
-    cut_curve(run_dir / "metrics.csv", position.step)
+    cut_curve(run_dir / "metrics.csv", 0 if position is None else position.step)
 
 
 def _make_it_the_last(checkpoint: Path) -> None:
@@ -131,15 +118,15 @@ def _make_it_the_last(checkpoint: Path) -> None:
             write_atomically(last, lambda copy: shutil.copyfileobj(file, copy))
 
 
-def rescaled(config: TrainConfig, position: Position) -> TrainConfig:
+def rescaled(config: TrainConfig, position: Checkpoint | None) -> TrainConfig:
     """With `rescale` and another number of processes, the batch that keeps the step as it was.
 
     Raises:
         ConfigError: the samples of a step cannot be shared out evenly.
     """
-    if position.content is None or not config.rescale:
+    if position is None or not config.rescale:
         return config
-    before = training_config(position.content)
+    before = training_config(position)
     processes = config.trainer.processes
     samples = before.loader.batch_size * before.trainer.processes
     if samples % processes:
@@ -159,15 +146,15 @@ def rescaled(config: TrainConfig, position: Position) -> TrainConfig:
     return config.model_copy(update={"loader": loader})
 
 
-def refuse_changes(position: Position, config: Mapping[str, Any]) -> None:
+def refuse_changes(position: Checkpoint | None, config: Mapping[str, Any]) -> None:
     """Hold the configuration of a run that goes on against the one it was begun with.
 
     Raises:
         ConfigError: a key that changes its numbers: both sides in a table.
     """
-    if position.content is None:
+    if position is None:
         return
-    recorded = training_config(position.content).model_dump(mode="json", by_alias=True)
+    recorded = training_config(position).model_dump(mode="json", by_alias=True)
     before, now = dict(_flat(recorded)), dict(_flat(config))
     free = (*_FREE, *(_SHARES if config["rescale"] else ()))
     changed = [
@@ -184,7 +171,7 @@ def refuse_changes(position: Position, config: Mapping[str, Any]) -> None:
     more = f"\n  and {len(changed) - 4} more" if len(changed) > 4 else ""
     devices = "\n  on another number of devices: rescale=true" if set(changed) & {*_SHARES} else ""
     raise ConfigError(
-        f"resume: {position.checkpoint} was trained by another configuration\n"
+        f"resume: {position.path} was trained by another configuration\n"
         f"{table}{more}{devices}\n"
         "  go on as it began (resume=RUN_DIR takes its own choices), or start a new run from its "
         "weights: weights=RUN_DIR, with other classes also reset_head=true"

@@ -5,12 +5,9 @@ import math
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
-from numpy.typing import NDArray
-
 from seg.assemble.parts import Parts
 from seg.outputs.files import write_json
-from seg.outputs.pictures import prediction_grid, save_png
+from seg.outputs.pictures import predicted_grid, save_png
 
 log = logging.getLogger(__name__)
 _PICTURED_SAMPLES = 6
@@ -21,11 +18,10 @@ def score(parts: Parts, run_dir: Path, **timings_s: float) -> dict[str, float]:
     started_at = perf_counter()
     parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
     scores = parts.task.results
-    write_json(
-        run_dir / "metrics.json",
-        {**scores, **timings_s, "evaluation_s": perf_counter() - started_at},
-    )
-    _picture(parts, run_dir / "predictions.png")
+    if parts.trainer.is_global_zero:
+        timings_s["evaluation_s"] = perf_counter() - started_at
+        write_json(run_dir / "metrics.json", {**scores, **timings_s})
+        _picture(parts, run_dir / "predictions.png")
     log.info(
         "val mIoU %.4f  pixel accuracy %.4f  loss %.3f  on %d pictures",
         scores["val/miou"],
@@ -43,11 +39,8 @@ def _percent(iou: float) -> str:
 
 
 def _picture(parts: Parts, path: Path) -> None:
-    data = parts.data.split("val")
     # Lightning leaves the network on the CPU
     model = parts.task.model.to(parts.trainer.strategy.root_device)
-    shown = np.unique(np.linspace(0, len(data) - 1, _PICTURED_SAMPLES).round().astype(int))
-    samples = [data[int(index)] for index in shown]
     with parts.trainer.precision_plugin.forward_context():
-        predictions: list[NDArray[np.uint8]] = [model.predict(sample.image) for sample in samples]
-    save_png(path, prediction_grid(samples, predictions, model.labels))
+        grid = predicted_grid(model, parts.data.split("val"), _PICTURED_SAMPLES)
+    save_png(path, grid)

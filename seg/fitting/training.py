@@ -16,7 +16,6 @@ from seg.errors import DivergenceError
 from seg.fitting.dry_run import dry_run
 from seg.fitting.explained import explained
 from seg.fitting.resuming import (
-    Position,
     begin,
     finished_value,
     newest_sound,
@@ -47,7 +46,7 @@ def train(config: TrainConfig, run_dir: Path) -> float | None:
     if config.resume is not None and (value := finished_value(run_dir)) is not None:
         log.info("finished already, val mIoU %.4f: %s", value, run_dir)
         return value
-    position = newest_sound(run_dir) if config.resume is not None else Position()
+    position = newest_sound(run_dir) if config.resume is not None else None
     config = rescaled(config, position)
     scale = None
     for rollbacks_left in reversed(range(config.divergence.rollbacks + 1)):
@@ -58,13 +57,14 @@ def train(config: TrainConfig, run_dir: Path) -> float | None:
         rate = the(LearningRateScale, parts.trainer)
         rate.wanted = scale
         try:
-            return fit(parts, run_dir, position.checkpoint)
+            return fit(parts, run_dir, None if position is None else position.path)
         except DivergenceError as error:
             if not rollbacks_left:
                 raise
             scale = rate.scale * config.divergence.lr_factor
             position = newest_sound(run_dir, before=error.step)
-            log.warning("%s\n  back to step %d, rates x %.3g", error, position.step, scale)
+            step = 0 if position is None else position.step
+            log.warning("%s\n  back to step %d, rates x %.3g", error, step, scale)
     raise AssertionError("the last round returns or raises")
 
 

@@ -2,13 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from queue import Full, Queue
 from time import monotonic
 from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger
+
+from seg.loggers.pictures import log_picture
 
 log = logging.getLogger(__name__)
 _MOST_CALLS = 10_000
@@ -35,7 +38,7 @@ class BackgroundLogger(Logger):
         self.logger = logger
         self._name = name
         self._patience_s = patience_s
-        self._calls: Queue[tuple[str, tuple[Any, ...]]] = Queue(_MOST_CALLS)
+        self._calls: Queue[Callable[[], object]] = Queue(_MOST_CALLS)
         self._thread: threading.Thread | None = None
         self._told = False
         self._leaving = threading.Event()
@@ -50,22 +53,20 @@ class BackgroundLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        self._put("log_metrics", dict(metrics), step)
+        self._put(self.logger.log_metrics, dict(metrics), step)
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:
-        self._put("log_hyperparams", params)
+        self._put(self.logger.log_hyperparams, params)
 
     @rank_zero_only
     def log_picture(self, key: str, image: Any, step: int) -> None:
         """Show a picture (H x W x 3, uint8), where the logger can: see `seg.loggers.pictures`."""
-        from seg.loggers.pictures import log_picture
-
-        self._put_call("", (log_picture, key, image, step))
+        self._put(log_picture, self.logger, key, image, step)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        self._put("finalize", status)
+        self._put(self.logger.finalize, status)
         deadline = monotonic() + (0 if self._leaving.is_set() else self._patience_s)
         with self._calls.all_tasks_done:
             while self._calls.unfinished_tasks and monotonic() < deadline:
@@ -78,34 +79,26 @@ class BackgroundLogger(Logger):
                 " complete", self._name, lost, self._patience_s,
             )  # fmt: skip
 
-    def _put(self, method: str, *arguments: Any) -> None:
-        self._put_call(method, arguments)
-
-    def _put_call(self, method: str, arguments: tuple[Any, ...]) -> None:
+    def _put(self, call: Callable[..., object], *arguments: Any) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
         try:
-            self._calls.put_nowait((method, arguments))
+            self._calls.put_nowait(partial(call, *arguments))
         except Full:
             self._tell("takes nothing any more")
 
     def _work(self) -> None:
         while True:
-            method, arguments = self._calls.get()
-            self._deliver(method, arguments)
+            self._deliver(self._calls.get())
             self._calls.task_done()
 
-    def _deliver(self, method: str, arguments: tuple[Any, ...]) -> None:
+    def _deliver(self, call: Callable[[], object]) -> None:
         for tried in range(_TRIES):
             if self._leaving.is_set():
                 return
             try:
-                if method:
-                    getattr(self.logger, method)(*arguments)
-                else:
-                    show, *rest = arguments
-                    show(self.logger, *rest)
+                call()
                 return
             except Exception as error:  # whatever a client and its server come up with
                 self._tell(f"{type(error).__name__}: {error}")

@@ -8,7 +8,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.errors import ConfigError
 from seg.loggers.pictures import log_picture, takes_pictures
-from seg.outputs.pictures import prediction_grid
+from seg.outputs.pictures import predicted_grid
 
 
 class LoggedPictures(Callback):
@@ -34,12 +34,8 @@ class LoggedPictures(Callback):
         if not (fitting and trainer.is_global_zero and loggers):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        split = data.split("val")
-        places = np.unique(np.linspace(0, len(split) - 1, self.samples).round().astype(int))
-        shown = [split[int(place)] for place in places]
         model: Any = pl_module.model
         with trainer.precision_plugin.forward_context():
-            predictions = [model.predict(sample.image) for sample in shown]
-        picture = np.asarray(prediction_grid(shown, predictions, model.labels))
+            picture = np.asarray(predicted_grid(model, data.split("val"), self.samples))
         for logger in loggers:
             log_picture(logger, "val/predictions", picture, trainer.global_step)

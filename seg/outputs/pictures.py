@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from seg.data.labels import LabelSpace
-from seg.data.sample import Sample
+from seg.data.sample import Sample, SegmentationDataset
 from seg.outputs.files import write_atomically
+
+if TYPE_CHECKING:  # what only draws labels need not wait for the networks' libraries
+    from seg.inference.trained import TrainedSegmenter
 
 _GAP_PX = 4
 _HEADER_PX = 18
@@ -37,6 +41,14 @@ def overlay(
     return Image.blend(
         Image.fromarray(image_HW3), Image.fromarray(labels.colorize(label_HW)), opacity
     )
+
+
+def predicted_grid(model: "TrainedSegmenter", data: SegmentationDataset, count: int) -> Image.Image:
+    """`prediction_grid` of what a network says of `count` samples, spread over a dataset."""
+    places = np.unique(np.linspace(0, len(data) - 1, count).round().astype(int))
+    samples = [data[int(place)] for place in places]
+    predictions = [model.predict(sample.image) for sample in samples]
+    return prediction_grid(samples, predictions, model.labels)
 
 
 def prediction_grid(

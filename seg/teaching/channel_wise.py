@@ -4,45 +4,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seg.inference.trained import TrainedSegmenter
-from seg.teaching.checks import check_positive, require_same_classes
 from seg.teaching.forward_pass import ForwardPass
 from seg.teaching.grid import labels_at, resampled
-from seg.teaching.objective import Objective
+from seg.teaching.objective import TemperedLogits
 
 _OUT = -1e9  # a logit whose share is 0; an infinite one would make 0 x inf
 
 
-class ChannelWise(Objective):
+class ChannelWise(TemperedLogits):
     """`T^2 KL(teacher || student)` of each class' logits as a distribution over the pixels.
 
     The mean over classes and pictures. Source: Shu et al., "Channel-wise Knowledge Distillation for
     Dense Prediction" (ICCV 2021), section 3. Ignored pixels have no share.
-
-    Args:
-        weight: factor on the loss.
-        temperature: T, above 0.
-        student, teacher: the two networks.
-
-    Raises:
-        ConfigError: a value outside those, or networks with different classes.
     """
 
     name = "channel_wise"
-
-    def __init__(
-        self,
-        *,
-        weight: float,
-        temperature: float,
-        student: TrainedSegmenter,
-        teacher: TrainedSegmenter,
-    ) -> None:
-        super().__init__(weight=weight)
-        check_positive(temperature=temperature)
-        require_same_classes(student, teacher)
-        self.temperature = temperature
-        self._ignore_index = student.labels.ignore_index
 
     def forward(self, student: ForwardPass, teacher: ForwardPass, label_BHW: Tensor) -> Tensor:
         """Both passes over the pictures of `label_BHW` -> scalar; 0 if all pixels are ignored."""

@@ -3,44 +3,20 @@
 from torch import Tensor
 from torch.nn import functional
 
-from seg.inference.trained import TrainedSegmenter
-from seg.teaching.checks import check_positive, require_same_classes
 from seg.teaching.forward_pass import ForwardPass
 from seg.teaching.grid import labels_at, resampled
-from seg.teaching.objective import Objective
+from seg.teaching.objective import TemperedLogits
 
 
-class SoftLabels(Objective):
+class SoftLabels(TemperedLogits):
     """`T^2 KL(softmax(teacher / T) || softmax(student / T))`, the mean over the pixels that count.
 
     Source: Hinton et al., "Distilling the Knowledge in a Neural Network" (2015), section 2: T^2
     keeps the size of the gradients where T changes. Ignored pixels do not count, as they may be the
     padding of a crop. Both networks are compared where the student's coarse logits lie.
-
-    Args:
-        weight: factor on the loss.
-        temperature: T, above 0.
-        student, teacher: the two networks.
-
-    Raises:
-        ConfigError: a value outside those, or networks with different classes.
     """
 
     name = "soft_labels"
-
-    def __init__(
-        self,
-        *,
-        weight: float,
-        temperature: float,
-        student: TrainedSegmenter,
-        teacher: TrainedSegmenter,
-    ) -> None:
-        super().__init__(weight=weight)
-        check_positive(temperature=temperature)
-        require_same_classes(student, teacher)
-        self.temperature = temperature
-        self._ignore_index = student.labels.ignore_index
 
     def forward(self, student: ForwardPass, teacher: ForwardPass, label_BHW: Tensor) -> Tensor:
         """Both passes over the pictures of `label_BHW` -> scalar; 0 if all pixels are ignored."""
