@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.app import app
-from seg.config.schema import BenchmarkConfig
+from seg.config.commands import BenchmarkConfig
 
 log = logging.getLogger(__name__)
 Numbers = dict[str, dict[str, Any]]

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from seg.app import app
-from seg.config.schema import EvaluateConfig
+from seg.config.commands import EvaluateConfig
 
 log = logging.getLogger(__name__)
 

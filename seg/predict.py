@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from seg.app import app
-from seg.config.schema import PredictConfig
+from seg.config.commands import PredictConfig
 from seg.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seg.app import app
-from seg.config.schema import PrepareConfig
+from seg.config.commands import PrepareConfig
 from seg.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

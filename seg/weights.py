@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seg.app import app
-from seg.config.schema import WeightsConfig
+from seg.config.commands import WeightsConfig
 from seg.errors import ConfigError, DataError
 
 

@@ -172,68 +172,6 @@ class DatasetChoice(Section):
     dataset: DatasetTarget
 
 
-class EvaluateConfig(Section):
-    """`conf/evaluate.yaml`."""
-
-    checkpoint: Path
-    split: Literal["train", "val", "test"]
-    dataset: dict[str, Any]
-    labels: Labels | None
-    batch_size: Annotated[int, Field(ge=1)] | None
-    num_workers: Annotated[int, Field(ge=0)] | None
-    device: Literal["auto", "cpu", "cuda"]
-
-
-class PredictConfig(Section):
-    """`conf/predict.yaml`."""
-
-    checkpoint: Path
-    input: Path
-    output: Path | None
-    overlay_opacity: Annotated[float, Field(ge=0, le=1)]
-    device: Literal["auto", "cpu", "cuda"]
-
-
-class WeightsConfig(Section):
-    """`conf/weights.yaml`."""
-
-    action: Literal["list", "inspect", "convert", "verify"]
-    source: str | None
-    encoder_name: str | None
-    output: Path | None
-
-
-Count = Annotated[int, Field(ge=1)]
-
-
-class BenchmarkConfig(Section):
-    """`conf/benchmark.yaml`."""
-
-    task: Literal["data", "loss"]
-    rounds: Annotated[int, Field(ge=1)]
-    num_workers: Annotated[int, Field(ge=0)]
-    pictures: Annotated[int, Field(ge=8)]
-    camvid_root: Path | None
-    logits: tuple[Count, Count, Count, Count]
-    device: Literal["auto", "cpu", "cuda"]
-
-
-class PrepareConfig(Section):
-    """`conf/prepare.yaml`."""
-
-    task: Literal["verify", "stats", "preview", "shards", "download"]
-    dataset: DatasetTarget
-    labels: Labels
-    augmentation: Target
-    splits: Annotated[list[Literal["train", "val", "test"]], Field(min_length=1)]
-    num_workers: Annotated[int, Field(ge=0)] | None
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
-    near_duplicates: bool
-    samples: Annotated[int, Field(ge=1)]
-    output: str | None
-    chunk_mib: Annotated[int, Field(ge=1)]
-
-
 def validate(schema: type[C], plain: Mapping[str, Any]) -> C:
     """Hold a composed configuration against its schema.
 

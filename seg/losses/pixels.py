@@ -1,6 +1,7 @@
 """What losses that are a mean over pixels share."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from seg.losses.upsampled import Target, upsampled_cross_entropy
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 ClassWeights = Sequence[float] | Literal["auto"] | None
+_TILES_FROM_BYTES = 2**26  # on a CPU: smaller logits are quicker resized at once
 SMALLEST = torch.finfo(torch.float32).tiny
 
 
@@ -79,7 +81,11 @@ class PixelLoss(nn.Module):
 def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:
     """Cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
     if isinstance(logits, CoarseLogits):
-        return upsampled_cross_entropy(logits, label_BHW, target)
+        if label_BHW.shape[1:] != logits.resize.kept:
+            raise ValueError(f"labels {tuple(label_BHW.shape)} for a picture {logits.resize.kept}")
+        if logits.values.device.type != "cpu" or _resized_bytes(logits) > _TILES_FROM_BYTES:
+            return upsampled_cross_entropy(logits, label_BHW, target)
+        logits = logits.resized()
     exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return functional.cross_entropy(
         exact,
@@ -89,6 +95,11 @@ def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:
         reduction="none",
         label_smoothing=target.label_smoothing,
     )
+
+
+def _resized_bytes(logits: CoarseLogits) -> int:
+    pixels_of = prod(logits.resize.kept) / prod(logits.values.shape[2:])
+    return int(logits.values.numel() * pixels_of * logits.values.element_size())
 
 
 def _checked(class_weights: ClassWeights, num_classes: int) -> Tensor | None:

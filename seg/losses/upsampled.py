@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from seg.models.coarse_logits import CoarseLogits, Resize
 
-_TILE_BYTES = {"cpu": 2**21}  # what caches hold; smaller tiles only wait for threads
+_TILE_BYTES = {"cpu": 2**22}  # what caches hold; smaller tiles only wait for threads
 _TILE_BYTES_ELSEWHERE = 2**26  # few, large kernels
 _TILE_ASPECT = 4  # width over height: rows are resized last, and cost more
 _LANES = 16  # matrix products of other lengths are slow
@@ -46,12 +46,7 @@ def upsampled_cross_entropy(logits: CoarseLogits, label_BHW: Tensor, target: Tar
 
     Returns:
         B x H x W; 0 where a pixel is ignored.
-
-    Raises:
-        ValueError: labels of another size than the picture's.
     """
-    if label_BHW.shape[1:] != logits.resize.kept:
-        raise ValueError(f"labels {tuple(label_BHW.shape)} for a picture {logits.resize.kept}")
     values = logits.values
     values = values.to(torch.promote_types(values.dtype, torch.float32))
     losses: Tensor = _UpsampledCrossEntropy.apply(values, label_BHW, logits.resize, target)

@@ -6,8 +6,9 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from seg.assemble.building import check_targets
+from seg.config.commands import EvaluateConfig, PredictConfig
 from seg.config.location import conf_dir
-from seg.config.schema import EvaluateConfig, PredictConfig, TrainConfig, validate
+from seg.config.schema import TrainConfig, validate
 from seg.models.encoders import create_encoder
 
 OPTIONS = [

@@ -1,6 +1,7 @@
 import pytest
 
-from seg.config.schema import PredictConfig, validate
+from seg.config.commands import PredictConfig
+from seg.config.schema import validate
 from seg.errors import ConfigError
 
 GOOD = {"checkpoint": "a", "input": "b", "output": None, "overlay_opacity": 0.5, "device": "auto"}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seg.losses import upsampled
+from seg.losses import pixels, upsampled
 from seg.losses.cross_entropy import CrossEntropy
 from seg.losses.focal import Focal
 from seg.losses.hard_pixels import Ohem, TopPixels
@@ -22,6 +22,7 @@ FACTS = {"num_classes": 5, "ignore_index": 255}
 @pytest.fixture(autouse=True)
 def _many_small_tiles(monkeypatch):
     monkeypatch.setitem(upsampled._TILE_BYTES, "cpu", 2**13)
+    monkeypatch.setattr(pixels, "_TILES_FROM_BYTES", 0)
 
 
 def batch(classes=5, dtype=torch.float32):
@@ -103,6 +104,14 @@ def test_a_loss_of_coarse_logits_is_that_of_resized_ones(loss, dtype):
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
     assert gap(values.grad.float(), exact.grad) < (2e-6 if dtype == torch.float32 else 4e-3)
+
+
+@every_lean_loss
+def test_small_logits_are_resized_at_once_with_the_same_result(loss, monkeypatch):
+    values, label = batch()
+    tiled = loss(coarse(values), label)
+    monkeypatch.undo()
+    torch.testing.assert_close(loss(coarse(values), label), tiled, rtol=1e-5, atol=0)
 
 
 def test_a_sum_resizes_for_the_terms_that_are_not_lean():
