@@ -15,6 +15,7 @@ class EvaluateConfig(Section):
 
     checkpoint: Path
     split: Literal["train", "val", "test"]
+    inference: Target
     dataset: dict[str, Any]
     labels: Labels | None
     batch_size: Annotated[int, Field(ge=1)] | None
@@ -28,6 +29,7 @@ class PredictConfig(Section):
     checkpoint: Path
     input: Path
     output: Path | None
+    inference: Target
     overlay_opacity: Annotated[float, Field(ge=0, le=1)]
     device: Literal["auto", "cpu", "cuda"]
 
