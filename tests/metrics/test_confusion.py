@@ -100,8 +100,8 @@ def test_counts_beyond_float32_are_exact():
 
 def test_scores_have_flat_keys_and_start_anew():
     scores = Scores(("road", "sky"), 255)
-    logits = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(2, 2, 3, 3)
-    scores.update(logits, torch.zeros(2, 3, 3, dtype=torch.uint8), torch.tensor(0.5))
+    zeros = torch.zeros(2, 3, 3, dtype=torch.uint8)
+    scores.update(zeros, zeros, torch.tensor(0.5))
     first = scores.compute("val")
     assert first["val/miou"] == first["val/iou/road"] == first["val/pixel_accuracy"] == 1
     assert first["val/loss"] == 0.5
