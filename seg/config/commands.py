@@ -74,6 +74,8 @@ class ReportConfig(Section):
 
     runs: str | list[str]
     output: Path | None
+    export: Literal["fiftyone"] | None
+    split: Literal["train", "val", "test"]
     watts: Annotated[float, Field(ge=0)] | None
     gpu_watts: Annotated[float, Field(ge=0)] | None
     price_per_hour: Annotated[float, Field(ge=0)] | None
