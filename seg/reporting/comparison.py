@@ -50,7 +50,7 @@ def _table(of_runs: list[list[Score]]) -> list[dict[str, Any]]:
                 "meaning": first[key].meaning,
                 "unit": first[key].unit,
                 "cells": [
-                    (cell, cell is not None and cell.value == best and len(values) > 1)
+                    (cell, cell is not None and cell.value == best and len(set(values)) > 1)
                     for cell in cells
                 ],
             }

@@ -21,7 +21,7 @@ from seg.reporting.energy import Tariff, estimate
 from seg.reporting.pictures import animation, photograph
 from seg.reporting.provenance import history, sessions
 from seg.reporting.run import Run, read_runs
-from seg.reporting.scores import class_scores, headlines, iou_rows
+from seg.reporting.scores import class_scores, frequency_rows, headlines, iou_rows
 from seg.reporting.sections import (
     calibration,
     confusion,
@@ -106,6 +106,7 @@ def _view(run: Run, place: int, tariff: Tariff) -> dict[str, Any]:
         "classes": classes,
         "class_columns": _columns(classes),
         "class_bars": bar_chart(iou_rows([run]), "IoU of each class") if classes else None,
+        "frequencies": _frequencies(run),
         "confusion": confusion(run),
         "calibration": calibration(run),
         "size_strata": size_strata(run),
@@ -120,6 +121,14 @@ def _view(run: Run, place: int, tariff: Tariff) -> dict[str, Any]:
         "history": history(run),
         "estimate": estimate(run, tariff),
     }
+
+
+def _frequencies(run: Run) -> Markup | None:
+    rows = frequency_rows(run)
+    if not rows:
+        return None
+    most = max(bar.value or 0.0 for row in rows for bar in row.bars)
+    return bar_chart(rows, "Share of the pixels of each class", top=most, digits=2)
 
 
 def _columns(classes: list[Any]) -> list[tuple[str, str]]:

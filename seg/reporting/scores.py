@@ -121,6 +121,24 @@ def iou_rows(runs: list[Run]) -> list[Row]:
     return sorted(rows, key=_best_first)
 
 
+def frequency_rows(run: Run) -> list[Row]:
+    """How often each class is labelled and predicted; in the order of `iou_rows`."""
+    of_class = {each.name: each for each in class_scores(run)}
+    ordered = [of_class[row.name] for row in iou_rows([run])]
+    return [
+        Row(
+            each.name,
+            [
+                Bar(each.labelled, name=f"{each.name}, labelled"),
+                Bar(each.predicted, None, "soft", f"{each.name}, predicted"),
+            ],
+            each.colour,
+        )
+        for each in ordered
+        if each.labelled is not None
+    ]
+
+
 def _best_first(row: Row) -> tuple[bool, float]:
     value = row.bars[0].value
     return value is None, -(value or 0.0)

@@ -13,7 +13,7 @@ pytestmark = [
 SPLIT = "getComputedStyle(document.querySelector('.stage')).getPropertyValue('--split')"
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 SEEN = (
-    "[...document.querySelectorAll('.compare:first-of-type .stage img')]"
+    "[...document.querySelector('.stage').querySelectorAll('img')]"
     ".filter((each) => getComputedStyle(each).visibility === 'visible')"
     ".map((each) => each.dataset.layer)"
 )

@@ -44,15 +44,21 @@ class Row:
     colour: Colour | None = None
 
 
-def bar_chart(rows: Sequence[Row], title: str) -> Markup:
-    """Rows of name, bars and numbers, under a scale from 0 to 100 %.
+def bar_chart(rows: Sequence[Row], title: str, *, top: float = 1.0, digits: int = 1) -> Markup:
+    """Rows of name, bars and numbers in hundredths.
 
     Args:
         rows: from top to bottom.
         title: for those who cannot see it.
+        top: the value that fills the width.
+        digits: of the numbers, behind the point.
     """
     return element(
-        "div", *(_row(row) for row in rows), class_="bars", role="list", aria_label=title
+        "div",
+        *(_row(row, top, digits) for row in rows),
+        class_="bars",
+        role="list",
+        aria_label=title,
     )
 
 
@@ -68,11 +74,11 @@ def rgb(colour: Colour) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def _row(row: Row) -> Markup:
+def _row(row: Row, most: float, digits: int) -> Markup:
     height = max(1, len(row.bars))
     marks = [path([(x, 0), (x, _THIN * height)], class_="grid") for x in (25, 50, 75, 100)]
     for place, bar in enumerate(row.bars):
-        marks += _bar(row, bar, place)
+        marks += _bar(row, bar, place, 100 / most)
     chart = svg(
         *marks,
         height=_THIN * height,
@@ -80,7 +86,7 @@ def _row(row: Row) -> Markup:
         class_="bar-track",
         style=f"--bars:{height}",
     )
-    numbers = (element("span", percent(bar.value), _bounds(bar)) for bar in row.bars)
+    numbers = (element("span", percent(bar.value, digits), _bounds(bar)) for bar in row.bars)
     return element(
         "div",
         element("span", swatch(row.colour), row.name, class_="bar-name", title=row.name),
@@ -91,11 +97,11 @@ def _row(row: Row) -> Markup:
     )
 
 
-def _bar(row: Row, bar: Bar, place: int) -> list[Markup]:
+def _bar(row: Row, bar: Bar, place: int, length: float) -> list[Markup]:
     if bar.value is None:
         return []
     top = _THIN * place
-    said = f"{bar.name or row.name}: {percent(bar.value)} %"
+    said = f"{bar.name or row.name}: {percent(bar.value, 2)} %"
     if bar.interval is not None:
         said += f", 95 % interval {percent_range(bar.interval)}"
     fill = rgb(row.colour) if bar.role == "class" and row.colour else None
@@ -105,7 +111,7 @@ def _bar(row: Row, bar: Bar, place: int) -> list[Markup]:
             element("title", said),
             x=0,
             y=top + 1.5,
-            width=max(0.2, 100 * bar.value),
+            width=max(0.2, length * bar.value),
             height=_THIN - 3,
             class_=f"bar {bar.role}",
             style=f"fill:{fill}" if fill else None,
@@ -113,7 +119,7 @@ def _bar(row: Row, bar: Bar, place: int) -> list[Markup]:
         )
     ]
     if bar.interval is not None:
-        low, high = (100 * bound for bound in bar.interval)
+        low, high = (length * bound for bound in bar.interval)
         middle = top + _THIN / 2
         found.append(path([(low, middle), (high, middle)], class_="whisker-halo"))
         found.append(path([(low, middle), (high, middle)], class_="whisker"))

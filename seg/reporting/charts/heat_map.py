@@ -9,7 +9,7 @@ from seg.reporting.charts.bars import Colour, rgb
 from seg.reporting.charts.markup import element
 from seg.reporting.formats import percent
 
-_CELL_PX, _SMALL_CELL_PX = 34, 12
+_WIDTH_PX, _CELL_PX, _SMALL_CELL_PX = 540, (27, 46), 12
 _LETTER_PX = 6.6
 _MOST_WITH_NUMBERS = 30
 _LEAST_SHARE, _LEAST_TITLED, _LEAST_NUMBERED = 0.002, 0.005, 0.01
@@ -42,7 +42,8 @@ def heat_map(
     """
     numbered = len(names) <= _MOST_WITH_NUMBERS
     longest = max(len(_shortened(name)) for name in names)
-    cell_px = _CELL_PX if numbered else _SMALL_CELL_PX
+    least, most = _CELL_PX
+    cell_px = min(most, max(least, _WIDTH_PX // len(names))) if numbered else _SMALL_CELL_PX
     layout = _Layout(names, cell_px, round(longest * _LETTER_PX) + 30, numbered)
     parts = [_column_name(place, layout) for place in range(len(names))]
     for place, row in enumerate(confusion):

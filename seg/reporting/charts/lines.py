@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from markupsafe import Markup
 
@@ -11,7 +12,7 @@ from seg.reporting.charts.markup import dot, element, joined, path, svg
 Points = Sequence[tuple[float, float]]
 _MOST_POINTS = 400
 _MOST_DOTS = 60
-_SPREAD = 0.02  # share of loss values that may lie above the chart
+_SPREAD = 0.005  # share of loss values that may lie above the chart
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ def line_chart(
         best: a point that gets a ring.
     """
     lines = [line for line in lines if line.points]
-    left, right = _bounds([x for line in lines for x, _ in line.points])
+    left, right = _bounds([0.0, *(x for line in lines for x, _ in line.points)])
     bottom, top = _range([line for line in lines if not line.faint] or lines, from_zero)
 
     def at(point: tuple[float, float]) -> tuple[float, float]:
-        return 100 * (point[0] - left) / (right - left), 100 * (top - point[1]) / (top - bottom)
+        height = 100 * (top - point[1]) / (top - bottom)
+        return 100 * (point[0] - left) / (right - left), min(100.0, max(0.0, height))
 
     marks = [_grid(bottom, top)]
     for line in sorted(lines, key=lambda each: not each.faint):
@@ -71,9 +73,8 @@ def line_chart(
                 for point in line.points
             ]
     if best is not None:
-        marks.append(
-            dot(*at(best), f"best, step {best[0] + 1:,.0f}: {shown(best[1])}", class_="dot best")
-        )
+        said = f"best, step {best[0] + 1:,.0f}: {shown(best[1])}"
+        marks += [dot(*at(best), said, class_=f"dot best {ring}") for ring in ("outer", "inner")]
     area = element("div", svg(*marks, aria_label=title), class_="area")
     return element(
         "figure",
@@ -93,13 +94,19 @@ def sparkline(points: Points, title: str) -> Markup:
     return svg(*marks, height=30, class_="spark", aria_label=title)
 
 
-def smoothed(points: Points, keep: float = 0.9) -> list[tuple[float, float]]:
-    """Running mean with weights that fall by `keep` a point, unbiased at the start."""
-    mean, weight, found = 0.0, 0.0, []
-    for x, y in points:
-        mean = keep * mean + (1 - keep) * y
-        weight = keep * weight + (1 - keep)
-        found.append((x, mean / weight))
+def smoothed(points: Points, share: float = 0.025) -> list[tuple[float, float]]:
+    """Means over a window around each point, as far as there are points: without a lag.
+
+    Args:
+        points: `(step, value)`.
+        share: half of the window, as a share of all points.
+    """
+    half = round(share * len(points))
+    sums = [0.0, *accumulate(y for _, y in points)]
+    found = []
+    for place, (x, _) in enumerate(points):
+        first, end = max(0, place - half), min(len(points), place + half + 1)
+        found.append((x, (sums[end] - sums[first]) / (end - first)))
     return found
 
 
@@ -146,7 +153,7 @@ def _x_axis(left: float, right: float) -> Markup:
         )
         for value in found
     )
-    return element("div", *spans, element("em", "step"), class_="x-axis", aria_hidden="true")
+    return element("div", element("em", "step"), *spans, class_="x-axis", aria_hidden="true")
 
 
 def _legend(lines: Sequence[Line]) -> Markup:
