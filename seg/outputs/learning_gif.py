@@ -71,8 +71,14 @@ class LearningGif(Callback):
             predictions = [model.predict(sample.image) for sample in self._samples]
         done = trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))
         title = f"step {trainer.global_step}, epoch {trainer.current_epoch + 1}"
-        drawn = {"tile_px": self._tile_px, "title": title, "done": done}
-        picture = frame(self._samples, predictions, model.labels, **drawn)
+        picture = frame(
+            self._samples,
+            predictions,
+            model.labels,
+            tile_px=self._tile_px,
+            title=title,
+            done=done,
+        )
         path = _folder(trainer) / f"{trainer.global_step:09d}.png"
         with _dispensable(path):
             write_atomically(path, lambda file: picture.save(file, "PNG"), synced=False)

@@ -149,7 +149,7 @@ def _example(entry: Any, folder: Path) -> Example | None:
     if "image" not in layers:
         return None
     numbers = [entry.get(key) for key in ("miou", "pixel_accuracy")]
-    miou, accuracy = (float(each) if is_number(each) else None for each in numbers)  # type: ignore[arg-type]
+    miou, accuracy = (float(each) if is_number(each) else None for each in numbers)
     return Example(str(entry.get("name", "")), miou, accuracy, layers)
 
 
