@@ -24,7 +24,7 @@ from seg.outputs.power import PowerMeter
 
 log = logging.getLogger(__name__)
 NAME = "environment.json"
-_LIBRARIES = ("torch", "pytorch-lightning", "numpy", "timm", "segmentation-models-pytorch")
+_LIBRARIES = ("pytorch-lightning", "numpy", "timm", "segmentation-models-pytorch")
 _SECRET_IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _DIFF_LINES = 20
 _GIT_S = 10.0
@@ -72,7 +72,8 @@ def describe(trainer: Trainer) -> dict[str, Any]:
         "command": _command(sys.argv),
         "seg": seg.__version__,
         "python": platform.python_version(),
-        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+        "libraries": {"torch": str(torch.__version__)}
+        | {name: found for name in _LIBRARIES if (found := _version(name))},
         "system": platform.platform(),
         "cpu": _cpu_name(),
         "cores": _cores(),

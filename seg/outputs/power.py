@@ -76,7 +76,8 @@ class PowerMeter:
         if watts is not None and self._watts is not None:
             joules = (watts + self._watts) / 2 * (now - self._read_at)
             self.gpu_wh = (self.gpu_wh or 0.0) + joules / _JOULES_A_WH
-        self._counters, self._watts, self._read_at = counters, watts, now
+        self._counters |= counters  # one that cannot be read now keeps its place
+        self._watts, self._read_at = watts, now
 
 
 def _step(before: tuple[int, int], now: tuple[int, int]) -> float:
