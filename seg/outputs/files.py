@@ -11,15 +11,24 @@ from typing import IO, Any
 _STAGED = ".staged."
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file beside `path`, then put it in place; on failure `path` stays."""
+def write_atomically(
+    path: Path, write: Callable[[IO[bytes]], object], *, synced: bool = True
+) -> None:
+    """Let `write` fill a file beside `path`, then put it in place; on failure `path` stays.
+
+    Args:
+        path: the file.
+        write: is given the open file.
+        synced: whether it must outlive a loss of power; False for what a run can do without.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}{_STAGED}", delete=False) as file:
         staged = Path(file.name)
         try:
             write(file)
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
             staged.chmod(0o644)
             staged.replace(path)
         except BaseException:
