@@ -28,6 +28,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
     from seg.evaluation.evaluator import Evaluator
     from seg.evaluation.protocol import checkpoint_facts
     from seg.inference.device import choose_device
+    from seg.reporting.page import leave_report
 
     check_sections(config, "inference")
     inference = build("inference", config.inference.node())
@@ -45,6 +46,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
     facts = checkpoint_facts(checkpoint.path, checkpoint.step)
     scores = Evaluator(parts, inference, facts).run(run_dir)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
+    leave_report(run_dir)
     return scores["val/miou"]
 
 

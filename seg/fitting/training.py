@@ -26,7 +26,7 @@ from seg.fitting.resuming import (
 )
 from seg.inference.inference import Inference
 from seg.outputs.environment import noted
-from seg.reporting.page import write_report
+from seg.reporting.page import leave_report
 
 log = logging.getLogger(__name__)
 C = TypeVar("C", bound=pl.Callback)
@@ -72,7 +72,7 @@ def train(config: TrainConfig, run_dir: Path) -> float | None:
             log.warning("%s\n  back to step %d, rates x %.3g", error, step, scale)
         else:
             if parts.trainer.is_global_zero:
-                report(run_dir)
+                leave_report(run_dir)
             return value
     raise AssertionError("the last round returns or raises")
 
@@ -98,17 +98,6 @@ def fit(parts: Parts, run_dir: Path, checkpoint: Path | None = None) -> float:
     scores = evaluator.run(run_dir, training_s=perf_counter() - started_at)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     return scores["val/miou"]
-
-
-def report(run_dir: Path) -> None:
-    """Write `report.html`; a run that has ended well is not spoilt by a page that cannot be."""
-    path = run_dir / "report.html"
-    try:
-        write_report([run_dir], path)
-    except Exception as error:
-        log.warning("no report: %s (python -m seg.report %s)", error, run_dir)
-    else:
-        log.info("report: %s", path.resolve().as_uri())
 
 
 def the(kind: type[C], trainer: pl.Trainer) -> C:

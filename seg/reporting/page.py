@@ -1,5 +1,6 @@
 """Writes `report.html`: one file, everything in it, nothing fetched from anywhere."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -31,6 +32,7 @@ from seg.reporting.sections import (
     size_strata,
 )
 
+log = logging.getLogger(__name__)
 _TEMPLATES = Path(__file__).parent / "templates"
 _GRID_PX = 1600
 
@@ -48,6 +50,17 @@ def write_report(run_dirs: Sequence[Path], path: Path, tariff: Tariff | None = N
     """
     page = render(read_runs(list(run_dirs)), tariff or Tariff())
     write_atomically(path, lambda file: file.write(page.encode()))
+
+
+def leave_report(run_dir: Path) -> None:
+    """Write `report.html` into a run; one that ended well is not spoilt by a page that fails."""
+    path = run_dir / "report.html"
+    try:
+        write_report([run_dir], path)
+    except Exception as error:
+        log.warning("no report: %s (python -m seg.report runs=%s)", error, run_dir)
+    else:
+        log.info("report: %s", path.resolve().as_uri())
 
 
 def render(runs: list[Run], tariff: Tariff) -> str:
