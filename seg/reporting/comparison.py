@@ -63,7 +63,8 @@ def _warnings(runs: list[Run]) -> list[str]:
     protocols = [run.evaluation.get("protocol") or {} for run in runs]
     checks = (
         ("split_sha256", "The runs were scored on different pictures."),
-        ("label_space", "The runs were scored on different classes."),
+        ("classes", "The runs were scored on different classes."),
+        ("label_map", "The runs were scored on labels that were read differently."),
         ("inference", "The runs were scored with different inference (windows, scales, flips)."),
     )
     found = []

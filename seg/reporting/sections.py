@@ -90,7 +90,7 @@ def calibration(run: Run) -> dict[str, Any] | None:
 
 def size_strata(run: Run) -> list[dict[str, Any]]:
     """How much is found of segments by their share of the picture, from small to large."""
-    keys = ("name", "below", "segments", "recall", "segment_recall")
+    keys = ("name", "below", "segments", "pixel_recall", "segment_recall")
     strata = run.evaluation.get("size_strata") or []
     rows = [{key: each.get(key) for key in keys} for each in strata if isinstance(each, dict)]
     return [row for row in rows if row["segments"]]

@@ -39,6 +39,7 @@ def test_a_sweep_of_two_processes_each_leaves_what_one_process_leaves(tmp_path):
         assert {name for name in files_of(run) if not name.startswith(".hydra")} == {
             *("config.yaml", "metrics.csv", "metrics.json", "predictions.png", "train.log"),
             *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
+            *("environment.json", "report.html", "learning.gif", "learning/000000001.png"),
         }
         assert json.loads((run / "metrics.json").read_text())["val/miou"] > 0
 

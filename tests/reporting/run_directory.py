@@ -76,10 +76,16 @@ def evaluated(rng, classes):
                 "name": "small",
                 "below": 0.001,
                 "segments": 812,
-                "recall": 0.21,
+                "pixel_recall": 0.21,
                 "segment_recall": 0.2,
             },
-            {"name": "large", "below": 1.0, "segments": 97, "recall": 0.93, "segment_recall": None},
+            {
+                "name": "large",
+                "below": 1.0,
+                "segments": 97,
+                "pixel_recall": 0.93,
+                "segment_recall": None,
+            },
         ],
     }
 

@@ -156,6 +156,11 @@ def test_measured_energy_is_taken_instead(tmp_path):
     assert "0.24 kWh" in text and "measured (RAPL" in text and "Assumed" not in text
 
 
+def test_sizes_are_told(page):
+    cells = [each for each in page.inside["td"] if each]
+    assert {"812", "21.0", "93.0"} <= set(cells)
+
+
 def test_history_and_environment_are_told(page):
     text = " ".join(page.text.split())
     assert "interrupted at step 20 2026-01-01 12:10 UTC" in text
