@@ -24,7 +24,7 @@ LAYERS = [
         "assemble",
         "interchange",
     ),
-    *("preparation", "benchmarks", "fitting", "ranks", "app", "commands"),
+    *("preparation", "prediction", "benchmarks", "fitting", "ranks", "app", "commands"),
 ]
 COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}

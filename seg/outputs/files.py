@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
@@ -13,11 +14,18 @@ _STAGED = ".staged."
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a file beside `path`, then put it in place; on failure `path` stays."""
+    with staged_file(path) as file:
+        write(file)
+
+
+@contextmanager
+def staged_file(path: Path) -> Iterator[IO[bytes]]:
+    """The same for what is written in pieces: a named file that takes the place of `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}{_STAGED}", delete=False) as file:
         staged = Path(file.name)
         try:
-            write(file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             staged.chmod(0o644)
@@ -31,6 +39,12 @@ def remove_staged(folder: Path) -> None:
     """Remove what killed processes left half written in `folder`."""
     for staged in folder.glob(f".*{_STAGED}*"):
         staged.unlink(missing_ok=True)
+
+
+def staged_for(path: Path) -> Path | None:
+    """What a file half written would have become; None for any other file."""
+    name, mark, _ = path.name.removeprefix(".").rpartition(_STAGED)
+    return path.with_name(name) if mark and path.name.startswith(".") else None
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

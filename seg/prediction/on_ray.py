@@ -1,0 +1,91 @@
+"""`predict=ray`: the items spread over the processes of a Ray cluster (extra `ray`)."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from seg.errors import ConfigError
+from seg.prediction.format import Record
+from seg.prediction.items import Item
+from seg.prediction.job import Job
+
+_ITEMS_AT_ONCE = 16  # that one process takes: neighbours, so that videos are read in order
+_SHARES = 4  # pieces of work a process, at least, so that none waits long for the last
+
+
+def records_on_ray(
+    job: Job, items: Sequence[Item], *, workers: int | None, address: str | None
+) -> Iterator[Record]:
+    """Predict items on Ray Data; the records as they come, in any order.
+
+    Every machine needs the checkpoint, the inputs and the output under the same paths; inputs may
+    also be addresses of an object store.
+
+    Args:
+        job: what is done.
+        items: to what.
+        workers: processes, each with a network; None: one a GPU, or one a CPU core.
+        address: of a running cluster; None: one that is started on this machine and ends with it.
+
+    Raises:
+        ConfigError: the extra `ray` is missing, or no cluster answers.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError(
+            "predict=ray: needs the extra `ray`: pip install 'seg-xception[ray]'"
+        ) from None
+    started = not ray.is_initialized()
+    if started:
+        _connect(ray, address)
+    try:
+        yield from _mapped(ray, job, items, workers)
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError) as error:
+        raise ConfigError(f"ray_address={address}: no cluster answers ({error})") from error
+
+
+def _mapped(ray: Any, job: Job, items: Sequence[Item], workers: int | None) -> Iterator[Record]:
+    resources = ray.cluster_resources()
+    gpus = 0 if job.device == "cpu" else int(resources.get("GPU", 0))
+    count = min(workers or gpus or int(resources.get("CPU", 1)), len(items))
+    size = max(1, min(_ITEMS_AT_ONCE, len(items) // (count * _SHARES)))
+    rows = [
+        {"items": json.dumps([item.to_dict() for item in items[first : first + size]])}
+        for first in range(0, len(items), size)
+    ]
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        _Worker,
+        fn_constructor_args=(job,),
+        batch_size=1,
+        concurrency=count,
+        num_gpus=min(1.0, gpus / count) if gpus else 0,
+        num_cpus=0 if gpus else 1,
+    )
+    for row in done.iter_rows():
+        yield json.loads(row["record"])
+
+
+class _Worker:
+    """A network in a process of the cluster."""
+
+    def __init__(self, job: Job) -> None:
+        self._predictor = job.predictor()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        records = [
+            record
+            for text in batch["items"]
+            for record in self._predictor.records([Item(**plain) for plain in json.loads(text)])
+        ]
+        return {"record": [json.dumps(record) for record in records]}

@@ -1,0 +1,125 @@
+"""`input=...` -> items: files, folders, globs, addresses, videos, pages."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from seg.data.files.locations import Location, is_remote
+from seg.errors import ConfigError, DataError
+from seg.prediction.items import Item
+from seg.prediction.remote import remote_files, remote_version
+from seg.prediction.tiff import tiff_items
+from seg.prediction.video import video_items
+
+PICTURES = (
+    *(".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
+CAMERA = "webcam:"
+_TIFFS = (".tif", ".tiff")
+_MAGIC = "*?["
+
+
+def list_items(
+    given: str, *, output: Path, frame_step: int = 1, max_frames: int | None = None
+) -> list[Item]:
+    """Everything that `input` stands for, in a stable order.
+
+    Args:
+        given: a file; a folder, searched with its subfolders; a glob (`**` crosses folders); an
+            address of an object store, of a file, a folder or a glob.
+        output: what lies below it is no input.
+        frame_step: every n-th frame of a video.
+        max_frames: at most so many frames of each video.
+
+    Returns:
+        Names: a picture's path below the folder (or the glob's fixed part) without its suffix;
+        `NAME/000123` for frame 123 of a video, from 0; `NAME/page_0003` for the third page of a
+        TIFF that has several.
+
+    Raises:
+        DataError: nothing is there, or two files would get one name.
+        ConfigError: the results would lie among the pictures.
+    """
+    items: list[Item] = []
+    for name, location in _named(_files(given, output)).items():
+        suffix = PurePosixPath(str(location)).suffix.lower()
+        if suffix in VIDEOS:
+            items += _video(name, location, frame_step, max_frames)
+        elif suffix in _TIFFS and not is_remote(location):
+            items += tiff_items(name, Path(location), _version(location))
+        else:
+            items.append(Item(name, str(location), version=_version(location)))
+    return items
+
+
+def _video(name: str, location: Location, step: int, most: int | None) -> list[Item]:
+    if is_remote(location):
+        fault = f"{location}: videos are read from local files; copy it first"
+        return [Item(name, str(location), "frame", fault=fault)]
+    return video_items(name, Path(location), _version(location), step=step, most=most)
+
+
+def _version(location: Location) -> str:
+    if is_remote(location):
+        return remote_version(str(location))
+    status = Path(location).stat()
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _files(given: str, output: Path) -> Iterator[tuple[str, Location]]:
+    """Name without suffix, and location, in order."""
+    if is_remote(given):
+        found: Iterable[tuple[str, Location]] = remote_files(given, (*PICTURES, *VIDEOS))
+    elif Path(given).is_file():
+        yield Path(given).stem, Path(given)
+        return
+    elif Path(given).is_dir():
+        if Path(given).resolve() == output.resolve():
+            raise ConfigError(
+                f"output={output}: is the folder of the pictures; a second call would take the "
+                "results for pictures, which then would be lost; choose another folder"
+            )
+        found = _below(Path(given), sorted(Path(given).rglob("*")), output)
+    elif set(given) & set(_MAGIC):
+        folder = _fixed_part(given)
+        pattern = Path(given).relative_to(folder).as_posix()
+        found = _below(folder, sorted(folder.glob(pattern)), output)
+    else:
+        raise DataError(f"input={given}: no such file or folder")
+    count = 0
+    for name, location in found:
+        count += 1
+        yield name, location
+    if not count:
+        raise DataError(f"input={given}: holds no picture ({', '.join((*PICTURES, *VIDEOS))})")
+
+
+def _below(folder: Path, paths: Iterable[Path], output: Path) -> Iterator[tuple[str, Path]]:
+    written = output.resolve()
+    inside = written != folder.resolve() and written.is_relative_to(folder.resolve())
+    for path in paths:
+        if path.suffix.lower() not in (*PICTURES, *VIDEOS) or not path.is_file():
+            continue
+        if inside and path.resolve().is_relative_to(written):
+            continue
+        yield path.relative_to(folder).with_suffix("").as_posix(), path
+
+
+def _fixed_part(pattern: str) -> Path:
+    """The folders of a glob before its first wildcard."""
+    parts = Path(pattern).parts[:-1]
+    fixed = next((i for i, part in enumerate(parts) if set(part) & set(_MAGIC)), len(parts))
+    return Path(*parts[:fixed])
+
+
+def _named(files: Iterable[tuple[str, Location]]) -> dict[str, Location]:
+    named: dict[str, Location] = {}
+    for name, location in files:
+        if name in named:
+            raise DataError(
+                f"{named[name]} and {location} would both become {name}.png; "
+                "rename one or move it away"
+            )
+        named[name] = location
+    return named
