@@ -26,6 +26,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "parameters": (),
     "batch_norm": ("batch_size",),
     "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),
+    "inference": (),
 }
 _LOGGER_FACTS = ("save_dir",)
 
@@ -36,7 +37,7 @@ def check_targets(config: TrainConfig) -> None:
     Raises:
         ConfigError: what is wrong with which key.
     """
-    check_sections(config, *FACTS)
+    check_sections(config, *(key for key in FACTS if key in TrainConfig.model_fields))
     for group, given in (("callbacks", ()), ("logger", _LOGGER_FACTS)):
         for name, node in getattr(config, group).items():
             if node:

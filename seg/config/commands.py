@@ -15,6 +15,7 @@ class EvaluateConfig(Section):
 
     checkpoint: Path
     split: Literal["train", "val", "test"]
+    inference: Target
     dataset: dict[str, Any]
     labels: Labels | None
     batch_size: Annotated[int, Field(ge=1)] | None

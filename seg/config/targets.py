@@ -19,6 +19,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "seg.data": (),
     "seg.models": (),
     "seg.losses": (),
+    "seg.inference.inference": ("seg.inference.inference.Inference",),
     "seg.metrics": (),
     "seg.optim": (),
     "seg.teaching": (),

@@ -7,16 +7,15 @@ number a pixel.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil, sqrt
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
 
 from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.resampling import Axis
 
 _TILE_BYTES = {"cpu": 2**22}  # what caches hold; smaller tiles only wait for threads
 _TILE_BYTES_ELSEWHERE = 2**26  # few, large kernels
@@ -173,9 +172,8 @@ def _tiles(
     height = sqrt(budget / values_BKhw.element_size() / num_classes / _TILE_ASPECT)
     rows, columns = (
         _spans(
-            *sizes,
-            align_corners=resize.align_corners,
-            length=ceil(length),
+            Axis.of_resize(*sizes, align_corners=resize.align_corners),
+            ceil(length),
             dtype=values_BKhw.dtype,
             device=values_BKhw.device,
         )
@@ -190,28 +188,14 @@ def _tiles(
                 yield coarse_hKw, _Tile(row, column), (image, row.fine, column.fine)
 
 
-@lru_cache(maxsize=32)
 def _spans(
-    coarse: int,
-    grid: int,
-    kept: int,
-    *,
-    align_corners: bool,
-    length: int,
-    dtype: torch.dtype,
-    device: torch.device,
+    axis: Axis, length: int, *, dtype: torch.dtype, device: torch.device
 ) -> tuple[_Span, ...]:
     """Cut an axis into spans of about `length` pixels, all but the last of the same length."""
-    unit = torch.eye(coarse, dtype=dtype)[None]
-    weight_hH = functional.interpolate(unit, size=grid, mode="linear", align_corners=align_corners)[
-        0, :, :kept
-    ]
-    even = ceil(kept / ceil(kept / length) / _LANES) * _LANES
-    spans: list[_Span] = []
-    for part_hH in torch.split(weight_hH, even, dim=1):
-        start = spans[-1].fine.stop if spans else 0
-        used = part_hH.any(1).nonzero()
-        source = slice(int(used[0]), int(used[-1]) + 1)
-        fine = slice(start, start + part_hH.shape[1])
-        spans.append(_Span(fine, source, part_hH[source].to(device)))
-    return tuple(spans)
+    even = ceil(axis.stop / ceil(axis.stop / length) / _LANES) * _LANES
+    starts = range(0, axis.stop, even)
+    fine = [slice(start, min(start + even, axis.stop)) for start in starts]
+    return tuple(
+        _Span(part, *axis.weights(part.start, part.stop, dtype=dtype, device=device))
+        for part in fine
+    )

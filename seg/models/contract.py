@@ -42,7 +42,7 @@ class Normalization:
         )
 
     def __call__(self, image_u8_BCHW: Tensor) -> Tensor:
-        """uint8 B x C x H x W (0..255) -> float32 of the same shape, on the same device."""
+        """B x C x H x W in 0..255 -> float32 of the same shape, on the same device."""
         mean = torch.tensor(self.mean, device=image_u8_BCHW.device).view(-1, 1, 1) * 255
         scale = 1 / (torch.tensor(self.std, device=image_u8_BCHW.device).view(-1, 1, 1) * 255)
         return (image_u8_BCHW.float() - mean) * scale

@@ -75,6 +75,11 @@ class Segmenter(nn.Module):
         return normalization
 
     @property
+    def align_corners(self) -> bool:
+        """Whether corner pixels coincide in the last resize."""
+        return bool(getattr(self.decoder, "align_corners", True))
+
+    @property
     def last_layer(self) -> nn.Module:
         """The part of the decoder that gives the logits."""
         return self.decoder.get_submodule(last_layer_name(self.decoder))
@@ -98,8 +103,7 @@ class Segmenter(nn.Module):
     def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
         """What `encode` gives, and the picture's size -> logits before the last resize."""
         grid_height, grid_width = features[0].shape[2:]
-        align_corners = getattr(self.decoder, "align_corners", True)
-        resize = Resize((grid_height, grid_width), size_HW, align_corners)
+        resize = Resize((grid_height, grid_width), size_HW, self.align_corners)
         return CoarseLogits(self.decoder(features), resize)
 
     def padded(self, image_BCHW: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from seg.assemble.building import check_targets
+from seg.config import targets
 from seg.config.commands import EvaluateConfig, PredictConfig
 from seg.config.location import conf_dir
 from seg.config.schema import TrainConfig, validate
@@ -14,7 +15,7 @@ from seg.models.encoders import create_encoder
 OPTIONS = [
     f"{group.name}={option.stem}"
     for group in sorted(conf_dir().iterdir())
-    if group.is_dir() and group.name != "hydra"
+    if group.is_dir() and group.name not in ("hydra", "inference")
     for option in sorted(group.glob("*.yaml"))
 ]
 
@@ -42,6 +43,15 @@ def test_every_dataset_can_be_evaluated(dataset):
     plain = composed("evaluate", dataset, "checkpoint=x")
     known = {key: plain[key] for key in EvaluateConfig.model_fields}
     assert validate(EvaluateConfig, known).dataset["_target_"]
+
+
+@pytest.mark.parametrize(
+    "option", sorted(option.stem for option in (conf_dir() / "inference").iterdir())
+)
+def test_every_inference_builds(option):
+    node = composed("evaluate", f"inference={option}", "checkpoint=x")["inference"]
+    targets.check(node, "inference")
+    assert instantiate(node, _convert_="all").plain == (option == "whole")
 
 
 def test_predict_composes():

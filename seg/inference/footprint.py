@@ -1,0 +1,52 @@
+"""How much memory a pass of a network takes."""
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from seg.inference.scaling import device_of
+from seg.models.segmenter import Segmenter
+
+_PROBE_PX = 129
+_LARGEST_AT_ONCE = 3  # of a residual module: what it was given, what it makes, what it adds
+_known: "WeakKeyDictionary[nn.Module, float]" = WeakKeyDictionary()
+
+
+def bytes_per_pixel(model: Segmenter) -> float:
+    """Memory that one pass takes, in bytes a pixel of the picture; found by a small pass.
+
+    Counted are the maps that the encoder hands on, and those that the largest layer holds at once.
+    """
+    if model not in _known:
+        _known[model] = _measured(model)
+    return _known[model]
+
+
+@torch.inference_mode()
+def _measured(model: Segmenter) -> float:
+    largest = 0
+
+    def watch(_: nn.Module, given: tuple[Any, ...], made: Any) -> None:
+        nonlocal largest
+        tensors = [each for each in (*given, made) if isinstance(each, Tensor)]
+        largest = max(largest, max((_bytes(each) for each in tensors), default=0))
+
+    hooks = [
+        module.register_forward_hook(watch)
+        for module in model.modules()
+        if not any(module.children())
+    ]
+    try:
+        features = model.encode(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=device_of(model)))
+        model.decode(features, (_PROBE_PX, _PROBE_PX))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    kept = sum(_bytes(each) for each in features)
+    return (kept + _LARGEST_AT_ONCE * largest) / _PROBE_PX**2
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()

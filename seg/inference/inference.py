@@ -1,0 +1,210 @@
+"""How a network is applied to a picture: whole or in windows, at scales, mirrored."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seg.errors import ConfigError
+from seg.inference.footprint import bytes_per_pixel
+from seg.inference.raster import Raster
+from seg.inference.scaling import device_of, scaled_part
+from seg.inference.views import Tile, View, tiles
+from seg.inference.windows import Side, scaled_length, sides
+from seg.models.segmenter import Segmenter
+
+_GIB = 2**30
+_BAND_PX = 128  # rows that are put together at a time
+_SMALLEST_WINDOW_PX = 129
+
+
+@dataclass(frozen=True)
+class Band:
+    """All columns of some rows of a picture.
+
+    Attributes:
+        rows: which.
+        label_HW: class ids, uint8.
+        probabilities_KHW: one a class, float32; None where they were not asked for.
+    """
+
+    rows: slice
+    label_HW: NDArray[np.uint8]
+    probabilities_KHW: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The picture at a scale, mirrored or not: the windows along its sides."""
+
+    rows: Sequence[Side]
+    columns: Sequence[Side]
+    flipped: bool
+
+
+class Inference:
+    """A way to apply a network.
+
+    Args:
+        window: height and width in pixels; None: the whole picture in one pass.
+        overlap: share of a window that lies in the next one, below 1.
+        blending: what windows weigh where they overlap: `uniform` or a `gaussian` of their middle.
+        scales: factors by which the picture is resized; probabilities are averaged over them.
+        flip: also look at the mirrored picture, at every scale.
+        max_memory_gib: pictures of which one pass would take more are cut into windows that take
+            less, also where `window` is None or larger; None: no limit.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        window: Sequence[int] | None = None,
+        overlap: float = 0.5,
+        blending: Literal["gaussian", "uniform"] = "gaussian",
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        max_memory_gib: float | None = None,
+    ) -> None:
+        self.window = None if window is None else (int(window[0]), int(window[-1]))
+        self.overlap, self.blending = overlap, blending
+        self.scales, self.flip = tuple(float(scale) for scale in scales), flip
+        self.max_memory_gib = max_memory_gib
+        self._check()
+
+    def _check(self) -> None:
+        if self.window is not None and min(self.window) < 1:
+            raise ConfigError(f"inference.window={list(self.window)}; allowed: 1 or more pixels")
+        if not 0 <= self.overlap < 1:
+            raise ConfigError(f"inference.overlap={self.overlap}; allowed: 0 up to below 1")
+        if self.blending not in ("gaussian", "uniform"):
+            raise ConfigError(f"inference.blending={self.blending}; allowed: gaussian, uniform")
+        if not self.scales or min(self.scales) <= 0:
+            raise ConfigError(f"inference.scales={list(self.scales)}; allowed: one or more above 0")
+        if self.max_memory_gib is not None and self.max_memory_gib <= 0:
+            raise ConfigError(
+                f"inference.max_memory_gib={self.max_memory_gib}; allowed: above 0, or null"
+            )
+
+    @property
+    def plain(self) -> bool:
+        """One pass over the whole picture, if memory allows."""
+        return self.window is None and self.scales == (1.0,) and not self.flip
+
+    def describe(self) -> dict[str, Any]:
+        """What of it decides the result, as plain data."""
+        return {
+            "window": None if self.window is None else list(self.window),
+            "overlap": self.overlap,
+            "blending": self.blending,
+            "scales": list(self.scales),
+            "flip": self.flip,
+            "max_memory_gib": self.max_memory_gib,
+        }
+
+    def fits_whole(self, model: Segmenter, height: int, width: int) -> bool:
+        """Whether a picture of this size is seen in one pass."""
+        return self.plain and self._window_for(model, height, width) is None
+
+    def bands(
+        self, model: Segmenter, raster: Raster, *, probabilities: bool = False
+    ) -> Iterator[Band]:
+        """What the network says, from top to bottom without gaps.
+
+        Args:
+            model: in evaluation mode.
+            raster: the picture.
+            probabilities: whether they are wanted too.
+        """
+        band: list[Tile] = []
+        for tile in self.tiles(model, raster):
+            if band and tile.rows != band[0].rows:
+                yield _joined(band, probabilities=probabilities)
+                band = []
+            band.append(tile)
+        yield _joined(band, probabilities=probabilities)
+
+    @torch.inference_mode()
+    def tiles(self, model: Segmenter, raster: Raster) -> Iterator[Tile]:
+        """The same in tiles, on the device of the network; a row of them from left to right."""
+        looks = list(self._looks(model, raster))
+        views: list[dict[Side, list[View]]] = [{} for _ in looks]
+        for start in range(0, raster.height, _BAND_PX):
+            rows = slice(start, min(start + _BAND_PX, raster.height))
+            for look, seen in zip(looks, views, strict=True):
+                for side in [side for side in seen if side.covered.stop <= rows.start]:
+                    del seen[side]
+                for side in look.rows:
+                    if side not in seen and _meet(side.covered, rows):
+                        seen[side] = [
+                            self._view(model, raster, look, side, column) for column in look.columns
+                        ]
+            wanted = [[view for row in seen.values() for view in row] for seen in views]
+            yield from tiles(wanted, rows, raster.width)
+
+    def labels(self, model: Segmenter, raster: Raster) -> NDArray[np.uint8]:
+        """Class ids of the whole picture, uint8, H x W."""
+        return np.concatenate([band.label_HW for band in self.bands(model, raster)])
+
+    def _looks(self, model: Segmenter, raster: Raster) -> Iterator[_Look]:
+        align_corners = model.align_corners
+        for scale in self.scales:
+            size = [
+                scaled_length(length, scale, align_corners=align_corners)
+                for length in (raster.height, raster.width)
+            ]
+            window = self._window_for(model, *size) or (None, None)
+            rows, columns = (
+                list(sides(length, scaled, span, self.overlap, align_corners=align_corners))
+                for length, scaled, span in zip(
+                    (raster.height, raster.width), size, window, strict=True
+                )
+            )
+            for flipped in (False, True) if self.flip else (False,):
+                yield _Look(rows, columns, flipped)
+
+    def _window_for(self, model: Segmenter, height: int, width: int) -> tuple[int, int] | None:
+        """Of a picture of this size; None: all of it."""
+        window = self.window or (height, width)
+        window = (min(window[0], height), min(window[1], width))
+        if self.max_memory_gib is not None:
+            pixels = self.max_memory_gib * _GIB / bytes_per_pixel(model)
+            if window[0] * window[1] > pixels:
+                side = int(sqrt(pixels)) // model.output_stride * model.output_stride + 1
+                side = max(_SMALLEST_WINDOW_PX, side)
+                window = (min(window[0], side), min(window[1], side))
+        return None if window == (height, width) else window
+
+    def _view(self, model: Segmenter, raster: Raster, look: _Look, row: Side, column: Side) -> View:
+        image_BCHW = scaled_part(raster, row, column, device=device_of(model))
+        if look.flipped:
+            image_BCHW = image_BCHW.flip(3)
+        height, width = image_BCHW.shape[2:]
+        logits = model.decode(model.encode(model.normalization(image_BCHW)), (height, width))
+        values_Khw = logits.values[0]
+        gaussian = self.blending == "gaussian"
+        return View(
+            values_Khw.transpose(0, 1).contiguous(),
+            row.axis(values_Khw.shape[1], logits.resize, 0, flipped=False),
+            column.axis(values_Khw.shape[2], logits.resize, 1, flipped=look.flipped),
+            (row.fade(gaussian=gaussian), column.fade(gaussian=gaussian)),
+        )
+
+
+def _meet(first: slice, second: slice) -> bool:
+    starts, stops = (first.start, second.start), (first.stop, second.stop)
+    return int(max(starts)) < int(min(stops))
+
+
+def _joined(band: Sequence[Tile], *, probabilities: bool) -> Band:
+    labels_HW = torch.cat([tile.label_HW for tile in band], 1).cpu().numpy()
+    if not probabilities:
+        return Band(band[0].rows, labels_HW, None)
+    wide_HKW = torch.cat([tile.probabilities_HKW for tile in band], 2)
+    return Band(band[0].rows, labels_HW, wide_HKW.transpose(0, 1).contiguous().cpu().numpy())
