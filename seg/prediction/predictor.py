@@ -17,7 +17,7 @@ from seg.prediction.items import Item
 from seg.prediction.manifest import damaged_record, done_record, file_mark
 from seg.prediction.opening import Opener
 
-_READ_AHEAD = 2  # items
+_READ_AHEAD = 2  # items, the one in hand among them
 _WRITING_THREADS = 2
 _HELD_PIXELS = 2**25  # of the items that are being written, before the next is predicted
 _HELD_ITEMS = 8

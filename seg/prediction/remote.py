@@ -1,6 +1,6 @@
 """Files of object stores, by any address that fsspec knows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -9,8 +9,10 @@ from seg.errors import DataError
 _MAGIC = "*?["
 
 
-def remote_files(address: str, suffixes: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Name without suffix, and address, of a file, of all files of a folder, or of a glob.
+def remote_files(address: str, suffixes: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Of a file, of all files of a folder, or of a glob: name without suffix, address, version.
+
+    The version is what changes when a file is replaced.
 
     Raises:
         DataError: nothing is there, or no driver reaches it.
@@ -20,23 +22,20 @@ def remote_files(address: str, suffixes: Sequence[str]) -> Iterator[tuple[str, s
         if set(path) & set(_MAGIC):
             parts = path.split("/")
             fixed = next(i for i, part in enumerate(parts) if set(part) & set(_MAGIC))
-            folder, paths = "/".join(parts[:fixed]), system.glob(path)
+            folder, found = "/".join(parts[:fixed]), system.glob(path, detail=True)
         elif system.isfile(path):
-            folder, paths = str(PurePosixPath(path).parent), [path]
+            folder, found = str(PurePosixPath(path).parent), {path: system.info(path)}
         else:
-            folder, paths = path, system.find(path)
+            folder, found = path, system.find(path, detail=True)
     except OSError as error:
         raise DataError(f"input={address}: cannot be listed: {error}") from error
-    for each in sorted(paths):
+    for each, info in sorted(found.items()):
         if PurePosixPath(each).suffix.lower() in suffixes:
-            name = each.removeprefix(folder).lstrip("/")
-            yield PurePosixPath(name).with_suffix("").as_posix(), system.unstrip_protocol(each)
+            name = PurePosixPath(each.removeprefix(folder).lstrip("/")).with_suffix("").as_posix()
+            yield name, system.unstrip_protocol(each), _version(info)
 
 
-def remote_version(address: str) -> str:
-    """What changes when the file is replaced."""
-    system, path = _reached(address)
-    info = system.info(path)
+def _version(info: Mapping[str, Any]) -> str:
     marks = (info.get(key) for key in ("ETag", "etag", "md5Hash", "mtime", "created"))
     return f"{info.get('size')}-{next((mark for mark in marks if mark), '')}"
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from seg.data.files.locations import Location, is_remote
+from seg.data.files.locations import is_remote
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
-from seg.prediction.remote import remote_files, remote_version
+from seg.prediction.remote import remote_files
 from seg.prediction.tiff import tiff_items
 from seg.prediction.video import video_items
 
@@ -42,37 +42,26 @@ def list_items(
         ConfigError: the results would lie among the pictures.
     """
     items: list[Item] = []
-    for name, location in _named(_files(given, output)).items():
-        suffix = PurePosixPath(str(location)).suffix.lower()
-        if suffix in VIDEOS:
-            items += _video(name, location, frame_step, max_frames)
-        elif suffix in _TIFFS and not is_remote(location):
-            items += tiff_items(name, Path(location), _version(location))
+    for name, (source, version) in _named(_files(given, output)).items():
+        suffix = PurePosixPath(source).suffix.lower()
+        if suffix in VIDEOS and is_remote(source):
+            fault = f"{source}: videos are read from local files; copy it first"
+            items.append(Item(name, source, "frame", version=version, fault=fault))
+        elif suffix in VIDEOS:
+            items += video_items(name, Path(source), version, step=frame_step, most=max_frames)
+        elif suffix in _TIFFS and not is_remote(source):
+            items += tiff_items(name, Path(source), version)
         else:
-            items.append(Item(name, str(location), version=_version(location)))
+            items.append(Item(name, source, version=version))
     return items
 
 
-def _video(name: str, location: Location, step: int, most: int | None) -> list[Item]:
-    if is_remote(location):
-        fault = f"{location}: videos are read from local files; copy it first"
-        return [Item(name, str(location), "frame", fault=fault)]
-    return video_items(name, Path(location), _version(location), step=step, most=most)
-
-
-def _version(location: Location) -> str:
-    if is_remote(location):
-        return remote_version(str(location))
-    status = Path(location).stat()
-    return f"{status.st_size}-{status.st_mtime_ns}"
-
-
-def _files(given: str, output: Path) -> Iterator[tuple[str, Location]]:
-    """Name without suffix, and location, in order."""
+def _files(given: str, output: Path) -> Iterator[tuple[str, str, str]]:
+    """Name without suffix, path or address, and version; in order."""
     if is_remote(given):
-        found: Iterable[tuple[str, Location]] = remote_files(given, (*PICTURES, *VIDEOS))
+        found: Iterable[tuple[str, str, str]] = remote_files(given, (*PICTURES, *VIDEOS))
     elif Path(given).is_file():
-        yield Path(given).stem, Path(given)
+        yield Path(given).stem, given, _version(Path(given))
         return
     elif Path(given).is_dir():
         if Path(given).resolve() == output.resolve():
@@ -88,14 +77,14 @@ def _files(given: str, output: Path) -> Iterator[tuple[str, Location]]:
     else:
         raise DataError(f"input={given}: no such file or folder")
     count = 0
-    for name, location in found:
+    for each in found:
         count += 1
-        yield name, location
+        yield each
     if not count:
         raise DataError(f"input={given}: holds no picture ({', '.join((*PICTURES, *VIDEOS))})")
 
 
-def _below(folder: Path, paths: Iterable[Path], output: Path) -> Iterator[tuple[str, Path]]:
+def _below(folder: Path, paths: Iterable[Path], output: Path) -> Iterator[tuple[str, str, str]]:
     written = output.resolve()
     inside = written != folder.resolve() and written.is_relative_to(folder.resolve())
     for path in paths:
@@ -103,7 +92,13 @@ def _below(folder: Path, paths: Iterable[Path], output: Path) -> Iterator[tuple[
             continue
         if inside and path.resolve().is_relative_to(written):
             continue
-        yield path.relative_to(folder).with_suffix("").as_posix(), path
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        yield name, str(path), _version(path)
+
+
+def _version(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def _fixed_part(pattern: str) -> Path:
@@ -113,13 +108,13 @@ def _fixed_part(pattern: str) -> Path:
     return Path(*parts[:fixed])
 
 
-def _named(files: Iterable[tuple[str, Location]]) -> dict[str, Location]:
-    named: dict[str, Location] = {}
-    for name, location in files:
+def _named(files: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, str]]:
+    named: dict[str, tuple[str, str]] = {}
+    for name, source, version in files:
         if name in named:
             raise DataError(
-                f"{named[name]} and {location} would both become {name}.png; "
+                f"{named[name][0]} and {source} would both become {name}.png; "
                 "rename one or move it away"
             )
-        named[name] = location
+        named[name] = (source, version)
     return named

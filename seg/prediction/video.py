@@ -1,5 +1,6 @@
 """Frames of videos and cameras, by OpenCV."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ def video_items(
     Returns:
         an item a frame; where frames are missing at the end, one more that says so.
     """
-    with _Opened(str(path)) as video:
-        announced = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
-        wanted = None if most is None else (most - 1) * step + 1
-        count = 0
-        while (wanted is None or count < wanted) and video.grab():
-            count += 1
+    video = open_video(str(path))
+    announced = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+    wanted = None if most is None else (most - 1) * step + 1
+    count = 0
+    while (wanted is None or count < wanted) and video.grab():
+        count += 1
+    video.release()
     if not count:
         fault = f"{path}: damaged, or no video that OpenCV can decode\n  copy or convert it again"
         return [Item(name, str(path), "frame", version=version, fault=fault)]
@@ -39,6 +41,17 @@ def video_items(
         fault = f"{path}: ends after {count} of {announced} frames; copy it again"
         items.append(Item(f"{name}/{count:06d}", str(path), "frame", count, version, fault))
     return items
+
+
+def open_video(source: str | int) -> Any:
+    """OpenCV's reader of a file, a stream or a camera; what is wrong is told by its callers alone."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet: FFmpeg writes past all streams
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.VideoCapture(source)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 class FrameReader:
@@ -60,7 +73,7 @@ class FrameReader:
         """
         if source != self._source or index < self._next:
             self.close()
-            self._source, self._video = source, cv2.VideoCapture(source)
+            self._source, self._video = source, open_video(source)
         while self._next < index and self._video.grab():
             self._next += 1
         done, frame_HW3 = self._video.read() if self._next == index else (False, None)
@@ -82,7 +95,7 @@ def open_camera(address: str) -> Any:
     Raises:
         DataError: there is none.
     """
-    video = cv2.VideoCapture(int(address) if address.isdecimal() else address)
+    video = open_video(int(address) if address.isdecimal() else address)
     if not video.isOpened():
         video.release()
         raise DataError(
@@ -90,15 +103,3 @@ def open_camera(address: str) -> Any:
             "  give its number (webcam:0), its device or the address of a stream"
         )
     return video
-
-
-class _Opened:
-    def __init__(self, source: str) -> None:
-        self._source = source
-
-    def __enter__(self) -> Any:
-        self._video = cv2.VideoCapture(self._source)
-        return self._video
-
-    def __exit__(self, *_: object) -> None:
-        self._video.release()

@@ -48,7 +48,7 @@ def film(path: Path, frames: int = 6, size: tuple[int, int] = SIZE) -> Path:
     video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), 10, size[::-1])
     assert video.isOpened()
     for number in range(frames):
-        video.write(np.full((*size, 3), 20 * number + 10, np.uint8))
+        video.write(np.full((*size, 3), 20 * number % 240 + 10, np.uint8))
     video.release()
     return path
 

@@ -17,7 +17,7 @@ from seg.outputs.pictures import overlay, palette_image, save_png
 from seg.prediction.format import PARTS, Format, Gathered, Piece, Record, Writer
 from seg.prediction.items import Item
 from seg.prediction.sources import CAMERA
-from seg.prediction.video import FrameReader
+from seg.prediction.video import FrameReader, open_video
 
 _PARTS = f"{PARTS}/video"
 _CODEC = "mp4v"
@@ -95,7 +95,7 @@ def _video_name(item: Item) -> str:
 
 
 def _rate(frames: Sequence[Item]) -> float:
-    video = cv2.VideoCapture(frames[0].source)
+    video = open_video(frames[0].source)
     rate = video.get(cv2.CAP_PROP_FPS) or _FPS
     video.release()
     step = frames[1].part - frames[0].part if len(frames) > 1 else 1
