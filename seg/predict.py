@@ -17,7 +17,7 @@ def main(config: PredictConfig, run_dir: Path) -> None:
     from seg.prediction.command import predict
 
     check_sections(config, "inference")
-    predict(config, config.output or run_dir)
+    predict(config, run_dir)
 
 
 if __name__ == "__main__":

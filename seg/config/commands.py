@@ -28,7 +28,7 @@ class PredictConfig(Section):
 
     checkpoint: Path
     input: str
-    output: Path | None
+    output: str | None
     inference: Target
     formats: list[str]
     overlay_opacity: Annotated[float, Field(ge=0, le=1)]

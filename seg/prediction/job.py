@@ -16,6 +16,7 @@ from seg.prediction.camera import Camera
 from seg.prediction.format import Settings, load_formats
 from seg.prediction.opening import Opener
 from seg.prediction.predictor import Predictor
+from seg.prediction.store import Store
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Job:
         checkpoint: file or run directory.
         inference: how pictures go through the network, as the configuration has it.
         formats: names.
-        output: the folder of the results.
+        output: the folder of the results on this machine.
+        address: where they are sent from there, if anywhere.
         overlay_opacity, classes, coco_segmentation: see `Settings`.
         device: `auto`, `cpu` or `cuda`.
         max_pixels: see `Opener`.
@@ -36,6 +38,7 @@ class Job:
     inference: Mapping[str, Any]
     formats: tuple[str, ...]
     output: Path
+    address: str | None
     overlay_opacity: float
     classes: tuple[str, ...]
     coco_segmentation: Literal["rle", "polygons"]
@@ -43,13 +46,14 @@ class Job:
     max_pixels: int
 
     @classmethod
-    def of(cls, config: PredictConfig, output: Path) -> "Job":
+    def of(cls, config: PredictConfig, output: Path, address: str | None = None) -> "Job":
         """The job of a configuration."""
         return cls(
             config.checkpoint.absolute(),
             config.inference.node(),
             tuple(config.formats),
             output.absolute(),
+            address,
             config.overlay_opacity,
             tuple(config.classes or ()),
             config.coco_segmentation,
@@ -80,7 +84,8 @@ class Job:
         formats = load_formats(self.formats, self.settings(model.labels))
         inference = build("inference", self.inference)
         opener = camera or Opener(max_pixels=self.max_pixels)
-        return Predictor(model.to(choose_device(self.device)), inference, formats, opener)
+        send = None if self.address is None else Store(self.address, self.output).send
+        return Predictor(model.to(choose_device(self.device)), inference, formats, opener, send)
 
     def header(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """What the results follow from, beside the pictures: the manifest's first line."""

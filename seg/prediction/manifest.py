@@ -33,6 +33,11 @@ class Manifest:
         header: checkpoint and options, plain data.
         shard, num_shards: which part of the work this process has.
         skip_existing: False: begin anew, also over the results of other options.
+        sizes: of the files that are there, in bytes, where these are not in `output`.
+
+    Attributes:
+        name: of the file that this process appends to.
+        removed: names of manifests that told of other options.
 
     Raises:
         ConfigError: the folder holds results of another network or other options, or another
@@ -47,11 +52,15 @@ class Manifest:
         shard: int = 0,
         num_shards: int = 1,
         skip_existing: bool = True,
+        sizes: Mapping[str, int] | None = None,
     ) -> None:
         self._output = output
         self._first = {"manifest": _VERSION, **header}
-        own = "manifest.jsonl" if num_shards == 1 else f"manifest.{shard}-of-{num_shards}.jsonl"
-        self._path = output / own
+        self._sizes = sizes
+        one = num_shards == 1
+        self.name = "manifest.jsonl" if one else f"manifest.{shard}-of-{num_shards}.jsonl"
+        self.removed: list[str] = []
+        self._path = output / self.name
         output.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a+b")
         try:
@@ -115,6 +124,7 @@ class Manifest:
                 raise self._other_options(first)
             elif path != self._path:
                 path.unlink()
+                self.removed.append(path.name)
         own = self._content()
         if _parsed(own)[0] is None or not skip_existing:
             self._file.truncate(0)
@@ -138,6 +148,8 @@ class Manifest:
                 yield path
 
     def _is_whole(self, name: str, mark: Mapping[str, Any]) -> bool:
+        if self._sizes is not None:
+            return self._sizes.get(name) == mark["bytes"]
         try:
             return (self._output / name).stat().st_size == mark["bytes"]
         except OSError:

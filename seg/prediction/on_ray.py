@@ -3,6 +3,9 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from seg.errors import ConfigError
@@ -19,8 +22,8 @@ def records_on_ray(
 ) -> Iterator[Record]:
     """Predict items on Ray Data; the records as they come, in any order.
 
-    Every machine needs the checkpoint, the inputs and the output under the same paths; inputs may
-    also be addresses of an object store.
+    Every machine needs the checkpoint, the inputs and the output under the same paths, or inputs
+    and output at addresses of an object store.
 
     Args:
         job: what is done.
@@ -80,6 +83,9 @@ class _Worker:
     """A network in a process of the cluster."""
 
     def __init__(self, job: Job) -> None:
+        if job.address is not None:  # what is sent away need not lie where others see it
+            self._folder = TemporaryDirectory()
+            job = replace(job, output=Path(self._folder.name))
         self._predictor = job.predictor()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """Items -> files: reads ahead, predicts, writes behind."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from seg.errors import DataError, StorageError
 from seg.inference.inference import Band, Inference
 from seg.inference.raster import Raster
 from seg.inference.trained import TrainedSegmenter
+from seg.prediction.camera import Camera
 from seg.prediction.format import Format, Piece, Record, Writer
 from seg.prediction.items import Item
 from seg.prediction.manifest import damaged_record, done_record, file_mark
@@ -33,6 +34,7 @@ class Predictor:
         inference: how pictures go through it.
         formats: what is written.
         opener: opens items; closed at the end of `records`.
+        send: called with the names of an item's files once they are in place.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Predictor:
         model: TrainedSegmenter,
         inference: Inference,
         formats: Sequence[Format],
-        opener: Opener,
+        opener: Opener | Camera,
+        send: Callable[[Iterable[str]], None] | None = None,
     ) -> None:
         self._model = model
         self._inference = inference
         self._formats = formats
         self._opener = opener
+        self._send = send
         self._probabilities = any(each.wants_probabilities for each in formats)
 
     def records(self, items: Iterable[Item]) -> Iterator[Record]:
@@ -122,6 +126,8 @@ class Predictor:
                 files |= {target: file_mark(each.path(target)) for target in each.targets(item)}
         except OSError as error:
             raise _not_written(item, error) from error
+        if self._send is not None:
+            self._send(files)
         return done_record(item, size=size, files=files, parts=parts)
 
 

@@ -17,7 +17,7 @@ def remote_files(address: str, suffixes: Sequence[str]) -> Iterator[tuple[str, s
     Raises:
         DataError: nothing is there, or no driver reaches it.
     """
-    system, path = _reached(address)
+    system, path = reached(address, "input")
     try:
         if set(path) & set(_MAGIC):
             parts = path.split("/")
@@ -40,7 +40,12 @@ def _version(info: Mapping[str, Any]) -> str:
     return f"{info.get('size')}-{next((mark for mark in marks if mark), '')}"
 
 
-def _reached(address: str) -> tuple[Any, str]:
+def reached(address: str, key: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it.
+
+    Raises:
+        DataError: there is no driver.
+    """
     import fsspec
 
     try:
@@ -48,7 +53,7 @@ def _reached(address: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         scheme = address.partition("://")[0]
         raise DataError(
-            f"input={address}: no access to {scheme}:// ({error})\n"
+            f"{key}={address}: no access to {scheme}:// ({error})\n"
             "  install the driver; for s3:// and gs:// that is the extra `cloud`"
         ) from error
     return system, path

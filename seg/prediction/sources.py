@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from seg.data.files.locations import is_remote
+from seg.data.files.locations import Location, is_remote
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
 from seg.prediction.remote import remote_files
@@ -21,7 +21,7 @@ _MAGIC = "*?["
 
 
 def list_items(
-    given: str, *, output: Path, frame_step: int = 1, max_frames: int | None = None
+    given: str, *, output: Location, frame_step: int = 1, max_frames: int | None = None
 ) -> list[Item]:
     """Everything that `input` stands for, in a stable order.
 
@@ -56,19 +56,22 @@ def list_items(
     return items
 
 
-def _files(given: str, output: Path) -> Iterator[tuple[str, str, str]]:
+def _files(given: str, output: Location) -> Iterator[tuple[str, str, str]]:
     """Name without suffix, path or address, and version; in order."""
     if is_remote(given):
-        found: Iterable[tuple[str, str, str]] = remote_files(given, (*PICTURES, *VIDEOS))
+        results = f"{str(output).rstrip('/')}/"
+        if f"{given.rstrip('/')}/" == results:
+            raise _among_the_pictures(output)
+        listed = remote_files(given, (*PICTURES, *VIDEOS))
+        found: Iterable[tuple[str, str, str]] = (
+            each for each in listed if not each[1].startswith(results)
+        )
     elif Path(given).is_file():
         yield Path(given).stem, given, _version(Path(given))
         return
     elif Path(given).is_dir():
-        if Path(given).resolve() == output.resolve():
-            raise ConfigError(
-                f"output={output}: is the folder of the pictures; a second call would take the "
-                "results for pictures, which then would be lost; choose another folder"
-            )
+        if Path(given).resolve() == Path(output).resolve():
+            raise _among_the_pictures(output)
         found = _below(Path(given), sorted(Path(given).rglob("*")), output)
     elif set(given) & set(_MAGIC):
         folder = _fixed_part(given)
@@ -84,8 +87,15 @@ def _files(given: str, output: Path) -> Iterator[tuple[str, str, str]]:
         raise DataError(f"input={given}: holds no picture ({', '.join((*PICTURES, *VIDEOS))})")
 
 
-def _below(folder: Path, paths: Iterable[Path], output: Path) -> Iterator[tuple[str, str, str]]:
-    written = output.resolve()
+def _among_the_pictures(output: Location) -> ConfigError:
+    return ConfigError(
+        f"output={output}: is the folder of the pictures; a second call would take the results for "
+        "pictures, and those would be lost; choose another folder"
+    )
+
+
+def _below(folder: Path, paths: Iterable[Path], output: Location) -> Iterator[tuple[str, str, str]]:
+    written = Path(output).resolve()
     inside = written != folder.resolve() and written.is_relative_to(folder.resolve())
     for path in paths:
         if path.suffix.lower() not in (*PICTURES, *VIDEOS) or not path.is_file():

@@ -3,36 +3,33 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from seg.data.files.locations import is_remote
+from seg.data.files.locations import Location, is_remote
 from seg.errors import ConfigError
 from seg.outputs.files import staged_for
 from seg.prediction.format import Format
 from seg.prediction.items import Item
 
 
-def refuse_overwriting(items: Sequence[Item], formats: Sequence[Format], output: Path) -> None:
+def refuse_overwriting(items: Sequence[Item], formats: Sequence[Format], output: Location) -> None:
     """Hold the files to be written against the inputs and against each other.
 
     Raises:
         ConfigError: an input would be lost, or two items would become one file.
     """
     sources = {
-        Path(source).resolve()
+        source if is_remote(source) else str(Path(source).resolve())
         for source in dict.fromkeys(item.source for item in items)
-        if not is_remote(source)
     }
-    folder = output.resolve()
+    folder = str(output).rstrip("/") if is_remote(output) else str(Path(output).resolve())
     written: set[str] = set()
     for target in _targets(items, formats):
-        if folder / target in sources:
+        if f"{folder}/{target}" in sources:
             raise ConfigError(
-                f"output={output}: {output / target} is one of the input pictures and would be "
-                "lost; choose another folder"
+                f"output={output}: {target} there is one of the input pictures and would be lost; "
+                "choose another folder"
             )
         if target in written:
-            raise ConfigError(
-                f"output={output}: two pictures would become {output / target}; rename one"
-            )
+            raise ConfigError(f"output={output}: two pictures would become {target}; rename one")
         written.add(target)
 
 

@@ -44,7 +44,7 @@ def video_items(
 
 
 def open_video(source: str | int) -> Any:
-    """OpenCV's reader of a file, a stream or a camera; what is wrong is told by its callers alone."""
+    """OpenCV's reader of a file, a stream or a camera; what is wrong is left to its callers."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet: FFmpeg writes past all streams
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import seg as package
+from tests.conftest import seg
 from tests.prediction.conftest import SIZE, files_in, film, predict, street
 
 CONFIG, DATA, STORAGE, KILLED = 2, 3, 6, -9
@@ -104,6 +105,26 @@ def test_shards_make_what_one_process_makes(checkpoint, pictures, tmp_path):
     assert found == expected
     assert all(each[0] == first for each in lines)
     assert [line for each in lines for line in each[1:]] == rest
+
+
+def test_an_address_holds_what_a_folder_would(checkpoint, pictures, tmp_path):
+    """`file://` stands for an object store: it is reached by the same calls."""
+    whole = predict(checkpoint, pictures, EVERYTHING, cwd=tmp_path, output="whole")
+    assert whole.returncode == 0, whole.stderr
+    line = (EVERYTHING, f"output=file://{tmp_path}/store", "num_shards=2", "device=cpu")
+    for shard, fault in ((0, "kill_at_sync:5"), (0, None), (1, None), (1, None)):
+        place = (f"checkpoint={checkpoint}", f"input=file://{pictures}", f"shard={shard}")
+        done = seg("predict", *place, *line, cwd=tmp_path, fault=fault)
+        assert done.returncode == (KILLED if fault else 0), done.stderr
+    found, expected = files_in(tmp_path / "store"), files_in(tmp_path / "whole")
+    assert {found.pop(f"manifest.{n}-of-2.jsonl").splitlines()[0] for n in range(2)} == {
+        expected.pop("manifest.jsonl").splitlines()[0]
+    }
+    found["annotations.json"] = found["annotations.json"].replace(b"file://", b"")
+    assert found == expected
+    same = seg("predict", *place, f"output=file://{pictures}", cwd=tmp_path)
+    assert same.returncode == CONFIG
+    assert "choose another folder" in same.stderr
 
 
 def test_damaged_inputs_are_named_and_the_rest_is_done(checkpoint, pictures, tmp_path):
