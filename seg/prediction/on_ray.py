@@ -2,18 +2,20 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from seg.errors import ConfigError
+from seg.errors import ConfigError, UserError
 from seg.prediction.format import Record
 from seg.prediction.items import Item
 from seg.prediction.job import Job
 
 _ITEMS_AT_ONCE = 16  # that one process takes: neighbours, so that videos are read in order
+_MOST_BLOCKS = 10_000
 _SHARES = 4  # pieces of work a process, at least, so that none waits long for the last
 
 
@@ -45,6 +47,8 @@ def records_on_ray(
         _connect(ray, address)
     try:
         yield from _mapped(ray, job, items, workers)
+    except ray.exceptions.RayError as error:
+        raise _mendable(error) or error from None
     finally:
         if started:
             ray.shutdown()
@@ -52,9 +56,19 @@ def records_on_ray(
 
 def _connect(ray: Any, address: str | None) -> None:
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        choices = {"log_to_driver": False, "logging_level": logging.ERROR}
+        if address is None:
+            choices["include_dashboard"] = False
+        ray.init(address=address, **choices)
     except (ConnectionError, ValueError) as error:
         raise ConfigError(f"ray_address={address}: no cluster answers ({error})") from error
+
+
+def _mendable(error: BaseException | None) -> UserError | None:
+    """What a worker refused, within Ray's wrappings of it."""
+    while error is not None and not isinstance(error, UserError):
+        error = getattr(error, "cause", None) or error.__cause__
+    return error
 
 
 def _mapped(ray: Any, job: Job, items: Sequence[Item], workers: int | None) -> Iterator[Record]:
@@ -67,9 +81,9 @@ def _mapped(ray: Any, job: Job, items: Sequence[Item], workers: int | None) -> I
         for first in range(0, len(items), size)
     ]
     ray.data.DataContext.get_current().enable_progress_bars = False
-    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+    done = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MOST_BLOCKS)).map_batches(
         _Worker,
-        fn_constructor_args=(job,),
+        fn_constructor_args=(job, str(Path.cwd())),
         batch_size=1,
         concurrency=count,
         num_gpus=min(1.0, gpus / count) if gpus else 0,
@@ -82,7 +96,9 @@ def _mapped(ray: Any, job: Job, items: Sequence[Item], workers: int | None) -> I
 class _Worker:
     """A network in a process of the cluster."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, folder: str) -> None:
+        if Path(folder).is_dir():
+            os.chdir(folder)  # paths of items may be relative
         if job.address is not None:  # what is sent away need not lie where others see it
             self._folder = TemporaryDirectory()
             job = replace(job, output=Path(self._folder.name))

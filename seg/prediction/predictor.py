@@ -33,7 +33,7 @@ class Predictor:
         model: on its device.
         inference: how pictures go through it.
         formats: what is written.
-        opener: opens items; closed at the end of `records`.
+        opener: opens items; in one thread.
         send: called with the names of an item's files once they are in place.
     """
 
@@ -66,7 +66,6 @@ class Predictor:
                     yield writing.popleft()[1].result()
             while writing:
                 yield writing.popleft()[1].result()
-            reader.submit(self._opener.close)
 
     def _read_ahead(
         self, items: Iterable[Item], reader: ThreadPoolExecutor
