@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -124,6 +125,7 @@ class Predictor:
                     parts[each.name] = part
                 files |= {target: file_mark(each.path(target)) for target in each.targets(item)}
         except OSError as error:
+            _discard(begun)
             raise _not_written(item, error) from error
         if self._send is not None:
             self._send(files)
@@ -136,7 +138,8 @@ def _too_much(writing: Sequence[tuple[int, Any]]) -> bool:
 
 def _discard(begun: Sequence[Writer]) -> None:
     for writer in begun:
-        writer.discard()
+        with suppress(OSError):  # of a full disk, say, which is told already
+            writer.discard()
 
 
 def _known(record: Record) -> "Future[Record]":

@@ -13,7 +13,7 @@ from seg.prediction.format import Piece, Settings
 from tests.assembled import parts_of
 from tests.conftest import seg
 
-SIZE = (48, 80)
+SIZE = (64, 96)
 
 
 @pytest.fixture(scope="session")

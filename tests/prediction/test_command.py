@@ -40,7 +40,9 @@ def test_every_kind_of_input_in_one_folder(checkpoint, pictures, tmp_path):
             label_HW = np.asarray(label)
         np.testing.assert_array_equal(label_HW, model.predict(street(number)))
         with np.load(tmp_path / f"out/{name}.npz") as read:
-            np.testing.assert_array_equal(read["probabilities_HWK"].argmax(-1), label_HW)
+            given = read["probabilities_HWK"]
+        of_label = np.take_along_axis(given, label_HW[..., None].astype(int), -1)[..., 0]
+        assert (given.max(-1) - of_label).max() < 1e-3  # float16 has ties
     with (tmp_path / "out/areas.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(dict.fromkeys(row["picture"] for row in rows)) == names
@@ -49,7 +51,9 @@ def test_every_kind_of_input_in_one_folder(checkpoint, pictures, tmp_path):
     assert sum(each["area"] for each in read["annotations"]) == len(names) * SIZE[0] * SIZE[1]
 
 
-@pytest.mark.parametrize("sync", [1, 3, 8, 20, 30])
+@pytest.mark.parametrize(
+    "sync", [8, 28, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 3, 20))]
+)
 def test_killed_and_called_again_is_as_called_once(checkpoint, pictures, tmp_path, sync):
     (pictures / "a/2.png").write_bytes(b"damaged")
     line = (checkpoint, pictures, EVERYTHING)
@@ -121,7 +125,7 @@ def test_an_address_holds_what_a_folder_would(checkpoint, pictures, tmp_path):
         expected.pop("manifest.jsonl").splitlines()[0]
     }
     assert found == expected
-    same = seg("predict", *place, f"output=file://{pictures}", cwd=tmp_path)
+    same = seg("predict", *place, "num_shards=2", f"output=file://{pictures}", cwd=tmp_path)
     assert same.returncode == CONFIG
     assert "choose another folder" in same.stderr
 
@@ -230,7 +234,7 @@ def test_errors_are_short_and_say_what_to_do(arguments, told, checkpoint, pictur
     assert done.returncode == code, done.stderr
     assert len(done.stderr.strip().splitlines()) <= 8, done.stderr
     for part in parts:
-        assert part in done.stderr
+        assert part in done.stderr + done.stdout
 
 
 def test_results_of_other_choices_are_not_mixed(checkpoint, pictures, tmp_path):

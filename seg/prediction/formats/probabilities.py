@@ -1,5 +1,6 @@
 """`NAME.npz`: the probabilities of all or of chosen classes."""
 
+import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,6 +92,7 @@ class _Npz(Writer):
 
     def discard(self) -> None:
         self._held.clear()
+        self._zip.fp = io.BytesIO()  # it wants to end what it began, and the disk may be full
         self._array.close()
         self._zip.close()
         self._staged.discard()
