@@ -149,9 +149,9 @@ class Manifest:
 
     def _is_whole(self, name: str, mark: Mapping[str, Any]) -> bool:
         if self._sizes is not None:
-            return self._sizes.get(name) == mark["bytes"]
+            return self._sizes.get(name) == int(mark["bytes"])
         try:
-            return (self._output / name).stat().st_size == mark["bytes"]
+            return (self._output / name).stat().st_size == int(mark["bytes"])
         except OSError:
             return False
 

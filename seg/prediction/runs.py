@@ -83,4 +83,4 @@ def _text(counts: NDArray[np.int64]) -> str:
         used.append(open_)
         open_ = open_ & more
     characters = np.stack(columns, 1)[np.stack(used, 1)]
-    return characters.astype(np.uint8).tobytes().decode("ascii")
+    return str(characters.astype(np.uint8).tobytes(), "ascii")

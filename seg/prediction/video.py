@@ -78,7 +78,7 @@ class FrameReader:
             self._next += 1
         done, frame_HW3 = self._video.read() if self._next == index else (False, None)
         self._next += 1
-        if not done:
+        if not done or frame_HW3 is None:
             raise DataError(f"{source}: frame {index} cannot be decoded", fault="damaged")
         return np.asarray(cv2.cvtColor(frame_HW3, cv2.COLOR_BGR2RGB), np.uint8)
 

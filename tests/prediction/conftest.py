@@ -14,6 +14,8 @@ from tests.assembled import parts_of
 from tests.conftest import seg
 
 SIZE = (64, 96)
+# its arrays do not know numpy 2's `copy`
+OF_PYCOCOTOOLS = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 @pytest.fixture(scope="session")

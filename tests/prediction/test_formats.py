@@ -26,8 +26,8 @@ from seg.prediction.formats.video import OverlayVideo
 from seg.prediction.formats.zarr import ZarrProbabilities
 from seg.prediction.items import Item
 from seg.prediction.sources import list_items
+from tests.prediction.conftest import OF_PYCOCOTOOLS, film, write
 from tests.prediction.conftest import SIZE as FILM_SIZE
-from tests.prediction.conftest import film, write
 
 NAMES = ("road", "sky", "car", "tree")
 COLOURS = ((10, 20, 30), (200, 100, 50), (0, 0, 255), (0, 255, 0))
@@ -121,6 +121,7 @@ def test_an_unknown_class(tmp_path, kind):
         kind(settings(tmp_path, classes=("cat",)))
 
 
+@OF_PYCOCOTOOLS
 def test_coco_annotations_decode_to_the_label_maps(tmp_path):
     mask = pytest.importorskip("pycocotools.mask")
     assembled(Coco, settings(tmp_path), [A, B])
@@ -139,6 +140,7 @@ def test_coco_annotations_decode_to_the_label_maps(tmp_path):
     assert ids == list(range(1, len(ids) + 1))
 
 
+@OF_PYCOCOTOOLS
 def test_coco_loads_in_its_own_library(tmp_path):
     coco = pytest.importorskip("pycocotools.coco")
     for kind in ("rle", "polygons"):

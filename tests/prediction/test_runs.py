@@ -5,6 +5,7 @@ import pytest
 
 from seg.prediction.formats.coco import outlines
 from seg.prediction.runs import class_runs
+from tests.prediction.conftest import OF_PYCOCOTOOLS
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (31, 47), (200, 3)]
 
@@ -48,6 +49,7 @@ def test_encoding_equals_pycocotools(shape):
         assert runs.box == tuple(mask.toBbox(theirs))
 
 
+@OF_PYCOCOTOOLS
 def test_polygons_cover_the_same_pixels():
     mask = pytest.importorskip("pycocotools.mask")
     rng = np.random.default_rng(0)

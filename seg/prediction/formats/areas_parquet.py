@@ -26,7 +26,7 @@ class ParquetAreas(Areas):
         from pyarrow import parquet
 
         rows = list(self.rows(done))
-        columns = list(zip(*rows, strict=True)) or [[] for _ in COLUMNS]
+        columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
         types = (
             *(pyarrow.string(), pyarrow.int32(), pyarrow.string()),
             *(pyarrow.int64(), pyarrow.float64()),

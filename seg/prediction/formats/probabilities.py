@@ -70,7 +70,7 @@ class _Npz(Writer):
         self._zip = zipfile.ZipFile(self._staged.file, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
         self._array = self._zip.open(entry("probabilities_HWK.npy"), "w", force_zip64=True)
         header = {"descr": "<f2", "fortran_order": False, "shape": (*shape, len(chosen))}
-        npy.write_array_header_1_0(self._array, header)  # type: ignore[arg-type]
+        npy.write_array_header_1_0(self._array, header)
 
     def add(self, piece: Piece) -> None:
         self._held.append(rows_of(piece, self._chosen))
