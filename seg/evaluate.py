@@ -1,4 +1,4 @@
-"""`python -m seg.evaluate checkpoint=...`: the scores of a checkpoint on a split."""
+"""`python -m seg.evaluate checkpoint=...`: the scores of a checkpoint; `compare=[A,B]`: of two."""
 
 import logging
 from pathlib import Path
@@ -10,19 +10,30 @@ log = logging.getLogger(__name__)
 
 
 @app("evaluate", EvaluateConfig)
-def main(config: EvaluateConfig, run_dir: Path) -> float:
+def main(config: EvaluateConfig, run_dir: Path) -> float | None:
     """Write `metrics.json` into `run_dir`, under `val/...` for every split, as training does.
 
+    With `compare`, write `comparison.json` instead.
+
     Returns:
-        mIoU.
+        mIoU; None of a comparison.
     """
+    if config.compare is not None:
+        _compare(config, run_dir)
+        return None
+    assert config.checkpoint is not None
+    from seg.assemble.building import build, check_sections
     from seg.assemble.parts import assemble_evaluation
     from seg.checkpoint import read_checkpoint
-    from seg.fitting.scoring import score
+    from seg.evaluation.evaluator import Evaluator
+    from seg.evaluation.protocol import checkpoint_facts
     from seg.inference.device import choose_device
 
+    check_sections(config, "inference")
+    inference = build("inference", config.inference.node())
+    checkpoint = read_checkpoint(config.checkpoint)
     parts = assemble_evaluation(
-        read_checkpoint(config.checkpoint),
+        checkpoint,
         dataset=config.dataset,
         labels=config.labels,
         split=config.split,
@@ -31,9 +42,20 @@ def main(config: EvaluateConfig, run_dir: Path) -> float:
         run_dir=run_dir,
         device=choose_device(config.device).type,
     )
-    scores = score(parts, run_dir)
+    facts = checkpoint_facts(checkpoint.path, checkpoint.step)
+    scores = Evaluator(parts, inference, facts).run(run_dir)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     return scores["val/miou"]
+
+
+def _compare(config: EvaluateConfig, run_dir: Path) -> None:
+    from seg.evaluation.comparison import compare, table
+    from seg.outputs.files import write_json
+
+    comparison = compare(config.compare or [], config.across)
+    write_json(run_dir / "comparison.json", comparison)
+    log.info("%s", "\n".join(table(comparison)))
+    log.info("comparison: %s", run_dir / "comparison.json")
 
 
 if __name__ == "__main__":

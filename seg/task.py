@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from seg.data.labels import LabelSpace
 from seg.errors import DivergenceError
 from seg.inference.trained import TrainedSegmenter
+from seg.inference.views import label_maps
 from seg.losses.pixels import is_lean
 from seg.metrics.scores import Scores
 from seg.models.auxiliary import AuxiliaryHeads
@@ -120,8 +121,17 @@ class SegmentationTask(pl.LightningModule):
 
     def forward(self, image_u8_BCHW: Tensor) -> Tensor:
         """uint8 images -> logits B x K x H x W."""
-        logits: Tensor = self.model(self.normalized(image_u8_BCHW))
-        return logits
+        return self.coarse(image_u8_BCHW).resized()
+
+    def coarse(self, image_u8_BCHW: Tensor) -> CoarseLogits:
+        """uint8 images -> logits before the last resize."""
+        image_BCHW = self.normalized(image_u8_BCHW)
+        height, width = image_BCHW.shape[2:]
+        return self.model.decode(self.model.encode(image_BCHW), (height, width))
+
+    def loss_of(self, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
+        """The loss, of logits at full size only where it needs them."""
+        return _loss(self.loss, logits, label_BHW)
 
     def normalized(self, image_u8_BCHW: Tensor) -> Tensor:
         """uint8 images -> what the network takes."""
@@ -146,7 +156,7 @@ class SegmentationTask(pl.LightningModule):
         height, width = image_BCHW.shape[2:]
         features = self.model.encode(image_BCHW)
         logits = self.model.decode(features, (height, width))
-        loss = _loss(self.loss, logits, batch["label"])
+        loss = self.loss_of(logits, batch["label"])
         if self.auxiliary is not None:
             further = self.auxiliary(features, logits.resize)
             parts = zip(self.auxiliary.weights, self.auxiliary_losses, further, strict=True)
@@ -164,9 +174,9 @@ class SegmentationTask(pl.LightningModule):
             curves = {f"train/{name}": value for name, value in (logged | {"loss": loss}).items()}
             self.log_dict(curves, batch_size=len(batch["label"]), sync_dist=True)
             return loss
-        logits_BKHW, label_BHW = self(batch["image"]), batch["label"]
-        score: Tensor = self.loss(logits_BKHW, label_BHW)
-        self.scores.update(logits_BKHW, label_BHW, score)
+        logits, label_BHW = self.coarse(batch["image"]), batch["label"]
+        score = self.loss_of(logits, label_BHW)
+        self.scores.update(label_maps(logits), label_BHW, score)
         return score
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:

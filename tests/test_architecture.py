@@ -24,7 +24,8 @@ LAYERS = [
         "assemble",
         "interchange",
     ),
-    *("preparation", "prediction", "benchmarks", "fitting", "ranks", "app", "commands"),
+    *("preparation", "prediction", "benchmarks", "evaluation"),
+    *("fitting", "ranks", "app", "commands"),
 ]
 COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}

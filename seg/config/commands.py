@@ -13,7 +13,9 @@ Count = Annotated[int, Field(ge=1)]
 class EvaluateConfig(Section):
     """`conf/evaluate.yaml`."""
 
-    checkpoint: Path
+    checkpoint: Path | None
+    compare: list[Path] | None
+    across: list[str]
     split: Literal["train", "val", "test"]
     inference: Target
     dataset: dict[str, Any]
@@ -21,6 +23,12 @@ class EvaluateConfig(Section):
     batch_size: Annotated[int, Field(ge=1)] | None
     num_workers: Annotated[int, Field(ge=0)] | None
     device: Literal["auto", "cpu", "cuda"]
+
+    @model_validator(mode="after")
+    def _says_what_is_evaluated(self) -> "EvaluateConfig":
+        if (self.checkpoint is None) == (self.compare is None):
+            raise ValueError("give checkpoint=RUN_DIR_OR_FILE, or compare=[RUN_DIR,RUN_DIR]")
+        return self
 
 
 class PredictConfig(Section):

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 
@@ -13,6 +13,8 @@ from seg.callbacks.learning_rate_scale import LearningRateScale
 from seg.checkpoint import read_checkpoint
 from seg.config.schema import TrainConfig
 from seg.errors import DivergenceError
+from seg.evaluation.evaluator import Evaluator
+from seg.evaluation.protocol import checkpoint_facts
 from seg.fitting.dry_run import dry_run
 from seg.fitting.explained import explained
 from seg.fitting.resuming import (
@@ -22,7 +24,7 @@ from seg.fitting.resuming import (
     refuse_changes,
     rescaled,
 )
-from seg.fitting.scoring import score
+from seg.inference.inference import Inference
 
 log = logging.getLogger(__name__)
 C = TypeVar("C", bound=pl.Callback)
@@ -75,14 +77,18 @@ def fit(parts: Parts, run_dir: Path, checkpoint: Path | None = None) -> float:
         their `val/miou`.
     """
     started_at = perf_counter()
+    facts: dict[str, Any] = {}
     with explained(parts):
         parts.trainer.fit(parts.task, datamodule=parts.data, ckpt_path=checkpoint)
     for keeper in parts.trainer.checkpoint_callbacks:
         if isinstance(keeper, BestAndLast):
             _let_the_end_compete(parts, keeper)
-            parts.task.model.load_state_dict(read_checkpoint(Path(keeper.best_path)).model_state)
+            best = read_checkpoint(Path(keeper.best_path))
+            parts.task.model.load_state_dict(best.model_state)
+            facts = checkpoint_facts(best.path, best.step)
     parts.trainer.loggers = []  # the curves end with training
-    scores = score(parts, run_dir, training_s=perf_counter() - started_at)
+    evaluator = Evaluator(parts, Inference(), facts)
+    scores = evaluator.run(run_dir, training_s=perf_counter() - started_at)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     return scores["val/miou"]
 

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
 from seg.data.files.reading import read_image
 from seg.data.labels import LabelSpace
+from seg.inference.inference import Inference
+from seg.inference.raster import ArrayRaster
 from seg.models.segmenter import Segmenter
 
 
@@ -35,7 +36,6 @@ class TrainedSegmenter(Segmenter):
         """One RGB triple a class."""
         return self.labels.palette
 
-    @torch.inference_mode()
     def predict(self, picture: str | Path | NDArray[np.uint8] | Image.Image) -> NDArray[np.uint8]:
         """Segment one picture at its own size.
 
@@ -49,14 +49,10 @@ class TrainedSegmenter(Segmenter):
             DataError: the file is missing, damaged or not a picture.
             ValueError: the array is not uint8 H x W x 3.
         """
-        image_HW3 = _as_array(picture)
-        device = next(self.parameters()).device
-        image_BCHW = torch.from_numpy(image_HW3).permute(2, 0, 1)[None].to(device)
         was_training = self.training
-        logits = self.eval()(self.normalization(image_BCHW))
+        label_HW = Inference().labels(self.eval(), ArrayRaster(_as_array(picture)))
         self.train(was_training)
-        label: NDArray[np.uint8] = logits.argmax(1)[0].byte().cpu().numpy()
-        return label
+        return label_HW
 
 
 def _as_array(picture: Any) -> NDArray[np.uint8]:

@@ -66,6 +66,10 @@ class View:
 
     def logits(self, rows: slice, columns: slice) -> Tensor:
         """At covered pixels, H x K x W, float32."""
+        with torch.autocast(self.logits_hKw.device.type, enabled=False):
+            return self._resized(rows, columns)
+
+    def _resized(self, rows: slice, columns: slice) -> Tensor:
         (coarse_rows, weight_hH), (coarse_columns, weight_wW) = (
             axis.weights(part.start, part.stop, dtype=torch.float32, device=self.logits_hKw.device)
             for axis, part in ((self.rows, rows), (self.columns, columns))
@@ -119,6 +123,17 @@ def tiles(
     for part in _cut(rows, height):
         for columns in _cut(slice(0, width), _TILE_ASPECT * height):
             yield Tile(part, columns, _together(looks, part, columns))
+
+
+def label_maps(logits: CoarseLogits) -> Tensor:
+    """The likeliest class of each pixel of a batch, uint8, B x H x W; `logits` is not resized."""
+    height, width = logits.resize.kept
+    shape = (len(logits.values), height, width)
+    label_BHW = torch.empty(shape, dtype=torch.uint8, device=logits.values.device)
+    for image, label_HW in enumerate(label_BHW):
+        for tile in tiles([[View.whole(logits, image)]], slice(0, height), width):
+            label_HW[tile.rows, tile.columns] = tile.label_HW
+    return label_BHW
 
 
 def _cut(whole: slice, length: int) -> list[slice]:

@@ -21,9 +21,9 @@ class Scores(nn.Module):
         self.loss_sum = 0.0
         self.images = 0
 
-    def update(self, logits_BKHW: Tensor, label_BHW: Tensor, loss: Tensor) -> None:
-        """Add a batch and its mean loss."""
-        self.confusion.update(logits_BKHW.argmax(1), label_BHW)
+    def update(self, prediction_BHW: Tensor, label_BHW: Tensor, loss: Tensor) -> None:
+        """Add a batch: class ids, and the mean loss."""
+        self.confusion.update(prediction_BHW, label_BHW)
         self.loss_sum += float(loss.detach()) * len(label_BHW)
         self.images += len(label_BHW)
 

@@ -49,10 +49,13 @@ def staged_for(path: Path) -> Path | None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write standard JSON: a NaN or infinite number becomes null."""
-    finite = {key: None if _is_nan(value) else value for key, value in content.items()}
-    text = json.dumps(finite, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -43,6 +43,15 @@ def overlay(
     )
 
 
+def error_picture(
+    label_HW: NDArray[np.uint8], prediction_HW: NDArray[np.uint8], labels: LabelSpace
+) -> NDArray[np.uint8]:
+    """RGB, H x W x 3: wrong pixels red, right ones light, ignored ones black."""
+    error_HW3 = np.where((prediction_HW == label_HW)[..., None], _RIGHT, _WRONG).astype(np.uint8)
+    error_HW3[label_HW == labels.ignore_index] = 0
+    return error_HW3
+
+
 def predicted_grid(model: "TrainedSegmenter", data: SegmentationDataset, count: int) -> Image.Image:
     """`prediction_grid` of what a network says of `count` samples, spread over a dataset."""
     places = np.unique(np.linspace(0, len(data) - 1, count).round().astype(int))
@@ -80,8 +89,7 @@ def prediction_grid(
 
 
 def _row(sample: Sample, prediction_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Image:
-    error = np.where((prediction_HW == sample.label)[..., None], _RIGHT, _WRONG).astype(np.uint8)
-    error[sample.label == labels.ignore_index] = 0
+    error = error_picture(sample.label, prediction_HW, labels)
     shown = (sample.image, labels.colorize(sample.label), labels.colorize(prediction_HW), error)
     height, width = sample.label.shape
     size = (min(width, _COLUMN_PX), max(1, round(height * min(width, _COLUMN_PX) / width)))

@@ -24,12 +24,14 @@ class Batch(TypedDict):
     """What a loader yields.
 
     Attributes:
+        name: of the samples, B.
         image: uint8, B x 3 x H x W, RGB, in channels_last memory.
         label: uint8, B x H x W, train ids or the ignore index.
         index: int64, B, positions in the dataset.
         epoch: int64, B, in which the samples are seen.
     """
 
+    name: list[str]
     image: Tensor
     label: Tensor
     index: Tensor
@@ -93,6 +95,7 @@ class KeyedSamples(Dataset[Any]):
             where = f"  (sample {key.index} of split {self._dataset.split!r}, epoch {key.epoch})"
             return type(error)(f"{error}\n{where}")
         return {
+            "name": sample.name,
             "image": sample.image,
             "label": sample.label,
             "index": key.index,
@@ -219,6 +222,7 @@ def collate(items: Sequence[dict[str, Any] | UserError]) -> Batch | UserError:
             "  for training set augmentation.crop and end the transforms with that crop"
         )
     return {
+        "name": [item["name"] for item in good],
         "image": _stacked([item["image"] for item in good]).permute(0, 3, 1, 2),
         "label": _stacked([item["label"] for item in good]),
         "index": torch.tensor([item["index"] for item in good]),

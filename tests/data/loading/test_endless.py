@@ -43,6 +43,7 @@ def stream(folder, *, num_workers=0, seed=3):
 
 def assert_same(first, second):
     for one, other in zip(first, second, strict=True):
+        assert one.pop("name") == other.pop("name")
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 

@@ -1,0 +1,113 @@
+"""Two evaluations side by side: refused where they are not alike, and what of it is noise."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg.errors import ConfigError
+from seg.evaluation.protocol import differences
+from seg.evaluation.record import Record, read_record
+from seg.metrics.bootstrap import paired_difference
+
+_SIGNIFICANT = 0.05
+_SHOWN = 60  # characters of a value
+
+
+def compare(paths: Sequence[Path], across: Sequence[str] = ()) -> dict[str, Any]:
+    """The scores of two evaluations, the second minus the first.
+
+    Differences come with the 95 % interval of a bootstrap in which both see the same resampled
+    pictures.
+
+    Args:
+        paths: two run directories or `evaluation.json` files.
+        across: keys of the protocol, or their beginnings, under which they may differ.
+
+    Returns:
+        plain data: `first`, `second`, `scores` with a row a score.
+
+    Raises:
+        ConfigError: not two, or unlike protocols: both sides of each key.
+        DataError: a file is missing or damaged.
+    """
+    if len(paths) != 2:
+        raise ConfigError(f"compare: {len(paths)} evaluations; give two, compare=[A,B]")
+    first, second = (read_record(path) for path in paths)
+    _refuse_unlike(first, second, across)
+    keys = [key for key in first.replicates if key in second.replicates]
+    return {
+        "first": {"path": str(first.path), "checkpoint": first.content["checkpoint"]},
+        "second": {"path": str(second.path), "checkpoint": second.content["checkpoint"]},
+        "across": list(across),
+        "scores": [_row(key, first, second) for key in keys],
+    }
+
+
+def table(comparison: dict[str, Any]) -> list[str]:
+    """Lines for a terminal."""
+    width = max(len(row["key"]) for row in comparison["scores"])
+    lines = [
+        f"  first   {comparison['first']['path']}",
+        f"  second  {comparison['second']['path']}",
+        f"  {'':{width}}   first  second  difference  95 % interval        p",
+    ]
+    for row in comparison["scores"]:
+        low, high = row["interval"]
+        lines.append(
+            f"  {row['key']:{width}}  {_percent(row['first'])}  {_percent(row['second'])}  "
+            f"{_signed(row['difference'])}     {_signed(low)} to {_signed(high)}  "
+            f"{row['p']:6.3f}  {row['verdict']}"
+        )
+    return lines
+
+
+def _row(key: str, first: Record, second: Record) -> dict[str, Any]:
+    one, other = first.content["scores"][key], second.content["scores"][key]
+    between = paired_difference(
+        second.replicates[key].astype(np.float64), first.replicates[key].astype(np.float64)
+    )
+    known = one is not None and other is not None
+    return {
+        "key": key,
+        "first": one if known else float("nan"),
+        "second": other if known else float("nan"),
+        "difference": other - one if known else float("nan"),
+        "interval": [between.low, between.high],
+        "p": between.p,
+        "verdict": "significant" if between.p < _SIGNIFICANT else "noise",
+    }
+
+
+def _refuse_unlike(first: Record, second: Record, across: Sequence[str]) -> None:
+    unlike = differences(first.content["protocol"], second.content["protocol"])
+    barred = {
+        key: values
+        for key, values in unlike.items()
+        if not any(key == each or key.startswith(f"{each}.") for each in across)
+    }
+    if not barred:
+        return
+    lines = [f"compare: {first.path} and {second.path} were made under unlike protocols"]
+    lines += [f"  {key}: {_short(one)} | {_short(other)}" for key, (one, other) in barred.items()]
+    within = [key for key in barred if key.startswith("inference.")]
+    lines.append(
+        f"  evaluate both alike, or name what they may differ in: across=[{','.join(within)}]"
+        if len(within) == len(barred)
+        else "  evaluate both on the same split with the same classes"
+    )
+    raise ConfigError("\n".join(lines))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:6.2f}"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+6.2f}"

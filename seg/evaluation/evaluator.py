@@ -1,0 +1,185 @@
+"""One pass of a network over a split: everything measured, written and told."""
+
+import csv
+import io
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, distributed
+
+from seg.assemble.parts import Parts
+from seg.data.loading.loader import Batch
+from seg.evaluation.measures import Measures, Shown, intervals
+from seg.evaluation.protocol import protocol
+from seg.evaluation.record import write_examples, write_record
+from seg.inference.inference import Inference
+from seg.inference.raster import ArrayRaster
+from seg.inference.views import Tile, View, tiles
+from seg.metrics.per_image import ImageScores
+from seg.outputs.files import write_atomically, write_json
+from seg.outputs.pictures import predicted_grid, save_png
+from seg.preparation.progress import counted
+
+log = logging.getLogger(__name__)
+_PICTURED_SAMPLES = 6
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Evaluates the network of `parts` on its evaluation set.
+
+    Attributes:
+        parts: data, task and trainer; of several processes each measures its share.
+        inference: how the network is applied.
+        checkpoint: which network it is, as `checkpoint_facts` tells it.
+    """
+
+    parts: Parts
+    inference: Inference
+    checkpoint: dict[str, Any]
+
+    def run(self, run_dir: Path, **timings_s: float) -> dict[str, float]:
+        """Write `metrics.json`, `evaluation.json`, `per_image.csv` and pictures.
+
+        Returns:
+            flat scores under `val/`.
+        """
+        started_at = perf_counter()
+        measures = Measures(self.parts.task.labels)
+        rows = self._measure(measures)
+        measures.reduce()
+        rows = _gathered(rows)
+        timings_s["evaluation_s"] = perf_counter() - started_at
+        scores = measures.scores()
+        if self.parts.trainer.is_global_zero:
+            write_json(run_dir / "metrics.json", {**scores, **timings_s})
+            _write_table(run_dir / "per_image.csv", rows)
+            self._record(measures, scores, run_dir, timings_s["evaluation_s"])
+            self._picture(run_dir / "predictions.png")
+        _tell(scores, self.parts.task.labels.names, measures.split.images)
+        return scores
+
+    @torch.inference_mode()
+    def _measure(self, measures: Measures) -> list[ImageScores]:
+        device = self.parts.trainer.strategy.root_device
+        task = self.parts.task.to(device).eval()
+        data = self.parts.data.split("val")
+        rows = []
+        with (
+            self.parts.trainer.precision_plugin.forward_context(),
+            counted("evaluating", len(data)) as advance,
+        ):
+            for batch in self.parts.data.val_dataloader():
+                label_BHW = batch["label"].to(device)
+                for at, pieces in enumerate(self._pieces(batch, measures)):
+                    shown = _shown(batch, at, pieces, label_BHW[at], measures)
+                    rows.append(measures.add_picture(batch["name"][at], shown))
+                    advance()
+        task.model.eval()
+        return rows
+
+    def _pieces(self, batch: Batch, measures: Measures) -> Iterator[Iterator[Tile]]:
+        """What the network says of each picture of a batch."""
+        task, model = self.parts.task, self.parts.task.model
+        image_BCHW = batch["image"]
+        height, width = image_BCHW.shape[2:]
+        if not self.inference.fits_whole(model, height, width):
+            for image_CHW in image_BCHW:
+                raster = ArrayRaster(image_CHW.permute(1, 2, 0).numpy())
+                yield self.inference.tiles(model, raster)
+            return
+        logits = task.coarse(image_BCHW.to(task.device))
+        measures.add_loss(task.loss_of(logits, batch["label"].to(task.device)), len(image_BCHW))
+        for at in range(len(image_BCHW)):
+            yield tiles([[View.whole(logits, at)]], slice(0, height), width)
+
+    def _record(
+        self, measures: Measures, scores: dict[str, float], run_dir: Path, seconds: float
+    ) -> None:
+        labels = self.parts.task.labels
+        replicates = measures.replicates()
+        kept = {"worst": measures.extremes.worst(), "best": measures.extremes.best()}
+        content = {
+            "protocol": protocol(
+                labels, measures.split, self.parts.data.split("val").split, self.inference
+            ),
+            "checkpoint": self.checkpoint,
+            "classes": list(labels.names),
+            "palette": [list(color) for color in labels.palette],
+            "scores": scores,
+            "intervals": intervals(replicates),
+            "confusion": measures.confusion.counts.tolist(),
+            "calibration": measures.calibration(),
+            "size_strata": measures.size_strata(),
+            "examples": write_examples(run_dir, kept, labels),
+            "speed": {"seconds": seconds, "images_per_s": measures.split.images / seconds},
+        }
+        write_record(run_dir, content, replicates)
+
+    def _picture(self, path: Path) -> None:
+        with self.parts.trainer.precision_plugin.forward_context():
+            grid = predicted_grid(
+                self.parts.task.model, self.parts.data.split("val"), _PICTURED_SAMPLES
+            )
+        save_png(path, grid)
+
+
+def _shown(
+    batch: Batch,
+    at: int,
+    pieces: Iterator[Tile],
+    label_HW: Tensor,
+    measures: Measures,
+) -> Shown:
+    """A picture with what was predicted, its pixels measured on the way."""
+    name = batch["name"][at]
+    prediction_HW = torch.empty_like(label_HW, dtype=torch.uint8)
+    for tile in pieces:
+        part = (tile.rows, tile.columns)
+        prediction_HW[part] = measures.add_tile(name, tile, label_HW[part])
+    image_HW3 = batch["image"][at].permute(1, 2, 0).contiguous().numpy()
+    return Shown(
+        image_HW3, batch["label"][at].numpy().astype(np.uint8), prediction_HW.cpu().numpy()
+    )
+
+
+def _gathered(rows: list[ImageScores]) -> list[ImageScores]:
+    """Those of all processes, by name."""
+    if distributed.is_available() and distributed.is_initialized():
+        shares: list[Any] = [None] * distributed.get_world_size()
+        distributed.all_gather_object(shares, rows)
+        rows = [row for share in shares for row in share]
+    return sorted(rows, key=lambda row: row.name)
+
+
+def _write_table(path: Path, rows: Sequence[ImageScores]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(("name", "miou", "pixel_accuracy"))
+    for row in rows:
+        writer.writerow((row.name, f"{row.mean_iou:.6f}", f"{row.pixel_accuracy:.6f}"))
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+
+
+def _tell(scores: dict[str, float], names: Sequence[str], images: int) -> None:
+    log.info(
+        "val mIoU %.4f  pixel accuracy %.4f  loss %.3f  boundary mIoU %.4f  on %d pictures",
+        scores["val/miou"],
+        scores["val/pixel_accuracy"],
+        scores["val/loss"],
+        scores["val/boundary_miou"],
+        images,
+    )
+    for name in names:
+        log.info("  %-16s %s", name, _percent(scores[f"val/iou/{name}"]))
+
+
+def _percent(iou: float) -> str:
+    return "absent" if math.isnan(iou) else f"{100 * iou:5.1f} %"

@@ -1,0 +1,58 @@
+"""Under which conditions numbers were made; only like ones are compared."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seg.data.labels import LabelSpace
+from seg.evaluation.measures import BOUNDARY_RATIO, TRIMAP_PX
+from seg.evaluation.split_hash import SplitHash
+from seg.inference.inference import Inference
+
+_CHUNK_BYTES = 2**20
+
+
+def protocol(
+    labels: LabelSpace, split: SplitHash, split_name: str, inference: Inference
+) -> dict[str, Any]:
+    """What two evaluations must share so that a difference is one of the networks; plain data.
+
+    Pictures are scored at the size of their labels.
+    """
+    return {
+        "split": split_name,
+        "split_sha256": split.hexdigest(),
+        "images": split.images,
+        "pixels": split.pixels,
+        "classes": list(labels.names),
+        "label_map": [list(pair) for pair in labels.file_ids],
+        "ignore_index": labels.ignore_index,
+        "resolution": "labels",
+        "inference": inference.describe(),
+        "boundary_ratio": BOUNDARY_RATIO,
+        "trimap_px": TRIMAP_PX,
+    }
+
+
+def checkpoint_facts(path: Path, step: int) -> dict[str, Any]:
+    """Which network it was; plain data."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return {"path": str(path), "sha256": digest.hexdigest(), "step": step}
+
+
+def differences(
+    first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = ""
+) -> dict[str, tuple[Any, Any]]:
+    """Dotted keys under which two protocols differ, with both values."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted(first.keys() | second.keys()):
+        one, other = first.get(key), second.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found |= differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            found[f"{prefix}{key}"] = (one, other)
+    return found

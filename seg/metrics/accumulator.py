@@ -1,0 +1,75 @@
+"""What every streaming metric promises, so that several processes can share one evaluation."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.errors import DataError
+
+Sums = dict[str, NDArray[Any]]
+"""Name -> int64 or float64 array; adding those of two parts of a split gives those of both."""
+
+PER_ONE = 2**24
+"""Fractions (confidences, recalls) are summed as whole numbers of 1 / PER_ONE: exactly, so that
+neither the order nor the number of processes changes a bit. There is room for 2**39 of them."""
+
+
+@runtime_checkable
+class Accumulator(Protocol):
+    """A metric whose whole state is sums; its size does not depend on the number of images."""
+
+    def sums(self) -> Sums:
+        """A copy of the state."""
+        ...
+
+    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
+        """Replace the state by what `sums` gave, of this or of several processes added up.
+
+        Raises:
+            DataError: a sum is missing or has another shape.
+        """
+        ...
+
+
+@runtime_checkable
+class Mergeable(Protocol):
+    """A bounded choice among what was seen; the same for any order and any split."""
+
+    def merge(self, other: Self) -> None:
+        """Take over what another process chose."""
+        ...
+
+
+def total(parts: Iterable[Mapping[str, NDArray[Any]]]) -> Sums:
+    """The sums of several processes added up; `parts` must not be empty.
+
+    Raises:
+        DataError: the parts are not of one kind of metric.
+    """
+    first, *others = parts
+    added = {name: np.array(array) for name, array in first.items()}
+    for other in others:
+        if other.keys() != added.keys():
+            raise DataError(f"sums {sorted(added)} and {sorted(other)} are of different metrics")
+        added = {name: array + checked(other, name, array.shape) for name, array in added.items()}
+    return added
+
+
+def checked(
+    sums: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...], dtype: Any = None
+) -> NDArray[Any]:
+    """A copy of one of the sums.
+
+    Raises:
+        DataError: it is missing or has another shape than the metric.
+    """
+    if name not in sums:
+        raise DataError(f"no sum {name!r} among {sorted(sums)}; they are of another metric")
+    if sums[name].shape != shape:
+        raise DataError(
+            f"sum {name!r} has shape {sums[name].shape}, this metric {shape};\n"
+            "  evaluate all parts with the same classes, bins and replicates"
+        )
+    return np.array(sums[name], dtype=dtype)

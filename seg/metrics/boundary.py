@@ -1,0 +1,79 @@
+"""Boundary IoU: intersection over union of what lies near the contours."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.errors import ConfigError
+from seg.metrics.accumulator import Sums, checked
+from seg.metrics.contours import near_change
+from seg.metrics.pair_counts import joint_counts, marked
+from seg.metrics.ratios import iou, mean_known
+
+
+class BoundaryIoU:
+    """Boundary IoU of each class, intersections and unions summed over the data set.
+
+    Source: Cheng et al., "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation"
+    (CVPR 2021). The boundary of a mask is what d erosions by a 3 x 3 square take away,
+    d = max(1, round(`ratio` x image diagonal)) pixels; outside the image there is no mask, so its
+    border is contour. The score of a class is the IoU of the boundaries of its predicted and of
+    its labelled mask.
+
+    Ignored pixels are taken out of the labelled and of the predicted mask of every class first,
+    contours are drawn after that. So they count nowhere, the edge of an ignored region is contour
+    in both, and a prediction that is right wherever there is a label scores 1.
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+        ratio: width of the boundary as a share of the image diagonal.
+
+    Raises:
+        ConfigError: `ratio` is not between 0 and 1.
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int, *, ratio: float = 0.02) -> None:
+        if not 0 < ratio < 1:
+            raise ConfigError(f"boundary ratio {ratio}; allowed: between 0 and 1, published: 0.02")
+        self.num_classes = num_classes
+        self.ignore_index = ignore_index
+        self.ratio = ratio
+        self._counts = np.zeros((3, num_classes), np.int64)  # hits, labelled, predicted
+
+    def update(self, prediction_HW: NDArray[Any], label_HW: NDArray[Any]) -> None:
+        """Add an image: class ids below K, of equal shape; labels may be `ignore_index`."""
+        counted_HW = label_HW != self.ignore_index
+        ids = [marked(map_HW, counted_HW, self.num_classes) for map_HW in (label_HW, prediction_HW)]
+        distance_px = max(1, round(self.ratio * math.hypot(*label_HW.shape)))
+        near = [near_change(map_HW, distance_px, image_border=True) for map_HW in ids]
+        rows, columns = (
+            marked(map_HW, near_HW, self.num_classes)
+            for map_HW, near_HW in zip(ids, near, strict=True)
+        )
+        side = self.num_classes + 1
+        joint = joint_counts(rows, columns, side, side)
+        self._counts += np.stack([joint.diagonal(), joint.sum(1), joint.sum(0)])[:, :-1]
+
+    def iou(self) -> NDArray[np.float64]:
+        """Boundary IoU of each class, K; NaN where neither labelled nor predicted."""
+        return iou(*self._counts)
+
+    def mean_iou(self) -> float:
+        """Mean of `iou` over the classes that occur; NaN where none does."""
+        return float(mean_known(self.iou()))
+
+    def sums(self) -> Sums:
+        """`boundary`: 3 x K pixels near contours: hits, labelled, predicted."""
+        return {"boundary": self._counts.copy()}
+
+    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
+        """Replace the state.
+
+        Raises:
+            DataError: the sums are of another metric or number of classes.
+        """
+        self._counts = checked(sums, "boundary", self._counts.shape, np.int64)

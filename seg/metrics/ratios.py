@@ -1,0 +1,25 @@
+"""Quotients of counts, NaN where there is nothing to divide by."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
+    """`part / whole` in float64, NaN where `whole` is 0; shapes broadcast."""
+    numerator, denominator = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
+    quotient = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+    return quotient
+
+
+def iou(hits: NDArray[Any], labelled: NDArray[Any], predicted: NDArray[Any]) -> NDArray[np.float64]:
+    """Intersection over union from pixel counts; NaN where neither labelled nor predicted."""
+    return ratio(hits, labelled + predicted - hits)
+
+
+def mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the last axis of what is not NaN; NaN where nothing is left."""
+    known = ~np.isnan(values)
+    return ratio(np.where(known, values, 0.0).sum(-1), known.sum(-1))

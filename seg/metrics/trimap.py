@@ -1,0 +1,69 @@
+"""Trimap mIoU: how well the pixels near the borders of the label are classified."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.errors import ConfigError
+from seg.metrics.accumulator import Sums, checked
+from seg.metrics.contours import near_change
+from seg.metrics.pair_counts import joint_counts, marked
+from seg.metrics.ratios import iou, mean_known
+
+
+class TrimapIoU:
+    """IoU over the pixels within `width_px` of a change of the label, summed over the data set.
+
+    Source: Kohli et al., "Robust Higher Order Potentials for Enforcing Label Consistency" (IJCV
+    2009); Chen et al., "DeepLab" (TPAMI 2018), section 4. Here the band
+    holds the pixels whose square of 2 x `width_px` + 1 pixels around shows another label, on both
+    sides of a border. Borders to ignored regions count, the border of the image does not; ignored
+    pixels are in no band. A prediction does not move the band.
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+        width_px: how far the band reaches to each side of a border.
+
+    Raises:
+        ConfigError: a width below one pixel.
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int, *, width_px: int) -> None:
+        if width_px < 1:
+            raise ConfigError(f"trimap width {width_px} px; allowed: 1 or more")
+        self.num_classes = num_classes
+        self.ignore_index = ignore_index
+        self.width_px = width_px
+        self._counts = np.zeros((3, num_classes), np.int64)  # hits, labelled, predicted
+
+    def update(self, prediction_HW: NDArray[Any], label_HW: NDArray[Any]) -> None:
+        """Add an image: class ids below K, of equal shape; labels may be `ignore_index`."""
+        classes = self.num_classes
+        ids_HW = marked(label_HW, label_HW != self.ignore_index, classes)
+        band_HW = near_change(ids_HW, self.width_px, image_border=False)
+        rows = marked(ids_HW, band_HW, classes)
+        joint = joint_counts(rows, prediction_HW, classes + 1, classes)[:classes]
+        self._counts += np.stack([joint.diagonal(), joint.sum(1), joint.sum(0)])
+
+    def iou(self) -> NDArray[np.float64]:
+        """IoU of each class within the band, K; NaN where neither labelled nor predicted there."""
+        return iou(*self._counts)
+
+    def mean_iou(self) -> float:
+        """Mean of `iou` over the classes that occur in the band; NaN where none does."""
+        return float(mean_known(self.iou()))
+
+    def sums(self) -> Sums:
+        """`trimap`: 3 x K pixels of the band: hits, labelled, predicted."""
+        return {"trimap": self._counts.copy()}
+
+    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
+        """Replace the state.
+
+        Raises:
+            DataError: the sums are of another metric or number of classes.
+        """
+        self._counts = checked(sums, "trimap", self._counts.shape, np.int64)

@@ -1,0 +1,167 @@
+"""`seg.evaluate`: the same numbers again, honest comparisons, and a record of what was done."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchmetrics.functional import jaccard_index
+
+import seg as package
+from seg.assemble.parts import assemble_evaluation
+from seg.checkpoint import read_checkpoint
+from seg.errors import ConfigError, DataError
+from seg.evaluation.comparison import compare
+from seg.evaluation.evaluator import Evaluator
+from seg.evaluation.protocol import checkpoint_facts, differences
+from seg.evaluation.record import read_record
+from seg.inference.inference import Inference
+from tests.conftest import seg
+
+
+def evaluated(run, folder, inference=None, split="val", labels=None):
+    checkpoint = read_checkpoint(run)
+    parts = assemble_evaluation(
+        checkpoint,
+        dataset={},
+        labels=labels,
+        split=split,
+        batch_size=None,
+        num_workers=0,
+        run_dir=folder,
+        device="cpu",
+    )
+    folder.mkdir()
+    facts = checkpoint_facts(checkpoint.path, checkpoint.step)
+    Evaluator(parts, inference or Inference(), facts).run(folder)
+    return parts
+
+
+@pytest.fixture(scope="module")
+def folders(small_run, tmp_path_factory):
+    base = tmp_path_factory.mktemp("evaluations")
+    evaluated(small_run, base / "whole")
+    evaluated(small_run, base / "flip", Inference(flip=True, window=(48, 64)))
+    return base
+
+
+def numbers(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_training_and_evaluation_give_the_same_numbers(small_run, folders):
+    first, second = numbers(small_run), numbers(folders / "whole")
+    seconds = {"training_s", "evaluation_s"}
+    assert {k: v for k, v in first.items() if k not in seconds} == {
+        k: v for k, v in second.items() if k not in seconds
+    }
+    assert (
+        read_record(small_run).content["protocol"]
+        == (read_record(folders / "whole").content["protocol"])
+    )
+
+
+def test_the_scores_are_those_of_the_predicted_maps(small_run, folders):
+    import torch
+
+    model = package.load_model(small_run)
+    data = evaluated(small_run, folders / "again").data.split("val")
+    samples = [data[index] for index in range(len(data))]
+    predicted = np.concatenate([model.predict(sample.image).ravel() for sample in samples])
+    label = np.concatenate([sample.label.ravel() for sample in samples])
+    counted = label != 255
+    ious = jaccard_index(
+        torch.from_numpy(predicted[counted]).long(),
+        torch.from_numpy(label[counted]).long(),
+        task="multiclass",
+        num_classes=19,
+        average=None,
+    )
+    found = numbers(folders / "again")
+    for name, iou in zip(model.classes, ious.tolist(), strict=True):
+        mine = found[f"val/iou/{name}"]
+        assert mine == pytest.approx(iou, abs=1e-6) if mine is not None else iou == 0
+
+
+def test_the_record_fits_the_numbers(folders):
+    record = read_record(folders / "whole")
+    content, scores = record.content, record.content["scores"]
+    assert scores == {k: v for k, v in numbers(folders / "whole").items() if not k.endswith("_s")}
+    assert content["protocol"]["images"] == 6
+    assert content["protocol"]["inference"]["flip"] is False
+    confusion = np.array(content["confusion"])
+    assert confusion.diagonal().sum() / confusion.sum() == pytest.approx(
+        scores["val/pixel_accuracy"]
+    )
+    assert sum(content["calibration"]["count"]) == confusion.sum()
+    low, high = content["intervals"]["val/miou"]
+    assert low <= np.nanmean(record.replicates["val/miou"]) <= high
+    assert content["calibration"]["ece_after"] <= content["calibration"]["ece"] + 0.02
+    assert [stratum["name"] for stratum in content["size_strata"]] == ["small", "medium", "large"]
+
+
+def test_examples_and_the_table_of_pictures(folders):
+    content = read_record(folders / "whole").content
+    with (folders / "whole" / "per_image.csv").open() as file:
+        rows = {row["name"]: float(row["miou"]) for row in csv.DictReader(file)}
+    assert len(rows) == 6
+    worst, best = content["examples"]["worst"], content["examples"]["best"]
+    assert worst[0]["miou"] == pytest.approx(min(rows.values()), abs=1e-6)
+    assert best[0]["miou"] == pytest.approx(max(rows.values()), abs=1e-6)
+    for kind in ("image", "label", "prediction", "error"):
+        with Image.open(folders / "whole" / worst[0][kind]) as picture:
+            assert picture.size == (128, 64)
+
+
+def test_an_evaluation_beside_itself_is_noise(small_run, folders):
+    comparison = compare([small_run, folders / "whole"])
+    assert all(row["difference"] == 0 for row in comparison["scores"] if row["first"] is not None)
+    assert {row["verdict"] for row in comparison["scores"]} == {"noise"}
+
+
+def test_unlike_protocols_are_not_compared(folders):
+    with pytest.raises(ConfigError, match=r"inference.flip: False \| True") as refused:
+        compare([folders / "whole", folders / "flip"])
+    assert "across=[inference.flip,inference.window]" in str(refused.value)
+    across = compare([folders / "whole", folders / "flip"], ["inference"])
+    row = next(row for row in across["scores"] if row["key"] == "val/miou")
+    assert row["difference"] == pytest.approx(
+        numbers(folders / "flip")["val/miou"] - numbers(folders / "whole")["val/miou"]
+    )
+    assert row["interval"][0] <= row["interval"][1]
+
+
+def test_other_pictures_are_another_protocol(small_run, folders, tmp_path):
+    evaluated(small_run, tmp_path / "test", split="test")
+    with pytest.raises(ConfigError, match="split_sha256"):
+        compare([folders / "whole", tmp_path / "test"], ["inference", "split"])
+
+
+def test_differences_have_dotted_keys():
+    assert differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4}) == {
+        "a.c": (2, 3),
+        "d": (None, 4),
+    }
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"protocol": 1, "scores": {}}'])
+def test_a_damaged_record_is_named(folders, tmp_path, text):
+    (tmp_path / "evaluation.json").write_text(text)
+    (tmp_path / "replicates.npz").write_bytes((folders / "whole" / "replicates.npz").read_bytes())
+    with pytest.raises(DataError, match="damaged"):
+        read_record(tmp_path)
+
+
+def test_the_command_compares(folders, tmp_path):
+    whole, flip = folders / "whole", folders / "flip"
+    refused = seg("evaluate", f"compare=[{whole},{flip}]", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "unlike protocols" in refused.stderr
+    done = seg("evaluate", f"compare=[{whole},{flip}]", "across=[inference]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (written,) = tmp_path.rglob("comparison.json")
+    assert json.loads(written.read_text())["across"] == ["inference"]
+    neither = seg("evaluate", cwd=tmp_path)
+    assert neither.returncode == 2
+    assert "checkpoint=" in neither.stderr
