@@ -49,6 +49,7 @@ class PredictConfig(Section):
     frame_step: Count
     max_frames: Count | None
     predict: Literal["local", "ray"]
+    threads: Count | None
     ray_workers: Count | None
     ray_address: str | None
     device: Literal["auto", "cpu", "cuda"]

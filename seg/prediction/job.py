@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from seg.assemble.building import build
 from seg.assemble.networks import restore
 from seg.checkpoint import Checkpoint, read_checkpoint
@@ -32,6 +34,8 @@ class Job:
         overlay_opacity, classes, coco_segmentation: see `Settings`.
         device: `auto`, `cpu` or `cuda`.
         max_pixels: see `Opener`.
+        threads: that compute; None: as many as torch takes. The last bits of probabilities depend
+            on their number.
     """
 
     checkpoint: Path
@@ -44,6 +48,7 @@ class Job:
     coco_segmentation: Literal["rle", "polygons"]
     device: str
     max_pixels: int
+    threads: int | None
 
     @classmethod
     def of(cls, config: PredictConfig, output: Path, address: str | None = None) -> "Job":
@@ -59,6 +64,7 @@ class Job:
             config.coco_segmentation,
             config.device,
             config.max_pixels,
+            config.threads,
         )
 
     def settings(self, labels: LabelSpace) -> Settings:
@@ -80,6 +86,8 @@ class Job:
             DataError: a missing or damaged checkpoint.
             ConfigError: what a format, the inference or the device refuses.
         """
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
         model = restore(checkpoint or read_checkpoint(self.checkpoint))
         formats = load_formats(self.formats, self.settings(model.labels))
         inference = build("inference", self.inference)

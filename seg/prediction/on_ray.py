@@ -3,11 +3,14 @@
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import torch
 
 from seg.errors import ConfigError, UserError
 from seg.prediction.format import Record
@@ -15,6 +18,7 @@ from seg.prediction.items import Item
 from seg.prediction.job import Job
 
 _ITEMS_AT_ONCE = 16  # that one process takes: neighbours, so that videos are read in order
+_PATIENCE_S = 10.0
 _MOST_BLOCKS = 10_000
 _SHARES = 4  # pieces of work a process, at least, so that none waits long for the last
 
@@ -30,7 +34,8 @@ def records_on_ray(
     Args:
         job: what is done.
         items: to what.
-        workers: processes, each with a network; None: one a GPU, or one a CPU core.
+        workers: processes, each with a network; None: one a GPU, or one for every `job.threads`
+            CPU cores.
         address: of a running cluster; None: one that is started on this machine and ends with it.
 
     Raises:
@@ -55,12 +60,15 @@ def records_on_ray(
 
 
 def _connect(ray: Any, address: str | None) -> None:
+    host, _, port = (address or "").rpartition(":")
     try:
+        if port.isdecimal() and "/" not in host:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), _PATIENCE_S).close()
         choices = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
             choices["include_dashboard"] = False
         ray.init(address=address, **choices)
-    except (ConnectionError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"ray_address={address}: no cluster answers ({error})") from error
 
 
@@ -72,9 +80,12 @@ def _mendable(error: BaseException | None) -> UserError | None:
 
 
 def _mapped(ray: Any, job: Job, items: Sequence[Item], workers: int | None) -> Iterator[Record]:
+    # Ray would give each process one thread, and so other last bits than one process here
+    job = replace(job, threads=job.threads or torch.get_num_threads())
     resources = ray.cluster_resources()
     gpus = 0 if job.device == "cpu" else int(resources.get("GPU", 0))
-    count = min(workers or gpus or int(resources.get("CPU", 1)), len(items))
+    cores = _cores_of_a_worker(ray, job)
+    count = min(workers or gpus or max(1, int(resources.get("CPU", 1)) // cores), len(items))
     size = max(1, min(_ITEMS_AT_ONCE, len(items) // (count * _SHARES)))
     rows = [
         {"items": json.dumps([item.to_dict() for item in items[first : first + size]])}
@@ -87,10 +98,15 @@ def _mapped(ray: Any, job: Job, items: Sequence[Item], workers: int | None) -> I
         batch_size=1,
         concurrency=count,
         num_gpus=min(1.0, gpus / count) if gpus else 0,
-        num_cpus=0 if gpus else 1,
+        num_cpus=0 if gpus else min(cores, resources.get("CPU", 1) / count),
     )
     for row in done.iter_rows():
         yield json.loads(row["record"])
+
+
+def _cores_of_a_worker(ray: Any, job: Job) -> int:
+    largest = max(node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"])
+    return max(1, min(job.threads or 1, int(largest)))
 
 
 class _Worker:
