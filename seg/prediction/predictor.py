@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seg.cpu import give_back_memory
 from seg.errors import DataError, StorageError
 from seg.inference.inference import Band, Inference
 from seg.inference.raster import Raster
@@ -23,6 +24,7 @@ _READ_AHEAD = 2  # items, the one in hand among them
 _WRITING_THREADS = 2
 _HELD_PIXELS = 2**25  # of the items that are being written, before the next is predicted
 _HELD_ITEMS = 8
+_LARGE_PIXELS = 2**24
 
 
 class Predictor:
@@ -86,6 +88,8 @@ class Predictor:
         begun: list[Writer] = []
         try:
             raster = opened.result()
+            if raster.height * raster.width > _LARGE_PIXELS:
+                give_back_memory()  # of the decoder
             begun.extend(each.begin(item, raster) for each in self._formats)
             for piece in self._pieces(item, raster):
                 for writer in begun:
@@ -100,6 +104,8 @@ class Predictor:
             _discard(begun)
             raise
         size = (raster.width, raster.height)
+        if size[0] * size[1] > _LARGE_PIXELS:
+            give_back_memory()  # of the network, before the encoders want theirs
         return size[0] * size[1], writers.submit(self._finish, item, size, begun)
 
     def _pieces(self, item: Item, raster: Raster) -> Iterator[Piece]:
