@@ -32,7 +32,8 @@ except ImportError:  # Windows
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
 _INTERRUPTED = 130
-_CURVES = ("metrics.csv", "tensorboard")  # a run that has no checkpoint yet may have begun them
+# What a run that has no checkpoint yet may have begun.
+_BEGUN = ("metrics.csv", "tensorboard", "environment.json", "learning")
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
@@ -141,7 +142,7 @@ def _claimed(
             yield
         finally:
             left = {path.name for path in run_dir.iterdir()}
-            if left <= {record.name, ".hydra", log_name, *_CURVES}:
+            if left <= {record.name, ".hydra", log_name, *_BEGUN}:
                 record.unlink()
 
 

@@ -13,12 +13,13 @@ _PATH_KEYS = frozenset(
             "dataset.table",
             "dataset.classes",
         ),
-        *("teaching.checkpoint", "teaching.images", "camvid_root", "hydra.run.dir"),
+        *("teaching.checkpoint", "teaching.images", "camvid_root", "hydra.run.dir", "runs"),
     )
 )
 _PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)
 _OTHER_KIND = re.compile(r"[\d_.]+e[\d_+-]+|true|false|nan|inf", re.IGNORECASE)
 _QUOTED = re.compile(r"""null|'.*'|".*"|.*\$\{.*|""")
+_LIST_KEYS, _LIST = ("runs",), re.compile(r"\[.*\]")
 
 
 def spell_out(verb: str | None, arguments: list[str]) -> list[str]:
@@ -53,6 +54,8 @@ def open_mappings(arguments: list[str]) -> list[str]:
 def _quote(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not equals or key.lstrip("+") not in _PATH_KEYS or _QUOTED.fullmatch(value):
+        return argument
+    if key in _LIST_KEYS and _LIST.fullmatch(value):
         return argument
     if value == "~" or value.startswith("~/"):
         value = str(Path(value).expanduser())

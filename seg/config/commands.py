@@ -99,3 +99,15 @@ class PrepareConfig(Section):
     samples: Annotated[int, Field(ge=1)]
     output: str | None
     chunk_mib: Annotated[int, Field(ge=1)]
+
+
+class ReportConfig(Section):
+    """`conf/report.yaml`."""
+
+    runs: str | list[str]
+    output: Path | None
+    export: Literal["fiftyone"] | None
+    split: Literal["train", "val", "test"]
+    watts: Annotated[float, Field(ge=0)] | None
+    gpu_watts: Annotated[float, Field(ge=0)] | None
+    price_per_hour: Annotated[float, Field(ge=0)] | None

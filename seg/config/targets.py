@@ -26,6 +26,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "seg.callbacks": (),
     "seg.loggers": ("pytorch_lightning.loggers.Logger",),
     "seg.outputs.curve": ("pytorch_lightning.loggers.Logger",),
+    "seg.outputs.learning_gif": ("pytorch_lightning.Callback",),
     "seg.outputs.logged_pictures": ("pytorch_lightning.Callback",),
     "torch.optim": ("torch.optim.Optimizer",),
     "timm.optim": ("torch.optim.Optimizer",),

@@ -150,8 +150,10 @@ class Measures:
     def calibration(self) -> dict[str, Any]:
         """The reliability diagram, and the temperature that mends it best; plain data."""
         diagram = self.reliability.diagram()
-        temperature = fit_temperature(self.sample)
-        after = tempered_reliability(self.sample, temperature)
+        temperature = ece_after = float("nan")
+        if len(self.sample):
+            temperature = fit_temperature(self.sample)
+            ece_after = tempered_reliability(self.sample, temperature).ece()
         return {
             "edges": diagram.edges.tolist(),
             "count": diagram.pixels.tolist(),
@@ -159,7 +161,7 @@ class Measures:
             "accuracy": diagram.accuracy.tolist(),
             "ece": self.reliability.ece(),
             "temperature": temperature,
-            "ece_after": after.ece(),
+            "ece_after": ece_after,
         }
 
     def size_strata(self) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ _FREE = (
         "logger",
     ),
     *("dataset.root", "dataset.cache", "callbacks.progress", "callbacks.checkpoints.every"),
+    "callbacks.gif",
     *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
     *(f"teaching.{key}" for key in ("num_workers", "prefetch_factor", "pin_memory", "timeout_s")),
     *("trainer.accelerator", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),

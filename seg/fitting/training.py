@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from seg.assemble.parts import Parts, assemble
 from seg.callbacks.checkpoints import BestAndLast
 from seg.callbacks.learning_rate_scale import LearningRateScale
-from seg.checkpoint import read_checkpoint
+from seg.checkpoint import Checkpoint, read_checkpoint
 from seg.config.schema import TrainConfig
 from seg.errors import DivergenceError
 from seg.evaluation.evaluator import Evaluator
@@ -25,6 +25,8 @@ from seg.fitting.resuming import (
     rescaled,
 )
 from seg.inference.inference import Inference
+from seg.outputs.environment import noted
+from seg.reporting.page import write_report
 
 log = logging.getLogger(__name__)
 C = TypeVar("C", bound=pl.Callback)
@@ -59,7 +61,8 @@ def train(config: TrainConfig, run_dir: Path) -> float | None:
         rate = the(LearningRateScale, parts.trainer)
         rate.wanted = scale
         try:
-            return fit(parts, run_dir, None if position is None else position.path)
+            with noted(parts.trainer, run_dir, from_step=_step(position)):
+                value = fit(parts, run_dir, None if position is None else position.path)
         except DivergenceError as error:
             if not rollbacks_left:
                 raise
@@ -67,6 +70,10 @@ def train(config: TrainConfig, run_dir: Path) -> float | None:
             position = newest_sound(run_dir, before=error.step)
             step = 0 if position is None else position.step
             log.warning("%s\n  back to step %d, rates x %.3g", error, step, scale)
+        else:
+            if parts.trainer.is_global_zero:
+                report(run_dir)
+            return value
     raise AssertionError("the last round returns or raises")
 
 
@@ -93,9 +100,24 @@ def fit(parts: Parts, run_dir: Path, checkpoint: Path | None = None) -> float:
     return scores["val/miou"]
 
 
+def report(run_dir: Path) -> None:
+    """Write `report.html`; a run that has ended well is not spoilt by a page that cannot be."""
+    path = run_dir / "report.html"
+    try:
+        write_report([run_dir], path)
+    except Exception as error:
+        log.warning("no report: %s (python -m seg.report %s)", error, run_dir)
+    else:
+        log.info("report: %s", path.resolve().as_uri())
+
+
 def the(kind: type[C], trainer: pl.Trainer) -> C:
     """The trainer's callback of a kind."""
     return next(each for each in trainer.callbacks if isinstance(each, kind))  # type: ignore[attr-defined]
+
+
+def _step(position: Checkpoint | None) -> int | None:
+    return None if position is None else position.step
 
 
 def _let_the_end_compete(parts: Parts, keeper: BestAndLast) -> None:

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from seg.errors import ConfigError, DataError
 from seg.metrics.accumulator import PER_ONE, Sums, checked
+from seg.metrics.pair_counts import joint_counts
 from seg.metrics.ratios import ratio
 
+_MOST_BINS = 100
 _ROUNDING = 1e-3  # by which a softmax in half precision may exceed 1
 
 
@@ -43,12 +45,14 @@ class ReliabilityBins:
         num_bins: M.
 
     Raises:
-        ConfigError: no bin at all.
+        ConfigError: fewer than 1 or more than 100 bins.
     """
 
     def __init__(self, num_bins: int = 15) -> None:
-        if num_bins < 1:
-            raise ConfigError(f"{num_bins} calibration bins; allowed: 1 or more, published: 15")
+        if not 1 <= num_bins <= _MOST_BINS:
+            raise ConfigError(
+                f"{num_bins} calibration bins; allowed: 1 to {_MOST_BINS}, published: 15"
+            )
         self.num_bins = num_bins
         self._counts = np.zeros((3, num_bins), np.int64)  # pixels, hits, confidence x PER_ONE
 
@@ -73,10 +77,10 @@ class ReliabilityBins:
                 f"confidences from {confidence_N.min()} to {confidence_N.max()}; allowed: 0 to 1,\n"
                 "  the largest probability of the softmax, without NaN"
             )
-        units_N = np.rint(confidence_N * np.float32(PER_ONE)).astype(np.int64)
-        np.minimum(units_N, PER_ONE, out=units_N)
-        bin_N = np.maximum(units_N * self.num_bins - 1, 0) // PER_ONE
-        joint = np.bincount(bin_N * 2 + right_N, minlength=2 * self.num_bins).reshape(-1, 2)
+        units_N = np.minimum(np.rint(confidence_N * np.float32(PER_ONE)), np.float32(PER_ONE))
+        # int32 has room for _MOST_BINS x PER_ONE
+        bin_N = np.maximum(units_N.astype(np.int32) * self.num_bins - 1, 0) // PER_ONE
+        joint = joint_counts(bin_N.astype(np.uint8), right_N.view(np.uint8), self.num_bins, 2)
         # integers below 2**53 are exact in the float64 of weights
         confidences = np.bincount(bin_N, weights=units_N, minlength=self.num_bins)
         self._counts += np.stack([joint.sum(1), joint[:, 1], confidences.astype(np.int64)])

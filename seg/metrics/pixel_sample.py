@@ -56,7 +56,8 @@ class LogProbabilitySample:
 
         Args:
             image: name or index, unique within the split.
-            log_probabilities: logarithm of the softmax, K x N or K x H x W, on any device.
+            log_probabilities: logarithm of the softmax, K x N or K x H x W, on any device; logits
+                do as well, as they differ by a constant of the pixel, which no temperature sees.
             label: class ids or `ignore_index`, N or H x W.
 
         Raises:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.metrics.accumulator import PER_ONE, Sums, checked
-from seg.metrics.pair_counts import marked
+from seg.metrics.pair_counts import joint_counts, marked
 from seg.metrics.ratios import ratio
 
 STRATA = ("small", "medium", "large")
@@ -39,13 +39,15 @@ class SizeStrata:
 
     def update(self, prediction_HW: NDArray[Any], label_HW: NDArray[Any]) -> None:
         """Add an image: class ids below K, of equal shape; labels may be `ignore_index`."""
-        ids_HW = marked(label_HW, label_HW != self.ignore_index, self.num_classes)
+        classes = self.num_classes
+        ids_HW = marked(label_HW, label_HW != self.ignore_index, classes)
         right_HW = ids_HW == prediction_HW
-        for class_id in np.flatnonzero(np.bincount(ids_HW.ravel())[: self.num_classes]):
-            mask_HW = (ids_HW == class_id).view(np.uint8)
-            left, top, width, height = cv2.boundingRect(mask_HW)
+        for class_id in np.flatnonzero(joint_counts(ids_HW, ids_HW, classes, classes).diagonal()):
+            mask_HW = ids_HW == class_id
+            left, top, width, height = cv2.boundingRect(mask_HW.view(np.uint8))
             box = slice(top, top + height), slice(left, left + width)
-            self._add(*_areas_and_hits(mask_HW[box], right_HW[box]), label_HW.size)
+            areas, hits = _areas_and_hits(mask_HW[box], right_HW[box])
+            self._add(areas, hits, label_HW.size)
 
     def _add(self, areas: NDArray[np.int64], hits: NDArray[np.int64], picture_px: int) -> None:
         stratum = sum(areas * limit >= picture_px for limit in _LIMITS)
@@ -88,9 +90,13 @@ class SizeStrata:
 
 
 def _areas_and_hits(
-    mask_HW: NDArray[np.uint8], right_HW: NDArray[np.bool_]
+    mask_HW: NDArray[np.bool_], right_HW: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pixels and right pixels of each segment of a mask."""
-    count, segment_HW, stats, _ = cv2.connectedComponentsWithStats(mask_HW, connectivity=8)
-    hits = np.bincount(segment_HW[right_HW], minlength=count)[1:]
-    return stats[1:, cv2.CC_STAT_AREA].astype(np.int64), hits
+    # with OpenCV's own statistics it takes several times as long
+    count, segment_HW = cv2.connectedComponents(mask_HW.view(np.uint8), connectivity=8)
+    inside = np.flatnonzero(mask_HW)
+    segments = segment_HW.ravel()[inside] - 1
+    right = right_HW.ravel()[inside]
+    areas = np.bincount(segments, minlength=count - 1)
+    return areas, np.bincount(segments[right], minlength=count - 1)

@@ -12,14 +12,22 @@ from typing import IO, Any
 _STAGED = ".staged."
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file beside `path`, then put it in place; on failure `path` stays."""
-    with staged_file(path) as file:
+def write_atomically(
+    path: Path, write: Callable[[IO[bytes]], object], *, synced: bool = True
+) -> None:
+    """Let `write` fill a file beside `path`, then put it in place; on failure `path` stays.
+
+    Args:
+        path: the file.
+        write: is given the open file.
+        synced: whether it must outlive a loss of power; False for what a run can do without.
+    """
+    with staged_file(path, synced=synced) as file:
         write(file)
 
 
 @contextmanager
-def staged_file(path: Path) -> Iterator[IO[bytes]]:
+def staged_file(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
     """The same for what is written in pieces: a named file that takes the place of `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}{_STAGED}", delete=False) as file:
@@ -27,7 +35,8 @@ def staged_file(path: Path) -> Iterator[IO[bytes]]:
         try:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
             staged.chmod(0o644)
             staged.replace(path)
         except BaseException:

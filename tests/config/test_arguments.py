@@ -35,7 +35,11 @@ def test_home_is_expanded(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "argument", ["weights=null", "input='a b'", 'input="a b"', "optimizer.lr=1e-3", "--help"]
+    "argument",
+    [
+        *("weights=null", "input='a b'", 'input="a b"', "optimizer.lr=1e-3", "--help"),
+        "runs=[runs/a,runs/b]",
+    ],
 )
 def test_the_rest_stays(argument):
     assert quote_paths([argument]) == [argument]

@@ -9,7 +9,7 @@ from seg.errors import ConfigError, DataError
 from seg.metrics.calibration import ReliabilityBins
 
 
-@pytest.mark.parametrize("num_bins", [1, 10, 15])
+@pytest.mark.parametrize("num_bins", [1, 10, 15, 100])
 @pytest.mark.parametrize("classes", [2, 19])
 def test_equals_torchmetrics(classes, num_bins):
     generator = torch.Generator().manual_seed(classes)
@@ -51,5 +51,6 @@ def test_nothing_added_and_no_probability():
             ReliabilityBins().update(np.float32([0.5, confidence]), np.array([True, False]))
     with pytest.raises(DataError, match="2 confidences"):
         ReliabilityBins().update(np.float32([0.5, 0.5]), np.array([True]))
-    with pytest.raises(ConfigError, match="1 or more"):
-        ReliabilityBins(0)
+    for num_bins in (0, 101):
+        with pytest.raises(ConfigError, match="1 to 100"):
+            ReliabilityBins(num_bins)

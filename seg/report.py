@@ -1,0 +1,51 @@
+"""`python -m seg.report RUN_DIR`: runs as a page to look at; one as a folder for FiftyOne."""
+
+import logging
+from pathlib import Path
+
+from seg.app import app
+from seg.config.commands import ReportConfig
+from seg.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+@app("report", ReportConfig, leaves_a_run=False, verb="runs")
+def main(config: ReportConfig, _: Path) -> None:
+    """Write the page: into the run directory of a single run, else into the folder one is in.
+
+    With `export`, write the run's pictures, labels and predictions for a labelling tool instead.
+    """
+    from seg.reporting.energy import Tariff
+    from seg.reporting.page import write_report
+    from seg.reporting.run import find_runs
+
+    told = {
+        key: getattr(config, key)
+        for key in ("watts", "gpu_watts", "price_per_hour")
+        if getattr(config, key) is not None
+    }
+    runs = find_runs(config.runs)
+    if config.export is not None:
+        _export(config, runs)
+        return
+    output = config.output or (runs[0] if len(runs) == 1 else Path()) / "report.html"
+    write_report(runs, output, Tariff(**told))
+    log.info("report: %s", output.resolve())
+
+
+def _export(config: ReportConfig, runs: list[Path]) -> None:
+    from seg.reporting.fiftyone import write_fiftyone
+    from seg.reporting.predicted import predicted
+
+    if len(runs) > 1:
+        raise ConfigError(f"runs: {len(runs)} of them; export={config.export} takes one")
+    if config.output is None:
+        raise ConfigError("output: missing; give output=FOLDER")
+    labels, entries = predicted(runs[0], config.split)
+    count = write_fiftyone(config.output, entries, labels)
+    log.info("%d pictures: %s (python open_in_fiftyone.py)", count, config.output.resolve())
+
+
+if __name__ == "__main__":
+    main()

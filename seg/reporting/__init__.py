@@ -1,0 +1,1 @@
+"""`report.html`: what a run left, as one page to look at."""

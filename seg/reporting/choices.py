@@ -1,0 +1,94 @@
+"""The configuration of a run as people ask for it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_ABSENT = "\u2013"
+_SHOWN_CHARACTERS = 160
+
+
+def main_choices(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What one asks for first, as name and text; what is absent is left out."""
+    flat = dict(flatten(config))
+    found = [
+        ("dataset", _kind(flat, "dataset")),
+        ("encoder", _joined(flat, "encoder.name", "encoder.output_stride", " at output stride ")),
+        ("decoder", _text(flat, "decoder.name")),
+        ("weights", _text(flat, "weights") or _text(flat, "encoder.weights") or "random"),
+        ("loss", _kind(flat, "loss")),
+        ("optimizer", _joined(flat, "optimizer._target_", "optimizer.lr", ", learning rate ")),
+        ("schedule", _kind(flat, "scheduler")),
+        ("augmentation", _crop(flat)),
+        ("batch", _batch(flat)),
+        ("length", _length(flat)),
+        ("precision", _text(flat, "trainer.precision")),
+        ("averaging", _kind(flat, "callbacks.averaging")),
+        ("teaching", _kind(flat, "teaching")),
+        ("seed", _text(flat, "seed")),
+    ]
+    return [(name, text) for name, text in found if text and flat]
+
+
+def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested mappings -> `(key.of.value, value)`; lists stay whole."""
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from flatten(inner, f"{key}.{name}" if key else str(name))
+    elif key:
+        yield key, value
+
+
+def differences(configs: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+    """The keys in which configurations differ, with the text of each of them."""
+    flat = [dict(flatten(each)) for each in configs]
+    keys = dict.fromkeys(key for each in flat for key in each)
+    rows = [(key, [_short(each[key]) if key in each else _ABSENT for each in flat]) for key in keys]
+    return [(key, values) for key, values in rows if len(set(values)) > 1]
+
+
+def _text(flat: Mapping[str, Any], key: str) -> str:
+    value = flat.get(key)
+    return "" if value is None else str(value)
+
+
+def _kind(flat: Mapping[str, Any], section: str) -> str:
+    """The last part of what a section is built from."""
+    return _text(flat, f"{section}._target_").rpartition(".")[2]
+
+
+def _joined(flat: Mapping[str, Any], first: str, second: str, between: str) -> str:
+    head, tail = _text(flat, first).rpartition(".")[2], _text(flat, second)
+    return head + between + tail if head and tail else head
+
+
+def _crop(flat: Mapping[str, Any]) -> str:
+    crop = flat.get("augmentation.crop")
+    if isinstance(crop, list) and len(crop) == 2:
+        return f"crops of {crop[1]} x {crop[0]} pixels"
+    return _kind(flat, "augmentation")
+
+
+def _batch(flat: Mapping[str, Any]) -> str:
+    size = _text(flat, "loader.batch_size")
+    factors = [
+        f"{value} {what}"
+        for key, what in (
+            ("trainer.devices", "devices"),
+            ("trainer.num_nodes", "machines"),
+            ("trainer.accumulate_grad_batches", "batches a step"),
+        )
+        if (value := _text(flat, key)) not in ("", "1", "auto")
+    ]
+    return " x ".join([size, *factors]) if size else ""
+
+
+def _length(flat: Mapping[str, Any]) -> str:
+    steps, epochs = _text(flat, "trainer.max_steps"), _text(flat, "trainer.max_epochs")
+    if steps not in ("", "-1"):
+        return f"{int(steps):,} steps" if steps.isdigit() else steps
+    return f"{epochs} epochs" if epochs else ""
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,92 @@
+"""Several runs beside each other, and whether their numbers may be compared."""
+
+from typing import Any
+
+from seg.reporting.charts.bars import bar_chart
+from seg.reporting.charts.lines import Line, line_chart, smoothed
+from seg.reporting.choices import differences
+from seg.reporting.formats import significant
+from seg.reporting.run import Run
+from seg.reporting.scores import Score, headlines, iou_rows
+from seg.reporting.sections import percent_axis
+
+_COLOURS = 6
+_MOST_DIFFERENCES = 60
+
+
+def comparison(runs: list[Run]) -> dict[str, Any]:
+    """What the page shows of several runs together."""
+    rows = differences([run.config for run in runs])
+    charts = [_curves(runs, "val/miou", "mIoU, %"), _curves(runs, "train/loss", "Training loss")]
+    classes = iou_rows(runs)
+    return {
+        "runs": [(run, role(place)) for place, run in enumerate(runs)],
+        "scores": _table([headlines(run) for run in runs]),
+        "warnings": _warnings(runs),
+        "charts": [chart for chart in charts if chart is not None],
+        "classes": bar_chart(classes, "IoU of each class, a bar a run") if classes else None,
+        "differences": rows[:_MOST_DIFFERENCES],
+        "more_differences": max(0, len(rows) - _MOST_DIFFERENCES),
+    }
+
+
+def role(place: int) -> str:
+    """The CSS class that gives a run its colour."""
+    return f"run-{place % _COLOURS + 1}"
+
+
+def _table(of_runs: list[list[Score]]) -> list[dict[str, Any]]:
+    """A row a score: its title, and for each run the score and whether it is the best."""
+    first = {score.key: score for scores in reversed(of_runs) for score in scores}
+    order = list(dict.fromkeys(score.key for scores in of_runs for score in scores))
+    table = []
+    for key in order:
+        cells = [next((s for s in scores if s.key == key), None) for scores in of_runs]
+        values = [cell.value for cell in cells if cell is not None]
+        best = min(values) if first[key].lower_is_better else max(values)
+        table.append(
+            {
+                "title": first[key].title,
+                "meaning": first[key].meaning,
+                "unit": first[key].unit,
+                "cells": [
+                    (cell, cell is not None and cell.value == best and len(set(values)) > 1)
+                    for cell in cells
+                ],
+            }
+        )
+    return table
+
+
+def _warnings(runs: list[Run]) -> list[str]:
+    """Why the numbers may not be compared."""
+    protocols = [run.evaluation.get("protocol") or {} for run in runs]
+    checks = (
+        ("split_sha256", "The runs were scored on different pictures."),
+        ("label_space", "The runs were scored on different classes."),
+        ("inference", "The runs were scored with different inference (windows, scales, flips)."),
+    )
+    found = []
+    for key, warning in checks:
+        told = [repr(protocol[key]) for protocol in protocols if protocol.get(key) is not None]
+        if len(set(told)) > 1:
+            found.append(warning)
+    if any(run.finished for run in runs) and not all(run.finished for run in runs):
+        found.append("Not every run has finished.")
+    return found
+
+
+def _curves(runs: list[Run], column: str, title: str) -> Any:
+    is_loss = column == "train/loss"
+    lines = [
+        Line(
+            run.name,
+            smoothed(run.series(column)) if is_loss else run.series(column),
+            role(place),
+            dotted=not is_loss,
+        )
+        for place, run in enumerate(runs)
+    ]
+    if not any(line.points for line in lines):
+        return None
+    return line_chart(lines, title=title, shown=significant if is_loss else percent_axis)
