@@ -24,8 +24,8 @@ LAYERS = [
         "assemble",
         "interchange",
     ),
-    *("preparation", "reporting", "benchmarks", "evaluation", "fitting", "ranks", "app"),
-    "commands",
+    *("preparation", "prediction", "reporting", "benchmarks", "evaluation"),
+    *("fitting", "ranks", "app", "commands"),
 ]
 COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark", "report"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}

@@ -24,6 +24,7 @@ IMPORTED = (
     "seg.fitting.training",
     "seg.inference.device",
     "seg.outputs.pictures",
+    "seg.prediction.command",
 )
 
 

@@ -35,11 +35,33 @@ class PredictConfig(Section):
     """`conf/predict.yaml`."""
 
     checkpoint: Path
-    input: Path
-    output: Path | None
+    input: str
+    output: str | None
     inference: Target
+    formats: list[str]
     overlay_opacity: Annotated[float, Field(ge=0, le=1)]
+    classes: list[str] | None
+    coco_segmentation: Literal["rle", "polygons"]
+    skip_existing: bool
+    shard: Annotated[int, Field(ge=0)]
+    num_shards: Count
+    max_pixels: Count
+    frame_step: Count
+    max_frames: Count | None
+    predict: Literal["local", "ray"]
+    threads: Count | None
+    ray_workers: Count | None
+    ray_address: str | None
     device: Literal["auto", "cpu", "cuda"]
+
+    @model_validator(mode="after")
+    def _is_one_of_the_shards(self) -> "PredictConfig":
+        if self.shard >= self.num_shards:
+            raise ValueError(
+                f"shard={self.shard}: allowed are 0 to {self.num_shards - 1}; num_shards says "
+                "how many there are"
+            )
+        return self
 
 
 class WeightsConfig(Section):

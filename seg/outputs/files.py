@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
@@ -21,11 +22,18 @@ def write_atomically(
         write: is given the open file.
         synced: whether it must outlive a loss of power; False for what a run can do without.
     """
+    with staged_file(path, synced=synced) as file:
+        write(file)
+
+
+@contextmanager
+def staged_file(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
+    """The same for what is written in pieces: a named file that takes the place of `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}{_STAGED}", delete=False) as file:
         staged = Path(file.name)
         try:
-            write(file)
+            yield file
             file.flush()
             if synced:
                 os.fsync(file.fileno())
@@ -40,6 +48,12 @@ def remove_staged(folder: Path) -> None:
     """Remove what killed processes left half written in `folder`."""
     for staged in folder.glob(f".*{_STAGED}*"):
         staged.unlink(missing_ok=True)
+
+
+def staged_for(path: Path) -> Path | None:
+    """What a file half written would have become; None for any other file."""
+    name, mark, _ = path.name.removeprefix(".").rpartition(_STAGED)
+    return path.with_name(name) if mark and path.name.startswith(".") else None
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

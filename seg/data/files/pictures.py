@@ -41,23 +41,36 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Location, kind: str) -> Iterator[Opened]:
-    """A picture within the pixel limit, and its file; whatever fails inside is a `DataError`."""
+def opened(
+    path: Location, kind: str, *, page: int | None = None, max_pixels: int = MAX_PIXELS
+) -> Iterator[Opened]:
+    """A picture within the pixel limit, and its file; whatever fails inside is a `DataError`.
+
+    Args:
+        path: the file.
+        kind: what it is, for messages.
+        page: of a file of several pages, the wanted one, from 0; None: it must have one alone.
+        max_pixels: the limit; one above `MAX_PIXELS` holds for the whole process meanwhile.
+    """
     # Another library may have told Pillow to fill truncated files with grey, process-wide.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     content = read_bytes(path, kind)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _bomb_limit(max_pixels):
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(BytesIO(content)) as picture:
-                _check_header(picture, path, kind)
+                if page is not None:
+                    picture.seek(page)
+                _check_header(
+                    picture, path, kind, max_pixels=max_pixels, any_pages=page is not None
+                )
                 chunks = _check_png(content) if picture.format == "PNG" else frozenset()
                 yield Opened(picture, content, chunks)
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(path, kind) from error
+        raise _too_large(path, kind, max_pixels) from error
     except UnidentifiedImageError as error:
         raise DataError(
             f"{path}: not a picture{_what_it_is(content)}", fault="not_a_picture"
@@ -85,9 +98,25 @@ def _check_png(content: bytes) -> frozenset[bytes]:
     return frozenset(kinds)
 
 
-def _check_header(picture: Image.Image, path: Location, kind: str) -> None:
-    if picture.width * picture.height > MAX_PIXELS:
-        raise _too_large(path, kind)
+@contextmanager
+def _bomb_limit(max_pixels: int) -> Iterator[None]:
+    if max_pixels <= MAX_PIXELS:
+        yield
+        return
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
+def _check_header(
+    picture: Image.Image, path: Location, kind: str, max_pixels: int, *, any_pages: bool
+) -> None:
+    if picture.width * picture.height > max_pixels:
+        raise _too_large(path, kind, max_pixels)
+    if any_pages:
+        return
     # MPO: a phone's photograph with previews behind it; the first frame is the photograph.
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
         frames = getattr(picture, "n_frames", "several")
@@ -97,8 +126,8 @@ def _check_header(picture: Image.Image, path: Location, kind: str) -> None:
         )
 
 
-def _too_large(path: Location, kind: str) -> DataError:
-    message = f"{path}: {kind} has more than {MAX_PIXELS} pixels; cut it into tiles"
+def _too_large(path: Location, kind: str, max_pixels: int) -> DataError:
+    message = f"{path}: {kind} has more than {max_pixels} pixels; cut it into tiles"
     return DataError(message, fault="too_large")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.data.files.locations import Location
-from seg.data.files.pictures import PLAIN_CHUNKS, Opened, decode_plain_png, opened
+from seg.data.files.pictures import MAX_PIXELS, PLAIN_CHUNKS, Opened, decode_plain_png, opened
 from seg.errors import DataError
 
 _ORIENTATION = 0x0112
@@ -31,19 +31,26 @@ _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
 _TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
 
 
-def read_image(path: Location) -> NDArray[np.uint8]:
+def read_image(
+    path: Location, *, page: int | None = None, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
     """Decode a picture and turn it upright as its EXIF orientation says.
 
     Grey, palette and CMYK pictures become RGB; of 16-bit channels the high byte is kept.
+
+    Args:
+        path: the file.
+        page: of a file of several pages, the wanted one, from 0.
+        max_pixels: the largest that is decoded.
 
     Returns:
         uint8, H x W x 3, RGB, writable.
 
     Raises:
-        DataError: the file is missing, empty, damaged, truncated, larger than `MAX_PIXELS`,
+        DataError: the file is missing, empty, damaged, truncated, larger than `max_pixels`,
             animated, partly transparent, or holds floating-point or other non-RGB colour.
     """
-    return _read_image(path)[0]
+    return _read_image(path, page, max_pixels)[0]
 
 
 def read_label(path: Location, shape: tuple[int, int] | None = None) -> NDArray[Any]:
@@ -133,9 +140,11 @@ def read_pair(
     )
 
 
-def _read_image(path: Location) -> tuple[NDArray[np.uint8], int]:
+def _read_image(
+    path: Location, page: int | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[NDArray[np.uint8], int]:
     """The upright picture and the EXIF orientation (1: none) that it was turned by."""
-    with opened(path, "image") as file:
+    with opened(path, "image", page=page, max_pixels=max_pixels) as file:
         pixels = decode_plain_png(file) if file.picture.mode == "RGB" else None
         if pixels is not None:
             return pixels, 1

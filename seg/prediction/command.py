@@ -1,0 +1,176 @@
+"""The work of `python -m seg.predict`."""
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+
+from seg.checkpoint import Checkpoint, read_checkpoint
+from seg.config.commands import PredictConfig
+from seg.data.files.locations import is_remote
+from seg.errors import ConfigError, DataError
+from seg.prediction.camera import Camera
+from seg.prediction.format import Format, Record, check_names, load_formats
+from seg.prediction.items import Item, share
+from seg.prediction.job import Job
+from seg.prediction.manifest import Manifest, is_damaged
+from seg.prediction.sources import CAMERA, list_items
+from seg.prediction.store import Store
+from seg.prediction.targets import refuse_overwriting, remove_half_written
+from seg.preparation.progress import counted
+
+_log = logging.getLogger(__name__)
+_LISTED = 5
+
+
+def predict(config: PredictConfig, run_dir: Path) -> None:
+    """Predict what the input holds and is not done yet; into `output`, or else `run_dir`.
+
+    Raises:
+        DataError: the input is missing, or, at the end, some of it is damaged.
+        ConfigError: what formats, inference or device refuse; results of other choices in `output`.
+        StorageError: a file cannot be written.
+    """
+    check_names(config.formats)
+    output = config.output or str(run_dir)
+    if config.input.startswith(CAMERA):
+        _predict_camera(config, output)
+        return
+    items = list_items(
+        config.input, output=output, frame_step=config.frame_step, max_frames=config.max_frames
+    )
+    damaged, total = _Folder(config, output, run_dir).fill(items)
+    _log.info("%d of %d pictures: %s", total - len(damaged), total, output)
+    if damaged:
+        raise DataError(
+            f"{len(damaged)} of {total} pictures could not be read: {', '.join(damaged[:_LISTED])}"
+        )
+
+
+class _Folder:
+    """The results, in a folder, or at an address by way of a folder."""
+
+    def __init__(self, config: PredictConfig, output: str, run_dir: Path) -> None:
+        self._config = config
+        self._output = output
+        self._store: Store | None = None
+        address = output if is_remote(output) else None
+        folder = Path(output) if address is None else run_dir / "sent"
+        if address is not None:
+            self._store = Store(address, folder)
+        self._job = Job.of(config, folder, address)
+        self._checkpoint = read_checkpoint(config.checkpoint)
+        self._formats = load_formats(self._job.formats, self._job.settings(self._checkpoint.labels))
+
+    def fill(self, items: Sequence[Item]) -> tuple[list[str], int]:
+        """Do this process' share; the damaged sources, and the size of the share."""
+        refuse_overwriting(items, self._formats, self._output)
+        mine = share(items, shard=self._config.shard, num_shards=self._config.num_shards)
+        sizes = None if self._store is None else self._store.fetch_manifests()
+        with _manifest(self._config, self._job, self._checkpoint, sizes) as manifest:
+            if self._store is not None:
+                self._store.remove(manifest.removed)
+            todo = [item for item in mine if not manifest.is_done(item)]
+            remove_half_written(todo, self._formats, self._job.output)
+            damaged = _keep(self._records(todo), manifest, len(todo), self._store)
+            manifest.sort(items)
+            if self._store is not None:
+                self._store.send_manifest(manifest.name, at_once=True)
+                self._store.fetch_manifests(besides=manifest.name)
+            _assemble(items, self._formats, manifest, self._store)
+        if self._store is not None:
+            shutil.rmtree(self._job.output)
+        return damaged, len(mine)
+
+    def _records(self, todo: Sequence[Item]) -> Iterator[Record]:
+        if not todo:
+            return iter(())
+        if self._config.predict == "ray":
+            from seg.prediction.on_ray import records_on_ray
+
+            workers, address = self._config.ray_workers, self._config.ray_address
+            return records_on_ray(self._job, todo, workers=workers, address=address)
+        return self._job.predictor(self._checkpoint).records(todo)
+
+
+def _manifest(
+    config: PredictConfig, job: Job, checkpoint: Checkpoint, sizes: dict[str, int] | None = None
+) -> Manifest:
+    return Manifest(
+        job.output,
+        job.header(checkpoint),
+        shard=config.shard,
+        num_shards=config.num_shards,
+        skip_existing=config.skip_existing,
+        sizes=sizes,
+    )
+
+
+def _keep(
+    records: Iterable[Record], manifest: Manifest, total: int | None, store: Store | None = None
+) -> list[str]:
+    """Write down what is done; the sources that are damaged."""
+    damaged = []
+    with counted("predicting", total) as on_item:
+        for record in records:
+            manifest.append(record)
+            if store is not None:
+                store.send_manifest(manifest.name)
+            if is_damaged(record):
+                _log.error("%s", record["error"])
+                damaged.append(record["source"])
+            on_item()
+    return damaged
+
+
+def _assemble(
+    items: Sequence[Item],
+    formats: Sequence[Format],
+    manifest: Manifest,
+    store: Store | None = None,
+) -> None:
+    """Make what is made of all items, once the last shard has done its share."""
+    making = [each for each in formats if each.assembled(items)]
+    if not making:
+        return
+    records = manifest.all_records()
+    known = [item for item in items if records.get(item.name, {}).get("version") == item.version]
+    if len(known) < len(items):
+        _log.info("%d of %d are done; the last shard writes the rest", len(known), len(items))
+        return
+    done = [(item, records[item.name]) for item in known if not is_damaged(records[item.name])]
+    if store is not None:
+        store.fetch_parts(record for _, record in done)
+    for each in making:
+        each.assemble(done)
+        if store is not None:
+            store.send(each.assembled(items))
+
+
+def _predict_camera(config: PredictConfig, output: str) -> None:
+    """Predict live pictures until the camera ends, `max_frames`, or Ctrl-C."""
+    if config.num_shards > 1 or config.predict != "local" or is_remote(output):
+        raise ConfigError(
+            f"input={config.input}: one process reads a camera, into a folder of this machine\n"
+            "  give num_shards=1 predict=local output=FOLDER"
+        )
+    job = Job.of(config, Path(output))
+    checkpoint = read_checkpoint(config.checkpoint)
+    formats = load_formats(job.formats, job.settings(checkpoint.labels))
+    with _manifest(config, job, checkpoint) as manifest:
+        there = manifest.all_records()
+        first = next(n for n in count() if Camera.name_of(config.input, n) not in there)
+        camera = Camera(config.input, first=first, max_frames=config.max_frames)
+        try:
+            _keep(job.predictor(checkpoint, camera).records(camera.items()), manifest, None)
+        except KeyboardInterrupt:
+            _log.info("stopped")
+        records = manifest.all_records()
+        items = [
+            Item(name, record["source"], "frame", record["part"], record["version"])
+            for name, record in sorted(records.items())
+            if record["source"] == config.input
+        ]
+        _assemble(items, formats, manifest)
+    _log.info("%d pictures of %s: %s", len(items) - first, config.input, output)

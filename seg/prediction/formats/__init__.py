@@ -1,0 +1,1 @@
+"""One file a kind of output; its name is what `formats=[...]` takes, its class is `FORMAT`."""

@@ -1,0 +1,61 @@
+"""`areas.csv`: pixels and share of every class in every picture."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from seg.inference.raster import Raster
+from seg.outputs.files import write_atomically
+from seg.prediction.format import Format, Piece, Record, Writer
+from seg.prediction.items import Item
+
+COLUMNS = ("picture", "class_id", "class", "pixels", "share")
+
+
+class Areas(Format):
+    """One row a picture and class, `share` of the pixels that have a class."""
+
+    name = "areas"
+    file = "areas.csv"
+
+    def targets(self, item: Item) -> tuple[str, ...]:
+        return ()
+
+    def begin(self, item: Item, raster: Raster) -> Writer:
+        return _Counts(self.settings.labels.num_classes)
+
+    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+        return (self.file,)
+
+    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows((*row[:4], f"{row[4]:.6f}") for row in self.rows(done))
+        write_atomically(self.path(self.file), lambda file: file.write(text.getvalue().encode()))
+
+    def rows(self, done: Sequence[tuple[Item, Record]]) -> Iterator[tuple[str, int, str, int, Any]]:
+        """Values of `COLUMNS`."""
+        for item, record in done:
+            counts = record["parts"][self.name]
+            total = sum(counts) or 1
+            for index, pixels in enumerate(counts):
+                name = self.settings.labels.names[index]
+                yield item.name, index, name, pixels, pixels / total
+
+
+class _Counts(Writer):
+    def __init__(self, num_classes: int) -> None:
+        self._counts = np.zeros(num_classes, np.int64)
+
+    def add(self, piece: Piece) -> None:
+        self._counts += np.bincount(piece.label_HW.ravel(), minlength=256)[: len(self._counts)]
+
+    def finish(self) -> list[int]:
+        return [int(count) for count in self._counts]
+
+
+FORMAT = Areas

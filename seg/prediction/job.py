@@ -1,0 +1,109 @@
+"""A prediction as plain data: what any process needs to do its share."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from seg.assemble.building import build
+from seg.assemble.networks import restore
+from seg.checkpoint import Checkpoint, read_checkpoint
+from seg.config.commands import PredictConfig
+from seg.data.labels import LabelSpace
+from seg.inference.device import choose_device
+from seg.prediction.camera import Camera
+from seg.prediction.format import Settings, load_formats
+from seg.prediction.opening import Opener
+from seg.prediction.predictor import Predictor
+from seg.prediction.store import Store
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done to each item.
+
+    Attributes:
+        checkpoint: file or run directory.
+        inference: how pictures go through the network, as the configuration has it.
+        formats: names.
+        output: the folder of the results on this machine.
+        address: where they are sent from there, if anywhere.
+        overlay_opacity, classes, coco_segmentation: see `Settings`.
+        device: `auto`, `cpu` or `cuda`.
+        max_pixels: see `Opener`.
+        threads: that compute; None: as many as torch takes. The last bits of probabilities depend
+            on their number.
+    """
+
+    checkpoint: Path
+    inference: Mapping[str, Any]
+    formats: tuple[str, ...]
+    output: Path
+    address: str | None
+    overlay_opacity: float
+    classes: tuple[str, ...]
+    coco_segmentation: Literal["rle", "polygons"]
+    device: str
+    max_pixels: int
+    threads: int | None
+
+    @classmethod
+    def of(cls, config: PredictConfig, output: Path, address: str | None = None) -> "Job":
+        """The job of a configuration."""
+        return cls(
+            config.checkpoint.absolute(),
+            config.inference.node(),
+            tuple(config.formats),
+            output.absolute(),
+            address,
+            config.overlay_opacity,
+            tuple(config.classes or ()),
+            config.coco_segmentation,
+            config.device,
+            config.max_pixels,
+            config.threads,
+        )
+
+    def settings(self, labels: LabelSpace) -> Settings:
+        """What the formats are told."""
+        return Settings(
+            self.output, labels, self.overlay_opacity, self.classes, self.coco_segmentation
+        )
+
+    def predictor(
+        self, checkpoint: Checkpoint | None = None, camera: Camera | None = None
+    ) -> Predictor:
+        """Load the network and build the formats.
+
+        Args:
+            checkpoint: that of `checkpoint`, where it has been read.
+            camera: what opens the items, for live pictures.
+
+        Raises:
+            DataError: a missing or damaged checkpoint.
+            ConfigError: what a format, the inference or the device refuses.
+        """
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        model = restore(checkpoint or read_checkpoint(self.checkpoint))
+        formats = load_formats(self.formats, self.settings(model.labels))
+        inference = build("inference", self.inference)
+        opener = camera or Opener(max_pixels=self.max_pixels)
+        send = None if self.address is None else Store(self.address, self.output).send
+        return Predictor(model.to(choose_device(self.device)), inference, formats, opener, send)
+
+    def header(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """What the results follow from, beside the pictures: the manifest's first line."""
+        with checkpoint.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        options: dict[str, Any] = {
+            "formats": sorted(self.formats),
+            "inference": dict(self.inference),
+            "overlay_opacity": self.overlay_opacity,
+            "classes": list(self.classes),
+            "coco_segmentation": self.coco_segmentation,
+        }
+        return {"checkpoint_sha256": digest, **options}

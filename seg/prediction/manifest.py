@@ -1,0 +1,231 @@
+"""`manifest.jsonl`: what is done already, a line an item, so that a second call goes on."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from seg.errors import ConfigError
+from seg.outputs.files import write_atomically
+from seg.prediction.format import Record
+from seg.prediction.items import Item
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_VERSION = 1
+_DONE = "done"
+
+
+class Manifest:
+    """The records of an output folder; this process appends to one file, other shards to theirs.
+
+    The first line says by which network and options the results were made. A line is appended,
+    and synced, once the item's files are in place. A last line that was cut off does not count.
+
+    Args:
+        output: the folder.
+        header: checkpoint and options, plain data.
+        shard, num_shards: which part of the work this process has.
+        skip_existing: False: begin anew, also over the results of other options.
+        sizes: of the files that are there, in bytes, where these are not in `output`.
+
+    Attributes:
+        name: of the file that this process appends to.
+        removed: names of manifests that told of other options.
+
+    Raises:
+        ConfigError: the folder holds results of another network or other options, or another
+            process is at work there.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        header: Mapping[str, Any],
+        *,
+        shard: int = 0,
+        num_shards: int = 1,
+        skip_existing: bool = True,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
+        self._output = output
+        self._first = {"manifest": _VERSION, **header}
+        self._sizes = sizes
+        one = num_shards == 1
+        self.name = "manifest.jsonl" if one else f"manifest.{shard}-of-{num_shards}.jsonl"
+        self.removed: list[str] = []
+        self._path = output / self.name
+        output.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a+b")
+        try:
+            self._lock()
+            self._records: dict[str, Record] = {}
+            self._keep_or_begin_anew(skip_existing)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> "Manifest":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def is_done(self, item: Item) -> bool:
+        """Whether its files are there, made from the source as it is now."""
+        record = self._records.get(item.name)
+        if record is None or record["status"] != _DONE or record["version"] != item.version:
+            return False
+        return all(self._is_whole(*pair) for pair in record["files"].items())
+
+    def append(self, record: Record) -> None:
+        """Add the record of an item whose files are in place."""
+        if self._records.get(record["name"]) == record:
+            return  # a damaged source that is damaged still
+        self._records[record["name"]] = record
+        self._append(record)
+
+    def all_records(self) -> dict[str, Record]:
+        """By name: those of this process, and what other shards have written by now."""
+        records: dict[str, Record] = {}
+        for path in self._others():
+            first, others = _parsed(path.read_bytes())
+            if first is not None and _same(first, self._first):
+                records |= others
+        return records | self._records
+
+    def sort(self, items: Sequence[Item]) -> None:
+        """Bring the lines into the order of the items, each once, however they came about."""
+        before = self._content()
+        mine = _parsed(before)[1]
+        order = {item.name: position for position, item in enumerate(items)}
+        names = sorted(mine, key=lambda name: (order.get(name, len(order)), name))
+        content = b"".join(map(_line, (self._first, *(mine[name] for name in names))))
+        if content != before:
+            write_atomically(self._path, lambda file: file.write(content))
+
+    def _keep_or_begin_anew(self, skip_existing: bool) -> None:
+        contents = {path: path.read_bytes() for path in self._others()}
+        for path, content in (*contents.items(), (self._path, self._content())):
+            first, records = _parsed(content)
+            if first is None:
+                continue
+            if _same(first, self._first):
+                self._records |= records if skip_existing else {}
+            elif skip_existing:
+                raise self._other_options(first)
+            elif path != self._path:
+                path.unlink()
+                self.removed.append(path.name)
+        own = self._content()
+        if _parsed(own)[0] is None or not skip_existing:
+            self._file.truncate(0)
+            self._append(self._first)
+        else:
+            self._file.truncate(own.rfind(b"\n") + 1)
+
+    def _content(self) -> bytes:
+        # by its own handle: to close another one would give up the lock
+        self._file.seek(0)
+        return self._file.read()
+
+    def _append(self, content: Mapping[str, Any]) -> None:
+        self._file.write(_line(content))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _others(self) -> Iterator[Path]:
+        for path in sorted(self._output.glob("manifest*.jsonl")):
+            if path != self._path:
+                yield path
+
+    def _is_whole(self, name: str, mark: Mapping[str, Any]) -> bool:
+        if self._sizes is not None:
+            return self._sizes.get(name) == int(mark["bytes"])
+        try:
+            return (self._output / name).stat().st_size == int(mark["bytes"])
+        except OSError:
+            return False
+
+    def _other_options(self, first: Mapping[str, Any]) -> ConfigError:
+        there, here = _flat(first), _flat(self._first)
+        keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
+        lines = [f"  {key}: there {there.get(key)}, now {here.get(key)}" for key in keys]
+        return ConfigError(
+            f"output={self._output}: holds results of other choices\n"
+            + "\n".join(lines[:6])
+            + "\n  give another output, or skip_existing=false to write them again"
+        )
+
+    def _lock(self) -> None:
+        if fcntl is None:
+            return
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise ConfigError(
+                f"output={self._output}: another process is at work there; wait for its end, or "
+                "give each its shard=I num_shards=N"
+            ) from None
+
+
+def done_record(
+    item: Item, *, size: tuple[int, int], files: Mapping[str, Any], parts: Mapping[str, Any]
+) -> Record:
+    """The line of an item: `files` are `file_mark`s by path, `parts` what formats remember."""
+    return {**_source(item), "status": _DONE, "size": list(size), "files": files, "parts": parts}
+
+
+def damaged_record(item: Item, error: str) -> Record:
+    """The line of an item that cannot be read."""
+    return {**_source(item), "status": "damaged", "error": error}
+
+
+def is_damaged(record: Record) -> bool:
+    """Whether an item could not be read."""
+    return bool(record["status"] != _DONE)
+
+
+def file_mark(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}
+
+
+def _source(item: Item) -> dict[str, Any]:
+    part = {"part": item.part} if item.kind in ("page", "frame") else {}
+    return {"name": item.name, "source": item.source, **part, "version": item.version}
+
+
+def _line(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def _parsed(content: bytes) -> tuple[dict[str, Any] | None, dict[str, Record]]:
+    """The first line, None where there is none, and the records by name."""
+    lines = content.splitlines(keepends=True)
+    whole = [json.loads(line) for line in lines if line.endswith(b"\n")]
+    if not whole:
+        return None, {}
+    return whole[0], {record["name"]: record for record in whole[1:]}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return _flat(one) == _flat(other)
+
+
+def _flat(first: Mapping[str, Any], key: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in first.items():
+        inner = f"{key}.{name}".lstrip(".")
+        flat |= _flat(value, inner) if isinstance(value, Mapping) else {inner: value}
+    return flat

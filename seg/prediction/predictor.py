@@ -1,0 +1,162 @@
+"""Items -> files: reads ahead, predicts, writes behind."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from seg.cpu import give_back_memory
+from seg.errors import DataError, StorageError
+from seg.inference.inference import Band, Inference
+from seg.inference.raster import Raster
+from seg.inference.trained import TrainedSegmenter
+from seg.prediction.camera import Camera
+from seg.prediction.format import Format, Piece, Record, Writer
+from seg.prediction.items import Item
+from seg.prediction.manifest import damaged_record, done_record, file_mark
+from seg.prediction.opening import Opener
+
+_READ_AHEAD = 2  # items, the one in hand among them
+_WRITING_THREADS = 2
+_HELD_PIXELS = 2**25  # of the items that are being written, before the next is predicted
+_HELD_ITEMS = 8
+_LARGE_PIXELS = 2**24
+
+
+class Predictor:
+    """A network at work on items.
+
+    One thread decodes what comes next and two encode what is done, while this one predicts.
+
+    Args:
+        model: on its device.
+        inference: how pictures go through it.
+        formats: what is written.
+        opener: opens items; in one thread.
+        send: called with the names of an item's files once they are in place.
+    """
+
+    def __init__(
+        self,
+        model: TrainedSegmenter,
+        inference: Inference,
+        formats: Sequence[Format],
+        opener: Opener | Camera,
+        send: Callable[[Iterable[str]], None] | None = None,
+    ) -> None:
+        self._model = model
+        self._inference = inference
+        self._formats = formats
+        self._opener = opener
+        self._send = send
+        self._probabilities = any(each.wants_probabilities for each in formats)
+
+    def records(self, items: Iterable[Item]) -> Iterator[Record]:
+        """Predict items; the record of each, in their order, once its files are in place.
+
+        Raises:
+            StorageError: a file cannot be written.
+        """
+        writing: deque[tuple[int, Future[Record]]] = deque()
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_WRITING_THREADS) as writers:
+            for item, opened in self._read_ahead(items, reader):
+                writing.append(self._predict(item, opened, writers))
+                while writing and (writing[0][1].done() or _too_much(writing)):
+                    yield writing.popleft()[1].result()
+            while writing:
+                yield writing.popleft()[1].result()
+
+    def _read_ahead(
+        self, items: Iterable[Item], reader: ThreadPoolExecutor
+    ) -> Iterator[tuple[Item, "Future[Raster]"]]:
+        todo = iter(items)
+        ahead = deque(
+            (item, reader.submit(self._opener.open, item)) for item in islice(todo, _READ_AHEAD)
+        )
+        while ahead:
+            yield ahead.popleft()
+            ahead.extend((item, reader.submit(self._opener.open, item)) for item in islice(todo, 1))
+
+    def _predict(
+        self, item: Item, opened: "Future[Raster]", writers: ThreadPoolExecutor
+    ) -> tuple[int, "Future[Record]"]:
+        """Pixels in hand, and the record to come."""
+        begun: list[Writer] = []
+        try:
+            raster = opened.result()
+            if raster.height * raster.width > _LARGE_PIXELS:
+                give_back_memory()  # of the decoder
+            begun.extend(each.begin(item, raster) for each in self._formats)
+            for piece in self._pieces(item, raster):
+                for writer in begun:
+                    writer.add(piece)
+        except DataError as error:
+            _discard(begun)
+            return 0, _known(damaged_record(item, str(error)))
+        except OSError as error:
+            _discard(begun)
+            raise _not_written(item, error) from error
+        except BaseException:
+            _discard(begun)
+            raise
+        size = (raster.width, raster.height)
+        if size[0] * size[1] > _LARGE_PIXELS:
+            give_back_memory()  # of the network, before the encoders want theirs
+        return size[0] * size[1], writers.submit(self._finish, item, size, begun)
+
+    def _pieces(self, item: Item, raster: Raster) -> Iterator[Piece]:
+        for band in self._inference.bands(self._model, raster, probabilities=self._probabilities):
+            label_HW = self._labelled(item, raster, band)
+            yield Piece(raster, band.rows, label_HW, band.probabilities_KHW)
+
+    def _labelled(self, item: Item, raster: Raster, band: Band) -> Any:
+        without_data = getattr(raster, "without_data", None) if item.kind == "raster" else None
+        missing_HW = None if without_data is None else without_data(band.rows)
+        if missing_HW is None or not missing_HW.any():
+            return band.label_HW
+        ignored = np.uint8(self._model.labels.ignore_index)
+        return np.where(missing_HW, ignored, band.label_HW)
+
+    def _finish(self, item: Item, size: tuple[int, int], begun: Sequence[Writer]) -> Record:
+        parts: dict[str, Any] = {}
+        files: dict[str, Any] = {}
+        try:
+            for each, writer in zip(self._formats, begun, strict=True):
+                part = writer.finish()
+                if part is not None:
+                    parts[each.name] = part
+                files |= {target: file_mark(each.path(target)) for target in each.targets(item)}
+        except OSError as error:
+            _discard(begun)
+            raise _not_written(item, error) from error
+        if self._send is not None:
+            self._send(files)
+        return done_record(item, size=size, files=files, parts=parts)
+
+
+def _too_much(writing: Sequence[tuple[int, Any]]) -> bool:
+    return len(writing) > _HELD_ITEMS or sum(pixels for pixels, _ in writing) > _HELD_PIXELS
+
+
+def _discard(begun: Sequence[Writer]) -> None:
+    for writer in begun:
+        with suppress(OSError):  # of a full disk, say, which is told already
+            writer.discard()
+
+
+def _known(record: Record) -> "Future[Record]":
+    future: Future[Record] = Future()
+    future.set_result(record)
+    return future
+
+
+def _not_written(item: Item, error: OSError) -> StorageError:
+    where = error.filename or item.name
+    return StorageError(
+        f"{where}: cannot be written ({error.strerror or error})\n"
+        "  all files that are there are whole; make room, and the same command goes on"
+    )

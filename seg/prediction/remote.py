@@ -1,0 +1,59 @@
+"""Files of object stores, by any address that fsspec knows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from seg.errors import DataError
+
+_MAGIC = "*?["
+
+
+def remote_files(address: str, suffixes: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Of a file, of all files of a folder, or of a glob: name without suffix, address, version.
+
+    The version is what changes when a file is replaced.
+
+    Raises:
+        DataError: nothing is there, or no driver reaches it.
+    """
+    system, path = reached(address, "input")
+    try:
+        if set(path) & set(_MAGIC):
+            parts = path.split("/")
+            fixed = next(i for i, part in enumerate(parts) if set(part) & set(_MAGIC))
+            folder, found = "/".join(parts[:fixed]), system.glob(path, detail=True)
+        elif system.isfile(path):
+            folder, found = str(PurePosixPath(path).parent), {path: system.info(path)}
+        else:
+            folder, found = path, system.find(path, detail=True)
+    except OSError as error:
+        raise DataError(f"input={address}: cannot be listed: {error}") from error
+    for each, info in sorted(found.items()):
+        if PurePosixPath(each).suffix.lower() in suffixes:
+            name = PurePosixPath(each.removeprefix(folder).lstrip("/")).with_suffix("").as_posix()
+            yield name, system.unstrip_protocol(each), _version(info)
+
+
+def _version(info: Mapping[str, Any]) -> str:
+    marks = (info.get(key) for key in ("ETag", "etag", "md5Hash", "mtime", "created"))
+    return f"{info.get('size')}-{next((mark for mark in marks if mark), '')}"
+
+
+def reached(address: str, key: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it.
+
+    Raises:
+        DataError: there is no driver.
+    """
+    import fsspec
+
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        scheme = address.partition("://")[0]
+        raise DataError(
+            f"{key}={address}: no access to {scheme}:// ({error})\n"
+            "  install the driver; for s3:// and gs:// that is the extra `cloud`"
+        ) from error
+    return system, path

@@ -1,0 +1,130 @@
+"""`input=...` -> items: files, folders, globs, addresses, videos, pages."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from seg.data.files.locations import Location, is_remote
+from seg.errors import ConfigError, DataError
+from seg.prediction.items import Item
+from seg.prediction.remote import remote_files
+from seg.prediction.tiff import tiff_items
+from seg.prediction.video import video_items
+
+PICTURES = (
+    *(".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
+CAMERA = "webcam:"
+_TIFFS = (".tif", ".tiff")
+_MAGIC = "*?["
+
+
+def list_items(
+    given: str, *, output: Location, frame_step: int = 1, max_frames: int | None = None
+) -> list[Item]:
+    """Everything that `input` stands for, in a stable order.
+
+    Args:
+        given: a file; a folder, searched with its subfolders; a glob (`**` crosses folders); an
+            address of an object store, of a file, a folder or a glob.
+        output: what lies below it is no input.
+        frame_step: every n-th frame of a video.
+        max_frames: at most so many frames of each video.
+
+    Returns:
+        Names: a picture's path below the folder (or the glob's fixed part) without its suffix;
+        `NAME/000123` for frame 123 of a video, from 0; `NAME/page_0003` for the third page of a
+        TIFF that has several.
+
+    Raises:
+        DataError: nothing is there, or two files would get one name.
+        ConfigError: the results would lie among the pictures.
+    """
+    items: list[Item] = []
+    for name, (source, version) in _named(_files(given, output)).items():
+        suffix = PurePosixPath(source).suffix.lower()
+        if suffix in VIDEOS and is_remote(source):
+            fault = f"{source}: videos are read from local files; copy it first"
+            items.append(Item(name, source, "frame", version=version, fault=fault))
+        elif suffix in VIDEOS:
+            items += video_items(name, Path(source), version, step=frame_step, most=max_frames)
+        elif suffix in _TIFFS and not is_remote(source):
+            items += tiff_items(name, Path(source), version)
+        else:
+            items.append(Item(name, source, version=version))
+    return items
+
+
+def _files(given: str, output: Location) -> Iterator[tuple[str, str, str]]:
+    """Name without suffix, path or address, and version; in order."""
+    if is_remote(given):
+        results = f"{str(output).rstrip('/')}/"
+        if f"{given.rstrip('/')}/" == results:
+            raise _among_the_pictures(output)
+        listed = remote_files(given, (*PICTURES, *VIDEOS))
+        found: Iterable[tuple[str, str, str]] = (
+            each for each in listed if not each[1].startswith(results)
+        )
+    elif Path(given).is_file():
+        yield Path(given).stem, given, _version(Path(given))
+        return
+    elif Path(given).is_dir():
+        if Path(given).resolve() == Path(output).resolve():
+            raise _among_the_pictures(output)
+        found = _below(Path(given), sorted(Path(given).rglob("*")), output)
+    elif set(given) & set(_MAGIC):
+        folder = _fixed_part(given)
+        pattern = Path(given).relative_to(folder).as_posix()
+        found = _below(folder, sorted(folder.glob(pattern)), output)
+    else:
+        raise DataError(f"input={given}: no such file or folder")
+    count = 0
+    for each in found:
+        count += 1
+        yield each
+    if not count:
+        raise DataError(f"input={given}: holds no picture ({', '.join((*PICTURES, *VIDEOS))})")
+
+
+def _among_the_pictures(output: Location) -> ConfigError:
+    return ConfigError(
+        f"output={output}: is the folder of the pictures; a second call would take the results for "
+        "pictures, and those would be lost; choose another folder"
+    )
+
+
+def _below(folder: Path, paths: Iterable[Path], output: Location) -> Iterator[tuple[str, str, str]]:
+    written = Path(output).resolve()
+    inside = written != folder.resolve() and written.is_relative_to(folder.resolve())
+    for path in paths:
+        if path.suffix.lower() not in (*PICTURES, *VIDEOS) or not path.is_file():
+            continue
+        if inside and path.resolve().is_relative_to(written):
+            continue
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        yield name, str(path), _version(path)
+
+
+def _version(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _fixed_part(pattern: str) -> Path:
+    """The folders of a glob before its first wildcard."""
+    parts = Path(pattern).parts[:-1]
+    fixed = next((i for i, part in enumerate(parts) if set(part) & set(_MAGIC)), len(parts))
+    return Path(*parts[:fixed])
+
+
+def _named(files: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, str]]:
+    named: dict[str, tuple[str, str]] = {}
+    for name, source, version in files:
+        if name in named:
+            raise DataError(
+                f"{named[name][0]} and {source} would both become {name}.png; "
+                "rename one or move it away"
+            )
+        named[name] = (source, version)
+    return named

@@ -1,0 +1,105 @@
+"""Frames of videos and cameras, by OpenCV."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.errors import DataError
+from seg.prediction.items import Item
+
+_MISCOUNTED = 0.05  # of the frames that a container announces; some only estimate
+
+
+def video_items(
+    name: str, path: Path, version: str, *, step: int = 1, most: int | None = None
+) -> list[Item]:
+    """The frames of a video, counted by going through it: containers only announce a number.
+
+    Returns:
+        an item a frame; where frames are missing at the end, one more that says so.
+    """
+    video = open_video(str(path))
+    announced = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+    wanted = None if most is None else (most - 1) * step + 1
+    count = 0
+    while (wanted is None or count < wanted) and video.grab():
+        count += 1
+    video.release()
+    if not count:
+        fault = f"{path}: damaged, or no video that OpenCV can decode\n  copy or convert it again"
+        return [Item(name, str(path), "frame", version=version, fault=fault)]
+    items = [
+        Item(f"{name}/{index:06d}", str(path), "frame", index, version)
+        for index in range(0, count, step)
+    ]
+    expected = announced if wanted is None else min(announced, wanted)
+    if count < expected * (1 - _MISCOUNTED):
+        fault = f"{path}: ends after {count} of {announced} frames; copy it again"
+        items.append(Item(f"{name}/{count:06d}", str(path), "frame", count, version, fault))
+    return items
+
+
+def open_video(source: str | int) -> Any:
+    """OpenCV's reader of a file, a stream or a camera; what is wrong is left to its callers."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet: FFmpeg writes past all streams
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.VideoCapture(source)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+class FrameReader:
+    """Reads frames of one source after the other; in ascending order each is decoded once."""
+
+    def __init__(self) -> None:
+        self._source: str | None = None
+        self._video: Any = None
+        self._next = 0
+
+    def read(self, source: str, index: int) -> NDArray[np.uint8]:
+        """Frame `index` of a file.
+
+        Returns:
+            uint8, H x W x 3, RGB.
+
+        Raises:
+            DataError: it cannot be decoded.
+        """
+        if source != self._source or index < self._next:
+            self.close()
+            self._source, self._video = source, open_video(source)
+        while self._next < index and self._video.grab():
+            self._next += 1
+        done, frame_HW3 = self._video.read() if self._next == index else (False, None)
+        self._next += 1
+        if not done or frame_HW3 is None:
+            raise DataError(f"{source}: frame {index} cannot be decoded", fault="damaged")
+        return np.asarray(cv2.cvtColor(frame_HW3, cv2.COLOR_BGR2RGB), np.uint8)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._video is not None:
+            self._video.release()
+        self._source, self._video, self._next = None, None, 0
+
+
+def open_camera(address: str) -> Any:
+    """A camera that runs: a number as OpenCV counts them, a device, or a stream's address.
+
+    Raises:
+        DataError: there is none.
+    """
+    video = open_video(int(address) if address.isdecimal() else address)
+    if not video.isOpened():
+        video.release()
+        raise DataError(
+            f"input=webcam:{address}: no camera answers\n"
+            "  give its number (webcam:0), its device or the address of a stream"
+        )
+    return video

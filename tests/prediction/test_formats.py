@@ -1,0 +1,274 @@
+"""What is written of a label map says the same as the label map."""
+
+import csv
+import json
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.cityscapes import OFFICIAL, TRAIN_IDS
+from seg.data.labels import LabelSpace
+from seg.data.pascal_voc import LABELS as VOC
+from seg.errors import ConfigError
+from seg.prediction.format import Settings, load_formats
+from seg.prediction.formats.areas import Areas
+from seg.prediction.formats.areas_parquet import ParquetAreas
+from seg.prediction.formats.cityscapes import CityscapesArchive
+from seg.prediction.formats.coco import Coco
+from seg.prediction.formats.labels import Labels
+from seg.prediction.formats.overlay import Overlay
+from seg.prediction.formats.pascal_voc import VocArchive
+from seg.prediction.formats.probabilities import Probabilities
+from seg.prediction.formats.video import OverlayVideo
+from seg.prediction.formats.zarr import ZarrProbabilities
+from seg.prediction.items import Item
+from seg.prediction.sources import list_items
+from tests.prediction.conftest import OF_PYCOCOTOOLS, film, write
+from tests.prediction.conftest import SIZE as FILM_SIZE
+
+NAMES = ("road", "sky", "car", "tree")
+COLOURS = ((10, 20, 30), (200, 100, 50), (0, 0, 255), (0, 255, 0))
+SPACE = LabelSpace.identity(NAMES, COLOURS)
+SHAPE = (23, 31)
+A, B = Item("deep/a", "in/deep/a.jpg"), Item("b", "in/b.png")
+
+
+def label(seed=0, classes=4):
+    small = np.random.default_rng(seed).integers(0, classes, (6, 8), dtype=np.uint8)
+    return np.repeat(np.repeat(small, 4, 0), 4, 1)[: SHAPE[0], : SHAPE[1]]
+
+
+def settings(tmp_path, labels=SPACE, **choices):
+    return Settings(tmp_path, labels, **choices)
+
+
+def assembled(kind, chosen, items, label_of=label):
+    """Write some items, and what is made of all; the records as the manifest has them."""
+    done = []
+    for seed, item in enumerate(items):
+        made, part = write(kind, chosen, item, label_of(seed))
+        assert all(made.path(target).is_file() for target in made.targets(item))
+        done.append((item, {"size": [SHAPE[1], SHAPE[0]], "parts": {made.name: part}}))
+    made.assemble(done)
+    assert all(made.path(target).is_file() for target in made.assembled(items))
+    return done
+
+
+def test_labels_are_palette_pictures(tmp_path):
+    label_HW = label()
+    label_HW[3, 5] = 255
+    write(Labels, settings(tmp_path), A, label_HW)
+    with Image.open(tmp_path / "deep/a.png") as picture:
+        assert picture.mode == "P"
+        np.testing.assert_array_equal(np.asarray(picture), label_HW)
+        np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), SPACE.colorize(label_HW))
+
+
+@pytest.mark.parametrize("opacity", [0.0, 0.25, 1.0])
+def test_overlay_blends(tmp_path, opacity):
+    image = np.random.default_rng(1).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    chosen = settings(tmp_path, overlay_opacity=opacity)
+    write(Overlay, chosen, B, label(), image_HW3=image)
+    expected = (1 - opacity) * image + opacity * SPACE.colorize(label())
+    with Image.open(tmp_path / "b_overlay.png") as picture:
+        assert np.abs(np.asarray(picture) - expected).max() <= 1
+
+
+def noise_of_probabilities():
+    values = np.random.default_rng(2).random((len(NAMES), *SHAPE), np.float32)
+    return values / values.sum(0)
+
+
+@pytest.mark.parametrize("classes", [(), ("car", "road")])
+def test_probabilities(tmp_path, classes):
+    given = noise_of_probabilities()
+    chosen = settings(tmp_path, classes=classes)
+    write(Probabilities, chosen, A, label(), probabilities_KHW=given)
+    with np.load(tmp_path / "deep/a.npz") as read:
+        assert read["classes"].tolist() == list(classes or NAMES)
+        ids = [NAMES.index(name) for name in classes or NAMES]
+        expected = given[ids].transpose(1, 2, 0).astype(np.float16)
+        np.testing.assert_array_equal(read["probabilities_HWK"], expected)
+        assert read["probabilities_HWK"].dtype == np.float16
+    first = (tmp_path / "deep/a.npz").read_bytes()
+    write(Probabilities, chosen, A, label(), probabilities_KHW=given)
+    assert (tmp_path / "deep/a.npz").read_bytes() == first
+
+
+def test_probabilities_as_zarr(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    given = noise_of_probabilities()
+    contents = []
+    for _ in range(2):
+        write(ZarrProbabilities, settings(tmp_path), A, label(), probabilities_KHW=given)
+        contents.append((tmp_path / "deep/a.zarr.zip").read_bytes())
+    assert contents[0] == contents[1]
+    store = zarr.storage.ZipStore(tmp_path / "deep/a.zarr.zip", mode="r")
+    array = zarr.open_array(store, mode="r")
+    assert array.attrs["classes"] == list(NAMES)
+    np.testing.assert_array_equal(array[:], given.transpose(1, 2, 0).astype(np.float16))
+    store.close()
+
+
+@pytest.mark.parametrize("kind", [Probabilities, ZarrProbabilities])
+def test_an_unknown_class(tmp_path, kind):
+    if kind is ZarrProbabilities:
+        pytest.importorskip("zarr")
+    with pytest.raises(ConfigError, match=r"no class 'cat'.*road, sky, car, tree"):
+        kind(settings(tmp_path, classes=("cat",)))
+
+
+@OF_PYCOCOTOOLS
+def test_coco_annotations_decode_to_the_label_maps(tmp_path):
+    mask = pytest.importorskip("pycocotools.mask")
+    assembled(Coco, settings(tmp_path), [A, B])
+    read = json.loads((tmp_path / "annotations.json").read_text())
+    assert [each["name"] for each in read["categories"]] == list(NAMES)
+    assert [each["file_name"] for each in read["images"]] == ["deep/a.jpg", "b.png"]
+    for seed, image in enumerate(read["images"]):
+        assert (image["width"], image["height"]) == SHAPE[::-1]
+        drawn = np.full(SHAPE, 255, np.uint8)
+        for each in read["annotations"]:
+            if each["image_id"] == image["id"]:
+                assert mask.area(each["segmentation"]) == each["area"]
+                drawn[mask.decode(each["segmentation"]) > 0] = each["category_id"] - 1
+        np.testing.assert_array_equal(drawn, label(seed))
+    ids = [each["id"] for each in read["annotations"]]
+    assert ids == list(range(1, len(ids) + 1))
+
+
+@OF_PYCOCOTOOLS
+def test_coco_loads_in_its_own_library(tmp_path):
+    coco = pytest.importorskip("pycocotools.coco")
+    for kind in ("rle", "polygons"):
+        assembled(Coco, settings(tmp_path, coco_segmentation=kind), [A, B])
+        read = coco.COCO(str(tmp_path / "annotations.json"))
+        for annotation in read.loadAnns(read.getAnnIds(imgIds=[1])):
+            covered = read.annToMask(annotation)
+            inside = label(0) == annotation["category_id"] - 1
+            assert covered[inside].all()  # polygons may fill holes as well
+            assert kind == "polygons" or covered.sum() == annotation["area"]
+
+
+@pytest.mark.parametrize("kind", [Areas, ParquetAreas])
+def test_areas(tmp_path, kind):
+    if kind is ParquetAreas:
+        pandas = pytest.importorskip("pandas")
+        pytest.importorskip("pyarrow")
+    assembled(kind, settings(tmp_path), [A, B])
+    if kind is Areas:
+        with (tmp_path / "areas.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    else:
+        rows = pandas.read_parquet(tmp_path / "areas.parquet").to_dict("records")
+    assert len(rows) == 2 * len(NAMES)
+    for number, row in enumerate(rows):
+        seed, class_id = divmod(number, len(NAMES))
+        assert (row["picture"], row["class"]) == ((A, B)[seed].name, NAMES[class_id])
+        pixels = int((label(seed) == class_id).sum())
+        assert int(row["pixels"]) == pixels
+        assert float(row["share"]) == pytest.approx(pixels / label().size, abs=1e-6)
+
+
+def test_cityscapes_archive(tmp_path):
+    items = [
+        Item(f"val/ulm/ulm_000000_00001{n}_leftImg8bit", f"in/ulm_000000_00001{n}_leftImg8bit.png")
+        for n in (9, 8)
+    ]
+
+    def label_of(seed):
+        return label(seed, classes=19)
+
+    assembled(CityscapesArchive, settings(tmp_path, TRAIN_IDS), items, label_of)
+    official = {train: id_ for id_, _, train, _ in OFFICIAL if train is not None}
+    with zipfile.ZipFile(tmp_path / "cityscapes.zip") as archive:
+        assert archive.namelist() == [f"ulm_000000_00001{n}_labelIds.png" for n in (8, 9)]
+        with archive.open("ulm_000000_000019_labelIds.png") as file, Image.open(file) as picture:
+            assert picture.mode == "L"
+            expected = np.vectorize(official.get)(label_of(0))
+            np.testing.assert_array_equal(np.asarray(picture), expected)
+
+
+def test_pascal_voc_archive(tmp_path):
+    def label_of(seed):
+        return label(seed, classes=21)
+
+    items = [Item("JPEGImages/2008_000006", "x.jpg"), Item("JPEGImages/2008_000011", "y.jpg")]
+    assembled(VocArchive, settings(tmp_path, VOC), items, label_of)
+    folder = "results/VOC2012/Segmentation/comp6_test_cls"
+    with zipfile.ZipFile(tmp_path / "pascal_voc.zip") as archive:
+        assert archive.namelist() == [f"{folder}/2008_0000{n}.png" for n in ("06", "11")]
+        with archive.open(f"{folder}/2008_000011.png") as file, Image.open(file) as picture:
+            assert picture.mode == "P"
+            np.testing.assert_array_equal(np.asarray(picture), label_of(1))
+            colours = np.asarray(picture.convert("RGB"))
+            np.testing.assert_array_equal(colours, VOC.colorize(label_of(1)))
+
+
+@pytest.mark.parametrize("kind", [CityscapesArchive, VocArchive, Coco, Areas])
+def test_the_same_items_make_the_same_bytes(tmp_path, kind):
+    space = {CityscapesArchive: TRAIN_IDS, VocArchive: VOC}.get(kind, SPACE)
+    items = [Item("ulm_000000_000019", "x.png"), Item("ulm_000000_000020", "y.png")]
+    contents = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        assembled(kind, settings(folder, space), items)
+        (path,) = (path for path in folder.iterdir() if path.is_file())
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [(CityscapesArchive, "'tree' is none of Cityscapes'"), (VocArchive, "'road' is none of VOC's")],
+)
+def test_archives_are_for_their_own_classes(tmp_path, kind, words):
+    with pytest.raises(ConfigError, match=words):
+        kind(settings(tmp_path))
+
+
+def test_cityscapes_wants_its_names(tmp_path):
+    made = CityscapesArchive(settings(tmp_path, TRAIN_IDS))
+    with pytest.raises(ConfigError, match=r"in/b\.png: is not named CITY_SEQUENCE_FRAME"):
+        made.targets(B)
+
+
+def test_video(tmp_path):
+    film(tmp_path / "in/clip.avi")
+    frames = list_items(str(tmp_path / "in"), output=tmp_path / "out")
+    chosen = settings(tmp_path / "out", overlay_opacity=0.5)
+    contents = []
+    for _ in range(2):
+        assembled(OverlayVideo, chosen, frames, lambda _: np.full(FILM_SIZE, 2, np.uint8))
+        contents.append((tmp_path / "out/clip_overlay.mp4").read_bytes())
+    assert contents[0] == contents[1]
+    video = cv2.VideoCapture(str(tmp_path / "out/clip_overlay.mp4"))
+    assert video.get(cv2.CAP_PROP_FPS) == 10
+    for number in range(6):
+        done, frame = video.read()
+        assert done
+        assert frame.shape == (*FILM_SIZE, 3)
+        expected = (np.array([255, 0, 0]) + 20 * number + 10) / 2  # blue, green, red
+        assert np.abs(frame.astype(float).mean((0, 1)) - expected).max() < 6
+    assert not video.read()[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["overlya"], r"no format 'overlya'; allowed: areas, .*zarr; did you mean overlay\?"),
+        (["labels", "labels"], "each wanted format once"),
+        ([], "each wanted format once"),
+    ],
+)
+def test_names_of_formats(tmp_path, names, words):
+    with pytest.raises(ConfigError, match=words):
+        load_formats(names, settings(tmp_path))
+
+
+def test_every_format_goes_by_the_name_of_its_file(tmp_path):
+    for name in ("labels", "overlay", "probabilities", "coco", "areas", "video"):
+        (made,) = load_formats([name], settings(tmp_path))
+        assert made.name == name

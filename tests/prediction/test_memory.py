@@ -1,0 +1,58 @@
+"""A large picture is predicted within a limit, whatever its height."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.prediction.conftest import street
+
+MIB = 2**20
+
+
+def peak_mib(checkpoint, picture, *arguments, cwd):
+    """Peak resident memory of the command, in a process that shares nothing."""
+    line = [sys.executable, "-m", "seg.predict", f"checkpoint={checkpoint}", f"input={picture}"]
+    line += ["device=cpu", "inference.max_memory_gib=0.25", f"output={cwd / 'out'}", *arguments]
+    process = subprocess.Popen(line, cwd=cwd, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
+
+
+def plant(path, height, width):
+    tile = street(3, (500, 1000))
+    Image.fromarray(np.tile(tile, (height // 500, width // 1000, 1))).save(path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_large_picture(checkpoint, tmp_path):
+    small = peak_mib(checkpoint, plant(tmp_path / "small.png", 500, 1000), cwd=tmp_path)
+    large = peak_mib(checkpoint, plant(tmp_path / "large.png", 4000, 6000), cwd=tmp_path)
+    pixels_mib = 4000 * 6000 / MIB
+    # the picture, its overlay and two passing copies of either, 3 bytes a pixel; the label map
+    assert large - small < 256 + 16 * pixels_mib
+    with Image.open(tmp_path / "out/large.png") as label:
+        assert label.size == (6000, 4000)
+
+
+@pytest.mark.slow
+def test_a_raster_costs_no_more_the_taller_it_is(checkpoint, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    peaks = []
+    for height in (1000, 8000):
+        tile = np.tile(street(3, (500, 1000)), (height // 500, 2, 1)).transpose(2, 0, 1)
+        place = rasterio.Affine(1, 0, 0, 0, -1, 0)
+        options = {"count": 3, "height": height, "width": 2000, "dtype": "uint8", "tiled": True}
+        path = tmp_path / f"{height}.tif"
+        options |= {"driver": "GTiff", "crs": "EPSG:32632", "transform": place}
+        with rasterio.open(path, "w", **options) as file:
+            file.write(tile)
+        chosen = "formats=[labels,overlay,probabilities]"
+        peaks.append(peak_mib(checkpoint, path, chosen, cwd=tmp_path))
+    assert peaks[1] - peaks[0] < 150, peaks

@@ -1,0 +1,150 @@
+"""Rasters are read window by window, keep their place on the map, and cost no memory."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.labels import LabelSpace
+from seg.errors import DataError
+from seg.prediction.format import Piece, Settings
+from seg.prediction.formats.labels import Labels
+from seg.prediction.formats.overlay import Overlay
+from seg.prediction.opening import Opener
+from seg.prediction.sources import list_items
+from tests.prediction.conftest import files_in, predict, street
+
+rasterio = pytest.importorskip("rasterio")
+# affine tells rasterio of an operator that it will give up
+pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+
+SIZE = (300, 520)
+SPACE = LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199)))
+
+
+def plant(path, values_CHW, **choices):
+    """A GeoTIFF somewhere in Bavaria, 2 m a pixel."""
+    place = rasterio.Affine(2, 0, 690_000, 0, -2, 5_335_000)
+    options = {"driver": "GTiff", "crs": "EPSG:32632", "transform": place, **choices}
+    count, height, width = values_CHW.shape
+    options |= {"count": count, "height": height, "width": width, "dtype": values_CHW.dtype}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(path, "w", **options) as file:
+            file.write(values_CHW)
+    return path
+
+
+def noise(count=3, kind=np.uint8):
+    return np.random.default_rng(0).integers(1, np.iinfo(kind).max, (count, *SIZE), dtype=kind)
+
+
+def opened(path):
+    (item,) = list_items(str(path), output=path.parent / "out")
+    assert item.kind == "raster"
+    return item, Opener().open(item)
+
+
+def whole(raster):
+    return raster.read(slice(0, raster.height), slice(0, raster.width))
+
+
+def test_colours(tmp_path):
+    values = noise(4)
+    _, raster = opened(plant(tmp_path / "x.tif", values))
+    assert (raster.height, raster.width) == SIZE
+    np.testing.assert_array_equal(whole(raster), values[:3].transpose(1, 2, 0))
+    window = raster.read(slice(200, 300), slice(7, 9))
+    np.testing.assert_array_equal(window, values[:3, 200:300, 7:9].transpose(1, 2, 0))
+
+
+def test_grey_and_sixteen_bits(tmp_path):
+    grey = noise(1)
+    _, raster = opened(plant(tmp_path / "grey.tif", grey))
+    np.testing.assert_array_equal(whole(raster), np.repeat(grey.transpose(1, 2, 0), 3, 2))
+    deep = noise(3, np.uint16)
+    _, raster = opened(plant(tmp_path / "deep.tif", deep))
+    np.testing.assert_array_equal(whole(raster), (deep >> 8).transpose(1, 2, 0))
+
+
+def test_palette(tmp_path):
+    values = noise(1) % 3
+    path = plant(tmp_path / "x.tif", values, photometric="palette")
+    colours = {0: (1, 2, 3), 1: (40, 50, 60), 2: (200, 100, 0)}
+    with rasterio.open(path, "r+") as file:
+        file.write_colormap(1, colours)
+    _, raster = opened(path)
+    np.testing.assert_array_equal(whole(raster), np.array(list(colours.values()))[values[0]])
+
+
+def test_kinds_that_are_no_picture(tmp_path):
+    path = plant(tmp_path / "x.tif", np.zeros((1, *SIZE), np.float32))
+    with pytest.raises(DataError, match="holds float32; allowed: uint8, uint16"):
+        opened(path)
+
+
+def test_a_raster_that_is_cut_off(tmp_path):
+    path = plant(tmp_path / "x.tif", noise(), compress="deflate")
+    path.write_bytes(path.read_bytes()[:-9000])
+    with pytest.raises(DataError, match=r"x\.tif: raster is damaged"):
+        whole(opened(path)[1])
+
+
+def test_its_limit(tmp_path):
+    (item,) = list_items(str(plant(tmp_path / "x.tif", noise())), output=tmp_path)
+    with pytest.raises(DataError, match=r"520 x 300 with more than max_pixels=9 "):
+        Opener(max_pixels=9).open(item)
+
+
+def test_results_keep_the_place(tmp_path):
+    item, raster = opened(plant(tmp_path / "x.tif", noise()))
+    label_HW = np.random.default_rng(1).integers(0, 2, SIZE, dtype=np.uint8)
+    label_HW[:9, :9] = 255
+    settings = Settings(tmp_path / "out", SPACE, overlay_opacity=0.0)
+    writers = [kind(settings).begin(item, raster) for kind in (Labels, Overlay)]
+    for top in range(0, SIZE[0], 70):
+        rows = slice(top, min(top + 70, SIZE[0]))
+        for writer in writers:
+            writer.add(Piece(raster, rows, label_HW[rows]))
+    for writer in writers:
+        writer.finish()
+    with rasterio.open(tmp_path / "x.tif") as source, rasterio.open(tmp_path / "out/x.tif") as made:
+        assert (made.crs, made.transform) == (source.crs, source.transform)
+        assert made.nodata == 255
+        assert made.colormap(1)[1][:3] == SPACE.palette[1]
+        np.testing.assert_array_equal(made.read(1), label_HW)
+        with rasterio.open(tmp_path / "out/x_overlay.tif") as shown:
+            assert shown.crs == source.crs
+            np.testing.assert_array_equal(shown.read(), source.read())
+
+
+def test_a_discarded_raster_leaves_nothing(tmp_path):
+    item, raster = opened(plant(tmp_path / "x.tif", noise()))
+    writer = Labels(Settings(tmp_path / "out", SPACE)).begin(item, raster)
+    writer.add(Piece(raster, slice(0, 9), np.zeros((9, SIZE[1]), np.uint8)))
+    writer.discard()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_command_on_a_map_with_gaps(checkpoint, tmp_path):
+    values = np.maximum(street(1, (64, 96)).transpose(2, 0, 1), 1)
+    values[:, :20, :30] = 0
+    plant(tmp_path / "in.tif", values, nodata=0)
+    contents = []
+    for output in ("one", "two"):
+        done = predict(checkpoint, tmp_path / "in.tif", cwd=tmp_path, output=output)
+        assert done.returncode == 0, done.stderr
+        contents.append(files_in(tmp_path / output))
+    assert contents[0] == contents[1]
+    with rasterio.open(tmp_path / "one/in.tif") as made:
+        label_HW = made.read(1)
+        assert (label_HW[:20, :30] == 255).all()
+        assert (label_HW[20:] < 19).all()
+        assert made.crs.to_epsg() == 32632
+
+
+def test_a_picture_without_a_place_stays_a_png(checkpoint, tmp_path):
+    Image.fromarray(street(0)).save(tmp_path / "in.tif")
+    assert predict(checkpoint, tmp_path / "in.tif", cwd=tmp_path).returncode == 0
+    assert {"in.png", "in_overlay.png"} < set(files_in(tmp_path / "out"))

@@ -1,0 +1,198 @@
+"""Every kind of input becomes items with names that stay."""
+
+import shutil
+
+import cv2
+import fsspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.files.pictures import opened
+from seg.errors import ConfigError, DataError
+from seg.prediction.items import share
+from seg.prediction.opening import Opener
+from seg.prediction.sources import list_items
+from tests.prediction.conftest import SIZE, film
+
+
+def plant(path, value=7):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (5, 4), (value, 0, 0)).save(path)
+    return path
+
+
+def pixels(item, **choices):
+    raster = Opener(**choices).open(item)
+    return raster.read(slice(0, raster.height), slice(0, raster.width))
+
+
+def names(given, tmp_path, **choices):
+    return [item.name for item in list_items(str(given), output=tmp_path / "out", **choices)]
+
+
+def test_a_file_of_any_suffix(tmp_path):
+    path = plant(tmp_path / "a.png").rename(tmp_path / "a.picture")
+    (item,) = list_items(str(path), output=tmp_path)
+    assert item.name == "a"
+    assert pixels(item)[0, 0].tolist() == [7, 0, 0]
+
+
+def test_a_folder_with_its_subfolders_but_not_its_results(tmp_path):
+    for name in ("b.png", "deep/a.jpg", "out/b.png", "out2/c.png", "notes.txt"):
+        plant(tmp_path / f"in/{name}.png").rename(tmp_path / f"in/{name}")
+    output = tmp_path / "in/out"
+    found = [item.name for item in list_items(str(tmp_path / "in"), output=output)]
+    assert found == ["b", "deep/a", "out2/c"]
+
+
+def test_a_glob_keeps_the_folders_below_its_fixed_part(tmp_path):
+    for name in ("x/a/1.png", "x/b/1.png", "x/b/2.jpg", "y/a/1.png"):
+        plant(tmp_path / name)
+    assert names(f"{tmp_path}/x/**/*.png", tmp_path) == ["a/1", "b/1"]
+    assert names(f"{tmp_path}/*/a/1.png", tmp_path) == ["x/a/1", "y/a/1"]
+    assert names(f"{tmp_path}/x/b/?.*", tmp_path) == ["1", "2"]
+
+
+@pytest.mark.parametrize("given", ["{0}/none", "{0}/*.png", "memory://nothing/*.png", "{0}"])
+def test_nothing_there(given, tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(DataError, match=r"no such file|holds no picture"):
+        names(given.format(tmp_path), tmp_path / "elsewhere")
+
+
+def test_two_files_of_one_name(tmp_path):
+    plant(tmp_path / "in/a.png"), plant(tmp_path / "in/a.jpg")
+    with pytest.raises(DataError, match=r"would both become a\.png"):
+        names(tmp_path / "in", tmp_path)
+
+
+def test_the_results_do_not_go_among_the_pictures(tmp_path):
+    plant(tmp_path / "a.jpg")
+    with pytest.raises(ConfigError, match="choose another folder"):
+        list_items(str(tmp_path), output=tmp_path)
+
+
+def test_addresses_of_an_object_store(tmp_path):
+    content = plant(tmp_path / "a.png").read_bytes()
+    system = fsspec.filesystem("memory")
+    for name in ("a", "deep/b"):
+        system.pipe(f"/bucket/in/{name}.png", content)
+    system.pipe("/bucket/in/notes.txt", b"x")
+    folder = list_items("memory://bucket/in", output=tmp_path)
+    assert [item.name for item in folder] == ["a", "deep/b"]
+    assert pixels(folder[1])[0, 0].tolist() == [7, 0, 0]
+    assert names("memory://bucket/in/*.png", tmp_path) == ["a"]
+    assert names("memory://bucket/in/deep/b.png", tmp_path) == ["b"]
+    system.pipe("/bucket/in/a.png", content + b"\0")
+    assert list_items("memory://bucket/in/a.png", output=tmp_path)[0].version != folder[0].version
+
+
+def test_frames_of_a_video(tmp_path):
+    film(tmp_path / "in/clip.avi")
+    items = list_items(str(tmp_path / "in"), output=tmp_path)
+    assert [item.name for item in items] == [f"clip/{n:06d}" for n in range(6)]
+    opener = Opener()
+    for item in (items[1], items[4], items[2], items[5]):  # forwards, and once back
+        raster = opener.open(item)
+        assert (raster.height, raster.width) == SIZE
+        frame = raster.read(slice(0, SIZE[0]), slice(0, SIZE[1]))
+        assert abs(int(frame[0, 0, 0]) - (20 * item.part + 10)) <= 1
+    opener.close()
+    every_second = ["clip/000000", "clip/000002"]
+    assert names(tmp_path / "in", tmp_path, frame_step=2, max_frames=2) == every_second
+
+
+def test_frames_are_rgb(tmp_path):
+    path = tmp_path / "red.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), 10, (64, 48))
+    video.write(np.full((48, 64, 3), (0, 0, 255), np.uint8))
+    video.release()
+    (item,) = list_items(str(path), output=tmp_path)
+    red, green, blue = pixels(item)[0, 0].astype(int)
+    assert red > 200
+    assert max(green, blue) < 50
+
+
+def test_a_video_that_is_cut_off(tmp_path):
+    whole = film(tmp_path / "whole.avi", frames=40, size=(96, 96)).read_bytes()
+    (tmp_path / "cut.avi").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "noise.avi").write_bytes(b"no video at all" * 99)
+    *items, last = list_items(str(tmp_path / "cut.avi"), output=tmp_path)
+    assert 1 < len(items) < 40
+    assert not any(item.fault for item in items)
+    with pytest.raises(DataError, match=f"ends after {len(items)} of 40 frames"):
+        Opener().open(last)
+    (noise,) = list_items(str(tmp_path / "noise.avi"), output=tmp_path)
+    with pytest.raises(DataError, match="no video"):
+        Opener().open(noise)
+
+
+def test_pages_of_a_tiff(tmp_path):
+    pages = [Image.new("RGB", (5 + n, 4), (n, 0, 0)) for n in range(3)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "one.tif")
+    items = list_items(f"{tmp_path}/*.tif", output=tmp_path)
+    assert [item.name for item in items] == ["one", *(f"scan/page_{n:04d}" for n in (1, 2, 3))]
+    for number, item in enumerate(items[1:]):
+        page = pixels(item)
+        assert page.shape == (4, 5 + number, 3)
+        assert page[0, 0].tolist() == [number, 0, 0]
+    assert pixels(items[0]).shape == (4, 5, 3)
+
+
+def test_an_overview_is_no_page(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    picture = np.full((64, 64, 3), 9, np.uint8)
+    with tifffile.TiffWriter(tmp_path / "x.tif") as file:
+        file.write(picture, photometric="rgb")
+        file.write(picture[::2, ::2], photometric="rgb", subfiletype=1)
+    (item,) = list_items(str(tmp_path / "x.tif"), output=tmp_path)
+    assert item.name == "x"
+    assert pixels(item).shape == (64, 64, 3)
+
+
+def test_a_damaged_tiff_is_an_item_that_tells(tmp_path):
+    (tmp_path / "x.tif").write_bytes(b"II*\0 no more than this")
+    (item,) = list_items(str(tmp_path / "x.tif"), output=tmp_path)
+    with pytest.raises(DataError, match=r"x\.tif"):
+        Opener().open(item)
+
+
+def test_too_many_pixels_need_a_word(tmp_path):
+    (item,) = list_items(str(plant(tmp_path / "a.png")), output=tmp_path)
+    with pytest.raises(DataError, match=r"a\.png.*max_pixels=19(.|\n)*larger max_pixels"):
+        Opener(max_pixels=19).open(item)
+    assert pixels(item, max_pixels=20).shape == (4, 5, 3)
+
+
+def test_more_pixels_than_pillow_likes(tmp_path):
+    """Behind twice its limit Pillow raises an error; its limit holds again afterwards."""
+    size = (20_000, 10_000)
+    path = tmp_path / "big.png"
+    Image.new("1", size).save(path)
+    with opened(path, "image", max_pixels=size[0] * size[1]) as file:
+        assert file.picture.size == size
+    (item,) = list_items(str(path), output=tmp_path)
+    with pytest.raises(DataError, match="larger max_pixels"):
+        Opener().open(item)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 7, 100])
+@pytest.mark.parametrize("num_shards", [1, 2, 3, 7])
+def test_shares_are_disjoint_and_complete(count, num_shards):
+    items = list(range(count))
+    shares = [share(items, shard=n, num_shards=num_shards) for n in range(num_shards)]
+    assert [item for each in shares for item in each] == items
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_file_that_was_replaced_has_another_version(tmp_path):
+    path = plant(tmp_path / "a.png")
+    (before,) = list_items(str(path), output=tmp_path)
+    shutil.copy2(path, tmp_path / "same.png")
+    shutil.copy2(tmp_path / "same.png", path)
+    (same,) = list_items(str(path), output=tmp_path)
+    plant(path, value=8)
+    (after,) = list_items(str(path), output=tmp_path)
+    assert before.version == same.version != after.version
