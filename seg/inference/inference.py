@@ -18,6 +18,7 @@ from seg.inference.windows import Side, scaled_length, sides
 from seg.models.segmenter import Segmenter
 
 _GIB = 2**30
+_WINDOW_SHARE = 0.5  # of the memory that is allowed: what is put together takes some too
 _BAND_PX = 128  # rows that are put together at a time
 _SMALLEST_WINDOW_PX = 129
 
@@ -176,7 +177,10 @@ class Inference:
         if self.max_memory_gib is not None:
             pixels = self.max_memory_gib * _GIB / bytes_per_pixel(model)
             if window[0] * window[1] > pixels:
-                side = int(sqrt(pixels)) // model.output_stride * model.output_stride + 1
+                side = (
+                    int(sqrt(pixels * _WINDOW_SHARE)) // model.output_stride * model.output_stride
+                    + 1
+                )
                 side = max(_SMALLEST_WINDOW_PX, side)
                 window = (min(window[0], side), min(window[1], side))
         return None if window == (height, width) else window
