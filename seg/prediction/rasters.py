@@ -1,5 +1,6 @@
 """Rasters of any size, read and written window by window (extra `rasters`: rasterio)."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ class WindowedRaster:
     def __init__(self, path: str) -> None:
         self._path = path
         with _explained(path), _without_place():
-            self._dataset: Any = rasterio.open(path)
+            self._dataset: Any = _open(path)
             self.height: int = self._dataset.height
             self.width: int = self._dataset.width
             self._bands = self._rgb_bands()
@@ -125,7 +126,7 @@ class GeoTiff(Writer):
             **raster.place,
         }
         with _without_place():
-            self._dataset: Any = rasterio.open(self._staged.file.name, "w", **options)
+            self._dataset: Any = _open(self._staged.file.name, "w", **options)
         if labels is not None:
             colours = labels.colorize(np.arange(256, dtype=np.uint8)[None])[0]
             table = {value: tuple(map(int, colour)) for value, colour in enumerate(colours)}
@@ -170,3 +171,9 @@ def _explained(path: str) -> Iterator[None]:
             f"{path}: raster is damaged or truncated ({reason})\n  copy or download it again",
             fault="damaged",
         ) from error
+
+
+def _open(path: str | Path, mode: str = "r", **options: Any) -> Any:
+    """A dataset; GDAL would hold decoded blocks in a twentieth of the machine's memory."""
+    os.environ.setdefault("GDAL_CACHEMAX", "64MB")  # read by GDAL when it opens the first one
+    return rasterio.open(path, mode, **options)

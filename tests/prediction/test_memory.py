@@ -47,7 +47,7 @@ def test_a_raster_costs_no_more_the_taller_it_is(checkpoint, tmp_path):
     peaks = []
     for height in (1000, 8000):
         tile = np.tile(street(3, (500, 1000)), (height // 500, 2, 1)).transpose(2, 0, 1)
-        place = rasterio.Affine(1, 0, 0, 0, -1, 0)
+        place = rasterio.Affine(2, 0, 500_000, 0, -2, 5_000_000)
         options = {"count": 3, "height": height, "width": 2000, "dtype": "uint8", "tiled": True}
         path = tmp_path / f"{height}.tif"
         options |= {"driver": "GTiff", "crs": "EPSG:32632", "transform": place}
