@@ -55,4 +55,5 @@ def test_a_raster_costs_no_more_the_taller_it_is(checkpoint, tmp_path):
             file.write(tile)
         chosen = "formats=[labels,overlay,probabilities]"
         peaks.append(peak_mib(checkpoint, path, chosen, cwd=tmp_path))
-    assert peaks[1] - peaks[0] < 150, peaks
+    # held whole, the probabilities of the added rows alone would take 19 x 2 bytes a pixel
+    assert peaks[1] - peaks[0] < 19 * 7000 * 2000 / MIB, peaks
