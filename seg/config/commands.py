@@ -26,8 +26,10 @@ class EvaluateConfig(Section):
 
     @model_validator(mode="after")
     def _says_what_is_evaluated(self) -> "EvaluateConfig":
-        if (self.checkpoint is None) == (self.compare is None):
-            raise ValueError("give checkpoint=RUN_DIR_OR_FILE, or compare=[RUN_DIR,RUN_DIR]")
+        if self.checkpoint is None and self.compare is None:
+            raise ValueError("checkpoint: missing; give checkpoint=..., or compare=[RUN_A,RUN_B]")
+        if self.checkpoint is not None and self.compare is not None:
+            raise ValueError("checkpoint and compare: give one of them")
         return self
 
 
