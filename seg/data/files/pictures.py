@@ -42,7 +42,7 @@ class Opened:
 
 @contextmanager
 def opened(
-    path: Location, kind: str, *, page: int | None = None, max_pixels: int = MAX_PIXELS
+    path: Location, kind: str, *, page: int | None = None, max_pixels: int | None = None
 ) -> Iterator[Opened]:
     """A picture within the pixel limit, and its file; whatever fails inside is a `DataError`.
 
@@ -50,8 +50,10 @@ def opened(
         path: the file.
         kind: what it is, for messages.
         page: of a file of several pages, the wanted one, from 0; None: it must have one alone.
-        max_pixels: the limit; one above `MAX_PIXELS` holds for the whole process meanwhile.
+        max_pixels: the limit, None: `MAX_PIXELS`; one above that holds for the whole process
+            meanwhile.
     """
+    max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
     # Another library may have told Pillow to fill truncated files with grey, process-wide.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     content = read_bytes(path, kind)
@@ -103,11 +105,11 @@ def _bomb_limit(max_pixels: int) -> Iterator[None]:
     if max_pixels <= MAX_PIXELS:
         yield
         return
-    Image.MAX_IMAGE_PIXELS = max_pixels
+    usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
     try:
         yield
     finally:
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+        Image.MAX_IMAGE_PIXELS = usual
 
 
 def _check_header(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.data.files.locations import Location
-from seg.data.files.pictures import MAX_PIXELS, PLAIN_CHUNKS, Opened, decode_plain_png, opened
+from seg.data.files.pictures import PLAIN_CHUNKS, Opened, decode_plain_png, opened
 from seg.errors import DataError
 
 _ORIENTATION = 0x0112
@@ -32,7 +32,7 @@ _TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
 
 
 def read_image(
-    path: Location, *, page: int | None = None, max_pixels: int = MAX_PIXELS
+    path: Location, *, page: int | None = None, max_pixels: int | None = None
 ) -> NDArray[np.uint8]:
     """Decode a picture and turn it upright as its EXIF orientation says.
 
@@ -41,7 +41,7 @@ def read_image(
     Args:
         path: the file.
         page: of a file of several pages, the wanted one, from 0.
-        max_pixels: the largest that is decoded.
+        max_pixels: the largest that is decoded; None: `MAX_PIXELS`.
 
     Returns:
         uint8, H x W x 3, RGB, writable.
@@ -141,7 +141,7 @@ def read_pair(
 
 
 def _read_image(
-    path: Location, page: int | None = None, max_pixels: int = MAX_PIXELS
+    path: Location, page: int | None = None, max_pixels: int | None = None
 ) -> tuple[NDArray[np.uint8], int]:
     """The upright picture and the EXIF orientation (1: none) that it was turned by."""
     with opened(path, "image", page=page, max_pixels=max_pixels) as file:
