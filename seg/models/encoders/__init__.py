@@ -5,7 +5,7 @@ Importing this package also registers each encoder in segmentation-models-pytorc
 of its own (timm's weights); ours goes by `keras_xception` there, with padded stem convolutions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import nn
 
 from seg.errors import ConfigError
 from seg.models.registry import ENCODERS
+from seg.models.variants import Variant, apply_variant
 from seg.models.weights import load_weights
 from seg.models.weights.published import default_source
 
@@ -35,6 +36,7 @@ def create_encoder(
     weights: str | Path | None = None,
     partial: bool = False,
     moving_average: bool = False,
+    variant: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> nn.Module:
     """Build an encoder, `image_BCHW -> list of maps` (see `seg.models.contract.Encoder`).
@@ -47,6 +49,7 @@ def create_encoder(
             published ones of this encoder; None for random weights.
         partial: accept weights that leave some tensors at their random values.
         moving_average: take the averages that a TensorFlow checkpoint keeps of its weights.
+        variant: changes every separable convolution, see `seg.models.variants.Variant`.
         **options: the encoder's own keyword arguments, such as `multi_grid` or
             `gradient_checkpointing`.
 
@@ -55,6 +58,8 @@ def create_encoder(
         DataError: weights that cannot be read or do not fit.
     """
     encoder = ENCODERS.create(name, output_stride=output_stride, in_channels=in_channels, **options)
+    if variant and not apply_variant(encoder, Variant.of(variant)):
+        raise ConfigError(f"encoder.variant: {name} has no separable convolutions of this kind")
     if weights is not None:
         source = _source(name, weights)
         load_weights(encoder, source, partial=partial, moving_average=moving_average)

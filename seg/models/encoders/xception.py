@@ -75,8 +75,8 @@ class PooledModule(nn.Module):
         tap = x_BCHW
         for act, conv in zip(self.acts, self.convs, strict=True):
             tap = conv(act(tap))
-        assert self.skip is not None
-        return self.pool(tap) + self.skip(x_BCHW), tap
+        pooled = self.pool(tap)
+        return pooled if self.skip is None else pooled + self.skip(x_BCHW), tap
 
 
 class PaddedMaxPool(nn.Module):
