@@ -24,10 +24,10 @@ LAYERS = [
         "assemble",
         "interchange",
     ),
-    *("preparation", "prediction", "reporting", "benchmarks", "evaluation"),
+    *("preparation", "prediction", "reporting", "benchmarks", "description", "evaluation"),
     *("fitting", "ranks", "app", "commands"),
 ]
-COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark", "report"}
+COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark", "describe", "report"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
 

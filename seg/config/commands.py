@@ -87,6 +87,19 @@ class BenchmarkConfig(Section):
     device: Literal["auto", "cpu", "cuda"]
 
 
+class DescribeConfig(Section):
+    """`conf/describe.yaml`."""
+
+    task: Literal["network", "encoders"]
+    encoder: Target
+    decoder: Target
+    input: Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*x[1-9]\d*$")]
+    num_classes: Count
+    layers: bool
+    rounds: Annotated[int, Field(ge=0)]
+    device: Literal["auto", "cpu", "cuda"]
+
+
 class PrepareConfig(Section):
     """`conf/prepare.yaml`."""
 

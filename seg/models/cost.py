@@ -33,14 +33,18 @@ def count(model: nn.Module, input_shape: Sequence[int], *, depth: int = 1) -> Co
         depth: levels of named parts to list; 1 gives `encoder` and `decoder`, 2 also the flows.
     """
     multiply_adds: dict[str, int] = {}
-    shapes_only = {
+    image = torch.empty(tuple(input_shape), device="meta")
+    with _counting(model, multiply_adds), evaluating(model), torch.no_grad():
+        torch.func.functional_call(model, shapes_only(model), (image,))
+    return _gather(model, "", multiply_adds, depth)
+
+
+def shapes_only(model: nn.Module) -> dict[str, Tensor]:
+    """Tensors without memory in the shapes of a network's parameters and buffers, by name."""
+    return {
         name: torch.empty_like(tensor, device="meta")
         for name, tensor in (*model.named_parameters(), *model.named_buffers())
     }
-    image = torch.empty(tuple(input_shape), device="meta")
-    with _counting(model, multiply_adds), _evaluating(model), torch.no_grad():
-        torch.func.functional_call(model, shapes_only, (image,))
-    return _gather(model, "", multiply_adds, depth)
 
 
 @contextmanager
@@ -58,7 +62,8 @@ def _counting(model: nn.Module, multiply_adds: dict[str, int]) -> Iterator[None]
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and what was before."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:

@@ -95,8 +95,8 @@ class VariantConv2d(nn.Module):
         if wide % groups:
             raise _refused("towers", groups, f"divisors of {wide} channels")
         first_norm = _kept(variant.norm_between, _eps(spatial), _eps(pointwise))
-        last = {"norm_eps": _eps(pointwise), "activation": _is_active(pointwise)}
-        first = {"norm_eps": first_norm, "activation": False}
+        last_norm, active = _eps(pointwise), _is_active(pointwise)
+        first_is_spatial = not self.pointwise_first
         self.depthwise = ConvNormAct(
             wide,
             wide * variant.depth_multiplier,
@@ -104,16 +104,20 @@ class VariantConv2d(nn.Module):
             stride=spatial.conv.stride[0],
             dilation=spatial.conv.dilation[0],
             groups=groups,
-            **(last if self.pointwise_first else first),
+            norm_eps=first_norm if first_is_spatial else last_norm,
+            activation=active and not first_is_spatial,
         )
         self.pointwise = ConvNormAct(
-            in_channels if self.pointwise_first else wide * variant.depth_multiplier,
+            wide * variant.depth_multiplier if first_is_spatial else in_channels,
             out_channels,
             1,
-            **(first if self.pointwise_first else last),
+            norm_eps=last_norm if first_is_spatial else first_norm,
+            activation=active and first_is_spatial,
         )
-        between = spatial.act if variant.between is None else _ACTIVATIONS[variant.between]()
-        (self.pointwise if self.pointwise_first else self.depthwise).act = between
+        first = self.depthwise if first_is_spatial else self.pointwise
+        first.add_module(
+            "act", spatial.act if variant.between is None else _ACTIVATIONS[variant.between]()
+        )
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """As of `SeparableConv2d`."""
@@ -156,7 +160,7 @@ def apply_variant(network: nn.Module, variant: Variant) -> int:
                 setattr(parent, name, other)
                 replaced += 1
         if not variant.residual and getattr(parent, "skip", None) is not None:
-            parent.skip = None
+            setattr(parent, "skip", None)  # noqa: B010 - for mypy a module holds modules alone
     return replaced
 
 

@@ -1,0 +1,155 @@
+"""`python -m seg.describe [network|encoders]`: what networks cost, counted and measured."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seg.app import app
+from seg.config.commands import DescribeConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seg.description.network import Description, Shape
+
+log = logging.getLogger(__name__)
+
+
+@app("describe", DescribeConfig, verb="task")
+def main(config: DescribeConfig, run_dir: Path) -> None:
+    """Print the table; write it as `describe.json` and `describe.png`."""
+    from seg.callbacks.quiet import quiet
+
+    quiet()
+    {"network": _network, "encoders": _encoders}[config.task](config, run_dir)
+    log.info("as JSON and as a picture: %s", run_dir)
+
+
+def _network(config: DescribeConfig, run_dir: Path) -> None:
+    from seg.assemble.building import build, check_sections
+    from seg.description.network import describe, savings
+    from seg.description.seconds import with_full_convolutions
+    from seg.description.table import network_table, savings_table
+    from seg.models.segmenter import Segmenter
+    from seg.outputs.files import write_json
+
+    check_sections(config, "encoder", "decoder")
+    channels, height, width = map(int, config.input.split("x"))
+    shape = (channels, height, width)
+    encoder: nn.Module = build("encoder", config.encoder.node(), in_channels=channels)
+    decoder: nn.Module = build(
+        "decoder", config.decoder.node(), encoder=encoder, num_classes=config.num_classes
+    )
+    model = Segmenter(encoder, decoder)
+    told = describe(model, shape)
+    log.info("%s\n", network_table(told, layers=config.layers))
+    content: dict[str, Any] = {
+        "input": list(shape),
+        "network": told.whole.to_dict(),
+        "flows": [row.to_dict() for row in told.flows],
+        "layers": [row.to_dict() for row in told.layers],
+    }
+    full = with_full_convolutions(model)
+    other = None
+    if full is not None:
+        saved = savings(model, full, shape)
+        other = describe(full, shape)
+        log.info("%s\n", savings_table(saved))
+        content["full_convolutions"] = {
+            "network": other.whole.to_dict(),
+            "flows": [row.to_dict() for row in other.flows],
+            "savings": [{**vars(each), "formula": each.formula} for each in saved],
+        }
+    content["seconds"] = _seconds(
+        config, model=model, full=full, shape=shape, told=told, other=other
+    )
+    write_json(run_dir / "describe.json", content)
+    _draw(told, other, content["seconds"], run_dir)
+
+
+def _seconds(
+    config: DescribeConfig,
+    *,
+    model: "nn.Module",
+    full: "nn.Module | None",
+    shape: "Shape",
+    told: "Description",
+    other: "Description | None",
+) -> dict[str, dict[str, list[float]]]:
+    """Network -> flow -> seconds in each round; the empty name is all of it."""
+    if not config.rounds:
+        return {}
+    from seg.description.seconds import measure
+    from seg.inference.device import choose_device
+
+    device = choose_device(config.device)
+    networks = {"separable": model} | ({} if full is None else {"full": full})
+    flows = [row.name for row in told.flows]
+    times = measure(networks, shape, flows=flows, rounds=config.rounds, device=device)
+    ours = times["separable"][""]
+    log.info("%.3f s a picture on %s, spread %.0f %%", ours.median_s, device, 100 * ours.spread)
+    if other is not None:
+        theirs = times["full"][""]
+        log.info(
+            "with full convolutions: %.2f times the parameters, %.2f times the multiply-adds, "
+            "%.2f times the seconds (%.3f)",
+            other.whole.parameters / told.whole.parameters,
+            other.whole.multiply_adds / told.whole.multiply_adds,
+            theirs.median_s / ours.median_s,
+            theirs.median_s,
+        )
+    return {
+        name: {flow: list(timing.seconds) for flow, timing in each.items()}
+        for name, each in times.items()
+    }
+
+
+def _draw(
+    told: "Description",
+    other: "Description | None",
+    seconds: dict[str, dict[str, list[float]]],
+    run_dir: Path,
+) -> None:
+    from statistics import median
+
+    from seg.description.pictures import bars
+
+    full = {} if other is None else {row.name: row for row in other.flows}
+    groups = {
+        heading: {
+            row.name: (
+                getattr(row, key) / unit,
+                getattr(full[row.name], key) / unit if full else None,
+            )
+            for row in told.flows
+        }
+        for heading, key, unit in (
+            ("G multiply-adds", "multiply_adds", 1e9),
+            ("M parameters", "parameters", 1e6),
+        )
+    }
+    if seconds:
+        theirs = seconds.get("full")
+        groups["seconds"] = {
+            flow: (median(taken), median(theirs[flow]) if theirs else None)
+            for flow, taken in seconds["separable"].items()
+            if flow
+        }
+    title = "Flow by flow" + (" (light: with full convolutions)" if full else "")
+    bars(title, groups).save(run_dir / "describe.png")
+
+
+def _encoders(config: DescribeConfig, run_dir: Path) -> None:
+    from seg.description.encoders import classifications
+    from seg.description.pictures import accuracy_against_cost
+    from seg.description.table import encoders_table
+    from seg.outputs.files import write_json
+
+    found = classifications()
+    log.info("%s\n", encoders_table(found))
+    write_json(run_dir / "describe.json", {"classifiers": [each.to_dict() for each in found]})
+    accuracy_against_cost(found).save(run_dir / "describe.png")
+
+
+if __name__ == "__main__":
+    main()

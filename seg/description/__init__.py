@@ -1,0 +1,1 @@
+"""What networks cost: counted, measured, and beside what full convolutions would."""

@@ -1,0 +1,81 @@
+"""What a training step keeps of the forward pass for the backward one."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seg.models.cost import shapes_only
+
+_BATCH = 2  # norms refuse a single value a channel
+
+
+def saved_bytes(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
+    """Bytes that each module makes autograd keep for one picture, in float32; nothing is computed.
+
+    A tensor that several operations keep counts once, for the first of them. Parameters and
+    buffers do not count.
+
+    Args:
+        model: takes one tensor; counted as in training.
+        input_shape: of one picture in a batch, (1, C, H, W).
+
+    Returns:
+        name of the innermost module at work -> bytes.
+    """
+    image = torch.empty((_BATCH, *input_shape[1:]), device="meta")
+    tensors = shapes_only(model)
+    own = {tensor.untyped_storage()._cdata for tensor in tensors.values()}
+    for name, parameter in model.named_parameters():
+        tensors[name].requires_grad_(parameter.requires_grad)
+    found: dict[str, int] = {}
+    kept: dict[int, Tensor] = {}
+    stack: list[str] = [""]
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own and storage._cdata not in kept:
+            kept[storage._cdata] = tensor  # alive, so that its address is not given again
+            found[stack[-1]] = found.get(stack[-1], 0) + storage.nbytes() // _BATCH
+        return tensor
+
+    keeping = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    with _training(model), _named(model, stack), keeping:
+        torch.func.functional_call(model, tensors, (image,))
+    return found
+
+
+@contextmanager
+def _training(model: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in model.modules()}
+    model.train()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextmanager
+def _named(model: nn.Module, stack: list[str]) -> Iterator[None]:
+    """Keep the names of the modules that are at work on `stack`."""
+    handles = []
+    for name, module in model.named_modules():
+
+        def enter(_module: nn.Module, _inputs: Any, name: str = name) -> None:
+            stack.append(name)
+
+        def leave(_module: nn.Module, _inputs: Any, _output: Any) -> None:
+            stack.pop()
+
+        handles += [
+            module.register_forward_pre_hook(enter),
+            module.register_forward_hook(leave),
+        ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

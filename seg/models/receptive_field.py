@@ -1,0 +1,165 @@
+"""How much of the image a value of each map sees.
+
+Source: Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks" (Distill 2019),
+whose recurrence is followed through whatever operations a network is made of.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakIdKeyDictionary
+
+from seg.models.cost import evaluating, shapes_only
+
+_ATEN = torch.ops.aten
+_MIXING = (_ATEN.bmm, _ATEN._scaled_dot_product_flash_attention, _ATEN._softmax)
+
+
+@dataclass(frozen=True)
+class Field:
+    """Of a value of a map, along one side.
+
+    Attributes:
+        size_px: how many pixels of the image it sees; infinite: all there are. Behind a resize
+            positions differ by up to the jump before it; it is the value between.
+        jump_px: pixels between those that two neighbours see.
+    """
+
+    size_px: float
+    jump_px: float
+
+
+def receptive_fields(model: nn.Module, input_shape: Sequence[int]) -> dict[str, Field]:
+    """The field of what each module gives, by its name; the network's own has the empty name.
+
+    Args:
+        model: takes one tensor, B x C x H x W; of several outputs the one that sees most counts.
+        input_shape: of that tensor; a resize depends on it.
+    """
+    found: dict[str, Field] = {}
+    image = torch.empty(tuple(input_shape), device="meta")
+    with evaluating(model), torch.no_grad(), _Propagation(image) as mode, _seen(model, mode, found):
+        torch.func.functional_call(model, shapes_only(model), (image,))
+    for name, module in model.named_modules():
+        inside = [found[f"{name}.{i}"] for i in range(_length(module)) if f"{name}.{i}" in found]
+        if inside:
+            found[name] = max(inside, key=lambda field: field.size_px)
+    return found
+
+
+def _length(module: nn.Module) -> int:
+    """Blocks of a list, which is not called itself."""
+    return len(module) if isinstance(module, nn.ModuleList) else 0
+
+
+@contextmanager
+def _seen(model: nn.Module, mode: "_Propagation", found: dict[str, Field]) -> Iterator[None]:
+    def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        fields = [mode.fields[each] for each in _flat(output) if each in mode.fields]
+        if fields:
+            found[name] = max(fields, key=lambda field: field.size_px)
+
+    handles = [
+        module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Propagation(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps the field of every tensor that comes out of an operation on one that has a field."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.fields: Any = WeakIdKeyDictionary()
+        self.fields[image] = Field(1, 1)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        output = func(*args, **(kwargs or {}))
+        given = [self.fields[each] for each in _flat(args) if each in self.fields]
+        if given:
+            widest = max(given, key=lambda field: field.size_px)
+            rule = _RULES.get(func.overloadpacket, _same)
+            field = rule(widest, args, output)
+            for each in _flat(output):
+                self.fields[each] = field
+        return output
+
+
+def _flat(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _flat(each)
+
+
+def _same(field: Field, args: Any, output: Any) -> Field:
+    return field
+
+
+def _everything(field: Field, args: Any, output: Any) -> Field:
+    return Field(math.inf, field.jump_px)
+
+
+def _window(field: Field, kernel: int, stride: int, dilation: int) -> Field:
+    size_px = field.size_px + (kernel - 1) * dilation * field.jump_px
+    return Field(size_px, field.jump_px * stride)
+
+
+def _convolution(field: Field, args: Any, output: Any) -> Field:
+    kernel, stride, dilation, transposed = args[1].shape[-1], args[3][-1], args[5][-1], args[6]
+    if not transposed:
+        return _window(field, kernel, stride, dilation)
+    neighbours = math.ceil(kernel / stride) - 1
+    return Field(field.size_px + neighbours * field.jump_px, field.jump_px / stride)
+
+
+def _pool(dilation_at: int | None, field: Field, args: Any, output: Any) -> Field:
+    kernel = args[1][-1]
+    stride = args[2][-1] if len(args) > 2 and args[2] else kernel
+    given = dilation_at is not None and len(args) > dilation_at
+    return _window(field, kernel, stride, args[dilation_at][-1] if given else 1)
+
+
+def _mean(field: Field, args: Any, output: Any) -> Field:
+    """Over sides: everything; over channels: the same."""
+    axes = {axis % args[0].dim() for axis in (args[1] if len(args) > 1 and args[1] else (2, 3))}
+    return _everything(field, args, output) if axes & {2, 3} else field
+
+
+def _resize(field: Field, args: Any, output: Any) -> Field:
+    before, after = args[0].shape[-1], output.shape[-1]
+    if before == after:
+        return field
+    # a nearest neighbour has no such choice, and sees one value
+    if len(args) > 2 and args[2] is True and after > 1:  # corners coincide
+        before, after = before - 1, after - 1
+    # a value between two others sees what both see
+    return Field(field.size_px + field.jump_px, field.jump_px * before / after)
+
+
+_RULES: dict[Any, Callable[[Field, Any, Any], Field]] = {
+    _ATEN.convolution: _convolution,
+    _ATEN.max_pool2d_with_indices: partial(_pool, 4),
+    _ATEN.avg_pool2d: partial(_pool, None),
+    _ATEN.mean: _mean,
+    _ATEN._adaptive_avg_pool2d: _everything,
+    _ATEN.adaptive_max_pool2d: _everything,
+    _ATEN.upsample_bilinear2d: _resize,
+    _ATEN.upsample_nearest2d: _resize,
+    _ATEN.upsample_bicubic2d: _resize,
+    **dict.fromkeys(_MIXING, _everything),
+}
