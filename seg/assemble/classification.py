@@ -16,6 +16,7 @@ from seg.classification.task import ClassificationTask
 from seg.config.schema import PretrainConfig
 from seg.data.classification.augmentation import CentreCrops, ImageAugmentation
 from seg.data.classification.datamodule import ImageDataModule
+from seg.data.classification.mixing import Mixing
 from seg.data.classification.sample import Categories, ImageDataset
 from seg.data.sample import IMAGE_CHANNELS
 from seg.errors import ConfigError
@@ -78,9 +79,10 @@ def _classifier(config: PretrainConfig, labels: Categories) -> Classifier:
 
 def _data(config: PretrainConfig, train: ImageDataset, val: ImageDataset) -> ImageDataModule:
     augmentation: ImageAugmentation = build("image_augmentation", config.image_augmentation.node())
-    mixing = config.mixing and build(
-        "mixing", config.mixing.node(), num_classes=train.labels.num_classes
-    )
+    mixing: Mixing | None = None
+    if config.mixing is not None:
+        classes = train.labels.num_classes
+        mixing = build("mixing", config.mixing.node(), num_classes=classes)
     return ImageDataModule(
         train=train,
         val=CentreCrops(val, size=augmentation.eval_size, centre_share=augmentation.centre_share),

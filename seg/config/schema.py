@@ -176,7 +176,7 @@ class PretrainConfig(FitConfig):
 
     image_dataset: Target
     image_augmentation: Target
-    mixing: Target | None
+    mixing: Target | None = None
     classifier: Target
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
 

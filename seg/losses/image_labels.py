@@ -1,8 +1,8 @@
 """The loss of whole pictures' classes: softmax or logistic outputs."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.models.classifier import Outputs
@@ -36,9 +36,11 @@ class ImageLabelLoss(nn.Module):
         """
         logits_BK = logits_BK.float()
         classes = logits_BK.shape[1]
-        target_BK = F.one_hot(label, classes).float() if label.ndim == 1 else label.float()
+        target_BK = functional.one_hot(label, classes).float() if label.ndim == 1 else label.float()
         target_BK = target_BK * (1 - self.smoothing) + self.smoothing / classes
         if self.outputs == "softmax":
             return -(target_BK * torch.log_softmax(logits_BK, 1)).sum(1).mean()
-        each_BK = F.binary_cross_entropy_with_logits(logits_BK, target_BK, reduction="none")
+        each_BK = functional.binary_cross_entropy_with_logits(
+            logits_BK, target_BK, reduction="none"
+        )
         return each_BK.mean()

@@ -60,10 +60,8 @@ class TopKScores(nn.Module):
 
 def ranks(logits_BK: Tensor, label: Tensor) -> Tensor:
     """How many classes are guessed before the best guessed right one; K where none is right."""
-    order_BK = logits_BK.float().argsort(1, descending=True, stable=True)
-    if label.ndim == 1:
-        right_BK = order_BK == label[:, None]
-    else:
-        right_BK = label.gather(1, order_BK) > 0.5
+    order_BK = logits_BK.float().argsort(dim=1, descending=True, stable=True)
+    one = label.ndim == 1
+    right_BK = order_BK == label[:, None] if one else label.gather(1, order_BK) > 0.5
     places = torch.arange(logits_BK.shape[1], device=logits_BK.device)
     return torch.where(right_BK, places, logits_BK.shape[1]).amin(1)

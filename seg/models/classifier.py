@@ -1,6 +1,7 @@
 """Image classification on an encoder: pretraining, and the published ImageNet weights."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -48,7 +49,7 @@ class Classifier(nn.Module):
         channels: Any = encoder.channels
         widths = [channels[-1], *hidden]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.ReLU()]
         self.hidden = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)

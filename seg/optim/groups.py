@@ -8,8 +8,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from seg.errors import ConfigError
-from seg.models.parts import encoder_parts
 from seg.models.classifier import Classifier
+from seg.models.parts import encoder_parts
 from seg.models.segmenter import Segmenter
 
 _WHOLE_ENCODER = "encoder"

@@ -28,7 +28,7 @@ def write_guesses(model: Classifier, data: ImageDataset, run_dir: Path) -> None:
 
 @torch.inference_mode()
 def guessed(model: Classifier, samples: list[ClassifiedImage]) -> Tensor:
-    """Probabilities N x K of pictures of one size, on the CPU; the network is in evaluation mode."""
+    """Probabilities N x K of pictures of one size, on the CPU; sets evaluation mode."""
     model.eval()
     device = next(model.parameters()).device
     images = np.stack([sample.image for sample in samples])

@@ -122,6 +122,5 @@ class ImageFiles:
             DataError: its file is missing or damaged.
         """
         file = self.files[index]
-        return ClassifiedImage(
-            file.name, read_image(file.location), self.labels.label(file.classes)
-        )
+        label = self.labels.label(file.classes)
+        return ClassifiedImage(file.name, read_image(file.location), label)

@@ -180,5 +180,5 @@ def _smaller(image_HWC: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     """Means over factor x factor pixels, rounded in whole numbers."""
     side = image_HWC.shape[0] // factor
     blocks = image_HWC.reshape(side, factor, side, factor, 3).astype(np.uint32)
-    total = blocks.sum(axis=(1, 3))
-    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
+    means_HWC = (blocks.sum(axis=(1, 3)) + factor * factor // 2) // (factor * factor)
+    return np.asarray(means_HWC, np.uint8)
