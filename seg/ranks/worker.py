@@ -1,4 +1,4 @@
-"""`python -m seg.ranks.worker COMMAND RUN_DIR RESULT`: one of the processes that `launch` starts."""
+"""`python -m seg.ranks.worker COMMAND RUN_DIR RESULT`: one of the processes of `launch`."""
 
 import ctypes
 import json
@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG = 1  # Linux, prctl.h
 
 
 def main() -> None:
-    """Do what COMMAND does by the `config.json` beside RESULT; the first process writes the value there.
+    """Do as COMMAND by the `config.json` beside RESULT; the first process writes the value there.
 
     An error is written where `launch` finds it, instead of told beside those of other processes
     that fail because this one did.
