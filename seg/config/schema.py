@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
+_SCORED_OF_PICTURES = ("val/top1", "val/top5", "val/loss")
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
@@ -179,6 +180,18 @@ class PretrainConfig(FitConfig):
     mixing: Target | None = None
     classifier: Target
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _is_chosen_by_what_is_scored(self) -> "PretrainConfig":
+        keeper = self.callbacks.get("checkpoints")
+        monitor = None if keeper is None else keeper.node().get("monitor")
+        if monitor is not None and monitor not in _SCORED_OF_PICTURES:
+            raise ValueError(
+                f"callbacks.checkpoints.monitor={monitor}: is not scored here; allowed: "
+                f"{', '.join(_SCORED_OF_PICTURES)}; give callbacks=classification or "
+                "callbacks=classification_averaged"
+            )
+        return self
 
 
 class DatasetChoice(Section):

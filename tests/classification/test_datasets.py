@@ -41,7 +41,9 @@ def test_a_folder_without_splits_is_split_the_same_way_each_time(tmp_path):
     for name in ("cat", "dog"):
         for number in range(10):
             picture(tmp_path / name / f"{number}.png", 1)
-    parts = [ImageFolder(split=split, root=tmp_path, val_fraction=0.2) for split in ("train", "val")]
+    parts = [
+        ImageFolder(split=split, root=tmp_path, val_fraction=0.2) for split in ("train", "val")
+    ]
     names = [{file.name for file in part.files} for part in parts]
     assert (len(names[0]), len(names[1])) == (16, 4)
     assert not names[0] & names[1]

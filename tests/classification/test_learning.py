@@ -1,5 +1,7 @@
 """Head, loss, scores, augmentation and mixing, each against a formula or a library."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -30,7 +32,7 @@ def test_head(hidden):
     widths = [model.encoder.channels[-1], *hidden, 5]
     linear = [each for each in model.modules() if isinstance(each, nn.Linear)]
     assert [each.weight.shape for each in linear] == [
-        (after, before) for before, after in zip(widths, widths[1:], strict=False)
+        (after, before) for before, after in pairwise(widths)
     ]
     groups = ParameterGroups(last_layer_multiplier=10)(model)
     fast = {id(p) for group in groups if group["lr_multiplier"] == 10 for p in group["params"]}
@@ -80,9 +82,7 @@ def test_logistic_loss_by_its_formula():
     assert float(loss(torch.tensor(logits), torch.tensor(label))) == pytest.approx(expected)
     one = torch.tensor([2, 0, 1, 1])
     hot = torch.eye(3)[one]
-    torch.testing.assert_close(
-        loss(torch.tensor(logits), one), loss(torch.tensor(logits), hot)
-    )
+    torch.testing.assert_close(loss(torch.tensor(logits), one), loss(torch.tensor(logits), hot))
 
 
 def test_top_k_by_sorting():
@@ -161,7 +161,9 @@ def test_the_scored_crop_is_what_torchvision_gives():
     assert np.array_equal(centre_crop(image[:64, :64], 64, 1.0), image[:64, :64])
 
 
-@pytest.mark.parametrize("choices", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
+@pytest.mark.parametrize(
+    "choices", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}]
+)
 def test_mixing_shares_labels_as_it_shares_pixels(choices):
     mixing = Mixing(num_classes=4, **choices)
     label = torch.tensor([0, 1, 2, 3])

@@ -24,7 +24,9 @@ def crops():
 
 def test_the_bytes_are_the_same_on_every_machine():
     dataset = StreetObjects(split="train", train_length=8)
-    content = b"".join(dataset[i].image.tobytes() + bytes([int(dataset[i].label)]) for i in range(8))
+    content = b"".join(
+        dataset[i].image.tobytes() + bytes([int(dataset[i].label)]) for i in range(8)
+    )
     assert hashlib.sha256(content).hexdigest() == DIGEST
 
 

@@ -74,7 +74,14 @@ def test_the_report_shows_numbers_and_curves(whole_run):
     assert page.count("<svg") >= 3
 
 
-@pytest.mark.parametrize("faults", [("kill_at_sync:3", "kill_at_sync:4")], ids=["twice"])
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ("kill_at_sync:5",),
+        pytest.param(("kill_at_sync:3", "kill_at_sync:4"), marks=pytest.mark.slow),
+    ],
+    ids=["once", "twice"],
+)
 def test_a_killed_run_goes_on_as_if_it_had_not_been(faults, whole_run, tmp_path):
     run = tmp_path / "run"
     line = [*LINE, f"hydra.run.dir={run}", "resume=auto"]
@@ -92,8 +99,9 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(faults, whole_run, tmp_path)
     assert_equal(ours, theirs, "encoder.safetensors")
     for key in ("val/top1", "val/top5", "val/loss"):
         assert numbers(run)[key] == numbers(whole_run)[key]
-    done = seg("pretrain", *line, cwd=tmp_path)
-    assert "finished already" in done.stdout
+    if len(faults) > 1:
+        done = seg("pretrain", *line, cwd=tmp_path)
+        assert "finished already" in done.stdout
 
 
 def test_a_segmenter_starts_from_every_tensor_of_the_encoder(whole_run, tmp_path):
@@ -102,7 +110,7 @@ def test_a_segmenter_starts_from_every_tensor_of_the_encoder(whole_run, tmp_path
     done = seg("train", *line, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     tensors = load_file(whole_run / "encoder.safetensors")
-    told = re.search(r"(\d+) loaded, (\d+) missing, (\d+) unexpected", done.stdout)
+    told = re.search(r"(\d+) tensors loaded, (\d+) missing, (\d+) unexpected", done.stdout)
     assert told is not None, done.stdout
     assert tuple(map(int, told.groups())) == (len(tensors), 0, 0)
     trained = read_checkpoint(tmp_path / "run").model_state
@@ -119,7 +127,7 @@ def test_the_normalization_follows(whole_run, tmp_path):
     covered = load_weights(create_encoder(ENCODER), whole_run / "checkpoints" / "best.ckpt")
     assert covered.complete
     assert not covered.missing
-    with pytest.raises(DataError, match="an image classifier of seg.pretrain"):
+    with pytest.raises(DataError, match="an image classifier"):
         read_checkpoint(whole_run)
 
 
@@ -129,12 +137,13 @@ def test_what_does_not_fit_is_told(tmp_path):
     assert "give logistic" in done.stderr
     done = seg("pretrain", *LINE, "dataset=camvid", cwd=tmp_path)
     assert done.returncode == 2
-    assert "dataset" in done.stderr
-    done = seg("pretrain", *LINE, "loss.x=1", cwd=tmp_path)
+    assert "dataset: has no part here" in done.stderr
+    done = seg("pretrain", *LINE, "callbacks=moving_average", cwd=tmp_path)
     assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    assert "callbacks=classification_averaged" in done.stderr
 
 
+@pytest.mark.slow
 def test_several_labels_and_a_dry_run(tmp_path):
     line = [*LINE, "image_dataset.multi_label=true", "classifier.outputs=logistic"]
     done = seg("pretrain", *line, "dry_run=true", f"hydra.run.dir={tmp_path / 'x'}", cwd=tmp_path)
