@@ -40,6 +40,7 @@ class SegmentationTask(TrainingTask):
 
     kind = "segmentation"
     headlines = (("val/miou", "mIoU"), ("val/pixel_accuracy", "pixel accuracy"))
+    size_key = "augmentation.crop"
     model: TrainedSegmenter
     labels: LabelSpace
     scores: Scores

@@ -61,12 +61,14 @@ class TrainingTask(pl.LightningModule):
     Attributes:
         kind: of network, told in checkpoints.
         headlines: `(key, title)` of the scores that progress shows.
+        size_key: key of the configuration that says how large training pictures are.
         results: scores of the newest pass.
         total_steps: optimizer steps of the whole run.
     """
 
     kind: ClassVar[str]
     headlines: ClassVar[tuple[tuple[str, str], ...]]
+    size_key: ClassVar[str]
     model: Any
     scores: SplitScores
 

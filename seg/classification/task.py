@@ -28,6 +28,7 @@ class ClassificationTask(TrainingTask):
 
     kind = "classification"
     headlines = (("val/top1", "top-1"), ("val/top5", "top-5"))
+    size_key = "image_augmentation.size"
     model: Classifier
     labels: Categories
     scores: TopKScores

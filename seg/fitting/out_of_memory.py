@@ -46,7 +46,7 @@ def _explained(parts: FitParts, reason: str) -> str:
         f"trainer.precision={trainer.precision}\n"
     )
     if fits is None:
-        return f"{told}  not even one crop fits: use a smaller augmentation.crop or encoder"
+        return f"{told}  not even one crop fits: use a smaller {parts.task.size_key} or encoder"
     steps = trainer.accumulate_grad_batches * -(-batch_size // fits)
     return (
         f"{told}  this fits: loader.batch_size={fits} trainer.accumulate_grad_batches={steps}; "

@@ -16,8 +16,9 @@ class TopKScores(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # right by the first guess, by one of five, loss, pictures
-        self.register_buffer("counts", torch.zeros(4, dtype=torch.float64), persistent=False)
+        # right by the first guess, by one of five, pictures; whole numbers stay so in any precision
+        self.register_buffer("counts", torch.zeros(3, dtype=torch.int64), persistent=False)
+        self.loss_sum = 0.0
 
     @torch.no_grad()
     def update(self, logits_BK: Tensor, label: Tensor, loss: Tensor) -> None:
@@ -29,33 +30,28 @@ class TopKScores(nn.Module):
             loss: mean over the batch.
         """
         rank_B = ranks(logits_BK, label)
-        self.counts += torch.stack(
-            [
-                (rank_B < 1).sum(),
-                (rank_B < 5).sum(),
-                loss.detach().to(self.counts) * len(label),
-                torch.tensor(len(label), device=self.counts.device),
-            ]
-        ).to(self.counts)
+        self.counts += torch.stack([rank_B < 1, rank_B < 5, rank_B >= 0]).sum(1)
+        self.loss_sum += float(loss.detach()) * len(label)
 
     def compute(self, stage: str) -> dict[str, float]:
         """`{stage}/loss`, `/top1` and `/top5` of all ranks, then start anew; NaN of no pictures."""
-        total = self.counts.clone()
+        counts = self.counts.clone()
+        loss = torch.tensor(self.loss_sum, dtype=torch.float64, device=counts.device)
         if distributed.is_available() and distributed.is_initialized():
-            distributed.all_reduce(total)
-        first, five, loss, pictures = total.tolist()
+            distributed.all_reduce(counts)
+            distributed.all_reduce(loss)
+        first, five, pictures = counts.tolist()
+        sums = {"loss": float(loss), "top1": first, "top5": five}
         self.reset()
-        if not pictures:
-            return dict.fromkeys((f"{stage}/loss", f"{stage}/top1", f"{stage}/top5"), float("nan"))
         return {
-            f"{stage}/loss": loss / pictures,
-            f"{stage}/top1": first / pictures,
-            f"{stage}/top5": five / pictures,
+            f"{stage}/{name}": total / pictures if pictures else float("nan")
+            for name, total in sums.items()
         }
 
     def reset(self) -> None:
         """Forget everything."""
         self.counts.zero_()
+        self.loss_sum = 0.0
 
 
 def ranks(logits_BK: Tensor, label: Tensor) -> Tensor:

@@ -38,8 +38,12 @@ def curves(run: Run) -> list[Markup]:
         Line("validation", run.series("val/loss"), "val", dotted=True),
     ]
     # a segmenter's, or a classifier's
-    headlines = (("val/miou", "mIoU", "val"), ("val/pixel_accuracy", "pixel accuracy", "train"))
-    headlines += (("val/top1", "top-1", "val"), ("val/top5", "top-5", "train"))
+    headlines = (
+        ("val/miou", "mIoU", "val"),
+        ("val/pixel_accuracy", "pixel accuracy", "train"),
+        ("val/top1", "top-1", "val"),
+        ("val/top5", "top-5", "train"),
+    )
     scores = [Line(title, run.series(key), kind, dotted=True) for key, title, kind in headlines]
     monitored = run.series("val/miou") or run.series("val/top1")
     rates = [
