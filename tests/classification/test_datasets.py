@@ -30,7 +30,8 @@ def test_imagenet_layout(imagenet):
     assert (len(train), len(val)) == (6, 2)
     assert train.labels.same_as(val.labels)
     assert train.labels.names == ("n01440764", "n02102040")
-    for sample in (train[4], val[1]):
+    assert [int(train[index].label) for index in range(-6, 6)] == 2 * [0, 0, 0, 1, 1, 1]
+    for sample in (train[4], val[1], val[-1]):
         assert sample.label == 1
         assert sample.image.shape == (7, 9, 3)
         assert abs(int(sample.image[..., 0].mean()) - 100) < 3
@@ -44,11 +45,11 @@ def test_a_folder_without_splits_is_split_the_same_way_each_time(tmp_path):
     parts = [
         ImageFolder(split=split, root=tmp_path, val_fraction=0.2) for split in ("train", "val")
     ]
-    names = [{file.name for file in part.files} for part in parts]
+    names = [{part.name(index) for index in range(len(part))} for part in parts]
     assert (len(names[0]), len(names[1])) == (16, 4)
     assert not names[0] & names[1]
     again = ImageFolder(split="val", root=tmp_path, val_fraction=0.2)
-    assert {file.name for file in again.files} == names[1]
+    assert {again.name(index) for index in range(len(again))} == names[1]
 
 
 def test_what_is_wrong_with_folders_is_told(imagenet, tmp_path):

@@ -42,8 +42,10 @@ def test_option_of_pretraining_composes_parses_and_binds(option):
     check_targets(validate(PretrainConfig, known_to_pretraining(composed("pretrain", option))))
 
 
-@pytest.mark.parametrize("option", [o for o in OPTIONS if o.startswith("encoder=")])
-def test_every_encoder_can_be_pretrained(option):
+@pytest.mark.parametrize(
+    "option", [f"encoder={n}" for n in ("aligned_xception_micro", "timm", "smp")]
+)
+def test_encoders_can_be_pretrained(option):
     check_targets(validate(PretrainConfig, known_to_pretraining(composed("pretrain", option))))
 
 

@@ -1,6 +1,6 @@
 """One picture with its class or classes, and what a dataset of such pictures promises."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,6 +95,9 @@ class ImageFile:
 class ImageFiles:
     """Pictures read from files; an `ImageDataset`.
 
+    What is known of the files lies in a few arrays: of a million objects, each loading process
+    would in time hold a copy.
+
     Args:
         files: in the order of the dataset.
         labels: what their classes are.
@@ -104,15 +107,19 @@ class ImageFiles:
         DataError: there are no files.
     """
 
-    def __init__(self, files: Sequence[ImageFile], *, labels: Categories, split: str) -> None:
-        if not files:
+    def __init__(self, files: Iterable[ImageFile], *, labels: Categories, split: str) -> None:
+        listed = list(files)
+        if not listed:
             raise DataError(f"image_dataset: split {split!r} is empty: no pictures were found")
-        self.files = tuple(files)
         self.labels = labels
         self.split = split
+        self._names = _packed([file.name for file in listed])
+        self._locations = _packed([str(file.location) for file in listed])
+        self._classes = np.array([each for file in listed for each in file.classes], np.int64)
+        self._ends = np.cumsum([len(file.classes) for file in listed])
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self._names)
 
     def __getitem__(self, index: int) -> ClassifiedImage:
         """Read one picture.
@@ -121,6 +128,17 @@ class ImageFiles:
             IndexError: there is no such picture.
             DataError: its file is missing or damaged.
         """
-        file = self.files[index]
-        label = self.labels.label(file.classes)
-        return ClassifiedImage(file.name, read_image(file.location), label)
+        image_HWC = read_image(self._locations[index].decode())
+        end = self._ends[index]
+        start = self._ends[index - 1] if index % len(self) else 0
+        label = self.labels.label(self._classes[start:end].tolist())
+        return ClassifiedImage(self.name(index), image_HWC, label)
+
+    def name(self, index: int) -> str:
+        """What a sample is called; its file is not opened."""
+        name: str = self._names[index].decode()
+        return name
+
+
+def _packed(texts: Sequence[str]) -> NDArray[np.bytes_]:
+    return np.array([text.encode() for text in texts], np.bytes_)
