@@ -19,7 +19,7 @@ from seg.config.arguments import open_mappings, quote_paths, spell_out
 from seg.config.explain import explain
 from seg.config.location import conf_dir
 from seg.config.resumed import with_run_directory
-from seg.config.schema import Section, TrainConfig, validate
+from seg.config.schema import FitConfig, Section, TrainConfig, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import ConfigError, UserError, message_of
 from seg.ranks.nodes import follows
@@ -112,8 +112,8 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a
     run_dir = Path(context.runtime.output_dir)
     if not leaves_a_run:
         return command(config, run_dir)
-    resumes = isinstance(config, TrainConfig) and config.resume is not None
-    if isinstance(config, TrainConfig) and follows(config.trainer):
+    resumes = isinstance(config, FitConfig) and config.resume is not None
+    if isinstance(config, FitConfig) and follows(config.trainer):
         if resumes:
             return command(config, run_dir)  # all machines read what the first one has written
         with TemporaryDirectory() as folder:

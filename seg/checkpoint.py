@@ -19,32 +19,66 @@ from seg.models.weights.torch_file import (
     stored_normalization,
 )
 from seg.outputs.files import write_atomically
-from seg.task import CHECKPOINT_FORMAT
+from seg.training_task import CHECKPOINT_FORMAT
+
+SEGMENTATION = "segmentation"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """What is needed to use a trained model.
+class State:
+    """What any run of ours has kept of its network.
 
     Attributes:
         path: the file.
-        config: the resolved training configuration, plain data.
-        labels: the classes it was trained on.
+        kind: of network: `segmentation` or `classification`.
+        config: the resolved configuration, plain data.
+        classes: the classes it was trained on, plain data.
         model_state: the network's tensors, under the network's own names.
         normalization: what the network's images go through; None: as its encoder has it.
         step: optimizer steps that it was trained for.
     """
 
     path: Path
+    kind: str
     config: dict[str, Any]
-    labels: LabelSpace
+    classes: dict[str, Any]
     model_state: dict[str, Tensor]
     normalization: Normalization | None
     step: int
 
 
+@dataclass(frozen=True)
+class Checkpoint(State):
+    """What is needed to use a trained segmenter.
+
+    Attributes:
+        labels: the classes it was trained on.
+    """
+
+    labels: LabelSpace
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint of ours; a run directory stands for its `checkpoints/best.ckpt`.
+    """Read a segmenter's checkpoint; a run directory stands for its `checkpoints/best.ckpt`.
+
+    Raises:
+        DataError: as for `read_state`; also an image classifier.
+    """
+    state = read_state(path)
+    if state.kind != SEGMENTATION:
+        raise DataError(
+            f"{state.path}: an image classifier of seg.pretrain, which labels no pixels\n"
+            "  train a segmenter from it: python -m seg.train encoder.weights=RUN_DIR"
+        )
+    try:
+        labels = LabelSpace.from_dict(state.classes)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(state.path, error) from None
+    return Checkpoint(**vars(state), labels=labels)
+
+
+def read_state(path: Path) -> State:
+    """Read what any run of ours has kept; a run directory stands for its `checkpoints/best.ckpt`.
 
     Raises:
         DataError: missing, damaged, foreign or hostile file, named with the remedy; nothing is
@@ -61,20 +95,25 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path}: damaged: {type(error).__name__} {error}") from None
+        raise _damaged(path, error) from None
 
 
-def _parse(path: Path, content: dict[str, Any]) -> Checkpoint:
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: damaged: {type(error).__name__} {error}")
+
+
+def _parse(path: Path, content: dict[str, Any]) -> State:
     own = content[CHECKPOINT_KEY]
     if own["format"] != CHECKPOINT_FORMAT:
         raise DataError(
             f"{path}: checkpoint format {own['format']}; this version reads "
             f"{CHECKPOINT_FORMAT}; update seg-xception"
         )
-    return Checkpoint(
+    return State(
         path,
+        own.get("kind", SEGMENTATION),  # the oldest ones do not tell
         dict(own["config"]),
-        LabelSpace.from_dict(own["labels"]),
+        dict(own["labels"]),
         network_state(content),
         stored_normalization(own),
         int(content.get("global_step", 0)),

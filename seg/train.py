@@ -16,7 +16,7 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
     if config.trainer.processes > 1:
         from seg.ranks.launch import launch
 
-        return launch(config, run_dir)
+        return launch("train", config, run_dir)
     from seg.fitting.training import train
 
     return train(config, run_dir)

@@ -15,8 +15,10 @@ LAYERS = [
     *("errors", "cpu", "config", "data", "models", "losses", "metrics", "optim"),
     *(
         "inference",
+        "training_task",
         "teaching",
         "task",
+        "classification",
         "callbacks",
         "loggers",
         "outputs",
@@ -27,7 +29,10 @@ LAYERS = [
     *("preparation", "prediction", "reporting", "benchmarks", "description", "evaluation"),
     *("fitting", "ranks", "app", "commands"),
 ]
-COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark", "describe", "report"}
+COMMANDS = {
+    *("train", "pretrain", "evaluate", "predict", "export", "weights", "prepare", "benchmark"),
+    *("describe", "report"),
+}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
 

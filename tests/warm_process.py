@@ -22,6 +22,7 @@ STREAMS = ("stdout", "stderr")
 IMPORTED = (
     "seg.assemble.parts",
     "seg.fitting.training",
+    "seg.fitting.pretraining",
     "seg.inference.device",
     "seg.outputs.pictures",
     "seg.prediction.command",

@@ -8,7 +8,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from seg.config import targets
-from seg.config.schema import Section, TrainConfig
+from seg.config.schema import FitConfig, Section
 from seg.errors import ConfigError, UserError
 
 # What the code knows and a configuration therefore does not say.
@@ -27,17 +27,21 @@ FACTS: dict[str, tuple[str, ...]] = {
     "batch_norm": ("batch_size",),
     "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),
     "inference": (),
+    "image_dataset": ("split",),
+    "image_augmentation": (),
+    "mixing": ("num_classes",),
+    "classifier": ("encoder", "num_classes"),
 }
 _LOGGER_FACTS = ("save_dir",)
 
 
-def check_targets(config: TrainConfig) -> None:
+def check_targets(config: FitConfig) -> None:
     """Hold every `_target_` of a configuration against the allow-list and its signature.
 
     Raises:
         ConfigError: what is wrong with which key.
     """
-    check_sections(config, *(key for key in FACTS if key in TrainConfig.model_fields))
+    check_sections(config, *(key for key in FACTS if key in type(config).model_fields))
     for group, given in (("callbacks", ()), ("logger", _LOGGER_FACTS)):
         for name, node in getattr(config, group).items():
             if node:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
 from seg.assemble.building import build, check_targets
-from seg.checkpoint import Checkpoint, read_checkpoint
-from seg.config.schema import TrainConfig, validate
+from seg.checkpoint import Checkpoint, State, read_checkpoint
+from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.labels import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS
 from seg.errors import ConfigError, DataError
 from seg.inference.trained import TrainedSegmenter
+
+F = TypeVar("F", bound=FitConfig)
 
 
 def load_model(checkpoint: str | Path) -> TrainedSegmenter:
@@ -33,7 +35,7 @@ def load_model(checkpoint: str | Path) -> TrainedSegmenter:
 
 def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
     """The network of a checkpoint, with its weights, in evaluation mode."""
-    config = training_config(checkpoint)
+    config = training_config(checkpoint, TrainConfig)
     # The weights lie in the checkpoint: what the encoder started from is no longer needed.
     model = network(
         {**config.encoder.node(), "weights": None}, config.decoder.node(), checkpoint.labels
@@ -51,10 +53,14 @@ def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
     return model.eval()
 
 
-def training_config(checkpoint: Checkpoint) -> TrainConfig:
-    """The configuration that made a checkpoint, held against today's schema and signatures."""
+def training_config(checkpoint: State, schema: type[F]) -> F:
+    """The configuration that made a checkpoint, held against today's schema and signatures.
+
+    Raises:
+        DataError: it does not fit.
+    """
     try:
-        config = validate(TrainConfig, checkpoint.config)
+        config = validate(schema, checkpoint.config)
         check_targets(config)
     except ConfigError as error:
         raise DataError(

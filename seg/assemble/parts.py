@@ -12,14 +12,10 @@ from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
 from seg.assemble.loggers import open_loggers
 from seg.assemble.networks import load_model, network, restore, training_config
-from seg.assemble.processes import ONE_PROCESS, process_facts
+from seg.assemble.processes import ONE_PROCESS
 from seg.assemble.statistics import StatisticsOf, with_class_weights
-from seg.callbacks.interruption import Interruption
-from seg.callbacks.last_batches import LastBatches
-from seg.callbacks.learning_rate_scale import LearningRateScale
+from seg.assemble.trainer import build_callbacks, build_trainer
 from seg.callbacks.quiet import quiet
-from seg.callbacks.random_state import RandomState
-from seg.callbacks.recalibration import Recalibration
 from seg.checkpoint import Checkpoint
 from seg.config import targets
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
@@ -33,15 +29,24 @@ from seg.models.batch_norm import BatchNormPolicy
 from seg.models.weights import load_weights
 from seg.task import SegmentationTask
 from seg.teaching.term import Run, TrainingTerm
+from seg.training_task import TrainingTask
 
 
 @dataclass(frozen=True)
-class Parts:
+class FitParts:
+    """What it takes to fit any network."""
+
+    data: DataModule[Any]
+    task: TrainingTask
+    trainer: pl.Trainer
+
+
+@dataclass(frozen=True)
+class Parts(FitParts):
     """Everything a command needs."""
 
-    data: DataModule
+    data: DataModule[SegmentationDataset]
     task: SegmentationTask
-    trainer: pl.Trainer
 
 
 def assemble(config: TrainConfig, run_dir: Path) -> Parts:
@@ -67,7 +72,9 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
         "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
     )
     loggers = open_loggers(config.logger, run_dir)
-    trainer = _trainer(config.trainer.node(), run_dir, _callbacks(config, batch_norm), loggers)
+    trainer = build_trainer(
+        config.trainer.node(), run_dir, build_callbacks(config, batch_norm), loggers
+    )
     if trainer.global_rank:  # each process drops units of its own
         torch.manual_seed(config.seed + trainer.global_rank)
     return Parts(
@@ -75,15 +82,6 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
         task=_task(config, model, batch_norm, _terms(config, model)),
         trainer=trainer,
     )
-
-
-def _callbacks(config: TrainConfig, batch_norm: BatchNormPolicy) -> list[Any]:
-    callbacks = [
-        build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
-    ]
-    if batch_norm.recalibrate:  # after what else changes weights at the end
-        callbacks.append(Recalibration(batches=batch_norm.recalibrate))
-    return [*callbacks, RandomState(), LearningRateScale(), LastBatches(), Interruption()]
 
 
 def assemble_evaluation(
@@ -114,7 +112,7 @@ def assemble_evaluation(
             checkpoint.
     """
     quiet()
-    config = training_config(checkpoint)
+    config = training_config(checkpoint, TrainConfig)
     given = {key: value for key, value in dataset.items() if value is not None}
     node = given if "_target_" in given else {**config.dataset.model_dump(by_alias=True), **given}
     section = validate(DatasetChoice, {"dataset": node}).dataset
@@ -139,7 +137,7 @@ def assemble_evaluation(
     return Parts(
         data=_data(config, {"val": chosen}, None, None),
         task=_task(config, restore(checkpoint), None),
-        trainer=_trainer(trainer, run_dir, [], []),
+        trainer=build_trainer(trainer, run_dir, [], []),
     )
 
 
@@ -168,7 +166,7 @@ def _data(
     sets: Mapping[str, SegmentationDataset],
     augmentation: Augmentation | None,
     sampling: Sampling | None,
-) -> DataModule:
+) -> DataModule[SegmentationDataset]:
     return DataModule(
         train=sets.get("train"),
         val=sets["val"],
@@ -220,24 +218,3 @@ def _task(
         batch_norm=batch_norm,
         channels_last=config.channels_last,
     )
-
-
-def _trainer(
-    node: Mapping[str, Any], run_dir: Path, callbacks: list[Any], loggers: list[Any]
-) -> pl.Trainer:
-    trainer: pl.Trainer = build(
-        "trainer",
-        node,
-        **process_facts(node, callbacks),
-        logger=loggers or False,
-        default_root_dir=str(run_dir),
-        enable_model_summary=False,
-        enable_progress_bar=any(
-            isinstance(callback, pl.callbacks.ProgressBar) for callback in callbacks
-        ),
-        enable_checkpointing=any(
-            isinstance(callback, pl.callbacks.Checkpoint) for callback in callbacks
-        ),
-        use_distributed_sampler=False,
-    )
-    return trainer

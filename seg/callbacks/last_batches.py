@@ -8,7 +8,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from seg.errors import DivergenceError
-from seg.task import LOSS_CHECK_STEPS
+from seg.training_task import LOSS_CHECK_STEPS
 
 
 class LastBatches(Callback):

@@ -18,14 +18,14 @@ _REFRESH_STEPS = 10  # reading the loss waits for the device
 
 
 class TrainingProgress(ProgressBar):
-    """One bar for the whole run: step, loss, best-so-far mIoU, images/s, time left."""
+    """One bar for the whole run: step, loss, the newest score, images/s, time left."""
 
     def __init__(self) -> None:
         super().__init__()
         self._bar: Progress | None = None
         self._images_per_s = 0.0
         self._loss = float("nan")
-        self._miou = float("nan")
+        self._score = float("nan")
         self._batch_started_at = 0.0
 
     def disable(self) -> None:
@@ -39,7 +39,7 @@ class TrainingProgress(ProgressBar):
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
             TextColumn(
-                "loss {task.fields[loss]}  mIoU {task.fields[miou]}"
+                "loss {task.fields[loss]}  {task.fields[title]} {task.fields[score]}"
                 "  {task.fields[speed]:.1f} images/s  left"
             ),
             TimeRemainingColumn(),
@@ -47,7 +47,12 @@ class TrainingProgress(ProgressBar):
         self._bar = Progress(*columns, console=console, transient=True)
         total = trainer.estimated_stepping_batches
         self._task = self._bar.add_task(
-            "", total=total, loss=_shown(self._loss), miou=_shown(self._miou), speed=0.0
+            "",
+            total=total,
+            loss=_shown(self._loss),
+            title=_headlines(pl_module)[0][1],
+            score=_shown(self._score),
+            speed=0.0,
         )
         self._bar.start()
 
@@ -72,7 +77,7 @@ class TrainingProgress(ProgressBar):
                 self._task,
                 completed=trainer.global_step,
                 loss=_shown(self._loss),
-                miou=_shown(self._miou),
+                score=_shown(self._score),
                 speed=self._images_per_s,
             )
 
@@ -80,18 +85,17 @@ class TrainingProgress(ProgressBar):
         self._batch_started_at = 0.0
         metrics = trainer.callback_metrics
         fitting = trainer.state.fn == TrainerFn.FITTING
-        if trainer.sanity_checking or not fitting or "val/miou" not in metrics:
+        headlines = _headlines(pl_module)
+        if trainer.sanity_checking or not fitting or headlines[0][0] not in metrics:
             return
-        self._miou = float(metrics["val/miou"])
+        self._score = float(metrics[headlines[0][0]])
         log.info(
-            "step %d/%d  train loss %.3f  val loss %.3f  val mIoU %.4f  pixel accuracy %.4f"
-            "  %.1f images/s",
+            "step %d/%d  train loss %.3f  val loss %.3f  val %s  %.1f images/s",
             trainer.global_step,
             trainer.estimated_stepping_batches,
             float(metrics.get("train/loss", float("nan"))),
             float(metrics["val/loss"]),
-            self._miou,
-            float(metrics["val/pixel_accuracy"]),
+            "  ".join(f"{title} {float(metrics[key]):.4f}" for key, title in headlines),
             self._images_per_s,
         )
 
@@ -107,6 +111,12 @@ class TrainingProgress(ProgressBar):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _headlines(task: Any) -> tuple[tuple[str, str], ...]:
+    """`(key, title)` of the scores that are told, the first one on the bar as well."""
+    headlines: tuple[tuple[str, str], ...] = task.headlines
+    return headlines
 
 
 def _shown(value: float) -> str:

@@ -13,6 +13,7 @@ _PATH_KEYS = frozenset(
             "dataset.table",
             "dataset.classes",
         ),
+        *("image_dataset.root", "image_dataset.table", "image_dataset.classes"),
         *("teaching.checkpoint", "teaching.images", "camvid_root", "hydra.run.dir", "runs"),
     )
 )

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
+_SCORED_OF_PICTURES = ("val/top1", "val/top5", "val/loss")
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
@@ -129,8 +130,8 @@ class Divergence(Section):
         return self.max_rollbacks if self.action == "rollback" else 0
 
 
-class TrainConfig(Section):
-    """`conf/train.yaml`."""
+class FitConfig(Section):
+    """What every command that fits a network is told."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: str | None = None
@@ -141,16 +142,8 @@ class TrainConfig(Section):
     weights: str | None
     partial: bool = False  # what has a default here came later: older checkpoints lack it
     reset_head: bool = False
-    dataset: DatasetTarget
-    labels: Labels = Labels()
-    sampler: Target | None = None
-    augmentation: Target
     loader: Loader
     encoder: Target
-    decoder: Target
-    loss: Target
-    teaching: Target | None = None
-    auxiliary: Target | None = None
     optimizer: Target
     scheduler: Target
     parameters: Target = Target(target="seg.optim.groups.ParameterGroups")
@@ -160,9 +153,44 @@ class TrainConfig(Section):
     logger: dict[str, Target | None]
 
     @model_validator(mode="after")
-    def _rolls_back_alone(self) -> "TrainConfig":
+    def _rolls_back_alone(self) -> "FitConfig":
         if self.divergence.action == "rollback" and self.trainer.processes > 1:
             raise ValueError("divergence.action=rollback: needs trainer.devices=1; give stop")
+        return self
+
+
+class TrainConfig(FitConfig):
+    """`conf/train.yaml`."""
+
+    dataset: DatasetTarget
+    labels: Labels = Labels()
+    sampler: Target | None = None
+    augmentation: Target
+    decoder: Target
+    loss: Target
+    teaching: Target | None = None
+    auxiliary: Target | None = None
+
+
+class PretrainConfig(FitConfig):
+    """`conf/pretrain.yaml`."""
+
+    image_dataset: Target
+    image_augmentation: Target
+    mixing: Target | None = None
+    classifier: Target
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _is_chosen_by_what_is_scored(self) -> "PretrainConfig":
+        keeper = self.callbacks.get("checkpoints")
+        monitor = None if keeper is None else keeper.node().get("monitor")
+        if monitor is not None and monitor not in _SCORED_OF_PICTURES:
+            raise ValueError(
+                f"callbacks.checkpoints.monitor={monitor}: is not scored here; allowed: "
+                f"{', '.join(_SCORED_OF_PICTURES)}; give callbacks=classification or "
+                "callbacks=classification_averaged"
+            )
         return self
 
 

@@ -20,7 +20,9 @@ _HOW_TO_GET = "write a CSV file with the columns image,label,split and set datas
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """One line of a table: its number, and the cells of the three columns."""
+
     line: int
     image: str
     label: str
@@ -65,8 +67,8 @@ class Csv(PairDataset):
         val_seed: int = 0,
     ) -> None:
         location = _locate(table)
-        rows = _read_table(location, (image_column, label_column, split_column))
-        chosen = _of_split(rows, split, location, val_fraction, val_seed)
+        rows = read_table(location, (image_column, label_column, split_column))
+        chosen = rows_of_split(rows, split, location, val_fraction, val_seed)
         pairs = listed_pairs(_pairs(chosen, location))
         beside = None if is_remote(location) else Path(location).parent / "classes.json"
         # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.
@@ -86,7 +88,16 @@ def _locate(table: str | Path | None) -> Location:
     return table if is_remote(table) else Path(table).expanduser()
 
 
-def _read_table(location: Location, columns: Sequence[str | None]) -> list[_Row]:
+def read_table(location: Location, columns: Sequence[str | None]) -> list[Row]:
+    """The lines of a table.
+
+    Args:
+        location: the CSV file.
+        columns: names of the columns of image, label and split; None: there is none.
+
+    Raises:
+        DataError: what is wrong in which line.
+    """
     try:
         text = read_bytes(location, "table").decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -101,7 +112,7 @@ def _read_table(location: Location, columns: Sequence[str | None]) -> list[_Row]
 
 def _rows(
     numbered: Sequence[tuple[int, list[str]]], location: Location, columns: Sequence[str | None]
-) -> Iterator[_Row]:
+) -> Iterator[Row]:
     header = numbered[0][1] if numbered else []
     _check_header(header, location, columns)
     for line, cells in numbered[1:]:
@@ -116,7 +127,7 @@ def _rows(
             if value == "":
                 raise DataError(f"{where}: column {column!r} is empty")
         image, label, split = values
-        yield _Row(line, image or "", label or "", split)
+        yield Row(line, image or "", label or "", split)
 
 
 def _check_header(header: Sequence[str], location: Location, columns: Sequence[str | None]) -> None:
@@ -131,9 +142,14 @@ def _check_header(header: Sequence[str], location: Location, columns: Sequence[s
             )
 
 
-def _of_split(
-    rows: Sequence[_Row], split: str, location: Location, val_fraction: float, seed: int
-) -> list[_Row]:
+def rows_of_split(
+    rows: Sequence[Row], split: str, location: Location, val_fraction: float, seed: int
+) -> list[Row]:
+    """Those of a split: as the column says, else as `held_out` draws.
+
+    Raises:
+        ConfigError, DataError: there is no such split, or no line at all.
+    """
     if not rows:
         raise DataError(f"{location}: no line follows the header")
     if rows[0].split is None:
@@ -147,13 +163,13 @@ def _of_split(
     return [row for row in rows if row.split == name]
 
 
-def _training_labels(rows: Sequence[_Row], location: Location) -> list[Location]:
+def _training_labels(rows: Sequence[Row], location: Location) -> list[Location]:
     if rows[0].split is not None:
-        rows = _of_split(rows, "train", location, 0, 0)
-    return [_resolve(row.label, location) for row in rows]
+        rows = rows_of_split(rows, "train", location, 0, 0)
+    return [resolve(row.label, location) for row in rows]
 
 
-def _pairs(rows: Sequence[_Row], location: Location) -> list[Pair]:
+def _pairs(rows: Sequence[Row], location: Location) -> list[Pair]:
     lines: dict[str, int] = {}
     names: set[str] = set()
     pairs = []
@@ -163,21 +179,23 @@ def _pairs(rows: Sequence[_Row], location: Location) -> list[Pair]:
                 f"{location}, line {row.line}: image {row.image} is also in line {lines[row.image]}"
             )
         lines[row.image] = row.line
-        name = _name(row.image) or "line"
+        name = sample_name(row.image) or "line"
         if name in names:  # the same name in another store, or with another suffix
             name = f"{name}_{row.line}"
         names.add(name)
-        pairs.append(Pair(name, _resolve(row.image, location), _resolve(row.label, location)))
+        pairs.append(Pair(name, resolve(row.image, location), resolve(row.label, location)))
     return pairs
 
 
-def _name(file: str) -> str:
+def sample_name(file: str) -> str:
+    """What a sample is called: its file's path without suffix; empty where nothing is left."""
     path = PurePosixPath(file.partition("://")[2] or file)
     parts = [part for part in path.parts if part not in ("/", "..")]
     return "/".join([*parts[:-1], PurePosixPath(parts[-1]).stem]) if parts else ""
 
 
-def _resolve(file: str, table: Location) -> Location:
+def resolve(file: str, table: Location) -> Location:
+    """Where a file lies that a table names, relative to it unless it says otherwise."""
     if is_remote(file):
         return file
     if is_remote(table) and not Path(file).is_absolute():

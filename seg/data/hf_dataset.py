@@ -1,6 +1,6 @@
 """Datasets of the Hugging Face Hub, or local ones that its library `datasets` reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,15 +70,15 @@ class HfDataset:
         self.split = split
         self._columns = (image_column, label_column)
         self._table = (name, config_name, revision)
-        self._part = _part(parts, split)
+        self._part = part_called(parts, split)
         self._where = f"{name}, split {self._part}"
-        self._rows = _load(self._table, self._part, self._columns)
+        self._rows = load_rows(self._table, self._part, self._columns)
         declared = _declared_classes(self._rows, label_column, self._where)
         self._read: ReadLabel = read_label
 
         def infer() -> Classes:
-            training = _part(parts, "train")
-            rows = _load(self._table, training, self._columns)
+            training = part_called(parts, "train")
+            rows = load_rows(self._table, training, self._columns)
             key = (*self._table, training, label_column, reduce_zero_label)
             return infer_classes(
                 len(rows), lambda at: self._inferable(rows[at], at, reduce_zero_label), key=key
@@ -107,7 +107,7 @@ class HfDataset:
         """
         row = self._rows[index]
         where = self._cell(index, 0)
-        with _located(row[self._columns[0]], where) as image, self._label(row, index) as label:
+        with located(row[self._columns[0]], where) as image, self._label(row, index) as label:
             location, read = label
             image_HWC, file_label_HW = read_pair(image, location, read)
             label_HW = self.labels.encode(file_label_HW, location)
@@ -129,7 +129,7 @@ class HfDataset:
         if self._arrays:
             yield where, lambda _: _array(value, where)
         else:
-            with _located(value, where) as location:
+            with located(value, where) as location:
                 yield location, self._read
 
     def _cell(self, index: int, column: int) -> str:
@@ -167,19 +167,36 @@ class HfDataset:
         return LabelSpace(labels.names, labels.palette, tuple(sorted(ids.items())))
 
 
-def _part(parts: dict[str, str | None], split: str) -> str:
+def part_called(parts: Mapping[str, str | None], split: str, *, section: str = "dataset") -> str:
+    """What a dataset calls a split.
+
+    Raises:
+        ConfigError: it has none.
+    """
     part = parts.get(split)
     if part is None:
         known = ", ".join(key for key, value in parts.items() if value is not None)
         raise ConfigError(
             f"the dataset has no split {split!r}; allowed: {known}\n"
-            "  dataset.train_split, dataset.val_split and dataset.test_split name them"
+            f"  {section}.train_split, {section}.val_split and {section}.test_split name them"
         )
     return part
 
 
-def _load(table: tuple[str, str | None, str | None], part: str, columns: tuple[str, str]) -> Any:
-    """The rows of a split, with the two columns as they are stored."""
+def load_rows(
+    table: tuple[str, str | None, str | None], part: str, columns: tuple[str, str]
+) -> Any:
+    """The rows of a split, with the two columns as they are stored; no code of it is run.
+
+    Args:
+        table: name, configuration and revision.
+        part: of the dataset, such as `train[:90%]`.
+        columns: of pictures and of labels.
+
+    Raises:
+        ConfigError: `datasets` is missing, or a column.
+        DataError: the dataset cannot be loaded, or is empty.
+    """
     try:
         import datasets
     except ImportError as error:
@@ -232,8 +249,12 @@ def _declared_classes(rows: Any, column: str, where: str) -> Classes | None:
 
 
 @contextmanager
-def _located(value: Any, where: str) -> Iterator[Location]:
-    """A location that holds a cell's picture while the block lasts."""
+def located(value: Any, where: str) -> Iterator[Location]:
+    """A location that holds a cell's picture while the block lasts.
+
+    Raises:
+        DataError: the cell holds none.
+    """
     content, path = value, None
     if isinstance(value, dict):
         content, path = value.get("bytes"), value.get("path")

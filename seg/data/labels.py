@@ -152,6 +152,11 @@ class LabelSpace:
         table[self.ignore_index] = 0
         return np.asarray(table[label_HW], np.uint8)
 
+    def same_as(self, other: Any) -> bool:
+        """Whether a network for the one is a network for the other; files may differ."""
+        mine, theirs = ((each.names, each.ignore_index) for each in (self, other))
+        return bool(mine == theirs)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for checkpoints and JSON."""
         return {

@@ -1,7 +1,8 @@
 """One picture with its label map, and what a dataset promises."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,47 @@ class Sample:
     name: str
     image: NDArray[np.uint8]
     label: NDArray[np.uint8]
+
+
+class Classes(Protocol):
+    """What the answers of a dataset mean."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def same_as(self, other: Any) -> bool:
+        """Whether a network for the one is a network for the other."""
+        ...
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Plain data, for checkpoints."""
+        ...
+
+
+class LabelledSample(Protocol):
+    """A picture and its answer: a label map, or what the whole picture shows."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def image(self) -> NDArray[np.uint8]: ...
+
+    @property
+    def label(self) -> NDArray[Any]: ...
+
+
+class LabelledDataset(Protocol):
+    """What loaders need of a dataset, whatever its answers are."""
+
+    split: str
+
+    @property
+    def labels(self) -> Classes: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> LabelledSample: ...
 
 
 class SegmentationDataset(Protocol):

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seg.assemble.parts import Parts
+from seg.assemble.parts import FitParts
 from seg.data.loading.loader import SegmentationLoader
 from seg.models.cost import count
-from seg.task import require_finite
+from seg.training_task import require_finite
 
 log = logging.getLogger(__name__)
 _GIB = 2**30
 
 
-def dry_run(parts: Parts) -> None:
+def dry_run(parts: FitParts) -> None:
     """Train and evaluate on one batch each; print sizes, memory and a time estimate."""
     trainer, task = parts.trainer, parts.task
     device = trainer.strategy.root_device
@@ -63,7 +63,7 @@ def _shape(batch: dict[str, Tensor]) -> str:
     return " x ".join(str(size) for size in batch["image"].shape)
 
 
-def _optimizer_steps(parts: Parts, batches: int) -> int:
+def _optimizer_steps(parts: FitParts, batches: int) -> int:
     """Optimizer steps of the whole run."""
     trainer = parts.trainer
     limit = trainer.limit_train_batches
@@ -74,7 +74,7 @@ def _optimizer_steps(parts: Parts, batches: int) -> int:
     return min(ends)
 
 
-def _time_training(parts: Parts, batch: dict[str, Tensor]) -> float:
+def _time_training(parts: FitParts, batch: dict[str, Tensor]) -> float:
     """Seconds of one optimizer step, after one to warm up."""
     parts.task.train()
     optimizer = parts.task.create_optimizer()
@@ -92,7 +92,7 @@ def _time_training(parts: Parts, batch: dict[str, Tensor]) -> float:
 
 
 @torch.inference_mode()
-def _time_evaluation(parts: Parts, batch: dict[str, Tensor]) -> float:
+def _time_evaluation(parts: FitParts, batch: dict[str, Tensor]) -> float:
     parts.task.eval()
     started_at = perf_counter()
     with parts.trainer.precision_plugin.forward_context():

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from seg.assemble.parts import Parts
+from seg.assemble.parts import FitParts
 from seg.data.loading.loader import SegmentationLoader
 from seg.errors import ConfigError, DataError
 from seg.fitting.out_of_memory import is_shortage, shortage
 
 
 @contextmanager
-def explained(parts: Parts) -> Iterator[None]:
+def explained(parts: FitParts) -> Iterator[None]:
     """Turn what a trainer's settings, its workers or its memory provoke into a `UserError`."""
     try:
         yield
@@ -27,7 +27,7 @@ def explained(parts: Parts) -> Iterator[None]:
         raise failure from error
 
 
-def _worker_failure(parts: Parts, error: BaseException) -> DataError | None:
+def _worker_failure(parts: FitParts, error: BaseException) -> DataError | None:
     """torch tells of a dead worker in the midst of whatever the main process does."""
     for loader in (parts.trainer.train_dataloader, parts.trainer.val_dataloaders):
         if isinstance(loader, SegmentationLoader) and isinstance(error, RuntimeError):

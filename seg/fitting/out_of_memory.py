@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seg.assemble.parts import Parts
+from seg.assemble.parts import FitParts
 from seg.cpu import give_back_memory
 from seg.errors import MemoryShortageError
 
@@ -24,7 +24,7 @@ def is_shortage(error: BaseException) -> bool:
     return any(sign in str(error).lower() for sign in _SIGNS)
 
 
-def shortage(parts: Parts, error: BaseException) -> MemoryShortageError:
+def shortage(parts: FitParts, error: BaseException) -> MemoryShortageError:
     """What was too large, and a batch size that was tried and fits."""
     cause: BaseException | None = error
     while cause is not None:  # their frames hold the tensors of the step that failed
@@ -34,7 +34,7 @@ def shortage(parts: Parts, error: BaseException) -> MemoryShortageError:
     return MemoryShortageError(_explained(parts, reason))
 
 
-def _explained(parts: Parts, reason: str) -> str:
+def _explained(parts: FitParts, reason: str) -> str:
     trainer, batch_size = parts.trainer, parts.data.batch_size
     device = trainer.strategy.root_device
     batch = next(iter(parts.data.train_dataloader()))
@@ -46,7 +46,7 @@ def _explained(parts: Parts, reason: str) -> str:
         f"trainer.precision={trainer.precision}\n"
     )
     if fits is None:
-        return f"{told}  not even one crop fits: use a smaller augmentation.crop or encoder"
+        return f"{told}  not even one crop fits: use a smaller {parts.task.size_key} or encoder"
     steps = trainer.accumulate_grad_batches * -(-batch_size // fits)
     return (
         f"{told}  this fits: loader.batch_size={fits} trainer.accumulate_grad_batches={steps}; "
@@ -55,7 +55,7 @@ def _explained(parts: Parts, reason: str) -> str:
     )
 
 
-def _largest_that_fits(parts: Parts, batch: dict[str, Tensor]) -> int | None:
+def _largest_that_fits(parts: FitParts, batch: dict[str, Tensor]) -> int | None:
     """The largest half, quarter, ... of a batch that a training step has room for."""
     size = len(batch["image"]) // 2
     while size:
@@ -69,7 +69,7 @@ def _largest_that_fits(parts: Parts, batch: dict[str, Tensor]) -> int | None:
     return None
 
 
-def _fits(parts: Parts, batch: dict[str, Tensor]) -> bool:
+def _fits(parts: FitParts, batch: dict[str, Tensor]) -> bool:
     task, device = parts.task.train(), parts.trainer.strategy.root_device
     try:
         task.to(device)

@@ -8,16 +8,17 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from seg.assemble.networks import training_config
-from seg.checkpoint import Checkpoint, read_checkpoint
-from seg.config.schema import TrainConfig
+from seg.checkpoint import State, read_state
+from seg.config.schema import FitConfig
 from seg.errors import ConfigError, DataError
 from seg.outputs.curve import cut_curve
 from seg.outputs.files import remove_staged, write_atomically
 
 log = logging.getLogger(__name__)
+F = TypeVar("F", bound=FitConfig)
 # What does not change the numbers of a run, as prefixes of keys.
 _FREE = (
     *(
@@ -31,6 +32,7 @@ _FREE = (
         "logger",
     ),
     *("dataset.root", "dataset.cache", "callbacks.progress", "callbacks.checkpoints.every"),
+    *("image_dataset.root", "image_dataset.cache_mib"),
     "callbacks.gif",
     *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
     *(f"teaching.{key}" for key in ("num_workers", "prefetch_factor", "pin_memory", "timeout_s")),
@@ -40,10 +42,10 @@ _SHARES = ("trainer.devices", "trainer.num_nodes", "trainer.strategy", "loader.b
 _ABSENT = "(absent)"
 
 
-def finished_value(run_dir: Path) -> float | None:
-    """`val/miou` of a run that has ended; None where there is more to do."""
+def finished_value(run_dir: Path, score: str) -> float | None:
+    """That score of a run that has ended; None where there is more to do."""
     try:
-        value = json.loads((run_dir / "metrics.json").read_text())["val/miou"]
+        value = json.loads((run_dir / "metrics.json").read_text())[score]
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -53,7 +55,7 @@ def finished_value(run_dir: Path) -> float | None:
     return math.nan if value is None else float(value)
 
 
-def newest_sound(run_dir: Path, *, before: float = math.inf) -> Checkpoint | None:
+def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
     """The newest checkpoint that can be read whole; damaged ones are named and passed over.
 
     What a killed process left half written is removed.
@@ -74,7 +76,7 @@ def newest_sound(run_dir: Path, *, before: float = math.inf) -> Checkpoint | Non
     for path in found:
         try:
             _check_sums(path)
-            checkpoint = read_checkpoint(path)
+            checkpoint = read_state(path)
         except DataError as error:
             log.warning("passed over: %s", error)
         else:
@@ -98,7 +100,7 @@ def _check_sums(path: Path) -> None:
         raise DataError(f"{path}: damaged ({damaged} does not have its checksum)")
 
 
-def begin(position: Checkpoint | None, run_dir: Path) -> None:
+def begin(position: State | None, run_dir: Path) -> None:
     """Cut the curve of a run back to where it goes on, and note that it does."""
     if position is not None:
         name = position.path.name
@@ -119,7 +121,7 @@ def _make_it_the_last(checkpoint: Path) -> None:
             write_atomically(last, lambda copy: shutil.copyfileobj(file, copy))
 
 
-def rescaled(config: TrainConfig, position: Checkpoint | None) -> TrainConfig:
+def rescaled(config: F, position: State | None) -> F:
     """With `rescale` and another number of processes, the batch that keeps the step as it was.
 
     Raises:
@@ -127,7 +129,7 @@ def rescaled(config: TrainConfig, position: Checkpoint | None) -> TrainConfig:
     """
     if position is None or not config.rescale:
         return config
-    before = training_config(position)
+    before = training_config(position, type(config))
     processes = config.trainer.processes
     samples = before.loader.batch_size * before.trainer.processes
     if samples % processes:
@@ -147,7 +149,9 @@ def rescaled(config: TrainConfig, position: Checkpoint | None) -> TrainConfig:
     return config.model_copy(update={"loader": loader})
 
 
-def refuse_changes(position: Checkpoint | None, config: Mapping[str, Any]) -> None:
+def refuse_changes(
+    position: State | None, config: Mapping[str, Any], schema: type[FitConfig]
+) -> None:
     """Hold the configuration of a run that goes on against the one it was begun with.
 
     Raises:
@@ -155,7 +159,7 @@ def refuse_changes(position: Checkpoint | None, config: Mapping[str, Any]) -> No
     """
     if position is None:
         return
-    recorded = training_config(position).model_dump(mode="json", by_alias=True)
+    recorded = training_config(position, schema).model_dump(mode="json", by_alias=True)
     before, now = dict(_flat(recorded)), dict(_flat(config))
     free = (*_FREE, *(_SHARES if config["rescale"] else ()))
     changed = [

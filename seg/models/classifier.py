@@ -1,25 +1,59 @@
 """Image classification on an encoder: pretraining, and the published ImageNet weights."""
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
+from seg.errors import ConfigError
 from seg.models.contract import Normalization
+
+Outputs = Literal["softmax", "logistic"]
 
 
 class Classifier(nn.Module):
-    """Encoder -> mean over the last map -> linear layer.
+    """Encoder -> mean over the last map -> fully connected layers, if any -> linear layer.
+
+    The head of Chollet, "Xception" (2017), figure 5 and sections 4.2 and 4.3: logistic regression,
+    with dropout before it, and optionally with fully connected layers in between.
 
     Args:
         encoder: keeps `seg.models.contract.Encoder`.
         num_classes: number of logits an image.
+        hidden: widths of the fully connected layers, each followed by ReLU.
+        dropout: share of the last layer's inputs that is dropped in training.
+        outputs: what logits stand for: `softmax`, one class an image; `logistic`, any number.
+
+    Raises:
+        ConfigError: a width below 1, a dropout outside 0 to below 1.
     """
 
-    def __init__(self, encoder: nn.Module, *, num_classes: int) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        num_classes: int,
+        hidden: Sequence[int] = (),
+        dropout: float = 0.0,
+        outputs: Outputs = "softmax",
+    ) -> None:
         super().__init__()
+        if any(width < 1 for width in hidden):
+            raise ConfigError(f"classifier.hidden={list(hidden)}; allowed: widths of 1 or more")
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"classifier.dropout={dropout}; allowed: 0 to below 1")
         self.encoder = encoder
+        self.outputs = outputs
         channels: Any = encoder.channels
-        self.linear = nn.Linear(channels[-1], num_classes)
+        widths = [channels[-1], *hidden]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        self.hidden = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(widths[-1], num_classes)
         nn.init.normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)
 
@@ -29,12 +63,23 @@ class Classifier(nn.Module):
         assert isinstance(normalization, Normalization)
         return normalization
 
+    @property
+    def last_layer(self) -> nn.Module:
+        """The layer that gives the logits."""
+        return self.linear
+
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Normalised B x C x H x W -> logits B x num_classes."""
-        logits: Tensor = self.linear(self.pooled(image_BCHW))
+        logits: Tensor = self.linear(self.dropout(self.hidden(self.pooled(image_BCHW))))
         return logits
 
     def pooled(self, image_BCHW: Tensor) -> Tensor:
         """B x C x H x W -> the mean of the encoder's last map, B x channels."""
         last: Tensor = self.encoder(image_BCHW)[-1]
         return last.mean((2, 3))
+
+    def probabilities(self, logits_BK: Tensor) -> Tensor:
+        """Logits -> B x num_classes, as `outputs` means them."""
+        if self.outputs == "logistic":
+            return logits_BK.sigmoid()
+        return torch.softmax(logits_BK, 1)

@@ -8,14 +8,17 @@ from torch import nn
 from torch.optim import Optimizer
 
 from seg.errors import ConfigError
+from seg.models.classifier import Classifier
 from seg.models.parts import encoder_parts
 from seg.models.segmenter import Segmenter
 
 _WHOLE_ENCODER = "encoder"
+Trainable = Segmenter | Classifier
+"""Networks of an encoder and what follows it."""
 
 
 class ParameterGroups:
-    """Disjoint, complete groups of a segmenter's trainable parameters.
+    """Disjoint, complete groups of a network's trainable parameters.
 
     Full and pointwise convolutions and linear layers decay. Norms, biases and depthwise kernels do
     not (DeepLab, `core/xception.py`: no regularisation on depthwise weights).
@@ -69,7 +72,7 @@ class ParameterGroups:
         self.layer_decay = layer_decay
         self.frozen_parts = frozen_parts
 
-    def freeze(self, model: Segmenter) -> list[nn.Module]:
+    def freeze(self, model: Trainable) -> list[nn.Module]:
         """Stop the gradients of the frozen parts; returns their modules.
 
         Raises:
@@ -89,10 +92,10 @@ class ParameterGroups:
                 parameter.requires_grad_(False)
         return [module for part in parts[:wanted] for module in part]
 
-    def __call__(self, model: Segmenter, *further: nn.Module) -> list[dict[str, Any]]:
+    def __call__(self, model: Trainable, *further: nn.Module) -> list[dict[str, Any]]:
         """The groups, for an optimizer's constructor; then `scale_rates` makes the rates.
 
-        What trains beside the segmenter, `further`, does so at the plain rate. Each group has
+        What trains beside the network, `further`, does so at the plain rate. Each group has
         `lr_multiplier`; those that do not decay have `weight_decay` 0, the others take the
         optimizer's own.
 
@@ -115,7 +118,7 @@ class ParameterGroups:
             for (factor, decays), parameters in groups.items()
         ]
 
-    def _multipliers(self, model: Segmenter) -> dict[int, float]:
+    def _multipliers(self, model: Trainable) -> dict[int, float]:
         """Id of a parameter -> its factor, where it lies in the encoder or the last layer."""
         parts = _parameters(model.encoder, encoder_parts(model.encoder))
         found = {

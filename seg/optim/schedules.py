@@ -110,6 +110,36 @@ def step(
     return _scaled(optimizer, total_steps, warmup_steps, curve)
 
 
+def exponential(
+    *,
+    optimizer: Optimizer,
+    total_steps: int,
+    gamma: float,
+    every_steps: int,
+    warmup_steps: int = 0,
+) -> LambdaLR:
+    """The rate times `gamma` after every so many steps (Chollet, "Xception", 2017, section 4.3).
+
+    Args:
+        optimizer: its groups' `lr` are the peak values.
+        total_steps: optimizer steps of the whole run.
+        gamma: the factor.
+        every_steps: from one decay to the next, 1 or more; those of two epochs in the paper.
+        warmup_steps: see `poly`.
+
+    Raises:
+        ConfigError: values outside those; a warm-up that does not fit the run.
+    """
+    _check_share("gamma", gamma)
+    if every_steps < 1:
+        raise ConfigError(f"scheduler.every_steps={every_steps}; allowed: 1 or more")
+
+    def curve(now: int) -> float:
+        return float(gamma ** (now // every_steps))
+
+    return _scaled(optimizer, total_steps, warmup_steps, curve)
+
+
 def one_cycle(
     *,
     optimizer: Optimizer,

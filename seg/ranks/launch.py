@@ -17,7 +17,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from seg.config.schema import TrainConfig, TrainerTarget
+from seg.config.schema import FitConfig, TrainerTarget
 from seg.errors import RankError
 from seg.ranks.nodes import meeting
 
@@ -27,11 +27,16 @@ _MEETING_S = 900  # until all machines are there
 _LAST_LINES = 12
 
 
-def launch(train: TrainConfig, run_dir: Path) -> float | None:
-    """Train in `trainer.devices` processes on this machine.
+def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
+    """Fit in `trainer.devices` processes on this machine.
 
     Signals go on to the processes. The first one writes on this terminal; what the others say is
     shown where one of them ends without having told why.
+
+    Args:
+        command: `train` or `pretrain`: what each process does.
+        config: of the run.
+        run_dir: of the run.
 
     Returns:
         the value that the first process has found; None on other machines and after a dry run.
@@ -41,14 +46,14 @@ def launch(train: TrainConfig, run_dir: Path) -> float | None:
         RankError: a process failed; the words and the exit code of the first that did.
         SystemExit: a signal came: 130 after SIGINT, else 143.
     """
-    trainer = train.trainer
+    trainer = config.trainer
     with TemporaryDirectory() as folder, _own_signals_and_environment(trainer):
-        config = _launch_config(trainer, Path(folder))
+        launch_config = _launch_config(trainer, Path(folder))
         result = Path(folder) / "value.json"
-        (Path(folder) / "config.json").write_text(train.model_dump_json(by_alias=True))
-        start = elastic_launch(config, sys.executable)
+        (Path(folder) / "config.json").write_text(config.model_dump_json(by_alias=True))
+        start = elastic_launch(launch_config, sys.executable)
         try:
-            start("-u", "-m", "seg.ranks.worker", str(run_dir), str(result))
+            start("-u", "-m", "seg.ranks.worker", command, str(run_dir), str(result))
         except SignalException as error:
             sys.exit(130 if error.sigval == signal.SIGINT else 143)
         except ChildFailedError as error:

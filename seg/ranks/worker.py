@@ -1,4 +1,4 @@
-"""`python -m seg.ranks.worker RUN_DIR RESULT`: one of the processes that `launch` starts."""
+"""`python -m seg.ranks.worker COMMAND RUN_DIR RESULT`: one of the processes of `launch`."""
 
 import ctypes
 import json
@@ -9,10 +9,11 @@ import sys
 import traceback
 from pathlib import Path
 from time import time
+from typing import Any
 
 from omegaconf import OmegaConf
 
-from seg.config.schema import TrainConfig, validate
+from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import message_of
 
@@ -20,7 +21,7 @@ _PR_SET_PDEATHSIG = 1  # Linux, prctl.h
 
 
 def main() -> None:
-    """Train by the `config.json` beside RESULT; the first process writes the value there.
+    """Do as COMMAND by the `config.json` beside RESULT; the first process writes the value there.
 
     An error is written where `launch` finds it, instead of told beside those of other processes
     that fail because this one did.
@@ -28,18 +29,27 @@ def main() -> None:
     keep_freed_memory()
     share_cores()
     _end_with_the_launcher()
-    run_dir, result = Path(sys.argv[1]), Path(sys.argv[2])
+    command, run_dir, result = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     _start_logging(run_dir)
     try:
-        from seg.fitting.training import train
-
-        config = json.loads((result.parent / "config.json").read_text())
-        value = train(validate(TrainConfig, config), run_dir)
+        value = _carry_out(
+            command, json.loads((result.parent / "config.json").read_text()), run_dir
+        )
     except Exception as error:
         _report(error)
         sys.exit(getattr(error, "exit_code", 1))
     if _is_first():
         result.write_text(json.dumps(value))
+
+
+def _carry_out(command: str, config: dict[str, Any], run_dir: Path) -> float | None:
+    if command == "pretrain":
+        from seg.fitting.pretraining import pretrain
+
+        return pretrain(validate(PretrainConfig, config), run_dir)
+    from seg.fitting.training import train
+
+    return train(validate(TrainConfig, config), run_dir)
 
 
 def _is_first() -> bool:

@@ -17,7 +17,8 @@ _MOST_DIFFERENCES = 60
 def comparison(runs: list[Run]) -> dict[str, Any]:
     """What the page shows of several runs together."""
     rows = differences([run.config for run in runs])
-    charts = [_curves(runs, "val/miou", "mIoU, %"), _curves(runs, "train/loss", "Training loss")]
+    charts = [_curves(runs, "val/miou", "mIoU, %"), _curves(runs, "val/top1", "Top-1, %")]
+    charts += [_curves(runs, "train/loss", "Training loss")]
     classes = iou_rows(runs)
     return {
         "runs": [(run, role(place)) for place, run in enumerate(runs)],

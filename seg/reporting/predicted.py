@@ -23,9 +23,10 @@ def predicted(
     from seg.assemble.datasets import open_dataset
     from seg.assemble.networks import restore, training_config
     from seg.checkpoint import read_checkpoint
+    from seg.config.schema import TrainConfig
 
     checkpoint = read_checkpoint(run_dir)
-    config = training_config(checkpoint)
+    config = training_config(checkpoint, TrainConfig)
     dataset = open_dataset(config.dataset, config.labels, split)
     model = restore(checkpoint)
 

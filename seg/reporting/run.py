@@ -18,7 +18,7 @@ _MARKS = ("config.yaml", "metrics.csv", "metrics.json", "evaluation.json")
 
 @dataclass(frozen=True)
 class Run:
-    """A run of `seg.train` or `seg.evaluate`; what is absent is empty.
+    """A run of `seg.train`, `seg.pretrain` or `seg.evaluate`; what is absent is empty.
 
     Attributes:
         path: the run directory.

@@ -7,6 +7,8 @@ from seg.reporting.formats import percent, significant
 from seg.reporting.run import Run
 
 _HEADLINES = (
+    ("val/top1", "Top-1 accuracy", "share of the pictures whose class is the first guess"),
+    ("val/top5", "Top-5 accuracy", "share of the pictures whose class is among five guesses"),
     ("val/miou", "mIoU", "intersection over union, mean over the classes"),
     ("val/pixel_accuracy", "Pixel accuracy", "share of the pixels that are right"),
     ("val/mean_accuracy", "Class accuracy", "recall, mean over the classes"),

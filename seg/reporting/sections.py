@@ -37,16 +37,20 @@ def curves(run: Run) -> list[Markup]:
         Line("train", smoothed(loss), "train"),
         Line("validation", run.series("val/loss"), "val", dotted=True),
     ]
-    miou = run.series("val/miou")
-    scores = [
-        Line("mIoU", miou, "val", dotted=True),
-        Line("pixel accuracy", run.series("val/pixel_accuracy"), "train", dotted=True),
-    ]
+    # a segmenter's, or a classifier's
+    headlines = (
+        ("val/miou", "mIoU", "val"),
+        ("val/pixel_accuracy", "pixel accuracy", "train"),
+        ("val/top1", "top-1", "val"),
+        ("val/top5", "top-5", "train"),
+    )
+    scores = [Line(title, run.series(key), kind, dotted=True) for key, title, kind in headlines]
+    monitored = run.series("val/miou") or run.series("val/top1")
     rates = [
         Line(column, run.series(column), "train")
         for column in sorted({key for row in run.curve for key in row if key.startswith("lr-")})
     ]
-    best = max(miou, key=lambda point: point[1], default=None)
+    best = max(monitored, key=lambda point: point[1], default=None)
     found = []
     if any(line.points for line in losses):
         found.append(line_chart(losses, title="Loss", shown=significant))

@@ -6,10 +6,11 @@ import pytest
 
 from seg.assemble.building import check_targets
 from seg.config.location import conf_dir
-from seg.config.schema import TrainConfig, validate
-from tests.config.test_options import composed
+from seg.config.schema import PretrainConfig, TrainConfig, validate
+from tests.config.test_options import composed, known_to_pretraining
 
 FILES = sorted((conf_dir() / "experiment").glob("*.yaml"))
+RECIPES = sorted((conf_dir() / "pretraining").glob("*.yaml"))
 PUBLISHED = {
     # optimizer steps, crop, learning rate, encoder: the sources are in the files
     "cityscapes_xception65": (90_000, 769, 0.01, "aligned_xception65"),
@@ -70,3 +71,31 @@ def test_published_recipes_are_as_published(name):
     assert (built["name"], built["output_stride"]) == (encoder, 16)
     assert built["weights"] == f"timm/{encoder.removeprefix('aligned_')}.tf_in1k"
     assert config.decoder.node()["image_pooling"] == (encoder != "aligned_xception71")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_of_pretraining_opens_likewise(path):
+    told = heading(path)
+    assert {"command", "hardware", "hours", "expected", "source"} <= set(told)
+    assert path.read_text().startswith("# @package _global_\n")
+    program, *overrides = shlex.split(told["command"])[2:]
+    assert program == "seg.pretrain"
+    assert f"pretraining={path.stem}" in overrides
+    plain = composed("pretrain", *overrides)
+    check_targets(validate(PretrainConfig, known_to_pretraining(plain)))
+
+
+def test_the_paper_trained_its_classifier_so():
+    """Chollet 2017, sections 4.2 to 4.4."""
+    config = validate(
+        PretrainConfig,
+        known_to_pretraining(composed("pretrain", "pretraining=imagenet_xception_paper")),
+    )
+    optimizer, schedule = config.optimizer.node(), config.scheduler.node()
+    assert optimizer["_target_"] == "torch.optim.SGD"
+    assert (optimizer["lr"], optimizer["momentum"], optimizer["weight_decay"]) == (0.045, 0.9, 1e-5)
+    assert schedule["gamma"] == 0.94
+    batch = config.loader.batch_size * config.trainer.processes
+    assert schedule["every_steps"] == 2 * (1_281_167 // batch)
+    assert config.classifier.node()["dropout"] == 0.5
+    assert "averaging" in config.callbacks

@@ -9,14 +9,20 @@ from seg.assemble.building import check_targets
 from seg.config import targets
 from seg.config.commands import EvaluateConfig, PredictConfig
 from seg.config.location import conf_dir
-from seg.config.schema import TrainConfig, validate
+from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.models.encoders import create_encoder
 
+OF_PRETRAINING = ("classifier", "image_augmentation", "image_dataset", "mixing", "pretraining")
 OPTIONS = [
     f"{group.name}={option.stem}"
     for group in sorted(conf_dir().iterdir())
-    if group.is_dir() and group.name not in ("hydra", "inference")
+    if group.is_dir() and group.name not in ("hydra", "inference", *OF_PRETRAINING)
     for option in sorted(group.glob("*.yaml"))
+]
+PRETRAINING_OPTIONS = [
+    f"{group}={option.stem}"
+    for group in OF_PRETRAINING
+    for option in sorted((conf_dir() / group).glob("*.yaml"))
 ]
 
 
@@ -29,6 +35,23 @@ def composed(name: str, *overrides: str) -> dict:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_option_composes_parses_and_binds(option):
     check_targets(validate(TrainConfig, composed("train", option)))
+
+
+@pytest.mark.parametrize("option", PRETRAINING_OPTIONS)
+def test_option_of_pretraining_composes_parses_and_binds(option):
+    check_targets(validate(PretrainConfig, known_to_pretraining(composed("pretrain", option))))
+
+
+@pytest.mark.parametrize(
+    "option", [f"encoder={n}" for n in ("aligned_xception_micro", "timm", "smp")]
+)
+def test_encoders_can_be_pretrained(option):
+    check_targets(validate(PretrainConfig, known_to_pretraining(composed("pretrain", option))))
+
+
+def known_to_pretraining(plain: dict) -> dict:
+    """Without the decoder that an encoder file brings along; the command leaves it out too."""
+    return {key: value for key, value in plain.items() if key in PretrainConfig.model_fields}
 
 
 def test_configurations_from_before_some_keys_still_fit():

@@ -1,20 +1,21 @@
 """The loaders of one run, for Lightning's trainer or a plain loop."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytorch_lightning
 
 from seg.data.augmentation import Augmentation
-from seg.data.labels import LabelSpace
-from seg.data.loading.loader import Batch, KeyedSamples, SegmentationLoader
+from seg.data.loading.loader import Batch, Change, KeyedSamples, SegmentationLoader
 from seg.data.loading.order import EpochOrder, OrderState
 from seg.data.loading.sampling import Sampling
-from seg.data.sample import SegmentationDataset
+from seg.data.sample import Classes, LabelledDataset
 from seg.errors import ConfigError
 
+D = TypeVar("D", bound=LabelledDataset)
 
-class DataModule(pytorch_lightning.LightningDataModule):
-    """Training and evaluation loaders over datasets that share one label space.
+
+class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
+    """Training and evaluation loaders over datasets that share their classes.
 
     Training shuffles, augments and drops a last incomplete batch (batch norm fails on one sample);
     evaluation does neither. The training loader's state is its position in the order, so that a
@@ -40,10 +41,10 @@ class DataModule(pytorch_lightning.LightningDataModule):
     def __init__(
         self,
         *,
-        train: SegmentationDataset | None = None,
-        val: SegmentationDataset | None = None,
-        test: SegmentationDataset | None = None,
-        augmentation: Augmentation | None = None,
+        train: D | None = None,
+        val: D | None = None,
+        test: D | None = None,
+        augmentation: Change | None = None,
         sampling: Sampling | None = None,
         batch_size: int,
         eval_batch_size: int,
@@ -68,7 +69,7 @@ class DataModule(pytorch_lightning.LightningDataModule):
         self._train_order: EpochOrder | None = None
         self._position: OrderState | None = None
 
-    def split(self, name: str) -> SegmentationDataset:
+    def split(self, name: str) -> D:
         """The dataset of `train`, `val` or `test`.
 
         Raises:
@@ -112,7 +113,8 @@ class DataModule(pytorch_lightning.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Lightning's hook: the part of the augmentation that runs where the network computes."""
-        on_device = self._augmentation and self._augmentation.on_device
+        augmentation = self._augmentation
+        on_device = augmentation.on_device if isinstance(augmentation, Augmentation) else None
         if not on_device or self.trainer is None or not self.trainer.training:
             return batch
         keys = list(zip(batch["epoch"].tolist(), batch["index"].tolist(), strict=True))
@@ -125,9 +127,7 @@ class DataModule(pytorch_lightning.LightningDataModule):
             dataset, self._order(dataset, self._eval_batch_size, training=False), None
         )
 
-    def _order(
-        self, dataset: SegmentationDataset, batch_size: int, *, training: bool
-    ) -> EpochOrder:
+    def _order(self, dataset: D, batch_size: int, *, training: bool) -> EpochOrder:
         trainer = self.trainer
         return EpochOrder(
             len(dataset),
@@ -141,7 +141,7 @@ class DataModule(pytorch_lightning.LightningDataModule):
         )
 
     def _loader(
-        self, dataset: SegmentationDataset, order: EpochOrder, augmentation: Augmentation | None
+        self, dataset: D, order: EpochOrder, augmentation: Change | None
     ) -> SegmentationLoader:
         samples = KeyedSamples(dataset, augmentation=augmentation, seed=self._seed)
         return SegmentationLoader(
@@ -154,12 +154,12 @@ class DataModule(pytorch_lightning.LightningDataModule):
         )
 
 
-def _common_labels(datasets: list[SegmentationDataset]) -> LabelSpace:
+def _common_labels(datasets: list[D]) -> Classes:
     if not datasets:
         raise ConfigError("a DataModule needs at least one of train, val and test")
     labels = datasets[0].labels
     for other in datasets[1:]:
-        if (other.labels.names, other.labels.ignore_index) != (labels.names, labels.ignore_index):
+        if not labels.same_as(other.labels):
             raise ConfigError(
                 f"splits {datasets[0].split!r} and {other.split!r} have different classes:"
                 f" {labels.names} and {other.labels.names}"

@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any, TypedDict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, TypeAlias, TypedDict
 
 import cv2
 import numpy as np
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
-from seg.data.augmentation import Augmentation
 from seg.data.loading.order import EpochOrder, OrderState, SampleKey
-from seg.data.sample import SegmentationDataset
+from seg.data.sample import LabelledDataset
 from seg.errors import DataError, UserError
 
 _IDLE = -1
+Change: TypeAlias = Callable[[Any, tuple[int, int, int]], Any]
+"""A sample of some kind and (seed, epoch, index) -> a sample of that kind."""
 
 
 class Batch(TypedDict):
@@ -26,7 +27,8 @@ class Batch(TypedDict):
     Attributes:
         name: of the samples, B.
         image: uint8, B x 3 x H x W, RGB, in channels_last memory.
-        label: uint8, B x H x W, train ids or the ignore index.
+        label: uint8, B x H x W, train ids or the ignore index; of whole pictures int64, B, or
+            float32, B x classes.
         index: int64, B, positions in the dataset.
         epoch: int64, B, in which the samples are seen.
     """
@@ -45,9 +47,7 @@ class KeyedSamples(Dataset[Any]):
     in that worker's traceback. `SegmentationLoader` raises it again in the process that trains.
     """
 
-    def __init__(
-        self, dataset: SegmentationDataset, *, augmentation: Augmentation | None, seed: int
-    ) -> None:
+    def __init__(self, dataset: LabelledDataset, *, augmentation: Change | None, seed: int) -> None:
         self._dataset = dataset
         self._augmentation = augmentation
         self._seed = seed
@@ -88,7 +88,7 @@ class KeyedSamples(Dataset[Any]):
 
     def _read(self, key: SampleKey) -> dict[str, Any] | UserError:
         try:
-            sample = self._dataset[key.index]
+            sample: Any = self._dataset[key.index]
             if self._augmentation is not None:
                 sample = self._augmentation(sample, (self._seed, key.epoch, key.index))
         except UserError as error:
@@ -210,10 +210,10 @@ def collate(items: Sequence[dict[str, Any] | UserError]) -> Batch | UserError:
         if isinstance(item, UserError):
             return item
         good.append(item)
-    sizes = {item["label"].shape for item in good}
+    sizes = {item["image"].shape[:2] for item in good}
     if len(sizes) > 1:
         listed = ", ".join(
-            f"sample {item['index']}: {item['label'].shape[1]} x {item['label'].shape[0]}"
+            f"sample {item['index']}: {item['image'].shape[1]} x {item['image'].shape[0]}"
             for item in good[:4]
         )
         return DataError(
@@ -230,7 +230,7 @@ def collate(items: Sequence[dict[str, Any] | UserError]) -> Batch | UserError:
     }
 
 
-def _stacked(arrays: list[NDArray[np.uint8]]) -> Tensor:
+def _stacked(arrays: list[NDArray[Any]]) -> Tensor:
     if get_worker_info() is None:
         # torch would hand the copy to threads that are busy with the network
         return torch.from_numpy(np.stack(arrays))

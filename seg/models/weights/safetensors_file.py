@@ -13,13 +13,15 @@ from seg.models.weights.format import WeightFile, WeightFormat
 from seg.models.weights.torch_file import arrays, unwrap
 
 _IN_DIRECTORY = "model.safetensors"
+ENCODER_IN_DIRECTORY = "encoder.safetensors"  # of a run of seg.pretrain
 FACTS_IN_DIRECTORY = "seg.json"  # beside it, in directories that we wrote
 _FACTS_KEY = "seg"  # of the header's metadata, in files that we wrote
 
 
 def _find(path: Path) -> Path | None:
     if path.is_dir():
-        path = path / _IN_DIRECTORY
+        names = (_IN_DIRECTORY, ENCODER_IN_DIRECTORY)
+        path = next((path / name for name in names if (path / name).is_file()), path)
     return path if path.is_file() and path.suffix == ".safetensors" else None
 
 
@@ -60,7 +62,8 @@ def facts_header(facts: Mapping[str, Any]) -> dict[str, str]:
 
 FORMAT = WeightFormat(
     "safetensors",
-    "safetensors (.safetensors; a directory with model.safetensors, as smp and the Hub keep them)",
+    "safetensors (.safetensors; a directory with model.safetensors, as smp and the Hub keep "
+    "them; a run directory of seg.pretrain)",
     lambda path: _find(path) is not None,
     _read,
 )

@@ -1,0 +1,49 @@
+"""Configuration -> trainer with what happens around training, whatever is trained."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from seg.assemble.building import build
+from seg.assemble.processes import process_facts
+from seg.callbacks.interruption import Interruption
+from seg.callbacks.last_batches import LastBatches
+from seg.callbacks.learning_rate_scale import LearningRateScale
+from seg.callbacks.random_state import RandomState
+from seg.callbacks.recalibration import Recalibration
+from seg.config.schema import FitConfig
+from seg.models.batch_norm import BatchNormPolicy
+
+
+def build_callbacks(config: FitConfig, batch_norm: BatchNormPolicy) -> list[Any]:
+    """Those that the configuration names, and those that every run needs."""
+    callbacks = [
+        build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
+    ]
+    if batch_norm.recalibrate:  # after what else changes weights at the end
+        callbacks.append(Recalibration(batches=batch_norm.recalibrate))
+    return [*callbacks, RandomState(), LearningRateScale(), LastBatches(), Interruption()]
+
+
+def build_trainer(
+    node: Mapping[str, Any], run_dir: Path, callbacks: list[Any], loggers: list[Any]
+) -> pl.Trainer:
+    """The trainer of a run in `run_dir`, of one process or one of several."""
+    trainer: pl.Trainer = build(
+        "trainer",
+        node,
+        **process_facts(node, callbacks),
+        logger=loggers or False,
+        default_root_dir=str(run_dir),
+        enable_model_summary=False,
+        enable_progress_bar=any(
+            isinstance(callback, pl.callbacks.ProgressBar) for callback in callbacks
+        ),
+        enable_checkpointing=any(
+            isinstance(callback, pl.callbacks.Checkpoint) for callback in callbacks
+        ),
+        use_distributed_sampler=False,
+    )
+    return trainer

@@ -1,0 +1,1 @@
+"""Image classification: the second LightningModule, which trains encoders."""

@@ -1,0 +1,1 @@
+"""Pictures with classes of their own: datasets, augmentation and mixing for classification."""

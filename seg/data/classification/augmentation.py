@@ -1,0 +1,146 @@
+"""Random changes of training pictures and the fixed crop that is scored."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seg.data.augmentation import SampleStreams
+from seg.data.classification.sample import Categories, ClassifiedImage, ImageDataset
+from seg.errors import ConfigError, DataError
+
+_CENTRE_SHARE = 0.875  # 224 of 256, as AlexNet's and most since
+
+
+class ImageAugmentation:
+    """A pipeline of `torchvision.transforms.v2` for one picture at a time.
+
+    What a picture becomes is a function of (seed, epoch, index) and nothing else.
+
+    Args:
+        transforms: in order; they give pictures of `size`; none: pictures pass unchanged.
+        size: side of what training sees, in pixels.
+        eval_size: side of what is scored; None: `size`.
+        centre_share: share of the shorter side that the scored crop keeps.
+
+    Raises:
+        ConfigError: something that is no such transform, or a size or share outside its bounds.
+    """
+
+    def __init__(
+        self,
+        transforms: Sequence[Any] = (),
+        *,
+        size: int,
+        eval_size: int | None = None,
+        centre_share: float = _CENTRE_SHARE,
+    ) -> None:
+        from torchvision.transforms import v2
+
+        for transform in transforms:
+            if not isinstance(transform, v2.Transform):
+                raise ConfigError(
+                    f"image_augmentation.transforms holds {type(transform).__name__}; each entry "
+                    "needs a _target_ such as torchvision.transforms.v2.RandAugment"
+                )
+        if min(size, size if eval_size is None else eval_size) < 1:
+            raise ConfigError("image_augmentation: size and eval_size must be 1 pixel or more")
+        if not 0 < centre_share <= 1:
+            raise ConfigError(
+                f"image_augmentation.centre_share={centre_share}; allowed: above 0 up to 1"
+            )
+        self._transforms = tuple(transforms)
+        self._streams = SampleStreams()
+        self.size = size
+        self.eval_size = size if eval_size is None else eval_size
+        self.centre_share = centre_share
+
+    def __call__(self, sample: ClassifiedImage, seed: tuple[int, int, int]) -> ClassifiedImage:
+        """Change a picture.
+
+        Args:
+            sample: not modified.
+            seed: (seed of the run, epoch, index of the sample), none negative.
+
+        Raises:
+            DataError: a transform fails on this picture, or it does not come out as uint8 of
+                `size` x `size`.
+        """
+        if not self._transforms:
+            return sample
+        from torchvision import tv_tensors
+
+        image: Any = tv_tensors.Image(torch.from_numpy(sample.image).permute(2, 0, 1))
+        generator = torch.default_generator  # the only one that torchvision draws from
+        before = generator.get_state()
+        generator.manual_seed(self._streams.at(seed)[1].getrandbits(63))
+        try:
+            for transform in self._transforms:
+                image = transform(image)
+        except Exception as error:
+            raise DataError(
+                f"{sample.name}: augmentation failed on a picture of {sample.image.shape[1]} x "
+                f"{sample.image.shape[0]}: {error}\n  check image_augmentation.transforms"
+            ) from error
+        finally:
+            generator.set_state(before)
+        changed_HWC = image.permute(1, 2, 0).contiguous().numpy()
+        if changed_HWC.dtype != np.uint8 or changed_HWC.shape != (self.size, self.size, 3):
+            raise DataError(
+                f"image_augmentation gives {changed_HWC.shape} {changed_HWC.dtype} for "
+                f"{sample.name}; expected is uint8 of {self.size} x {self.size} x 3\n"
+                "  begin with RandomResizedCrop to ${image_augmentation.size}; the network "
+                "normalises"
+            )
+        return replace(sample, image=changed_HWC)
+
+
+class CentreCrops:
+    """A dataset whose pictures are scaled and cut to a square in their middle; for scoring.
+
+    Args:
+        dataset: pictures of any size.
+        size: side of the results in pixels.
+        centre_share: share of the shorter side that is kept.
+    """
+
+    def __init__(self, dataset: ImageDataset, *, size: int, centre_share: float) -> None:
+        self._dataset = dataset
+        self._size = size
+        self._share = centre_share
+        self.split = dataset.split
+
+    @property
+    def labels(self) -> Categories:
+        return self._dataset.labels
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> ClassifiedImage:
+        sample = self._dataset[index]
+        return replace(sample, image=centre_crop(sample.image, self._size, self._share))
+
+
+def centre_crop(image_HWC: NDArray[np.uint8], size: int, share: float) -> NDArray[np.uint8]:
+    """The middle `share` of the shorter side, made `size` x `size` by bicubic interpolation.
+
+    Cut first and scaled then: but for the rim the same pixels as the other way round.
+    """
+    side = max(1, round(min(image_HWC.shape[:2]) * share))
+    top, left = ((whole - side) // 2 for whole in image_HWC.shape[:2])
+    cut = np.ascontiguousarray(image_HWC[top : top + side, left : left + side])
+    if side == size:
+        return cut
+    from torchvision.transforms.v2 import InterpolationMode, functional
+
+    image_CHW = functional.resize_image(
+        torch.from_numpy(cut).permute(2, 0, 1),
+        [size, size],
+        interpolation=InterpolationMode.BICUBIC,
+        antialias=True,
+    )
+    return np.asarray(image_CHW.permute(1, 2, 0).contiguous().numpy(), np.uint8)

@@ -1,0 +1,94 @@
+"""Mixup and CutMix of whole batches, where the network computes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg.errors import ConfigError
+
+
+class Mixing:
+    """One of Mixup (Zhang et al., 2018) and CutMix (Yun et al., ICCV 2019) a batch.
+
+    Each picture is mixed with its neighbour in the batch, and so are their labels. What a batch
+    becomes is a function of the run's seed and of its samples, so that a run can be resumed.
+
+    Args:
+        num_classes: of the data set.
+        mixup: alpha of Mixup's beta distribution; 0: no Mixup.
+        cutmix: alpha of CutMix's; 0: no CutMix.
+        switch: share of the batches that CutMix has where both are there.
+        probability: share of the batches that are mixed.
+
+    Raises:
+        ConfigError: a value outside those, or neither of the two.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        switch: float = 0.5,
+        probability: float = 1.0,
+    ) -> None:
+        from torchvision.transforms import v2
+
+        if min(mixup, cutmix) < 0 or max(mixup, cutmix) == 0:
+            raise ConfigError("mixing: give mixup or cutmix above 0, or mixing=null")
+        for name, share in (("switch", switch), ("probability", probability)):
+            if not 0 <= share <= 1:
+                raise ConfigError(f"mixing.{name}={share}; allowed: 0 to 1")
+        self._num_classes = num_classes
+        self._mixup = v2.MixUp(alpha=mixup) if mixup else None
+        self._cutmix = v2.CutMix(alpha=cutmix) if cutmix else None
+        self._switch = switch
+        self._probability = probability
+
+    def __call__(
+        self, image_BCHW: Tensor, label: Tensor, *, key: tuple[int, int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Mix a batch.
+
+        Args:
+            image_BCHW: uint8.
+            label: int64 B, or float32 B x classes.
+            key: (seed of the run, epoch, index of the batch's first sample).
+
+        Returns:
+            images, uint8 where they are as before, else float32 in 0 to 255; labels, float32,
+            B x classes.
+        """
+        if label.ndim == 1:
+            label = torch.nn.functional.one_hot(label, self._num_classes).float()
+        generator = np.random.default_rng(key)
+        chosen = self._chosen(generator)
+        if chosen is None:
+            return image_BCHW, label
+        with _drawing_from(int(generator.integers(2**63))):
+            image, mixed = chosen(image_BCHW.float(), label)
+        return image, mixed
+
+    def _chosen(self, generator: np.random.Generator) -> Any:
+        of_all, of_both = generator.random(2)
+        if of_all >= self._probability:
+            return None
+        if self._mixup is None or self._cutmix is None:
+            return self._mixup or self._cutmix
+        return self._cutmix if of_both < self._switch else self._mixup
+
+
+@contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """What torchvision draws on the CPU comes from this seed; dropout's numbers go on after it."""
+    before = torch.default_generator.get_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(before)

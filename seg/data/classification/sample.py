@@ -1,0 +1,144 @@
+"""One picture with its class or classes, and what a dataset of such pictures promises."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.files.locations import Location
+from seg.data.files.reading import read_image
+from seg.errors import DataError
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The classes that a whole picture may be of; a class is its position in `names`.
+
+    Attributes:
+        names: class names.
+        multi_label: whether a picture may be of several classes, or of none.
+
+    Raises:
+        DataError: fewer than two names, or one that repeats.
+    """
+
+    names: tuple[str, ...]
+    multi_label: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.names) < 2:
+            raise DataError(f"image_dataset: {len(self.names)} classes; two or more are needed")
+        if len(set(self.names)) < len(self.names):
+            raise DataError("image_dataset: two classes have one name; rename one")
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.names)
+
+    def same_as(self, other: Any) -> bool:
+        """Whether a network for the one is a network for the other."""
+        return bool(self == other)
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Plain data, for checkpoints."""
+        return {"names": list(self.names), "multi_label": self.multi_label}
+
+    def label(self, classes: Collection[int]) -> NDArray[Any]:
+        """Classes of a picture -> int64 (), or with several labels float32 (num_classes,)."""
+        if not self.multi_label:
+            (only,) = classes
+            return np.array(only, np.int64)
+        label_K = np.zeros(self.num_classes, np.float32)
+        label_K[list(classes)] = 1
+        return label_K
+
+
+@dataclass(frozen=True)
+class ClassifiedImage:
+    """A picture and what it shows.
+
+    Attributes:
+        name: unique within a split.
+        image: uint8, H x W x 3, RGB.
+        label: of `Categories.label`.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    label: NDArray[Any]
+
+
+class ImageDataset(Protocol):
+    """What every dataset here is: a sized, indexable split with its classes."""
+
+    split: str
+
+    @property
+    def labels(self) -> Categories: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> ClassifiedImage: ...
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A picture file and the classes of its picture."""
+
+    name: str
+    location: Location
+    classes: tuple[int, ...]
+
+
+class ImageFiles:
+    """Pictures read from files; an `ImageDataset`.
+
+    What is known of the files lies in a few arrays: of a million objects, each loading process
+    would in time hold a copy.
+
+    Args:
+        files: in the order of the dataset.
+        labels: what their classes are.
+        split: name of the split, for messages.
+
+    Raises:
+        DataError: there are no files.
+    """
+
+    def __init__(self, files: Iterable[ImageFile], *, labels: Categories, split: str) -> None:
+        listed = list(files)
+        if not listed:
+            raise DataError(f"image_dataset: split {split!r} is empty: no pictures were found")
+        self.labels = labels
+        self.split = split
+        self._names = _packed([file.name for file in listed])
+        self._locations = _packed([str(file.location) for file in listed])
+        self._classes = np.array([each for file in listed for each in file.classes], np.int64)
+        self._ends = np.cumsum([len(file.classes) for file in listed])
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: int) -> ClassifiedImage:
+        """Read one picture.
+
+        Raises:
+            IndexError: there is no such picture.
+            DataError: its file is missing or damaged.
+        """
+        image_HWC = read_image(self._locations[index].decode())
+        end = self._ends[index]
+        start = self._ends[index - 1] if index % len(self) else 0
+        label = self.labels.label(self._classes[start:end].tolist())
+        return ClassifiedImage(self.name(index), image_HWC, label)
+
+    def name(self, index: int) -> str:
+        """What a sample is called; its file is not opened."""
+        name: str = self._names[index].decode()
+        return name
+
+
+def _packed(texts: Sequence[str]) -> NDArray[np.bytes_]:
+    return np.array([text.encode() for text in texts], np.bytes_)

@@ -1,0 +1,69 @@
+"""Trains an encoder as a classifier, scores its best weights and writes them for segmentation."""
+
+import logging
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from seg.assemble.classification import ClassificationParts, assemble_classification
+from seg.config.schema import PretrainConfig
+from seg.fitting import job
+from seg.fitting.job import Ended, Job
+from seg.interchange.encoder_file import write_encoder
+from seg.outputs.files import write_json
+from seg.outputs.guesses import write_guesses
+
+log = logging.getLogger(__name__)
+# What the card tells of the configuration: how such weights come about.
+_RECIPE = (
+    *("image_dataset", "image_augmentation", "mixing", "classifier", "label_smoothing"),
+    *("optimizer", "scheduler", "loader", "trainer", "weights", "seed"),
+)
+
+
+def pretrain(config: PretrainConfig, run_dir: Path) -> float | None:
+    """As `seg.fitting.job.carry_out`; the score is `val/top1`."""
+    return job.carry_out(_CLASSIFICATION, config, run_dir)
+
+
+def _finish(parts: ClassificationParts, ended: Ended) -> dict[str, float]:
+    """`metrics.json`, `predictions.png`, `encoder.safetensors` and its card."""
+    started_at = perf_counter()
+    parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
+    scores = dict(parts.task.results)
+    timings = {"training_s": ended.training_s, "evaluation_s": perf_counter() - started_at}
+    if parts.trainer.is_global_zero:
+        step = None if ended.best is None else ended.best.step
+        write_guesses(parts.task.model, parts.data.split("val"), ended.run_dir)
+        write_encoder(parts.task.model.encoder, ended.run_dir, _facts(parts, scores, step))
+        write_json(ended.run_dir / "metrics.json", {**scores, **timings})
+        log.info(
+            "val top-1 %.4f  top-5 %.4f on %d pictures; for segmentation: encoder.weights=%s",
+            scores["val/top1"],
+            scores["val/top5"],
+            len(parts.data.split("val")),
+            ended.run_dir,
+        )
+    return scores
+
+
+def _facts(
+    parts: ClassificationParts, scores: dict[str, float], step: int | None
+) -> dict[str, Any]:
+    config = parts.task.config
+    names = list(parts.task.labels.names)
+    dataset = config["image_dataset"]
+    return {
+        "encoder": config["encoder"].get("name"),
+        "options": config["encoder"],
+        "origin": f"seg.pretrain on {dataset['_target_'].rpartition('.')[2]}",
+        "dataset": dataset,
+        "classes": names,
+        "multi_label": parts.task.labels.multi_label,
+        "scores": scores,
+        "step": step,
+        "recipe": {key: config[key] for key in _RECIPE},
+    }
+
+
+_CLASSIFICATION = Job(PretrainConfig, assemble_classification, _finish, "val/top1", "top-1")

@@ -1,0 +1,46 @@
+"""A trained encoder -> `encoder.safetensors` under our names, with a card beside it."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+from torch import nn
+
+import seg
+from seg.models.weights import target_tensors
+from seg.models.weights.safetensors_file import ENCODER_IN_DIRECTORY, facts_header
+from seg.outputs.files import write_atomically, write_json
+
+_TOOLS = ("torch", "safetensors", "numpy")
+_IN_HEADER = ("encoder", "normalization", "classes", "origin")
+
+
+def write_encoder(encoder: nn.Module, run_dir: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the encoder of a run; `encoder.weights=RUN_DIR` finds it.
+
+    Args:
+        encoder: the trained network.
+        run_dir: where `encoder.safetensors` and `encoder.json` go.
+        facts: what the card tells besides; `encoder`, `classes` and `origin` among it.
+
+    Returns:
+        the card.
+    """
+    held: Any = encoder
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in target_tensors(encoder).items()
+    }
+    card = {
+        **facts,
+        "normalization": held.normalization.to_dict(),
+        "tensors": len(tensors),
+        "parameters": sum(each.numel() for each in encoder.parameters()),
+        "tools": {"seg": seg.__version__, **{name: version(name) for name in _TOOLS}},
+    }
+    header = facts_header({key: card[key] for key in _IN_HEADER})
+    path = run_dir / ENCODER_IN_DIRECTORY
+    write_atomically(path, lambda file: file.write(save(tensors, header)))
+    write_json(path.with_suffix(".json"), card)
+    return card

@@ -1,0 +1,63 @@
+"""How often the right class is the first guess, or among the first five."""
+
+import torch
+from torch import Tensor, distributed, nn
+
+
+class TopKScores(nn.Module):
+    """Top-1 and top-5 accuracy and mean loss of a split; exact across ranks.
+
+    A guess is right that is one of the picture's classes; of equal logits the lower class is
+    guessed first. A picture without any class is never right. With fewer than five classes top-5
+    is always 1.
+    """
+
+    counts: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # right by the first guess, by one of five, pictures; whole numbers stay so in any precision
+        self.register_buffer("counts", torch.zeros(3, dtype=torch.int64), persistent=False)
+        self.loss_sum = 0.0
+
+    @torch.no_grad()
+    def update(self, logits_BK: Tensor, label: Tensor, loss: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            logits_BK: of each class.
+            label: int64 B, or B x K with 1 for each class of the picture.
+            loss: mean over the batch.
+        """
+        rank_B = ranks(logits_BK, label)
+        self.counts += torch.stack([rank_B < 1, rank_B < 5, rank_B >= 0]).sum(1)
+        self.loss_sum += float(loss.detach()) * len(label)
+
+    def compute(self, stage: str) -> dict[str, float]:
+        """`{stage}/loss`, `/top1` and `/top5` of all ranks, then start anew; NaN of no pictures."""
+        counts = self.counts.clone()
+        loss = torch.tensor(self.loss_sum, dtype=torch.float64, device=counts.device)
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(counts)
+            distributed.all_reduce(loss)
+        first, five, pictures = counts.tolist()
+        sums = {"loss": float(loss), "top1": first, "top5": five}
+        self.reset()
+        return {
+            f"{stage}/{name}": total / pictures if pictures else float("nan")
+            for name, total in sums.items()
+        }
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.counts.zero_()
+        self.loss_sum = 0.0
+
+
+def ranks(logits_BK: Tensor, label: Tensor) -> Tensor:
+    """How many classes are guessed before the best guessed right one; K where none is right."""
+    order_BK = logits_BK.float().argsort(dim=1, descending=True, stable=True)
+    one = label.ndim == 1
+    right_BK = order_BK == label[:, None] if one else label.gather(1, order_BK) > 0.5
+    places = torch.arange(logits_BK.shape[1], device=logits_BK.device)
+    return torch.where(right_BK, places, logits_BK.shape[1]).amin(1)

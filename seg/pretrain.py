@@ -1,0 +1,26 @@
+"""`python -m seg.pretrain`: train an encoder as an image classifier, for `encoder.weights=`."""
+
+from pathlib import Path
+
+from seg.app import app
+from seg.config.schema import PretrainConfig
+
+
+@app("pretrain", PretrainConfig)
+def main(config: PretrainConfig, run_dir: Path) -> float | None:
+    """Train; leave in `run_dir` what `seg.train` leaves, and `encoder.safetensors` with its card.
+
+    Returns:
+        top-1 accuracy of the best weights on the validation split; None after a dry run.
+    """
+    if config.trainer.processes > 1:
+        from seg.ranks.launch import launch
+
+        return launch("pretrain", config, run_dir)
+    from seg.fitting.pretraining import pretrain
+
+    return pretrain(config, run_dir)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""What every LightningModule here shares: a network, how it is optimised, when it diverges."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from seg.data.sample import Classes
+from seg.errors import DivergenceError
+from seg.models.batch_norm import BatchNormPolicy
+from seg.models.contract import Normalization
+from seg.models.weights.torch_file import CHECKPOINT_KEY
+from seg.optim.groups import ParameterGroups, Trainable, scale_rates
+
+Batch = dict[str, Any]
+CHECKPOINT_FORMAT = 1
+LOSS_CHECK_STEPS = 10  # reading the loss waits for the device
+
+
+def require_finite(loss: Tensor, where: str, *, step: int = 0) -> None:
+    """Raises DivergenceError where the loss is NaN or infinite; `step`: since when it may be."""
+    if not torch.isfinite(loss):
+        raise DivergenceError(
+            f"the loss is {loss.item()} at {where}\n"
+            "  lower optimizer.lr, set trainer.gradient_clip_val or scheduler.warmup_steps, or use "
+            "trainer.precision=32-true",
+            step=step,
+        )
+
+
+class SplitScores(Protocol):
+    """Counts over one pass; exact across ranks."""
+
+    def compute(self, stage: str) -> dict[str, float]:
+        """The numbers of all ranks under `{stage}/`, then start anew."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything."""
+        ...
+
+
+class TrainingTask(pl.LightningModule):
+    """Trains and scores a network; what is learnt is its subclasses' matter.
+
+    Args:
+        model: the network; images are normalised on its device by `model.normalization`.
+        labels: classes of the data set.
+        scores: what is counted while scoring.
+        config: the resolved configuration as plain data; it travels in the checkpoint.
+        optimizer: parameter groups -> optimizer; None where nothing is trained.
+        scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
+        parameters: which of the network's parameters train, decay, and how fast each moves.
+        batch_norm: what batch norms do in training; None: as they are.
+        channels_last: memory format of network and images.
+
+    Attributes:
+        kind: of network, told in checkpoints.
+        headlines: `(key, title)` of the scores that progress shows.
+        size_key: key of the configuration that says how large training pictures are.
+        results: scores of the newest pass.
+        total_steps: optimizer steps of the whole run.
+    """
+
+    kind: ClassVar[str]
+    headlines: ClassVar[tuple[tuple[str, str], ...]]
+    size_key: ClassVar[str]
+    model: Any
+    scores: SplitScores
+
+    def __init__(
+        self,
+        *,
+        model: Trainable,
+        labels: Classes,
+        scores: SplitScores,
+        config: dict[str, Any],
+        optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None,
+        scheduler: Callable[..., LRScheduler] | None,
+        parameters: ParameterGroups | None,
+        batch_norm: BatchNormPolicy | None,
+        channels_last: bool,
+    ) -> None:
+        super().__init__()
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = model.to(memory_format=self.memory_format)
+        self.total_steps = 1
+        self.labels = labels
+        self.config = config
+        self.scores = scores
+        self._optimizer = optimizer
+        self._scheduler = scheduler
+        self._groups = parameters or ParameterGroups()
+        self._batch_norm = batch_norm
+        self._evaluating: tuple[nn.Module, ...] = ()  # what stays in evaluation mode
+        self.results: dict[str, float] = {}
+
+    def freeze_parts(self) -> None:
+        """Freeze what is to stay as it is; subclasses call it once they are complete."""
+        if self._optimizer is None:
+            return
+        norms = self._batch_norm.frozen(self.model) if self._batch_norm else []
+        self._evaluating = (*self._groups.freeze(self.model), *norms)
+        self.train()  # Lightning takes the modes as they are
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and self._batch_norm is not None:
+            self._batch_norm.synchronize(
+                self.model,
+                device=self.trainer.strategy.root_device,
+                world_size=self.trainer.world_size,
+            )
+            self.freeze_parts()  # norms may be others now
+
+    def train(self, mode: bool = True) -> "TrainingTask":
+        """Lightning's switch; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for module in self._evaluating:
+            module.eval()
+        return self
+
+    def normalized(self, image_BCHW: Tensor) -> Tensor:
+        """Images in 0 to 255 -> what the network takes."""
+        normalization: Normalization = self.model.normalization
+        return normalization(image_BCHW).contiguous(memory_format=self.memory_format)
+
+    def training_loss(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor | float]]:
+        """What a training step minimises, and those parts of it that have curves of their own."""
+        raise NotImplementedError
+
+    def score(self, batch: Batch) -> None:
+        """Count a batch in `scores`."""
+        raise NotImplementedError
+
+    def further_modules(self) -> list[nn.Module]:
+        """What trains beside the network, at the plain rate."""
+        return []
+
+    def _step(self, batch: Batch, stage: str) -> Tensor | None:
+        if stage != "train":
+            self.score(batch)
+            return None
+        loss, logged = self.training_loss(batch)
+        every = 1 if self.device.type == "cpu" else LOSS_CHECK_STEPS
+        if self.global_step % every == 0:
+            since = self.global_step + 1 - every
+            require_finite(loss, f"step {self.global_step}", step=since)
+        curves = {f"train/{name}": value for name, value in {**logged, "loss": loss}.items()}
+        self.log_dict(curves, batch_size=len(batch["label"]), sync_dist=True)
+        return loss
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
+        return self._step(batch, "train")
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        self._step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        self._step(batch, "test")
+
+    def on_fit_start(self) -> None:
+        for logger in self.loggers:
+            logger.log_hyperparams(self.config)
+
+    def on_validation_epoch_start(self) -> None:
+        self.scores.reset()
+
+    def on_test_epoch_start(self) -> None:
+        self.scores.reset()
+
+    def on_validation_epoch_end(self) -> None:
+        self._finish("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._finish("test")
+
+    def _finish(self, stage: str) -> None:
+        self.results = self.scores.compute(stage)
+        loss, step = torch.tensor(self.results[f"{stage}/loss"]), self.global_step
+        require_finite(loss, f"the {stage} split, step {step}", step=step - LOSS_CHECK_STEPS)
+        self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
+
+    def create_optimizer(self) -> Optimizer:
+        """The optimizer over the parameter groups of the network and what trains beside it.
+
+        Raises:
+            RuntimeError: the task was built to score, not to train.
+        """
+        if self._optimizer is None:
+            raise RuntimeError("this task has no optimizer: it was built for evaluation")
+        optimizer = self._optimizer(self._groups(self.model, *self.further_modules()))
+        scale_rates(optimizer)
+        return optimizer
+
+    def configure_optimizers(self) -> Any:
+        if self._optimizer is None or self._scheduler is None:
+            return None
+        optimizer = self.create_optimizer()
+        self.total_steps = int(self.trainer.estimated_stepping_batches)
+        if self._batch_norm is not None:
+            self._batch_norm.set_momentum(
+                self.model,
+                passes=self.total_steps * self.trainer.accumulate_grad_batches,
+                world_size=self.trainer.world_size,
+            )
+        schedule = self._scheduler(optimizer=optimizer, total_steps=self.total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[CHECKPOINT_KEY] = {
+            "format": CHECKPOINT_FORMAT,
+            "kind": self.kind,
+            "config": self.config,
+            "labels": dict(self.labels.to_dict()),
+            "normalization": self.model.normalization.to_dict(),
+        }
