@@ -42,6 +42,16 @@ class Checkpoint:
     normalization: Normalization | None
     step: int
 
+    @property
+    def identity(self) -> Path:
+        """The file whose hash tells this network from any other."""
+        return self.path
+
+    @property
+    def engine(self) -> str:
+        """What computes."""
+        return "torch"
+
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint of ours; a run directory stands for its `checkpoints/best.ckpt`.

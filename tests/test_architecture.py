@@ -21,13 +21,14 @@ LAYERS = [
         "loggers",
         "outputs",
         "checkpoint",
+        "exporting",
         "assemble",
         "interchange",
     ),
     *("preparation", "prediction", "reporting", "benchmarks", "evaluation"),
     *("fitting", "ranks", "app", "commands"),
 ]
-COMMANDS = {"train", "evaluate", "predict", "weights", "prepare", "benchmark", "report"}
+COMMANDS = {"train", "evaluate", "predict", "export", "weights", "prepare", "benchmark", "report"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
 
