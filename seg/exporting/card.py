@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from seg.errors import DataError
 from seg.outputs.files import write_json
 
-CARD_VERSION = 1
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -80,7 +79,7 @@ class Card(_Plain):
         created: date and time, UTC, ISO 8601.
     """
 
-    card_version: Literal[1] = CARD_VERSION
+    card_version: Literal[1] = 1
     format: str
     files: dict[str, str]
     spec: Spec

@@ -114,7 +114,7 @@ class ExportedSegmenter(TrainedSegmenter):
         if spec.batch_size is None:
             return self._run(image_BCHW)
         parts = []
-        for part_BCHW in image_BCHW.split(spec.batch_size):
+        for part_BCHW in torch.split(image_BCHW, spec.batch_size):
             lacking = spec.batch_size - len(part_BCHW)
             filled = torch.cat([part_BCHW, part_BCHW[:1].expand(lacking, -1, -1, -1)])
             parts.append(self._run(filled)[: len(part_BCHW)])

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from seg.errors import ConfigError
 from seg.inference.trained import TrainedSegmenter
 from seg.inference.views import label_maps
 from seg.models.parts import encoder_parts
@@ -123,6 +124,9 @@ def float_modules(
         model: in evaluation mode.
         pictures: uint8, H x W x 3.
         agreement: share of pixels whose class shall stay.
+
+    Raises:
+        ConfigError: nothing would be left in int8.
     """
     network = RoundedNetwork(model, pictures)
     names = network.convolutions
@@ -137,6 +141,12 @@ def float_modules(
         if reached >= agreement:
             break
         kept += groups[key]
+    if len(kept) == len(names):
+        raise ConfigError(
+            f"precision=int8: no part of the network keeps {100 * agreement:g} % of the pixels in "
+            "their class\n  lower calibration.agreement, or give precision=fp16 or bf16"
+        )
+    log.info("int8       %d of %d convolutions", len(names) - len(kept), len(names))
     return [name for name in names if name in kept]
 
 

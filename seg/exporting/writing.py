@@ -112,7 +112,6 @@ def _source(model: TrainedSegmenter, wanted: Wanted, calibration: Sequence[Sampl
     if not pictures:
         raise ConfigError("precision=int8: needs pictures; give calibration.pictures=1 or more")
     kept = float_modules(model, pictures[:_SENSITIVITY_PICTURES], agreement=wanted.int8_agreement)
-    log.info("int8       all but %s", ", ".join(kept))
     return replace(source, calibration=pictures, kept_float=kept)
 
 

@@ -59,11 +59,11 @@ def replace_modules(root: nn.Module, by_type: Mapping[type[nn.Module], Replaceme
     return replaced
 
 
-class _Uses(TorchDispatchMode):
+class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts how often tensors are taken by an operation; keeps them, so that ids stay unique."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.counts: Counter[int] = Counter()
         self.kept: list[Tensor] = []
 

@@ -161,7 +161,7 @@ class Segmenter(nn.Module):
             model.to(dtype)
             model.compute_dtype = dtype
         if channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model.to(memory_format=torch.channels_last)
         if compiled:
             model.encoder.compile(dynamic=False)
             model.decoder.compile(dynamic=False)
