@@ -2,6 +2,7 @@
 
 import pytest
 
+import seg as package
 from seg.exporting.format import find_format
 from tests.exporting.networks import exported, small_network
 
@@ -25,3 +26,8 @@ def exports(tmp_path_factory, network):
         return made[key]
 
     return export
+
+
+@pytest.fixture(scope="session")
+def pt2_engine(exports):
+    return package.load_model(exports("pt2"), trust=True)

@@ -14,6 +14,7 @@ from seg.models.decoders.deeplabv3plus import DeepLabV3Plus
 from tests.models.conftest import settled
 
 SIZE = (65, 97)
+TOLERANCE = Tolerance(0.999, 0.1)
 ORIGIN = Origin(sha256="0" * 64, step=7, config={"seed": 0})
 
 
@@ -64,7 +65,7 @@ def samples(count: int = 4, split: str = "val"):
     return [data[index] for index in range(count)]
 
 
-def exported(folder, format_name, network=None, *, tolerance=Tolerance(0.999, 0.1), **spec):
+def exported(folder, format_name, network=None, *, tolerance=TOLERANCE, **spec):
     """Export the small network; the file."""
     wanted = Wanted(format_name, Spec(**{"precision": "fp32", **spec}), tolerance, 0.9)
     path = folder / file_name(wanted)

@@ -40,20 +40,19 @@ def test_the_card_says_all_that_is_needed(file, network):
     assert card["files"] == {file.name: digest(file)}
     assert card["parity"]["agreement"] > 0.999
     assert card["parity"]["tolerance"] == {"agreement": 0.999, "miou_points": 0.1}
-    assert card["versions"]["torch"] == torch.__version__
+    assert card["versions"]["torch"] == torch.__version__.partition("+")[0]
 
 
 def test_code_needs_the_users_word(file):
     with pytest.raises(ConfigError, match="trust=true"):
         package.load_model(file)
-    assert package.load_model(file, trust=True).labels.num_classes == 19
 
 
 def test_a_missing_file_or_card(file):
     with pytest.raises(DataError, match="no such file"):
         package.load_model(file.with_name("other.onnx"))
     card_path(file).unlink()
-    with pytest.raises(DataError, match="its card .* is missing"):
+    with pytest.raises(DataError, match=r"its card pt2_fp32\.pt2\.json is missing"):
         package.load_model(file, trust=True)
 
 
@@ -157,13 +156,12 @@ def test_exports_of_other_weights_or_kinds_are_passed_over(run, caplog):
         choose_engine(run, "onx", device="cpu")
 
 
-def test_what_stands_for_the_checkpoint(exports, network):
+def test_what_stands_for_the_checkpoint(exports, pt2_engine, network):
     export = read_export(exports("pt2"), trust=True)
     assert export.config == ORIGIN.config
     assert export.step == ORIGIN.step
     assert export.labels == network.labels
     assert export.identity.name == "pt2_fp32.pt2.json"
     assert export.engine == "pt2 fp32"
-    model = package.load_model(exports("pt2"), trust=True)
-    assert model.normalization == network.normalization
-    assert model.predict(samples(1)[0].image).shape == (65, 97)
+    assert pt2_engine.normalization == network.normalization
+    assert pt2_engine.predict(samples(1)[0].image).shape == (65, 97)

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from seg.exporting.exported import open_export, read_export
+from seg.exporting.exported import read_export
 from seg.exporting.parity import Parity, ParityError, Tolerance, measure
 from seg.exporting.sensitivity import RoundedNetwork, float_modules
 from tests.exporting.networks import exported, samples, small_network
 
 
-def test_a_tampered_network_is_found(exports):
+def test_a_tampered_network_is_found(pt2_engine):
     network = small_network()
-    path = exports("pt2")
     with torch.no_grad():
         network.decoder.logits.bias[3] += 2  # the file is of other weights now
-    parity = measure(network, open_export(read_export(path, trust=True)), samples())
+    parity = measure(network, pt2_engine, samples())
     assert parity.faults(Tolerance(0.9999, 1.0))
     assert parity.agreement < 0.9999
     assert parity.max_error == pytest.approx(2, abs=1e-2)
@@ -38,10 +37,9 @@ def test_the_file_before_stays_when_its_successor_is_refused(tmp_path):
     assert read_export(path, trust=True).card.parity["agreement"] > 0.999
 
 
-def test_numbers_are_those_of_the_pictures(exports, network):
+def test_numbers_are_those_of_the_pictures(pt2_engine, network):
     shown = samples()
-    engine = open_export(read_export(exports("pt2"), trust=True))
-    parity = measure(network, engine, shown)
+    parity = measure(network, pt2_engine, shown)
     labels = np.stack([sample.label for sample in shown])
     predicted = np.stack([network.predict(sample.image) for sample in shown])
     ious = []
