@@ -46,6 +46,16 @@ class State:
     normalization: Normalization | None
     step: int
 
+    @property
+    def identity(self) -> Path:
+        """The file whose hash tells this network from any other."""
+        return self.path
+
+    @property
+    def engine(self) -> str:
+        """What computes."""
+        return "torch"
+
 
 @dataclass(frozen=True)
 class Checkpoint(State):

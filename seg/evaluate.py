@@ -23,8 +23,8 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
         return None
     assert config.checkpoint is not None
     from seg.assemble.building import build, check_sections
+    from seg.assemble.networks import read_trained
     from seg.assemble.parts import assemble_evaluation
-    from seg.checkpoint import read_checkpoint
     from seg.evaluation.evaluator import Evaluator
     from seg.evaluation.protocol import checkpoint_facts
     from seg.inference.device import choose_device
@@ -32,7 +32,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
 
     check_sections(config, "inference")
     inference = build("inference", config.inference.node())
-    checkpoint = read_checkpoint(config.checkpoint)
+    checkpoint = read_trained(config.checkpoint, trust=config.trust)
     parts = assemble_evaluation(
         checkpoint,
         dataset=config.dataset,
@@ -43,7 +43,8 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
         run_dir=run_dir,
         device=choose_device(config.device).type,
     )
-    facts = checkpoint_facts(checkpoint.path, checkpoint.step)
+    facts = checkpoint_facts(checkpoint.identity, checkpoint.step)
+    facts |= {"path": str(checkpoint.path), "engine": checkpoint.engine}
     scores = Evaluator(parts, inference, facts).run(run_dir)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     leave_report(run_dir)

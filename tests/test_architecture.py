@@ -23,6 +23,7 @@ LAYERS = [
         "loggers",
         "outputs",
         "checkpoint",
+        "exporting",
         "assemble",
         "interchange",
     ),

@@ -12,16 +12,18 @@ from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.labels import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS
 from seg.errors import ConfigError, DataError
+from seg.exporting.exported import Export, is_export, open_export, read_export
 from seg.inference.trained import TrainedSegmenter
 
 F = TypeVar("F", bound=FitConfig)
 
 
-def load_model(checkpoint: str | Path) -> TrainedSegmenter:
+def load_model(checkpoint: str | Path, *, trust: bool = False) -> TrainedSegmenter:
     """A trained network in evaluation mode, on the CPU.
 
     Args:
-        checkpoint: a checkpoint file or a run directory.
+        checkpoint: a checkpoint file, a run directory, or a file that `seg.export` wrote.
+        trust: also open exported files that may hold code: `pt2`, `aoti`, `tensorrt`.
 
     Returns:
         normalised B x C x H x W -> logits B x K x H x W, with `.classes`, `.palette`,
@@ -29,12 +31,24 @@ def load_model(checkpoint: str | Path) -> TrainedSegmenter:
 
     Raises:
         DataError: the file is missing, damaged or foreign.
+        ConfigError: an exported file that needs `trust`, or a package that is not installed.
     """
-    return restore(read_checkpoint(Path(checkpoint)))
+    return restore(read_trained(Path(checkpoint), trust=trust))
 
 
-def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
+def read_trained(path: Path, *, trust: bool = False) -> Checkpoint | Export:
+    """What stands for a trained network: a checkpoint, or an exported file.
+
+    Raises:
+        DataError, ConfigError: see `load_model`.
+    """
+    return read_export(path, trust=trust) if is_export(path) else read_checkpoint(path)
+
+
+def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
     """The network of a checkpoint, with its weights, in evaluation mode."""
+    if isinstance(checkpoint, Export):
+        return open_export(checkpoint)
     config = training_config(checkpoint, TrainConfig)
     # The weights lie in the checkpoint: what the encoder started from is no longer needed.
     model = network(
@@ -53,7 +67,7 @@ def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
     return model.eval()
 
 
-def training_config(checkpoint: State, schema: type[F]) -> F:
+def training_config(checkpoint: State | Export, schema: type[F]) -> F:
     """The configuration that made a checkpoint, held against today's schema and signatures.
 
     Raises:

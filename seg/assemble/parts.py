@@ -24,6 +24,7 @@ from seg.data.loading.datamodule import DataModule
 from seg.data.loading.sampling import Sampling
 from seg.data.sample import SegmentationDataset
 from seg.errors import ConfigError, DataError
+from seg.exporting.exported import Export
 from seg.inference.trained import TrainedSegmenter
 from seg.models.batch_norm import BatchNormPolicy
 from seg.models.weights import load_weights
@@ -85,7 +86,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
 
 
 def assemble_evaluation(
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | Export,
     *,
     dataset: Mapping[str, Any],
     labels: Labels | None,
@@ -113,19 +114,7 @@ def assemble_evaluation(
     """
     quiet()
     config = training_config(checkpoint, TrainConfig)
-    given = {key: value for key, value in dataset.items() if value is not None}
-    node = given if "_target_" in given else {**config.dataset.model_dump(by_alias=True), **given}
-    section = validate(DatasetChoice, {"dataset": node}).dataset
-    targets.check(section.node(), "dataset", FACTS["dataset"])
-    chosen = open_dataset(section, config.labels if labels is None else labels, split)
-    if chosen.labels.names != checkpoint.labels.names:
-        raise ConfigError(
-            f"dataset: has other classes than {checkpoint.path}\n"
-            f"  dataset:    {len(chosen.labels.names)}: {', '.join(chosen.labels.names)}\n"
-            f"  checkpoint: {len(checkpoint.labels.names)}: {', '.join(checkpoint.labels.names)}\n"
-            "  choose the data set that the checkpoint was trained for, or fit its classes by"
-            " labels.merge and labels.keep"
-        )
+    chosen = dataset_of(checkpoint, dataset=dataset, labels=labels, split=split)
     wanted = {"eval_batch_size": batch_size, "num_workers": num_workers}
     wanted = {key: value for key, value in wanted.items() if value is not None}
     config = config.model_copy(update={"loader": config.loader.model_copy(update=wanted)})
@@ -139,6 +128,34 @@ def assemble_evaluation(
         task=_task(config, restore(checkpoint), None),
         trainer=build_trainer(trainer, run_dir, [], []),
     )
+
+
+def dataset_of(
+    checkpoint: Checkpoint | Export,
+    *,
+    dataset: Mapping[str, Any],
+    labels: Labels | None,
+    split: str,
+) -> SegmentationDataset:
+    """The data set that a checkpoint was trained for, or another of the same classes.
+
+    Args, Raises: see `assemble_evaluation`.
+    """
+    config = training_config(checkpoint)
+    given = {key: value for key, value in dataset.items() if value is not None}
+    node = given if "_target_" in given else {**config.dataset.model_dump(by_alias=True), **given}
+    section = validate(DatasetChoice, {"dataset": node}).dataset
+    targets.check(section.node(), "dataset", FACTS["dataset"])
+    chosen = open_dataset(section, config.labels if labels is None else labels, split)
+    if chosen.labels.names != checkpoint.labels.names:
+        raise ConfigError(
+            f"dataset: has other classes than {checkpoint.path}\n"
+            f"  dataset:    {len(chosen.labels.names)}: {', '.join(chosen.labels.names)}\n"
+            f"  checkpoint: {len(checkpoint.labels.names)}: {', '.join(checkpoint.labels.names)}\n"
+            "  choose the data set that the checkpoint was trained for, or fit its classes by"
+            " labels.merge and labels.keep"
+        )
+    return chosen
 
 
 def _refuse_empty(sets: Mapping[str, SegmentationDataset]) -> None:

@@ -22,6 +22,7 @@ class EvaluateConfig(Section):
     labels: Labels | None
     batch_size: Annotated[int, Field(ge=1)] | None
     num_workers: Annotated[int, Field(ge=0)] | None
+    trust: bool
     device: Literal["auto", "cpu", "cuda"]
 
     @model_validator(mode="after")
@@ -54,6 +55,8 @@ class PredictConfig(Section):
     threads: Count | None
     ray_workers: Count | None
     ray_address: str | None
+    engine: str
+    trust: bool
     device: Literal["auto", "cpu", "cuda"]
 
     @model_validator(mode="after")
@@ -64,6 +67,51 @@ class PredictConfig(Section):
                 "how many there are"
             )
         return self
+
+
+class ParityTolerance(Section):
+    """What an export may differ by; None: the default of its precision.
+
+    Attributes:
+        agreement: share of pixels that must have the same class.
+        miou_points: that the mIoU may fall, in hundredths.
+    """
+
+    agreement: Annotated[float, Field(ge=0, le=1)] | None
+    miou_points: Annotated[float, Field(ge=0)] | None
+
+
+class Calibration(Section):
+    """How an int8 network is made.
+
+    Attributes:
+        split, pictures: that ranges are chosen by.
+        agreement: share of their pixels whose class shall stay, else parts are kept float.
+    """
+
+    split: Literal["train", "val", "test"]
+    pictures: Count
+    agreement: Annotated[float, Field(ge=0, le=1)]
+
+
+class ExportConfig(Section):
+    """`conf/export.yaml`."""
+
+    checkpoint: Path
+    format: str
+    precision: Literal["fp32", "fp16", "bf16", "int8"]
+    output: Path | None
+    output_kind: Literal["logits", "labels"]
+    input_kind: Literal["uint8", "float32", "normalized"]
+    size: tuple[Count, Count] | None
+    batch_size: Count | None
+    dataset: dict[str, Any]
+    labels: Labels | None
+    split: Literal["train", "val", "test"]
+    pictures: Count | None
+    tolerance: ParityTolerance
+    calibration: Calibration
+    device: Literal["auto", "cpu", "cuda"]
 
 
 class WeightsConfig(Section):

@@ -22,6 +22,9 @@ def bytes_per_pixel(model: Segmenter) -> float:
 
     Counted are the maps that the encoder hands on, and the largest map of all several times.
     """
+    declared = getattr(model, "bytes_per_pixel", None)  # of a network that shows no maps
+    if declared is not None:
+        return float(declared)
     if model not in _known:
         _known[model] = _measured(model)
     return _known[model]

@@ -189,8 +189,7 @@ class Inference:
         image_BCHW = scaled_part(raster, row, column, device=device_of(model))
         if look.flipped:
             image_BCHW = image_BCHW.flip(3)
-        height, width = image_BCHW.shape[2:]
-        logits = model.decode(model.encode(model.normalization(image_BCHW)), (height, width))
+        logits = model.of_picture(image_BCHW)
         values_Khw = logits.values[0]
         gaussian = self.blending == "gaussian"
         return View(

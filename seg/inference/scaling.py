@@ -1,5 +1,7 @@
 """Parts of a picture as a network at some scale sees them."""
 
+from itertools import chain
+
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +14,7 @@ _PART_PX = 256  # pixels that are made at once: others' sources are none of thei
 
 def device_of(model: nn.Module) -> torch.device:
     """Where a network computes."""
-    return next(model.parameters()).device
+    return next(chain(model.parameters(), model.buffers())).device
 
 
 def scaled_part(raster: Raster, row: Side, column: Side, *, device: torch.device) -> Tensor:

@@ -14,6 +14,8 @@ from seg.inference.inference import Inference
 from seg.inference.raster import ArrayRaster
 from seg.models.segmenter import Segmenter
 
+Picture = str | Path | NDArray[np.uint8] | Image.Image
+
 
 class TrainedSegmenter(Segmenter):
     """A segmenter with its label space; normalised B x C x H x W in, logits B x K x H x W out.
@@ -36,7 +38,7 @@ class TrainedSegmenter(Segmenter):
         """One RGB triple a class."""
         return self.labels.palette
 
-    def predict(self, picture: str | Path | NDArray[np.uint8] | Image.Image) -> NDArray[np.uint8]:
+    def predict(self, picture: Picture) -> NDArray[np.uint8]:
         """Segment one picture at its own size.
 
         Args:
@@ -50,12 +52,13 @@ class TrainedSegmenter(Segmenter):
             ValueError: the array is not uint8 H x W x 3.
         """
         was_training = self.training
-        label_HW = Inference().labels(self.eval(), ArrayRaster(_as_array(picture)))
+        label_HW = Inference().labels(self.eval(), ArrayRaster(as_array(picture)))
         self.train(was_training)
         return label_HW
 
 
-def _as_array(picture: Any) -> NDArray[np.uint8]:
+def as_array(picture: Any) -> NDArray[np.uint8]:
+    """A picture in any of the forms that `predict` takes, uint8 RGB, H x W x 3."""
     if isinstance(picture, str | Path):
         return read_image(Path(picture))
     if isinstance(picture, Image.Image):

@@ -1,10 +1,12 @@
 """A segmentation network: an encoder and a decoder, joined."""
 
+import copy
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,6 +16,7 @@ from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
+from seg.models.optimizing import Replacement, fold_batch_norms, replace_modules
 from seg.models.parts import last_layer_name
 from seg.models.weights import load_weights
 
@@ -39,7 +42,10 @@ class Segmenter(nn.Module):
         output_stride: of the encoder, in pixels.
         normalization: what the image must have gone through.
         input_multiple: what padded sides are divisible by, in pixels; None for the grid.
+        compute_dtype: what images are cast to; the logits are float32 then. None: as they come.
     """
+
+    compute_dtype: torch.dtype | None = None
 
     def __init__(
         self,
@@ -97,14 +103,23 @@ class Segmenter(nn.Module):
 
     def encode(self, image_BCHW: Tensor) -> list[Tensor]:
         """Normalised B x C x H x W -> the encoder's maps of the padded image, itself first."""
-        features: list[Tensor] = self.encoder(self.padded(image_BCHW))
+        image_BCHW = self.padded(image_BCHW)
+        if self.compute_dtype is not None:
+            image_BCHW = image_BCHW.to(self.compute_dtype)
+        features: list[Tensor] = self.encoder(image_BCHW)
         return features
 
     def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
         """What `encode` gives, and the picture's size -> logits before the last resize."""
         grid_height, grid_width = features[0].shape[2:]
         resize = Resize((grid_height, grid_width), size_HW, self.align_corners)
-        return CoarseLogits(self.decoder(features), resize)
+        values = self.decoder(features)
+        return CoarseLogits(values if self.compute_dtype is None else values.float(), resize)
+
+    def of_picture(self, picture_BCHW: Tensor) -> CoarseLogits:
+        """B x C x H x W in 0..255 -> logits before the last resize."""
+        height, width = picture_BCHW.shape[2:]
+        return self.decode(self.encode(self.normalization(picture_BCHW)), (height, width))
 
     def padded(self, image_BCHW: Tensor) -> Tensor:
         """The image as the encoder is given it: see `pad_to_grid`."""
@@ -116,6 +131,41 @@ class Segmenter(nn.Module):
     def _lacking_px(self, side_px: int) -> int:
         multiple = self.input_multiple
         return (1 - side_px) % self.output_stride if multiple is None else -side_px % multiple
+
+    def optimize(
+        self,
+        *,
+        dtype: torch.dtype | None = None,
+        channels_last: bool = True,
+        compiled: bool = False,
+        replacements: Mapping[type[nn.Module], Replacement] | None = None,
+    ) -> Self:
+        """A copy for inference alone, in evaluation mode; images and logits stay float32.
+
+        Batch norms are folded into the convolutions before them: logits are the same up to
+        rounding.
+
+        Args:
+            dtype: of weights and maps, `torch.bfloat16` say; None: as they are.
+            channels_last: layout of weights and maps; quicker on CPUs and tensor cores.
+            compiled: compile encoder and decoder at the first pass of a size.
+            replacements: see `seg.models.optimizing.replace_modules`; after folding.
+        """
+        model = copy.deepcopy(self).eval().requires_grad_(False)
+        weight = next(model.parameters())
+        side_px = 2 * model.output_stride + 1
+        image_BCHW = torch.zeros(1, len(model.normalization.mean), side_px, side_px)
+        fold_batch_norms(model, lambda: model(image_BCHW.to(weight)))
+        replace_modules(model, replacements or {})
+        if dtype is not None:
+            model.to(dtype)
+            model.compute_dtype = dtype
+        if channels_last:
+            model.to(memory_format=torch.channels_last)
+        if compiled:
+            model.encoder.compile(dynamic=False)
+            model.decoder.compile(dynamic=False)
+        return model
 
     def coarse_logits(self, image_BCHW: Tensor) -> Tensor:
         """The logits before the last resize, without padding: B x num_classes x h x w."""

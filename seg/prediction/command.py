@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
-from seg.checkpoint import Checkpoint, read_checkpoint
+from seg.checkpoint import Checkpoint
 from seg.config.commands import PredictConfig
 from seg.data.files.locations import is_remote
 from seg.errors import ConfigError, DataError
+from seg.exporting.exported import Export
 from seg.prediction.camera import Camera
 from seg.prediction.format import Format, Record, check_names, load_formats
 from seg.prediction.items import Item, share
@@ -60,7 +61,7 @@ class _Folder:
         if address is not None:
             self._store = Store(address, folder)
         self._job = Job.of(config, folder, address)
-        self._checkpoint = read_checkpoint(config.checkpoint)
+        self._checkpoint = self._job.trained()
         self._formats = load_formats(self._job.formats, self._job.settings(self._checkpoint.labels))
 
     def fill(self, items: Sequence[Item]) -> tuple[list[str], int]:
@@ -95,7 +96,10 @@ class _Folder:
 
 
 def _manifest(
-    config: PredictConfig, job: Job, checkpoint: Checkpoint, sizes: dict[str, int] | None = None
+    config: PredictConfig,
+    job: Job,
+    checkpoint: Checkpoint | Export,
+    sizes: dict[str, int] | None = None,
 ) -> Manifest:
     return Manifest(
         job.output,
@@ -156,7 +160,7 @@ def _predict_camera(config: PredictConfig, output: str) -> None:
             "  give num_shards=1 predict=local output=FOLDER"
         )
     job = Job.of(config, Path(output))
-    checkpoint = read_checkpoint(config.checkpoint)
+    checkpoint = job.trained()
     formats = load_formats(job.formats, job.settings(checkpoint.labels))
     with _manifest(config, job, checkpoint) as manifest:
         there = manifest.all_records()

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import torch
 
 from seg.assemble.building import build
-from seg.assemble.networks import restore
-from seg.checkpoint import Checkpoint, read_checkpoint
+from seg.assemble.networks import read_trained, restore
+from seg.checkpoint import Checkpoint
 from seg.config.commands import PredictConfig
 from seg.data.labels import LabelSpace
+from seg.exporting.exported import Export, choose_engine
 from seg.inference.device import choose_device
+from seg.models.weights.torch_file import find_checkpoint
 from seg.prediction.camera import Camera
 from seg.prediction.format import Settings, load_formats
 from seg.prediction.opening import Opener
@@ -26,7 +28,8 @@ class Job:
     """What is done to each item.
 
     Attributes:
-        checkpoint: file or run directory.
+        checkpoint: file or run directory; an exported file where one was chosen.
+        trust: whether exported files that may hold code are opened.
         inference: how pictures go through the network, as the configuration has it.
         formats: names.
         output: the folder of the results on this machine.
@@ -39,6 +42,7 @@ class Job:
     """
 
     checkpoint: Path
+    trust: bool
     inference: Mapping[str, Any]
     formats: tuple[str, ...]
     output: Path
@@ -52,9 +56,14 @@ class Job:
 
     @classmethod
     def of(cls, config: PredictConfig, output: Path, address: str | None = None) -> "Job":
-        """The job of a configuration."""
+        """The job of a configuration.
+
+        Raises:
+            ConfigError: see `choose_engine`.
+        """
         return cls(
-            config.checkpoint.absolute(),
+            _engine(config),
+            config.trust,
             config.inference.node(),
             tuple(config.formats),
             output.absolute(),
@@ -67,6 +76,14 @@ class Job:
             config.threads,
         )
 
+    def trained(self) -> Checkpoint | Export:
+        """Read what stands for the network.
+
+        Raises:
+            DataError, ConfigError: see `seg.assemble.networks.load_model`.
+        """
+        return read_trained(self.checkpoint, trust=self.trust)
+
     def settings(self, labels: LabelSpace) -> Settings:
         """What the formats are told."""
         return Settings(
@@ -74,7 +91,7 @@ class Job:
         )
 
     def predictor(
-        self, checkpoint: Checkpoint | None = None, camera: Camera | None = None
+        self, checkpoint: Checkpoint | Export | None = None, camera: Camera | None = None
     ) -> Predictor:
         """Load the network and build the formats.
 
@@ -88,16 +105,16 @@ class Job:
         """
         if self.threads is not None:
             torch.set_num_threads(self.threads)
-        model = restore(checkpoint or read_checkpoint(self.checkpoint))
+        model = restore(checkpoint or self.trained())
         formats = load_formats(self.formats, self.settings(model.labels))
         inference = build("inference", self.inference)
         opener = camera or Opener(max_pixels=self.max_pixels)
         send = None if self.address is None else Store(self.address, self.output).send
         return Predictor(model.to(choose_device(self.device)), inference, formats, opener, send)
 
-    def header(self, checkpoint: Checkpoint) -> dict[str, Any]:
+    def header(self, checkpoint: Checkpoint | Export) -> dict[str, Any]:
         """What the results follow from, beside the pictures: the manifest's first line."""
-        with checkpoint.path.open("rb") as file:
+        with checkpoint.identity.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         options: dict[str, Any] = {
             "formats": sorted(self.formats),
@@ -107,3 +124,11 @@ class Job:
             "coco_segmentation": self.coco_segmentation,
         }
         return {"checkpoint_sha256": digest, **options}
+
+
+def _engine(config: PredictConfig) -> Path:
+    file = find_checkpoint(config.checkpoint)
+    if file is None:
+        return config.checkpoint.absolute()  # what is missing is told when it is read
+    device = choose_device(config.device).type
+    return choose_engine(file, config.engine, device=device, trust=config.trust).absolute()

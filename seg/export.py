@@ -1,0 +1,56 @@
+"""`python -m seg.export checkpoint=... format=...`: a trained network for another engine."""
+
+from pathlib import Path
+
+from seg.app import app
+from seg.config.commands import ExportConfig
+
+
+@app("export", ExportConfig, leaves_a_run=False)
+def main(config: ExportConfig, run_dir: Path) -> None:
+    """Write the file and its card, or end with exit code 3 if it is not the same network."""
+    from seg.assemble.networks import restore
+    from seg.assemble.parts import dataset_of
+    from seg.checkpoint import read_checkpoint
+    from seg.data.sample import Sample
+    from seg.exporting.calibration import spread
+    from seg.exporting.card import Origin, Spec, digest
+    from seg.exporting.exported import export_folder
+    from seg.exporting.format import find_format
+    from seg.exporting.writing import Wanted, export, file_name, tolerance_of
+
+    kind = find_format(config.format)
+    spec = Spec(
+        precision=config.precision,
+        input_kind=config.input_kind,
+        output_kind=config.output_kind,
+        size=config.size,
+        batch_size=config.batch_size,
+        device=kind.devices[0] if config.device == "auto" else config.device,
+    )
+    kind.require_writing(spec)
+    tolerance = tolerance_of(config.precision, **config.tolerance.model_dump())
+    wanted = Wanted(kind.name, spec, tolerance, config.calibration.agreement)
+    checkpoint = read_checkpoint(config.checkpoint)
+    model = restore(checkpoint)
+
+    def samples(split: str, count: int | None) -> list[Sample]:
+        chosen = dataset_of(checkpoint, dataset=config.dataset, labels=config.labels, split=split)
+        return spread(chosen, count, spec.size, model.labels.ignore_index)
+
+    calibration = config.calibration
+    card = export(
+        model,
+        Origin(sha256=digest(checkpoint.path), step=checkpoint.step, config=checkpoint.config),
+        wanted,
+        target := config.output or export_folder(checkpoint.path) / file_name(wanted),
+        checked=samples(config.split, config.pictures),
+        calibration=samples(calibration.split, calibration.pictures)
+        if config.precision == "int8"
+        else (),
+    )
+    print(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
+
+
+if __name__ == "__main__":
+    main()

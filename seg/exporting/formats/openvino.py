@@ -1,0 +1,86 @@
+"""OpenVINO's intermediate representation; int8 by NNCF's post-training quantisation."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg.errors import DataError
+from seg.exporting.calibration import as_input
+from seg.exporting.card import Card
+from seg.exporting.format import ExportFormat, Source
+from seg.exporting.formats.onnx import float_nodes, write_onnx
+
+_HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
+
+
+def _write(source: Source, path: Path) -> list[Path]:
+    import openvino
+
+    spec = source.spec
+    as_float = spec.model_copy(update={"precision": "fp32"})
+    onnx_path = path.with_suffix(".onnx")
+    write_onnx(Source(source.model, as_float), onnx_path)
+    try:
+        model = openvino.convert_model(str(onnx_path))
+        if spec.precision == "int8":
+            model = _quantized(model, source, float_nodes(onnx_path, source.kept_float))
+    finally:
+        onnx_path.unlink()
+    openvino.save_model(model, str(path), compress_to_fp16=spec.precision in ("fp16", "bf16"))
+    return [path, path.with_suffix(".bin")]
+
+
+def _quantized(model: object, source: Source, kept: list[str]) -> object:
+    import nncf
+
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    normalization = source.model.normalization
+    images = [as_input(each, source.spec, normalization).numpy() for each in source.calibration]
+    return nncf.quantize(
+        model,
+        nncf.Dataset(images),
+        subset_size=len(images),
+        preset=nncf.QuantizationPreset.MIXED,
+        ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
+    )
+
+
+class _OpenVinoRunner:
+    """One request of a compiled model; takes the input where it lies."""
+
+    def __init__(self, path: Path, card: Card) -> None:
+        import openvino
+
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_PRECISION_HINT": _HINTS[card.spec.precision],
+        }
+        try:
+            model = openvino.Core().read_model(str(path))
+            self._request = openvino.Core().compile_model(model, "CPU", options)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0][:200]
+            raise DataError(f"{path}: OpenVINO cannot open it ({reason})") from None
+
+    def __call__(self, image_BCHW: Tensor) -> Tensor:
+        image = np.ascontiguousarray(image_BCHW.cpu().numpy())
+        return torch.from_numpy(np.array(self._request([image], share_inputs=True)[0]))
+
+
+FORMAT = ExportFormat(
+    "openvino",
+    ".xml",
+    ("fp32", "fp16", "bf16", "int8"),
+    ("cpu",),
+    {"nncf": "nncf", "onnx": "onnx", "onnxscript": "onnxscript"},
+    {"openvino": "openvino"},
+    "openvino",
+    runs_code=False,
+    write=_write,
+    open=_OpenVinoRunner,
+)

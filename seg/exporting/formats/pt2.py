@@ -1,0 +1,76 @@
+"""Archives of `torch.export`, run by torch itself.
+
+`torch.export.load` evaluates expressions and unpickles what a file holds: such files are opened on
+the user's word alone, and never where one holds pickled objects.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from seg.errors import DataError
+from seg.exporting.card import Card
+from seg.exporting.format import ExportFormat, Runner, Source
+
+_PAYLOADS = "_config.json"
+_OBJECTS = ("custom_obj_", "opaque_obj_")
+
+
+def _write(source: Source, path: Path) -> list[Path]:
+    torch.export.save(source.program, path)
+    return [path]
+
+
+class TorchRunner:
+    """A function of torch, at work on one device."""
+
+    def __init__(self, function: object, device: str) -> None:
+        assert callable(function)
+        self._function = function
+        self._device = device
+
+    @torch.inference_mode()
+    def __call__(self, image_BCHW: Tensor) -> Tensor:
+        output: Tensor = self._function(image_BCHW.to(self._device).contiguous())
+        return output.to(image_BCHW.device)
+
+
+def _open(path: Path, card: Card) -> Runner:
+    try:
+        _refuse_objects(path)
+        module = torch.export.load(path).module()
+    except DataError:
+        raise
+    except Exception as error:  # whatever a foreign file provokes
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise DataError(f"{path}: torch cannot open it ({reason[0][:200]})") from None
+    return TorchRunner(module, card.spec.device)
+
+
+def _refuse_objects(path: Path) -> None:
+    """Our archives hold plain tensors; anything else would be unpickled."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            pickled = Path(name).name.startswith(_OBJECTS) or Path(name).suffix == ".so"
+            if name.endswith(_PAYLOADS):
+                payloads = json.loads(archive.read(name))["config"].values()
+                pickled = any(each["use_pickle"] for each in payloads)
+            if pickled:
+                raise DataError(f"{path}: holds more than tensors ({name}); not opened")
+
+
+FORMAT = ExportFormat(
+    "pt2",
+    ".pt2",
+    ("fp32", "fp16", "bf16"),
+    ("cpu", "cuda"),
+    {},
+    {},
+    None,
+    runs_code=True,
+    write=_write,
+    open=_open,
+)

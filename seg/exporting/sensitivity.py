@@ -1,0 +1,165 @@
+"""Which parts of a network eight bits spoil, found by rounding in torch what they would round."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seg.errors import ConfigError
+from seg.inference.trained import TrainedSegmenter
+from seg.inference.views import label_maps
+from seg.models.parts import encoder_parts
+
+log = logging.getLogger(__name__)
+_TOLD = 6
+
+
+@dataclass
+class _Range:
+    low: float = 0.0
+    high: float = 0.0
+
+    def include(self, x: Tensor) -> None:
+        self.low = min(self.low, float(x.min()))
+        self.high = max(self.high, float(x.max()))
+
+    def rounded(self, x: Tensor) -> Tensor:
+        """To one of 256 even steps over the range."""
+        scale = max((self.high - self.low) / 255, 1e-12)
+        zero = min(255, max(0, round(-self.low / scale)))
+        return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, 255)
+
+
+class RoundedNetwork:
+    """A network of which chosen convolutions compute as in int8: inputs, weights and outputs.
+
+    Weights have a scale for each channel of the output, maps one from the smallest to the largest
+    value that was seen; both hold zero exactly (Krishnamoorthi, arXiv:1806.08342, sections 2, 3).
+
+    Args:
+        model: in evaluation mode.
+        pictures: uint8, H x W x 3; the ranges and the masks to compare with are theirs.
+    """
+
+    def __init__(self, model: TrainedSegmenter, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        self.model = model.optimize()
+        self._pictures = [torch.from_numpy(each).permute(2, 0, 1)[None] for each in pictures]
+        self._convs = {
+            name: module
+            for name, module in self.model.named_modules()
+            if isinstance(module, nn.Conv2d)
+        }
+        self._ranges: dict[str, tuple[_Range, _Range]] = {}
+        self._labels = self._with_hooks(self._convs, self._observe)
+
+    @property
+    def convolutions(self) -> list[str]:
+        """Names, in the order in which they run."""
+        return list(self._ranges)
+
+    def agreement(self, rounded: Iterable[str]) -> float:
+        """Share of pixels whose class stays when these convolutions are rounded."""
+        names = list(rounded)
+        weights = {name: self._convs[name].weight.data for name in names}
+        try:
+            for name in names:
+                self._convs[name].weight.data = _rounded_weight(weights[name])
+            labels = self._with_hooks(names, self._round)
+        finally:
+            for name in names:
+                self._convs[name].weight.data = weights[name]
+        same = sum(int((a == b).sum()) for a, b in zip(labels, self._labels, strict=True))
+        return same / sum(label.numel() for label in labels)
+
+    @torch.inference_mode()
+    def _with_hooks(
+        self, names: Iterable[str], attach: Callable[[str], Iterable[Any]]
+    ) -> list[Tensor]:
+        handles = [handle for name in names for handle in attach(name)]
+        try:
+            return [label_maps(self.model.of_picture(each)) for each in self._pictures]
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _observe(self, name: str) -> Iterable[Any]:
+        def see(_: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
+            into, out = self._ranges.setdefault(name, (_Range(), _Range()))
+            into.include(given[0])
+            out.include(made)
+
+        yield self._convs[name].register_forward_hook(see)
+
+    def _round(self, name: str) -> Iterable[Any]:
+        into, out = self._ranges[name]
+        conv = self._convs[name]
+        yield conv.register_forward_pre_hook(lambda _, given: (into.rounded(given[0]),))
+        yield conv.register_forward_hook(lambda _, given, made: out.rounded(made))
+
+
+def _rounded_weight(weight_OIHW: Tensor) -> Tensor:
+    largest = 127 if torch.cpu._is_vnni_supported() else 63  # see `formats.onnx`
+    scale_O = weight_OIHW.abs().amax((1, 2, 3)).clamp(min=1e-12) / largest
+    zero_O = torch.zeros(len(scale_O), dtype=torch.int32)
+    return torch.fake_quantize_per_channel_affine(
+        weight_OIHW, scale_O, zero_O, 0, -largest, largest
+    )
+
+
+def float_modules(
+    model: TrainedSegmenter, pictures: Sequence[NDArray[np.uint8]], *, agreement: float
+) -> list[str]:
+    """Convolutions to keep float, so that the rest in int8 leaves most masks as they are.
+
+    Kept are the one that sees the image, the one that gives the logits, and then, as long as too
+    many pixels change, the part that alone changes most: a module of the encoder, or a branch of
+    the decoder.
+
+    Args:
+        model: in evaluation mode.
+        pictures: uint8, H x W x 3.
+        agreement: share of pixels whose class shall stay.
+
+    Raises:
+        ConfigError: nothing would be left in int8.
+    """
+    network = RoundedNetwork(model, pictures)
+    names = network.convolutions
+    kept = [names[0], names[-1]]
+    groups = _groups(network.model, [name for name in names if name not in kept])
+    single = {key: network.agreement(group) for key, group in groups.items()}
+    order = sorted(groups, key=lambda key: single[key])
+    told = ", ".join(f"{key} {100 * (1 - single[key]):.2f} %" for key in order[:_TOLD])
+    log.info("pixels that a part changes when it alone is int8: %s", told)
+    for key in order:
+        reached = network.agreement([name for name in names if name not in kept])
+        if reached >= agreement:
+            break
+        kept += groups[key]
+    if len(kept) == len(names):
+        raise ConfigError(
+            f"precision=int8: no part of the network keeps {100 * agreement:g} % of the pixels in "
+            "their class\n  lower calibration.agreement, or give precision=fp16 or bf16"
+        )
+    log.info("int8       %d of %d convolutions", len(names) - len(kept), len(names))
+    return [name for name in names if name in kept]
+
+
+def _groups(model: TrainedSegmenter, names: Sequence[str]) -> dict[str, list[str]]:
+    """Convolutions by the part of the network that they lie in."""
+    part_of = {
+        module: f"encoder part {place}"
+        for place, part in enumerate(encoder_parts(model.encoder))
+        for root in part
+        for module in root.modules()
+    }
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        key = part_of.get(model.get_submodule(name), ".".join(name.split(".")[:3]))
+        groups.setdefault(key, []).append(name)
+    return groups

@@ -1,0 +1,141 @@
+"""Networks for inference alone: batch norms folded into convolutions, faster layouts and types."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+Replacement = Callable[[nn.Module], nn.Module | None]
+"""What takes the place of a module; None leaves it as it is."""
+
+
+def fold_batch_norms(root: nn.Module, probe: Callable[[], object]) -> list[str]:
+    """Multiply batch norms into the convolutions before them; `root` computes the same.
+
+    A norm is folded where a pass shows that it takes what one convolution gives, that nothing else
+    takes it, and that both run once. The products are made in float64.
+
+    Args:
+        root: in evaluation mode; its convolutions and norms are changed.
+        probe: runs `root` once.
+
+    Returns:
+        names of the norms that are gone.
+    """
+    made, taken, uses = _watch(root, probe)
+    convs = {key: conv for conv, keys in made.items() for key in keys if len(keys) == 1}
+    names = {module: name for name, module in root.named_modules()}
+    folded = []
+    for norm, keys in taken.items():
+        conv = convs.get(keys[0])
+        if len(keys) == 1 and conv is not None and uses[keys[0]] == 1 and _is_fixed(norm):
+            _fold(conv, norm)
+            _put(root, names[norm], _remainder(norm))
+            folded.append(names[norm])
+    return folded
+
+
+def replace_modules(root: nn.Module, by_type: Mapping[type[nn.Module], Replacement]) -> list[str]:
+    """Put other modules in the place of those of exactly some types: the seam for faster kernels.
+
+    Args:
+        root: is changed.
+        by_type: type -> what takes the place of such a module, if anything.
+
+    Returns:
+        names of the modules that were replaced.
+    """
+    replaced = []
+    for name, module in list(root.named_modules()):
+        other = by_type[type(module)](module) if name and type(module) in by_type else None
+        if other is not None:
+            _put(root, name, other)
+            replaced.append(name)
+    return replaced
+
+
+class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts how often tensors are taken by an operation; keeps them, so that ids stay unique."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.counts: Counter[int] = Counter()
+        self.kept: list[Tensor] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for value in tree_leaves((args, kwargs)):
+            if isinstance(value, Tensor):
+                self.counts[id(value)] += 1
+                self.kept.append(value)
+        return func(*args, **(kwargs or {}))
+
+
+Keys = dict[nn.Module, list[int]]
+
+
+def _watch(root: nn.Module, probe: Callable[[], object]) -> tuple[Keys, Keys, Counter[int]]:
+    """The tensors that convolutions give and norms take, and how often each tensor is taken."""
+    made: Keys = {}
+    taken: Keys = {}
+    uses = _Uses()
+
+    def on_conv(module: nn.Module, _: Any, output: Tensor) -> None:
+        uses.kept.append(output)
+        made.setdefault(module, []).append(id(output))
+
+    def on_norm(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        taken.setdefault(module, []).append(id(given[0]))
+
+    handles = [
+        module.register_forward_hook(on_conv)
+        for module in root.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    handles += [
+        module.register_forward_pre_hook(on_norm)
+        for module in root.modules()
+        if isinstance(module, _BatchNorm)
+    ]
+    try:
+        with torch.no_grad(), uses:
+            probe()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return made, taken, uses.counts
+
+
+def _is_fixed(norm: nn.Module) -> bool:
+    return isinstance(norm, _BatchNorm) and not norm.training and norm.running_var is not None
+
+
+@torch.no_grad()
+def _fold(conv: nn.Module, norm: nn.Module) -> None:
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, _BatchNorm)
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale_C = (norm.running_var.double() + norm.eps).rsqrt()
+    if norm.weight is not None:
+        scale_C = scale_C * norm.weight.double()
+    start_C = 0.0 if conv.bias is None else conv.bias.double()
+    bias_C = (start_C - norm.running_mean.double()) * scale_C
+    if norm.bias is not None:
+        bias_C = bias_C + norm.bias.double()
+    weight = conv.weight.double() * scale_C.view(-1, 1, 1, 1)
+    conv.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
+    conv.bias = nn.Parameter(bias_C.to(conv.weight.dtype), requires_grad=False)
+
+
+def _remainder(norm: nn.Module) -> nn.Module:
+    """What a norm does beside: timm's hold an activation."""
+    parts = [getattr(norm, name) for name in ("drop", "act") if hasattr(norm, name)]
+    return nn.Sequential(*parts).eval() if parts else nn.Identity().eval()
+
+
+def _put(root: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(root.get_submodule(parent), child, module)

@@ -1,0 +1,80 @@
+"""A small network with all that makes graphs difficult, and pictures for it."""
+
+import torch
+from torch import nn
+
+from seg.data.streets import Streets
+from seg.exporting.card import Origin, Spec
+from seg.exporting.parity import Tolerance
+from seg.exporting.writing import Wanted, export, file_name
+from seg.inference.trained import TrainedSegmenter
+from seg.models.blocks import SeparableConv2d, XceptionModule
+from seg.models.contract import Normalization
+from seg.models.decoders.deeplabv3plus import DeepLabV3Plus
+from tests.models.conftest import settled
+
+SIZE = (65, 97)
+TOLERANCE = Tolerance(0.999, 0.1)
+ORIGIN = Origin(sha256="0" * 64, step=7, config={"seed": 0})
+
+
+class SmallEncoder(nn.Module):
+    """Strides 2, 4 and 8; a residual module, dilation, and a norm of its own for the input."""
+
+    channels = (3, 8, 12, 16)
+    strides = (1, 2, 4, 8)
+    output_stride = 8
+    normalization = Normalization((0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SeparableConv2d(3, 8, stride=2, norm_eps=1e-3, activation=True)
+        self.entry = XceptionModule(
+            8, (8, 12), skip="conv", stride=2, dilations=(1, 1), norm_eps=1e-3
+        )
+        self.exit = SeparableConv2d(12, 16, stride=2, norm_eps=1e-3, activation=True)
+        self.parts = (self.stem, self.entry, self.exit)
+
+    def forward(self, image_BCHW):
+        first = self.stem(image_BCHW)
+        second, _ = self.entry(first)
+        return [image_BCHW, first, second, self.exit(second)]
+
+
+def small_network(seed: int = 0) -> TrainedSegmenter:
+    torch.manual_seed(seed)
+    encoder = SmallEncoder()
+    labels = pictures(1).labels
+    decoder = DeepLabV3Plus(
+        encoder,
+        num_classes=labels.num_classes,
+        aspp_channels=8,
+        decoder_channels=8,
+        low_level_channels=4,
+        atrous_rates=(2, 3),
+    )
+    return settled(TrainedSegmenter(encoder, decoder, labels))
+
+
+def pictures(count: int = 4, split: str = "val") -> Streets:
+    return Streets(split=split, size=SIZE, **{f"{split}_length": count})
+
+
+def samples(count: int = 4, split: str = "val"):
+    data = pictures(count, split)
+    return [data[index] for index in range(count)]
+
+
+def exported(folder, format_name, network=None, *, tolerance=TOLERANCE, **spec):
+    """Export the small network; the file."""
+    wanted = Wanted(format_name, Spec(**{"precision": "fp32", **spec}), tolerance, 0.9)
+    path = folder / file_name(wanted)
+    export(
+        network or small_network(),
+        ORIGIN,
+        wanted,
+        path,
+        checked=samples(),
+        calibration=samples(split="train"),
+    )
+    return path
