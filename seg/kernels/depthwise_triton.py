@@ -242,7 +242,7 @@ def _slope(
 ) -> tl.tensor:
     """The derivative of the activation at what lies at some pixels."""
     value_PC = _activated(start, place_P, exists_P, channel_C, channels, scale, shift, RELU, SUM)
-    slope_PC = tl.where(value_PC > 0.0, 1.0, 0.0).to(SUM) if RELU else tl.full_like(value_PC, 1.0)
+    slope_PC = tl.where(value_PC > 0.0, 1.0, 0.0).to(SUM) if RELU else tl.zeros_like(value_PC) + 1.0
     if scale is not None:
         scale_C = tl.load(scale + channel_C, mask=channel_C < channels).to(SUM)
         slope_PC = slope_PC * scale_C[None, :]
