@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.kernels import depthwise_ops
+from seg.kernels import depthwise_ops, depthwise_ways
 
 _HALF = (torch.float16, torch.bfloat16)
 _HAS_TRITON = find_spec("triton") is not None
@@ -38,7 +38,7 @@ def depthwise(
     Raises:
         ConfigError: `SEG_DEPTHWISE` is none of its values.
     """
-    if depthwise_ops.way() != "torch" and _HAS_TRITON and not _is_recorded():
+    if depthwise_ways.way() != "torch" and _HAS_TRITON and not _is_recorded():
         x_cast = _as_autocast(x_BCHW)
         if _suits(x_cast, weight, stride, dilation, padding):
             numbers = (stride[0], dilation[0], padding[0])
@@ -52,7 +52,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
         """B x C x H x W -> B x C x H' x W'."""
-        if isinstance(self.padding, str) or not (input.is_cuda or depthwise_ops.INTERPRETED):
+        if isinstance(self.padding, str) or not (input.is_cuda or depthwise_ways.INTERPRETED):
             return super().forward(input)
         return depthwise(
             input,
@@ -80,9 +80,9 @@ def _as_autocast(x_BCHW: Tensor) -> Tensor:
 
 
 def _suits(x_BCHW: Tensor, weight: Tensor, stride: Pair, dilation: Pair, padding: Pair) -> bool:
-    forced = depthwise_ops.way() == "triton"
+    forced = depthwise_ways.way() == "triton"
     return (
-        (x_BCHW.is_cuda or (forced and depthwise_ops.INTERPRETED))
+        (x_BCHW.is_cuda or (forced and depthwise_ways.INTERPRETED))
         and (forced or x_BCHW.dtype in _HALF)
         and x_BCHW.dim() == 4
         and x_BCHW.is_contiguous(memory_format=torch.channels_last)
