@@ -91,7 +91,7 @@ def ways(layer: Layer, device: torch.device) -> dict[str, Callable[[], Tensor]]:
         depthwise_ways.of_input_gradient(gradient, image, weight, numbers),
         depthwise_ways.of_weight_gradient(gradient, image, weight, numbers),
     )
-    found = {}
+    found: dict[str, Callable[[], Tensor]] = {}
     for part, choice in zip(PARTS, choices, strict=True):
         found |= {f"{part}, {name}": way for name, way in choice.items()}
         native = partial(_without_cudnn, choice[depthwise_ways.PYTORCH])
@@ -111,7 +111,7 @@ def table(results: Mapping[Layer, Mapping[str, Timing]]) -> str:
                 if name.startswith(part)
             }
             ours = {name: s for name, s in seconds.items() if name.startswith("triton")}
-            best = min(ours, key=lambda name, ours=ours: ours[name])
+            best = min((taken_s, name) for name, taken_s in ours.items())[1]
             cudnn, native = seconds["torch"], seconds[NATIVE]
             lines.append(
                 f"| {layer} | {part} | {1e3 * cudnn:.3f} | {1e3 * native:.3f} |"

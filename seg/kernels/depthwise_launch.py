@@ -145,7 +145,7 @@ def weight_gradient(
     shape = (parts, channels, 1, geometry.kernel, geometry.kernel)
     wide = torch.float64 if x_BCHW.dtype == torch.float64 else torch.float32
     sums = torch.empty(shape, dtype=wide, device=x_BCHW.device)
-    vector, groups = _vectors(channels)
+    vector, groups = vectors(channels)
     scale, shift = activation.affine or (None, None)
     with _device_of(x_BCHW):
         weight_sums[(parts * blocks,)](
@@ -188,7 +188,7 @@ def _launch_taps(
     moments: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> None:
     pictures, channels, height, width = output_BCHW.shape
-    vector, groups = _vectors(channels)
+    vector, groups = vectors(channels)
     tiles = pictures * tile.count(height, width)
     with _device_of(source_BCHW):
         tap_sums[(tiles * -(-channels // tile.channels),)](
@@ -230,7 +230,7 @@ def _device_of(x_BCHW: Tensor) -> torch.cuda.device:
     return torch.cuda.device(x_BCHW.device.index if x_BCHW.is_cuda else -1)
 
 
-def _vectors(channels: int) -> tuple[int, int]:
+def vectors(channels: int) -> tuple[int, int]:
     """Channels that are read in one piece, and how many such pieces a pixel has."""
     vector = 8 if channels % 8 == 0 else 1
     return vector, channels // vector

@@ -5,6 +5,7 @@ CPU, by Triton's interpreter, and prints what failed: the interpreter must be ch
 is imported, which a process with other tests may have done long ago.
 """
 
+import copy
 import json
 import os
 import sys
@@ -126,6 +127,35 @@ def module(device):
     close(other.grad, one.grad, torch.float16, sums=3)
 
 
+def step(device, dtype=x32, *, training=True, relu_before=False, relu_after=True, momentum=0.1):
+    """Convolution, norm and ReLU at once, against the modules one by one in double precision."""
+    from seg.kernels.depthwise_norm import depthwise_norm_relu
+
+    conv = torch.nn.Conv2d(8, 8, 3, 2, 1, groups=8, bias=False)
+    norm = torch.nn.BatchNorm2d(8, 1e-3, momentum)
+    with torch.no_grad():
+        for values in (norm.weight, norm.bias, norm.running_mean):
+            values.copy_(tensors((8, 1, 1, 1), x32, "cpu", 5).flatten())
+        norm.running_var.uniform_(0.5, 2)
+    peers = [copy.deepcopy(each).to(device).double().train(training) for each in (conv, norm)]
+    conv, norm = (each.to(device).train(training) for each in (conv, norm))
+    x = tensors((2, 8, 7, 8), dtype, device)
+    one, other = x.double().requires_grad_(), x.clone().requires_grad_()
+    found = depthwise_norm_relu(other, conv, norm, relu_before=relu_before, relu_after=relu_after)
+    expected = peers[1](peers[0](one.relu() if relu_before else one))
+    expected = expected.relu() if relu_after else expected
+    gradient = tensors(found.shape, dtype, device, 4)
+    found.backward(gradient)
+    expected.backward(gradient.double())
+    close(found, expected, dtype, sums=3)
+    close(other.grad, one.grad, dtype, sums=5)
+    for ours, theirs in ((conv, peers[0]), (norm, peers[1])):
+        for parameter, peer in zip(ours.parameters(), theirs.parameters(), strict=True):
+            close(parameter.grad, peer.grad, dtype, sums=5)
+        for buffer, peer in zip(ours.buffers(), theirs.buffers(), strict=True):
+            assert torch.equal(buffer, peer) or not close(buffer, peer, dtype, sums=3)
+
+
 CASES: dict[str, Callable[[torch.device], None]] = {
     "plain": partial(launched, numbers=PLAIN),
     "strided": partial(launched, numbers=STRIDED),
@@ -134,6 +164,7 @@ CASES: dict[str, Callable[[torch.device], None]] = {
     "output alone": plain_output,
     "far mean": far_mean,
     "module": module,
+    "step, relu after": step,
 }
 SLOW_CASES: dict[str, Callable[[torch.device], None]] = {
     "several tiles, odd channels": partial(launched, numbers=PLAIN, shape=(2, 19, 5, 11)),
@@ -143,6 +174,9 @@ SLOW_CASES: dict[str, Callable[[torch.device], None]] = {
     "strided, float16": partial(launched, numbers=STRIDED, dtype=torch.float16),
     "strided, float64": partial(launched, numbers=STRIDED, dtype=torch.float64),
     "relu": partial(launched, numbers=PLAIN, relu=True),
+    "step, relu before": partial(step, relu_before=True, relu_after=False, momentum=None),
+    "step, evaluation": partial(step, training=False),
+    "step, float16": partial(step, dtype=torch.float16),
     "strided, affine": partial(launched, numbers=STRIDED, affine=True),
 }
 
