@@ -18,7 +18,7 @@ def main(config: BenchmarkConfig, run_dir: Path) -> None:
     from seg.callbacks.quiet import quiet
 
     quiet()
-    tables, numbers = {"data": _data, "loss": _loss}[config.task](config)
+    tables, numbers = {"data": _data, "loss": _loss, "depthwise": _depthwise}[config.task](config)
     text = "\n\n".join([f"{machine()}, {tables[0]}", *tables[1:]])
     log.info(text)
     write(run_dir, text, numbers)
@@ -55,6 +55,22 @@ def _loss(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     numbers: Numbers = {
         "seconds": {name: cost.time.seconds for name, cost in costs.items()},
         "peak_mib": {name: cost.peak_mib for name, cost in costs.items()},
+    }
+    return tables, numbers
+
+
+def _depthwise(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
+    from seg.benchmarks import depthwise
+    from seg.inference.device import choose_device
+
+    device = choose_device(config.device)
+    results = depthwise.run(rounds=config.rounds, images=config.images, device=device)
+    step = {name: f"{1e3 * s:.1f} ms" for name, s in depthwise.totals(results).items()}
+    tables = [f"{device}, median of {config.rounds} rounds", depthwise.table(results)]
+    tables += [f"A training step: cuDNN {step['cuDNN']}, the fastest of each {step['fastest']}"]
+    numbers: Numbers = {
+        str(layer): {name: timing.seconds for name, timing in timings.items()}
+        for layer, timings in results.items()
     }
     return tables, numbers
 

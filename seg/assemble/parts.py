@@ -141,7 +141,7 @@ def dataset_of(
 
     Args, Raises: see `assemble_evaluation`.
     """
-    config = training_config(checkpoint)
+    config = training_config(checkpoint, TrainConfig)
     given = {key: value for key, value in dataset.items() if value is not None}
     node = given if "_target_" in given else {**config.dataset.model_dump(by_alias=True), **given}
     section = validate(DatasetChoice, {"dataset": node}).dataset

@@ -126,12 +126,13 @@ class WeightsConfig(Section):
 class BenchmarkConfig(Section):
     """`conf/benchmark.yaml`."""
 
-    task: Literal["data", "loss"]
+    task: Literal["data", "loss", "depthwise"]
     rounds: Annotated[int, Field(ge=1)]
     num_workers: Annotated[int, Field(ge=0)]
     pictures: Annotated[int, Field(ge=8)]
     camvid_root: Path | None
     logits: tuple[Count, Count, Count, Count]
+    images: tuple[Count, Count, Count, Count]
     device: Literal["auto", "cpu", "cuda"]
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
+from seg.kernels.depthwise import DepthwiseConv2d
 
 Skip = Literal["conv", "sum", "none"]
 
@@ -48,7 +49,8 @@ class ConvNormAct(nn.Module):
         super().__init__()
         if padding is None:
             padding = dilation * (kernel_size - 1) // 2
-        self.conv = nn.Conv2d(
+        kind = DepthwiseConv2d if groups == in_channels == out_channels > 1 else nn.Conv2d
+        self.conv = kind(
             in_channels,
             out_channels,
             kernel_size,

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seg.kernels.depthwise import DepthwiseConv2d
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -95,6 +97,7 @@ def _linear_price(linear: nn.Linear) -> int:
 # multiply-adds for one value of the output
 _PRICES: dict[type[nn.Module], Callable[[Any], int]] = {
     nn.Conv2d: _convolution_price,
+    DepthwiseConv2d: _convolution_price,
     nn.Linear: _linear_price,
 }
 

@@ -1,0 +1,1 @@
+"""Convolutions written for one machine, each beside PyTorch's own that it replaces."""

@@ -1,0 +1,93 @@
+"""The depthwise convolution of a separable one, by whichever kernel is fastest.
+
+`SEG_DEPTHWISE`, read at the start: `auto` (the default) times PyTorch's kernel and those written in
+Triton once for each shape; `triton` takes only the latter; `torch` is PyTorch alone.
+"""
+
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seg.kernels import depthwise_ops, depthwise_ways
+
+_HALF = (torch.float16, torch.bfloat16)
+_HAS_TRITON = find_spec("triton") is not None
+# offsets within one picture are counted in 32 bits
+_MAX_VALUES = 2**31
+Pair = tuple[int, ...]
+
+
+def depthwise(
+    x_BCHW: Tensor, weight: Tensor, *, stride: Pair, dilation: Pair, padding: Pair
+) -> Tensor:
+    """`conv2d` of one filter a channel, with the gradients of it.
+
+    The kernels of `depthwise_ops` stand in on a CUDA device, for half types (also those of
+    autocast) in channels_last memory, not while a graph is exported. Everywhere else this is
+    PyTorch's convolution, to the bit.
+
+    Args:
+        x_BCHW: B x C x H x W.
+        weight: C x 1 x kernel x kernel.
+        stride: rows and columns from an output to the next.
+        dilation: from a tap to the next.
+        padding: zeros above and below, left and right.
+
+    Raises:
+        ConfigError: `SEG_DEPTHWISE` is none of its values.
+    """
+    if depthwise_ways.way() != "torch" and _HAS_TRITON and not _is_recorded():
+        x_cast = _as_autocast(x_BCHW)
+        if _suits(x_cast, weight, stride, dilation, padding):
+            numbers = (stride[0], dilation[0], padding[0])
+            output: Tensor = depthwise_ops.convolve(x_cast, weight, numbers)
+            return output
+    return functional.conv2d(x_BCHW, weight, None, stride, padding, dilation, weight.shape[0])
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """An `nn.Conv2d` of one filter a channel that runs as `depthwise` does; same parameters."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
+        """B x C x H x W -> B x C x H' x W'."""
+        if isinstance(self.padding, str) or not (input.is_cuda or depthwise_ways.INTERPRETED):
+            return super().forward(input)
+        return depthwise(
+            input,
+            self.weight,
+            stride=self.stride,
+            dilation=self.dilation,
+            padding=self.padding,
+        )
+
+
+def _is_recorded() -> bool:
+    """Whether a graph is made for other machines, which know PyTorch's operators alone."""
+    return (
+        torch.compiler.is_exporting()
+        or torch._C._get_tracing_state() is not None
+        or torch.onnx.is_in_onnx_export()
+    )
+
+
+def _as_autocast(x_BCHW: Tensor) -> Tensor:
+    kind = x_BCHW.device.type
+    if kind == "cuda" and torch.is_autocast_enabled(kind) and x_BCHW.dtype == torch.float32:
+        return x_BCHW.to(torch.get_autocast_dtype(kind))
+    return x_BCHW
+
+
+def _suits(x_BCHW: Tensor, weight: Tensor, stride: Pair, dilation: Pair, padding: Pair) -> bool:
+    forced = depthwise_ways.way() == "triton"
+    return (
+        (x_BCHW.is_cuda or (forced and depthwise_ways.INTERPRETED))
+        and (forced or x_BCHW.dtype in _HALF)
+        and x_BCHW.dim() == 4
+        and x_BCHW.is_contiguous(memory_format=torch.channels_last)
+        and weight.shape[1] == 1
+        and len({*weight.shape[2:]}) == len({*stride}) == len({*dilation}) == len({*padding}) == 1
+        and 0 < x_BCHW.shape[1:].numel() < _MAX_VALUES
+        and x_BCHW.shape[0] > 0
+    )

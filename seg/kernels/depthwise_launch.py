@@ -1,0 +1,245 @@
+"""Runs the Triton kernels of `depthwise_triton` on tensors."""
+
+from dataclasses import dataclass
+
+import torch
+import triton.language as tl
+from torch import Tensor
+
+from seg.kernels.depthwise_shapes import TILES, WEIGHT_TILES, Geometry, Tile
+from seg.kernels.depthwise_triton import tap_sums, weight_sums
+
+# programs that a weight gradient is spread over: eight for each processor of a large card
+_PROGRAMS = 1024
+_SUMS = {torch.float64: tl.float64}
+
+
+@dataclass(frozen=True)
+class Activation:
+    """`relu(scale * x + shift)`, each part of it optional, of the input of a convolution.
+
+    Attributes:
+        relu: whether negative values become zero.
+        affine: scale and shift of each channel, contiguous.
+    """
+
+    relu: bool = False
+    affine: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of each channel over a batch: the mean, and the mean squared distance from it."""
+
+    mean_C: Tensor
+    variance_C: Tensor
+
+
+IDENTITY = Activation()
+
+
+def convolve(
+    x_BCHW: Tensor,
+    weight: Tensor,
+    geometry: Geometry,
+    *,
+    tile: Tile = TILES[0],
+    activation: Activation = IDENTITY,
+) -> Tensor:
+    """The depthwise convolution of an activated input.
+
+    Args:
+        x_BCHW: in channels_last memory.
+        weight: C x 1 x kernel x kernel, of any floating type.
+        geometry: of the convolution.
+        tile: what a program makes.
+        activation: of the input; padding is zero after it.
+
+    Returns:
+        B x C x H' x W' of the input's type, in channels_last memory.
+    """
+    output_BCHW = _like(x_BCHW, geometry.output(x_BCHW.shape[2]), geometry.output(x_BCHW.shape[3]))
+    _launch_taps(x_BCHW, weight, output_BCHW, geometry=geometry, tile=tile, activation=activation)
+    return output_BCHW
+
+
+def convolve_and_describe(
+    x_BCHW: Tensor,
+    weight: Tensor,
+    geometry: Geometry,
+    *,
+    tile: Tile = TILES[0],
+    activation: Activation = IDENTITY,
+) -> tuple[Tensor, Moments]:
+    """As `convolve`; also the moments of what comes out, in float32 (float64 of float64).
+
+    Each tile gives its own mean and distances from it, and these are put together exactly (Chan,
+    Golub and LeVeque, 1979): a mean far from zero costs no digits, as it would with plain squares.
+    """
+    output_BCHW = _like(x_BCHW, geometry.output(x_BCHW.shape[2]), geometry.output(x_BCHW.shape[3]))
+    pictures, channels, height, width = output_BCHW.shape
+    wide = torch.float64 if x_BCHW.dtype == torch.float64 else torch.float32
+    total_TC, spread_TC = torch.empty(
+        2, pictures * tile.count(height, width), channels, dtype=wide, device=x_BCHW.device
+    )
+    _launch_taps(
+        x_BCHW,
+        weight,
+        output_BCHW,
+        geometry=geometry,
+        tile=tile,
+        activation=activation,
+        moments=(total_TC, spread_TC),
+    )
+    count_T1 = _pixels_of_tiles(output_BCHW, tile, wide)
+    values = pictures * height * width
+    mean_C = total_TC.sum(0) / values
+    apart_TC = total_TC / count_T1 - mean_C
+    variance_C = (spread_TC + count_T1 * apart_TC.square()).sum(0) / values
+    return output_BCHW, Moments(mean_C, variance_C)
+
+
+def input_gradient(
+    gradient_BCHW: Tensor,
+    x_BCHW: Tensor,
+    weight: Tensor,
+    geometry: Geometry,
+    *,
+    tile: Tile = TILES[0],
+    activation: Activation = IDENTITY,
+) -> Tensor:
+    """The gradient to the input (before its activation), given that to the output.
+
+    Both tensors in channels_last memory; without an activation only the input's shape is used.
+    """
+    output_BCHW = _like(gradient_BCHW, *x_BCHW.shape[2:])
+    activated = None if activation == IDENTITY else x_BCHW
+    _launch_taps(
+        gradient_BCHW,
+        weight,
+        output_BCHW,
+        geometry=geometry,
+        tile=tile,
+        activation=activation,
+        activated=activated,
+        transposed=True,
+    )
+    return output_BCHW
+
+
+def weight_gradient(
+    gradient_BCHW: Tensor,
+    x_BCHW: Tensor,
+    geometry: Geometry,
+    *,
+    dtype: torch.dtype,
+    tile: Tile = WEIGHT_TILES[0],
+    activation: Activation = IDENTITY,
+) -> Tensor:
+    """The gradient to the weight, C x 1 x kernel x kernel, rounded once to `dtype`."""
+    pictures, channels, height, width = gradient_BCHW.shape
+    blocks = -(-channels // tile.channels)
+    tiles = pictures * tile.count(height, width)
+    tiles_a_part = max(1, -(-tiles * blocks // _PROGRAMS))
+    parts = -(-tiles // tiles_a_part)
+    shape = (parts, channels, 1, geometry.kernel, geometry.kernel)
+    wide = torch.float64 if x_BCHW.dtype == torch.float64 else torch.float32
+    sums = torch.empty(shape, dtype=wide, device=x_BCHW.device)
+    vector, groups = vectors(channels)
+    scale, shift = activation.affine or (None, None)
+    with _device_of(x_BCHW):
+        weight_sums[(parts * blocks,)](
+            x_BCHW,
+            gradient_BCHW,
+            scale,
+            shift,
+            sums,
+            pictures,
+            height,
+            width,
+            *x_BCHW.shape[2:],
+            groups,
+            geometry.dilation,
+            geometry.padding,
+            tiles_a_part,
+            KERNEL=geometry.kernel,
+            STRIDE=geometry.stride,
+            VECTOR=vector,
+            RELU=activation.relu,
+            SUM=_SUMS.get(x_BCHW.dtype, tl.float32),
+            ROWS=tile.rows,
+            COLUMNS=tile.columns,
+            CHANNELS=tile.channels,
+            num_warps=tile.warps,
+        )
+    return sums.sum(0).to(dtype)
+
+
+def _launch_taps(
+    source_BCHW: Tensor,
+    weight: Tensor,
+    output_BCHW: Tensor,
+    *,
+    geometry: Geometry,
+    tile: Tile,
+    activation: Activation,
+    transposed: bool = False,
+    activated: Tensor | None = None,
+    moments: tuple[Tensor | None, Tensor | None] = (None, None),
+) -> None:
+    pictures, channels, height, width = output_BCHW.shape
+    vector, groups = vectors(channels)
+    tiles = pictures * tile.count(height, width)
+    with _device_of(source_BCHW):
+        tap_sums[(tiles * -(-channels // tile.channels),)](
+            source_BCHW,
+            weight.flatten(1).t().contiguous(),
+            output_BCHW,
+            activated,
+            *(activation.affine or (None, None)),
+            *moments,
+            height,
+            width,
+            *source_BCHW.shape[2:],
+            groups,
+            geometry.dilation,
+            geometry.padding,
+            KERNEL=geometry.kernel,
+            STRIDE=geometry.stride,
+            TRANSPOSED=transposed,
+            VECTOR=vector,
+            RELU=activation.relu,
+            SUM=_SUMS.get(source_BCHW.dtype, tl.float32),
+            ROWS=tile.rows,
+            COLUMNS=tile.columns,
+            CHANNELS=tile.channels,
+            num_warps=tile.warps,
+        )
+
+
+def _like(x_BCHW: Tensor, height: int, width: int) -> Tensor:
+    return torch.empty(
+        (*x_BCHW.shape[:2], height, width),
+        dtype=x_BCHW.dtype,
+        device=x_BCHW.device,
+        memory_format=torch.channels_last,
+    )
+
+
+def _device_of(x_BCHW: Tensor) -> torch.cuda.device:
+    return torch.cuda.device(x_BCHW.device.index if x_BCHW.is_cuda else -1)
+
+
+def vectors(channels: int) -> tuple[int, int]:
+    """Channels that are read in one piece, and how many such pieces a pixel has."""
+    vector = 8 if channels % 8 == 0 else 1
+    return vector, channels // vector
+
+
+def _pixels_of_tiles(output_BCHW: Tensor, tile: Tile, dtype: torch.dtype) -> Tensor:
+    """Pixels that lie inside of the picture, of each tile, as a column."""
+    sides = [
+        (size - torch.arange(0, size, step, device=output_BCHW.device)).clamp(max=step)
+        for size, step in zip(output_BCHW.shape[2:], (tile.rows, tile.columns), strict=True)
+    ]
+    return torch.outer(*sides).flatten().repeat(len(output_BCHW))[:, None].to(dtype)

@@ -1,0 +1,185 @@
+"""Depthwise convolution, batch norm and ReLU in one step of training, in four passes over memory.
+
+The convolution gives its output and the moments of each channel at once; a second kernel
+normalises. Only the input is kept for the gradients: the convolution is computed again, which
+costs less than the memory that its output would hold. A ReLU before the convolution (Xception's
+`pre_act`) is applied on load and never written.
+
+Imports Triton: to be imported only where a kernel runs.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seg.kernels import depthwise_launch as launch
+from seg.kernels import norm_triton
+from seg.kernels.depthwise_shapes import Geometry
+
+_ROWS, _CHANNELS, _PROGRAMS = 32, 64, 1024
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done besides the arithmetic of the tensors.
+
+    Attributes:
+        geometry: of the convolution.
+        relu_before: whether negative inputs become zero.
+        relu_after: whether negative values of the norm become zero.
+        batch: whether the norm uses the moments of the batch, and not the running ones.
+        epsilon: added to the variance.
+    """
+
+    geometry: Geometry
+    relu_before: bool
+    relu_after: bool
+    batch: bool
+    epsilon: float
+
+
+def depthwise_norm_relu(
+    x_BCHW: Tensor,
+    conv: nn.Conv2d,
+    norm: nn.BatchNorm2d,
+    *,
+    relu_before: bool = False,
+    relu_after: bool = True,
+) -> Tensor:
+    """What `relu(norm(conv(relu(x))))` gives, its gradients, and its effect on the norm.
+
+    Args:
+        x_BCHW: float32 or a half type; best in channels_last memory.
+        conv: depthwise, square, without bias.
+        norm: in training or evaluation mode; running moments are updated as it would.
+        relu_before: whether the first ReLU is there.
+        relu_after: whether the last one is.
+    """
+    x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
+    padding = conv.padding[0]
+    assert isinstance(padding, int)
+    geometry = Geometry(conv.kernel_size[0], conv.stride[0], conv.dilation[0], padding)
+    batch = norm.training or norm.running_mean is None
+    step = Step(geometry, relu_before, relu_after, batch, norm.eps)
+    running = (norm.running_mean, norm.running_var)
+    given = (x_BCHW, conv.weight, norm.weight, norm.bias)
+    output, mean_C, variance_C = _DepthwiseNormRelu.apply(*given, *running, step)
+    if norm.training and norm.running_mean is not None:
+        _update(norm, mean_C, variance_C, output.numel() // output.shape[1])
+    result: Tensor = output
+    return result
+
+
+class _DepthwiseNormRelu(torch.autograd.Function):
+    @staticmethod
+    def forward(  # noqa: PLR0917 - autograd passes positions alone
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        mean: Tensor | None,
+        variance: Tensor | None,
+        step: Step,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        activation = launch.Activation(step.relu_before)
+        if step.batch or mean is None or variance is None:
+            value, moments = launch.convolve_and_describe(
+                x, weight, step.geometry, activation=activation
+            )
+        else:
+            value = launch.convolve(x, weight, step.geometry, activation=activation)
+            moments = launch.Moments(mean.clone(), variance.clone())
+        inverse_C = torch.rsqrt(moments.variance_C + step.epsilon)
+        scale_C = gamma * inverse_C
+        shift_C = beta - moments.mean_C * scale_C
+        output = torch.empty_like(value)
+        norm_triton.normalise[_grid(value)](
+            value, scale_C, shift_C, output, *_sizes(value), RELU=step.relu_after, **_blocks(value)
+        )
+        ctx.save_for_backward(x, weight, moments.mean_C, inverse_C, scale_C, shift_C)
+        ctx.step = step
+        ctx.mark_non_differentiable(moments.mean_C, moments.variance_C)
+        return output, moments.mean_C, moments.variance_C
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        x, weight, mean_C, inverse_C, scale_C, shift_C = ctx.saved_tensors
+        step: Step = ctx.step
+        activation = launch.Activation(step.relu_before)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        value = launch.convolve(x, weight, step.geometry, activation=activation)
+        sum_C, product_C = _sums(
+            gradient, value, scale_C=scale_C, shift_C=shift_C, mean_C=mean_C, relu=step.relu_after
+        )
+        count = value.numel() // value.shape[1] if step.batch else float("inf")
+        per_value_C = -scale_C * inverse_C.square() * product_C / count
+        constant_C = -scale_C * sum_C / count - per_value_C * mean_C
+        to_value = torch.empty_like(value)
+        norm_triton.input_gradient[_grid(value)](
+            *(gradient, value, scale_C, shift_C, per_value_C, constant_C, to_value),
+            *_sizes(value),
+            RELU=step.relu_after,
+            **_blocks(value),
+        )
+        needs = ctx.needs_input_grad
+        shape = (step.geometry,)
+        to_x = to_weight = None
+        if needs[0]:
+            to_x = launch.input_gradient(to_value, x, weight, *shape, activation=activation)
+        if needs[1]:
+            to_weight = launch.weight_gradient(
+                to_value, x, *shape, dtype=weight.dtype, activation=activation
+            )
+        return to_x, to_weight, product_C * inverse_C, sum_C, None, None, None
+
+
+def _sums(
+    gradient: Tensor, value: Tensor, *, scale_C: Tensor, shift_C: Tensor, mean_C: Tensor, relu: bool
+) -> Tensor:
+    """Two rows: sums of the gradient, and of it times the distance from the mean."""
+    channels = value.shape[1]
+    across = -(-channels // _CHANNELS)
+    blocks = -(-(value.numel() // channels) // _ROWS)
+    blocks_a_part = max(1, -(-blocks * across // _PROGRAMS))
+    parts = -(-blocks // blocks_a_part)
+    sums = torch.empty(parts, 2, channels, device=value.device)
+    norm_triton.gradient_sums[(parts * across,)](
+        *(gradient, value, scale_C, shift_C, mean_C, sums),
+        *_sizes(value),
+        blocks_a_part,
+        RELU=relu,
+        **_blocks(value),
+    )
+    return sums.sum(0)
+
+
+def _update(norm: nn.BatchNorm2d, mean_C: Tensor, variance_C: Tensor, count: int) -> None:
+    """Running moments and their count, in place, as the norm does it (variance unbiased)."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)
+    momentum = 1 / norm.num_batches_tracked if norm.momentum is None else norm.momentum
+    for running_C, new_C in (
+        (norm.running_mean, mean_C),
+        (norm.running_var, variance_C * (count / (count - 1))),
+    ):
+        running_C.lerp_(new_C, momentum)
+
+
+def _grid(value: Tensor) -> tuple[int]:
+    channels = value.shape[1]
+    return (-(-(value.numel() // channels) // _ROWS) * -(-channels // _CHANNELS),)
+
+
+def _sizes(value: Tensor) -> tuple[int, int]:
+    channels = value.shape[1]
+    return value.numel() // channels, launch.vectors(channels)[1]
+
+
+def _blocks(value: Tensor) -> dict[str, int]:
+    vector, _ = launch.vectors(value.shape[1])
+    return {"VECTOR": vector, "ROWS": _ROWS, "CHANNELS": _CHANNELS}

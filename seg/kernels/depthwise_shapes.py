@@ -1,0 +1,47 @@
+"""Where the taps of a depthwise convolution lie, and what one program makes of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A depthwise convolution, the same in both directions.
+
+    Attributes:
+        kernel: taps a side.
+        stride: pixels from an output to the next.
+        dilation: pixels from a tap to the next.
+        padding: zeros on each side.
+    """
+
+    kernel: int
+    stride: int
+    dilation: int
+    padding: int
+
+    def output(self, side: int) -> int:
+        """Pixels of the output along an axis of so many."""
+        reach = self.dilation * (self.kernel - 1) + 1
+        return (side + 2 * self.padding - reach) // self.stride + 1
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What one program makes at a time, in powers of two, and the warps it has for that."""
+
+    rows: int
+    columns: int
+    channels: int
+    warps: int
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.columns}x{self.channels}"
+
+    def count(self, height: int, width: int) -> int:
+        """Tiles of a picture."""
+        return -(-height // self.rows) * -(-width // self.columns)
+
+
+# Of the kernel that makes pixels, and of the one that keeps nine sums of each pixel in registers.
+TILES = (Tile(8, 8, 64, 4), Tile(4, 16, 64, 8), Tile(2, 16, 128, 8))
+WEIGHT_TILES = (Tile(1, 16, 64, 4), Tile(4, 4, 64, 4), Tile(1, 16, 128, 8))

@@ -1,0 +1,269 @@
+"""Depthwise convolutions over channels_last memory in Triton: output, gradients, statistics.
+
+One program makes a tile of rows x columns pixels of some channels. Each tap is a masked, shifted
+load of the whole tile; channels lie side by side, and sums are kept in float32 (float64 where the
+input is). The gradient to the input comes from the same kernel, which then asks which outputs a
+pixel went into. The gradient to the weight is summed by many programs, each over pixels of its own,
+and their sums are added in a fixed order: every result is the same in each run.
+
+Both kernels can work on `relu(scale * x + shift)` in place of x, without writing it anywhere; a
+missing scale leaves the affine part out.
+
+Imports Triton: to be imported only where a kernel runs.
+"""
+# ruff: noqa: PLR0917 - kernels know no keyword-only arguments
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def tap_sums(
+    source: tl.tensor,
+    weight: tl.tensor,
+    output: tl.tensor,
+    activated: tl.tensor,
+    scale: tl.tensor,
+    shift: tl.tensor,
+    total: tl.tensor,
+    spread: tl.tensor,
+    height: tl.tensor,
+    width: tl.tensor,
+    source_height: tl.tensor,
+    source_width: tl.tensor,
+    groups: tl.tensor,
+    dilation: tl.tensor,
+    padding: tl.tensor,
+    KERNEL: tl.constexpr,
+    STRIDE: tl.constexpr,
+    TRANSPOSED: tl.constexpr,
+    VECTOR: tl.constexpr,
+    RELU: tl.constexpr,
+    SUM: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+) -> None:
+    """A tile of the convolution of `source`, or with TRANSPOSED of the gradient to its input.
+
+    `weight` is taps x channels. TRANSPOSED, `source` is the gradient to the output, `output` has
+    the size of the input, and `activated`, if given, is that input: its activation's slope
+    multiplies the result. Where `total` and `spread` are given, they take each channel's sum over
+    the tile and the squared distances from the tile's mean, one row a tile.
+    """
+    # a product tells how rows are aligned: 728 channels are still read eight at a time
+    channels = groups * VECTOR
+    blocks = tl.cdiv(channels, CHANNELS)
+    tile = tl.program_id(0) // blocks
+    channel_C = tl.program_id(0) % blocks * CHANNELS + tl.arange(0, CHANNELS)
+    picture, row_P, column_P = _pixels(tile, height, width, ROWS, COLUMNS)
+    place_P = row_P * width + column_P
+    inside_P = (row_P < height) & (column_P < width)
+    start = source + picture * (source_height * source_width) * channels
+    skipped = picture * (height * width) * channels
+    sum_PC = tl.zeros([ROWS * COLUMNS, CHANNELS], SUM)
+    for tap in tl.static_range(KERNEL * KERNEL):
+        down, across = _steps(tap, dilation, padding, KERNEL)
+        there_row_P, has_row_P = _there(row_P, down, source_height, STRIDE, TRANSPOSED)
+        there_column_P, has_column_P = _there(column_P, across, source_width, STRIDE, TRANSPOSED)
+        there_P = there_row_P * source_width + there_column_P
+        exists_P = has_row_P & has_column_P
+        if TRANSPOSED:
+            value_PC = _read(start, there_P, exists_P, channel_C, channels, SUM)
+        else:
+            value_PC = _activated(
+                start, there_P, exists_P, channel_C, channels, scale, shift, RELU, SUM
+            )
+        tap_C = tl.load(weight + tap * channels + channel_C, mask=channel_C < channels)
+        sum_PC += value_PC * tap_C.to(SUM)[None, :]
+    if activated is not None:
+        sum_PC *= _slope(
+            activated + skipped, place_P, inside_P, channel_C, channels, scale, shift, RELU, SUM
+        )
+    rounded_PC = sum_PC.to(output.dtype.element_ty)
+    inside_PC = inside_P[:, None] & (channel_C < channels)[None, :]
+    offset_PC = place_P[:, None] * channels + channel_C[None, :]
+    tl.store(output + skipped + offset_PC, rounded_PC, mask=inside_PC)
+    if total is not None:
+        # of the values as they are stored: those are what a batch norm is given
+        _describe(rounded_PC.to(SUM), inside_P, tile, channel_C, channels, total, spread, SUM)
+
+
+@triton.jit
+def weight_sums(
+    source: tl.tensor,
+    gradient: tl.tensor,
+    scale: tl.tensor,
+    shift: tl.tensor,
+    parts: tl.tensor,
+    pictures: tl.tensor,
+    height: tl.tensor,
+    width: tl.tensor,
+    source_height: tl.tensor,
+    source_width: tl.tensor,
+    groups: tl.tensor,
+    dilation: tl.tensor,
+    padding: tl.tensor,
+    tiles_a_part: tl.tensor,
+    KERNEL: tl.constexpr,
+    STRIDE: tl.constexpr,
+    VECTOR: tl.constexpr,
+    RELU: tl.constexpr,
+    SUM: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+) -> None:
+    """The gradient to the weight over some tiles of the output: one part of the sum."""
+    channels = groups * VECTOR
+    blocks = tl.cdiv(channels, CHANNELS)
+    part = tl.program_id(0) // blocks
+    channel_C = tl.program_id(0) % blocks * CHANNELS + tl.arange(0, CHANNELS)
+    tiles = pictures * tl.cdiv(height, ROWS) * tl.cdiv(width, COLUMNS)
+    # summed over the pixels at the very end alone: until then no thread waits for another
+    sums = ()
+    for _ in tl.static_range(KERNEL * KERNEL):
+        sums = sums + (tl.zeros([ROWS * COLUMNS, CHANNELS], SUM),)  # type: ignore[assignment] # noqa: RUF005
+    for tile in range(part * tiles_a_part, tl.minimum((part + 1) * tiles_a_part, tiles)):
+        picture, row_P, column_P = _pixels(tile, height, width, ROWS, COLUMNS)
+        place_P = row_P * width + column_P
+        inside_P = (row_P < height) & (column_P < width)
+        there = gradient + picture * (height * width) * channels
+        slope_PC = _read(there, place_P, inside_P, channel_C, channels, SUM)
+        start = source + picture * (source_height * source_width) * channels
+        grown = ()
+        for tap in tl.static_range(KERNEL * KERNEL):
+            down, across = _steps(tap, dilation, padding, KERNEL)
+            there_row_P, has_row_P = _there(row_P, down, source_height, STRIDE, False)
+            there_column_P, has_column_P = _there(column_P, across, source_width, STRIDE, False)
+            there_P = there_row_P * source_width + there_column_P
+            exists_P = inside_P & has_row_P & has_column_P
+            value_PC = _activated(
+                start, there_P, exists_P, channel_C, channels, scale, shift, RELU, SUM
+            )
+            grown = grown + (sums[tap] + value_PC * slope_PC,)  # type: ignore[assignment] # noqa: RUF005
+        sums = grown
+    offset_C = (part * channels + channel_C) * KERNEL * KERNEL
+    for tap in tl.static_range(KERNEL * KERNEL):
+        tl.store(parts + offset_C + tap, tl.sum(sums[tap], 0), mask=channel_C < channels)
+
+
+@triton.jit
+def _pixels(
+    tile: tl.tensor, height: tl.tensor, width: tl.tensor, ROWS: tl.constexpr, COLUMNS: tl.constexpr
+) -> tuple[tl.tensor, tl.tensor, tl.tensor]:
+    """The picture that a tile lies in, rows and columns of its pixels."""
+    tiles_down = tl.cdiv(height, ROWS)
+    tiles_across = tl.cdiv(width, COLUMNS)
+    pixel_P = tl.arange(0, ROWS * COLUMNS)
+    row_P = tile // tiles_across % tiles_down * ROWS + pixel_P // COLUMNS
+    column_P = tile % tiles_across * COLUMNS + pixel_P % COLUMNS
+    # the pictures of a batch may lie beyond what 32 bits count; one picture never does
+    return (tile // (tiles_across * tiles_down)).to(tl.int64), row_P, column_P
+
+
+@triton.jit
+def _steps(
+    tap: tl.constexpr, dilation: tl.tensor, padding: tl.tensor, KERNEL: tl.constexpr
+) -> tuple[tl.tensor, tl.tensor]:
+    """Rows and columns from an output's first pixel without padding to a tap."""
+    return tap // KERNEL * dilation - padding, tap % KERNEL * dilation - padding
+
+
+@triton.jit
+def _there(
+    place_P: tl.tensor,
+    step: tl.tensor,
+    side: tl.tensor,
+    STRIDE: tl.constexpr,
+    TRANSPOSED: tl.constexpr,
+) -> tuple[tl.tensor, tl.tensor]:
+    """Along one axis: the pixels at the other end of a tap, and whether there are any."""
+    if TRANSPOSED:
+        reach_P = place_P - step
+        there_P = reach_P // STRIDE
+        exists_P = (reach_P >= 0) & (reach_P % STRIDE == 0) & (there_P < side)
+    else:
+        there_P = place_P * STRIDE + step
+        exists_P = (there_P >= 0) & (there_P < side)
+    return there_P, exists_P
+
+
+@triton.jit
+def _read(
+    start: tl.tensor,
+    place_P: tl.tensor,
+    exists_P: tl.tensor,
+    channel_C: tl.tensor,
+    channels: tl.tensor,
+    SUM: tl.constexpr,
+) -> tl.tensor:
+    """What lies at some pixels of one picture; zero where there is none."""
+    exists_PC = exists_P[:, None] & (channel_C < channels)[None, :]
+    offset_PC = place_P[:, None] * channels + channel_C[None, :]
+    return tl.load(start + offset_PC, mask=exists_PC, other=0.0).to(SUM)
+
+
+@triton.jit
+def _activated(
+    start: tl.tensor,
+    place_P: tl.tensor,
+    exists_P: tl.tensor,
+    channel_C: tl.tensor,
+    channels: tl.tensor,
+    scale: tl.tensor,
+    shift: tl.tensor,
+    RELU: tl.constexpr,
+    SUM: tl.constexpr,
+) -> tl.tensor:
+    """The activation of what lies at some pixels; zero where there is none."""
+    value_PC = _read(start, place_P, exists_P, channel_C, channels, SUM)
+    if scale is not None:
+        scale_C = tl.load(scale + channel_C, mask=channel_C < channels).to(SUM)
+        shift_C = tl.load(shift + channel_C, mask=channel_C < channels).to(SUM)
+        moved_PC = value_PC * scale_C[None, :] + shift_C[None, :]
+        value_PC = tl.where(exists_P[:, None], moved_PC, 0.0)
+    if RELU:
+        value_PC = tl.maximum(value_PC, 0.0)
+    return value_PC
+
+
+@triton.jit
+def _slope(
+    start: tl.tensor,
+    place_P: tl.tensor,
+    exists_P: tl.tensor,
+    channel_C: tl.tensor,
+    channels: tl.tensor,
+    scale: tl.tensor,
+    shift: tl.tensor,
+    RELU: tl.constexpr,
+    SUM: tl.constexpr,
+) -> tl.tensor:
+    """The derivative of the activation at what lies at some pixels."""
+    value_PC = _activated(start, place_P, exists_P, channel_C, channels, scale, shift, RELU, SUM)
+    slope_PC = tl.where(value_PC > 0.0, 1.0, 0.0).to(SUM) if RELU else tl.zeros_like(value_PC) + 1.0
+    if scale is not None:
+        scale_C = tl.load(scale + channel_C, mask=channel_C < channels).to(SUM)
+        slope_PC = slope_PC * scale_C[None, :]
+    return slope_PC
+
+
+@triton.jit
+def _describe(
+    value_PC: tl.tensor,
+    inside_P: tl.tensor,
+    tile: tl.tensor,
+    channel_C: tl.tensor,
+    channels: tl.tensor,
+    total: tl.tensor,
+    spread: tl.tensor,
+    SUM: tl.constexpr,
+) -> None:
+    """Sum of a tile's values, and of their squared distances from its mean, by channel."""
+    total_C = tl.sum(tl.where(inside_P[:, None], value_PC, 0.0), 0)
+    mean_C = total_C / tl.sum(inside_P.to(SUM), 0)
+    apart_PC = tl.where(inside_P[:, None], value_PC - mean_C[None, :], 0.0)
+    offset_C = tile.to(tl.int64) * channels + channel_C
+    tl.store(total + offset_C, total_C, mask=channel_C < channels)
+    tl.store(spread + offset_C, tl.sum(apart_PC * apart_PC, 0), mask=channel_C < channels)
