@@ -129,5 +129,5 @@ def test_what_a_format_lacks_is_refused(tmp_path):
 
 @pytest.mark.skipif(find_spec("tensorrt") is not None, reason="TensorRT is installed")
 def test_a_missing_package_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="pip install .*tensorrt"):
+    with pytest.raises(ConfigError, match=r"pip install .*tensorrt"):
         exported(tmp_path, "tensorrt", device="cuda")

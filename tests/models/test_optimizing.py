@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from seg.models.blocks import ConvNormAct
+from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.optimizing import fold_batch_norms, replace_modules
 from seg.models.segmenter import create_model
 from tests.models.conftest import settled
@@ -34,9 +35,8 @@ def test_folded_norms_are_gone_and_logits_are_equal(encoder, decoder, relative_e
 
 
 def test_of_another_library_with_activations_inside_the_norms(relative_error):
-    model = settled(
-        create_model("timm", "deeplabv3plus", num_classes=5, encoder_options={"name": "xception41"})
-    )
+    encoder = create_timm_encoder("xception41")
+    model = settled(create_model(encoder, "deeplabv3plus", num_classes=5))
     image_BCHW = torch.randn(1, 3, 65, 97)
     optimized = model.optimize()
     with torch.no_grad():
