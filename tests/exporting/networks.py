@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from seg.data.streets import Streets
+from seg.exporting.calibration import spread
 from seg.exporting.card import Origin, Spec
 from seg.exporting.parity import Tolerance
 from seg.exporting.writing import Wanted, export, file_name
@@ -69,12 +70,11 @@ def exported(folder, format_name, network=None, *, tolerance=TOLERANCE, **spec):
     """Export the small network; the file."""
     wanted = Wanted(format_name, Spec(**{"precision": "fp32", **spec}), tolerance, 0.9)
     path = folder / file_name(wanted)
+    checked, calibration = (
+        spread(pictures(4, split), None, wanted.spec.size, pictures(1).labels.ignore_index)
+        for split in ("val", "train")
+    )
     export(
-        network or small_network(),
-        ORIGIN,
-        wanted,
-        path,
-        checked=samples(),
-        calibration=samples(split="train"),
+        network or small_network(), ORIGIN, wanted, path, checked=checked, calibration=calibration
     )
     return path
