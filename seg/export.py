@@ -1,9 +1,13 @@
 """`python -m seg.export checkpoint=... format=...`: a trained network for another engine."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from seg.app import app
 from seg.config.commands import ExportConfig
+
+if TYPE_CHECKING:
+    from seg.exporting.card import Spec
 
 
 @app("export", ExportConfig, leaves_a_run=False)
@@ -14,20 +18,13 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.checkpoint import read_checkpoint
     from seg.data.sample import Sample
     from seg.exporting.calibration import spread
-    from seg.exporting.card import Origin, Spec, digest
+    from seg.exporting.card import Origin, digest
     from seg.exporting.exported import export_folder
     from seg.exporting.format import find_format
     from seg.exporting.writing import Wanted, export, file_name, tolerance_of
 
     kind = find_format(config.format)
-    spec = Spec(
-        precision=config.precision,
-        input_kind=config.input_kind,
-        output_kind=config.output_kind,
-        size=config.size,
-        batch_size=config.batch_size,
-        device=kind.devices[0] if config.device == "auto" else config.device,
-    )
+    spec = _spec(config, kind.devices[0])
     kind.require_writing(spec)
     tolerance = tolerance_of(config.precision, **config.tolerance.model_dump())
     wanted = Wanted(kind.name, spec, tolerance, config.calibration.agreement)
@@ -50,6 +47,19 @@ def main(config: ExportConfig, run_dir: Path) -> None:
         else (),
     )
     print(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
+
+
+def _spec(config: ExportConfig, usual_device: Literal["cpu", "cuda"]) -> "Spec":
+    from seg.exporting.card import Spec
+
+    return Spec(
+        precision=config.precision,
+        input_kind=config.input_kind,
+        output_kind=config.output_kind,
+        size=config.size,
+        batch_size=config.batch_size,
+        device=usual_device if config.device == "auto" else config.device,
+    )
 
 
 if __name__ == "__main__":
