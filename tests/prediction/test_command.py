@@ -52,7 +52,7 @@ def test_every_kind_of_input_in_one_folder(checkpoint, pictures, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "sync", [8, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 3, 20, 28))]
+    "sync", [8, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 20))]
 )
 def test_killed_and_called_again_is_as_called_once(checkpoint, pictures, tmp_path, sync):
     (pictures / "a/2.png").write_bytes(b"damaged")
