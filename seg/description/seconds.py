@@ -2,15 +2,16 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from seg.benchmarks.timing import Timing, interleaved
 from seg.description.network import Shape
+from seg.models.probing import attached
 from seg.models.variants import Variant, apply_variant
 
 WHOLE = ""
@@ -70,7 +71,7 @@ class _Pass:
     @torch.inference_mode()
     def __call__(self) -> int:
         parts: dict[str, float] = dict.fromkeys(self._seconds, 0.0)
-        with _timed(self._network, parts, self._image.device):
+        with attached(_timers(self._network, parts, self._image.device)):
             self._network(self._image)
             _wait(self._image.device)
         for name, taken in parts.items():
@@ -78,10 +79,10 @@ class _Pass:
         return 1
 
 
-@contextmanager
-def _timed(network: nn.Module, seconds: dict[str, float], device: torch.device) -> Iterator[None]:
+def _timers(
+    network: nn.Module, seconds: dict[str, float], device: torch.device
+) -> Iterator[RemovableHandle]:
     """Add up what each module of those named takes; a list of blocks is the sum of its blocks."""
-    handles = []
     for name in seconds:
         for module in _callable(network.get_submodule(name)):
             started: list[float] = []
@@ -94,13 +95,8 @@ def _timed(network: nn.Module, seconds: dict[str, float], device: torch.device) 
                 _wait(device)
                 seconds[name] += perf_counter() - started.pop()
 
-            handles.append(module.register_forward_pre_hook(enter))
-            handles.append(module.register_forward_hook(leave))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+            yield module.register_forward_pre_hook(enter)
+            yield module.register_forward_hook(leave)
 
 
 def _callable(module: nn.Module) -> list[nn.Module]:

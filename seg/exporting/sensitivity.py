@@ -14,6 +14,7 @@ from seg.errors import ConfigError
 from seg.inference.trained import TrainedSegmenter
 from seg.inference.views import label_maps
 from seg.models.parts import encoder_parts
+from seg.models.probing import attached
 
 log = logging.getLogger(__name__)
 _TOLD = 6
@@ -80,12 +81,8 @@ class RoundedNetwork:
     def _with_hooks(
         self, names: Iterable[str], attach: Callable[[str], Iterable[Any]]
     ) -> list[Tensor]:
-        handles = [handle for name in names for handle in attach(name)]
-        try:
+        with attached(handle for name in names for handle in attach(name)):
             return [label_maps(self.model.of_picture(each)) for each in self._pictures]
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _observe(self, name: str) -> Iterable[Any]:
         def see(_: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:

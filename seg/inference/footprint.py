@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.inference.scaling import device_of
+from seg.models.probing import attached
 from seg.models.segmenter import Segmenter
 
 _PROBE_PX = 129
@@ -39,17 +40,14 @@ def _measured(model: Segmenter) -> float:
         tensors = [each for each in (*given, made) if isinstance(each, Tensor)]
         largest = max(largest, max((_bytes(each) for each in tensors), default=0))
 
-    hooks = [
+    watching = attached(
         module.register_forward_hook(watch)
         for module in model.modules()
         if not any(module.children())
-    ]
-    try:
+    )
+    with watching:
         features = model.encode(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=device_of(model)))
         model.decode(features, (_PROBE_PX, _PROBE_PX))
-    finally:
-        for hook in hooks:
-            hook.remove()
     kept = sum(_bytes(each) for each in features)
     return (kept + _LARGEST_AT_ONCE * largest) / _PROBE_PX**2
 

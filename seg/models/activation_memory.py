@@ -1,13 +1,13 @@
 """What a training step keeps of the forward pass for the backward one."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
-from seg.models.cost import shapes_only
+from seg.models.probing import attached, in_mode, shapes_only
 
 _BATCH = 2  # norms refuse a single value a channel
 
@@ -42,26 +42,13 @@ def saved_bytes(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
         return tensor
 
     keeping = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-    with _training(model), _named(model, stack), keeping:
+    with in_mode(model, training=True), attached(_naming(model, stack)), keeping:
         torch.func.functional_call(model, tensors, (image,))
     return found
 
 
-@contextmanager
-def _training(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.train()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
-
-
-@contextmanager
-def _named(model: nn.Module, stack: list[str]) -> Iterator[None]:
+def _naming(model: nn.Module, stack: list[str]) -> Iterator[RemovableHandle]:
     """Keep the names of the modules that are at work on `stack`."""
-    handles = []
     for name, module in model.named_modules():
 
         def enter(_module: nn.Module, _inputs: Any, name: str = name) -> None:
@@ -70,12 +57,5 @@ def _named(model: nn.Module, stack: list[str]) -> Iterator[None]:
         def leave(_module: nn.Module, _inputs: Any, _output: Any) -> None:
             stack.pop()
 
-        handles += [
-            module.register_forward_pre_hook(enter),
-            module.register_forward_hook(leave),
-        ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+        yield module.register_forward_pre_hook(enter)
+        yield module.register_forward_hook(leave)

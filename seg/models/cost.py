@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from seg.kernels.depthwise import DepthwiseConv2d
+from seg.models.probing import attached, in_mode, shapes_only
 
 
 @dataclass(frozen=True)
@@ -36,43 +37,17 @@ def count(model: nn.Module, input_shape: Sequence[int], *, depth: int = 1) -> Co
     """
     multiply_adds: dict[str, int] = {}
     image = torch.empty(tuple(input_shape), device="meta")
-    with _counting(model, multiply_adds), evaluating(model), torch.no_grad():
+    counting = attached(_counters(model, multiply_adds))
+    with counting, in_mode(model, training=False), torch.no_grad():
         torch.func.functional_call(model, shapes_only(model), (image,))
     return _gather(model, "", multiply_adds, depth)
 
 
-def shapes_only(model: nn.Module) -> dict[str, Tensor]:
-    """Tensors without memory in the shapes of a network's parameters and buffers, by name."""
-    return {
-        name: torch.empty_like(tensor, device="meta")
-        for name, tensor in (*model.named_parameters(), *model.named_buffers())
-    }
-
-
-@contextmanager
-def _counting(model: nn.Module, multiply_adds: dict[str, int]) -> Iterator[None]:
-    handles = [
-        module.register_forward_hook(partial(_add, multiply_adds, name, _PRICES[type(module)]))
-        for name, module in model.named_modules()
-        if type(module) in _PRICES
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and what was before."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
+def _counters(model: nn.Module, multiply_adds: dict[str, int]) -> Iterator[RemovableHandle]:
+    for name, module in model.named_modules():
+        if type(module) in _PRICES:
+            price = _PRICES[type(module)]
+            yield module.register_forward_hook(partial(_add, multiply_adds, name, price))
 
 
 def _add(

@@ -10,6 +10,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from seg.models.probing import attached
+
 Replacement = Callable[[nn.Module], nn.Module | None]
 """What takes the place of a module; None leaves it as it is."""
 
@@ -101,12 +103,8 @@ def _watch(root: nn.Module, probe: Callable[[], object]) -> tuple[Keys, Keys, Co
         for module in root.modules()
         if isinstance(module, _BatchNorm)
     ]
-    try:
-        with torch.no_grad(), uses:
-            probe()
-    finally:
-        for handle in handles:
-            handle.remove()
+    with attached(handles), torch.no_grad(), uses:
+        probe()
     return made, taken, uses.counts
 
 

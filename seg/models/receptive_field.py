@@ -5,8 +5,7 @@ whose recurrence is followed through whatever operations a network is made of.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from seg.models.cost import evaluating, shapes_only
+from seg.models.probing import attached, in_mode, shapes_only
 
 _ATEN = torch.ops.aten
 _MIXING = (_ATEN.bmm, _ATEN._scaled_dot_product_flash_attention, _ATEN._softmax)
@@ -45,7 +45,17 @@ def receptive_fields(model: nn.Module, input_shape: Sequence[int]) -> dict[str, 
     """
     found: dict[str, Field] = {}
     image = torch.empty(tuple(input_shape), device="meta")
-    with evaluating(model), torch.no_grad(), _Propagation(image) as mode, _seen(model, mode, found):
+    mode = _Propagation(image)
+
+    def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        fields = [mode.fields[each] for each in _tensors(output) if each in mode.fields]
+        if fields:
+            found[name] = max(fields, key=lambda field: field.size_px)
+
+    noting = attached(
+        module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()
+    )
+    with noting, in_mode(model, training=False), torch.no_grad(), mode:
         torch.func.functional_call(model, shapes_only(model), (image,))
     for name, module in model.named_modules():
         inside = [found[f"{name}.{i}"] for i in range(_length(module)) if f"{name}.{i}" in found]
@@ -57,23 +67,6 @@ def receptive_fields(model: nn.Module, input_shape: Sequence[int]) -> dict[str, 
 def _length(module: nn.Module) -> int:
     """Blocks of a list, which is not called itself."""
     return len(module) if isinstance(module, nn.ModuleList) else 0
-
-
-@contextmanager
-def _seen(model: nn.Module, mode: "_Propagation", found: dict[str, Field]) -> Iterator[None]:
-    def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        fields = [mode.fields[each] for each in _flat(output) if each in mode.fields]
-        if fields:
-            found[name] = max(fields, key=lambda field: field.size_px)
-
-    handles = [
-        module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 class _Propagation(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -88,22 +81,18 @@ class _Propagation(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> object:
         output = func(*args, **(kwargs or {}))
-        given = [self.fields[each] for each in _flat(args) if each in self.fields]
+        given = [self.fields[each] for each in _tensors(args) if each in self.fields]
         if given:
             widest = max(given, key=lambda field: field.size_px)
             rule = _RULES.get(func.overloadpacket, _same)
             field = rule(widest, args, output)
-            for each in _flat(output):
+            for each in _tensors(output):
                 self.fields[each] = field
         return output
 
 
-def _flat(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _flat(each)
+def _tensors(value: Any) -> list[Tensor]:
+    return [each for each in tree_leaves(value) if isinstance(each, Tensor)]
 
 
 def _same(field: Field, args: Any, output: Any) -> Field:
