@@ -17,7 +17,7 @@ DTYPES = {
     "bf16": torch.bfloat16,
     "int8": torch.float32,
 }
-INPUT, OUTPUTS = "image", {"logits": "logits", "labels": "labels"}
+INPUT = "image"
 
 
 class PictureGraph(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.kernels import depthwise_ops, depthwise_ways
+from seg.kernels import depthwise_ways
 
 _HALF = (torch.float16, torch.bfloat16)
 _HAS_TRITON = find_spec("triton") is not None
@@ -41,6 +41,9 @@ def depthwise(
     if depthwise_ways.way() != "torch" and _HAS_TRITON and not _is_recorded():
         x_cast = _as_autocast(x_BCHW)
         if _suits(x_cast, weight, stride, dilation, padding):
+            # declaring operators takes a tenth of a second, which a CPU has no use for
+            from seg.kernels import depthwise_ops
+
             numbers = (stride[0], dilation[0], padding[0])
             output: Tensor = depthwise_ops.convolve(x_cast, weight, numbers)
             return output
