@@ -109,7 +109,7 @@ class _Clock(TorchFunctionMode):
         elapsed_s = perf_counter() - started_at
         kind = self.kinds.setdefault(_kind(func, args, kwargs or {}), Kind())
         moved = sum(each.numel() * each.element_size() for each in _tensors([*args, result]))
-        done = result.numel() * args[1][0].numel() if _is_convolution(func) else 0
+        done = result.numel() * _taps(func, args) if isinstance(result, Tensor) else 0
         kind.seconds += elapsed_s
         if isinstance(result, Tensor) and _works(func):
             kind.multiply_adds += done
@@ -127,6 +127,13 @@ def _is_convolution(func: Any) -> bool:
     return getattr(func, "__name__", "") == "conv2d"
 
 
+def _taps(func: Any, args: Any) -> int:
+    """Multiply-adds of each output value."""
+    if getattr(func, "__name__", "") == "depthwise":  # of `seg.kernels`
+        return len(args[1])
+    return int(args[1][0].numel()) if _is_convolution(func) else 0
+
+
 def _kind(func: Any, args: Any, kwargs: dict[str, Any]) -> str:
     name = getattr(func, "__name__", "")
     if _is_convolution(func):
@@ -136,6 +143,8 @@ def _kind(func: Any, args: Any, kwargs: dict[str, Any]) -> str:
         dilation = kwargs.get("dilation", args[5] if len(args) > 5 else 1)
         dilated = max(dilation) if isinstance(dilation, tuple | list) else dilation
         return "dilated depthwise" if dilated > 1 else "depthwise"
+    if name == "depthwise":
+        return "dilated depthwise" if max(kwargs["dilation"]) > 1 else "depthwise"
     if name == "batch_norm":
         return "norm"
     if name in _ACTIVATIONS:

@@ -57,7 +57,7 @@ class Measured:
 
     Attributes:
         time: seconds a call in each round.
-        peak_mib: what the first call added to the memory of the process or the device.
+        peak_mib: what a call added to the memory of the process or the device.
         parameters: of the network.
         layers: None for what does not run operator by operator.
     """
@@ -179,6 +179,8 @@ def _serve(
 def _answer(asked: str, prepared: Prepared, device: torch.device) -> Any:
     model = prepared.model
     if asked == "first":
+        prepared.call()  # libraries are loaded and loops compiled
+        give_back_memory()
         peak = _peak_mib(prepared.call, device)
         count = None if model is None else sum(each.numel() for each in model.parameters())
         return peak, count
