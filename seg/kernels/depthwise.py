@@ -37,9 +37,14 @@ def depthwise(
         B x C x H' x W', channels_last.
     """
     if has_torch_function_unary(image_BCHW):  # who times operators sees this one too
-        told = {"stride": stride, "dilation": dilation, "padding": padding}
-        arguments = image_BCHW, weight_9C, bias_C
-        seen: Tensor = handle_torch_function(depthwise, (image_BCHW,), *arguments, **told)
+        seen: Tensor = handle_torch_function(
+            depthwise,
+            (image_BCHW,),
+            *(image_BCHW, weight_9C, bias_C),
+            stride=stride,
+            dilation=dilation,
+            padding=padding,
+        )
         return seen
     image_BHWC = image_BCHW.permute(0, 2, 3, 1).contiguous().numpy()
     sides = zip(image_BCHW.shape[2:], stride, dilation, padding, strict=True)

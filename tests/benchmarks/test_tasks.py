@@ -1,6 +1,8 @@
 """Small forms of the timed tasks: every way says the same, and the files hold what was timed."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -15,7 +17,7 @@ from seg.benchmarks.networks import Job
 from seg.benchmarks.turns import Prepared, Way, chosen, in_turn
 from seg.cpu import keep_freed_memory
 from seg.errors import ConfigError
-from tests.conftest import seg
+from tests.conftest import SMALL, seg
 
 CPU = torch.device("cpu")
 JOB = Job(1, (48, 64), "aligned_xception_tiny", 16, "tu-resnet18", CPU)
@@ -120,3 +122,10 @@ def test_the_command_leaves_numbers_table_and_picture(tmp_path, task, ways):
     assert "| smp eager |" in (tmp_path / "run/benchmark.md").read_text()
     with Image.open(tmp_path / "run/benchmark.png") as picture:
         assert picture.height > 30 * len(numbers["seconds"])
+
+
+def test_the_first_training_step_ends_the_process(tmp_path):
+    line = [sys.executable, "-m", "seg.benchmarks.first_step", *SMALL, "hydra.run.dir=run"]
+    subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    assert (tmp_path / "run/config.yaml").exists()
+    assert not list(tmp_path.rglob("*.ckpt"))
