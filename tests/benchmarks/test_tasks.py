@@ -88,6 +88,7 @@ def test_our_ways_give_the_same_labels():
         assert (other != first).float().mean() < 0.01
 
 
+@pytest.mark.slow
 def test_training_ways_of_one_network_have_the_same_loss():
     ways = training_speed.ways(replace(JOB, batch=2))
     for names in (
@@ -124,6 +125,7 @@ def test_the_command_leaves_numbers_table_and_picture(tmp_path, task, ways):
         assert picture.height > 30 * len(numbers["seconds"])
 
 
+@pytest.mark.slow
 def test_the_first_training_step_ends_the_process(tmp_path):
     line = [sys.executable, "-m", "seg.benchmarks.first_step", *SMALL, "hydra.run.dir=run"]
     subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, timeout=120)
