@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seg.errors import DataError
 from seg.kernels.compiled import compiled, in_parallel
 from seg.kernels.exponential import exponential, logarithm
-from seg.kernels.places import BLOCK, Places, blend, follow, narrow
+from seg.kernels.places import Places, blend, block_px, follow, narrow
 
 _BAND = 16  # coarse rows
 Floats = NDArray[np.float32]
@@ -51,7 +51,8 @@ def losses(coarse_BhKw: Floats, pixels: Pixels) -> tuple[Floats, Floats]:
         DataError: a label is no class.
     """
     loss_BHW, log_sum_BHW = (np.empty(pixels.label_BHW.shape, np.float32) for _ in range(2))
-    columns = pixels.columns.padded()
+    block = block_px(len(pixels.columns), coarse_BhKw.shape[2])
+    columns = pixels.columns.padded(block)
     first_H = pixels.rows.first(coarse_BhKw.shape[1])
 
     def band(image: int, start: int, stop: int) -> int:
@@ -62,7 +63,7 @@ def losses(coarse_BhKw: Floats, pixels: Pixels) -> tuple[Floats, Floats]:
             _losses(
                 coarse_BhKw[image],
                 (pixels.rows.low[part], pixels.rows.share[part]),
-                (columns.low, columns.share),
+                (columns.low, columns.share, block),
                 (pixels.label_BHW[image, part], pixels.ignore_index, pixels.weight_K),
                 loss_BHW[image, part],
                 log_sum_BHW[image, part],
@@ -80,7 +81,8 @@ def gradient(coarse_BhKw: Floats, pixels: Pixels, log_sum_BHW: Floats, grad_BHW:
     """Of the coarse logits, B x h x K x w, from that of `losses`."""
     grad_BhKw: Floats = np.zeros_like(coarse_BhKw)
     parts = _cut(coarse_BhKw)
-    columns = pixels.columns.padded()
+    block = block_px(len(pixels.columns), coarse_BhKw.shape[2])
+    columns = pixels.columns.padded(block)
     first_H = pixels.rows.first(coarse_BhKw.shape[1])
     first_w = pixels.columns.first(coarse_BhKw.shape[3])
 
@@ -93,7 +95,7 @@ def gradient(coarse_BhKw: Floats, pixels: Pixels, log_sum_BHW: Floats, grad_BHW:
         _gradient(
             coarse_BhKw[image],
             (pixels.rows.low[part], pixels.rows.share[part]),
-            (columns.low, columns.share),
+            (columns.low, columns.share, block),
             first_w,
             (pixels.label_BHW[image, part], pixels.ignore_index, pixels.weight_K),
             (log_sum_BHW[image, part], grad_BHW[image, part]),
@@ -120,26 +122,30 @@ def _cut(coarse_BhKw: Floats) -> list[tuple[int, int, int]]:
 def _losses(
     coarse_hKw: Floats,
     rows: _Axis,
-    columns: _Axis,
+    columns: tuple[Integers, Floats, int],
     target: _Target,
     loss_HW: Floats,
     log_sum_HW: Floats,
 ) -> int:
     """Returns a label that is no class, or -1."""
-    (low_H, share_H), (low_W, share_W), (label_HW, ignore_index, weight_K) = rows, columns, target
+    (low_H, share_H), (low_W, share_W, block), (label_HW, ignore_index, weight_K) = (
+        rows,
+        columns,
+        target,
+    )
     classes, width = coarse_hKw.shape[1], label_HW.shape[1]
-    wide_2KW = np.empty((2, classes, BLOCK), np.float32)
-    logit_KW, log_sum_W = np.empty((classes, BLOCK), np.float32), np.empty(BLOCK, np.float32)
-    room_4W, held_2 = np.empty((4, BLOCK), np.float32), np.empty(2, np.int64)
+    wide_2KW = np.empty((2, classes, block), np.float32)
+    logit_KW, log_sum_W = np.empty((classes, block), np.float32), np.empty(block, np.float32)
+    room_4W, held_2 = np.empty((4, block), np.float32), np.empty(2, np.int64)
     stranger = -1
-    for left in range(0, width, BLOCK):
+    for left in range(0, width, block):
         held_2[:] = -1
-        at = slice(left, left + BLOCK)
+        at = slice(left, left + block)
         for y in range(len(low_H)):
             half = follow(coarse_hKw, low_H[y], low_W[at], share_W[at], held_2, wide_2KW)
             blend(wide_2KW, half, share_H[y], logit_KW)
             _log_sum_exp(logit_KW, room_4W, log_sum_W)
-            for x in range(min(BLOCK, width - left)):
+            for x in range(min(block, width - left)):
                 log_sum_HW[y, left + x] = log_sum_W[x]
                 label = np.int64(label_HW[y, left + x])
                 loss = np.float32(0)
@@ -154,22 +160,22 @@ def _losses(
 
 @compiled
 def _log_sum_exp(logit_KW: Floats, room_4W: Floats, log_sum_W: Floats) -> None:
-    classes = len(logit_KW)
+    classes, block = logit_KW.shape
     greatest_2W, room_W, power_W = room_4W[:2], room_4W[2], room_4W[3]
     greatest_2W[0] = -np.inf  # by turns in one half and the other: stores then need no masks
     for k in range(classes):
         before_W, after_W, logit_W = greatest_2W[k % 2], greatest_2W[1 - k % 2], logit_KW[k]
-        for x in range(BLOCK):
+        for x in range(block):
             before, value = before_W[x], logit_W[x]
             after_W[x] = value if value > before else before
     greatest_W = greatest_2W[classes % 2]
     log_sum_W[:] = 0
     for k in range(classes):
         exponential(logit_KW[k], greatest_W, room_W, power_W)
-        for x in range(BLOCK):
+        for x in range(block):
             log_sum_W[x] += power_W[x]
     logarithm(log_sum_W, room_W, power_W)
-    for x in range(BLOCK):
+    for x in range(block):
         log_sum_W[x] = greatest_W[x] + power_W[x]
 
 
@@ -177,7 +183,7 @@ def _log_sum_exp(logit_KW: Floats, room_4W: Floats, log_sum_W: Floats) -> None:
 def _gradient(
     coarse_hKw: Floats,
     rows: _Axis,
-    columns: _Axis,
+    columns: tuple[Integers, Floats, int],
     first_w: Integers,
     target: _Target,
     upstream: tuple[Floats, Floats],
@@ -185,16 +191,16 @@ def _gradient(
     below_Kw: Floats,
     stop: int,
 ) -> None:
-    (low_H, share_H), (low_W, share_W), (log_sum_HW, grad_HW) = rows, columns, upstream
+    (low_H, share_H), (low_W, share_W, block), (log_sum_HW, grad_HW) = rows, columns, upstream
     classes, width = coarse_hKw.shape[1], log_sum_HW.shape[1]
-    wide_2KW = np.empty((2, classes, BLOCK), np.float32)
-    sum_2KW = np.zeros((2, classes, BLOCK), np.float32)
-    logit_KW, room_4W = np.empty((classes, BLOCK), np.float32), np.empty((4, BLOCK), np.float32)
+    wide_2KW = np.empty((2, classes, block), np.float32)
+    sum_2KW = np.zeros((2, classes, block), np.float32)
+    logit_KW, room_4W = np.empty((classes, block), np.float32), np.empty((4, block), np.float32)
     held_2 = np.empty(2, np.int64)
-    for left in range(0, width, BLOCK):
+    for left in range(0, width, block):
         held_2[:] = -1
         half, row = 0, low_H[0]
-        at, inside = slice(left, left + BLOCK), slice(left, min(left + BLOCK, width))
+        at, inside = slice(left, left + block), slice(left, min(left + block, width))
         for y in range(len(low_H) + 1):
             after = low_H[y] if y < len(low_H) else -1
             if after != row:
@@ -229,8 +235,9 @@ def _add_row(
 ) -> None:
     """Add the gradient of a block's logits to those of the two rows that they lie between."""
     label_HW, ignore_index, weight_K = target
+    classes, block = logit_KW.shape
     log_sum_W, factor_W, room_W, power_W = room_4W[0], room_4W[1], room_4W[2], room_4W[3]
-    for x in range(min(BLOCK, label_HW.shape[1] - left)):
+    for x in range(min(block, label_HW.shape[1] - left)):
         label = np.int64(label_HW[y, left + x])
         if label == ignore_index:
             factor_W[x] = 0
@@ -239,10 +246,10 @@ def _add_row(
             later = share * factor_W[x]
             now_KW[label, x] -= factor_W[x] - later
             later_KW[label, x] -= later
-    for k in range(len(logit_KW)):
+    for k in range(classes):
         now_W, later_W = now_KW[k], later_KW[k]
         exponential(logit_KW[k], log_sum_W, room_W, power_W)
-        for x in range(BLOCK):
+        for x in range(block):
             grad = power_W[x] * factor_W[x]
             later = share * grad
             now_W[x] += grad - later

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.kernels.compiled import compiled
-from seg.kernels.places import BLOCK
 
 _f = np.float32
 _LEAST, _LOG2_E, _LN2 = _f(-87.0), _f(1.44269504), _f(0.69314718)
@@ -35,7 +34,7 @@ def exponential(
     Its relative error is below 2e-7 + 3e-8 times the difference. `room_W` is room to work in.
     """
     power_W, result_bits_W = room_W.view(np.int32), result_W.view(np.int32)
-    for x in range(BLOCK):
+    for x in range(len(value_W)):
         value = value_W[x] - less_W[x]
         value = value if value > _LEAST else _LEAST
         shifted = value * _LOG2_E + _ROUNDS
@@ -43,7 +42,7 @@ def exponential(
         rest = value - (shifted - _ROUNDS) * _LN2
         series = ((((_E0 * rest + _E1) * rest + _E2) * rest + _E3) * rest + _E4) * rest + _E5
         result_W[x] = series * (rest * rest) + (rest + _ONE)
-    for x in range(BLOCK):
+    for x in range(len(value_W)):
         result_bits_W[x] += power_W[x] << _SHIFT
 
 
@@ -53,10 +52,10 @@ def logarithm(
 ) -> None:
     """`log` of a block of normal positive numbers. `room_W` is room to work in."""
     bits_W, mantissa_bits_W = value_W.view(np.int32), room_W.view(np.int32)
-    for x in range(BLOCK):
+    for x in range(len(value_W)):
         result_W[x] = np.float32((bits_W[x] >> _SHIFT) - _EXPONENT_ONE + np.int32(1))
         mantissa_bits_W[x] = (bits_W[x] & _MANTISSA) | _HALF_BITS
-    for x in range(BLOCK):
+    for x in range(len(value_W)):
         power, part = result_W[x], room_W[x]
         small = part < _ROOT_HALF
         power = power - _ONE if small else power

@@ -1,14 +1,16 @@
 """Where the pixels of one side of a picture lie among coarse values, and resizing along it."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.kernels.compiled import compiled
 
-BLOCK = 128
-"""Pixels that loops work on together: their buffers stay in the nearest cache."""
+_CACHED_BYTES = 300_000  # what the second cache holds; larger blocks pay for fewer beginnings
+_BUFFERS_BYTES = 20  # of a class and pixel
+_LEAST, _VECTORS = 128, 32
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Places:
     def __len__(self) -> int:
         return len(self.low)
 
-    def padded(self) -> "Places":
+    def padded(self, block: int) -> "Places":
         """With the last pixel repeated up to whole blocks, so that loops have one length."""
-        more = -len(self) % BLOCK
+        more = -len(self) % block
         return Places(np.pad(self.low, (0, more), "edge"), np.pad(self.share, (0, more), "edge"))
 
     def first(self, values: int) -> NDArray[np.int64]:
@@ -39,6 +41,13 @@ class Places:
         return np.searchsorted(self.low, np.arange(values + 1))
 
 
+def block_px(width: int, classes: int) -> int:
+    """Pixels of a row that loops work on together: whole vectors, and buffers that stay cached."""
+    most = max(_LEAST, _CACHED_BYTES // (_BUFFERS_BYTES * classes))
+    even = ceil(width / ceil(width / most))
+    return ceil(even / _VECTORS) * _VECTORS
+
+
 @compiled
 def widen(
     coarse_Kw: NDArray[np.float32],
@@ -46,16 +55,17 @@ def widen(
     share_W: NDArray[np.float32],
     wide_KW: NDArray[np.float32],
 ) -> None:
-    """Resize a coarse row to `BLOCK` pixels."""
+    """Resize a coarse row to a block's pixels."""
     classes, width = coarse_Kw.shape
-    after_W = np.empty(BLOCK, np.uint64)  # unsigned: no check for places counted from the end
-    place_W = np.empty(BLOCK, np.uint64)
-    for x in range(BLOCK):
+    block = len(low_W)
+    after_W = np.empty(block, np.uint64)  # unsigned: no check for places counted from the end
+    place_W = np.empty(block, np.uint64)
+    for x in range(block):
         place_W[x] = np.uint64(low_W[x])
         after_W[x] = np.uint64(min(low_W[x] + 1, width - 1))
     for k in range(classes):
         coarse_w, wide_W = coarse_Kw[k], wide_KW[k]
-        for x in range(BLOCK):
+        for x in range(block):
             value = coarse_w[place_W[x]]
             wide_W[x] = value + share_W[x] * (coarse_w[after_W[x]] - value)
 
@@ -91,7 +101,7 @@ def blend(
 ) -> None:
     """The row that lies `share` of the way from one half of a buffer to the other."""
     for k in range(len(value_KW)):
-        for x in range(BLOCK):
+        for x in range(value_KW.shape[1]):
             value = wide_2KW[half, k, x]
             value_KW[k, x] = value + share * (wide_2KW[1 - half, k, x] - value)
 
@@ -114,8 +124,10 @@ def narrow(
         first_w: as of `Places.first`.
         total_Kw: what is added to.
     """
-    begin, end = low_W[0], low_W[BLOCK - 1] + 1
-    edge_w = np.minimum(np.maximum(first_w[begin : end + 1] - left, 0), BLOCK).astype(np.uint64)
+    begin, end = low_W[0], low_W[-1] + 1
+    edge_w = np.minimum(np.maximum(first_w[begin : end + 1] - left, 0), len(low_W)).astype(
+        np.uint64
+    )
     for k in range(len(sum_KW)):
         carried, sum_W = np.float32(0), sum_KW[k]
         for c in range(begin, end):
