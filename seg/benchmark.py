@@ -1,11 +1,17 @@
 """`python -m seg.benchmark TASK`: speed and memory beside the peers, in one run."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seg.app import app
 from seg.config.commands import BenchmarkConfig
+
+if TYPE_CHECKING:
+    from seg.benchmarks.networks import Job
+    from seg.benchmarks.turns import Measured, Way
 
 log = logging.getLogger(__name__)
 Numbers = dict[str, dict[str, Any]]
@@ -18,7 +24,21 @@ def main(config: BenchmarkConfig, run_dir: Path) -> None:
     from seg.callbacks.quiet import quiet
 
     quiet()
-    tables, numbers = {"data": _data, "loss": _loss, "depthwise": _depthwise}[config.task](config)
+    tasks = {
+        "data": _data,
+        "loss": _loss,
+        "depthwise": _depthwise,
+        "inference": _inference,
+        "training": _training,
+        "evaluation": _evaluation,
+        "startup": _startup,
+    }
+    tables, numbers = tasks[config.task](config)
+    if times := numbers.get("seconds"):
+        from seg.benchmarks.picture import write_bars
+        from seg.benchmarks.timing import Timing
+
+        write_bars(run_dir / "benchmark.png", {name: Timing(each) for name, each in times.items()})
     text = "\n\n".join([f"{machine()}, {tables[0]}", *tables[1:]])
     log.info(text)
     write(run_dir, text, numbers)
@@ -73,6 +93,90 @@ def _depthwise(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
         for layer, timings in results.items()
     }
     return tables, numbers
+
+
+def _inference(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
+    from seg.benchmarks import inference_speed
+    from seg.benchmarks.layers import measured_machine
+
+    job = _job(config, batch=1, size=(512, 1024))
+    ways = inference_speed.ways(job, engines=config.engines, compiled=config.compile)
+    found = _in_turn(config, ways)
+    best = measured_machine(job.device)
+    tables = [
+        f"{_told(config, job)}; at best {best.flops / 1e9:.0f} GFLOP/s in float32 products,"
+        f" {best.bytes_a_second / 1e9:.1f} GB/s copied"
+    ]
+    tables += [f"Picture to label map\n\n{inference_speed.table(found, best)}"]
+    tables += [f"Milliseconds by kind of layer\n\n{inference_speed.layer_table(found)}"]
+    return tables, _numbers(found) | {"machine": asdict(best)}
+
+
+def _training(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
+    from seg.benchmarks import training_speed
+
+    job = _job(config, batch=4, size=(512, 512))
+    found = _in_turn(config, training_speed.ways(job))
+    tables = [_told(config, job), f"A training step\n\n{training_speed.table(found)}"]
+    return tables, _numbers(found)
+
+
+def _evaluation(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
+    from seg.benchmarks import evaluation_speed, training_speed
+
+    job = _job(config, batch=1, size=(1024, 2048))
+    found = _in_turn(config, evaluation_speed.ways(job.size, job.device))
+    text = training_speed.table(found, unit="ms")
+    return [_told(config, job), f"Coarse logits to confusion matrix\n\n{text}"], _numbers(found)
+
+
+def _startup(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
+    from seg.benchmarks import startup
+
+    timings = startup.run(rounds=config.rounds)
+    text = f"Start of a process\n\n{startup.table(timings)}"
+    seconds: dict[str, Any] = {name: timing.seconds for name, timing in timings.items()}
+    return [f"median of {config.rounds} rounds", text], {"startup_s": seconds}
+
+
+def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Job":
+    from seg.benchmarks.networks import Job
+    from seg.inference.device import choose_device
+
+    return Job(
+        config.batch or batch,
+        config.size or size,
+        config.encoder_name,
+        config.output_stride,
+        config.peer_encoder,
+        choose_device(config.device),
+    )
+
+
+def _in_turn(config: BenchmarkConfig, ways: "Mapping[str, Way]") -> "dict[str, Measured]":
+    from seg.benchmarks.turns import chosen, in_turn
+    from seg.inference.device import choose_device
+
+    wanted = chosen(ways, config.ways)
+    return in_turn(wanted, rounds=config.rounds, device=choose_device(config.device))
+
+
+def _told(config: BenchmarkConfig, job: "Job") -> str:
+    size = "x".join(map(str, (job.batch, 3, *job.size)))
+    return f"{job.device}, {size}, {config.encoder_name}, median of {config.rounds} rounds"
+
+
+def _numbers(found: "Mapping[str, Measured]") -> Numbers:
+    return {
+        "seconds": {name: way.time.seconds for name, way in found.items()},
+        "peak_mib": {name: way.peak_mib for name, way in found.items()},
+        "parameters": {name: way.parameters for name, way in found.items()},
+        "layers": {
+            name: {kind: asdict(each) for kind, each in way.layers.kinds.items()}
+            for name, way in found.items()
+            if way.layers is not None
+        },
+    }
 
 
 if __name__ == "__main__":

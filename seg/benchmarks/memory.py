@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from seg.cpu import keep_freed_memory
+from seg.cpu import give_back_memory, keep_freed_memory
 from seg.errors import ConfigError
 
 Call = Callable[[], object]
@@ -43,6 +43,8 @@ def peak_mib(prepare: Callable[[torch.device], Call], device: torch.device) -> f
 def _resident_mib(prepare: Callable[[torch.device], Call]) -> float:
     keep_freed_memory()  # as every command does
     call = prepare(torch.device("cpu"))
+    call()  # libraries are loaded and loops compiled
+    give_back_memory()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
     before = _status_mib("VmRSS")
     call()

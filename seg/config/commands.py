@@ -126,13 +126,21 @@ class WeightsConfig(Section):
 class BenchmarkConfig(Section):
     """`conf/benchmark.yaml`."""
 
-    task: Literal["data", "loss", "depthwise"]
+    task: Literal["data", "loss", "depthwise", "inference", "training", "evaluation", "startup"]
     rounds: Annotated[int, Field(ge=1)]
     num_workers: Annotated[int, Field(ge=0)]
     pictures: Annotated[int, Field(ge=8)]
     camvid_root: Path | None
     logits: tuple[Count, Count, Count, Count]
     images: tuple[Count, Count, Count, Count]
+    batch: Count | None
+    size: tuple[Count, Count] | None
+    encoder_name: str
+    output_stride: Literal[4, 8, 16, 32]
+    peer_encoder: str
+    engines: list[Path]
+    compile: bool
+    ways: list[str] | None
     device: Literal["auto", "cpu", "cuda"]
 
 

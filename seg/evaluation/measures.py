@@ -74,7 +74,7 @@ class Measures:
         )
         place = f"{name}#{tile.rows.start},{tile.columns.start}"
         self.sample.update(place, log_HKW.transpose(0, 1), label_HW)
-        return best_HW.indices.byte()
+        return tile.label_HW
 
     def add_picture(self, name: str, shown: Shown) -> ImageScores:
         """Add a picture, all of whose tiles were added."""

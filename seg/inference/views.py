@@ -6,11 +6,13 @@ tile by tile, so that they are never held as a whole.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, sqrt
 
 import torch
 from torch import Tensor
 
+from seg.kernels.choice import argmax_gains
 from seg.models.coarse_logits import CoarseLogits
 from seg.models.resampling import Axis
 
@@ -69,6 +71,19 @@ class View:
         with torch.autocast(self.logits_hKw.device.type, enabled=False):
             return self._resized(rows, columns)
 
+    def labels(self, rows: slice, columns: slice) -> Tensor:
+        """The class of the greatest logit at covered pixels, uint8, on a CPU alone."""
+        from seg.kernels.argmax import upsampled_argmax
+        from seg.kernels.places import Places
+
+        places = (
+            axis.places(part.start, part.stop)
+            for axis, part in ((self.rows, rows), (self.columns, columns))
+        )
+        return upsampled_argmax(
+            self.logits_hKw, *(Places(low.numpy(), share.float().numpy()) for low, share in places)
+        )
+
     def _resized(self, rows: slice, columns: slice) -> Tensor:
         (coarse_rows, weight_hH), (coarse_columns, weight_wW) = (
             axis.weights(part.start, part.stop, dtype=torch.float32, device=self.logits_hKw.device)
@@ -84,22 +99,30 @@ class Tile:
     """Some pixels of a picture.
 
     Attributes:
+        looks: the views of each look; together they cover the pixels.
         rows, columns: which.
-        logits_HKW: logarithms of the probabilities, up to one number a pixel; float32.
     """
 
+    looks: Sequence[Sequence[View]]
     rows: slice
     columns: slice
-    logits_HKW: Tensor
+
+    @cached_property
+    def logits_HKW(self) -> Tensor:
+        """Logarithms of the probabilities, up to one number a pixel; float32."""
+        return _together(self.looks, self.rows, self.columns)
 
     @property
     def probabilities_HKW(self) -> Tensor:
         """One a class, float32."""
         return self.logits_HKW.softmax(1)
 
-    @property
+    @cached_property
     def label_HW(self) -> Tensor:
-        """The likeliest class, uint8."""
+        """The likeliest class, uint8; the same however a picture is cut into tiles."""
+        only = _only(self.looks)
+        if only is not None and argmax_gains(only.logits_hKw, only.rows.stop * only.columns.stop):
+            return only.labels(self.rows, self.columns)
         return self.logits_HKW.max(1).indices.byte()  # five times as quick as `argmax` on a CPU
 
 
@@ -122,7 +145,7 @@ def tiles(
     height = max(1, round(sqrt(budget / 4 / any_view.shape[1] / _TILE_ASPECT)))
     for part in _cut(rows, height):
         for columns in _cut(slice(0, width), _TILE_ASPECT * height):
-            yield Tile(part, columns, _together(looks, part, columns))
+            yield Tile(looks, part, columns)
 
 
 def label_maps(logits: CoarseLogits) -> Tensor:
@@ -131,7 +154,11 @@ def label_maps(logits: CoarseLogits) -> Tensor:
     shape = (len(logits.values), height, width)
     label_BHW = torch.empty(shape, dtype=torch.uint8, device=logits.values.device)
     for image, label_HW in enumerate(label_BHW):
-        for tile in tiles([[View.whole(logits, image)]], slice(0, height), width):
+        view = View.whole(logits, image)
+        if argmax_gains(view.logits_hKw, height * width):
+            label_HW[:] = view.labels(slice(0, height), slice(0, width))
+            continue
+        for tile in tiles([[view]], slice(0, height), width):
             label_HW[tile.rows, tile.columns] = tile.label_HW
     return label_BHW
 
@@ -143,9 +170,14 @@ def _cut(whole: slice, length: int) -> list[slice]:
     return [slice(at, min(at + even, whole.stop)) for at in range(whole.start, whole.stop, even)]
 
 
+def _only(looks: Sequence[Sequence[View]]) -> View | None:
+    return looks[0][0] if len(looks) == 1 and len(looks[0]) == 1 else None
+
+
 def _together(looks: Sequence[Sequence[View]], rows: slice, columns: slice) -> Tensor:
-    if len(looks) == 1 and len(looks[0]) == 1:
-        return looks[0][0].logits(rows, columns)
+    only = _only(looks)
+    if only is not None:
+        return only.logits(rows, columns)
     total: Tensor | None = None
     for views in looks:
         blended = _blended(views, rows, columns)

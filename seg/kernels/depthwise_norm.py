@@ -74,7 +74,7 @@ def depthwise_norm_relu(
 
 class _DepthwiseNormRelu(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: PLR0917 - autograd passes positions alone
+    def forward(
         ctx: Any,
         x: Tensor,
         weight: Tensor,

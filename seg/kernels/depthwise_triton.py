@@ -11,7 +11,6 @@ missing scale leaves the affine part out.
 
 Imports Triton: to be imported only where a kernel runs.
 """
-# ruff: noqa: PLR0917 - kernels know no keyword-only arguments
 
 import triton
 import triton.language as tl

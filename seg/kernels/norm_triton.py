@@ -3,7 +3,6 @@
 Pixels of all pictures are rows here, channels columns. Imports Triton: to be imported only where a
 kernel runs.
 """
-# ruff: noqa: PLR0917 - kernels know no keyword-only arguments
 
 import triton
 import triton.language as tl

@@ -2,20 +2,26 @@
 
 Both resizes are products with the matrix of `functional.interpolate`, of which a tile needs a small
 block. The backward pass makes each tile's logits once more; kept are the coarse logits and one
-number a pixel.
+number a pixel. On a CPU, large logits go through the compiled loops of `seg.kernels`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seg.kernels.choice import cross_entropy_gains
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.resampling import Axis
+
+if TYPE_CHECKING:
+    from seg.kernels.cross_entropy import Pixels
 
 _TILE_BYTES = {"cpu": 2**22}  # what caches hold; smaller tiles only wait for threads
 _TILE_BYTES_ELSEWHERE = 2**26  # few, large kernels
@@ -57,6 +63,18 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: Target
     ) -> Tensor:
+        ctx.resize, ctx.target = resize, target
+        ctx.compiled = not target.label_smoothing and cross_entropy_gains(
+            values_BKhw, label_BHW, target.ignore_index
+        )
+        if ctx.compiled:
+            from seg.kernels import cross_entropy
+
+            compared = _compiled_pixels(values_BKhw, label_BHW, resize, target)
+            found = cross_entropy.losses(_rows_first(values_BKhw), compared)
+            losses_BHW, log_sums_BHW = (torch.from_numpy(each) for each in found)
+            ctx.save_for_backward(values_BKhw, label_BHW, log_sums_BHW)
+            return losses_BHW
         losses_BHW = values_BKhw.new_empty(label_BHW.shape)
         log_sums_BHW = torch.empty_like(losses_BHW)
         with torch.autocast(values_BKhw.device.type, enabled=False):
@@ -66,13 +84,19 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
                 pixels = _Pixels.of(label_BHW[at], target)
                 losses_BHW[at] = pixels.losses(logits_HKW, log_sums_BHW[at])
         ctx.save_for_backward(values_BKhw, label_BHW, log_sums_BHW)
-        ctx.resize, ctx.target = resize, target
         return losses_BHW
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_BHW: Tensor) -> tuple[Tensor | None, ...]:
         values_BKhw, label_BHW, log_sums_BHW = ctx.saved_tensors
+        if ctx.compiled:
+            from seg.kernels import cross_entropy
+
+            compared = _compiled_pixels(values_BKhw, label_BHW, ctx.resize, ctx.target)
+            upstream = log_sums_BHW.numpy(), grad_BHW.contiguous().numpy()
+            grad = cross_entropy.gradient(_rows_first(values_BKhw), compared, *upstream)
+            return torch.from_numpy(grad).transpose(1, 2), None, None, None
         grad_BhKw = torch.zeros_like(values_BKhw.transpose(1, 2))
         with torch.autocast(values_BKhw.device.type, enabled=False):
             for coarse_hKw, tile, at in _tiles(values_BKhw, ctx.resize):
@@ -81,6 +105,28 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
                 grad_HKW = pixels.gradient(logits_HKW, log_sums_BHW[at], grad_BHW[at])
                 tile.add_coarse(grad_HKW, grad_BhKw[at[0]])
         return grad_BhKw.transpose(1, 2), None, None, None
+
+
+def _rows_first(values_BKhw: Tensor) -> NDArray[np.float32]:
+    coarse_BhKw: NDArray[np.float32] = values_BKhw.detach().transpose(1, 2).contiguous().numpy()
+    return coarse_BhKw
+
+
+def _compiled_pixels(
+    values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: Target
+) -> "Pixels":
+    from seg.kernels.cross_entropy import Pixels
+    from seg.kernels.places import Places
+
+    num_classes, *coarse = values_BKhw.shape[1:]
+    weight_K = torch.ones(num_classes) if target.weight is None else target.weight.float()
+    axes = (
+        Axis.of_resize(*sizes, align_corners=resize.align_corners).places(0, sizes[2])
+        for sizes in zip(coarse, resize.grid, resize.kept, strict=True)
+    )
+    rows, columns = (Places(low.numpy(), share.float().numpy()) for low, share in axes)
+    label = label_BHW.byte().contiguous().numpy()
+    return Pixels(label, target.ignore_index, weight_K.numpy(), rows, columns)
 
 
 @dataclass(frozen=True)

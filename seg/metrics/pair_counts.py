@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
+from seg.kernels.choice import pairs_gain
 
 _EXACT = 2**24  # OpenCV counts in float32
 
@@ -65,6 +66,10 @@ def joint_counts(
         inside_N = (rows_N < num_rows) & (columns_N < num_columns)
         pairs = rows_N[inside_N].astype(np.intp) * num_columns + columns_N[inside_N]
         return np.bincount(pairs, minlength=num_rows * num_columns).reshape(num_rows, num_columns)
+    if pairs_gain(rows_N.size):
+        from seg.kernels.pairs import byte_pairs
+
+        return byte_pairs(rows_N, columns_N)[:num_rows, :num_columns].copy()
     counts = np.zeros((num_rows, num_columns), np.int64)
     sizes, ranges = [num_rows, num_columns], [0, num_rows, 0, num_columns]
     for begin in range(0, rows_N.size, _EXACT):

@@ -36,6 +36,17 @@ class Axis:
         slope = coarse / grid
         return cls(0, kept, coarse, slope, (slope - 1) / 2)
 
+    def places(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """The coarse value at or before each pixel, and how far from it to the next one it lies.
+
+        Returns:
+            int64 and float64, 0 to below 1; 0 at the last value.
+        """
+        pixels = torch.arange(start, stop, dtype=torch.float64)
+        place = (pixels * self.slope + self.offset).clamp(0, self.coarse - 1)
+        low = place.floor().long()
+        return low, place - low
+
     def weights(
         self, start: int, stop: int, *, dtype: torch.dtype, device: torch.device
     ) -> tuple[slice, Tensor]:
@@ -52,12 +63,9 @@ class Axis:
 def _weights(
     axis: Axis, start: int, stop: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[slice, Tensor]:
-    pixels = torch.arange(start, stop, dtype=torch.float64)
-    place = (pixels * axis.slope + axis.offset).clamp(0, axis.coarse - 1)
-    low = place.floor().long()
+    low, share = axis.places(start, stop)
     high = (low + 1).clamp(max=axis.coarse - 1)
     first, last = int(low[0].minimum(low[-1])), int(high.amax())
-    share = place - low
     index = torch.arange(stop - start)
     weight = torch.zeros(last + 1 - first, stop - start, dtype=torch.float64)
     weight[low - first, index] = 1 - share

@@ -16,6 +16,7 @@ from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
+from seg.models.faster_depthwise import FASTER_DEPTHWISE
 from seg.models.optimizing import Replacement, fold_batch_norms, replace_modules
 from seg.models.parts import last_layer_name
 from seg.models.weights import load_weights
@@ -149,14 +150,15 @@ class Segmenter(nn.Module):
             dtype: of weights and maps, `torch.bfloat16` say; None: as they are.
             channels_last: layout of weights and maps; quicker on CPUs and tensor cores.
             compiled: compile encoder and decoder at the first pass of a size.
-            replacements: see `seg.models.optimizing.replace_modules`; after folding.
+            replacements: see `seg.models.optimizing.replace_modules`; after folding. None: those
+                of `seg.models.faster_depthwise`.
         """
         model = copy.deepcopy(self).eval().requires_grad_(False)
         weight = next(model.parameters())
         side_px = 2 * model.output_stride + 1
         image_BCHW = torch.zeros(1, len(model.normalization.mean), side_px, side_px)
         fold_batch_norms(model, lambda: model(image_BCHW.to(weight)))
-        replace_modules(model, replacements or {})
+        replace_modules(model, FASTER_DEPTHWISE if replacements is None else replacements)
         if dtype is not None:
             model.to(dtype)
             model.compute_dtype = dtype

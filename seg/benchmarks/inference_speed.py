@@ -1,0 +1,170 @@
+"""`task=inference`: from a uint8 picture to its label map, beside the peers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seg.benchmarks import networks
+from seg.benchmarks.layers import Machine
+from seg.benchmarks.networks import Job
+from seg.benchmarks.turns import Measured, Prepared, Way
+from seg.inference.views import label_maps
+from seg.models.faster_depthwise import FASTER_DEPTHWISE
+from seg.models.optimizing import replace_modules
+
+FIRST = "smp eager"
+
+
+def ways(job: Job, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]:
+    """Name -> way; the plainest comes first. A further way is one line."""
+    smp, ours = partial(_peer, networks.smp_network, job), partial(_ours, job)
+    rows = {
+        FIRST: Way(smp),
+        "smp, memory kept": Way(smp, tuned=True),
+        "smp, channels_last": Way(partial(smp, last=True)),
+        "smp, channels_last, memory kept": Way(partial(smp, last=True), tuned=True),
+        "smp, channels_last, bf16": Way(partial(smp, last=True, bf16=True)),
+        "smp, channels_last, bf16, memory kept": Way(
+            partial(smp, last=True, bf16=True), tuned=True
+        ),
+        "torchvision DeepLabV3 ResNet-101 (its own network)": Way(
+            partial(_peer, networks.torchvision_network, job)
+        ),
+        "timm, encoder alone": Way(partial(_peer, networks.timm_network, job)),
+        "seg": Way(partial(ours, ()), tuned=True),
+        "seg, channels_last": Way(partial(ours, ("last",)), tuned=True),
+        "seg, channels_last, faster depthwise": Way(partial(ours, ("last", "loops")), tuned=True),
+        "seg, optimize()": Way(partial(ours, ("last", "optimize")), tuned=True),
+        "seg, optimize() in bf16": Way(partial(ours, ("last", "optimize in bf16")), tuned=True),
+        "seg, channels_last, bf16": Way(partial(ours, ("last",), bf16=True), tuned=True),
+    }
+    if compiled:
+        rows["smp, channels_last, compile"] = Way(partial(smp, last=True, compiled=True))
+        rows["seg, channels_last, compile"] = Way(partial(ours, ("last", "compile")), tuned=True)
+    for file in engines:
+        rows[f"seg, {file.name}"] = Way(partial(_engine, file, job), tuned=True)
+    return rows
+
+
+def table(found: Mapping[str, Measured], machine: Machine) -> str:
+    """A Markdown table; the share is that of the least time the machine allows, by `Layers`."""
+    first = next(iter(found.values()))
+    lines = ["| way | ms | spread | times as fast | peak MiB | GFLOP/s | share of the roofline |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name, way in found.items():
+        seconds, rate, share = way.time.median_s, "", ""
+        if way.layers is not None:
+            rate = f"{2e-9 * way.layers.multiply_adds / seconds:.0f}"
+            share = f"{machine.least_s(way.layers) / seconds:.0%}"
+        lines.append(
+            f"| {name} | {1e3 * seconds:.1f} | {way.time.spread:.0%} |"
+            f" {first.time.median_s / seconds:.2f} | {way.peak_mib:.0f} | {rate} | {share} |"
+        )
+    return "\n".join(lines)
+
+
+def layer_table(found: Mapping[str, Measured]) -> str:
+    """Where the time goes, by kind of layer: milliseconds, each operator timed by itself."""
+    parted = {name: way.layers for name, way in found.items() if way.layers is not None}
+    kinds = list(dict.fromkeys(kind for layers in parted.values() for kind in layers.kinds))
+    lines = [f"| way | parameters | GMAC | GB moved | {' | '.join(kinds)} |"]
+    lines.append("|---" * (4 + len(kinds)) + "|")
+    for name, layers in parted.items():
+        cells = [
+            f"{1e3 * layers.kinds[kind].seconds:.1f}" if kind in layers.kinds else ""
+            for kind in kinds
+        ]
+        lines.append(
+            f"| {name} | {(found[name].parameters or 0) / 1e6:.1f} M |"
+            f" {layers.multiply_adds / 1e9:.1f} | {layers.bytes_moved / 1e9:.2f} |"
+            f" {' | '.join(cells)} |"
+        )
+    return "\n".join(lines)
+
+
+def _peer(
+    build: Callable[[Job], nn.Module],
+    job: Job,
+    *,
+    last: bool = False,
+    bf16: bool = False,
+    compiled: bool = False,
+) -> Prepared:
+    torch.manual_seed(0)
+    model = build(job).eval().to(job.device)
+    model = channels_last(model) if last else model
+    run: Any = torch.compile(model) if compiled else model
+    pictures = job.pictures()
+
+    @torch.inference_mode()
+    def call() -> Tensor:
+        image = networks.normalized(pictures)
+        image = image.contiguous(memory_format=torch.channels_last) if last else image
+        with autocast(job.device, wanted=bf16):
+            return run(image).argmax(1).byte()  # type: ignore[no-any-return]
+
+    return Prepared(call, model, parted=not compiled)
+
+
+def _ours(job: Job, changes: Sequence[str], *, bf16: bool = False) -> Prepared:
+    torch.manual_seed(0)
+    model = networks.our_network(job).eval().to(job.device)
+    for change in changes:
+        model = CHANGES[change](model)
+    call = _segmented(model, job, last="last" in changes, bf16=bf16)
+    return Prepared(call, model, parted="compile" not in changes)
+
+
+def _engine(file: Path, job: Job) -> Prepared:
+    model = networks.engine(file)(job)
+    return Prepared(_segmented(model, job, last=False, bf16=False))
+
+
+def _segmented(model: Any, job: Job, *, last: bool, bf16: bool) -> Callable[[], Tensor]:
+    pictures = job.pictures()
+
+    @torch.inference_mode()
+    def call() -> Tensor:
+        with autocast(job.device, wanted=bf16):
+            if not last:
+                return label_maps(model.of_picture(pictures))
+            image = model.normalization(pictures).contiguous(memory_format=torch.channels_last)
+            return label_maps(model.decode(model.encode(image), job.size))
+
+    return call
+
+
+def channels_last(model: Any) -> Any:
+    """With weights in that order."""
+    return model.to(memory_format=torch.channels_last)
+
+
+def with_faster_depthwise(model: Any) -> Any:
+    """With each depthwise convolution replaced where that gains."""
+    replace_modules(model, FASTER_DEPTHWISE)
+    return model
+
+
+def _compiled(model: Any) -> Any:
+    model.encoder, model.decoder = torch.compile(model.encoder), torch.compile(model.decoder)
+    return model
+
+
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "last": channels_last,
+    "loops": with_faster_depthwise,
+    "optimize": lambda model: model.optimize(),
+    "optimize in bf16": lambda model: model.optimize(dtype=torch.bfloat16),
+    "compile": _compiled,
+}
+"""What can be done to our network: name -> a call that gives the changed one."""
+
+
+def autocast(device: torch.device, *, wanted: bool) -> Any:
+    """In bf16, or nothing."""
+    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()

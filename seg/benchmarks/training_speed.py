@@ -1,0 +1,107 @@
+"""`task=training`: forward, loss, backward and SGD, beside the peer's."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seg.benchmarks import networks
+from seg.benchmarks.inference_speed import autocast, channels_last
+from seg.benchmarks.networks import NUM_CLASSES, Job
+from seg.benchmarks.turns import Measured, Prepared, Way
+from seg.losses.cross_entropy import CrossEntropy
+
+FIRST = "smp eager"
+_IGNORED = 255
+
+
+def ways(job: Job) -> dict[str, Way]:
+    """Name -> way; the plainest comes first. A further way is one line."""
+    smp, ours = partial(_peer, job), partial(_ours, job)
+    return {
+        FIRST: Way(smp),
+        "smp, memory kept": Way(smp, tuned=True),
+        "smp, channels_last": Way(partial(smp, last=True)),
+        "smp, channels_last, bf16": Way(partial(smp, last=True, bf16=True)),
+        "smp, channels_last, bf16, memory kept": Way(
+            partial(smp, last=True, bf16=True), tuned=True
+        ),
+        "seg": Way(ours, tuned=True),
+        "seg, channels_last": Way(partial(ours, last=True), tuned=True),
+        "seg, channels_last, fused SGD": Way(partial(ours, last=True, fused=True), tuned=True),
+        "seg, channels_last, fused SGD, bf16": Way(
+            partial(ours, last=True, fused=True, bf16=True), tuned=True
+        ),
+    }
+
+
+def table(found: Mapping[str, Measured], *, unit: str = "s") -> str:
+    """A Markdown table, in `s` or `ms`."""
+    first = next(iter(found.values()))
+    factor = {"s": 1, "ms": 1e3}[unit]
+    lines = [f"| way | {unit} | spread | times as fast | peak MiB |", "|---|---|---|---|---|"]
+    for name, way in found.items():
+        lines.append(
+            f"| {name} | {factor * way.time.median_s:.3f} | {way.time.spread:.0%} |"
+            f" {first.time.median_s / way.time.median_s:.2f} | {way.peak_mib:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _batch(job: Job) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    shape = (job.batch, *job.size)
+    label_BHW = torch.randint(NUM_CLASSES, shape, generator=generator, dtype=torch.uint8)
+    label_BHW[:, : job.size[0] // 10] = _IGNORED
+    return job.pictures(), label_BHW.to(job.device)
+
+
+def _peer(job: Job, *, last: bool = False, bf16: bool = False) -> Prepared:
+    torch.manual_seed(0)
+    model = networks.smp_network(job).train().to(job.device)
+    model = channels_last(model) if last else model
+    pictures, label_BHW = _batch(job)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
+
+    def loss_of() -> Tensor:
+        image = networks.normalized(pictures)
+        image = image.contiguous(memory_format=torch.channels_last) if last else image
+        with autocast(job.device, wanted=bf16):
+            logits = model(image)
+        return functional.cross_entropy(logits.float(), label_BHW.long(), ignore_index=_IGNORED)
+
+    return Prepared(_step(loss_of, optimizer), model)
+
+
+def _ours(job: Job, *, last: bool = False, bf16: bool = False, fused: bool = False) -> Prepared:
+    torch.manual_seed(0)
+    model = networks.our_network(job).train().to(job.device)
+    model = channels_last(model) if last else model
+    pictures, label_BHW = _batch(job)
+    loss = CrossEntropy(num_classes=NUM_CLASSES, ignore_index=_IGNORED).to(job.device)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5, fused=fused or None
+    )
+
+    def loss_of() -> Tensor:
+        image = model.normalization(pictures)
+        image = image.contiguous(memory_format=torch.channels_last) if last else image
+        with autocast(job.device, wanted=bf16):
+            logits = model.decode(model.encode(image), job.size)
+        value: Tensor = loss(logits, label_BHW)
+        return value
+
+    return Prepared(_step(loss_of, optimizer), model)
+
+
+def _step(loss_of: Callable[[], Tensor], optimizer: torch.optim.Optimizer) -> Callable[[], object]:
+    def step() -> Tensor:
+        optimizer.zero_grad()
+        loss = loss_of()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        return loss.detach()
+
+    return step

@@ -1,0 +1,68 @@
+"""The likeliest class of each pixel of bilinearly resized logits, which are never held."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seg.kernels.compiled import bands, compiled, in_parallel
+from seg.kernels.places import Places, block_px, follow
+
+_LEAST_ROWS = 8
+
+
+def upsampled_argmax(logits_hKw: Tensor, rows: Places, columns: Places) -> Tensor:
+    """The class of the greatest resized logit, the first of equal ones, uint8, H x W.
+
+    A pixel's class does not depend on which others are asked for.
+
+    Args:
+        logits_hKw: on a CPU, free of NaN, up to 256 classes.
+        rows, columns: H and W pixels.
+    """
+    coarse_hKw = logits_hKw.detach().float().contiguous().numpy()
+    label_HW = np.empty((len(rows), len(columns)), np.uint8)
+    block = block_px(len(columns), coarse_hKw.shape[1])
+    wide = columns.padded(block)
+
+    def label(start: int, stop: int) -> None:
+        part = rows.low[start:stop], rows.share[start:stop]
+        _label(coarse_hKw, *part, wide.low, wide.share, block, label_HW[start:stop])
+
+    in_parallel(label, bands(len(rows), _LEAST_ROWS))
+    return torch.from_numpy(label_HW)
+
+
+@compiled
+def _label(
+    coarse_hKw: NDArray[np.float32],
+    low_H: NDArray[np.int64],
+    share_H: NDArray[np.float32],
+    low_W: NDArray[np.int64],
+    share_W: NDArray[np.float32],
+    block: int,
+    label_HW: NDArray[np.uint8],
+) -> None:
+    classes = coarse_hKw.shape[1]
+    wide_2KW = np.empty((2, classes, block), np.float32)
+    # of the classes so far, in turn from one half to the other: stores then need no masks
+    best_2W, index_2W = np.empty((2, block), np.float32), np.empty((2, block), np.int32)
+    held_2 = np.empty(2, np.int64)
+    for left in range(0, label_HW.shape[1], block):
+        held_2[:] = -1
+        at = slice(left, left + block)
+        for y in range(len(low_H)):
+            half = follow(coarse_hKw, low_H[y], low_W[at], share_W[at], held_2, wide_2KW)
+            best_2W[0] = -np.inf
+            index_2W[0] = 0
+            share = share_H[y]
+            for k in range(classes):
+                now, new = k % 2, 1 - k % 2
+                for x in range(block):
+                    value = wide_2KW[half, k, x]
+                    value += share * (wide_2KW[1 - half, k, x] - value)
+                    best, index = best_2W[now, x], index_2W[now, x]
+                    best_2W[new, x] = value if value > best else best
+                    index_2W[new, x] = np.int32(k) if value > best else index
+            for x in range(min(block, label_HW.shape[1] - left)):
+                label_HW[y, left + x] = index_2W[classes % 2, x]

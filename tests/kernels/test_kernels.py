@@ -1,0 +1,200 @@
+"""Compiled loops against PyTorch and numpy."""
+
+import multiprocessing
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from seg.errors import DataError
+from seg.inference import views
+from seg.inference.views import View, label_maps, tiles
+from seg.kernels import choice
+from seg.losses.upsampled import Target, upsampled_cross_entropy
+from seg.metrics.pair_counts import pair_counts
+from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.faster_depthwise import FasterDepthwise, faster_depthwise
+
+pytest.importorskip("numba")
+
+
+@pytest.fixture(autouse=True)
+def _for_small_arrays_too(monkeypatch):
+    monkeypatch.setattr(choice, "_RESIZED_BYTES", 0)
+    monkeypatch.setattr(choice, "_PAIRS", range(2**31))
+
+
+def coarse(classes, size, resize, images=2):
+    generator = torch.Generator().manual_seed(classes)
+    return CoarseLogits(torch.randn(images, classes, *size, generator=generator), resize)
+
+
+CASES = [
+    (5, (17, 21), Resize((65, 81), (61, 80), True)),
+    (5, (17, 21), Resize((65, 81), (61, 80), False)),
+    (1, (3, 40), Resize((9, 300), (9, 300), True)),
+    (19, (40, 40), Resize((13, 13), (13, 13), False)),
+    (3, (1, 9), Resize((5, 9), (5, 7), False)),
+]
+
+
+@pytest.mark.parametrize(("classes", "size", "resize"), CASES)
+def test_labels_are_those_of_the_resized_logits(classes, size, resize):
+    logits = coarse(classes, size, resize)
+    exact = resize(logits.values.double())
+    picked = exact.gather(1, label_maps(logits)[:, None].long())
+    assert (exact.amax(1, keepdim=True) - picked).max() < 1e-5
+    assert torch.equal(label_maps(logits), exact.argmax(1)) or (picked < exact.amax(1)).sum() < 3
+
+
+def test_of_equal_logits_the_first_class_counts():
+    values = torch.randint(0, 2, (1, 7, 9, 9)).float()
+    logits = CoarseLogits(values, Resize((33, 33), (33, 33), True))
+    assert torch.equal(label_maps(logits)[:, ::4, ::4], values.argmax(1).byte())
+    assert not label_maps(CoarseLogits(torch.ones(1, 7, 9, 9), logits.resize)).any()
+
+
+def test_labels_do_not_depend_on_tiles_or_threads(monkeypatch):
+    logits = coarse(19, (33, 65), Resize((129, 257), (129, 257), True))
+    label = label_maps(logits)[1]
+    monkeypatch.setitem(views._TILE_BYTES, "cpu", 2**14)
+    pieces = list(tiles([[View.whole(logits, 1)]], slice(0, 129), 257))
+    assert len(pieces) > 9
+    for tile in pieces:
+        assert torch.equal(tile.label_HW, label[tile.rows, tile.columns])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert torch.equal(label_maps(logits)[1], label)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_pairs_are_those_of_numpy():
+    generator = np.random.default_rng(0)
+    label, prediction = generator.integers(0, 19, (2, 300, 401)).astype(np.uint8)
+    label[:40] = 255
+    counted = label != 255
+    expected = np.bincount(19 * label[counted].astype(int) + prediction[counted], minlength=361)
+    found = pair_counts(prediction, label, 19, 255)
+    assert found.dtype == np.int64
+    assert np.array_equal(found, expected.reshape(19, 19))
+    prediction[200, 7] = 19
+    with pytest.raises(DataError, match="prediction holds 19"):
+        pair_counts(prediction, label, 19, 255)
+
+
+@pytest.mark.parametrize(("classes", "size", "resize"), CASES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses_and_gradients_are_those_of_torch(classes, size, resize, weighted):
+    logits = coarse(classes, size, resize)
+    generator = torch.Generator().manual_seed(1)
+    label = torch.randint(0, classes, (2, *resize.kept), generator=generator)
+    label[:, :3] = 255
+    of_pixel = torch.rand(2, *resize.kept, generator=generator)
+    weight = torch.rand(classes, generator=generator) if weighted else None
+    found_by, expected_by = logits.values.requires_grad_(), logits.values.detach().double()
+    found = upsampled_cross_entropy(CoarseLogits(found_by, resize), label, Target(255, weight))
+    assert found.grad_fn.compiled
+    found.backward(of_pixel)
+    expected = functional.cross_entropy(
+        resize(expected_by.requires_grad_()),
+        label,
+        None if weight is None else weight.double(),
+        ignore_index=255,
+        reduction="none",
+    )
+    expected.backward(of_pixel.double())
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=2e-6)
+    gap = (found_by.grad - expected_by.grad).abs().max()
+    assert gap <= 2e-6 * expected_by.grad.abs().max()
+
+
+def test_extreme_logits_stay_finite():
+    logits = coarse(4, (5, 5), Resize((17, 17), (17, 17), True))
+    values = (1e4 * logits.values).requires_grad_()
+    label = torch.zeros(2, 17, 17, dtype=torch.uint8)
+    losses = upsampled_cross_entropy(CoarseLogits(values, logits.resize), label, Target(255))
+    losses.sum().backward()
+    expected = functional.cross_entropy(logits.resize(values), label.long(), reduction="none")
+    torch.testing.assert_close(losses, expected, rtol=1e-5, atol=1e-2)
+    assert torch.isfinite(values.grad).all()
+
+
+def test_losses_do_not_depend_on_threads():
+    def gradient():
+        logits = coarse(5, (40, 21), Resize((157, 81), (157, 81), True))
+        values = logits.values.requires_grad_()
+        label = torch.arange(5).repeat(2 * 157 * 81)[: 2 * 157 * 81].view(2, 157, 81).byte()
+        upsampled_cross_entropy(
+            CoarseLogits(values, logits.resize), label, Target(255)
+        ).mean().backward()
+        return values.grad
+
+    threads, first = torch.get_num_threads(), gradient()
+    torch.set_num_threads(3)
+    try:
+        assert torch.equal(gradient(), first)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_labels_that_are_no_class_are_refused():
+    logits = coarse(5, (5, 5), Resize((17, 17), (17, 17), True))
+    label = torch.full((2, 17, 17), 5, dtype=torch.uint8)
+    with pytest.raises(DataError, match=r"holds 5; allowed: 0\.\.4"):
+        upsampled_cross_entropy(logits, label, Target(255))
+
+
+@pytest.mark.parametrize("stride", [1, 2, (1, 2)])
+@pytest.mark.parametrize("dilation", [1, 3, (4, 12)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_depthwise_convolutions_are_those_of_torch(stride, dilation, bias):
+    conv = nn.Conv2d(
+        20, 20, 3, stride, dilation, dilation=dilation, groups=20, bias=bias
+    ).requires_grad_(False)
+    image = torch.randn(2, 20, 13, 18).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        expected = conv(image)
+        found = FasterDepthwise(conv)(image)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_which_convolutions_are_replaced():
+    dilated = nn.Conv2d(8, 8, 3, padding=12, dilation=12, groups=8)
+    assert isinstance(faster_depthwise(dilated), FasterDepthwise)
+    for kept in (nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.Conv2d(8, 8, 3, dilation=6)):
+        assert faster_depthwise(kept) is None
+    replaced = faster_depthwise(dilated)
+    image = torch.randn(1, 8, 30, 30, requires_grad=True)
+    replaced(image).sum().backward()  # PyTorch's own, where gradients are wanted
+    assert image.grad is not None
+    assert dilated.weight.grad is not None
+
+
+def _count_in_fork(queue):
+    queue.put(int(pair_counts(*np.zeros((2, 600, 600), np.uint8), 2, 255).sum()))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_forked_processes_have_threads_of_their_own():
+    pair_counts(*np.zeros((2, 600, 600), np.uint8), 2, 255)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_count_in_fork, args=(queue,))
+    child.start()
+    assert queue.get(timeout=60) == 360_000
+    child.join()
+
+
+def test_commands_start_without_the_compiler():
+    code = (
+        "import sys, seg.inference.views, seg.losses.upsampled; assert 'numba' not in sys.modules;"
+        " from seg.kernels import choice; assert choice.available()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
