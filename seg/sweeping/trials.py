@@ -1,0 +1,89 @@
+"""What is known of a sweep's runs: `trials.json` in its directory."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from seg.errors import DataError
+from seg.outputs.files import write_json
+
+State = Literal["running", "finished", "failed", "pruned"]
+FILE = "trials.json"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep.
+
+    Attributes:
+        number: from 0 on; its run directory is the folder of that name in the sweep's.
+        choices: swept key -> value as the command line gives it (`optimizer.lr` -> `1e-3`).
+        state: pruned: ended early because others were ahead of it.
+        value: the monitored value of the best weights; of a pruned one the last that was seen.
+        seconds: from start to end, all tries together.
+        error: of a failed one, in a few lines.
+    """
+
+    number: int
+    choices: Mapping[str, str]
+    state: State
+    value: float | None = None
+    seconds: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep as its directory tells it.
+
+    Attributes:
+        command: train or pretrain.
+        line: the words of the command line that began it, `-m` left out.
+        monitor: name of the value that is compared, as in `metrics.json` (`val/miou`).
+        maximize: whether more of it is better.
+        trials: in the order of their numbers.
+    """
+
+    command: str
+    line: Sequence[str]
+    monitor: str
+    maximize: bool = True
+    trials: Sequence[Trial] = field(default_factory=tuple)
+
+    def ranked(self) -> list[Trial]:
+        """The finished ones, the best first; equal values by number."""
+        finished = [trial for trial in self.trials if trial.state == "finished"]
+        valued = [(trial.value, trial) for trial in finished if trial.value is not None]
+        sign = -1 if self.maximize else 1
+        return [trial for _, trial in sorted(valued, key=lambda v: (sign * v[0], v[1].number))]
+
+    @property
+    def swept(self) -> list[str]:
+        """The keys that trials choose, in the order they first appear."""
+        return list(dict.fromkeys(key for trial in self.trials for key in trial.choices))
+
+
+def write_sweep(directory: Path, sweep: Sweep) -> None:
+    """Write `trials.json`; whoever reads it at the same time sees the old or the new one."""
+    write_json(directory / FILE, asdict(sweep))
+
+
+def read_sweep(directory: Path) -> Sweep:
+    """Read what `write_sweep` has written.
+
+    Raises:
+        DataError: no sweep there, or a damaged file.
+    """
+    path = directory / FILE
+    try:
+        content = json.loads(path.read_text())
+        trials = tuple(Trial(**each) for each in content.pop("trials"))
+        if any(trial.state not in get_args(State) for trial in trials):
+            raise ValueError("a state of no such name")
+        return Sweep(**content, trials=trials)
+    except FileNotFoundError:
+        raise DataError(f"{directory}: no sweep there (no {FILE})") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{path}: damaged ({error})") from None
