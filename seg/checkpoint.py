@@ -9,7 +9,7 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from torch import Tensor
 
 from seg.data.labels import LabelSpace
-from seg.errors import DataError, StorageError
+from seg.errors import DataError, StorageError, first_line
 from seg.models.contract import Normalization
 from seg.models.weights.torch_file import (
     CHECKPOINT_KEY,
@@ -156,9 +156,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         try:
             write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
         except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
-            reason = str(error).splitlines()[0][:120]
             raise StorageError(
-                f"{path}: cannot be written ({reason})\n"
+                f"{path}: cannot be written ({first_line(error, 120)})\n"
                 "  the checkpoint before it is whole; make room, then go on with resume=RUN_DIR"
             ) from error
 

@@ -52,8 +52,8 @@ def _network(config: DescribeConfig, run_dir: Path) -> None:
     full = with_full_convolutions(model)
     other = None
     if full is not None:
-        saved = savings(model, full, shape)
         other = describe(full, shape)
+        saved = savings(model, told, other)
         log.info("%s\n", savings_table(saved))
         content["full_convolutions"] = {
             "network": other.whole.to_dict(),

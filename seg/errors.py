@@ -86,3 +86,12 @@ def message_of(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return f"{error.strerror}: make room for the run directory"
     return None
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+    """What a library says of a failure, cut to so many characters; its kind where it says nothing.
+
+    For the reason within a message of ours: libraries add what they have tried, or a traceback.
+    """
+    told = str(error).strip()
+    return told.splitlines()[0][:most] if told else type(error).__name__

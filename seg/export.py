@@ -16,9 +16,10 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.assemble.networks import restore
     from seg.assemble.parts import dataset_of
     from seg.checkpoint import read_checkpoint
+    from seg.data.files.digest import sha256_of
     from seg.data.sample import Sample
     from seg.exporting.calibration import spread
-    from seg.exporting.card import Origin, digest
+    from seg.exporting.card import Origin
     from seg.exporting.exported import export_folder
     from seg.exporting.format import find_format
     from seg.exporting.writing import Wanted, export, file_name, tolerance_of
@@ -38,7 +39,7 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     calibration = config.calibration
     card = export(
         model,
-        Origin(sha256=digest(checkpoint.path), step=checkpoint.step, config=checkpoint.config),
+        Origin(sha256=sha256_of(checkpoint.path), step=checkpoint.step, config=checkpoint.config),
         wanted,
         target := config.output or export_folder(checkpoint.path) / file_name(wanted),
         checked=samples(config.split, config.pictures),

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from torch import nn
 
 from seg.assemble.building import build, check_targets, later
-from seg.assemble.loggers import open_loggers
 from seg.assemble.parts import FitParts
-from seg.assemble.trainer import build_callbacks, build_trainer
+from seg.assemble.trainer import equip
 from seg.callbacks.quiet import quiet
 from seg.classification.task import ClassificationTask
 from seg.config.schema import PretrainConfig
@@ -48,15 +46,7 @@ def assemble_classification(config: PretrainConfig, run_dir: Path) -> Classifica
     model = _classifier(config, train.labels)
     if config.weights is not None:
         load_weights(model, config.weights, partial=config.partial, reset_head=config.reset_head)
-    batch_norm: BatchNormPolicy = build(
-        "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
-    )
-    loggers = open_loggers(config.logger, run_dir)
-    trainer = build_trainer(
-        config.trainer.node(), run_dir, build_callbacks(config, batch_norm), loggers
-    )
-    if trainer.global_rank:  # each process drops units of its own
-        torch.manual_seed(config.seed + trainer.global_rank)
+    batch_norm, trainer = equip(config, run_dir)
     return ClassificationParts(
         data=_data(config, train, val),
         task=_task(config, model, train.labels, batch_norm),

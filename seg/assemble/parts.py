@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
 from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
-from seg.assemble.loggers import open_loggers
 from seg.assemble.networks import load_model, network, restore, training_config
 from seg.assemble.processes import ONE_PROCESS
 from seg.assemble.statistics import StatisticsOf, with_class_weights
-from seg.assemble.trainer import build_callbacks, build_trainer
+from seg.assemble.trainer import build_trainer, equip
 from seg.callbacks.quiet import quiet
 from seg.checkpoint import Checkpoint
 from seg.config import targets
@@ -69,15 +67,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     augmentation = build(
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )
-    batch_norm: BatchNormPolicy = build(
-        "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
-    )
-    loggers = open_loggers(config.logger, run_dir)
-    trainer = build_trainer(
-        config.trainer.node(), run_dir, build_callbacks(config, batch_norm), loggers
-    )
-    if trainer.global_rank:  # each process drops units of its own
-        torch.manual_seed(config.seed + trainer.global_rank)
+    batch_norm, trainer = equip(config, run_dir)
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
         task=_task(config, model, batch_norm, _terms(config, model)),

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from seg.assemble.building import build
+from seg.assemble.loggers import open_loggers
 from seg.assemble.processes import process_facts
 from seg.callbacks.interruption import Interruption
 from seg.callbacks.last_batches import LastBatches
@@ -17,7 +19,23 @@ from seg.config.schema import FitConfig
 from seg.models.batch_norm import BatchNormPolicy
 
 
-def build_callbacks(config: FitConfig, batch_norm: BatchNormPolicy) -> list[Any]:
+def equip(config: FitConfig, run_dir: Path) -> tuple[BatchNormPolicy, pl.Trainer]:
+    """What every run is fitted by, with the random numbers of its rank."""
+    batch_norm: BatchNormPolicy = build(
+        "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
+    )
+    trainer = build_trainer(
+        config.trainer.node(),
+        run_dir,
+        _callbacks(config, batch_norm),
+        open_loggers(config.logger, run_dir),
+    )
+    if trainer.global_rank:  # each process drops units of its own
+        torch.manual_seed(config.seed + trainer.global_rank)
+    return batch_norm, trainer
+
+
+def _callbacks(config: FitConfig, batch_norm: BatchNormPolicy) -> list[Any]:
     """Those that the configuration names, and those that every run needs."""
     callbacks = [
         build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node

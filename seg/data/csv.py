@@ -1,7 +1,7 @@
 """People's own pictures, listed in a CSV file: image, label, split."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path, PurePosixPath
@@ -171,24 +171,29 @@ def _training_labels(rows: Sequence[Row], location: Location) -> list[Location]:
 
 def _pairs(rows: Sequence[Row], location: Location) -> list[Pair]:
     lines: dict[str, int] = {}
-    names: set[str] = set()
     pairs = []
-    for row in rows:
+    for name, row in named_samples(rows):
         if row.image in lines:
             raise DataError(
                 f"{location}, line {row.line}: image {row.image} is also in line {lines[row.image]}"
             )
         lines[row.image] = row.line
-        name = sample_name(row.image) or "line"
-        if name in names:  # the same name in another store, or with another suffix
-            name = f"{name}_{row.line}"
-        names.add(name)
         pairs.append(Pair(name, resolve(row.image, location), resolve(row.label, location)))
     return pairs
 
 
-def sample_name(file: str) -> str:
-    """What a sample is called: its file's path without suffix; empty where nothing is left."""
+def named_samples(rows: Iterable[Row]) -> Iterator[tuple[str, Row]]:
+    """What each line's sample is called: its picture's path without suffix, once each."""
+    names: set[str] = set()
+    for row in rows:
+        name = _stem(row.image) or "line"
+        if name in names:  # the same name in another store, or with another suffix
+            name = f"{name}_{row.line}"
+        names.add(name)
+        yield name, row
+
+
+def _stem(file: str) -> str:
     path = PurePosixPath(file.partition("://")[2] or file)
     parts = [part for part in path.parts if part not in ("/", "..")]
     return "/".join([*parts[:-1], PurePosixPath(parts[-1]).stem]) if parts else ""

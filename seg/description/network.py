@@ -14,6 +14,7 @@ from seg.models.receptive_field import Field, receptive_fields
 
 Shape = tuple[int, int, int]
 _MIB = 2**20
+_ALL = 99  # levels of parts: more than any network has
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Description:
-    """Rows of the network itself, of its flows, and of its layers."""
+    """Rows of the network itself, of its flows, and of its layers; the cost of every module."""
 
     whole: Row
     flows: tuple[Row, ...]
     layers: tuple[Row, ...]
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,13 @@ def describe(model: nn.Module, shape: Shape) -> Description:
         shape: channels, height and width of the picture.
     """
     input_shape = (1, *shape)
-    cost = count(model, input_shape, depth=2)
+    cost = count(model, input_shape, depth=_ALL)
     fields = receptive_fields(model, input_shape)
     saved = saved_bytes(model, input_shape)
     layers = {
-        name: count_of
-        for name, count_of in _leaves(count(model, input_shape, depth=99))
-        if count_of.parameters or count_of.multiply_adds or saved.get(name)
+        name: part
+        for name, part in _nodes(cost)
+        if not part.parts and (part.parameters or part.multiply_adds or saved.get(name))
     }
     flows = {
         f"{outer}.{inner}": part
@@ -98,18 +100,19 @@ def describe(model: nn.Module, shape: Shape) -> Description:
         _row("", cost, fields, saved),
         tuple(_row(name, part, fields, saved) for name, part in flows.items()),
         tuple(_row(name, part, fields, saved) for name, part in layers.items()),
+        cost,
     )
 
 
-def savings(model: nn.Module, full: nn.Module, shape: Shape) -> list[Saving]:
+def savings(model: nn.Module, told: Description, full: Description) -> list[Saving]:
     """What each separable convolution saves.
 
     Args:
         model: with separable convolutions.
-        full: the same network with full ones in their places.
-        shape: channels, height and width of the picture.
+        told: of it.
+        full: of the same network with full ones in their places.
     """
-    ours, theirs = (dict(_nodes(count(each, (1, *shape), depth=99))) for each in (model, full))
+    ours, theirs = (dict(_nodes(each.cost)) for each in (told, full))
     return [
         Saving(
             name,
@@ -139,7 +142,3 @@ def _nodes(cost: Cost, name: str = "") -> list[tuple[str, Cost]]:
     below = f"{name}." if name else ""
     inner = [_nodes(part, below + child) for child, part in cost.parts.items()]
     return [(name, cost), *(pair for pairs in inner for pair in pairs)]
-
-
-def _leaves(cost: Cost) -> list[tuple[str, Cost]]:
-    return [(name, part) for name, part in _nodes(cost) if not part.parts]

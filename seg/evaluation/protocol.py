@@ -1,16 +1,14 @@
 """Under which conditions numbers were made; only like ones are compared."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seg.data.files.digest import sha256_of
 from seg.data.labels import LabelSpace
 from seg.evaluation.measures import BOUNDARY_RATIO, TRIMAP_PX
 from seg.evaluation.split_hash import SplitHash
 from seg.inference.inference import Inference
-
-_CHUNK_BYTES = 2**20
 
 
 def protocol(
@@ -37,11 +35,7 @@ def protocol(
 
 def checkpoint_facts(path: Path, step: int) -> dict[str, Any]:
     """Which network it was; plain data."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return {"path": str(path), "sha256": digest.hexdigest(), "step": step}
+    return {"path": str(path), "sha256": sha256_of(path), "step": step}
 
 
 def differences(

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.data.sample import Sample, SegmentationDataset
+from seg.data.subset import spread_over
 from seg.exporting.card import Spec
 from seg.models.contract import Normalization
 
@@ -42,8 +43,7 @@ def spread(
         size: height and width; what is missing on the right and below is black, and ignored.
         ignore_index: what ignored pixels are labelled.
     """
-    places = np.unique(np.linspace(0, len(data) - 1, count or len(data)).round().astype(int))
-    samples = [data[int(place)] for place in places]
+    samples = [data[place] for place in spread_over(len(data), count or len(data))]
     if size is None:
         return samples
     return [_fitted(sample, size, ignore_index) for sample in samples]

@@ -1,6 +1,5 @@
 """The card of an exported network: a JSON file beside it that says all that is needed to use it."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from seg.data.files.digest import sha256_of
 from seg.errors import DataError
 from seg.outputs.files import write_json
 
@@ -141,7 +141,7 @@ def check_files(path: Path, card: Card) -> None:
         file = path.with_name(name)
         if not file.is_file():
             raise DataError(f"{file}: missing, though {path.name} belongs together with it")
-        if digest(file) != expected:
+        if sha256_of(file) != expected:
             raise DataError(
                 f"{file}: not the file that its card was written for (sha256 differs)\n"
                 "  it is damaged or was changed; copy or export it again"
@@ -150,10 +150,4 @@ def check_files(path: Path, card: Card) -> None:
 
 def digests(paths: Iterable[Path]) -> dict[str, str]:
     """sha256 by file name."""
-    return {path.name: digest(path) for path in paths}
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {path.name: sha256_of(path) for path in paths}

@@ -66,7 +66,8 @@ class ExportedSegmenter(TrainedSegmenter):
             torch.tensor(values, device=image_BCHW.device).view(-1, 1, 1) * 255
             for values in (normalization.mean, normalization.std)
         )
-        return [self._coarse(image_BCHW.float() * std + mean)]
+        picture_BCHW = image_BCHW.float() * std + mean
+        return [self._coarse(of_kind(picture_BCHW, self.card.spec, normalization))]
 
     def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
         """What `encode` gives, and the picture's size -> logits before the last resize."""
@@ -96,8 +97,6 @@ class ExportedSegmenter(TrainedSegmenter):
                 f"the exported network gives {spec.output_kind} of whole pictures alone; windows, "
                 "scales, probabilities and scores need logits: export it with output_kind=logits"
             )
-        if image_BCHW.dtype != torch.uint8 and spec.input_kind == "uint8":
-            image_BCHW = image_BCHW.round().clamp(0, 255).to(torch.uint8)
         return self._passes(image_BCHW)
 
     def _passes(self, image_BCHW: Tensor) -> Tensor:

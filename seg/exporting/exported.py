@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seg.data.files.digest import sha256_of
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError, DataError
-from seg.exporting.card import Card, card_path, check_files, digest, read_card
+from seg.exporting.card import Card, card_path, check_files, read_card
 from seg.exporting.engine import ExportedSegmenter
 from seg.exporting.format import find_format, format_names
 from seg.models.contract import Normalization
@@ -122,11 +123,8 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
         find_format(engine)
     if engine == "torch" or is_export(checkpoint) or (engine == "auto" and device != "cpu"):
         return checkpoint
-    found = [
-        path
-        for path in _exports_of(checkpoint)
-        if _usable(path, None if engine == "auto" else engine, trust=trust)
-    ]
+    wanted = None if engine == "auto" else engine
+    found = [each for each in _exports_of(checkpoint) if _usable(each.card, wanted, trust=trust)]
     if not found and engine != "auto":
         raise ConfigError(
             f"engine={engine}: {export_folder(checkpoint)} holds no {engine} export of this "
@@ -135,10 +133,9 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
     if not found:
         log.info("engine     torch: %s holds no export of this checkpoint", checkpoint.name)
         return checkpoint
-    newest = max(found, key=lambda path: read_card(path).created)
-    card = read_card(newest)
-    log.info("engine     %s %s: %s", card.format, card.spec.precision, newest)
-    return newest
+    newest = max(found, key=lambda each: each.card.created)
+    log.info("engine     %s: %s", newest.engine, newest.path)
+    return newest.path
 
 
 def export_folder(checkpoint: Path) -> Path:
@@ -147,22 +144,21 @@ def export_folder(checkpoint: Path) -> Path:
     return (folder.parent if folder.name == "checkpoints" else folder) / "export"
 
 
-def _exports_of(checkpoint: Path) -> list[Path]:
-    own = digest(checkpoint)
+def _exports_of(checkpoint: Path) -> list[Export]:
+    own = sha256_of(checkpoint)
     cards = sorted(export_folder(checkpoint).glob("*.json"))
     paths = [card.with_name(card.name.removesuffix(".json")) for card in cards]
     found = []
     for path in paths:
         try:
-            if path.is_file() and is_export(path) and read_card(path).checkpoint.sha256 == own:
-                found.append(path)
+            if path.is_file() and is_export(path):
+                found.append(Export(path, read_card(path)))
         except DataError as error:
             log.warning("%s", error)
-    return found
+    return [each for each in found if each.card.checkpoint.sha256 == own]
 
 
-def _usable(path: Path, wanted: str | None, *, trust: bool) -> bool:
-    card = read_card(path)
+def _usable(card: Card, wanted: str | None, *, trust: bool) -> bool:
     if wanted is not None:
         return card.format == wanted
     runs_code = find_format(card.format).runs_code

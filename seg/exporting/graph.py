@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn import functional
 
-from seg.errors import ConfigError
+from seg.errors import ConfigError, first_line
 from seg.exporting.card import Spec
 from seg.models.segmenter import Segmenter
 
@@ -66,10 +66,9 @@ def exported_program(network: Segmenter, spec: Spec) -> ExportedProgram:
         except Exception as error:  # whatever tracing an unknown network provokes
             if spec.size is not None and spec.batch_size is not None:
                 raise
-            reason = str(error).strip().splitlines()[0][:200]
             raise ConfigError(
                 f"size={spec.size}, batch_size={spec.batch_size}: the network cannot be traced for "
-                f"any size or batch ({reason})\n"
+                f"any size or batch ({first_line(error)})\n"
                 "  give size=[HEIGHT,WIDTH] and, where that is not enough, batch_size=1"
             ) from error
 

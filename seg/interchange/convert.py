@@ -1,22 +1,16 @@
 """Any readable source -> one safetensors file under our names, with a card beside it."""
 
-import hashlib
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 
-import seg
+from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
+from seg.interchange.encoder_file import write_with_card
 from seg.interchange.survey import Survey, survey
 from seg.models.contract import Normalization
-from seg.models.weights.safetensors_file import facts_header
 from seg.models.weights.torch_file import find_checkpoint
-from seg.outputs.files import write_atomically, write_json
-
-_TOOLS = ("torch", "safetensors", "numpy")
 
 
 def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, Any]:
@@ -42,14 +36,8 @@ def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, 
             "  give encoder_name=NAME if that is the wrong one; "
             "`python -m seg.weights inspect` lists the tensors"
         )
-    card = _card(found)
     tensors = {name: torch.tensor(array) for name, array in found.content.arrays.items()}
-    header = facts_header(
-        {key: card[key] for key in ("encoder", "normalization", "classes", "origin")}
-    )
-    write_atomically(output, lambda file: file.write(save(tensors, header)))
-    write_json(output.with_suffix(".json"), card)
-    return card
+    return write_with_card(output, tensors, _card(found))
 
 
 def _card(found: Survey) -> dict[str, Any]:
@@ -59,14 +47,13 @@ def _card(found: Survey) -> dict[str, Any]:
         "encoder": found.encoder,
         "origin": found.located.origin,
         "names_in_the_file": found.coverage.dialect,
-        "sha256": {path.name: _sha256(path) for path in files_of(found.located.path)},
+        "sha256": {path.name: sha256_of(path) for path in files_of(found.located.path)},
         "normalization": normalization.to_dict(),
         "classes": list(found.content.classes),
         "tensors": len(arrays),
         "parameters": sum(array.size for name, array in arrays.items() if "running_" not in name),
         "parts": sorted({name.split(".")[0] for name in arrays}),
         "left_out": list(found.content.ignored),
-        "tools": {"seg": seg.__version__, **{name: version(name) for name in _TOOLS}},
     }
 
 
@@ -78,8 +65,3 @@ def files_of(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(inner for inner in path.iterdir() if inner.is_file())
     return sorted(path.parent.glob(f"{path.name}.*"))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 import seg
 from seg.models.weights import target_tensors
@@ -15,6 +15,28 @@ from seg.outputs.files import write_atomically, write_json
 
 _TOOLS = ("torch", "safetensors", "numpy")
 _IN_HEADER = ("encoder", "normalization", "classes", "origin")
+
+
+def write_with_card(
+    path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write a `.safetensors` file and its card, with the suffix `.json`.
+
+    Args:
+        path: the file.
+        tensors: contiguous, on the CPU.
+        card: what is told of them; `encoder`, `normalization`, `classes` and `origin` among it,
+            which the file itself tells too.
+
+    Returns:
+        the card as it was written, with the tools that made it.
+    """
+    tools = {"seg": seg.__version__, **{name: version(name) for name in _TOOLS}}
+    header = facts_header({key: card[key] for key in _IN_HEADER})
+    write_atomically(path, lambda file: file.write(save(dict(tensors), header)))
+    told = {**card, "tools": tools}
+    write_json(path.with_suffix(".json"), told)
+    return told
 
 
 def write_encoder(encoder: nn.Module, run_dir: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,10 +59,5 @@ def write_encoder(encoder: nn.Module, run_dir: Path, facts: Mapping[str, Any]) -
         "normalization": held.normalization.to_dict(),
         "tensors": len(tensors),
         "parameters": sum(each.numel() for each in encoder.parameters()),
-        "tools": {"seg": seg.__version__, **{name: version(name) for name in _TOOLS}},
     }
-    header = facts_header({key: card[key] for key in _IN_HEADER})
-    path = run_dir / ENCODER_IN_DIRECTORY
-    write_atomically(path, lambda file: file.write(save(tensors, header)))
-    write_json(path.with_suffix(".json"), card)
-    return card
+    return write_with_card(run_dir / ENCODER_IN_DIRECTORY, tensors, card)

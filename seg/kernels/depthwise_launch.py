@@ -11,7 +11,7 @@ from seg.kernels.depthwise_triton import tap_sums, weight_sums
 
 # programs that a weight gradient is spread over: eight for each processor of a large card
 _PROGRAMS = 1024
-_SUMS = {torch.float64: tl.float64}
+_IN_TRITON = {torch.float32: tl.float32, torch.float64: tl.float64}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def convolve_and_describe(
     """
     output_BCHW = _like(x_BCHW, geometry.output(x_BCHW.shape[2]), geometry.output(x_BCHW.shape[3]))
     pictures, channels, height, width = output_BCHW.shape
-    wide = torch.float64 if x_BCHW.dtype == torch.float64 else torch.float32
+    wide = _summed_in(x_BCHW.dtype)
     total_TC, spread_TC = torch.empty(
         2, pictures * tile.count(height, width), channels, dtype=wide, device=x_BCHW.device
     )
@@ -143,7 +143,7 @@ def weight_gradient(
     tiles_a_part = max(1, -(-tiles * blocks // _PROGRAMS))
     parts = -(-tiles // tiles_a_part)
     shape = (parts, channels, 1, geometry.kernel, geometry.kernel)
-    wide = torch.float64 if x_BCHW.dtype == torch.float64 else torch.float32
+    wide = _summed_in(x_BCHW.dtype)
     sums = torch.empty(shape, dtype=wide, device=x_BCHW.device)
     vector, groups = vectors(channels)
     scale, shift = activation.affine or (None, None)
@@ -166,7 +166,7 @@ def weight_gradient(
             STRIDE=geometry.stride,
             VECTOR=vector,
             RELU=activation.relu,
-            SUM=_SUMS.get(x_BCHW.dtype, tl.float32),
+            SUM=_IN_TRITON[wide],
             ROWS=tile.rows,
             COLUMNS=tile.columns,
             CHANNELS=tile.channels,
@@ -209,12 +209,17 @@ def _launch_taps(
             TRANSPOSED=transposed,
             VECTOR=vector,
             RELU=activation.relu,
-            SUM=_SUMS.get(source_BCHW.dtype, tl.float32),
+            SUM=_IN_TRITON[_summed_in(source_BCHW.dtype)],
             ROWS=tile.rows,
             COLUMNS=tile.columns,
             CHANNELS=tile.channels,
             num_warps=tile.warps,
         )
+
+
+def _summed_in(dtype: torch.dtype) -> torch.dtype:
+    """The type of sums over values of a type."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 def _like(x_BCHW: Tensor, height: int, width: int) -> Tensor:

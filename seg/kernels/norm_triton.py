@@ -57,11 +57,9 @@ def gradient_sums(
     for block in range(part * blocks_a_part, last):
         place = block * across + tl.program_id(0) % across
         offset_RC, channel_C, inside_RC = _block(place, rows, channels, ROWS, CHANNELS)
-        slope_RC = tl.load(gradient + offset_RC, mask=inside_RC, other=0.0).to(tl.float32)
         value_RC = tl.load(value + offset_RC, mask=inside_RC, other=0.0).to(tl.float32)
-        if RELU:
-            moved_RC = _moved(value_RC, scale, shift, channel_C, channels)
-            slope_RC = tl.where(moved_RC > 0.0, slope_RC, 0.0)
+        slope_RC = tl.load(gradient + offset_RC, mask=inside_RC, other=0.0).to(tl.float32)
+        slope_RC = _past_relu(slope_RC, value_RC, scale, shift, channel_C, channels, RELU)
         mean_C = tl.load(mean + channel_C, mask=channel_C < channels)
         sum_RC += slope_RC
         product_RC += slope_RC * (value_RC - mean_C[None, :])
@@ -90,11 +88,9 @@ def input_gradient(
     """`scale * (gradient past the ReLU) + per_value * value + constant`."""
     channels = groups * VECTOR
     offset_RC, channel_C, inside_RC = _block(tl.program_id(0), rows, channels, ROWS, CHANNELS)
-    slope_RC = tl.load(gradient + offset_RC, mask=inside_RC, other=0.0).to(tl.float32)
     value_RC = tl.load(value + offset_RC, mask=inside_RC, other=0.0).to(tl.float32)
-    if RELU:
-        moved_RC = _moved(value_RC, scale, shift, channel_C, channels)
-        slope_RC = tl.where(moved_RC > 0.0, slope_RC, 0.0)
+    slope_RC = tl.load(gradient + offset_RC, mask=inside_RC, other=0.0).to(tl.float32)
+    slope_RC = _past_relu(slope_RC, value_RC, scale, shift, channel_C, channels, RELU)
     scale_C = tl.load(scale + channel_C, mask=channel_C < channels)
     result_RC = slope_RC * scale_C[None, :]
     result_RC += _moved(value_RC, per_value, constant, channel_C, channels)
@@ -115,6 +111,23 @@ def _block(
     channel_C = place % across * CHANNELS + tl.arange(0, CHANNELS)
     inside_RC = (row_R < rows)[:, None] & (channel_C < channels)[None, :]
     return row_R[:, None] * channels + channel_C[None, :], channel_C, inside_RC
+
+
+@triton.jit
+def _past_relu(
+    slope_RC: tl.tensor,
+    value_RC: tl.tensor,
+    scale: tl.tensor,
+    shift: tl.tensor,
+    channel_C: tl.tensor,
+    channels: tl.tensor,
+    RELU: tl.constexpr,
+) -> tl.tensor:
+    """The gradient before the ReLU, if there is one, given that after it."""
+    if RELU:
+        moved_RC = _moved(value_RC, scale, shift, channel_C, channels)
+        slope_RC = tl.where(moved_RC > 0.0, slope_RC, 0.0)
+    return slope_RC
 
 
 @triton.jit

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from seg.data.classification.sample import Categories, ClassifiedImage, ImageDataset
+from seg.data.subset import spread_over
 from seg.models.classifier import Classifier
 from seg.outputs.pictures import save_png
 
@@ -21,8 +22,7 @@ _RIGHT, _WRONG = (20, 110, 50), (190, 30, 30)
 
 def write_guesses(model: Classifier, data: ImageDataset, run_dir: Path) -> None:
     """Write what a network guesses of pictures spread over a dataset."""
-    places = np.unique(np.linspace(0, len(data) - 1, _SHOWN).round().astype(int))
-    samples = [data[int(place)] for place in places]
+    samples = [data[place] for place in spread_over(len(data), _SHOWN)]
     save_png(run_dir / "predictions.png", guess_grid(samples, guessed(model, samples), data.labels))
 
 

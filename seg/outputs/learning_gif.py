@@ -14,6 +14,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
+from seg.data.subset import spread_over
 from seg.errors import ConfigError
 from seg.outputs.files import write_atomically
 
@@ -65,8 +66,7 @@ class LearningGif(Callback):
         model: Any = pl_module.model
         if not self._samples:
             split = data.split("val")
-            places = np.unique(np.linspace(0, len(split) - 1, self._count).round().astype(int))
-            self._samples = [split[int(place)] for place in places]
+            self._samples = [split[place] for place in spread_over(len(split), self._count)]
         with trainer.precision_plugin.forward_context():
             predictions = [model.predict(sample.image) for sample in self._samples]
         done = trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))
@@ -89,10 +89,10 @@ class LearningGif(Callback):
             return
         paths = _frames(_folder(trainer))
         if paths:
-            chosen = np.unique(np.linspace(0, len(paths) - 1, self._frames).round().astype(int))
+            chosen = spread_over(len(paths), self._frames)
             target = _folder(trainer).parent / _GIF
             with _dispensable(target):
-                write_gif(target, [paths[int(place)] for place in chosen])
+                write_gif(target, [paths[place] for place in chosen])
 
     def _thin_out(self, folder: Path) -> None:
         paths = _frames(folder)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample, SegmentationDataset
+from seg.data.subset import spread_over
 from seg.outputs.files import write_atomically
 
 if TYPE_CHECKING:  # what only draws labels need not wait for the networks' libraries
@@ -54,8 +55,7 @@ def error_picture(
 
 def predicted_grid(model: "TrainedSegmenter", data: SegmentationDataset, count: int) -> Image.Image:
     """`prediction_grid` of what a network says of `count` samples, spread over a dataset."""
-    places = np.unique(np.linspace(0, len(data) - 1, count).round().astype(int))
-    samples = [data[int(place)] for place in places]
+    samples = [data[place] for place in spread_over(len(data), count)]
     predictions = [model.predict(sample.image) for sample in samples]
     return prediction_grid(samples, predictions, model.labels)
 

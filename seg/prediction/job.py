@@ -1,6 +1,5 @@
 """A prediction as plain data: what any process needs to do its share."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from seg.assemble.building import build
 from seg.assemble.networks import read_trained, restore
 from seg.checkpoint import Checkpoint
 from seg.config.commands import PredictConfig
+from seg.data.files.digest import sha256_of
 from seg.data.labels import LabelSpace
 from seg.exporting.exported import Export, choose_engine
 from seg.inference.device import choose_device
@@ -114,8 +114,6 @@ class Job:
 
     def header(self, checkpoint: Checkpoint | Export) -> dict[str, Any]:
         """What the results follow from, beside the pictures: the manifest's first line."""
-        with checkpoint.identity.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         options: dict[str, Any] = {
             "formats": sorted(self.formats),
             "inference": dict(self.inference),
@@ -123,7 +121,7 @@ class Job:
             "classes": list(self.classes),
             "coco_segmentation": self.coco_segmentation,
         }
-        return {"checkpoint_sha256": digest, **options}
+        return {"checkpoint_sha256": sha256_of(checkpoint.identity), **options}
 
 
 def _engine(config: PredictConfig) -> Path:

@@ -1,6 +1,5 @@
 """`manifest.jsonl`: what is done already, a line an item, so that a second call goes on."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError
 from seg.outputs.files import write_atomically
 from seg.prediction.format import Record
@@ -196,9 +196,7 @@ def is_damaged(record: Record) -> bool:
 
 def file_mark(path: Path) -> dict[str, Any]:
     """Size and SHA-256 of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _source(item: Item) -> dict[str, Any]:

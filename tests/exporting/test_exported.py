@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import seg as package
+from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
-from seg.exporting.card import card_path, digest, read_card, write_card
+from seg.exporting.card import card_path, read_card, write_card
 from seg.exporting.exported import choose_engine, export_folder, read_export
 from tests.exporting.networks import ORIGIN, samples
 
@@ -37,7 +38,7 @@ def test_the_card_says_all_that_is_needed(file, network):
         "batch_size": None,
         "device": "cpu",
     }
-    assert card["files"] == {file.name: digest(file)}
+    assert card["files"] == {file.name: sha256_of(file)}
     assert card["parity"]["agreement"] > 0.999
     assert card["parity"]["tolerance"] == {"agreement": 0.999, "miou_points": 0.1}
     assert card["versions"]["torch"] == torch.__version__.partition("+")[0]
@@ -105,7 +106,7 @@ def test_pickled_objects_are_not_opened(file):
 def _stamp(file, **changes):
     """Make the card fit the file as it is now."""
     card = read_card(file)
-    files = {file.name: digest(file)}
+    files = {file.name: sha256_of(file)}
     write_card(file, card.model_copy(update={"files": files, **changes}))
 
 
@@ -118,7 +119,7 @@ def run(file, tmp_path):
     folder = export_folder(checkpoint)
     assert folder == tmp_path / "run" / "export"
     folder.mkdir()
-    origin = ORIGIN.model_copy(update={"sha256": digest(checkpoint)})
+    origin = ORIGIN.model_copy(update={"sha256": sha256_of(checkpoint)})
     for name, kind, created in (("a.onnx", "onnx", "2026-01-01"), ("b.xml", "openvino", "2026-02")):
         path = folder / name
         shutil.copy(file, path)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from seg.data.augmentation import SampleStreams
+from seg.data.classification.draws import drawing_from
 from seg.data.classification.sample import Categories, ClassifiedImage, ImageDataset
 from seg.errors import ConfigError, DataError
 
@@ -74,19 +75,15 @@ class ImageAugmentation:
         from torchvision import tv_tensors
 
         image: Any = tv_tensors.Image(torch.from_numpy(sample.image).permute(2, 0, 1))
-        generator = torch.default_generator  # the only one that torchvision draws from
-        before = generator.get_state()
-        generator.manual_seed(self._streams.at(seed)[1].getrandbits(63))
         try:
-            for transform in self._transforms:
-                image = transform(image)
+            with drawing_from(self._streams.at(seed)[1].getrandbits(63)):
+                for transform in self._transforms:
+                    image = transform(image)
         except Exception as error:
             raise DataError(
                 f"{sample.name}: augmentation failed on a picture of {sample.image.shape[1]} x "
                 f"{sample.image.shape[0]}: {error}\n  check image_augmentation.transforms"
             ) from error
-        finally:
-            generator.set_state(before)
         changed_HWC = image.permute(1, 2, 0).contiguous().numpy()
         if changed_HWC.dtype != np.uint8 or changed_HWC.shape != (self.size, self.size, 3):
             raise DataError(

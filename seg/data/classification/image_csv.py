@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seg.data.classification.sample import Categories, ImageFile, ImageFiles
-from seg.data.csv import Row, read_table, resolve, rows_of_split, sample_name
+from seg.data.csv import Row, named_samples, read_table, resolve, rows_of_split
 from seg.data.files.locations import Location, is_remote
 from seg.errors import ConfigError, DataError
 
@@ -64,17 +64,12 @@ def _files(
     rows: Sequence[Row], location: Location, names: Sequence[str], separator: str | None
 ) -> Iterable[ImageFile]:
     places = {name: place for place, name in enumerate(names)}
-    used: set[str] = set()
-    for row in rows:
+    for name, row in named_samples(rows):
         told = _names(row, separator)
-        strange = [name for name in told if name not in places]
+        strange = [each for each in told if each not in places]
         if strange:
             raise DataError(
                 f"{location}, line {row.line}: class {strange[0]!r} is not among the training "
                 f"split's {len(names)}"
             )
-        name = sample_name(row.image) or "line"
-        if name in used:
-            name = f"{name}_{row.line}"
-        used.add(name)
         yield ImageFile(name, resolve(row.image, location), tuple(places[each] for each in told))

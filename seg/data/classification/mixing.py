@@ -1,13 +1,12 @@
 """Mixup and CutMix of whole batches, where the network computes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seg.data.classification.draws import drawing_from
 from seg.errors import ConfigError
 
 
@@ -70,7 +69,7 @@ class Mixing:
         chosen = self._chosen(generator)
         if chosen is None:
             return image_BCHW, label
-        with _drawing_from(int(generator.integers(2**63))):
+        with drawing_from(int(generator.integers(2**63))):
             image, mixed = chosen(image_BCHW.float(), label)
         return image, mixed
 
@@ -81,14 +80,3 @@ class Mixing:
         if self._mixup is None or self._cutmix is None:
             return self._mixup or self._cutmix
         return self._cutmix if of_both < self._switch else self._mixup
-
-
-@contextmanager
-def _drawing_from(seed: int) -> Iterator[None]:
-    """What torchvision draws on the CPU comes from this seed; dropout's numbers go on after it."""
-    before = torch.default_generator.get_state()
-    torch.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.default_generator.set_state(before)

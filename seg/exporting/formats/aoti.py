@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, first_line
 from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Runner, Source
 from seg.exporting.formats.pt2 import TorchRunner
@@ -17,9 +17,8 @@ def _write(source: Source, path: Path) -> list[Path]:
         with torch.no_grad():
             aoti_compile_and_package(source.program, package_path=str(path))
     except Exception as error:  # no compiler, say, or a network that Inductor cannot take
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise ConfigError(
-            f"format=aoti: Inductor cannot compile the network ({reason[0][:200]})\n"
+            f"format=aoti: Inductor cannot compile the network ({first_line(error)})\n"
             "  it needs a C++ compiler; some networks compile only with size=[HEIGHT,WIDTH] "
             "batch_size=1"
         ) from error
@@ -32,8 +31,7 @@ def _open(path: Path, card: Card) -> Runner:
     try:
         return TorchRunner(aoti_load_package(str(path)), card.spec.device)
     except Exception as error:  # whatever a foreign file provokes
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise DataError(f"{path}: AOTInductor cannot open it ({reason[0][:200]})") from None
+        raise DataError(f"{path}: AOTInductor cannot open it ({first_line(error)})") from None
 
 
 FORMAT = ExportFormat(

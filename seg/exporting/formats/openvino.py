@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.errors import DataError
+from seg.errors import DataError, first_line
 from seg.exporting.calibration import as_input
 from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Source
@@ -64,8 +64,7 @@ class _OpenVinoRunner:
             model = openvino.Core().read_model(str(path))
             self._request = openvino.Core().compile_model(model, "CPU", options)
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0][:200]
-            raise DataError(f"{path}: OpenVINO cannot open it ({reason})") from None
+            raise DataError(f"{path}: OpenVINO cannot open it ({first_line(error)})") from None
 
     def __call__(self, image_BCHW: Tensor) -> Tensor:
         image = np.ascontiguousarray(image_BCHW.cpu().numpy())

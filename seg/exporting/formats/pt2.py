@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seg.errors import DataError
+from seg.errors import DataError, first_line
 from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Runner, Source
 
@@ -45,8 +45,7 @@ def _open(path: Path, card: Card) -> Runner:
     except DataError:
         raise
     except Exception as error:  # whatever a foreign file provokes
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise DataError(f"{path}: torch cannot open it ({reason[0][:200]})") from None
+        raise DataError(f"{path}: torch cannot open it ({first_line(error)})") from None
     return TorchRunner(module, card.spec.device)
 
 

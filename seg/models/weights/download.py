@@ -19,6 +19,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
@@ -112,8 +113,7 @@ def _holds(path: Path, sha256: str) -> bool:
 @functools.lru_cache
 def _digest_of(path: Path, _size_bytes: int, _changed_ns: int) -> str:
     """Read once a process, and again when the file has changed."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def _is_at(path: Path, file: FileIO) -> bool:

@@ -11,7 +11,7 @@ import torch
 from numpy._core import multiarray
 from torch import Tensor
 
-from seg.errors import DataError
+from seg.errors import DataError, first_line
 from seg.models.contract import Normalization
 from seg.models.weights.format import Arrays, WeightFile, WeightFormat
 
@@ -43,9 +43,8 @@ def load_safely(path: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged or hostile file provokes
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise DataError(
-            f"{path}: cannot be read safely ({reason})\n"
+            f"{path}: cannot be read safely ({first_line(error, 160)})\n"
             "  it is damaged, or holds more than tensors; "
             "save a file you trust anew with torch.save(model.state_dict(), FILE)"
         ) from None
