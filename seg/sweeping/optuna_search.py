@@ -110,9 +110,8 @@ class OptunaSearch:
                 self._study.tell(trial.number, state=TrialState.PRUNED)
             seen = frozen.intermediate_values
             return seen[max(seen)] if seen else None
-        if trial.state == "finished" and trial.value is not None:
-            if not frozen.state.is_finished():
-                self._study.tell(trial.number, trial.value)
+        if trial.value is not None and not frozen.state.is_finished():
+            self._study.tell(trial.number, trial.value)
         return trial.value
 
     def _create(self, path: Path) -> None:
