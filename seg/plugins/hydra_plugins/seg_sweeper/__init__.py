@@ -20,8 +20,7 @@ class _SegSweeper(Sweeper):
 
         from seg.sweeping.processes import let_processes_find_plugins
 
-        self.hydra_context = hydra_context
-        self.config = config
+        self.given = hydra_context, config
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -30,7 +29,7 @@ class _SegSweeper(Sweeper):
     def _sweep(self, options: Mapping[str, Any], arguments: list[str]) -> Any:
         from seg.sweeping.sweep import sweep
 
-        return sweep(options, arguments, self.hydra_context, self.config, self.launcher)
+        return sweep(options, arguments, *self.given, self.launcher)
 
 
 class GridSweeper(_SegSweeper):
