@@ -4,6 +4,7 @@ import logging
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from seg.errors import RankError
 
@@ -16,10 +17,10 @@ class Agreement(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.world_size == 1:
             return
-        held = [each.detach().double() for each in pl_module.parameters()]
-        sums = torch.stack([torch.stack((each.sum(), each.square().sum())) for each in held])
-        sums_R = trainer.strategy.all_gather(sums).nan_to_num()
-        if not (sums_R == sums_R[:1]).all():
+        sums = torch.stack([_sums(each) for each in pl_module.parameters()]).cpu()
+        of_the_first = trainer.strategy.broadcast(sums)
+        same = torch.equal(sums, of_the_first)
+        if not trainer.strategy.reduce_boolean_decision(same, all=True):
             raise RankError(
                 "the processes that trained together hold different weights; train with "
                 "trainer.devices=1, and report this",
@@ -27,3 +28,9 @@ class Agreement(Callback):
             )
         if trainer.is_global_zero:
             log.info("%d processes end with the same weights", trainer.world_size)
+
+
+def _sums(parameter: Tensor) -> Tensor:
+    """Two numbers of a tensor that any other weights would change."""
+    held = parameter.detach().double()
+    return torch.stack((held.sum(), held.square().sum())).nan_to_num()

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra.core.override_parser.types import Override
 
@@ -63,7 +63,7 @@ class OptunaSearch:
                     f"resume: the trials in {directory} choose {chosen}, the command line {asked}\n"
                     f"  resume={directory} takes the line that began it"
                 )
-        self._direction = "maximize" if maximize else "minimize"
+        self._direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         path = directory.resolve() / DATABASE
         self._address = f"sqlite:///{path}"
         if not path.exists():
