@@ -51,9 +51,16 @@ def values_of(key: str, override: Override) -> list[str]:
         values = list(override.sweep_string_iterator())
     finally:
         random.setstate(before)
+    if isinstance(override.value(), RangeSweep):
+        values = [_tidy(value) for value in values]
     if not values:
         raise ConfigError(f"{key}={override.get_value_string()}: nothing to choose from")
     return values
+
+
+def _tidy(number: str) -> str:
+    """`0.7000000000000001`, as steps of 0.1 add up to, reads `0.7`."""
+    return number if number.lstrip("-").isdigit() else str(float(f"{float(number):.12g}"))
 
 
 @dataclass(frozen=True)
