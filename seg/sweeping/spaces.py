@@ -1,6 +1,5 @@
 """What a command line sweeps over, in Hydra's grammar -> values, or spaces to draw from."""
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,11 +114,9 @@ def space_of(key: str, override: Override) -> Space:
     values = values_of(key, override)
     if isinstance(sweep, RangeSweep) and len(values) > 1:
         numbers = sorted(float(value) for value in values)
-        step = numbers[1] - numbers[0]
+        step = float(_tidy(str(numbers[1] - numbers[0])))
         if all(value.lstrip("-").isdigit() for value in values):
             ends = (int(numbers[0]), int(numbers[-1]))
             return Space(IntDistribution(*ends, step=int(step)), values, values[0])
-        ticks = math.floor((numbers[-1] - numbers[0]) / step + 0.5)
-        high = numbers[0] + ticks * step
-        return Space(FloatDistribution(numbers[0], high, step=step), values, values[0])
+        return Space(FloatDistribution(numbers[0], numbers[-1], step=step), values, values[0])
     return Space(CategoricalDistribution(values), values, values[0])

@@ -47,22 +47,22 @@ def test_nothing_to_choose_from():
 
 
 @pytest.mark.parametrize(
-    ("override", "kind", "low", "high", "log", "step"),
+    ("override", "kind", "bounds"),
     [
-        ("a=interval(1,2)", "FloatDistribution", 1.0, 2.0, False, None),
-        ("a=tag(log,interval(1e-4,1e-1))", "FloatDistribution", 1e-4, 1e-1, True, None),
-        ("a=int(interval(1,8))", "IntDistribution", 1, 8, False, 1),
-        ("a=tag(log,int(interval(1,64)))", "IntDistribution", 1, 64, True, 1),
-        ("a=range(1,10,4)", "IntDistribution", 1, 9, False, 4),
-        ("a=range(0.5,1.01,0.25)", "FloatDistribution", 0.5, 1.0, False, 0.25),
+        ("a=interval(1,2)", "FloatDistribution", (1.0, 2.0, False, None)),
+        ("a=tag(log,interval(1e-4,1e-1))", "FloatDistribution", (1e-4, 1e-1, True, None)),
+        ("a=int(interval(1,8))", "IntDistribution", (1, 8, False, 1)),
+        ("a=tag(log,int(interval(1,64)))", "IntDistribution", (1, 64, True, 1)),
+        ("a=range(1,10,4)", "IntDistribution", (1, 9, False, 4)),
+        ("a=range(0.5,1.01,0.25)", "FloatDistribution", (0.5, 1.0, False, 0.25)),
     ],
 )
-def test_spaces(override, kind, low, high, log, step):
+def test_spaces(override, kind, bounds):
     pytest.importorskip("optuna")
     space = space_of("a", sweeps(override)["a"])
     found = space.distribution
     assert type(found).__name__ == kind
-    assert (found.low, found.high, found.log, found.step) == (low, high, log, step)
+    assert (found.low, found.high, found.log, found.step) == bounds
 
 
 def test_draws_read_well_and_stay_inside():
