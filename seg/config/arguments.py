@@ -47,6 +47,8 @@ def quote_paths(arguments: list[str]) -> list[str]:
 def is_multirun(arguments: list[str]) -> bool:
     """Whether a command line asks for a sweep: by `-m`, `sweep=...` or Hydra's own mode."""
     plain = {argument.lstrip("+") for argument in arguments}
+    if "hydra.mode=RUN" in plain:
+        return False
     chosen = any(each.startswith("sweep=") for each in plain - {"sweep=", "sweep=null"})
     return chosen or bool(plain & {"-m", "--multirun", "hydra.mode=MULTIRUN"})
 

@@ -37,7 +37,9 @@ def with_run_directory(arguments: list[str], command: str) -> list[str]:
             "or auto"
         )
     run_dir = _run_directory(Path(values[-1].strip("'\"")).expanduser())
-    return [*_recorded(run_dir), *arguments, f"{_RUN_DIR}={run_dir}"]
+    choices = _recorded(run_dir)
+    alone = ["hydra.mode=RUN"] if is_multirun(choices) else []  # one trial of a sweep
+    return [*choices, *arguments, *alone, f"{_RUN_DIR}={run_dir}"]
 
 
 def _given(arguments: Iterable[str], key: str) -> list[str]:

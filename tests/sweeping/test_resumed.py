@@ -2,6 +2,8 @@
 
 import pytest
 
+from seg.config.arguments import is_multirun
+from seg.config.resumed import with_run_directory
 from seg.errors import ConfigError
 from seg.sweeping.resumed import with_sweep_directory
 from seg.sweeping.trials import Sweep, write_sweep
@@ -62,3 +64,16 @@ def test_other_lines_stay(line):
 def test_a_record_cannot_bring_commands(hostile, sweep_dir):
     write_sweep(sweep_dir, Sweep("train", (*LINE, hostile), "val/miou"))
     assert hostile not in with_sweep_directory([f"resume={sweep_dir}"], "train")
+
+
+def test_one_trial_goes_on_alone(tmp_path):
+    run_dir = tmp_path / "3"
+    (run_dir / ".hydra").mkdir(parents=True)
+    (run_dir / "config.yaml").write_text("{}")
+    choices = ["sweep=learning_rate", "optimizer.lr=0.01", "trial={number:3}", "resume=auto"]
+    (run_dir / ".hydra" / "overrides.yaml").write_text("".join(f"- {each}\n" for each in choices))
+    line = [f"resume={run_dir}"]
+    assert with_sweep_directory(line, "train") == line
+    found = with_run_directory(line, "train")
+    assert found == [*choices[:2], *line, "hydra.mode=RUN", f"hydra.run.dir={run_dir}"]
+    assert not is_multirun(found)

@@ -108,10 +108,10 @@ def test_what_every_trial_would_trip_over_ends_at_once(arguments, part, tmp_path
     assert not (tmp_path / "sweep").exists()
 
 
-@pytest.mark.parametrize("fault", ["kill_at_sync:6", "kill_at_sync:9"])
-def test_a_killed_sweep_goes_on(fault, whole_sweep, tmp_path):
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on(whole_sweep, tmp_path):
     sweep_dir = tmp_path / "sweep"
-    killed = run(sweep_dir, "optimizer.lr=1e30,-1,1e-3", fault=fault)
+    killed = run(sweep_dir, "optimizer.lr=1e30,-1,1e-3", fault="kill_at_sync:9")
     assert killed.returncode == KILLED, killed.stderr
     done = seg("train", f"resume={sweep_dir}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -136,6 +136,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint(tmp_path):
         assert [row["val/miou"] for row in csv.DictReader(file)] == ours
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_sweep_and_it_goes_on(tmp_path):
     sweep_dir = tmp_path / "sweep"
     line = ("optimizer.lr=1e-3,1e-2", "trainer.max_epochs=2")
@@ -150,13 +151,14 @@ def test_a_signal_ends_the_sweep_and_it_goes_on(tmp_path):
     assert read_sweep(sweep_dir).trials[0].seconds > 0
 
 
-def test_failed_trials_can_be_tried_again(whole_sweep, tmp_path):
+@pytest.mark.slow
+def test_failed_trials_can_be_tried_again(tmp_path):
     sweep_dir = tmp_path / "sweep"
-    done = run(sweep_dir, "optimizer.lr=-1,-2")
-    assert done.returncode == 1
+    assert run(sweep_dir, "optimizer.lr=-1").returncode == 1
     again = seg("train", f"resume={sweep_dir}", "hydra.sweeper.retry_failed=true", cwd=tmp_path)
     assert again.returncode == 1
-    assert again.stdout.count("Launching") == 2
+    assert again.stdout.count("Launching") == 1
+    assert "1 of 1 trials failed" in again.stderr
 
 
 @pytest.mark.slow
