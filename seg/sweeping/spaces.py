@@ -108,9 +108,9 @@ def space_of(key: str, override: Override) -> Space:
         if low is None or high is None or not low < high or (log and low <= 0):
             asked = f"{key}={override.get_value_string()}"
             raise ConfigError(f"{asked}: give interval(LOW, HIGH), of a logarithm both above 0")
-        whole = isinstance(low, int) and isinstance(high, int)
-        kind = IntDistribution if whole else FloatDistribution
-        return Space(kind(low, high, log=log), first=str(low))
+        if isinstance(low, int) and isinstance(high, int):
+            return Space(IntDistribution(low, high, log=log), first=str(low))
+        return Space(FloatDistribution(low, high, log=log), first=str(low))
     values = values_of(key, override)
     if isinstance(sweep, RangeSweep) and len(values) > 1:
         numbers = sorted(float(value) for value in values)
