@@ -118,7 +118,7 @@ def _training(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     job = _job(config, batch=4, size=(512, 512))
     found = _in_turn(config, training_speed.ways(job))
     tables = [_told(config, job), f"A training step\n\n{training_speed.table(found)}"]
-    return tables, _numbers(found)
+    return tables, _numbers(found) | {"job": job.to_dict()}
 
 
 def _evaluation(config: BenchmarkConfig) -> tuple[list[str], Numbers]:

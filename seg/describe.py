@@ -1,4 +1,4 @@
-"""`python -m seg.describe [network|encoders]`: what networks cost, counted and measured."""
+"""`python -m seg.describe [network|encoders|scale]`: what networks cost, counted and measured."""
 
 import logging
 from pathlib import Path
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 @app("describe", DescribeConfig, verb="task")
 def main(config: DescribeConfig, run_dir: Path) -> None:
-    """Print the table; write it as `describe.json` and `describe.png`."""
+    """Print the table; write it as `describe.json`, networks also as `describe.png`."""
     from seg.callbacks.quiet import quiet
 
     quiet()
-    {"network": _network, "encoders": _encoders}[config.task](config, run_dir)
-    log.info("as JSON and as a picture: %s", run_dir)
+    {"network": _network, "encoders": _encoders, "scale": _scale}[config.task](config, run_dir)
+    log.info("also written to %s", run_dir)
 
 
 def _network(config: DescribeConfig, run_dir: Path) -> None:
@@ -149,6 +149,22 @@ def _encoders(config: DescribeConfig, run_dir: Path) -> None:
     log.info("%s\n", encoders_table(found))
     write_json(run_dir / "describe.json", {"classifiers": [each.to_dict() for each in found]})
     accuracy_against_cost(found).save(run_dir / "describe.png")
+
+
+def _scale(config: DescribeConfig, run_dir: Path) -> None:
+    from seg.description.scale import Recipe, plan, read_measured, scale_table
+    from seg.errors import ConfigError
+    from seg.outputs.files import write_json
+
+    if config.training is None:
+        raise ConfigError(
+            "training: missing; give the directory of python -m seg.benchmark training"
+        )
+    measured = read_measured(config.training, config.data, way=config.way, case=config.case)
+    recipe = Recipe(config.samples, config.base_lr, config.base_batch)
+    found = plan(measured, recipe, devices=config.devices, efficiency=config.efficiency)
+    log.info("%s\n", scale_table(measured, found))
+    write_json(run_dir / "describe.json", {"measured": vars(measured), "plan": found.to_dict()})
 
 
 if __name__ == "__main__":

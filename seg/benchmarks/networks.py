@@ -32,6 +32,12 @@ class Job:
     peer_encoder: str
     device: torch.device
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; the device by its name."""
+        on_cuda = self.device.type == "cuda"
+        device = torch.cuda.get_device_name(self.device) if on_cuda else self.device.type
+        return vars(self) | {"device": device}
+
     def pictures(self) -> Tensor:
         """uint8, B x 3 x H x W."""
         generator = torch.Generator().manual_seed(0)

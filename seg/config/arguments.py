@@ -15,7 +15,7 @@ _PATH_KEYS = frozenset(
         ),
         *("image_dataset.root", "image_dataset.table", "image_dataset.classes"),
         *("teaching.checkpoint", "teaching.images", "camvid_root", "hydra.run.dir", "runs"),
-        "hydra.sweep.dir",
+        *("hydra.sweep.dir", "training", "data"),
     )
 )
 _OF_A_SWEEP = "hydra.sweep.dir="  # the one path that is not swept

@@ -147,7 +147,7 @@ class BenchmarkConfig(Section):
 class DescribeConfig(Section):
     """`conf/describe.yaml`."""
 
-    task: Literal["network", "encoders"]
+    task: Literal["network", "encoders", "scale"]
     encoder: Target
     decoder: Target
     input: Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*x[1-9]\d*$")]
@@ -155,6 +155,15 @@ class DescribeConfig(Section):
     layers: bool
     rounds: Annotated[int, Field(ge=0)]
     device: Literal["auto", "cpu", "cuda"]
+    training: Path | None
+    data: Path | None
+    way: str | None
+    case: str | None
+    devices: Count
+    efficiency: Annotated[float, Field(gt=0, le=1)]
+    samples: Count
+    base_lr: Annotated[float, Field(gt=0)]
+    base_batch: Count
 
 
 class PrepareConfig(Section):
