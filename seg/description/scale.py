@@ -1,0 +1,186 @@
+"""A plan for many devices, from what was measured on one."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from seg.errors import ConfigError, DataError
+
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `benchmark.json` files say of one device and of one reading process.
+
+    Attributes:
+        way: the row of the training benchmark that is meant.
+        batch: pictures a step.
+        images_per_s: that the device trains with.
+        peak_mib: memory of a step.
+        device: its kind.
+        read_per_s: way of reading -> samples a second of one process; empty: not measured.
+    """
+
+    way: str
+    batch: int
+    images_per_s: float
+    peak_mib: float
+    device: str
+    read_per_s: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is to be trained: a published recipe and how much of it.
+
+    Attributes:
+        samples: pictures seen in the whole training.
+        base_lr: learning rate of the recipe.
+        base_batch: pictures a step it is meant for.
+    """
+
+    samples: int
+    base_lr: float
+    base_batch: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What so many devices need, and give.
+
+    Attributes:
+        devices: how many.
+        batch: pictures a step, on all of them.
+        lr: by the linear scaling rule (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
+            section 2.1), which wants a warm-up of some epochs.
+        images_per_s: in all, at the given efficiency.
+        steps: of the optimizer.
+        hours: for all samples.
+        peak_mib: of each device.
+        readers: way of reading -> processes for each device.
+    """
+
+    devices: int
+    batch: int
+    lr: float
+    images_per_s: float
+    steps: int
+    hours: float
+    peak_mib: float
+    readers: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def plan(measured: Measured, recipe: Recipe, *, devices: int, efficiency: float) -> Plan:
+    """Scale one device's numbers.
+
+    Args:
+        measured: on one device.
+        recipe: what is to be trained.
+        devices: how many there will be.
+        efficiency: share of so many times one device's rate that is left; to be measured there.
+    """
+    batch = devices * measured.batch
+    rate = devices * measured.images_per_s * efficiency
+    return Plan(
+        devices=devices,
+        batch=batch,
+        lr=recipe.base_lr * batch / recipe.base_batch,
+        images_per_s=rate,
+        steps=math.ceil(recipe.samples / batch),
+        hours=recipe.samples / rate / _HOUR_S,
+        peak_mib=measured.peak_mib,
+        readers={
+            way: math.ceil(rate / devices / read) for way, read in measured.read_per_s.items()
+        },
+    )
+
+
+def read_measured(
+    training: Path, data: Path | None, *, way: str | None, case: str | None
+) -> Measured:
+    """Read the `benchmark.json` of `seg.benchmark training`, and of `seg.benchmark data`.
+
+    Args:
+        training: of one device.
+        data: of one reading process (`num_workers=0`); None: reading is not planned.
+        way: a row of training; None: the quickest of ours.
+        case: of data; None: the first.
+
+    Raises:
+        DataError: a file is missing, damaged, or of another benchmark.
+        ConfigError: no such way or case.
+    """
+    content = _content(training)
+    try:
+        seconds = {name: median(each) for name, each in content["seconds"].items()}
+        ours = {name: each for name, each in seconds.items() if name.startswith("seg")}
+        job, peaks = content["job"], content["peak_mib"]
+        batch, device = int(job["batch"]), str(job["device"])
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise DataError(f"{training}: not of python -m seg.benchmark training") from None
+    chosen = way or min(ours, key=lambda name: ours[name])
+    if chosen not in seconds:
+        raise ConfigError(f"way={way}: not in {training}; allowed: {', '.join(seconds)}")
+    rates = {} if data is None else _read_rates(data, case)
+    return Measured(chosen, batch, batch / seconds[chosen], peaks[chosen], device, rates)
+
+
+def _read_rates(path: Path, case: str | None) -> dict[str, float]:
+    cases = _content(path)
+    if "seconds" in cases:  # of another task
+        raise DataError(f"{path}: not of python -m seg.benchmark data")
+    chosen = case or next(iter(cases), "")
+    if chosen not in cases:
+        raise ConfigError(f"case={case}: not in {path}; allowed: {', '.join(cases)}")
+    try:
+        return {
+            name: 1 / median(seconds)
+            for name, seconds in cases[chosen].items()
+            if name.startswith("seg")
+        }
+    except (AttributeError, TypeError, ValueError, ZeroDivisionError):
+        raise DataError(f"{path}: not of python -m seg.benchmark data") from None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    file = path / "benchmark.json" if path.is_dir() else path
+    try:
+        content = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise DataError(f"{file}: no such file; python -m seg.benchmark makes it") from None
+    except ValueError as error:
+        raise DataError(f"{file}: damaged ({error})") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{file}: damaged (a mapping is expected)")
+    return content
+
+
+def scale_table(measured: Measured, found: Plan) -> str:
+    """A Markdown table: one device as measured, many as planned."""
+    rows = [
+        ("pictures a step", f"{measured.batch}", f"{found.batch}"),
+        (
+            "pictures/s trained, and to be read",
+            f"{measured.images_per_s:.1f}",
+            f"{found.images_per_s:.1f}",
+        ),
+        ("memory of each, MiB", f"{measured.peak_mib:.0f}", f"{found.peak_mib:.0f}"),
+        ("learning rate", "", f"{found.lr:.4g}"),
+        ("optimizer steps", "", f"{found.steps}"),
+        ("hours", "", f"{found.hours:.2f}"),
+    ]
+    rows += [
+        (f"reading processes for each: {way}", f"{measured.read_per_s[way]:.1f} samples/s", f"{n}")
+        for way, n in found.readers.items()
+    ]
+    heads = f"| {measured.way} | one {measured.device}, measured | {found.devices}, planned |"
+    return "\n".join([heads, "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)])
