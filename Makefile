@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: train test check install clean
@@ -10,7 +11,7 @@ train: $(VENV)/.installed
 	$(BIN)/python -m seg.train
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow and not gpu"
 
 check: $(VENV)/.installed-dev # lint, format and types
 	$(BIN)/ruff check .

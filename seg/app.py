@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -19,21 +20,20 @@ from seg.config.arguments import open_mappings, quote_paths, spell_out
 from seg.config.explain import explain
 from seg.config.location import conf_dir
 from seg.config.resumed import with_run_directory
-from seg.config.schema import FitConfig, Section, TrainConfig, validate
+from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import ConfigError, UserError, message_of
+from seg.outputs.lock import lock
 from seg.ranks.nodes import follows
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from seg.sweeping.outcome import FAILURE, NAME, carry_out
+from seg.sweeping.processes import add_plugins
+from seg.sweeping.resumed import with_sweep_directory
 
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
 _INTERRUPTED = 130
 # What a run that has no checkpoint yet may have begun.
-_BEGUN = ("metrics.csv", "tensorboard", "environment.json", "learning")
+_BEGUN = ("metrics.csv", "tensorboard", "environment.json", "learning", NAME, FAILURE)
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
@@ -55,6 +55,8 @@ def app(
 
     def decorate(command: Command[C]) -> Callable[[], None]:
         def job(composed: DictConfig) -> Any:
+            if _is_trial():
+                return _try(lambda: _run(command, schema, composed, leaves_a_run=leaves_a_run))
             with _told(name):
                 return _run(command, schema, composed, leaves_a_run=leaves_a_run)
 
@@ -64,13 +66,28 @@ def app(
             logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):
-                given = with_run_directory(spell_out(verb, sys.argv[1:]), name)
-                sys.argv[1:] = open_mappings(quote_paths(given))
+                given = with_sweep_directory(spell_out(verb, sys.argv[1:]), name)
+                sys.argv[1:] = open_mappings(quote_paths(with_run_directory(given, name)))
+                add_plugins()
                 hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()
 
         return main
 
     return decorate
+
+
+def _is_trial() -> bool:
+    """Whether one of our sweepers has launched this job."""
+    hydra_config = HydraConfig.get()
+    ours = str(hydra_config.sweeper._target_).startswith("hydra_plugins.seg_sweeper.")
+    return ours and hydra_config.mode == RunMode.MULTIRUN
+
+
+def _try(work: Callable[[], Any]) -> Any:
+    """A trial fails by an exception: an exit would end the sweep."""
+    hydra_config = HydraConfig.get()
+    run_dir = Path(hydra_config.runtime.output_dir)
+    return carry_out(run_dir, work, max_failures=hydra_config.sweeper.max_failures)
 
 
 @contextmanager
@@ -107,7 +124,7 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a
     context = HydraConfig.get()
     plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     _refuse_foreign_groups(schema, list(context.overrides.task))
-    known = {key: value for key, value in plain.items() if key not in _foreign_groups(schema)}
+    known = {key: value for key, value in plain.items() if key not in foreign_sections(schema)}
     config = validate(schema, known)
     run_dir = Path(context.runtime.output_dir)
     if not leaves_a_run:
@@ -129,7 +146,7 @@ def _claimed(
     """Take the run directory by its `config.yaml`; give it back if nothing is left there."""
     record = run_dir / "config.yaml"
     with record.open("a") as file:
-        _lock(file, run_dir)
+        lock(file, "hydra.run.dir", run_dir)
         if file.tell() and not resumes:
             raise ConfigError(
                 f"hydra.run.dir={run_dir}: holds a run already; choose another, move that one "
@@ -146,29 +163,10 @@ def _claimed(
                 record.unlink()
 
 
-def _lock(file: IO[str], run_dir: Path) -> None:
-    """Keep other processes out of a run directory until this one ends."""
-    if fcntl is None:
-        return
-    try:
-        # of this process alone: what it has forked may outlive a kill -9 for some seconds
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        raise ConfigError(
-            f"hydra.run.dir={run_dir}: another process is at work there; wait for its end, or "
-            "choose another"
-        ) from None
-
-
-def _foreign_groups(schema: type[Section]) -> set[str]:
-    """Sections of training that this command lacks; a dataset's recipe may bring them along."""
-    return set(TrainConfig.model_fields) - set(schema.model_fields)
-
-
 def _refuse_foreign_groups(schema: type[Section], overrides: list[str]) -> None:
     for override in overrides:
         key = override.lstrip("+~").partition("=")[0].partition(".")[0]
-        if key in _foreign_groups(schema):
+        if key in foreign_sections(schema):
             allowed = ", ".join(sorted(schema.model_fields))
             why = (
                 "comes from the checkpoint"

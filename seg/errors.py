@@ -45,6 +45,12 @@ class StorageError(UserError):
     exit_code = 6
 
 
+class PrunedError(UserError):
+    """A trial of a sweep ends early: others are ahead of it."""
+
+    exit_code = 7
+
+
 class DataError(UserError):
     """A dataset, image, label or checkpoint file is missing, damaged or not what it should be.
 

@@ -14,7 +14,7 @@ from seg.errors import DivergenceError
 from seg.models.batch_norm import BatchNormPolicy
 from seg.models.contract import Normalization
 from seg.models.weights.torch_file import CHECKPOINT_KEY
-from seg.optim.groups import ParameterGroups, Trainable, scale_rates
+from seg.optim.groups import ParameterGroups, Trainable, create_optimizer
 
 Batch = dict[str, Any]
 CHECKPOINT_FORMAT = 1
@@ -192,9 +192,8 @@ class TrainingTask(pl.LightningModule):
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
-        optimizer = self._optimizer(self._groups(self.model, *self.further_modules()))
-        scale_rates(optimizer)
-        return optimizer
+        groups = self._groups(self.model, *self.further_modules())
+        return create_optimizer(self._optimizer, groups)
 
     def configure_optimizers(self) -> Any:
         if self._optimizer is None or self._scheduler is None:

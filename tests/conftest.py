@@ -1,5 +1,6 @@
 """What several test rooms share: a small real run; real pictures and numbers where they are."""
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,8 @@ import pytest
 from seg.cpu import share_cores
 from tests.warm_process import Running, WarmProcess
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 share_cores()  # before any test imports torch
 
 REPO = Path(__file__).resolve().parent.parent

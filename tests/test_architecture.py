@@ -28,7 +28,7 @@ LAYERS = [
         "interchange",
     ),
     *("preparation", "prediction", "reporting", "benchmarks", "description", "evaluation"),
-    *("sweeping", "fitting", "ranks", "app", "commands"),
+    *("sweeping", "plugins", "fitting", "ranks", "app", "commands"),
 ]
 COMMANDS = {
     *("train", "pretrain", "evaluate", "predict", "export", "weights", "prepare", "benchmark"),

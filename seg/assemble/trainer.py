@@ -10,12 +10,15 @@ import torch
 from seg.assemble.building import build
 from seg.assemble.loggers import open_loggers
 from seg.assemble.processes import process_facts
+from seg.callbacks.agreement import Agreement
 from seg.callbacks.interruption import Interruption
 from seg.callbacks.last_batches import LastBatches
 from seg.callbacks.learning_rate_scale import LearningRateScale
+from seg.callbacks.pruning import Pruning
 from seg.callbacks.random_state import RandomState
 from seg.callbacks.recalibration import Recalibration
 from seg.config.schema import FitConfig
+from seg.errors import ConfigError
 from seg.models.batch_norm import BatchNormPolicy
 
 
@@ -42,7 +45,17 @@ def _callbacks(config: FitConfig, batch_norm: BatchNormPolicy) -> list[Any]:
     ]
     if batch_norm.recalibrate:  # after what else changes weights at the end
         callbacks.append(Recalibration(batches=batch_norm.recalibrate))
-    return [*callbacks, RandomState(), LearningRateScale(), LastBatches(), Interruption()]
+    callbacks += [RandomState(), LearningRateScale(), LastBatches(), Interruption(), Agreement()]
+    if config.trial is not None:
+        callbacks.append(Pruning(trial=config.trial, monitor=_monitored(config)))
+    return callbacks
+
+
+def _monitored(config: FitConfig) -> str:
+    keeper = config.callbacks.get("checkpoints")
+    if keeper is None:
+        raise ConfigError("callbacks.checkpoints=null: a pruned sweep needs its monitor")
+    return str(keeper.node()["monitor"])
 
 
 def build_trainer(

@@ -15,8 +15,10 @@ _PATH_KEYS = frozenset(
         ),
         *("image_dataset.root", "image_dataset.table", "image_dataset.classes"),
         *("teaching.checkpoint", "teaching.images", "camvid_root", "hydra.run.dir", "runs"),
+        "hydra.sweep.dir",
     )
 )
+_OF_A_SWEEP = "hydra.sweep.dir="  # the one path that is not swept
 _PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)
 _OTHER_KIND = re.compile(r"[\d_.]+e[\d_+-]+|true|false|nan|inf", re.IGNORECASE)
 _QUOTED = re.compile(r"""null|'.*'|".*"|.*\$\{.*|""")
@@ -37,9 +39,24 @@ def quote_paths(arguments: list[str]) -> list[str]:
     quoted already, `null` and interpolations stay; so does everything in a multirun, where a comma
     separates values.
     """
-    if {"-m", "--multirun"} & set(arguments):
-        return arguments
+    if is_multirun(arguments):
+        return [_quote(each) if each.startswith(_OF_A_SWEEP) else each for each in arguments]
     return [_quote(argument) for argument in arguments]
+
+
+def is_multirun(arguments: list[str]) -> bool:
+    """Whether a command line asks for a sweep: by `-m`, `sweep=...` or Hydra's own mode."""
+    plain = {argument.lstrip("+") for argument in arguments}
+    if "hydra.mode=RUN" in plain:
+        return False
+    chosen = any(each.startswith("sweep=") for each in plain - {"sweep=", "sweep=null"})
+    return chosen or bool(plain & {"-m", "--multirun", "hydra.mode=MULTIRUN"})
+
+
+def quoted(text: str) -> str:
+    """Any text as the override grammar takes it for a value."""
+    escaped = text.replace("\\'", "\\\\'").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def open_mappings(arguments: list[str]) -> list[str]:
@@ -62,5 +79,4 @@ def _quote(argument: str) -> str:
         value = str(Path(value).expanduser())
     if _PLAIN.fullmatch(value) and not _OTHER_KIND.fullmatch(value):
         return f"{key}={value}"
-    escaped = value.replace("\\'", "\\\\'").replace("'", "\\'")
-    return f"{key}='{escaped}'"
+    return f"{key}={quoted(value)}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from seg.config.arguments import is_multirun
 from seg.errors import ConfigError
 
 _KEY, _RUN_DIR, _AUTO = "resume", "hydra.run.dir", "auto"
@@ -24,7 +25,7 @@ def with_run_directory(arguments: list[str], command: str) -> list[str]:
     values = _given(arguments, _KEY)
     if not values or values[-1] in _NOTHING:
         return arguments
-    sweep = bool({"-m", "--multirun"} & set(arguments))
+    sweep = is_multirun(arguments)
     if values[-1] == _AUTO:
         if sweep or _given(arguments, _RUN_DIR):
             return arguments
@@ -32,10 +33,13 @@ def with_run_directory(arguments: list[str], command: str) -> list[str]:
         return arguments if found is None else [*arguments, f"{_RUN_DIR}={found}"]
     if sweep:
         raise ConfigError(
-            "resume: a sweep goes on with resume=auto and the hydra.sweep.dir it was begun with"
+            f"resume={values[-1]}: no sweep there (no trials.json); give the directory of a sweep, "
+            "or auto"
         )
     run_dir = _run_directory(Path(values[-1].strip("'\"")).expanduser())
-    return [*_recorded(run_dir), *arguments, f"{_RUN_DIR}={run_dir}"]
+    choices = _recorded(run_dir)
+    alone = ["hydra.mode=RUN"] if is_multirun(choices) else []  # one trial of a sweep
+    return [*choices, *arguments, *alone, f"{_RUN_DIR}={run_dir}"]
 
 
 def _given(arguments: Iterable[str], key: str) -> list[str]:
@@ -44,8 +48,8 @@ def _given(arguments: Iterable[str], key: str) -> list[str]:
 
 
 def _choices(arguments: Iterable[str]) -> list[str]:
-    """What decides about a run: neither where it lies nor whether it goes on."""
-    apart = (f"{_KEY}=", "hydra.", "hydra/", "-")
+    """What decides about a run: not where it lies, whether it goes on, whom it reports to."""
+    apart = (f"{_KEY}=", "hydra.", "hydra/", "-", "trial=")
     return [each for each in arguments if not each.lstrip("+~").startswith(apart)]
 
 

@@ -130,6 +130,24 @@ class Divergence(Section):
         return self.max_rollbacks if self.action == "rollback" else 0
 
 
+class TrialOf(Section):
+    """The study that a trial of a sweep reports to, and may be ended by.
+
+    Attributes:
+        storage: address of an Optuna storage.
+        number: of the trial.
+        pruner: what decides.
+        startup_trials: of the median: none is ended before so many have ended.
+        warmup: of the median: nor before so many validations.
+    """
+
+    storage: str
+    number: Annotated[int, Field(ge=0)]
+    pruner: Literal["median", "hyperband"]
+    startup_trials: Annotated[int, Field(ge=0)]
+    warmup: Annotated[int, Field(ge=0)]
+
+
 class FitConfig(Section):
     """What every command that fits a network is told."""
 
@@ -151,6 +169,7 @@ class FitConfig(Section):
     trainer: TrainerTarget
     callbacks: dict[str, Target | None]
     logger: dict[str, Target | None]
+    trial: TrialOf | None = None
 
     @model_validator(mode="after")
     def _rolls_back_alone(self) -> "FitConfig":
@@ -198,6 +217,11 @@ class DatasetChoice(Section):
     """A dataset section by itself."""
 
     dataset: DatasetTarget
+
+
+def foreign_sections(schema: type[Section]) -> set[str]:
+    """Sections of training that a command lacks; a dataset's recipe may bring them along."""
+    return set(TrainConfig.model_fields) - set(schema.model_fields)
 
 
 def validate(schema: type[C], plain: Mapping[str, Any]) -> C:

@@ -33,7 +33,7 @@ _FREE = (
     ),
     *("dataset.root", "dataset.cache", "callbacks.progress", "callbacks.checkpoints.every"),
     *("image_dataset.root", "image_dataset.cache_mib"),
-    "callbacks.gif",
+    *("callbacks.gif", "trial"),
     *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
     *(f"teaching.{key}" for key in ("num_workers", "prefetch_factor", "pin_memory", "timeout_s")),
     *("trainer.accelerator", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),

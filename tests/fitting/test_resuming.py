@@ -1,8 +1,6 @@
 """A run that was cut off goes on as if it had not been."""
 
-import random
 import shutil
-from time import monotonic
 
 import pytest
 
@@ -10,7 +8,6 @@ from tests.conftest import seg
 from tests.fitting.conftest import RECIPE, assert_equal, assert_the_same, checkpoint
 
 KILLED = -9
-KILLS = 50
 AFTER = "kill_at_sync:4"  # a few steps
 
 
@@ -38,25 +35,6 @@ def test_killed_while_writing(faults, whole_run, tmp_path):
     assert "going on from step" in done.stdout
     assert_the_same(run_dir, whole_run)
     assert not list((run_dir / "checkpoints").glob(".*"))
-
-
-@pytest.mark.slow
-def test_fifty_kills_at_random_moments(whole_run, tmp_path):
-    run_dir, moments, kills = tmp_path / "run", random.Random(0), 0
-    started_at = monotonic()
-    assert train(run_dir).returncode == 0
-    longest_s = monotonic() - started_at
-    for _ in range(3 * KILLS):
-        if (run_dir / "metrics.json").exists():
-            assert_the_same(run_dir, whole_run)
-            if kills >= KILLS:
-                return
-            shutil.rmtree(run_dir)
-        fault = f"kill_after:{moments.uniform(0.05, longest_s)}" if kills < KILLS else None
-        done = train(run_dir, fault=fault)
-        assert done.returncode in (0, KILLED), done.stderr
-        kills += done.returncode == KILLED
-    pytest.fail(f"{kills} kills in {3 * KILLS} starts")
 
 
 def test_a_damaged_last_checkpoint_is_passed_over(whole_run, tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import partial
 
 import pytest
 import timm
@@ -16,7 +17,7 @@ from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.parts import encoder_parts
 from seg.models.segmenter import create_model
-from seg.optim.groups import ParameterGroups, scale_rates
+from seg.optim.groups import ParameterGroups, create_optimizer, scale_rates
 from tests.assembled import parts_of
 
 TINY = "aligned_xception_tiny"
@@ -203,3 +204,26 @@ def test_each_optimizer_takes_the_groups_and_keeps_their_rates(tmp_path, optimiz
     base = built.defaults["lr"]
     rates = {group["lr"] / base: group["weight_decay"] for group in built.param_groups}
     assert rates == pytest.approx({1.0: 0.0, 10.0: built.defaults["weight_decay"], 20.0: 0.0})
+
+
+@pytest.mark.parametrize(
+    ("told", "fused"),
+    [({}, True), ({"fused": False}, False), ({"foreach": True}, None)],
+)
+def test_one_kernel_for_all_tensors_unless_told(told, fused):
+    layer = nn.Linear(3, 2)
+    before, grad = layer.weight.detach().clone(), torch.randn(2, 3)
+    layer.weight.grad = grad.clone()
+    groups = [{"params": [layer.weight], "lr_multiplier": 2.0}]
+    optimizer = create_optimizer(partial(torch.optim.AdamW, lr=0.1, **told), groups)
+    assert optimizer.param_groups[0]["fused"] is fused
+    optimizer.step()
+    reference = nn.Parameter(before.clone())
+    reference.grad = grad.clone()
+    torch.optim.AdamW([reference], lr=0.2, fused=False, foreach=False).step()
+    torch.testing.assert_close(layer.weight, reference)
+
+
+def test_optimizers_that_have_no_such_kernel():
+    groups = [{"params": [nn.Parameter(torch.ones(2))], "lr_multiplier": 1.0}]
+    assert "fused" not in create_optimizer(partial(torch.optim.NAdam, lr=1.0), groups).defaults

@@ -41,9 +41,11 @@ def test_a_sweep_of_two_processes_each_leaves_what_one_process_leaves(tmp_path):
             *("config.yaml", "metrics.csv", "metrics.json", "predictions.png", "train.log"),
             *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
             *("environment.json", "report.html", "learning.gif", "learning/000000001.png"),
-            *("evaluation.json", "per_image.csv", "replicates.npz"),
+            *("evaluation.json", "per_image.csv", "replicates.npz", "trial.json"),
         }
         assert json.loads((run / "metrics.json").read_text())["val/miou"] > 0
+        # the second process trained this trial too: a sweep of its own would give other weights
+        assert "2 processes end with the same weights" in (run / "train.log").read_text()
 
 
 @pytest.mark.parametrize(

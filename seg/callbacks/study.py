@@ -1,0 +1,54 @@
+"""The Optuna study that the trials of a sweep share."""
+
+from typing import Any
+
+from seg.config.schema import TrialOf
+
+STUDY = "sweep"
+_WAIT_S = 60  # for another process that writes
+
+
+def open_storage(address: str) -> Any:
+    """Optuna's storage at an address such as `sqlite:////DIR/optuna.db`."""
+    from optuna.storages import RDBStorage
+
+    return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": _WAIT_S}})
+
+
+class ReportingTrial:
+    """One trial of a study, as the process that runs it sees it.
+
+    Args:
+        section: of the configuration.
+    """
+
+    def __init__(self, section: TrialOf) -> None:
+        import optuna
+
+        study = optuna.load_study(
+            study_name=STUDY, storage=open_storage(section.storage), pruner=_pruner(section)
+        )
+        frozen = next(each for each in study.trials if each.number == section.number)
+        self._study = study
+        self._number = section.number
+        self._trial = optuna.trial.Trial(study, frozen._trial_id)
+
+    def is_behind(self, value: float, validation: int) -> bool:
+        """Report the value of a validation, unless it was before; whether the trial should end.
+
+        Args:
+            value: the monitored one.
+            validation: its number in the run, from 1 on.
+        """
+        frozen = self._study.get_trials(deepcopy=False)[self._number]
+        if validation not in frozen.intermediate_values:  # else a run that was cut off after it
+            self._trial.report(value, validation)
+        return bool(self._trial.should_prune())
+
+
+def _pruner(section: TrialOf) -> Any:
+    from optuna.pruners import HyperbandPruner, MedianPruner
+
+    if section.pruner == "hyperband":
+        return HyperbandPruner(min_resource=1)
+    return MedianPruner(n_startup_trials=section.startup_trials, n_warmup_steps=section.warmup)

@@ -1,0 +1,101 @@
+"""Composes trials before they start, as the launcher will."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from seg.config.schema import (
+    FitConfig,
+    PretrainConfig,
+    TrainConfig,
+    foreign_sections,
+    validate,
+)
+from seg.errors import ConfigError, first_line
+
+_SCHEMAS: dict[str, tuple[type[FitConfig], str]] = {
+    "train": (TrainConfig, "val/miou"),
+    "pretrain": (PretrainConfig, "val/top1"),
+}
+
+
+class Composer:
+    """Makes the configuration of a trial from what all share and what it chooses.
+
+    Args:
+        context: loads configurations.
+        config: of the sweep.
+        common: overrides of every trial.
+
+    Raises:
+        ConfigError: a command whose runs have no score.
+    """
+
+    def __init__(self, context: HydraContext, config: DictConfig, common: Sequence[str]) -> None:
+        self.command = str(config.hydra.job.name)
+        if self.command not in _SCHEMAS:
+            allowed = ", ".join(_SCHEMAS)
+            raise ConfigError(
+                f"hydra/sweeper: {self.command} has no score to compare; allowed for: {allowed}; "
+                "give hydra/sweeper=basic"
+            )
+        self._loader = context.config_loader
+        self._config = config
+        self._common = list(common)
+
+    def overrides(
+        self, number: int, choices: Mapping[str, str], extras: Sequence[str]
+    ) -> list[str]:
+        """What a launcher is told of a trial."""
+        chosen = [f"{key}={value}" for key, value in choices.items()]
+        return [*self._common, *chosen, *extras, f"hydra.sweep.subdir={number}"]
+
+    def fault(self, overrides: Sequence[str]) -> str | None:
+        """Why a trial cannot be composed; None where it can."""
+        try:
+            self._composed(overrides)
+        except (HydraException, OmegaConfBaseException) as error:
+            return first_line(error)
+        return None
+
+    def monitor(self, samples: Sequence[Mapping[str, str]]) -> tuple[str, bool]:
+        """Name of the value that trials are compared by, and whether more of it is better.
+
+        Args:
+            samples: choices that show every value once. What cannot be composed is refused; what
+                the schema refuses only where it refuses them all.
+
+        Raises:
+            ConfigError, HydraException, OmegaConfBaseException: what is wrong.
+        """
+        composed = [self._composed(self.overrides(0, each, ())) for each in samples]
+        checked = [self._checked(each) for each in composed]
+        faults = [each for each in checked if isinstance(each, ConfigError)]
+        if faults and len(faults) == len(checked):
+            raise faults[0]
+        config = next(each for each in checked if isinstance(each, FitConfig))
+        keeper = config.callbacks.get("checkpoints")
+        if keeper is None:
+            return _SCHEMAS[self.command][1], True
+        node = keeper.node()
+        return str(node["monitor"]), str(node["mode"]) == "max"
+
+    def _composed(self, overrides: Sequence[str]) -> DictConfig:
+        return self._loader.load_sweep_config(self._config, list(overrides))
+
+    def _checked(self, composed: DictConfig) -> FitConfig | ConfigError:
+        schema = _SCHEMAS[self.command][0]
+        with open_dict(composed):
+            del composed["hydra"]
+        plain: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
+            composed, resolve=True, throw_on_missing=True
+        )
+        foreign = foreign_sections(schema)
+        try:
+            return validate(schema, {k: v for k, v in plain.items() if k not in foreign})
+        except ConfigError as error:
+            return error

@@ -1,0 +1,122 @@
+"""What a command line sweeps over, in Hydra's grammar -> values, or spaces to draw from."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+
+from seg.errors import ConfigError
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Swept:
+    """The sweeps of a command line, and what all trials have in common.
+
+    Attributes:
+        common: overrides.
+        sweeps: key, with a `+` before it where the line has one -> its override.
+    """
+
+    common: Sequence[str]
+    sweeps: dict[str, Override]
+
+
+def split(overrides: Sequence[Override]) -> Swept:
+    """Tell sweeps from the rest; of several values for a key the last one counts."""
+    last = {override.key_or_group: override for override in overrides}
+    common = [str(each.input_line) for each in last.values() if not each.is_sweep_override()]
+    sweeps = {each.get_key_element(): each for each in last.values() if each.is_sweep_override()}
+    return Swept(common, sweeps)
+
+
+def values_of(key: str, override: Override) -> list[str]:
+    """The values of a choice, a range or a glob, in the same order every time.
+
+    Raises:
+        ConfigError: an interval, or nothing to choose from.
+    """
+    if not override.is_discrete_sweep():
+        raise ConfigError(
+            f"{key}: an interval has no end of values; list some (a,b,c), or draw from it by "
+            "hydra/sweeper=tpe or random"
+        )
+    before = random.getstate()
+    random.seed(0)  # shuffle(...)
+    try:
+        values = list(override.sweep_string_iterator())
+    finally:
+        random.setstate(before)
+    if isinstance(override.value(), RangeSweep):
+        values = [_tidy(value) for value in values]
+    if not values:
+        raise ConfigError(f"{key}={override.get_value_string()}: nothing to choose from")
+    return values
+
+
+def _tidy(number: str) -> str:
+    """`0.7000000000000001`, as steps of 0.1 add up to, reads `0.7`."""
+    return number if number.lstrip("-").isdigit() else str(float(f"{float(number):.12g}"))
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a sweep draws one key from.
+
+    Attributes:
+        distribution: one of Optuna's.
+        values: where they are counted, as the command line takes them.
+        first: the first value or the lower bound.
+    """
+
+    distribution: Any
+    values: Sequence[str] = ()
+    first: str = ""
+
+    def rounded(self, drawn: Any) -> Any:
+        """A value that reads well, within the bounds: six digits of an interval's."""
+        if self.values or isinstance(drawn, int):
+            return drawn
+        low, high = self.distribution.low, self.distribution.high
+        return min(max(float(f"{drawn:.{_DIGITS}g}"), low), high)
+
+    def text(self, value: Any) -> str:
+        """A value as the command line takes it."""
+        if not self.values or isinstance(value, str):
+            return str(value)
+        return min(self.values, key=lambda each: abs(float(each) - value))
+
+
+def space_of(key: str, override: Override) -> Space:
+    """The space that a sweep stands for.
+
+    Raises:
+        ConfigError: bounds in the wrong order, or a logarithm of what is not above 0.
+    """
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    sweep = override.value()
+    if isinstance(sweep, IntervalSweep):
+        low, high, log = sweep.start, sweep.end, "log" in sweep.tags
+        if low is None or high is None or not low < high or (log and low <= 0):
+            asked = f"{key}={override.get_value_string()}"
+            raise ConfigError(f"{asked}: give interval(LOW, HIGH), of a logarithm both above 0")
+        whole = isinstance(low, int) and isinstance(high, int)
+        kind = IntDistribution if whole else FloatDistribution
+        return Space(kind(low, high, log=log), first=str(low))
+    values = values_of(key, override)
+    if isinstance(sweep, RangeSweep) and len(values) > 1:
+        numbers = sorted(float(value) for value in values)
+        step = float(_tidy(str(numbers[1] - numbers[0])))
+        if all(value.lstrip("-").isdigit() for value in values):
+            ends = (int(numbers[0]), int(numbers[-1]))
+            return Space(IntDistribution(*ends, step=int(step)), values, values[0])
+        return Space(FloatDistribution(numbers[0], numbers[-1], step=step), values, values[0])
+    return Space(CategoricalDistribution(values), values, values[0])

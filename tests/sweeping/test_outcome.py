@@ -1,0 +1,113 @@
+"""What a trial leaves, however its work ends."""
+
+import gc
+import os
+import pickle
+import weakref
+
+import pytest
+
+from seg.errors import PrunedError, RankError
+from seg.sweeping.outcome import (
+    FAILURE,
+    NAME,
+    TrialError,
+    carry_out,
+    forget_failure,
+    outcome_of,
+    over_budget,
+)
+
+
+def raising(error):
+    def work():
+        raise error
+
+    return work
+
+
+def test_an_end_with_a_value(tmp_path):
+    assert carry_out(tmp_path, lambda: 0.5, max_failures=None) == 0.5
+    assert outcome_of(tmp_path).state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no\nsuch thing"), "ValueError: no"),
+        (RankError("a process\nfailed", exit_code=3), "a process\nfailed"),
+        (SystemExit(3), "exit code 3"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_a_failure(error, told, tmp_path):
+    with pytest.raises(TrialError) as raised:
+        carry_out(tmp_path, raising(error), max_failures=None)
+    assert str(pickle.loads(pickle.dumps(raised.value))) == outcome_of(tmp_path).error
+    assert told in outcome_of(tmp_path).error
+    text = (tmp_path / FAILURE).read_text()
+    assert told in text
+    assert ("Traceback" in text) == (type(error) in (ValueError, MemoryError))
+    assert not isinstance(error, RankError) or text == "a process\nfailed\n"
+    forget_failure(tmp_path)
+    assert outcome_of(tmp_path).state == "running"
+    assert not (tmp_path / FAILURE).exists()
+
+
+@pytest.mark.parametrize("error", [PrunedError("x"), RankError("x", exit_code=7)])
+def test_a_pruned_trial_has_not_failed(error, tmp_path):
+    assert carry_out(tmp_path, raising(error), max_failures=None) is None
+    assert outcome_of(tmp_path).state == "pruned"
+    assert not (tmp_path / FAILURE).exists()
+
+
+@pytest.mark.parametrize("error", [SystemExit(143), SystemExit(130), KeyboardInterrupt()])
+def test_a_signal_goes_through(error, tmp_path):
+    with pytest.raises(type(error)):
+        carry_out(tmp_path, raising(error), max_failures=None)
+    assert outcome_of(tmp_path).state == "running"
+
+
+def test_seconds_add_up_over_tries_also_of_one_that_was_killed(tmp_path):
+    (tmp_path / NAME).write_text('{"state": "running", "seconds": 5.0, "began_at": 1000.0}')
+    os.utime(tmp_path / NAME, (1000, 1000))
+    (tmp_path / "metrics.csv").write_text("")
+    os.utime(tmp_path / "metrics.csv", (1020, 1020))
+    carry_out(tmp_path, lambda: None, max_failures=None)
+    assert outcome_of(tmp_path).seconds == pytest.approx(25, abs=2)
+    before = outcome_of(tmp_path).seconds
+    carry_out(tmp_path, lambda: None, max_failures=None)
+    assert outcome_of(tmp_path).seconds == pytest.approx(before, abs=2)
+
+
+def test_a_failure_does_not_hold_what_the_work_held(tmp_path):
+    class Large:
+        pass
+
+    seen = []
+
+    def work():
+        held = Large()
+        seen.append(weakref.ref(held))
+        raise RuntimeError("out of memory")
+
+    try:
+        carry_out(tmp_path, work, max_failures=None)
+    except TrialError as error:
+        kept = error
+        gc.collect()
+        assert seen[0]() is None
+        assert kept.__context__ is None
+
+
+def test_no_trial_starts_over_the_budget(tmp_path):
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / FAILURE).write_text("x")
+    assert over_budget(tmp_path, 2)
+    assert not over_budget(tmp_path, 3)
+    assert not over_budget(tmp_path, None)
+    (tmp_path / "3").mkdir()
+    with pytest.raises(TrialError, match="not started"):
+        carry_out(tmp_path / "3", lambda: 1, max_failures=2)
+    assert outcome_of(tmp_path / "3") is None

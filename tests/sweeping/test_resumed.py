@@ -1,0 +1,79 @@
+"""`resume=` of a sweep on a command line."""
+
+import pytest
+
+from seg.config.arguments import is_multirun
+from seg.config.resumed import with_run_directory
+from seg.errors import ConfigError
+from seg.sweeping.resumed import with_sweep_directory
+from seg.sweeping.trials import Sweep, write_sweep
+
+LINE = ("optimizer.lr=1e-3,1e-2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=3")
+
+
+@pytest.fixture
+def sweep_dir(tmp_path):
+    folder = tmp_path / "runs" / "train" / "sweeps" / "x"
+    folder.mkdir(parents=True)
+    write_sweep(folder, Sweep("train", (*LINE, "hydra.sweep.dir=elsewhere"), "val/miou"))
+    return folder
+
+
+def test_the_line_that_began_it(sweep_dir):
+    found = with_sweep_directory([f"resume={sweep_dir}", "trainer.accelerator=cpu"], "train")
+    assert found == [
+        *("-m", *LINE, "trainer.accelerator=cpu", "resume=auto", f"hydra.sweep.dir={sweep_dir}")
+    ]
+
+
+def test_another_command_is_refused(sweep_dir):
+    with pytest.raises(ConfigError, match=r"a sweep of python -m seg.train"):
+        with_sweep_directory([f"resume={sweep_dir}"], "pretrain")
+
+
+def test_auto_finds_the_newest_of_the_same_line(sweep_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = ["-m", *LINE, "resume=auto"]
+    found = with_sweep_directory(line, "train")
+    assert found == [*line, f"hydra.sweep.dir={sweep_dir.relative_to(tmp_path)}"]
+    other = ["-m", *LINE[:-1], "seed=4", "resume=auto"]
+    assert with_sweep_directory(other, "train") == other
+    placed = [*line, "hydra.sweep.dir=here"]
+    assert with_sweep_directory(placed, "train") == placed
+
+
+@pytest.mark.parametrize("line", [["resume=auto"], ["resume=null"], ["a=1"], ["-m", "a=1,2"]])
+def test_other_lines_stay(line):
+    assert with_sweep_directory(line, "train") == line
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "hydra.callbacks.x={_target_: os.system, command: touch x}",
+        "++hydra.callbacks.x={_target_: os.system, command: touch x}",
+        "hydra.launcher.setup=[touch x]",
+        "hydra.launcher.python=/tmp/x",
+        "hydra.sweeper._target_=os.system",
+        "hydra.sweeper.params.a={_target_: os.system}",
+        "hydra.job_logging.handlers.file.filename=/etc/x",
+        "--config-dir=/tmp/x",
+        "-cd=/tmp/x",
+    ],
+)
+def test_a_record_cannot_bring_commands(hostile, sweep_dir):
+    write_sweep(sweep_dir, Sweep("train", (*LINE, hostile), "val/miou"))
+    assert hostile not in with_sweep_directory([f"resume={sweep_dir}"], "train")
+
+
+def test_one_trial_goes_on_alone(tmp_path):
+    run_dir = tmp_path / "3"
+    (run_dir / ".hydra").mkdir(parents=True)
+    (run_dir / "config.yaml").write_text("{}")
+    choices = ["sweep=learning_rate", "optimizer.lr=0.01", "trial={number:3}", "resume=auto"]
+    (run_dir / ".hydra" / "overrides.yaml").write_text("".join(f"- {each}\n" for each in choices))
+    line = [f"resume={run_dir}"]
+    assert with_sweep_directory(line, "train") == line
+    found = with_run_directory(line, "train")
+    assert found == [*choices[:2], *line, "hydra.mode=RUN", f"hydra.run.dir={run_dir}"]
+    assert not is_multirun(found)
