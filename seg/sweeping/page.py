@@ -75,6 +75,7 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
         "chosen": [] if best is None else list(best.choices.items()),
         "winner": None if best is None else _told(directory, sweep, best),
         "counts": _counts(sweep),
+        "running": sum(trial.state == "running" for trial in sweep.trials),
         "seconds": _seconds(sweep),
         "keys": sweep.swept,
         "table": _table(directory, sweep),

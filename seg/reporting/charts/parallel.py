@@ -8,7 +8,7 @@ from markupsafe import Markup
 from seg.reporting.charts.markup import element, path, svg
 from seg.reporting.charts.scales import Scale
 
-_LONGEST = 22
+_LONGEST = 20
 
 
 @dataclass(frozen=True)
