@@ -97,7 +97,7 @@ def whole(folder: Path, command: str) -> str:
         options = _mapping(folder / ".hydra" / "hydra.yaml")["hydra"]["runtime"]["choices"]
     chosen = []
     for entry in _mapping(conf_dir() / f"{command}.yaml")["defaults"]:
-        group = next(iter(entry)) if isinstance(entry, dict) else None
+        group = str(next(iter(entry))) if isinstance(entry, dict) else ""
         if group in options and group not in ("hydra", _SWEEPS, "experiment", "pretraining"):
             known = (conf_dir() / group / f"{options[group]}.yaml").is_file()
             chosen.append({f"override /{group}": options[group] if known else None})

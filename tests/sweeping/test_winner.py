@@ -26,8 +26,6 @@ ODD = [
         *("dataset=camvid", "dataset.root='/data/my pictures (1)/it\\'s, \"here\"'"),
         *("teaching=mean_teacher", "callbacks=moving_average"),
     ],
-    ["experiment=camvid_cpu", "optimizer.lr=1e-2", "encoder=aligned_xception_tiny"],
-    ["dataset=cityscapes", "dataset.root=x", "decoder=deeplabv3plus_small", "trainer.max_steps=5"],
     ["dataset=cityscapes", "dataset.root=x", "experiment=cityscapes_xception71"],
     [
         *("~callbacks.progress", "~logger", "augmentation.transforms.1.p=0.25"),
@@ -37,6 +35,10 @@ ODD = [
         *("sweep=learning_rate", "hydra.run.dir=elsewhere", "hydra/launcher=basic", "trial=null"),
         *("optimizer.lr=0.02", "trainer.accelerator=cpu"),
     ],
+]
+ODD_RECIPES = [
+    ["experiment=camvid_cpu", "optimizer.lr=1e-2", "encoder=aligned_xception_tiny"],
+    ["dataset=cityscapes", "dataset.root=x", "decoder=deeplabv3plus_small", "trainer.max_steps=5"],
 ]
 ODD_PRETRAINING = [
     [
@@ -77,7 +79,11 @@ def left(directory, command, overrides, *, recorded):
 @pytest.mark.parametrize("recorded", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("command", "overrides"),
-    [*(("train", each) for each in ODD), *(("pretrain", each) for each in ODD_PRETRAINING)],
+    [
+        *(("train", each) for each in ODD),
+        *(pytest.param("train", each, marks=pytest.mark.slow) for each in ODD_RECIPES),
+        *(("pretrain", each) for each in ODD_PRETRAINING),
+    ],
 )
 def test_whatever_was_told_is_said_again(tmp_path, command, overrides, recorded):
     found = left(tmp_path, command, overrides, recorded=recorded)
