@@ -14,23 +14,40 @@ log = logging.getLogger(__name__)
 def main(config: ReportConfig, _: Path) -> None:
     """Write the page: into the run directory of a single run, else into the folder one is in.
 
-    With `export`, write the run's pictures, labels and predictions for a labelling tool instead.
+    A directory of a sweep gets the page of the sweep. With `export`, write the run's pictures,
+    labels and predictions for a labelling tool instead.
     """
     from seg.reporting.energy import Tariff
     from seg.reporting.page import write_report
     from seg.reporting.run import find_runs
+    from seg.sweeping.trials import is_sweep
 
     told = {
         key: getattr(config, key)
         for key in ("watts", "gpu_watts", "price_per_hour")
         if getattr(config, key) is not None
     }
+    if isinstance(config.runs, str) and is_sweep(Path(config.runs).expanduser()):
+        _sweep(config, Path(config.runs).expanduser())
+        return
     runs = find_runs(config.runs)
     if config.export is not None:
         _export(config, runs)
         return
     output = config.output or (runs[0] if len(runs) == 1 else Path()) / "report.html"
     write_report(runs, output, Tariff(**told))
+    log.info("report: %s", output.resolve())
+
+
+def _sweep(config: ReportConfig, directory: Path) -> None:
+    from seg.sweeping.closing import leave_page
+    from seg.sweeping.trials import read_sweep
+
+    if config.export is not None:
+        raise ConfigError(f"runs: a sweep; export={config.export} takes a run, such as one of its")
+    output = leave_page(
+        directory, read_sweep(directory), config.output or directory / "report.html"
+    )
     log.info("report: %s", output.resolve())
 
 

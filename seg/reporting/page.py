@@ -1,7 +1,7 @@
 """Writes `report.html`: one file, everything in it, nothing fetched from anywhere."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -66,16 +66,26 @@ def leave_report(run_dir: Path) -> None:
 def render(runs: list[Run], tariff: Tariff) -> str:
     """The page as text."""
     views = [_view(run, place, tariff) for place, run in enumerate(runs)]
+    together = comparison(runs) if len(runs) > 1 else None
+    return filled("page.html", {"runs": views, "comparison": together})
+
+
+def filled(template: str, content: Mapping[str, Any]) -> str:
+    """A page in the look of them all.
+
+    Args:
+        template: one of `templates` that extends `layout.html`.
+        content: what it names.
+    """
     return (
         _environment()
-        .get_template("page.html")
+        .get_template(template)
         .render(
             style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
             script=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
-            runs=views,
-            comparison=comparison(runs) if len(runs) > 1 else None,
             written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             version=__version__,
+            **content,
         )
     )
 

@@ -19,6 +19,7 @@ _HEADLINES = (
     ("val/ece", "Calibration error", "how far confidence is from accuracy; lower is better"),
     ("val/loss", "Loss", "on the pictures that are scored; lower is better"),
 )
+TITLES = {key: title for key, title, _ in _HEADLINES}
 _NOT_SHARES = {"val/loss"}
 _LOWER_IS_BETTER = {"val/loss", "val/ece"}
 

@@ -1,11 +1,9 @@
 """Runs a sweep: proposes trials, launches them, writes down how each ended, goes on later."""
 
-import importlib
 import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,6 @@ from seg.sweeping.spaces import split
 from seg.sweeping.trials import FILE, Sweep, Trial, read_sweep
 
 log = logging.getLogger(__name__)
-_CLOSING = "seg.sweeping.closing"
 _TOGETHER = 4  # trials that are drawn at once for a launcher that does not say how many it runs
 
 
@@ -163,13 +160,14 @@ def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[
 
 
 def _close(progress: Progress) -> None:
+    from seg.sweeping.closing import close_sweep
+
     sweep = progress.sweep
     counts = Counter(trial.state for trial in sweep.trials)
     total, left = progress.search.total, progress.search.total - len(sweep.trials)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     log.info("sweep of %d trials: %s in %s", total, told, progress.directory)
-    if find_spec(_CLOSING) is not None:
-        importlib.import_module(_CLOSING).close_sweep(progress.directory)
+    close_sweep(progress.directory)
     if not counts["failed"] or (counts["finished"] and not progress.is_over_budget):
         return
     first = next(trial for trial in sweep.trials if trial.state == "failed")

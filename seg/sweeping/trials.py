@@ -65,6 +65,11 @@ class Sweep:
         return list(dict.fromkeys(key for trial in self.trials for key in trial.choices))
 
 
+def is_sweep(folder: Path) -> bool:
+    """Whether a sweep was begun there."""
+    return (folder / FILE).is_file()
+
+
 def write_sweep(directory: Path, sweep: Sweep) -> None:
     """Write `trials.json`; whoever reads it at the same time sees the old or the new one."""
     write_json(directory / FILE, asdict(sweep))

@@ -6,8 +6,9 @@ from itertools import accumulate
 
 from markupsafe import Markup
 
-from seg.reporting.charts.axis import around, label, ticks
-from seg.reporting.charts.markup import dot, element, joined, path, svg
+from seg.reporting.charts.axis import around
+from seg.reporting.charts.frame import Frame, key
+from seg.reporting.charts.markup import dot, element, path, svg
 
 Points = Sequence[tuple[float, float]]
 _MOST_POINTS = 400
@@ -25,6 +26,7 @@ class Line:
         role: CSS class that gives its colour: `train`, `val`, `run-1` ...
         faint: drawn thin behind the others, and not in the legend.
         dotted: with a mark at each point.
+        shade: 0 to 1, for many lines of one kind: told by a tooltip, not in the legend.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Line:
     role: str
     faint: bool = False
     dotted: bool = False
+    shade: float | None = None
 
 
 def line_chart(
@@ -41,6 +44,7 @@ def line_chart(
     shown: Callable[[float], str],
     from_zero: bool = True,
     best: tuple[float, float] | None = None,
+    cut: float = _SPREAD,
 ) -> Markup:
     """Curves in one frame, with axes and a legend.
 
@@ -50,38 +54,25 @@ def line_chart(
         shown: a value as text, for axis and tooltips.
         from_zero: whether the axis of values begins at 0.
         best: a point that gets a ring.
+        cut: share of the values that may lie above the chart.
     """
     lines = [line for line in lines if line.points]
-    left, right = _bounds([0.0, *(x for line in lines for x, _ in line.points)])
-    bottom, top = _range([line for line in lines if not line.faint] or lines, from_zero)
-
-    def at(point: tuple[float, float]) -> tuple[float, float]:
-        height = 100 * (top - point[1]) / (top - bottom)
-        return 100 * (point[0] - left) / (right - left), min(100.0, max(0.0, height))
-
-    marks = [_grid(bottom, top)]
+    drawn = [line for line in lines if not line.faint] or lines
+    frame = Frame(
+        _bounds([0.0, *(x for line in lines for x, _ in line.points)]),
+        _range(drawn, from_zero, cut),
+        shown,
+    )
+    marks = []
     for line in sorted(lines, key=lambda each: not each.faint):
-        points = [at(point) for point in _thinned(line.points)]
-        marks.append(path(points, class_=f"line {line.role}{' faint' if line.faint else ''}"))
-        if line.dotted and len(points) <= _MOST_DOTS:
-            marks += [
-                dot(
-                    *at(point),
-                    f"{line.name}, step {point[0] + 1:,.0f}: {shown(point[1])}",
-                    class_=f"dot {line.role}",
-                )
-                for point in line.points
-            ]
+        marks += _drawn(line, frame)
     if best is not None:
         said = f"best, step {best[0] + 1:,.0f}: {shown(best[1])}"
-        marks += [dot(*at(best), said, class_=f"dot best {ring}") for ring in ("outer", "inner")]
-    area = element("div", svg(*marks, aria_label=title), class_="area")
-    return element(
-        "figure",
-        element("figcaption", element("b", title), _legend(lines)),
-        element("div", _y_axis(bottom, top, shown), area, _x_axis(left, right), class_="plot"),
-        class_="chart",
-    )
+        marks += [
+            dot(*frame.at(best), said, class_=f"dot best {ring}") for ring in ("outer", "inner")
+        ]
+    told = [line for line in lines if not line.faint and line.shade is None]
+    return frame.around(marks, title, [key(line.role, line.name) for line in told])
 
 
 def sparkline(points: Points, title: str) -> Markup:
@@ -110,6 +101,26 @@ def smoothed(points: Points, share: float = 0.025) -> list[tuple[float, float]]:
     return found
 
 
+def _drawn(line: Line, frame: Frame) -> list[Markup]:
+    points = [frame.at(point) for point in _thinned(line.points)]
+    kind = f"line {line.role}{' faint' if line.faint else ''}"
+    if line.shade is not None:
+        drawn = path(points if len(points) > 1 else points * 2, class_=kind)
+        style = f"--shade:{100 * line.shade:.0f}%"
+        return [element("g", element("title", line.name), drawn, class_="shaded", style=style)]
+    marks = [path(points, class_=kind)]
+    if line.dotted and len(points) <= _MOST_DOTS:
+        marks += [
+            dot(
+                *frame.at(point),
+                f"{line.name}, step {point[0] + 1:,.0f}: {frame.shown(point[1])}",
+                class_=f"dot {line.role}",
+            )
+            for point in line.points
+        ]
+    return marks
+
+
 def _thinned(points: Points) -> list[tuple[float, float]]:
     """At most a few hundred points: means of neighbours."""
     size = -(-len(points) // _MOST_POINTS)
@@ -125,41 +136,7 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
-def _range(lines: Sequence[Line], from_zero: bool) -> tuple[float, float]:
+def _range(lines: Sequence[Line], from_zero: bool, cut: float) -> tuple[float, float]:
     values = sorted(y for line in lines for _, y in line.points)
-    high = values[-1 - int(_SPREAD * len(values))]
+    high = values[-1 - int(cut * len(values))]
     return around(min(0.0, values[0]) if from_zero else values[0], high)
-
-
-def _grid(bottom: float, top: float) -> Markup:
-    heights = [100 * (top - value) / (top - bottom) for value in ticks(bottom, top)]
-    return joined(path([(0, y), (100, y)], class_="grid") for y in heights)
-
-
-def _y_axis(bottom: float, top: float, shown: Callable[[float], str]) -> Markup:
-    found = ticks(bottom, top)
-    spans = (
-        element("span", shown(value), style=f"top:{100 * (top - value) / (top - bottom):.2f}%")
-        for value in found
-    )
-    return element("div", *spans, class_="y-axis", aria_hidden="true")
-
-
-def _x_axis(left: float, right: float) -> Markup:
-    found = ticks(left, right, 4)
-    spans = (
-        element(
-            "span", label(value, found), style=f"left:{100 * (value - left) / (right - left):.2f}%"
-        )
-        for value in found
-    )
-    return element("div", element("em", "step"), *spans, class_="x-axis", aria_hidden="true")
-
-
-def _legend(lines: Sequence[Line]) -> Markup:
-    entries = [
-        element("li", element("i", class_=f"key {line.role}"), line.name)
-        for line in lines
-        if not line.faint
-    ]
-    return element("ul", *entries, class_="legend")

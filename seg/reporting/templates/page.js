@@ -35,6 +35,24 @@
   for (const input of document.querySelectorAll("[data-side]:checked")) {
     input.dispatchEvent(new Event("change"));
   }
+  for (const figure of document.querySelectorAll("[data-strands]")) {
+    const said = figure.querySelector(".said");
+    const hint = said.textContent;
+    const show = (strand) => {
+      for (const each of figure.querySelectorAll(".strand.shown")) each.classList.remove("shown");
+      if (strand) strand.classList.add("shown");
+      said.textContent = strand ? strand.dataset.said : hint;
+      said.classList.toggle("told", Boolean(strand));
+    };
+    for (const kind of ["pointerover", "pointerdown"]) {
+      figure.addEventListener(kind, (event) => {
+        const strand = event.target.closest(".strand");
+        if (strand) show(strand);
+      });
+    }
+    figure.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && show(null));
+  }
+
   const print = () => document.querySelectorAll("details").forEach((each) => (each.open = true));
   addEventListener("beforeprint", print);
 

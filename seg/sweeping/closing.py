@@ -1,0 +1,78 @@
+"""What a sweep ends with: a leaderboard, a page, and the winner as an experiment."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from seg.errors import first_line
+from seg.sweeping.leaderboard import write_leaderboard
+from seg.sweeping.page import FILE, write_page
+from seg.sweeping.sections import sections_for
+from seg.sweeping.shown import value_text
+from seg.sweeping.standings import over_seeds, winner
+from seg.sweeping.trials import Sweep, read_sweep
+from seg.sweeping.winner import Winner, winner_of, write_winner
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def close_sweep(directory: Path) -> None:
+    """Write `leaderboard.csv`, `report.html` and the winner's file, and tell of them.
+
+    It may be called again after the sweep went on: the files are replaced. A part that cannot be
+    written is told and spoils neither the others nor the sweep.
+
+    Raises:
+        DataError: no sweep there, or a damaged file.
+    """
+    sweep = read_sweep(directory)
+    found = _attempt("winner", lambda: _leave_winner(directory, sweep))
+    leaderboard = _attempt("leaderboard", lambda: write_leaderboard(directory, sweep))
+    page = _attempt("report", lambda: leave_page(directory, sweep, directory / FILE))
+    _tell_best(sweep)
+    if leaderboard is not None:
+        log.info("leaderboard: %s", leaderboard)
+    if page is not None:
+        log.info("report: %s", page.resolve().as_uri())
+    if found is not None:
+        log.info("the winner again: %s", found.command)
+
+
+def leave_page(directory: Path, sweep: Sweep, path: Path) -> Path:
+    """Write the page with whatever sections this sweep has; tell where it is."""
+    write_page(directory, sweep, path, sections_for(directory, sweep))
+    return path
+
+
+def _leave_winner(directory: Path, sweep: Sweep) -> Winner | None:
+    trial = winner(sweep)
+    if trial is None:
+        return None
+    found = winner_of(directory, sweep, trial)
+    write_winner(directory, found)
+    return found
+
+
+def _tell_best(sweep: Sweep) -> None:
+    best = winner(sweep)
+    if best is None:
+        log.info("no trial of %d has finished", len(sweep.trials))
+        return
+    chosen = " ".join(f"{key}={value}" for key, value in best.choices.items())
+    value = value_text(sweep.monitor, best.value)
+    log.info("best: trial %d, %s %s: %s", best.number, sweep.monitor, value, chosen)
+    standings = over_seeds(sweep)
+    if standings:
+        mean, std = (value_text(sweep.monitor, v) for v in (standings[0].mean, standings[0].std))
+        n = len(standings[0].values)
+        log.info("its choices over %d seeds: mean %s, standard deviation %s", n, mean, std)
+
+
+def _attempt(what: str, make: Callable[[], T]) -> T | None:
+    try:
+        return make()
+    except Exception as error:
+        log.warning("no %s: %s", what, first_line(error))
+        return None
