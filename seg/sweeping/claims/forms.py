@@ -13,6 +13,22 @@ from seg.sweeping.trials import Sweep, Trial
 
 KEY = "encoder.variant"
 _SEED = "seed"
+_WORDS: dict[tuple[str, Any], str] = {
+    ("order", "pointwise_first"): "pointwise first",
+    ("order", "depthwise_first"): "depthwise first",
+    ("between", None): "what the network has between",
+    ("between", "none"): "nothing between",
+    ("between", "relu"): "ReLU between",
+    ("between", "elu"): "ELU between",
+    ("norm_between", None): "norm as in the network",
+    ("norm_between", True): "norm between",
+    ("norm_between", False): "no norm between",
+    ("towers", None): "a tower a channel",
+    ("full", True): "full convolutions",
+    ("full", False): "separable",
+    ("residual", True): "residuals",
+    ("residual", False): "no residuals",
+}
 # What a trial shares with its partner in another form: whatever else it chose.
 Place = tuple[tuple[str, str], ...]
 
@@ -110,10 +126,11 @@ def base_of(forms: Mapping[Variant, Form]) -> Variant:
 
 def name_of(variant: Variant, base: Variant) -> str:
     """What is different from the base, in words."""
+    values = {each.name: getattr(variant, each.name) for each in fields(Variant)}
     changed = [
-        f"{each.name.replace('_', ' ')} {_word(getattr(variant, each.name))}"
-        for each in fields(Variant)
-        if getattr(variant, each.name) != getattr(base, each.name)
+        _WORDS.get((name, value)) or f"{name.replace('_', ' ')} {value}"
+        for name, value in values.items()
+        if value != getattr(base, name)
     ]
     return ", ".join(changed) or "the paper's form"
 
@@ -172,10 +189,3 @@ def _is_scored(trial: Trial) -> bool:
 
 def _values(trials: Sequence[Trial]) -> list[float]:
     return [trial.value for trial in trials if trial.value is not None]
-
-
-def _word(value: Any) -> str:
-    words = {True: "on", False: "off", None: "as in the network"}
-    if value is None or isinstance(value, bool):
-        return words[value]
-    return str(value).replace("_", " ")

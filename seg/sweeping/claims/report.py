@@ -117,14 +117,14 @@ class _Words:
             numbers = ["the sweep lacks the forms that this rests on"]
         if claim.costs:
             numbers.append(_saved(answer))
-        what = " on the mean of all validations" if claim.measure == "speed" else ""
+        what = ", by the mean of all validations" if claim.measure == "speed" else ""
         margin = {
             "better": "",
-            "no worse": f" (no worse: by less than {self._difference(self.margin)})",
-            "no matter": f" (does not matter: less than {self._difference(self.margin)})",
+            "no worse": f" (by less than {self._difference(self.margin)} if at all)",
+            "no matter": f" (by less than {self._difference(self.margin)} if at all)",
         }[claim.kind]
         told = "; ".join(numbers)
-        return f"{answer.verdict}: {claim.text}{margin}: {told}{what}. ({claim.source})"
+        return f"{answer.verdict}: {claim.text}{what}{margin}: {told}. ({claim.source})"
 
     def _how(self) -> str:
         pairs = "seed" if seeds_alone(self.findings.forms) else "all other choices"
@@ -178,7 +178,7 @@ def _costs(compared: Compared) -> str:
     if 0.9 < ratio < 1.1:
         return ""
     spent = ours.multiply_adds / theirs.multiply_adds
-    return f" with {ratio:.2f} times the parameters and {spent:.2f} times the multiply-adds"
+    return f", with {ratio:.2f} times the parameters and {spent:.2f} times the multiply-adds"
 
 
 def _saved(answer: Answer) -> str:
