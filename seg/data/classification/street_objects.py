@@ -20,6 +20,8 @@ _CANDIDATES = 8
 _ENLARGED_PX = 3  # pixels below this share of the crop's middle are looked at more closely
 _SHOWN_SHARE = 0.04  # of a crop, for one of several labels
 _IGNORED = 255
+# (seed, split, size, whether of several labels) -> index -> sample
+_RENDERED: dict[tuple[int, str, int, bool], dict[int, ClassifiedImage]] = {}
 # Classes that few scenes show are taken more often where they are, so that all are about as common.
 _WEIGHTS = {
     **dict.fromkeys(("train", "bus", "truck", "motorcycle", "bicycle", "rider"), 3.0),
@@ -35,7 +37,8 @@ class StreetObjects:
     the crop's centre; with `multi_label` its classes are those that cover 4 % of it or more.
 
     Eight samples in a row come from one scene, in different classes where it has as many. What was
-    rendered stays in the memory of the process, up to `cache_mib`.
+    rendered stays in the memory of the process, up to `cache_mib`, for every set of the same town:
+    in a sweep only the first trial renders.
 
     Args:
         split: "train", "val" or "test"; the splits share no scene.
@@ -76,7 +79,8 @@ class StreetObjects:
         self.seed = seed
         self._length = lengths[split]
         self._capacity = (cache_mib << 20) // (3 * size * size)
-        self._held: dict[int, ClassifiedImage] = {}
+        town = (seed, split, size, multi_label)
+        self._held = _RENDERED.setdefault(town, {}) if self._capacity else {}
 
     def __len__(self) -> int:
         return self._length
@@ -98,7 +102,7 @@ class StreetObjects:
             first + place: self._sample(first + place, crop) for place, crop in enumerate(crops)
         }
         if len(self._held) + len(samples) <= self._capacity:
-            self._held |= samples
+            self._held.update(samples)
         return samples[index]
 
     def _sample(self, index: int, crop: "_Crop") -> ClassifiedImage:
