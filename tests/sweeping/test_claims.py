@@ -9,6 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
+from markupsafe import escape
 from omegaconf import OmegaConf
 from scipy import stats
 
@@ -22,6 +23,7 @@ from seg.sweeping.claims.forms import variant_of
 from seg.sweeping.claims.judgement import joint, judge, paired_interval
 from seg.sweeping.claims.paper import CLAIMS, PAPER
 from seg.sweeping.claims.report import write_claims
+from seg.sweeping.sections import sections_for
 from seg.sweeping.trials import Sweep, Trial, read_sweep
 from tests.conftest import seg
 
@@ -304,6 +306,15 @@ def test_every_form_of_the_sweep_is_in_a_claim_and_runs():
     assert len(set(forms)) == len(forms) == 9
 
 
+def test_the_page_tells_them(tmp_path):
+    scores = {BASE: around(0.4), form(residual=False): [0.35] * SEEDS}
+    found, _ = answers(tmp_path, sweep_of(scores))
+    claims, forms, *_ = sections_for(tmp_path, sweep_of(scores))
+    assert escape(found["residual"]["sentence"]) in claims.body
+    assert forms.body.count("<tr>") == 3
+    assert not sections_for(tmp_path, replace(sweep_of(scores), line=["seed=1,2"]))
+
+
 @pytest.mark.slow
 def test_a_sweep_from_the_command_line(tmp_path):
     sizes = ("image_dataset.train_length=16", "image_dataset.val_length=16", "loader.batch_size=4")
@@ -322,3 +333,6 @@ def test_a_sweep_from_the_command_line(tmp_path):
     assert table.rows[0][1] == "2 of 2"
     assert int(table.rows[1][4].replace(",", "")) > 2 * int(table.rows[0][4].replace(",", ""))
     assert all(len(curve) == 2 for curve in table.curves.values())
+    page = (tmp_path / "sweep" / "report.html").read_text()
+    assert all(claim.key in (tmp_path / "sweep/claims.json").read_text() for claim in CLAIMS)
+    assert "pointwise first, towers 4</th>" in page
