@@ -262,9 +262,10 @@ def _sides(encoder, size_px):
     return sides
 
 
-def composed(command):
+def composed(command, *overrides):
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose(command, ["sweep=xception_paper"], return_hydra_config=True)
+        line = ["sweep=xception_paper", *overrides]
+        config = compose(command, line, return_hydra_config=True)
     params = OmegaConf.to_container(config.hydra.sweeper.params)
     assert str(config.hydra.mode) == "RunMode.MULTIRUN"
     del config._content["hydra"]
@@ -281,6 +282,13 @@ def test_the_sweep_composes(command, schema):
     check_targets(config)
     assert config.encoder.node()["name"] == "aligned_xception_micro"
     assert list(params) == ["seed", "encoder.variant"]
+
+
+def test_the_papers_own_recipe_and_network_go_with_it():
+    plain, _ = composed("pretrain", "pretraining=imagenet_xception_paper", "encoder=xception")
+    assert plain["encoder"]["name"] == "xception"
+    assert plain["optimizer"]["_target_"] == "torch.optim.SGD"
+    assert plain["trainer"]["devices"] == 8
 
 
 def test_every_form_of_the_sweep_is_in_a_claim_and_runs():

@@ -131,9 +131,10 @@ class _Bench:
         if not claim.costs:
             return Answer(claim, verdict, compared)
         saved = savings(compared[0].claimed, compared[0].other)
-        if saved is not None and not saved.agrees:
-            verdict = "not reproduced"
-        return Answer(claim, verdict if saved else "undecided", compared, saved)
+        counted: Verdict = "undecided"
+        if saved is not None:
+            counted = "reproduced" if saved.agrees else "not reproduced"
+        return Answer(claim, joint([verdict, counted]), compared, saved)
 
     def compare(self, claimed: Variant, other: Variant, against: str, claim: Claim) -> Compared:
         found = paired(self.forms.get(claimed), self.forms.get(other), self._measure(claim))

@@ -114,10 +114,11 @@ def _count(config: Mapping[str, Any]) -> Counted:
     return Counted(cost.parameters, cost.multiply_adds, size_px, convolutions, formula)
 
 
-def _size_px(config: Mapping[str, Any]) -> tuple[int, int]:
-    pictures, streets = (config.get(k) or {} for k in ("image_augmentation", "augmentation"))
+def _size_px(recorded: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width of what the network is scored or trained on."""
+    pictures = recorded.get("image_augmentation") or {}
     side = pictures.get("eval_size") or pictures.get("size")
     if side:
         return int(side), int(side)
-    height, width = streets.get("crop") or (_WHOLE_PX, _WHOLE_PX)
+    height, width = (recorded.get("augmentation") or {}).get("crop") or (_WHOLE_PX, _WHOLE_PX)
     return int(height), int(width)

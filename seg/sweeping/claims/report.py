@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seg.models.variants import Variant
 from seg.outputs.files import write_atomically, write_json
 from seg.reporting.formats import NONE, duration, percent, significant, whole
 from seg.reporting.run import Points
@@ -192,52 +193,53 @@ def _saved(answer: Answer) -> str:
 
 
 def _plain(findings: Findings, sweep: Sweep, margin: float, words: _Words) -> dict[str, Any]:
-    def compared(each: Compared) -> dict[str, Any]:
-        return {
-            "against": each.against,
-            **asdict(each.interval),
-            "verdict": each.verdict,
-            "missing": list(each.missing),
-        }
-
     return {
         "monitor": sweep.monitor,
         "maximize": sweep.maximize,
         "margin": margin,
-        "claims": [
-            {
-                "key": answer.claim.key,
-                "claim": answer.claim.text,
-                "source": answer.claim.source,
-                "kind": answer.claim.kind,
-                "measure": answer.claim.measure,
-                "verdict": answer.verdict,
-                "sentence": words.sentence(answer),
-                "comparisons": [compared(each) for each in answer.compared],
-                "saved": None if answer.saved is None else asdict(answer.saved),
-            }
-            for answer in findings.answers
-        ],
-        "forms": [
-            {
-                "name": name_of(variant, findings.base),
-                KEY: asdict(variant),
-                "values": {
-                    place_words(k): t.value for k, t in form.trials.items() if t in form.finished
-                },
-                "mean": form.mean,
-                "spread": form.spread,
-                "seconds": form.seconds,
-                "parameters": None if cost is None else cost.parameters,
-                "multiply_adds": None if cost is None else cost.multiply_adds,
-                "curve": [list(point) for point in findings.curves[variant]],
-                "beside": compared(findings.beside[variant])
-                if variant in findings.beside
-                else None,
-            }
-            for variant, form in findings.forms.items()
-            for cost in [findings.costs[variant]]
-        ],
+        "claims": [_plain_answer(answer, words) for answer in findings.answers],
+        "forms": [_plain_form(variant, findings) for variant in findings.forms],
+    }
+
+
+def _plain_answer(answer: Answer, words: _Words) -> dict[str, Any]:
+    return {
+        "key": answer.claim.key,
+        "claim": answer.claim.text,
+        "source": answer.claim.source,
+        "kind": answer.claim.kind,
+        "measure": answer.claim.measure,
+        "verdict": answer.verdict,
+        "sentence": words.sentence(answer),
+        "comparisons": [_plain_comparison(each) for each in answer.compared],
+        "saved": None if answer.saved is None else asdict(answer.saved),
+    }
+
+
+def _plain_comparison(compared: Compared) -> dict[str, Any]:
+    return {
+        "against": compared.against,
+        **asdict(compared.interval),
+        "verdict": compared.verdict,
+        "missing": list(compared.missing),
+    }
+
+
+def _plain_form(variant: Variant, findings: Findings) -> dict[str, Any]:
+    form, cost = findings.forms[variant], findings.costs[variant]
+    beside = findings.beside.get(variant)
+    return {
+        "name": name_of(variant, findings.base),
+        KEY: asdict(variant),
+        "values": {place_words(p): t.value for p, t in form.trials.items() if t in form.finished},
+        "mean": form.mean,
+        "spread": form.spread,
+        "seconds": form.seconds,
+        "parameters": None if cost is None else cost.parameters,
+        "multiply_adds": None if cost is None else cost.multiply_adds,
+        "curve": [list(point) for point in findings.curves[variant]],
+        # against the base; of forms that no claim speaks of
+        "beside": None if beside is None else _plain_comparison(beside),
     }
 
 
