@@ -52,10 +52,9 @@ def _callbacks(config: FitConfig, batch_norm: BatchNormPolicy) -> list[Any]:
 
 
 def _monitored(config: FitConfig) -> str:
-    keeper = config.callbacks.get("checkpoints")
-    if keeper is None:
+    if config.keeper is None:
         raise ConfigError("callbacks.checkpoints=null: a pruned sweep needs its monitor")
-    return str(keeper.node()["monitor"])
+    return str(config.keeper["monitor"])
 
 
 def build_trainer(

@@ -171,6 +171,12 @@ class FitConfig(Section):
     logger: dict[str, Target | None]
     trial: TrialOf | None = None
 
+    @property
+    def keeper(self) -> dict[str, Any] | None:
+        """What chooses the best weights; None where nothing does."""
+        callback = self.callbacks.get("checkpoints")
+        return None if callback is None else callback.node()
+
     @model_validator(mode="after")
     def _rolls_back_alone(self) -> "FitConfig":
         if self.divergence.action == "rollback" and self.trainer.processes > 1:
@@ -202,8 +208,7 @@ class PretrainConfig(FitConfig):
 
     @model_validator(mode="after")
     def _is_chosen_by_what_is_scored(self) -> "PretrainConfig":
-        keeper = self.callbacks.get("checkpoints")
-        monitor = None if keeper is None else keeper.node().get("monitor")
+        monitor = None if self.keeper is None else self.keeper.get("monitor")
         if monitor is not None and monitor not in _SCORED_OF_PICTURES:
             raise ValueError(
                 f"callbacks.checkpoints.monitor={monitor}: is not scored here; allowed: "

@@ -78,11 +78,9 @@ class Composer:
         if faults and len(faults) == len(checked):
             raise faults[0]
         config = next(each for each in checked if isinstance(each, FitConfig))
-        keeper = config.callbacks.get("checkpoints")
-        if keeper is None:
+        if config.keeper is None:
             return _SCHEMAS[self.command][1], True
-        node = keeper.node()
-        return str(node["monitor"]), str(node["mode"]) == "max"
+        return str(config.keeper["monitor"]), str(config.keeper["mode"]) == "max"
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
         return self._loader.load_sweep_config(self._config, list(overrides))

@@ -34,17 +34,22 @@ def write_leaderboard(directory: Path, sweep: Sweep) -> Path:
     return path
 
 
-def _rows(directory: Path, sweep: Sweep) -> Iterable[Sequence[Any]]:
-    trials = ordered(sweep)
-    metrics = {t.number: read_metrics(folder_of(directory, t)) for _, t in trials}
+def measured(directory: Path, sweep: Sweep) -> tuple[list[str], dict[int, dict[str, float]]]:
+    """What was scored beside the monitored value: which headlines, and each trial's numbers."""
+    metrics = {trial.number: read_metrics(folder_of(directory, trial)) for trial in sweep.trials}
     headlines = [
         key
         for key in HEADLINES
         if key != sweep.monitor and any(key in each for each in metrics.values())
     ]
+    return headlines, metrics
+
+
+def _rows(directory: Path, sweep: Sweep) -> Iterable[Sequence[Any]]:
+    headlines, metrics = measured(directory, sweep)
     keys = sweep.swept
     yield ["rank", "number", "state", "value", *keys, "seconds", *headlines, "error"]
-    for rank, trial in trials:
+    for rank, trial in ordered(sweep):
         yield [
             *(rank, trial.number, trial.state, trial.value),
             *(trial.choices.get(key) for key in keys),

@@ -13,7 +13,7 @@ from seg.outputs.files import write_atomically
 from seg.reporting.formats import percent, significant
 from seg.reporting.page import filled
 from seg.sweeping.importance import ABSENT
-from seg.sweeping.leaderboard import HEADLINES, ordered
+from seg.sweeping.leaderboard import measured, ordered
 from seg.sweeping.pictured import (
     curves_chart,
     importance_chart,
@@ -21,7 +21,7 @@ from seg.sweeping.pictured import (
     parallel_chart,
     progress_chart,
 )
-from seg.sweeping.records import folder_of, read_metrics
+from seg.sweeping.records import folder_of
 from seg.sweeping.shown import is_share, title_of
 from seg.sweeping.standings import SEED, Standing, over_seeds, winner
 from seg.sweeping.trials import Sweep, Trial
@@ -116,13 +116,7 @@ def _seconds(sweep: Sweep) -> dict[str, float] | None:
 
 def _table(directory: Path, sweep: Sweep) -> dict[str, Any]:
     """Rows of the trials, the best first, with what was measured beside the value."""
-    trials = ordered(sweep)
-    metrics = {t.number: read_metrics(folder_of(directory, t)) for _, t in trials}
-    headlines = [
-        key
-        for key in HEADLINES
-        if key != sweep.monitor and any(key in each for each in metrics.values())
-    ]
+    headlines, metrics = measured(directory, sweep)
     rows = [
         {
             "rank": rank,
@@ -131,7 +125,7 @@ def _table(directory: Path, sweep: Sweep) -> dict[str, Any]:
             "metrics": [_short(key, metrics[trial.number].get(key)) for key in headlines],
             "report": (folder_of(directory, trial) / FILE).is_file(),
         }
-        for rank, trial in trials
+        for rank, trial in ordered(sweep)
     ]
     titles = [(title_of(key), "%" if is_share(key) else "") for key in headlines]
     return {"titles": titles, "rows": rows}

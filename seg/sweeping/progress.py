@@ -1,13 +1,12 @@
 """How far a sweep is, in memory and in its directory."""
 
-import json
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from seg.sweeping.outcome import leave_failure, outcome_of, over_budget
+from seg.sweeping.records import read_metrics
 from seg.sweeping.search import Search
 from seg.sweeping.trials import Sweep, Trial, write_sweep
 
@@ -118,9 +117,4 @@ class Progress:
 
     def _value(self, number: int) -> float | None:
         """The monitored one, of the best weights; None after a dry run."""
-        try:
-            numbers = json.loads((self.run_dir(number) / "metrics.json").read_text())
-            value = numbers[self._sweep.monitor]
-            return None if value is None or not math.isfinite(value) else float(value)
-        except (FileNotFoundError, KeyError, TypeError, ValueError):
-            return None
+        return read_metrics(self.run_dir(number)).get(self._sweep.monitor)

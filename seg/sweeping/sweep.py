@@ -4,6 +4,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def _retried(directory: Path, known: Sweep) -> Sweep:
         if again:
             forget_failure(directory / str(trial.number))
         trials.append(Trial(trial.number, trial.choices, "running") if again else trial)
-    return Sweep(known.command, known.line, known.monitor, known.maximize, tuple(trials))
+    return replace(known, trials=tuple(trials))
 
 
 def _run(progress: Progress, composer: Composer, launcher: Launcher, together: int | None) -> None:

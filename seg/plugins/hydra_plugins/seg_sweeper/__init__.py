@@ -1,7 +1,6 @@
-"""What Hydra finds of the sweepers: it takes plugins from `hydra_plugins` alone, and scans them at
+"""What Hydra finds of the sweeper: it takes plugins from `hydra_plugins` alone, and scans them at
 each start. The work is in `seg.sweeping`."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from hydra.plugins.launcher import Launcher
@@ -10,8 +9,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 
-class _SegSweeper(Sweeper):
-    """Keeps what Hydra hands over until the sweep begins."""
+class SegSweeper(Sweeper):
+    """Keeps what Hydra hands over until the sweep begins; options: `conf/hydra/sweeper/*.yaml`."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -26,27 +28,7 @@ class _SegSweeper(Sweeper):
         )
         let_processes_find_plugins()
 
-    def _sweep(self, options: Mapping[str, Any], arguments: list[str]) -> Any:
+    def sweep(self, arguments: list[str]) -> Any:
         from seg.sweeping.sweep import sweep
 
-        return sweep(options, arguments, *self.given, self.launcher)
-
-
-class GridSweeper(_SegSweeper):
-    """Every combination; options: `conf/hydra/sweeper/grid.yaml`."""
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-
-    def sweep(self, arguments: list[str]) -> Any:
-        return self._sweep(self.options, arguments)
-
-
-class OptunaSweeper(_SegSweeper):
-    """Trials that learn from those before; options: `conf/hydra/sweeper/tpe.yaml`."""
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-
-    def sweep(self, arguments: list[str]) -> Any:
-        return self._sweep(self.options, arguments)
+        return sweep(self.options, arguments, *self.given, self.launcher)
