@@ -52,9 +52,11 @@ def test_a_trial_whose_process_is_killed_has_failed(tmp_path):
     while not all(path.exists() for path in begun):
         assert running.poll() is None, running.communicate()
         time.sleep(0.2)
-    for process in trainers(running.pid):
+    processes = trainers(running.pid)
+    assert len(processes) == 2
+    for process in processes:
         os.kill(process, signal.SIGKILL)
-    _, errors = running.communicate(timeout=60)
+    _, errors = running.communicate(timeout=200)
     assert running.returncode == 1, errors
     assert "2 of 2 trials failed" in errors
     assert [each[2] for each in told(tmp_path / "sweep")] == ["failed", "failed"]
@@ -63,6 +65,6 @@ def test_a_trial_whose_process_is_killed_has_failed(tmp_path):
 
 def trainers(launcher: int) -> list[int]:
     """The processes that joblib has started."""
-    line = ["ps", "--ppid", str(launcher), "-o", "pid=,args="]
+    line = ["ps", "-ww", "--ppid", str(launcher), "-o", "pid=,args="]  # -ww: whole lines
     listed = subprocess.run(line, capture_output=True, text=True, check=True).stdout
     return [int(row.split()[0]) for row in listed.splitlines() if "popen_loky" in row]
