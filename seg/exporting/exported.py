@@ -112,7 +112,8 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
     Args:
         checkpoint: a checkpoint file; an exported file stays what it is.
         engine: `torch` for the checkpoint; `auto` for the newest export of this very checkpoint
-            that gives logits of any size, on a CPU; a format's name for the newest of that format.
+            that gives logits of any size and runs here, on a CPU; a format's name for the newest
+            of that format.
         device: `auto`, `cpu` or `cuda`; auto takes exports on a CPU alone.
         trust: see `read_export`.
 
@@ -131,7 +132,6 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
             f"checkpoint\n  python -m seg.export checkpoint={checkpoint} format={engine}"
         )
     if not found:
-        log.info("engine     torch: %s holds no export of this checkpoint", checkpoint.name)
         return checkpoint
     newest = max(found, key=lambda each: each.card.created)
     log.info("engine     %s: %s", newest.engine, newest.path)
@@ -161,6 +161,7 @@ def _exports_of(checkpoint: Path) -> list[Export]:
 def _usable(card: Card, wanted: str | None, *, trust: bool) -> bool:
     if wanted is not None:
         return card.format == wanted
-    runs_code = find_format(card.format).runs_code
+    kind = find_format(card.format)
     plain = card.spec.output_kind == "logits" and card.spec.size is None
-    return plain and card.spec.device == "cpu" and (trust or not runs_code)
+    allowed = trust or not kind.runs_code
+    return plain and card.spec.device == "cpu" and kind.runs_here and allowed

@@ -101,8 +101,13 @@ class ExportFormat:
         """
         self._require(self.running)
 
+    @property
+    def runs_here(self) -> bool:
+        """Whether all packages are installed that running it takes."""
+        return not _lacking(self.running)
+
     def _require(self, packages: Mapping[str, str]) -> None:
-        lacking = [pip for module, pip in packages.items() if find_spec(module) is None]
+        lacking = _lacking(packages)
         if lacking:
             remedy = " ".join(lacking)
             if self.extra is not None:
@@ -111,6 +116,10 @@ class ExportFormat:
                 f"format={self.name}: needs {', '.join(lacking)}, not installed here; "
                 f"pip install {remedy}"
             )
+
+
+def _lacking(packages: Mapping[str, str]) -> list[str]:
+    return [pip for module, pip in packages.items() if find_spec(module) is None]
 
 
 def format_names() -> list[str]:

@@ -13,6 +13,7 @@ from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
 from seg.exporting.card import card_path, read_card, write_card
 from seg.exporting.exported import choose_engine, export_folder, read_export
+from seg.exporting.format import find_format
 from tests.exporting.networks import ORIGIN, samples
 
 
@@ -112,7 +113,7 @@ def _stamp(file, **changes):
 
 @pytest.fixture
 def run(file, tmp_path):
-    """A run directory with a checkpoint and two exports of it."""
+    """A run directory with a checkpoint and three exports of it; the newest cannot run here."""
     checkpoint = tmp_path / "run" / "checkpoints" / "best.ckpt"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"weights")
@@ -120,7 +121,13 @@ def run(file, tmp_path):
     assert folder == tmp_path / "run" / "export"
     folder.mkdir()
     origin = ORIGIN.model_copy(update={"sha256": sha256_of(checkpoint)})
-    for name, kind, created in (("a.onnx", "onnx", "2026-01-01"), ("b.xml", "openvino", "2026-02")):
+    kinds = (
+        ("a.pt2", "pt2", "2026-01"),
+        ("b.pt2", "aoti", "2026-02"),
+        ("c.engine", "tensorrt", "2026-03"),
+    )
+    assert not find_format("tensorrt").runs_here
+    for name, kind, created in kinds:
         path = folder / name
         shutil.copy(file, path)
         shutil.copy(card_path(file), card_path(path))
@@ -131,26 +138,23 @@ def run(file, tmp_path):
 def test_the_newest_export_of_this_checkpoint_is_chosen(run, caplog):
     caplog.set_level(logging.INFO)
     folder = export_folder(run)
-    assert choose_engine(run, "auto", device="cpu") == folder / "b.xml"
-    assert "openvino fp32" in caplog.text
-    assert choose_engine(run, "onnx", device="cpu") == folder / "a.onnx"
-    assert choose_engine(run, "torch", device="cpu") == run
-    assert choose_engine(run, "auto", device="cuda") == run
-    assert choose_engine(folder / "a.onnx", "auto", device="cpu") == folder / "a.onnx"
+    assert choose_engine(run, "auto", device="cpu", trust=True) == folder / "b.pt2"
+    assert "aoti fp32" in caplog.text
+    assert choose_engine(run, "pt2", device="cpu") == folder / "a.pt2"
+    assert choose_engine(run, "tensorrt", device="cpu") == folder / "c.engine"
+    assert choose_engine(run, "torch", device="cpu", trust=True) == run
+    assert choose_engine(run, "auto", device="cuda", trust=True) == run
+    assert choose_engine(folder / "a.pt2", "auto", device="cpu", trust=True) == folder / "a.pt2"
 
 
-def test_exports_of_other_weights_or_kinds_are_passed_over(run, caplog):
-    caplog.set_level(logging.INFO)
+def test_exports_of_other_weights_or_kinds_are_passed_over(run):
     folder = export_folder(run)
-    spec = read_card(folder / "b.xml").spec.model_copy(update={"output_kind": "labels"})
-    _stamp(folder / "b.xml", spec=spec)
-    assert choose_engine(run, "auto", device="cpu") == folder / "a.onnx"
-    _stamp(folder / "a.onnx", format="pt2")
+    spec = read_card(folder / "b.pt2").spec.model_copy(update={"output_kind": "labels"})
+    _stamp(folder / "b.pt2", spec=spec)
+    assert choose_engine(run, "auto", device="cpu", trust=True) == folder / "a.pt2"
     assert choose_engine(run, "auto", device="cpu") == run
-    assert choose_engine(run, "auto", device="cpu", trust=True) == folder / "a.onnx"
     run.write_bytes(b"other weights")
     assert choose_engine(run, "auto", device="cpu", trust=True) == run
-    assert "holds no export" in caplog.text
     with pytest.raises(ConfigError, match=r"python -m seg.export checkpoint=.* format=onnx"):
         choose_engine(run, "onnx", device="cpu")
     with pytest.raises(ConfigError, match="did you mean onnx"):
