@@ -10,8 +10,9 @@ from tests.fitting.conftest import RECIPE, assert_the_same, checkpoint, curve
     ("moment", "code", "step"),
     [
         ("SIGTERM:training_step:3", 143, 2),  # the first batch of step 2
-        ("SIGINT:training_step:6", 130, 3),  # a validation follows this step
-        ("SIGUSR1:validation_step:2", 143, 3),
+        # a validation follows this step
+        pytest.param("SIGINT:training_step:6", 130, 3, marks=pytest.mark.slow),
+        pytest.param("SIGUSR1:validation_step:2", 143, 3, marks=pytest.mark.slow),
     ],
 )
 def test_saves_and_goes_on(moment, code, step, whole_run, tmp_path):

@@ -20,7 +20,10 @@ def train(run_dir, *choices, fault=None):
     "faults",
     [
         # in the midst of writing the 2nd, 3rd, ... file; with so many workers
-        [("kill_at_sync:2", 0), ("kill_at_sync:3", 2), ("kill_at_sync:4", 1)],
+        pytest.param(
+            [("kill_at_sync:2", 0), ("kill_at_sync:3", 2), ("kill_at_sync:4", 1)],
+            marks=pytest.mark.slow,
+        ),
         [("kill_at_sync:6", 2), ("kill_at_sync:2", 0)],
     ],
     ids=["thrice", "twice"],

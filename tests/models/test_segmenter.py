@@ -150,6 +150,7 @@ def test_wrong_decoder_names():
     assert decoder_names() == ["deeplabv3plus", "deeplabv3plus_full", "feature_pyramid"]
 
 
+@pytest.mark.slow
 def test_compiles_and_autocasts():
     model = create_model(TINY, num_classes=3, decoder_options=SMALL)
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)

@@ -79,6 +79,7 @@ def test_the_words_and_the_code_of_a_process_that_fails(arguments, code, parts, 
     assert all(part in done.stderr for part in parts), done.stderr
 
 
+@pytest.mark.slow
 def test_a_sample_that_only_the_second_process_reads(tmp_path):
     root = tmp_path / "data"
     for split, count in (("train", 4), ("val", 2)):

@@ -28,8 +28,12 @@ def started(tmp_path, *arguments):
     [
         ("hydra_plugins.hydra_joblib_launcher", BESIDE),
         ("hydra_plugins.hydra_submitit_launcher", ["hydra/launcher=submitit_local"]),
+        (
+            "hydra_plugins.hydra_ray_launcher",
+            ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=1"],
+        ),
     ],
-    ids=["joblib", "submitit_local"],
+    ids=["joblib", "submitit_local", "ray"],
 )
 def test_what_comes_back_from_other_processes_is_recorded(package, launcher, tmp_path):
     pytest.importorskip(package)

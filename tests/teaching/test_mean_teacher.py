@@ -186,6 +186,7 @@ def resumable(run_dir, pictures_dir, *overrides):
     return parts
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
 def test_a_resumed_run_equals_the_uninterrupted_one(street_pictures, tmp_path):
     whole = resumable(tmp_path / "whole", street_pictures)
