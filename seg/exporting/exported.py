@@ -132,6 +132,9 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
             f"checkpoint\n  python -m seg.export checkpoint={checkpoint} format={engine}"
         )
     if not found:
+        folder = export_folder(checkpoint)
+        if folder.is_dir():
+            log.info("engine     torch: %s holds no export of this checkpoint for here", folder)
         return checkpoint
     newest = max(found, key=lambda each: each.card.created)
     log.info("engine     %s: %s", newest.engine, newest.path)
@@ -145,7 +148,6 @@ def export_folder(checkpoint: Path) -> Path:
 
 
 def _exports_of(checkpoint: Path) -> list[Export]:
-    own = sha256_of(checkpoint)
     cards = sorted(export_folder(checkpoint).glob("*.json"))
     paths = [card.with_name(card.name.removesuffix(".json")) for card in cards]
     found = []
@@ -155,6 +157,9 @@ def _exports_of(checkpoint: Path) -> list[Export]:
                 found.append(Export(path, read_card(path)))
         except DataError as error:
             log.warning("%s", error)
+    if not found:
+        return []
+    own = sha256_of(checkpoint)
     return [each for each in found if each.card.checkpoint.sha256 == own]
 
 

@@ -147,14 +147,20 @@ def test_the_newest_export_of_this_checkpoint_is_chosen(run, caplog):
     assert choose_engine(folder / "a.pt2", "auto", device="cpu", trust=True) == folder / "a.pt2"
 
 
-def test_exports_of_other_weights_or_kinds_are_passed_over(run):
+def test_exports_of_other_weights_or_kinds_are_passed_over(run, caplog):
+    caplog.set_level(logging.INFO)
     folder = export_folder(run)
     spec = read_card(folder / "b.pt2").spec.model_copy(update={"output_kind": "labels"})
     _stamp(folder / "b.pt2", spec=spec)
     assert choose_engine(run, "auto", device="cpu", trust=True) == folder / "a.pt2"
     assert choose_engine(run, "auto", device="cpu") == run
+    _stamp(folder / "a.pt2", format="onnx")
+    expected = folder / "a.pt2" if find_format("onnx").runs_here else run
+    assert choose_engine(run, "auto", device="cpu") == expected
+    caplog.clear()
     run.write_bytes(b"other weights")
     assert choose_engine(run, "auto", device="cpu", trust=True) == run
+    assert "holds no export" in caplog.text
     with pytest.raises(ConfigError, match=r"python -m seg.export checkpoint=.* format=onnx"):
         choose_engine(run, "onnx", device="cpu")
     with pytest.raises(ConfigError, match="did you mean onnx"):
