@@ -45,6 +45,12 @@ def ways(job: Job, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]
     }
     if compiled:
         rows["smp, channels_last, compile"] = Way(partial(smp, last=True, compiled=True))
+        rows["smp, channels_last, bf16, compile"] = Way(
+            partial(smp, last=True, bf16=True, compiled=True)
+        )
+        rows["seg, optimize() in bf16, compile"] = Way(
+            partial(ours, ("last", "optimize in bf16", "compile")), tuned=True
+        )
         rows["seg, channels_last, compile"] = Way(partial(ours, ("last", "compile")), tuned=True)
     for file in engines:
         rows[f"seg, {file.name}"] = Way(partial(_engine, file, job), tuned=True)

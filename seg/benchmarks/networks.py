@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seg.models.contract import IMAGENET
 
@@ -55,7 +56,21 @@ def smp_network(job: Job) -> nn.Module:
         encoder_output_stride=job.output_stride,
         classes=NUM_CLASSES,
     )
-    return model
+    lacking = [-side % job.output_stride for side in job.size]
+    return model if lacking == [0, 0] else _Padded(model, *lacking)
+
+
+class _Padded(nn.Module):
+    """What smp tells its users to do with sizes that the output stride does not divide."""
+
+    def __init__(self, network: nn.Module, below: int, right: int) -> None:
+        super().__init__()
+        self.network, self.lacking = network, (0, right, 0, below)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        height, width = image_BCHW.shape[2:]
+        logits: Tensor = self.network(functional.pad(image_BCHW, self.lacking))
+        return logits[..., :height, :width]
 
 
 def torchvision_network(job: Job) -> nn.Module:

@@ -11,6 +11,7 @@ from seg.benchmarks import networks
 from seg.benchmarks.inference_speed import autocast, channels_last
 from seg.benchmarks.networks import NUM_CLASSES, Job
 from seg.benchmarks.turns import Measured, Prepared, Way
+from seg.kernels import depthwise_ways
 from seg.losses.cross_entropy import CrossEntropy
 
 FIRST = "smp eager"
@@ -20,7 +21,8 @@ _IGNORED = 255
 def ways(job: Job) -> dict[str, Way]:
     """Name -> way; the plainest comes first. A further way is one line."""
     smp, ours = partial(_peer, job), partial(_ours, job)
-    return {
+    best = partial(ours, last=True, fused=True, bf16=True)
+    rows = {
         FIRST: Way(smp),
         "smp, memory kept": Way(smp, tuned=True),
         "smp, channels_last": Way(partial(smp, last=True)),
@@ -31,10 +33,12 @@ def ways(job: Job) -> dict[str, Way]:
         "seg": Way(ours, tuned=True),
         "seg, channels_last": Way(partial(ours, last=True), tuned=True),
         "seg, channels_last, fused SGD": Way(partial(ours, last=True, fused=True), tuned=True),
-        "seg, channels_last, fused SGD, bf16": Way(
-            partial(ours, last=True, fused=True, bf16=True), tuned=True
-        ),
+        "seg, channels_last, fused SGD, bf16": Way(best, tuned=True),
     }
+    if job.device.type == "cuda":
+        rows["seg, the same, PyTorch's depthwise"] = Way(partial(best, kernels="torch"))
+        rows["seg, the same, depthwise, norm and ReLU apart"] = Way(partial(best, kernels="apart"))
+    return rows
 
 
 def table(found: Mapping[str, Measured], *, unit: str = "s") -> str:
@@ -75,8 +79,18 @@ def _peer(job: Job, *, last: bool = False, bf16: bool = False) -> Prepared:
     return Prepared(_step(loss_of, optimizer), model)
 
 
-def _ours(job: Job, *, last: bool = False, bf16: bool = False, fused: bool = False) -> Prepared:
+def _ours(
+    job: Job,
+    *,
+    last: bool = False,
+    bf16: bool = False,
+    fused: bool = False,
+    kernels: str = "all",
+) -> Prepared:
     torch.manual_seed(0)
+    if kernels == "torch":
+        depthwise_ways.WAY = kernels
+    depthwise_ways.AT_ONCE = kernels == "all"
     model = networks.our_network(job).train().to(job.device)
     model = channels_last(model) if last else model
     pictures, label_BHW = _batch(job)

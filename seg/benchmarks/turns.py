@@ -180,8 +180,9 @@ def _answer(asked: str, prepared: Prepared, device: torch.device) -> Any:
     model = prepared.model
     if asked == "first":
         prepared.call()  # libraries are loaded and loops compiled
-        give_back_memory()
+        _give_back(device)
         peak = _peak_mib(prepared.call, device)
+        _give_back(device)
         count = None if model is None else sum(each.numel() for each in model.parameters())
         return peak, count
     if asked == "layers":
@@ -192,8 +193,14 @@ def _answer(asked: str, prepared: Prepared, device: torch.device) -> Any:
     prepared.call()
     _wait(device)
     elapsed_s = perf_counter() - started_at
-    give_back_memory()
+    _give_back(device)
     return elapsed_s
+
+
+def _give_back(device: torch.device) -> None:
+    give_back_memory()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def _wait(device: torch.device) -> None:

@@ -66,6 +66,40 @@ class DepthwiseConv2d(nn.Conv2d):
         )
 
 
+def normed_at_once(
+    x_BCHW: Tensor,
+    conv: nn.Module,
+    norm: nn.Module,
+    *,
+    pre_act: nn.Module | None,
+    act: nn.Module,
+) -> Tensor | None:
+    """`act(norm(conv(pre_act(x))))` where a training step gains by `depthwise_norm`; else None.
+
+    That keeps the input alone for the gradients: without gradients there is nothing to keep.
+    """
+    if not (
+        isinstance(conv, DepthwiseConv2d)
+        and type(norm) is nn.BatchNorm2d
+        and norm.affine
+        and conv.bias is None
+        and {type(pre_act), type(act)} <= {nn.ReLU, nn.Identity, type(None)}
+        and depthwise_ways.AT_ONCE
+        and depthwise_ways.way() != "torch"
+        and _HAS_TRITON
+        and torch.is_grad_enabled()
+        and not (torch.compiler.is_compiling() or _is_recorded())
+        and not isinstance(conv.padding, str)
+        and _suits(x_BCHW, conv.weight, conv.stride, conv.dilation, conv.padding)
+        and x_BCHW.shape[0] > 1
+    ):
+        return None
+    from seg.kernels.depthwise_norm import depthwise_norm_relu
+
+    relu = {"relu_before": type(pre_act) is nn.ReLU, "relu_after": type(act) is nn.ReLU}
+    return depthwise_norm_relu(x_BCHW, conv, norm, **relu)
+
+
 def _is_recorded() -> bool:
     """Whether a graph is made for other machines, which know PyTorch's operators alone."""
     return (

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.kernels.depthwise import DepthwiseConv2d
+from seg.kernels.depthwise import DepthwiseConv2d, normed_at_once
 
 Skip = Literal["conv", "sum", "none"]
 
@@ -63,9 +63,15 @@ class ConvNormAct(nn.Module):
         self.norm = nn.Identity() if norm_eps is None else nn.BatchNorm2d(out_channels, norm_eps)
         self.act = nn.ReLU() if activation else nn.Identity()
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """B x in_channels x H x W -> B x out_channels x H' x W', H' = ceil(H / stride)."""
-        out: Tensor = self.act(self.norm(self.conv(x_BCHW)))
+    def forward(self, x_BCHW: Tensor, pre_act: nn.Module | None = None) -> Tensor:
+        """B x in_channels x H x W -> B x out_channels x H' x W', H' = ceil(H / stride).
+
+        `pre_act` is done before; a kernel may do all in one step.
+        """
+        done = normed_at_once(x_BCHW, self.conv, self.norm, pre_act=pre_act, act=self.act)
+        if done is not None:
+            return done
+        out: Tensor = self.act(self.norm(self.conv(pre_act(x_BCHW) if pre_act else x_BCHW)))
         return out
 
 
@@ -109,9 +115,12 @@ class SeparableConv2d(nn.Module):
             in_channels, out_channels, 1, norm_eps=norm_eps, activation=activation
         )
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """B x in_channels x H x W -> B x out_channels x ceil(H / stride) x ceil(W / stride)."""
-        out: Tensor = self.pointwise(self.depthwise(x_BCHW))
+    def forward(self, x_BCHW: Tensor, pre_act: nn.Module | None = None) -> Tensor:
+        """B x in_channels x H x W -> B x out_channels x ceil(H / stride) x ceil(W / stride).
+
+        `pre_act` is done before.
+        """
+        out: Tensor = self.pointwise(self.depthwise(x_BCHW, pre_act))
         return out
 
 
@@ -206,7 +215,8 @@ class XceptionModule(nn.Module):
         out = x_BCHW
         tap = x_BCHW
         for index, conv in enumerate(self.convs):
-            out = conv(self.pre_act(out))
+            separable = isinstance(conv, SeparableConv2d)
+            out = conv(out, self.pre_act) if separable else conv(self.pre_act(out))
             tap = out if index == len(self.convs) - 2 else tap
         if self.skip is not None:
             out = self.stochastic_depth(out) + self.skip(x_BCHW)
