@@ -2,7 +2,8 @@
 
 Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024); the size of
 the update, which lets it take AdamW's learning rates, from Liu et al., "Muon is Scalable for LLM
-Training" (2025), section 2.2.
+Training" (2025), section 2.2. `torch.optim.Muon` does the same for matrices alone, in bfloat16,
+which most CPUs only emulate.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,10 +19,10 @@ _ADAMW_RMS = 0.2  # of AdamW's updates, as Liu et al. saw them
 
 
 class Muon(AdamW):
-    """Muon for the matrices that decay, AdamW for everything else.
+    """Muon for matrices, AdamW for everything else.
 
-    A convolution's kernel is the matrix of its output channels by all the rest. Groups without
-    weight decay (norms, biases, depthwise kernels) are AdamW's.
+    A convolution's kernel is the matrix of its output channels by all the rest; depthwise ones,
+    whose channels have nothing to do with each other, are AdamW's like norms and biases.
 
     Args:
         params: parameters, or groups of them.
@@ -54,7 +55,7 @@ class Muon(AdamW):
         self._step_supports_amp_scaling = False
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; returns what the closure does."""
         loss = None
         if closure is not None:
@@ -62,7 +63,7 @@ class Muon(AdamW):
                 loss = closure()
         gradients: dict[Tensor, Tensor] = {}
         for group in self.param_groups:
-            matrices = [each for each in group["params"] if _is_matrix(each, group)]
+            matrices = [each for each in group["params"] if _is_matrix(each)]
             self._move(matrices, group)
             gradients |= {each: each.grad for each in matrices if each.grad is not None}
         for each in gradients:
@@ -107,17 +108,18 @@ def orthogonalized(matrices: Tensor, iterations: int = 5) -> Tensor:
         matrices: N x rows x columns.
         iterations: 5 lift what is above a hundredth of the norm.
     """
-    low, linear_cubic_quintic = matrices.is_cuda, _QUINTIC
-    x = matrices.bfloat16() if low else matrices.float()
+    kind = torch.promote_types(matrices.dtype, torch.float32)
+    x = matrices.to(torch.bfloat16 if matrices.is_cuda else kind)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / x.flatten(1).norm(dim=1)[:, None, None].clamp_min(1e-7)
-    a, b, c = linear_cubic_quintic
+    a, b, c = _QUINTIC
     for _ in range(iterations):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.mT if tall else x).to(matrices.dtype)
+    result: Tensor = x.mT if tall else x
+    return result.to(matrices.dtype)
 
 
-def _is_matrix(parameter: Tensor, group: dict[str, Any]) -> bool:
-    return parameter.ndim > 1 and group["weight_decay"] > 0 and parameter.grad is not None
+def _is_matrix(parameter: Tensor) -> bool:
+    return parameter.grad is not None and parameter.ndim > 1 and parameter.shape[1] > 1

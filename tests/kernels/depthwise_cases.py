@@ -156,6 +156,28 @@ def step(device, dtype=x32, *, training=True, relu_before=False, relu_after=True
             assert torch.equal(buffer, peer) or not close(buffer, peer, dtype, sums=3)
 
 
+def block(device):
+    """A strided block and the ReLU before it, in training, with and without the step at once."""
+    from seg.kernels import depthwise_ways
+    from seg.models.blocks import ConvNormAct
+
+    ours = ConvNormAct(8, 8, 3, stride=2, groups=8, norm_eps=1e-3, activation=False).to(device)
+    theirs, pre_act = copy.deepcopy(ours), torch.nn.ReLU()
+    x = tensors((2, 8, 7, 8), x32, device)
+    results = []
+    for network, at_once in ((ours, True), (theirs, False)):
+        depthwise_ways.AT_ONCE = at_once
+        given = x.clone().requires_grad_()
+        found = network(given, pre_act)
+        assert ("NormRelu" in found.grad_fn.name()) == at_once
+        found.square().sum().backward()
+        gradients = [parameter.grad for parameter in network.parameters()]
+        results.append([found, given.grad, *network.buffers(), *gradients])
+    depthwise_ways.AT_ONCE = True
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
 CASES: dict[str, Callable[[torch.device], None]] = {
     "plain": partial(launched, numbers=PLAIN),
     "strided": partial(launched, numbers=STRIDED),
@@ -165,6 +187,7 @@ CASES: dict[str, Callable[[torch.device], None]] = {
     "far mean": far_mean,
     "module": module,
     "step, relu after": step,
+    "block": block,
 }
 SLOW_CASES: dict[str, Callable[[torch.device], None]] = {
     "several tiles, odd channels": partial(launched, numbers=PLAIN, shape=(2, 19, 5, 11)),
