@@ -32,6 +32,7 @@ def main(config: BenchmarkConfig, run_dir: Path) -> None:
         "training": _training,
         "evaluation": _evaluation,
         "startup": _startup,
+        "memory": _memory,
     }
     tables, numbers = tasks[config.task](config)
     if times := numbers.get("seconds"):
@@ -39,6 +40,10 @@ def main(config: BenchmarkConfig, run_dir: Path) -> None:
         from seg.benchmarks.timing import Timing
 
         write_bars(run_dir / "benchmark.png", {name: Timing(each) for name, each in times.items()})
+    if peaks := numbers.get("peak_mib") if config.task == "memory" else None:
+        from seg.benchmarks.picture import write_curves
+
+        write_curves(run_dir / "benchmark.png", peaks)
     text = "\n\n".join([f"{machine()}, {tables[0]}", *tables[1:]])
     log.info(text)
     write(run_dir, text, numbers)
@@ -139,6 +144,14 @@ def _startup(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     return [f"median of {config.rounds} rounds", text], {"startup_s": seconds}
 
 
+def _memory(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
+    from seg.benchmarks import growth
+
+    peaks = growth.run(config.checkpoint, sides=config.sides, lengths=config.lengths)
+    tables = ["once each", f"Memory at the peak of a command\n\n{growth.table(peaks)}"]
+    return tables, {"peak_mib": {name: dict(each) for name, each in peaks.items()}}
+
+
 def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Job":
     from seg.benchmarks.networks import Job
     from seg.inference.device import choose_device
@@ -147,6 +160,7 @@ def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Job"
         config.batch or batch,
         config.size or size,
         config.encoder_name,
+        config.decoder_name,
         config.output_stride,
         config.peer_encoder,
         choose_device(config.device),

@@ -21,7 +21,7 @@ class Job:
 
     Attributes:
         batch, size: number of pictures; their height and width, pixels.
-        encoder, output_stride: of our network.
+        encoder, decoder, output_stride: of our network.
         peer_encoder: of segmentation-models-pytorch, `tu-` and the name in timm.
         device: where.
     """
@@ -29,6 +29,7 @@ class Job:
     batch: int
     size: tuple[int, int]
     encoder: str
+    decoder: str
     output_stride: int
     peer_encoder: str
     device: torch.device
@@ -115,7 +116,9 @@ def our_network(job: Job) -> Any:
     """Ours, of random weights."""
     from seg.models.segmenter import create_model
 
-    return create_model(job.encoder, num_classes=NUM_CLASSES, output_stride=job.output_stride)
+    return create_model(
+        job.encoder, job.decoder, num_classes=NUM_CLASSES, output_stride=job.output_stride
+    )
 
 
 def engine(file: Path) -> Callable[[Job], Any]:

@@ -1,6 +1,7 @@
-"""A picture of a table: one bar a way, its length how many times as fast it is as the first."""
+"""Pictures of tables: a bar a way, as long as it is times as fast as the first; curves by size."""
 
 from collections.abc import Mapping
+from math import log
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -26,4 +27,31 @@ def write_bars(path: Path, timings: Mapping[str, Timing]) -> None:
         draw.text((left - 10, top + _BAR_PX / 2), name, _INK, font, anchor="rm")
         draw.rectangle(bar, fill=color)
         draw.text((bar[2] + 8, top + _BAR_PX / 2), f"{speed:.2f}x", _INK, font, anchor="lm")
+    picture.save(path)
+
+
+def write_curves(path: Path, peaks: Mapping[str, Mapping[int, float]]) -> None:
+    """A PNG of one panel a command: MiB from 0 on, over a size by its logarithm."""
+    picture = Image.new("RGB", (2 * _MARGIN_PX + len(peaks) * _LENGTH_PX, _BAR_PX * 20), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    for index, (name, curve) in enumerate(peaks.items()):
+        left, right = (_MARGIN_PX + index * _LENGTH_PX + part for part in (60, _LENGTH_PX - 60))
+        top, bottom = 60, picture.height - 50
+        draw.text((left, 20), f"{name}: MiB at the peak", _INK, font, anchor="lm")
+        draw.line((left, top, left, bottom, right, bottom), _OTHER)
+        sizes, most = list(curve), 1.2 * max(curve.values())
+        span = log(sizes[-1] / sizes[0]) or 1.0
+        points = [
+            (
+                left + (right - left) * log(size / sizes[0]) / span,
+                bottom - (bottom - top) * mib / most,
+            )
+            for size, mib in curve.items()
+        ]
+        draw.line(points, _OURS, 2)
+        for (x, y), (size, mib) in zip(points, curve.items(), strict=True):
+            draw.ellipse((x - 3, y - 3, x + 3, y + 3), _OURS)
+            draw.text((x, y - 14), f"{mib:.0f}", _INK, font, anchor="mm")
+            told = f"{size / 1e6:.1f} Mpx" if name == "prediction" else str(size)
+            draw.text((x, bottom + 16), told, _INK, font, anchor="mm")
     picture.save(path)

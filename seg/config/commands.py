@@ -126,7 +126,9 @@ class WeightsConfig(Section):
 class BenchmarkConfig(Section):
     """`conf/benchmark.yaml`."""
 
-    task: Literal["data", "loss", "depthwise", "inference", "training", "evaluation", "startup"]
+    task: Literal[
+        "data", "loss", "depthwise", "inference", "training", "evaluation", "startup", "memory"
+    ]
     rounds: Annotated[int, Field(ge=1)]
     num_workers: Annotated[int, Field(ge=0)]
     pictures: Annotated[int, Field(ge=8)]
@@ -136,11 +138,15 @@ class BenchmarkConfig(Section):
     batch: Count | None
     size: tuple[Count, Count] | None
     encoder_name: str
+    decoder_name: str
     output_stride: Literal[4, 8, 16, 32]
     peer_encoder: str
     engines: list[Path]
     compile: bool
     ways: list[str] | None
+    checkpoint: Path | None
+    sides: Annotated[list[Count], Field(min_length=2)]
+    lengths: Annotated[list[Count], Field(min_length=1)]
     device: Literal["auto", "cpu", "cuda"]
 
 

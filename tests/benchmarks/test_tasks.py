@@ -20,7 +20,7 @@ from seg.errors import ConfigError
 from tests.conftest import SMALL, seg
 
 CPU = torch.device("cpu")
-JOB = Job(1, (48, 64), "aligned_xception_tiny", 16, "tu-resnet18", CPU)
+JOB = Job(1, (48, 64), "aligned_xception_tiny", "deeplabv3plus", 16, "tu-resnet18", CPU)
 
 
 def _sleepy() -> Prepared:

@@ -1,0 +1,92 @@
+"""`task=memory`: the memory of evaluation by pictures, and of prediction by their size."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+
+from seg.data.streets import Streets
+from seg.errors import ConfigError
+
+PREDICTION, EVALUATION = "prediction", "evaluation"
+_LIMIT_GIB = 0.5
+_TILE = (512, 1024)
+
+
+def run(
+    checkpoint: Path | None, *, sides: Sequence[int], lengths: Sequence[int]
+) -> dict[str, dict[int, float]]:
+    """Peaks of the real commands, each in a process of its own, on a CPU.
+
+    Args:
+        checkpoint: of a trained network.
+        sides: of the square pictures that are predicted, pixels; `inference.max_memory_gib` is 0.5.
+        lengths: how many streets are evaluated.
+
+    Returns:
+        command -> pixels of the picture, or pictures -> MiB that were resident at the peak.
+
+    Raises:
+        ConfigError: no checkpoint is given, or a command fails.
+    """
+    if checkpoint is None:
+        raise ConfigError("task=memory runs a trained network; give checkpoint=RUN_DIR")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        predicted = {side**2: _of_prediction(checkpoint, side, folder) for side in sides}
+        evaluated = {length: _of_evaluation(checkpoint, length, folder) for length in lengths}
+    return {PREDICTION: predicted, EVALUATION: evaluated}
+
+
+def table(peaks: Mapping[str, Mapping[int, float]]) -> str:
+    """A Markdown table; of prediction also the bytes that a further pixel takes."""
+    lines = [
+        "| command | of | peak MiB | more than the first, bytes a pixel |",
+        "|---|---|---|---|",
+    ]
+    first, least = next(iter(peaks[PREDICTION].items()))
+    for pixels, mib in peaks[PREDICTION].items():
+        grown = f"{(mib - least) * 2**20 / (pixels - first):.1f}" if pixels > first else ""
+        lines.append(f"| {PREDICTION} | {pixels / 1e6:.1f} Mpx | {mib:.0f} | {grown} |")
+    for length, mib in peaks[EVALUATION].items():
+        lines.append(f"| {EVALUATION} | {length} pictures | {mib:.0f} | |")
+    return "\n".join(lines)
+
+
+def _of_prediction(checkpoint: Path, side: int, folder: Path) -> float:
+    picture, street = (
+        Image.new("RGB", (side, side)),
+        Streets(split="test", size=_TILE, test_length=1),
+    )
+    tile = Image.fromarray(street[0].image)
+    for top in range(0, side, _TILE[0]):
+        for left in range(0, side, _TILE[1]):
+            picture.paste(tile, (left, top))
+    file = folder / f"{side}.png"
+    picture.save(file, compress_level=1)
+    del picture
+    keys = (f"input={file}", f"output={folder / str(side)}", "engine=torch")
+    return _peak_mib("predict", checkpoint, *keys, f"inference.max_memory_gib={_LIMIT_GIB}")
+
+
+def _of_evaluation(checkpoint: Path, length: int, folder: Path) -> float:
+    keys = ("dataset=streets", f"dataset.val_length={length}", "dataset.cache_mib=16")
+    run_dir = f"hydra.run.dir={folder / f'evaluation_{length}'}"
+    return _peak_mib("evaluate", checkpoint, *keys, run_dir)
+
+
+def _peak_mib(command: str, checkpoint: Path, *keys: str) -> float:
+    line = [sys.executable, "-m", f"seg.{command}", f"checkpoint={checkpoint}", "device=cpu", *keys]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    with process.stderr:
+        said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise ConfigError(f"seg.{command} {' '.join(keys)}: failed\n{said}")
+    return usage.ru_maxrss / 1024
