@@ -21,6 +21,9 @@ from seg.config.schema import FitConfig
 from seg.errors import ConfigError
 from seg.models.batch_norm import BatchNormPolicy
 
+_PLAIN = "32-true"
+_WITH_BFLOAT16 = ("avx512_bf16", "amx_tile")
+
 
 def equip(config: FitConfig, run_dir: Path) -> tuple[BatchNormPolicy, pl.Trainer]:
     """What every run is fitted by, with the random numbers of its rank."""
@@ -63,7 +66,7 @@ def build_trainer(
     """The trainer of a run in `run_dir`, of one process or one of several."""
     trainer: pl.Trainer = build(
         "trainer",
-        node,
+        {**node, "precision": precision_of(node)},
         **process_facts(node, callbacks),
         logger=loggers or False,
         default_root_dir=str(run_dir),
@@ -77,3 +80,19 @@ def build_trainer(
         use_distributed_sampler=False,
     )
     return trainer
+
+
+def precision_of(node: Mapping[str, Any]) -> str:
+    """`trainer.precision`; `auto` is bf16-mixed where the device multiplies bfloat16 by itself.
+
+    Processors without such instructions emulate it, many times slower than float32.
+    """
+    chosen = str(node.get("precision") or _PLAIN)
+    if chosen != "auto":
+        return chosen
+    if node.get("accelerator", "auto") in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        tests = (getattr(torch.cpu, f"_is_{kind}_supported", None) for kind in _WITH_BFLOAT16)
+        able = any(test() for test in tests if test is not None)
+    return "bf16-mixed" if able else _PLAIN
