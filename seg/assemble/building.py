@@ -7,6 +7,7 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from seg.assemble.precision import precision_of
 from seg.config import targets
 from seg.config.schema import FitConfig, Section
 from seg.errors import ConfigError, UserError
@@ -53,7 +54,9 @@ def check_sections(config: Section, *keys: str) -> None:
     for key in keys:
         section = getattr(config, key)
         if section is not None:
-            targets.check(section.node(), key, FACTS[key])
+            node = section.node()
+            settled = {"precision": precision_of(node)} if key == "trainer" else {}
+            targets.check({**node, **settled}, key, FACTS[key])
 
 
 def build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:

@@ -9,6 +9,7 @@ import torch
 
 from seg.assemble.building import build
 from seg.assemble.loggers import open_loggers
+from seg.assemble.precision import precision_of
 from seg.assemble.processes import process_facts
 from seg.callbacks.agreement import Agreement
 from seg.callbacks.interruption import Interruption
@@ -20,9 +21,6 @@ from seg.callbacks.recalibration import Recalibration
 from seg.config.schema import FitConfig
 from seg.errors import ConfigError
 from seg.models.batch_norm import BatchNormPolicy
-
-_PLAIN = "32-true"
-_WITH_BFLOAT16 = ("avx512_bf16", "amx_tile")
 
 
 def equip(config: FitConfig, run_dir: Path) -> tuple[BatchNormPolicy, pl.Trainer]:
@@ -80,19 +78,3 @@ def build_trainer(
         use_distributed_sampler=False,
     )
     return trainer
-
-
-def precision_of(node: Mapping[str, Any]) -> str:
-    """`trainer.precision`; `auto` is bf16-mixed where the device multiplies bfloat16 by itself.
-
-    Processors without such instructions emulate it, many times slower than float32.
-    """
-    chosen = str(node.get("precision") or _PLAIN)
-    if chosen != "auto":
-        return chosen
-    if node.get("accelerator", "auto") in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        able = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        tests = (getattr(torch.cpu, f"_is_{kind}_supported", None) for kind in _WITH_BFLOAT16)
-        able = any(test() for test in tests if test is not None)
-    return "bf16-mixed" if able else _PLAIN

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.assemble.trainer import precision_of
+from seg.assemble.precision import precision_of
 
 CPUINFO = Path("/proc/cpuinfo")
 
