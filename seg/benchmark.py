@@ -40,10 +40,10 @@ def main(config: BenchmarkConfig, run_dir: Path) -> None:
         from seg.benchmarks.timing import Timing
 
         write_bars(run_dir / "benchmark.png", {name: Timing(each) for name, each in times.items()})
-    if peaks := numbers.get("peak_mib") if config.task == "memory" else None:
+    if config.task == "memory":
         from seg.benchmarks.picture import write_curves
 
-        write_curves(run_dir / "benchmark.png", peaks)
+        write_curves(run_dir / "benchmark.png", numbers["peak_mib"])
     text = "\n\n".join([f"{machine()}, {tables[0]}", *tables[1:]])
     log.info(text)
     write(run_dir, text, numbers)

@@ -58,30 +58,38 @@ def table(peaks: Mapping[str, Mapping[int, float]]) -> str:
 
 
 def _of_prediction(checkpoint: Path, side: int, folder: Path) -> float:
-    picture, street = (
-        Image.new("RGB", (side, side)),
-        Streets(split="test", size=_TILE, test_length=1),
-    )
-    tile = Image.fromarray(street[0].image)
+    picture = Image.new("RGB", (side, side))
+    tile = Image.fromarray(Streets(split="test", size=_TILE, test_length=1)[0].image)
     for top in range(0, side, _TILE[0]):
         for left in range(0, side, _TILE[1]):
             picture.paste(tile, (left, top))
     file = folder / f"{side}.png"
     picture.save(file, compress_level=1)
-    del picture
     keys = (f"input={file}", f"output={folder / str(side)}", "engine=torch")
-    return _peak_mib("predict", checkpoint, *keys, f"inference.max_memory_gib={_LIMIT_GIB}")
+    limit = f"inference.max_memory_gib={_LIMIT_GIB}"
+    return peak_mib("predict", checkpoint, *keys, limit, cwd=folder)
 
 
 def _of_evaluation(checkpoint: Path, length: int, folder: Path) -> float:
     keys = ("dataset=streets", f"dataset.val_length={length}", "dataset.cache_mib=16")
     run_dir = f"hydra.run.dir={folder / f'evaluation_{length}'}"
-    return _peak_mib("evaluate", checkpoint, *keys, run_dir)
+    return peak_mib("evaluate", checkpoint, *keys, run_dir, cwd=folder)
 
 
-def _peak_mib(command: str, checkpoint: Path, *keys: str) -> float:
-    line = [sys.executable, "-m", f"seg.{command}", f"checkpoint={checkpoint}", "device=cpu", *keys]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def peak_mib(command: str, checkpoint: Path, *keys: str, cwd: Path) -> float:
+    """MiB resident at the peak of a command on a CPU, in a process that shares nothing.
+
+    Raises:
+        ConfigError: it fails; what it said is in the message.
+    """
+    line = [sys.executable, "-m", f"seg.{command}", f"checkpoint={checkpoint.resolve()}"]
+    process = subprocess.Popen(
+        [*line, "device=cpu", *keys],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
     with process.stderr:
         said = process.stderr.read()

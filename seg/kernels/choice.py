@@ -10,6 +10,7 @@ from torch import Tensor, nn
 _RESIZED_BYTES = 2**24  # smaller logits: loading a loop takes more than it saves
 _PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
 _BYTE = 256
+NEAR = 2  # dilations up to it are as quick in oneDNN
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +52,7 @@ def depthwise_gains(conv: nn.Conv2d) -> bool:
         and conv.kernel_size == (3, 3)
         and conv.padding_mode == "zeros"
         and isinstance(conv.padding, tuple)
-        and (max(conv.dilation) > 2 or max(conv.stride) > 1)
+        and (max(conv.dilation) > NEAR or max(conv.stride) > 1)
         and available()
     )
 

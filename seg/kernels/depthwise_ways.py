@@ -19,7 +19,7 @@ PYTORCH = "torch"
 WAYS = ("auto", "triton", PYTORCH)
 # read once: a compiled graph could not notice a change
 WAY = os.environ.get("SEG_DEPTHWISE", "auto")
-# whether convolution, norm and ReLUs are one step in training; measured by task=training
+# whether convolution, norm and ReLUs are one step in training; `seg.benchmark training` compares
 AT_ONCE = True
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 

@@ -3,11 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from seg.kernels.choice import depthwise_gains
+from seg.kernels.choice import NEAR, depthwise_gains
 from seg.kernels.depthwise import DepthwiseConv2d
 from seg.models.optimizing import Replacement
-
-_NEAR = 2  # dilations up to it are as quick in oneDNN
 
 
 def faster_depthwise(conv: nn.Module) -> nn.Module | None:
@@ -73,7 +71,7 @@ class FasterDepthwise(nn.Module):
             x_BCHW.device.type == "cpu"
             and (
                 x_BCHW.dtype == torch.float32
-                or (x_BCHW.dtype == torch.bfloat16 and max(self.conv.dilation) > _NEAR)
+                or (x_BCHW.dtype == torch.bfloat16 and max(self.conv.dilation) > NEAR)
             )
             and not torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")

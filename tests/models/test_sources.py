@@ -228,7 +228,9 @@ def test_a_timm_model_that_lies_on_the_web(tmp_path, monkeypatch):
     (folder / name).write_bytes(data)
     monkeypatch.setenv("SEG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    entry = timm.models._registry._model_pretrained_cfgs["legacy_xception.tf_in1k"]
+    entry = timm.models.register_model.__globals__["_model_pretrained_cfgs"][
+        "legacy_xception.tf_in1k"
+    ]
     with served(folder) as address:
         monkeypatch.setattr(entry, "url", f"{address}/{name}")
         located = locate("timm/legacy_xception")

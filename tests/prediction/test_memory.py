@@ -1,27 +1,19 @@
 """A large picture is predicted within a limit, whatever its height."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
 
+from seg.benchmarks.growth import peak_mib
 from tests.prediction.conftest import street
 
 MIB = 2**20
 
 
-def peak_mib(checkpoint, picture, *arguments, cwd):
-    """Peak resident memory of the command, in a process that shares nothing."""
-    line = [sys.executable, "-m", "seg.predict", f"checkpoint={checkpoint}", f"input={picture}"]
-    line += ["device=cpu", "inference.max_memory_gib=0.25", f"output={cwd / 'out'}", *arguments]
-    process = subprocess.Popen(line, cwd=cwd, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss / 1024
+def peak_of(checkpoint, picture, *arguments, cwd):
+    """Of a prediction within a quarter of a GiB."""
+    keys = (f"input={picture}", "inference.max_memory_gib=0.25", f"output={cwd / 'out'}")
+    return peak_mib("predict", checkpoint, *keys, *arguments, cwd=cwd)
 
 
 def plant(path, height, width):
@@ -32,8 +24,8 @@ def plant(path, height, width):
 
 @pytest.mark.slow
 def test_a_large_picture(checkpoint, tmp_path):
-    small = peak_mib(checkpoint, plant(tmp_path / "small.png", 500, 1000), cwd=tmp_path)
-    large = peak_mib(checkpoint, plant(tmp_path / "large.png", 3000, 4000), cwd=tmp_path)
+    small = peak_of(checkpoint, plant(tmp_path / "small.png", 500, 1000), cwd=tmp_path)
+    large = peak_of(checkpoint, plant(tmp_path / "large.png", 3000, 4000), cwd=tmp_path)
     pixels_mib = 3000 * 4000 / MIB
     # the picture, its overlay and two passing copies of either, 3 bytes a pixel; the label map
     assert large - small < 256 + 16 * pixels_mib
@@ -54,6 +46,6 @@ def test_a_raster_costs_no_more_the_taller_it_is(checkpoint, tmp_path):
         with rasterio.open(path, "w", **options) as file:
             file.write(tile)
         chosen = "formats=[labels,overlay,probabilities]"
-        peaks.append(peak_mib(checkpoint, path, chosen, cwd=tmp_path))
+        peaks.append(peak_of(checkpoint, path, chosen, cwd=tmp_path))
     # held whole, the probabilities of the added rows alone would take 19 x 2 bytes a pixel
     assert peaks[1] - peaks[0] < 19 * 4000 * 2000 / MIB, peaks
