@@ -128,7 +128,7 @@ def _processes(case: Case, rounds: int) -> dict[str, Timing]:
 
 
 def street_augmentation(crop: tuple[int, int]) -> Any:
-    """What `conf/augmentation/street.yaml` builds, for a crop."""
+    """What `conf/augmentation/street.yaml` builds; all crops are resized, as the textbook does."""
     import albumentations
 
     from seg.data.augmentation import Augmentation

@@ -39,6 +39,18 @@ def test_the_crop_shows_a_window_of_the_picture_at_the_drawn_scale(factor, seed)
         assert np.abs(shown - expected).max() < 0.3
 
 
+@pytest.mark.parametrize("draw", ["uniform", "log"])
+def test_unscaled_crops_are_pixels_of_the_picture(draw):
+    transform = RandomScaleCrop((0.5, 2.0), CROP, draw=draw, unscaled=0.4)
+    transform.set_random_seed(0)
+    windows = np.lib.stride_tricks.sliding_window_view(IMAGE[..., 0], CROP).reshape(-1, *CROP)
+    cut = 0
+    for _ in range(200):
+        crop = transform(image=IMAGE, mask=LABEL)["image"][..., 0]
+        cut += (windows == crop).all(axis=(1, 2)).any()
+    assert 0.3 < cut / 200 < 0.5
+
+
 def test_focus_shows_rare_classes():
     label = np.zeros((60, 80), np.uint8)
     label[5, 7] = 4  # one pixel in 4800
@@ -124,7 +136,10 @@ def test_odd_shapes(source):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"focus": 1.5}, {"scale": (0, 1)}, {"scale": (2, 1)}, {"crop": (0, 5)}, {"draw": "normal"}],
+    [
+        *({"focus": 1.5}, {"unscaled": -0.1}, {"scale": (0, 1)}, {"scale": (2, 1)}),
+        *({"crop": (0, 5)}, {"draw": "normal"}),
+    ],
 )
 def test_wrong_arguments_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
