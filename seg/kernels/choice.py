@@ -10,7 +10,9 @@ from torch import Tensor, nn
 _RESIZED_BYTES = 2**24  # smaller logits: loading a loop takes more than it saves
 _PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
 _BYTE = 256
-NEAR = 2  # dilations up to it are as quick in oneDNN
+_NEAR = {"AVX512": 6}  # greatest dilation whose taps oneDNN's quick kernel reaches
+_NEAR_ELSEWHERE = 4
+_WIDE = 128  # fewer channels: a loop over them hardly begins
 
 
 @lru_cache(maxsize=1)
@@ -26,11 +28,11 @@ def argmax_gains(logits_hKw: Tensor, pixels: int) -> bool:
 
 
 def cross_entropy_gains(values_BKhw: Tensor, label_BHW: Tensor, ignore_index: int) -> bool:
-    """Whether the loops of `cross_entropy` take these coarse logits and labels, and gain."""
+    """Whether the loops of `cross_entropy` take these coarse logits, as float32, and gain."""
     classes = values_BKhw.shape[1]
     return (
         _large(values_BKhw, label_BHW.numel() * classes)
-        and values_BKhw.dtype == torch.float32
+        and values_BKhw.dtype != torch.float64
         and classes < _BYTE
         and 0 <= ignore_index < _BYTE
         and (label_BHW.dtype == torch.uint8 or _bytes(label_BHW))
@@ -43,16 +45,35 @@ def pairs_gain(pixels: int) -> bool:
 
 
 def depthwise_gains(conv: nn.Conv2d) -> bool:
-    """Whether `depthwise.depthwise` gains, on a CPU and channels_last.
+    """Whether `depthwise_loop.depthwise` gains, on a CPU and channels_last.
 
-    oneDNN is as quick where neither stride nor dilation leaves taps apart, and at a dilation of 2.
+    oneDNN takes up to thirty times as long where taps lie farther apart than its kernel for the
+    processor reaches, and is quicker up to there, at any stride.
     """
+    near = _NEAR.get(torch.backends.cpu.get_cpu_capability(), _NEAR_ELSEWHERE)
+    return max(conv.dilation) > near and _is_depthwise(conv)
+
+
+def depthwise_gradients_gain(conv: nn.Conv2d) -> bool:
+    """Whether the gradients of `depthwise_apart` gain, there too.
+
+    oneDNN's take four to ten times as long where taps are not beside each other.
+    """
+    return (
+        max(conv.dilation) > 1
+        and conv.in_channels >= _WIDE
+        and set(conv.stride) == {1}
+        and conv.bias is None
+        and _is_depthwise(conv)
+    )
+
+
+def _is_depthwise(conv: nn.Conv2d) -> bool:
     return (
         conv.groups == conv.in_channels == conv.out_channels
         and conv.kernel_size == (3, 3)
         and conv.padding_mode == "zeros"
         and isinstance(conv.padding, tuple)
-        and (max(conv.dilation) > NEAR or max(conv.stride) > 1)
         and available()
     )
 

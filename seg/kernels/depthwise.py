@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.kernels import depthwise_ways
+from seg.kernels.choice import depthwise_gains, depthwise_gradients_gain
 
 _HALF = (torch.float16, torch.bfloat16)
 _HAS_TRITON = find_spec("triton") is not None
@@ -58,8 +59,11 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
         """B x C x H x W -> B x C x H' x W'."""
-        if isinstance(self.padding, str) or not (input.is_cuda or depthwise_ways.INTERPRETED):
+        if isinstance(self.padding, str):
             return super().forward(input)
+        if not (input.is_cuda or depthwise_ways.INTERPRETED):
+            done = self._by_loop(input)
+            return super().forward(input) if done is None else done
         return depthwise(
             input,
             self.weight,
@@ -67,6 +71,27 @@ class DepthwiseConv2d(nn.Conv2d):
             dilation=self.dilation,
             padding=self.padding,
         )
+
+    def _by_loop(self, x_BCHW: Tensor) -> Tensor | None:
+        """By compiled loops in a training step on a CPU where these gain."""
+        cast = torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu") if cast else x_BCHW.dtype
+        if not (
+            torch.is_grad_enabled()
+            and x_BCHW.device.type == "cpu"
+            and dtype in (torch.float32, torch.bfloat16)
+            and x_BCHW.dim() == 4
+            and x_BCHW.is_contiguous(memory_format=torch.channels_last)
+            and depthwise_gradients_gain(self)
+            and not (torch.compiler.is_compiling() or _is_recorded())
+        ):
+            return None
+        from seg.kernels.depthwise_apart import convolve
+
+        assert not isinstance(self.padding, str)
+        (down, across), (above, left) = self.dilation, self.padding
+        places = (down, across), (above, left)
+        return convolve(x_BCHW.to(dtype), self.weight, *places, far=depthwise_gains(self))
 
 
 def normed_at_once(

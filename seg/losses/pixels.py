@@ -9,11 +9,12 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
+from seg.kernels.choice import cross_entropy_gains
 from seg.losses.upsampled import Target, upsampled_cross_entropy
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 ClassWeights = Sequence[float] | Literal["auto"] | None
-_TILES_FROM_BYTES = 2**26  # on a CPU: smaller logits are quicker resized at once
+_TILES_FROM_BYTES = 2**26  # smaller logits are quicker resized at once, but for compiled loops
 SMALLEST = torch.finfo(torch.float32).tiny
 
 
@@ -83,7 +84,7 @@ def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:
     if isinstance(logits, CoarseLogits):
         if label_BHW.shape[1:] != logits.resize.kept:
             raise ValueError(f"labels {tuple(label_BHW.shape)} for a picture {logits.resize.kept}")
-        if logits.values.device.type != "cpu" or _resized_bytes(logits) > _TILES_FROM_BYTES:
+        if _resizes_in_parts(logits, label_BHW, target):
             return upsampled_cross_entropy(logits, label_BHW, target)
         logits = logits.resized()
     exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -94,6 +95,17 @@ def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:
         ignore_index=target.ignore_index,
         reduction="none",
         label_smoothing=target.label_smoothing,
+    )
+
+
+def _resizes_in_parts(logits: CoarseLogits, label_BHW: Tensor, target: Target) -> bool:
+    return (
+        logits.values.device.type != "cpu"
+        or _resized_bytes(logits) > _TILES_FROM_BYTES
+        or (
+            not target.label_smoothing
+            and cross_entropy_gains(logits.values, label_BHW, target.ignore_index)
+        )
     )
 
 

@@ -202,7 +202,8 @@ class XceptionModule(nn.Module):
             )
             for index in range(len(depths))
         )
-        self.pre_act = nn.Identity() if activation_inside else nn.ReLU()
+        pre_act = nn.Identity if activation_inside else nn.ReLU
+        self.pre_acts = nn.ModuleList(pre_act() for _ in depths)
         self.skip = skip_connection(skip, in_channels, depths[-1], stride, norm_eps)
         self.stochastic_depth = StochasticDepth(drop_probability)
 
@@ -214,9 +215,9 @@ class XceptionModule(nn.Module):
         """
         out = x_BCHW
         tap = x_BCHW
-        for index, conv in enumerate(self.convs):
+        for index, (conv, pre_act) in enumerate(zip(self.convs, self.pre_acts, strict=True)):
             separable = isinstance(conv, SeparableConv2d)
-            out = conv(out, self.pre_act) if separable else conv(self.pre_act(out))
+            out = conv(out, pre_act) if separable else conv(pre_act(out))
             tap = out if index == len(self.convs) - 2 else tap
         if self.skip is not None:
             out = self.stochastic_depth(out) + self.skip(x_BCHW)

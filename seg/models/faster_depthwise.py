@@ -1,11 +1,12 @@
 """Depthwise convolutions that a compiled loop runs faster than PyTorch, for inference."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
-from seg.kernels.choice import NEAR, depthwise_gains
+from seg.kernels.choice import depthwise_gains
 from seg.kernels.depthwise import DepthwiseConv2d
-from seg.models.optimizing import Replacement
 
 
 def faster_depthwise(conv: nn.Module) -> nn.Module | None:
@@ -18,7 +19,7 @@ def faster_depthwise(conv: nn.Module) -> nn.Module | None:
     return None
 
 
-FASTER_DEPTHWISE: dict[type[nn.Module], Replacement] = {
+FASTER_DEPTHWISE: dict[type[nn.Module], Callable[[nn.Module], nn.Module | None]] = {
     nn.Conv2d: faster_depthwise,
     DepthwiseConv2d: faster_depthwise,
 }
@@ -28,8 +29,7 @@ FASTER_DEPTHWISE: dict[type[nn.Module], Replacement] = {
 class FasterDepthwise(nn.Module):
     """A 3x3 depthwise convolution; the loop runs where no gradient is wanted.
 
-    It works in float32. Maps in bfloat16 are cast there and back where taps lie apart: oneDNN takes
-    four times as long for those.
+    It works in float32; maps in bfloat16 are cast there and back.
 
     Args:
         conv: what it stands for, and what runs elsewhere: other devices, layouts and types, under
@@ -69,10 +69,7 @@ class FasterDepthwise(nn.Module):
     def _takes(self, x_BCHW: Tensor) -> bool:
         return (
             x_BCHW.device.type == "cpu"
-            and (
-                x_BCHW.dtype == torch.float32
-                or (x_BCHW.dtype == torch.bfloat16 and max(self.conv.dilation) > NEAR)
-            )
+            and x_BCHW.dtype in (torch.float32, torch.bfloat16)
             and not torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")
             and x_BCHW.is_contiguous(memory_format=torch.channels_last)

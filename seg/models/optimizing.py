@@ -10,10 +10,24 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from seg.kernels.depthwise import DepthwiseConv2d
+from seg.models.faster_depthwise import faster_depthwise
+from seg.models.fused_convolution import FusedConv2d, fused
 from seg.models.probing import attached
 
 Replacement = Callable[[nn.Module], nn.Module | None]
 """What takes the place of a module; None leaves it as it is."""
+
+
+def _faster(conv: nn.Module) -> nn.Module | None:
+    return faster_depthwise(conv) or fused(conv)
+
+
+FASTER_CONVOLUTIONS: dict[type[nn.Module], Replacement] = {
+    nn.Conv2d: _faster,
+    DepthwiseConv2d: _faster,
+}
+"""For `replace_modules`: what gains on a CPU."""
 
 
 def fold_batch_norms(root: nn.Module, probe: Callable[[], object]) -> list[str]:
@@ -29,17 +43,34 @@ def fold_batch_norms(root: nn.Module, probe: Callable[[], object]) -> list[str]:
     Returns:
         names of the norms that are gone.
     """
-    made, taken, uses = _watch(root, probe)
-    convs = {key: conv for conv, keys in made.items() for key in keys if len(keys) == 1}
     names = {module: name for name, module in root.named_modules()}
     folded = []
-    for norm, keys in taken.items():
-        conv = convs.get(keys[0])
-        if len(keys) == 1 and conv is not None and uses[keys[0]] == 1 and _is_fixed(norm):
+    for conv, norm in _pairs(root, probe, nn.Conv2d, _BatchNorm):
+        if _is_fixed(norm):
             _fold(conv, norm)
             _put(root, names[norm], _remainder(norm))
             folded.append(names[norm])
     return folded
+
+
+def fuse_relus(root: nn.Module, probe: Callable[[], object]) -> list[str]:
+    """Let each `FusedConv2d` do the ReLU that takes what it gives, where nothing else takes it.
+
+    Args:
+        root: its convolutions and ReLUs are changed.
+        probe: runs `root` once.
+
+    Returns:
+        names of the ReLUs that are gone.
+    """
+    names = {module: name for name, module in root.named_modules()}
+    gone = []
+    for conv, relu in _pairs(root, probe, FusedConv2d, nn.ReLU):
+        assert isinstance(conv, FusedConv2d)
+        conv.relu = True
+        _put(root, names[relu], nn.Identity())
+        gone.append(names[relu])
+    return gone
 
 
 def replace_modules(root: nn.Module, by_type: Mapping[type[nn.Module], Replacement]) -> list[str]:
@@ -77,35 +108,38 @@ class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-Keys = dict[nn.Module, list[int]]
-
-
-def _watch(root: nn.Module, probe: Callable[[], object]) -> tuple[Keys, Keys, Counter[int]]:
-    """The tensors that convolutions give and norms take, and how often each tensor is taken."""
-    made: Keys = {}
-    taken: Keys = {}
+def _pairs(
+    root: nn.Module,
+    probe: Callable[[], object],
+    makers: type[nn.Module],
+    takers: type[nn.Module],
+) -> list[tuple[nn.Module, nn.Module]]:
+    """The modules of which one alone takes what the other gives; each of them runs once."""
+    made: dict[nn.Module, list[int]] = {}
+    taken: dict[nn.Module, list[int]] = {}
     uses = _Uses()
 
-    def on_conv(module: nn.Module, _: Any, output: Tensor) -> None:
+    def on_maker(module: nn.Module, _: Any, output: Tensor) -> None:
         uses.kept.append(output)
         made.setdefault(module, []).append(id(output))
 
-    def on_norm(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+    def on_taker(module: nn.Module, given: tuple[Tensor, ...]) -> None:
         taken.setdefault(module, []).append(id(given[0]))
 
-    handles = [
-        module.register_forward_hook(on_conv)
-        for module in root.modules()
-        if isinstance(module, nn.Conv2d)
-    ]
-    handles += [
-        module.register_forward_pre_hook(on_norm)
-        for module in root.modules()
-        if isinstance(module, _BatchNorm)
-    ]
+    handles = []
+    for module in root.modules():
+        if isinstance(module, makers):
+            handles.append(module.register_forward_hook(on_maker))
+        elif isinstance(module, takers):
+            handles.append(module.register_forward_pre_hook(on_taker))
     with attached(handles), torch.no_grad(), uses:
         probe()
-    return made, taken, uses.counts
+    maker_of = {keys[0]: maker for maker, keys in made.items() if len(keys) == 1}
+    return [
+        (maker_of[keys[0]], taker)
+        for taker, keys in taken.items()
+        if len(keys) == 1 and keys[0] in maker_of and uses.counts[keys[0]] == 1
+    ]
 
 
 def _is_fixed(norm: nn.Module) -> bool:

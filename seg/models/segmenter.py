@@ -16,8 +16,13 @@ from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
-from seg.models.faster_depthwise import FASTER_DEPTHWISE
-from seg.models.optimizing import Replacement, fold_batch_norms, replace_modules
+from seg.models.optimizing import (
+    FASTER_CONVOLUTIONS,
+    Replacement,
+    fold_batch_norms,
+    fuse_relus,
+    replace_modules,
+)
 from seg.models.parts import last_layer_name
 from seg.models.weights import load_weights
 
@@ -143,22 +148,23 @@ class Segmenter(nn.Module):
     ) -> Self:
         """A copy for inference alone, in evaluation mode; images and logits stay float32.
 
-        Batch norms are folded into the convolutions before them: logits are the same up to
-        rounding.
+        Batch norms are folded into the convolutions before them, ReLUs are done with these: logits
+        are the same up to rounding.
 
         Args:
             dtype: of weights and maps, `torch.bfloat16` say; None: as they are.
             channels_last: layout of weights and maps; quicker on CPUs and tensor cores.
             compiled: compile encoder and decoder at the first pass of a size.
             replacements: see `seg.models.optimizing.replace_modules`; after folding. None: those
-                of `seg.models.faster_depthwise`.
+                of `seg.models.optimizing.FASTER_CONVOLUTIONS`.
         """
         model = copy.deepcopy(self).eval().requires_grad_(False)
         weight = next(model.parameters())
         side_px = 2 * model.output_stride + 1
         image_BCHW = torch.zeros(1, len(model.normalization.mean), side_px, side_px)
         fold_batch_norms(model, lambda: model(image_BCHW.to(weight)))
-        replace_modules(model, FASTER_DEPTHWISE if replacements is None else replacements)
+        replace_modules(model, FASTER_CONVOLUTIONS if replacements is None else replacements)
+        fuse_relus(model, lambda: model(image_BCHW.to(weight)))
         if dtype is not None:
             model.to(dtype)
             model.compute_dtype = dtype
