@@ -69,19 +69,18 @@ def _data(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
 
 
 def _loss(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
-    from seg.benchmarks import loss_cost
+    from seg.benchmarks import loss_cost, training_speed
     from seg.inference.device import choose_device
 
     device = choose_device(config.device)
-    costs = loss_cost.run(rounds=config.rounds, shape=config.logits, device=device)
+    found = _in_turn(config, loss_cost.ways(config.logits, device))
     shape = " x ".join(map(str, config.logits))
-    tables = [f"{device}, median of {config.rounds} rounds"]
-    tables += [f"Loss and backward, {shape}\n\n{loss_cost.table(costs)}"]
-    numbers: Numbers = {
-        "seconds": {name: cost.time.seconds for name, cost in costs.items()},
-        "peak_mib": {name: cost.peak_mib for name, cost in costs.items()},
-    }
-    return tables, numbers
+    text = training_speed.table(found, unit="ms")
+    tables = [
+        f"{device}, median of {config.rounds} rounds",
+        f"Loss and backward, {shape}\n\n{text}",
+    ]
+    return tables, _numbers(found)
 
 
 def _depthwise(config: BenchmarkConfig) -> tuple[list[str], Numbers]:

@@ -41,6 +41,12 @@ def ways(job: Job, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]
         "seg, channels_last, faster depthwise": Way(partial(ours, ("last", "loops")), tuned=True),
         "seg, optimize()": Way(partial(ours, ("last", "optimize")), tuned=True),
         "seg, optimize() in bf16": Way(partial(ours, ("last", "optimize in bf16")), tuned=True),
+        "seg, optimize(), pad_to_grid=False": Way(
+            partial(ours, ("last", "optimize", "unpadded")), tuned=True
+        ),
+        "seg, optimize() in bf16, pad_to_grid=False": Way(
+            partial(ours, ("last", "optimize in bf16", "unpadded")), tuned=True
+        ),
         "seg, channels_last, bf16": Way(partial(ours, ("last",), bf16=True), tuned=True),
     }
     if compiled:
@@ -127,8 +133,8 @@ def _ours(job: Job, changes: Sequence[str], *, bf16: bool = False) -> Prepared:
 
 
 def _engine(file: Path, job: Job) -> Prepared:
-    model = networks.engine(file)(job)
-    return Prepared(_segmented(model, job, last=False, bf16=False))
+    model, pictures = networks.engine(file)(job), job.pictures()
+    return Prepared(lambda: model.label_maps(pictures))
 
 
 def _segmented(model: Any, job: Job, *, last: bool, bf16: bool) -> Callable[[], Tensor]:
@@ -156,6 +162,12 @@ def with_faster_depthwise(model: Any) -> Any:
     return model
 
 
+def _unpadded(model: Any) -> Any:
+    """On as many cells as the peers: 32 x 64 for 512 x 1024 pixels, where we have 33 x 65."""
+    model.pad_to_grid = False
+    return model
+
+
 def _compiled(model: Any) -> Any:
     model.encoder, model.decoder = torch.compile(model.encoder), torch.compile(model.decoder)
     return model
@@ -166,6 +178,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "loops": with_faster_depthwise,
     "optimize": lambda model: model.optimize(),
     "optimize in bf16": lambda model: model.optimize(dtype=torch.bfloat16),
+    "unpadded": _unpadded,
     "compile": _compiled,
 }
 """What can be done to our network: name -> a call that gives the changed one."""

@@ -124,7 +124,7 @@ def _works(func: Any) -> bool:
 
 
 def _is_convolution(func: Any) -> bool:
-    return getattr(func, "__name__", "") == "conv2d"
+    return getattr(func, "__name__", "") in {"conv2d", "convolution_relu"}
 
 
 def _taps(func: Any, args: Any) -> int:

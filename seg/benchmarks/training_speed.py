@@ -34,6 +34,7 @@ def ways(job: Job) -> dict[str, Way]:
         "seg, channels_last": Way(partial(ours, last=True), tuned=True),
         "seg, channels_last, fused SGD": Way(partial(ours, last=True, fused=True), tuned=True),
         "seg, channels_last, fused SGD, bf16": Way(best, tuned=True),
+        "seg, the same, pad_to_grid=False": Way(partial(best, padded=False), tuned=True),
     }
     if job.device.type == "cuda":
         rows["seg, the same, PyTorch's depthwise"] = Way(partial(best, kernels="torch"))
@@ -86,12 +87,14 @@ def _ours(
     bf16: bool = False,
     fused: bool = False,
     kernels: str = "all",
+    padded: bool = True,
 ) -> Prepared:
     torch.manual_seed(0)
     if kernels == "torch":
         depthwise_ways.WAY = kernels
     depthwise_ways.AT_ONCE = kernels == "all"
     model = networks.our_network(job).train().to(job.device)
+    model.pad_to_grid = padded  # without it on as many cells as the peer
     model = channels_last(model) if last else model
     pictures, label_BHW = _batch(job)
     loss = CrossEntropy(num_classes=NUM_CLASSES, ignore_index=_IGNORED).to(job.device)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 
 from seg.benchmarks.layers import Layers, layers_of
+from seg.benchmarks.memory import added_mib
 from seg.benchmarks.timing import Timing
 from seg.cpu import give_back_memory, keep_freed_memory
 from seg.errors import ConfigError
@@ -181,7 +181,7 @@ def _answer(asked: str, prepared: Prepared, device: torch.device) -> Any:
     if asked == "first":
         prepared.call()  # libraries are loaded and loops compiled
         _give_back(device)
-        peak = _peak_mib(prepared.call, device)
+        peak = added_mib(prepared.call, device)
         _give_back(device)
         count = None if model is None else sum(each.numel() for each in model.parameters())
         return peak, count
@@ -206,23 +206,3 @@ def _give_back(device: torch.device) -> None:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _peak_mib(call: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        call()
-        return (torch.cuda.max_memory_allocated(device) - before) / 2**20
-    if not Path("/proc/self/clear_refs").exists():
-        call()
-        return float("nan")  # only Linux tells
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
-    before_mib = _status_mib("VmRSS")
-    call()
-    return _status_mib("VmHWM") - before_mib
-
-
-def _status_mib(key: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(f"{key}:")).split()[1]) / 1024

@@ -12,6 +12,7 @@ from seg.errors import ConfigError
 from seg.exporting.calibration import of_kind
 from seg.exporting.card import Card
 from seg.inference.trained import Picture, TrainedSegmenter, as_array
+from seg.inference.views import label_maps
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.contract import Normalization
 
@@ -81,13 +82,19 @@ class ExportedSegmenter(TrainedSegmenter):
         values = self._coarse(of_kind(picture_BCHW, self.card.spec, self.normalization))
         return self.decode([values], (height, width))
 
+    def label_maps(self, picture_BCHW: Tensor) -> Tensor:
+        """B x C x H x W in 0..255 -> class ids, uint8, B x H x W, whichever kind was exported."""
+        if self.card.spec.output_kind == "logits":
+            return label_maps(self.of_picture(picture_BCHW))
+        return self._passes(of_kind(picture_BCHW, self.card.spec, self.normalization)).byte()
+
     def predict(self, picture: Picture) -> NDArray[np.uint8]:
         """See `TrainedSegmenter.predict`."""
         if self.card.spec.output_kind == "logits":
             return super().predict(picture)
         picture_HW3 = torch.from_numpy(as_array(picture))
-        image_BCHW = of_kind(picture_HW3.permute(2, 0, 1)[None], self.card.spec, self.normalization)
-        label_HW: NDArray[np.uint8] = self._passes(image_BCHW)[0].cpu().numpy()
+        maps_1HW = self.label_maps(picture_HW3.permute(2, 0, 1)[None])
+        label_HW: NDArray[np.uint8] = maps_1HW[0].cpu().numpy()
         return label_HW
 
     def _coarse(self, image_BCHW: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """Both ways give the same numbers; ours in less than half of the memory."""
 
 import json
-from statistics import median
 
 import pytest
 import torch
@@ -27,7 +26,7 @@ def test_the_command_measures_less_than_half_of_the_memory(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run/benchmark.md").read_text().strip() in done.stdout
     numbers = json.loads((tmp_path / "run/benchmark.json").read_text())
-    assert median(numbers["peak_mib"][OURS]) < 0.5 * median(numbers["peak_mib"][TEXTBOOK])
+    assert numbers["peak_mib"][OURS] < 0.5 * numbers["peak_mib"][TEXTBOOK]
     logits_mib = 4 * 19 * 769 * 769 * 4 / 2**20
-    assert numbers["peak_mib"][TEXTBOOK][0] > 2 * logits_mib  # resized, and their log softmax
-    assert set(numbers["seconds"]) == {TEXTBOOK, OURS}
+    assert numbers["peak_mib"][TEXTBOOK] > 2 * logits_mib  # resized, and their log softmax
+    assert set(numbers["seconds"]) == {TEXTBOOK, f"{TEXTBOOK}, memory kept", OURS}
