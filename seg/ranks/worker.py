@@ -1,5 +1,6 @@
 """`python -m seg.ranks.worker COMMAND RUN_DIR RESULT`: one of the processes of `launch`."""
 
+import atexit
 import ctypes
 import json
 import logging.config
@@ -9,8 +10,9 @@ import sys
 import traceback
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import Any, NoReturn
 
+from lightning_fabric.utilities.distributed import _destroy_dist_connection
 from omegaconf import OmegaConf
 
 from seg.config.schema import PretrainConfig, TrainConfig, validate
@@ -37,9 +39,10 @@ def main() -> None:
         )
     except Exception as error:
         _report(error)
-        sys.exit(getattr(error, "exit_code", 1))
+        _leave(getattr(error, "exit_code", 1))
     if _is_first():
         result.write_text(json.dumps(value))
+    _leave(0)
 
 
 def _carry_out(command: str, config: dict[str, Any], run_dir: Path) -> float | None:
@@ -50,6 +53,19 @@ def _carry_out(command: str, config: dict[str, Any], run_dir: Path) -> float | N
     from seg.fitting.training import train
 
     return train(validate(TrainConfig, config), run_dir)
+
+
+def _leave(code: int) -> NoReturn:
+    """End with what is left to do at the end, but for the connections to the other processes.
+
+    These may have ended already. To take connections to them down can hang or crash, which would
+    turn a run that is done into one that has failed, and keep other machines waiting.
+    """
+    atexit.unregister(_destroy_dist_connection)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _is_first() -> bool:

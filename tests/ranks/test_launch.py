@@ -114,7 +114,8 @@ def test_two_machines_of_one_process_each_leave_one_run(tmp_path):
         )
         for rank in range(2)
     ]
-    said = [machine.communicate(timeout=300) for machine in machines]
+    # the agent of a machine waits five minutes for one that has failed
+    said = [machine.communicate(timeout=400) for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
     assert "val mIoU" in said[0][0]
     assert "val mIoU" not in said[1][0]
