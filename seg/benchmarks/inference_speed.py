@@ -14,8 +14,7 @@ from seg.benchmarks.layers import Machine
 from seg.benchmarks.networks import Job
 from seg.benchmarks.turns import Measured, Prepared, Way
 from seg.inference.views import label_maps
-from seg.models.faster_depthwise import FASTER_DEPTHWISE
-from seg.models.optimizing import replace_modules
+from seg.models.optimizing import FASTER_DEPTHWISE, replace_modules
 
 FIRST = "smp eager"
 

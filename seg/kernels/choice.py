@@ -12,6 +12,7 @@ _PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
 _BYTE = 256
 _NEAR = {"AVX512": 6}  # greatest dilation whose taps oneDNN's quick kernel reaches
 _NEAR_ELSEWHERE = 4
+FLOATS = (torch.float32, torch.bfloat16)  # what loops take: they sum in float32
 _WIDE = 128  # fewer channels: a loop over them hardly begins
 
 
@@ -42,6 +43,34 @@ def cross_entropy_gains(values_BKhw: Tensor, label_BHW: Tensor, ignore_index: in
 def pairs_gain(pixels: int) -> bool:
     """Whether `pairs.byte_pairs` gains for arrays of `pixels`."""
     return pixels in _PAIRS and available()
+
+
+def is_recorded() -> bool:
+    """Whether a graph is made for other machines, which know PyTorch's operators alone."""
+    return (
+        torch.compiler.is_exporting()
+        or torch._C._get_tracing_state() is not None
+        or torch.onnx.is_in_onnx_export()
+    )
+
+
+def is_at_hand(map_BCHW: Tensor) -> bool:
+    """Whether a map lies on a CPU in channels_last, and no graph of operators is made."""
+    return (
+        map_BCHW.device.type == "cpu"
+        and map_BCHW.is_contiguous(memory_format=torch.channels_last)
+        and not (torch.compiler.is_compiling() or is_recorded())
+    )
+
+
+def is_for_inference(map_BCHW: Tensor) -> bool:
+    """Whether it is at hand, of a type that sums in float32, and wants no gradient."""
+    return (
+        is_at_hand(map_BCHW)
+        and map_BCHW.dtype in FLOATS
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+    )
 
 
 def depthwise_gains(conv: nn.Conv2d) -> bool:

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.kernels import depthwise_ways
-from seg.kernels.choice import depthwise_gains, depthwise_gradients_gain
+from seg.kernels.choice import (
+    FLOATS,
+    depthwise_gains,
+    depthwise_gradients_gain,
+    is_at_hand,
+    is_recorded,
+)
 
 _HALF = (torch.float16, torch.bfloat16)
 _HAS_TRITON = find_spec("triton") is not None
@@ -42,7 +48,7 @@ def depthwise(
         ConfigError: `SEG_DEPTHWISE` is none of its values.
     """
     wanted = torch.is_grad_enabled() or torch.compiler.is_compiling()
-    if depthwise_ways.way() != "torch" and _HAS_TRITON and wanted and not _is_recorded():
+    if depthwise_ways.way() != "torch" and _HAS_TRITON and wanted and not is_recorded():
         x_cast = _as_autocast(x_BCHW)
         if _suits(x_cast, weight, stride, dilation, padding):
             # declaring operators takes a tenth of a second, which a CPU has no use for
@@ -78,12 +84,9 @@ class DepthwiseConv2d(nn.Conv2d):
         dtype = torch.get_autocast_dtype("cpu") if cast else x_BCHW.dtype
         if not (
             torch.is_grad_enabled()
-            and x_BCHW.device.type == "cpu"
-            and dtype in (torch.float32, torch.bfloat16)
-            and x_BCHW.dim() == 4
-            and x_BCHW.is_contiguous(memory_format=torch.channels_last)
+            and is_at_hand(x_BCHW)
+            and dtype in FLOATS
             and depthwise_gradients_gain(self)
-            and not (torch.compiler.is_compiling() or _is_recorded())
         ):
             return None
         from seg.kernels.depthwise_apart import convolve
@@ -116,7 +119,7 @@ def normed_at_once(
         and depthwise_ways.way() != "torch"
         and _HAS_TRITON
         and torch.is_grad_enabled()
-        and not (torch.compiler.is_compiling() or _is_recorded())
+        and not (torch.compiler.is_compiling() or is_recorded())
         and not isinstance(conv.padding, str)
         and _suits(x_BCHW, conv.weight, conv.stride, conv.dilation, conv.padding)
         and x_BCHW.shape[0] > 1
@@ -126,15 +129,6 @@ def normed_at_once(
 
     relu = {"relu_before": type(pre_act) is nn.ReLU, "relu_after": type(act) is nn.ReLU}
     return depthwise_norm_relu(x_BCHW, conv, norm, **relu)
-
-
-def _is_recorded() -> bool:
-    """Whether a graph is made for other machines, which know PyTorch's operators alone."""
-    return (
-        torch.compiler.is_exporting()
-        or torch._C._get_tracing_state() is not None
-        or torch.onnx.is_in_onnx_export()
-    )
 
 
 def _as_autocast(x_BCHW: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from seg.kernels.compiled import compiled, in_parallel
 from seg.kernels.depthwise_loop import depthwise
+from seg.kernels.depthwise_shapes import taps_first
 
 _ROWS = 8  # a partial sum of the gradient; the same for any number of threads
 Floats = NDArray[np.float32]
@@ -68,15 +69,14 @@ class _Convolution(torch.autograd.Function):
 
 
 def _convolved(image_BCHW: Tensor, weight: Tensor, dilation: Pair, padding: Pair) -> Tensor:
-    weight_9C = weight.detach().float().flatten(1).t().contiguous()
     return depthwise(
-        image_BCHW.detach().float(),
-        weight_9C,
+        image_BCHW,
+        taps_first(weight),
         torch.zeros(len(weight)),
         stride=(1, 1),
         dilation=dilation,
         padding=padding,
-    ).to(image_BCHW.dtype)
+    )
 
 
 def _weight_gradient(

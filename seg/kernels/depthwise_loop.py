@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function_unary
+from torch.overrides import wrap_torch_function
 
 from seg.kernels.compiled import bands, compiled, in_parallel
 
@@ -16,6 +16,7 @@ _LEAST_ROWS = 2
 Floats = NDArray[np.float32]
 
 
+@wrap_torch_function(lambda image_BCHW, *_, **__: (image_BCHW,))  # for who times operators
 def depthwise(
     image_BCHW: Tensor,
     weight_9C: Tensor,
@@ -25,28 +26,18 @@ def depthwise(
     dilation: tuple[int, int],
     padding: tuple[int, int],
 ) -> Tensor:
-    """`functional.conv2d` of one 3x3 kernel a channel.
+    """`functional.conv2d` of one 3x3 kernel a channel; without gradients, summed in float32.
 
     Args:
-        image_BCHW: float32 on a CPU; anything but channels_last is copied.
-        weight_9C: taps from the top left, row by row.
+        image_BCHW: on a CPU; anything but float32 in channels_last is copied.
+        weight_9C: taps from the top left, row by row: see `depthwise_shapes.taps_first`.
         bias_C: added.
         stride, dilation, padding: down and across, pixels.
 
     Returns:
-        B x C x H' x W', channels_last.
+        B x C x H' x W' of the image's type, channels_last.
     """
-    if has_torch_function_unary(image_BCHW):  # who times operators sees this one too
-        seen: Tensor = handle_torch_function(
-            depthwise,
-            (image_BCHW,),
-            *(image_BCHW, weight_9C, bias_C),
-            stride=stride,
-            dilation=dilation,
-            padding=padding,
-        )
-        return seen
-    image_BHWC = image_BCHW.permute(0, 2, 3, 1).contiguous().numpy()
+    image_BHWC = image_BCHW.detach().float().permute(0, 2, 3, 1).contiguous().numpy()
     sides = zip(image_BCHW.shape[2:], stride, dilation, padding, strict=True)
     height, width = ((side + 2 * pad - 2 * gap - 1) // step + 1 for side, step, gap, pad in sides)
     images, channels = image_BCHW.shape[:2]
@@ -58,7 +49,7 @@ def depthwise(
         _rows(image_BHWC, weight, bias, (stride, dilation, padding), out_RWC, start, stop)
 
     in_parallel(rows, bands(len(out_RWC), _LEAST_ROWS))
-    return out_BHWC.permute(0, 3, 1, 2)
+    return out_BHWC.permute(0, 3, 1, 2).to(image_BCHW.dtype)
 
 
 @compiled

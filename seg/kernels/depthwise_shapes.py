@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -45,3 +47,8 @@ class Tile:
 # Of the kernel that makes pixels, and of the one that keeps nine sums of each pixel in registers.
 TILES = (Tile(8, 8, 64, 4), Tile(4, 16, 64, 8), Tile(2, 16, 128, 8))
 WEIGHT_TILES = (Tile(1, 16, 64, 4), Tile(4, 4, 64, 4), Tile(1, 16, 128, 8))
+
+
+def taps_first(weight: Tensor) -> Tensor:
+    """C x 1 x 3 x 3, of any floating type -> 9 x C, float32."""
+    return weight.detach().float().flatten(1).t().contiguous()

@@ -1,12 +1,10 @@
 """Depthwise convolutions that a compiled loop runs faster than PyTorch, for inference."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
-from seg.kernels.choice import depthwise_gains
-from seg.kernels.depthwise import DepthwiseConv2d
+from seg.kernels.choice import depthwise_gains, is_for_inference
+from seg.kernels.depthwise_shapes import taps_first
 
 
 def faster_depthwise(conv: nn.Module) -> nn.Module | None:
@@ -17,13 +15,6 @@ def faster_depthwise(conv: nn.Module) -> nn.Module | None:
     if isinstance(conv, nn.Conv2d) and depthwise_gains(conv):
         return FasterDepthwise(conv)
     return None
-
-
-FASTER_DEPTHWISE: dict[type[nn.Module], Callable[[nn.Module], nn.Module | None]] = {
-    nn.Conv2d: faster_depthwise,
-    DepthwiseConv2d: faster_depthwise,
-}
-"""For `seg.models.optimizing.replace_modules`."""
 
 
 class FasterDepthwise(nn.Module):
@@ -40,17 +31,13 @@ class FasterDepthwise(nn.Module):
         super().__init__()
         self.conv = conv
         # no buffers: they stay in float32 whatever the network is cast to
-        self.weight_9C = conv.weight.detach().float().flatten(1).t().contiguous()
+        self.weight_9C = taps_first(conv.weight)
         bias_C = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach().float()
         self.bias_C = bias_C.clone()
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """As `conv`."""
-        if (
-            torch.compiler.is_compiling()
-            or torch._C._get_tracing_state()
-            or not self._takes(x_BCHW)
-        ):
+        if not is_for_inference(x_BCHW):
             result: Tensor = self.conv(x_BCHW)
             return result
         from seg.kernels.depthwise_loop import depthwise
@@ -58,19 +45,10 @@ class FasterDepthwise(nn.Module):
         conv = self.conv
         assert not isinstance(conv.padding, str)
         return depthwise(
-            x_BCHW.detach().float(),
+            x_BCHW,
             self.weight_9C,
             self.bias_C,
             stride=(conv.stride[0], conv.stride[1]),
             dilation=(conv.dilation[0], conv.dilation[1]),
             padding=(conv.padding[0], conv.padding[1]),
-        ).to(x_BCHW.dtype)
-
-    def _takes(self, x_BCHW: Tensor) -> bool:
-        return (
-            x_BCHW.device.type == "cpu"
-            and x_BCHW.dtype in (torch.float32, torch.bfloat16)
-            and not torch.is_grad_enabled()
-            and not torch.is_autocast_enabled("cpu")
-            and x_BCHW.is_contiguous(memory_format=torch.channels_last)
         )

@@ -5,13 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.overrides import handle_torch_function, has_torch_function_unary
+from torch.overrides import wrap_torch_function
 
-_TYPES = (torch.float32, torch.bfloat16)
+from seg.kernels.choice import is_for_inference
+
 _in_order: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
 _onednn: Any = torch.backends.mkldnn
 
 
+@wrap_torch_function(lambda input_BCHW, *_, **__: (input_BCHW,))  # for who times operators
 def convolution_relu(  # noqa: PLR0917 - the order of `functional.conv2d`
     input_BCHW: Tensor,
     weight: Tensor,
@@ -30,15 +32,6 @@ def convolution_relu(  # noqa: PLR0917 - the order of `functional.conv2d`
         weight: of the convolution; not read.
         packed: the same in oneDNN's order.
     """
-    if has_torch_function_unary(input_BCHW):  # who times operators sees this one too
-        seen: Tensor = handle_torch_function(
-            convolution_relu,
-            (input_BCHW,),
-            *(input_BCHW, weight, bias, stride, padding, dilation, groups),
-            packed=packed,
-            relu=relu,
-        )
-        return seen
     result: Tensor = torch.ops.mkldnn._convolution_pointwise(
         input_BCHW,
         packed,
@@ -59,8 +52,8 @@ class FusedConv2d(nn.Conv2d):
 
     In channels_last where no gradient is wanted, oneDNN applies the ReLU to values that are still
     in its caches, and finds the weights in its own order: PyTorch's call puts all of them into that
-    order each time.
-    The weights are read at the first such call of a size: a change afterwards is not seen.
+    order each time. It reads the weights at the first such call of a size: a change afterwards is
+    not seen.
 
     Args:
         conv: what it stands for: with zeros as padding, in numbers.
@@ -81,8 +74,9 @@ class FusedConv2d(nn.Conv2d):
         )
         self.weight, self.bias = conv.weight, conv.bias
         self.relu = False
-        self._packed: Tensor | None = None  # no buffer: nothing else can be done with it
-        self._packed_for: tuple[torch.dtype, torch.Size] | None = None
+        # type and size of the input, and the weights in order for these: no buffer, since nothing
+        # else can be done with it
+        self._packed: tuple[tuple[torch.dtype, torch.Size], Tensor] | None = None
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
         """B x C x H x W -> B x C' x H' x W'."""
@@ -103,32 +97,22 @@ class FusedConv2d(nn.Conv2d):
         )
 
     def _weight_in_order(self, input_BCHW: Tensor) -> Tensor:
-        if self._packed is None or self._packed_for != (input_BCHW.dtype, input_BCHW.shape):
-            self._packed_for = input_BCHW.dtype, input_BCHW.shape
-            self._packed = _in_order(
-                self.weight.detach().to_mkldnn(),
-                self.padding,
-                self.stride,
-                self.dilation,
-                self.groups,
-                input_BCHW.shape,
-            )
-        return self._packed
+        wanted = input_BCHW.dtype, input_BCHW.shape
+        if self._packed is None or self._packed[0] != wanted:
+            weight = self.weight.detach().to_mkldnn()
+            places = self.padding, self.stride, self.dilation
+            self._packed = wanted, _in_order(weight, *places, self.groups, input_BCHW.shape)
+        return self._packed[1]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what can be neither copied nor pickled; a copy makes its own."""
-        return {**self.__dict__, "_packed": None, "_packed_for": None}
+        return {**self.__dict__, "_packed": None}
 
     def _takes(self, input_BCHW: Tensor) -> bool:
         return (
-            input_BCHW.device.type == "cpu"
-            and input_BCHW.dtype == self.weight.dtype in _TYPES
-            and input_BCHW.is_contiguous(memory_format=torch.channels_last)
+            is_for_inference(input_BCHW)
+            and input_BCHW.dtype == self.weight.dtype
             and _onednn.enabled
-            and not torch.is_grad_enabled()
-            and not torch.is_autocast_enabled("cpu")
-            and not torch.compiler.is_compiling()
-            and torch._C._get_tracing_state() is None
         )
 
 

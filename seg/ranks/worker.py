@@ -12,7 +12,6 @@ from pathlib import Path
 from time import time
 from typing import Any, NoReturn
 
-from lightning_fabric.utilities.distributed import _destroy_dist_connection
 from omegaconf import OmegaConf
 
 from seg.config.schema import PretrainConfig, TrainConfig, validate
@@ -61,6 +60,8 @@ def _leave(code: int) -> NoReturn:
     These may have ended already. To take connections to them down can hang or crash, which would
     turn a run that is done into one that has failed, and keep other machines waiting.
     """
+    from lightning_fabric.utilities.distributed import _destroy_dist_connection
+
     atexit.unregister(_destroy_dist_connection)
     atexit._run_exitfuncs()
     sys.stdout.flush()
