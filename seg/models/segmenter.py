@@ -24,6 +24,7 @@ from seg.models.optimizing import (
     replace_modules,
 )
 from seg.models.parts import last_layer_name
+from seg.models.rounding import round_weights
 from seg.models.weights import load_weights
 
 
@@ -152,7 +153,8 @@ class Segmenter(nn.Module):
         are the same up to rounding.
 
         Args:
-            dtype: of weights and maps, `torch.bfloat16` say; None: as they are.
+            dtype: of weights and maps, `torch.bfloat16` say; None: as they are. Weights are
+                rounded by `seg.models.rounding.round_weights`.
             channels_last: layout of weights and maps; quicker on CPUs and tensor cores.
             compiled: compile encoder and decoder at the first pass of a size.
             replacements: see `seg.models.optimizing.replace_modules`; after folding. None: those
@@ -166,6 +168,7 @@ class Segmenter(nn.Module):
         replace_modules(model, FASTER_CONVOLUTIONS if replacements is None else replacements)
         fuse_relus(model, lambda: model(image_BCHW.to(weight)))
         if dtype is not None:
+            round_weights(model, dtype)
             model.to(dtype)
             model.compute_dtype = dtype
         if channels_last:

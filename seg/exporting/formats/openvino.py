@@ -12,6 +12,7 @@ from seg.exporting.calibration import as_input
 from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Source
 from seg.exporting.formats.onnx import float_nodes, write_onnx
+from seg.models.rounding import round_weights
 
 _HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
 
@@ -21,8 +22,12 @@ def _write(source: Source, path: Path) -> list[Path]:
 
     spec = source.spec
     as_float = spec.model_copy(update={"precision": "fp32"})
+    network = source.model
+    if spec.precision == "bf16":  # OpenVINO takes the nearest values: these
+        network = network.optimize(replacements={})
+        round_weights(network, torch.bfloat16)
     onnx_path = path.with_suffix(".onnx")
-    write_onnx(Source(source.model, as_float), onnx_path)
+    write_onnx(Source(network, as_float), onnx_path)
     try:
         model = openvino.convert_model(str(onnx_path))
         if spec.precision == "int8":
