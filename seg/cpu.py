@@ -1,10 +1,14 @@
-"""How a process treats the machine's memory and cores; to be set before torch is imported."""
+"""How a process treats the machine's memory and cores, and what these can do.
+
+What it sets is to be set before torch is imported.
+"""
 
 import ctypes
 import os
 import sys
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc, malloc.h
+_WITH_BFLOAT16 = ("avx512_bf16", "amx_tile")
 
 
 def keep_freed_memory() -> None:
@@ -39,3 +43,11 @@ def share_cores() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the cores have instructions for it; others emulate it, many times slower."""
+    import torch
+
+    tests = (getattr(torch.cpu, f"_is_{kind}_supported", None) for kind in _WITH_BFLOAT16)
+    return any(test() for test in tests if test is not None)

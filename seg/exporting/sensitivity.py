@@ -1,7 +1,7 @@
 """Which parts of a network eight bits spoil, found by rounding in torch what they would round."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seg.errors import ConfigError
 from seg.inference.trained import TrainedSegmenter
 from seg.inference.views import label_maps
 from seg.models.parts import encoder_parts
@@ -48,7 +47,8 @@ class RoundedNetwork:
     """
 
     def __init__(self, model: TrainedSegmenter, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        self.model = model.optimize()
+        # with PyTorch's own convolutions: others read weights once, or are none
+        self.model = model.optimize(replacements={})
         self._pictures = [torch.from_numpy(each).permute(2, 0, 1)[None] for each in pictures]
         self._convs = {
             name: module
@@ -108,43 +108,31 @@ def _rounded_weight(weight_OIHW: Tensor) -> Tensor:
     )
 
 
-def float_modules(
-    model: TrainedSegmenter, pictures: Sequence[NDArray[np.uint8]], *, agreement: float
-) -> list[str]:
-    """Convolutions to keep float, so that the rest in int8 leaves most masks as they are.
+def float_choices(
+    model: TrainedSegmenter, pictures: Sequence[NDArray[np.uint8]]
+) -> Iterator[list[str]]:
+    """Convolutions to keep float: few of them first, then more.
 
-    Kept are the one that sees the image, the one that gives the logits, and then, as long as too
-    many pixels change, the part that alone changes most: a module of the encoder, or a branch of
-    the decoder.
+    The first choice keeps the one that sees the image and the one that gives the logits. Each
+    further one keeps, of the parts that are left, also that which alone changes most pixels: a
+    module of the encoder, or a branch of the decoder. Some part is always left.
 
     Args:
         model: in evaluation mode.
         pictures: uint8, H x W x 3.
-        agreement: share of pixels whose class shall stay.
-
-    Raises:
-        ConfigError: nothing would be left in int8.
     """
     network = RoundedNetwork(model, pictures)
     names = network.convolutions
-    kept = [names[0], names[-1]]
+    kept = {names[0], names[-1]}
+    yield [name for name in names if name in kept]
     groups = _groups(network.model, [name for name in names if name not in kept])
     single = {key: network.agreement(group) for key, group in groups.items()}
     order = sorted(groups, key=lambda key: single[key])
     told = ", ".join(f"{key} {100 * (1 - single[key]):.2f} %" for key in order[:_TOLD])
     log.info("pixels that a part changes when it alone is int8: %s", told)
-    for key in order:
-        reached = network.agreement([name for name in names if name not in kept])
-        if reached >= agreement:
-            break
-        kept += groups[key]
-    if len(kept) == len(names):
-        raise ConfigError(
-            f"precision=int8: no part of the network keeps {100 * agreement:g} % of the pixels in "
-            "their class\n  lower calibration.agreement, or give precision=fp16 or bf16"
-        )
-    log.info("int8       %d of %d convolutions", len(names) - len(kept), len(names))
-    return [name for name in names if name in kept]
+    for key in order[:-1]:
+        kept.update(groups[key])
+        yield [name for name in names if name in kept]
 
 
 def _groups(model: TrainedSegmenter, names: Sequence[str]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,12 +14,12 @@ from seg.exporting.card import Card, Geometry, Origin, Spec, card_path, digests,
 from seg.exporting.engine import ExportedSegmenter
 from seg.exporting.format import ExportFormat, Source, find_format
 from seg.exporting.parity import TOLERANCES, Parity, ParityError, Tolerance, measure
-from seg.exporting.sensitivity import float_modules
+from seg.exporting.sensitivity import float_choices
 from seg.inference.footprint import bytes_per_pixel
 from seg.inference.trained import TrainedSegmenter
 
 log = logging.getLogger(__name__)
-_SENSITIVITY_PICTURES = 4
+_SENSITIVITY_PICTURES, _AGREEMENT_PICTURES = 4, 8
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Wanted:
         format: name.
         spec: what is exported.
         tolerance: what the gate lets pass.
-        int8_agreement: see `seg.exporting.sensitivity.float_modules`.
+        int8_agreement: share of the calibration's pixels that must keep their class; parts of the
+            network stay float until they do, see `seg.exporting.sensitivity.float_choices`.
     """
 
     format: str
@@ -88,11 +89,13 @@ def export(
     kind.require_writing(wanted.spec)
     if not target.name.endswith(kind.suffix):
         raise ConfigError(f"output={target}: a file of format {kind.name} ends in {kind.suffix}")
-    source = _source(model, wanted, calibration)
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.staged.") as folder:
-        files = kind.write(source, Path(folder) / target.name)
-        card = _card(source, origin, kind, files)
+        path = Path(folder) / target.name
+        if wanted.spec.precision == "int8":
+            files, card = _in_eight_bits(model, origin, wanted, path, calibration)
+        else:
+            files, card = _written(Source(model, wanted.spec), origin, kind, path)
         parity = measure(model, ExportedSegmenter(card, kind.open(files[0], card)), checked)
         _refuse(parity, wanted, target)
         card = card.model_copy(update={"parity": parity.to_dict(wanted.tolerance)})
@@ -104,15 +107,40 @@ def export(
     return card
 
 
-def _source(model: TrainedSegmenter, wanted: Wanted, calibration: Sequence[Sample]) -> Source:
-    source = Source(model, wanted.spec)
-    if wanted.spec.precision != "int8":
-        return source
+def _in_eight_bits(
+    model: TrainedSegmenter,
+    origin: Origin,
+    wanted: Wanted,
+    path: Path,
+    calibration: Sequence[Sample],
+) -> tuple[list[Path], Card]:
+    """With as few parts in float as the wanted agreement needs; each try is a file of its own."""
     pictures = [sample.image for sample in calibration]
     if not pictures:
         raise ConfigError("precision=int8: needs pictures; give calibration.pictures=1 or more")
-    kept = float_modules(model, pictures[:_SENSITIVITY_PICTURES], agreement=wanted.int8_agreement)
-    return replace(source, calibration=pictures, kept_float=kept)
+    kind = find_format(wanted.format)
+    for number, kept in enumerate(float_choices(model, pictures[:_SENSITIVITY_PICTURES])):
+        folder = path.parent / str(number)
+        folder.mkdir()
+        source = Source(model, wanted.spec, pictures, kept)
+        files, card = _written(source, origin, kind, folder / path.name)
+        engine = ExportedSegmenter(card, kind.open(files[0], card))
+        reached = measure(model, engine, calibration[:_AGREEMENT_PICTURES]).agreement
+        told = f"{100 * reached:.2f} % of the calibration's pixels keep their class"
+        log.info("int8       all but %d convolutions: %s", len(kept), told)
+        if reached >= wanted.int8_agreement:
+            return files, card
+    raise ConfigError(
+        f"precision=int8: no part of the network keeps {100 * wanted.int8_agreement:g} % of the "
+        "pixels in their class\n  lower calibration.agreement, or give precision=fp16 or bf16"
+    )
+
+
+def _written(
+    source: Source, origin: Origin, kind: ExportFormat, path: Path
+) -> tuple[list[Path], Card]:
+    files = kind.write(source, path)
+    return files, _card(source, origin, kind, files)
 
 
 def _refuse(parity: Parity, wanted: Wanted, target: Path) -> None:

@@ -1,12 +1,14 @@
 """The gate: what is not the network is not written."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from seg.exporting.exported import read_export
 from seg.exporting.parity import Parity, ParityError, Tolerance, measure
-from seg.exporting.sensitivity import RoundedNetwork, float_modules
+from seg.exporting.sensitivity import RoundedNetwork, float_choices
 from tests.exporting.networks import exported, samples, small_network
 
 
@@ -91,13 +93,14 @@ def test_rounding_is_that_of_eight_bits():
     assert names[-1] == "decoder.logits"
 
 
-def test_the_more_agreement_is_wanted_the_more_stays_float():
+def test_each_choice_keeps_more_float():
     network = small_network()
     shown = [sample.image for sample in samples(2)]
-    few = float_modules(network, shown, agreement=0.0)
-    assert few == [RoundedNetwork(network, shown).convolutions[0], "decoder.logits"]
-    reached = RoundedNetwork(network, shown).agreement(
-        [name for name in RoundedNetwork(network, shown).convolutions if name not in few]
-    )
-    more = float_modules(network, shown, agreement=(1 + reached) / 2)
-    assert set(few) < set(more)
+    rounded = RoundedNetwork(network, shown)
+    names = rounded.convolutions
+    choices = [set(choice) for choice in float_choices(network, shown)]
+    assert choices[0] == {names[0], "decoder.logits"}
+    assert all(few < more for few, more in pairwise(choices))
+    assert choices[-1] < set(names)
+    changed = [1 - rounded.agreement(more - few) for few, more in pairwise(choices)]
+    assert changed == sorted(changed, reverse=True)

@@ -40,13 +40,13 @@ def write_onnx(source: Source, path: Path) -> list[Path]:
     return [path]
 
 
-def float_nodes(path: Path, modules: Sequence[str]) -> list[str]:
-    """Names of the convolutions of an ONNX file whose weights are those of some modules."""
+def float_nodes(path: Path, modules: Sequence[str]) -> list[Any]:
+    """The convolutions of an ONNX file whose weights are those of some modules."""
     import onnx
 
     prefixes = tuple(f"network.{name}." for name in modules)
     return [
-        node.name
+        node
         for node in onnx.load(str(path)).graph.node
         if node.op_type == "Conv" and node.input[1].startswith(prefixes)
     ]
@@ -66,7 +66,7 @@ def _quantize(source: Source, path: Path) -> None:
                 return None
             return {INPUT: as_input(picture, source.spec, source.model.normalization).numpy()}
 
-    kept = float_nodes(path, source.kept_float)
+    kept = [node.name for node in float_nodes(path, source.kept_float)]
     quantized = path.with_name(f"{path.stem}.quantized{path.suffix}")
     with _quiet():
         quantize_static(

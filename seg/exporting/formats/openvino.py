@@ -1,12 +1,15 @@
 """OpenVINO's intermediate representation; int8 by NNCF's post-training quantisation."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seg.cpu import multiplies_bfloat16
 from seg.errors import DataError, first_line
 from seg.exporting.calibration import as_input
 from seg.exporting.card import Card
@@ -15,6 +18,11 @@ from seg.exporting.formats.onnx import float_nodes, write_onnx
 from seg.models.rounding import round_weights
 
 _HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
+
+
+def _hint(precision: str) -> str:
+    """What is computed in where no eight bits are."""
+    return "bf16" if precision == "int8" and multiplies_bfloat16() else _HINTS[precision]
 
 
 def _write(source: Source, path: Path) -> list[Path]:
@@ -31,11 +39,26 @@ def _write(source: Source, path: Path) -> list[Path]:
     try:
         model = openvino.convert_model(str(onnx_path))
         if spec.precision == "int8":
-            model = _quantized(model, source, float_nodes(onnx_path, source.kept_float))
+            kept = _convolutions(model, float_nodes(onnx_path, source.kept_float))
+            model = _quantized(model, source, kept)
     finally:
         onnx_path.unlink()
     openvino.save_model(model, str(path), compress_to_fp16=spec.precision in ("fp16", "bf16"))
     return [path, path.with_suffix(".bin")]
+
+
+def _convolutions(model: Any, onnx_nodes: Sequence[Any]) -> list[str]:
+    """OpenVINO's names of an ONNX file's convolutions.
+
+    It splits the bias from each, which then is `name/WithoutBiases`, and calls those at the end of
+    the graph by their output.
+    """
+    known = {name for node in onnx_nodes for name in (node.name, *node.output)}
+    operations = [op for op in model.get_ordered_ops() if "Convolution" in op.get_type_name()]
+    names = [op.get_friendly_name() for op in operations]
+    found = [name for name in names if name.partition("/")[0] in known]
+    assert len(found) == len(onnx_nodes), (found, known)
+    return found
 
 
 def _quantized(model: object, source: Source, kept: list[str]) -> object:
@@ -49,7 +72,7 @@ def _quantized(model: object, source: Source, kept: list[str]) -> object:
         nncf.Dataset(images),
         subset_size=len(images),
         preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
+        ignored_scope=nncf.IgnoredScope(names=kept),
     )
 
 
@@ -63,7 +86,7 @@ class _OpenVinoRunner:
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "INFERENCE_PRECISION_HINT": _HINTS[card.spec.precision],
+            "INFERENCE_PRECISION_HINT": _hint(card.spec.precision),
         }
         try:
             model = openvino.Core().read_model(str(path))
