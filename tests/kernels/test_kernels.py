@@ -15,7 +15,8 @@ from seg.errors import DataError
 from seg.inference import views
 from seg.inference.views import View, label_maps, tiles
 from seg.kernels import choice
-from seg.losses.upsampled import Target, upsampled_cross_entropy
+from seg.losses.cross_entropy import CrossEntropy
+from seg.losses.upsampled import Target, summed_cross_entropy, upsampled_cross_entropy
 from seg.metrics.pair_counts import pair_counts
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.faster_depthwise import FasterDepthwise, faster_depthwise
@@ -115,6 +116,38 @@ def test_losses_and_gradients_are_those_of_torch(classes, size, resize, weighted
     assert gap <= 2e-6 * expected_by.grad.abs().max()
 
 
+@pytest.mark.parametrize(("classes", "size", "resize"), CASES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_sum_and_its_gradient_are_those_of_the_losses(classes, size, resize, weighted):
+    logits = coarse(classes, size, resize)
+    generator = torch.Generator().manual_seed(1)
+    label = torch.randint(0, classes, (2, *resize.kept), generator=generator)
+    label[:, :3] = 255
+    weight = torch.rand(classes, generator=generator) if weighted else None
+    results = []
+    for call in (summed_cross_entropy, upsampled_cross_entropy):
+        values = logits.values.detach().requires_grad_()
+        total = call(CoarseLogits(values, resize), label, Target(255, weight)).sum()
+        (0.5 * total).backward()
+        results.append((total, values.grad))
+    (found, found_grad), (expected, expected_grad) = results
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-6)
+    assert (found_grad - expected_grad).abs().max() <= 2e-6 * expected_grad.abs().max()
+
+
+def test_cross_entropy_finds_its_gradient_on_the_way():
+    logits = coarse(5, (40, 21), Resize((157, 81), (157, 81), True))
+    label = torch.randint(0, 5, (2, 157, 81)).byte()
+    loss = CrossEntropy(num_classes=5, ignore_index=255)
+    wanted = loss(CoarseLogits(logits.values.requires_grad_(), logits.resize), label)
+    assert wanted.grad_fn.next_functions[0][0].name() == "_SummedCrossEntropyBackward"
+    with torch.no_grad():
+        torch.testing.assert_close(loss(logits, label), wanted.detach())
+    label[1, 9, 9] = 7
+    with pytest.raises(DataError, match=r"the label holds 7; allowed: 0\.\.4"):
+        loss(logits, label)
+
+
 def test_extreme_logits_stay_finite():
     logits = coarse(4, (5, 5), Resize((17, 17), (17, 17), True))
     values = (1e4 * logits.values).requires_grad_()
@@ -124,16 +157,19 @@ def test_extreme_logits_stay_finite():
     expected = functional.cross_entropy(logits.resize(values), label.long(), reduction="none")
     torch.testing.assert_close(losses, expected, rtol=1e-5, atol=1e-2)
     assert torch.isfinite(values.grad).all()
+    (found,) = torch.autograd.grad(
+        summed_cross_entropy(CoarseLogits(values, logits.resize), label, Target(255)), values
+    )
+    torch.testing.assert_close(found, values.grad, rtol=1e-4, atol=1e-5)
 
 
-def test_losses_do_not_depend_on_threads():
+@pytest.mark.parametrize("losses", [upsampled_cross_entropy, summed_cross_entropy])
+def test_losses_do_not_depend_on_threads(losses):
     def gradient():
         logits = coarse(5, (40, 21), Resize((157, 81), (157, 81), True))
         values = logits.values.requires_grad_()
         label = torch.arange(5).repeat(2 * 157 * 81)[: 2 * 157 * 81].view(2, 157, 81).byte()
-        upsampled_cross_entropy(
-            CoarseLogits(values, logits.resize), label, Target(255)
-        ).mean().backward()
+        losses(CoarseLogits(values, logits.resize), label, Target(255)).sum().backward()
         return values.grad
 
     threads, first = torch.get_num_threads(), gradient()

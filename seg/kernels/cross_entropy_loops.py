@@ -1,0 +1,228 @@
+"""The loops of `cross_entropy`, over one band of coarse rows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.kernels.compiled import compiled
+from seg.kernels.exponential import exponential, logarithm
+from seg.kernels.places import blend, follow, narrow
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+_Axis = tuple[Integers, Floats]
+_Target = tuple[NDArray[np.uint8], int, Floats]
+_ONE = np.float32(1)
+
+
+@compiled
+def fill_losses(
+    coarse_hKw: Floats,
+    rows: _Axis,
+    columns: tuple[Integers, Floats, int],
+    target: _Target,
+    loss_HW: Floats,
+    log_sum_HW: Floats,
+) -> int:
+    """Returns a label that is no class, or -1."""
+    (low_H, share_H), (low_W, share_W, block), (label_HW, ignore_index, weight_K) = (
+        rows,
+        columns,
+        target,
+    )
+    classes, width = coarse_hKw.shape[1], label_HW.shape[1]
+    wide_2KW = np.empty((2, classes, block), np.float32)
+    logit_KW, log_sum_W = np.empty((classes, block), np.float32), np.empty(block, np.float32)
+    room_4W, held_2 = np.empty((4, block), np.float32), np.empty(2, np.int64)
+    stranger = -1
+    for left in range(0, width, block):
+        held_2[:] = -1
+        at = slice(left, left + block)
+        for y in range(len(low_H)):
+            half = follow(coarse_hKw, low_H[y], low_W[at], share_W[at], held_2, wide_2KW)
+            blend(wide_2KW, half, share_H[y], logit_KW)
+            _log_sum_exp(logit_KW, room_4W, log_sum_W)
+            for x in range(min(block, width - left)):
+                log_sum_HW[y, left + x] = log_sum_W[x]
+                label = np.int64(label_HW[y, left + x])
+                loss = np.float32(0)
+                if label != ignore_index:
+                    if 0 <= label < classes:
+                        loss = weight_K[label] * (log_sum_W[x] - logit_KW[label, x])
+                    else:
+                        stranger = int(label)
+                loss_HW[y, left + x] = loss
+    return stranger
+
+
+@compiled
+def _log_sum_exp(logit_KW: Floats, room_4W: Floats, log_sum_W: Floats) -> None:
+    classes, block = logit_KW.shape
+    greatest_W, room_W, power_W = room_4W[_greatest(logit_KW, room_4W)], room_4W[2], room_4W[3]
+    log_sum_W[:] = 0
+    for k in range(classes):
+        exponential(logit_KW[k], greatest_W, room_W, power_W)
+        for x in range(block):
+            log_sum_W[x] += power_W[x]
+    logarithm(log_sum_W, room_W, power_W)
+    for x in range(block):
+        log_sum_W[x] = greatest_W[x] + power_W[x]
+
+
+@compiled
+def _greatest(logit_KW: Floats, room_2W: Floats) -> int:
+    """Put each pixel's greatest logit in a row of `room_2W`; which one is returned."""
+    room_2W[0] = -np.inf  # by turns in one row and the other: stores then need no masks
+    for k in range(len(logit_KW)):
+        before_W, after_W, logit_W = room_2W[k % 2], room_2W[1 - k % 2], logit_KW[k]
+        for x in range(logit_KW.shape[1]):
+            before, value = before_W[x], logit_W[x]
+            after_W[x] = value if value > before else before
+    return len(logit_KW) % 2
+
+
+@compiled
+def add_gradient(
+    coarse_hKw: Floats,
+    rows: _Axis,
+    columns: tuple[Integers, Floats, int],
+    first_w: Integers,
+    target: _Target,
+    upstream: tuple[Floats, Floats],
+    grad_hKw: Floats,
+    below_Kw: Floats,
+    stop: int,
+) -> tuple[float, int]:
+    """Where `upstream` is empty, that of the sum of all losses: the sum, and a label that is no
+    class or -1, are returned."""
+    (low_H, share_H), (low_W, share_W, block), (log_sum_HW, grad_HW) = rows, columns, upstream
+    classes, width = coarse_hKw.shape[1], target[0].shape[1]
+    of_sum, total, stranger = log_sum_HW.size == 0, 0.0, -1
+    wide_2KW = np.empty((2, classes, block), np.float32)
+    sum_2KW = np.zeros((2, classes, block), np.float32)
+    logit_KW, room_4W = np.empty((classes, block), np.float32), np.empty((4, block), np.float32)
+    power_KW = np.empty((classes if of_sum else 0, block), np.float32)
+    held_2 = np.empty(2, np.int64)
+    for left in range(0, width, block):
+        held_2[:] = -1
+        half, row = 0, low_H[0]
+        at, inside = slice(left, left + block), slice(left, min(left + block, width))
+        for y in range(len(low_H) + 1):
+            after = low_H[y] if y < len(low_H) else -1
+            if after != row:
+                narrow(sum_2KW[half], left, low_W[at], share_W[at], first_w, grad_hKw[row])
+                if after == row + 1:
+                    half = 1 - half
+                elif row + 1 < len(coarse_hKw):
+                    into_Kw = below_Kw if row + 1 == stop else grad_hKw[row + 1]
+                    narrow(sum_2KW[1 - half], left, low_W[at], share_W[at], first_w, into_Kw)
+                row = after
+            if after < 0:
+                break
+            share = share_H[y]
+            lower = follow(coarse_hKw, row, low_W[at], share_W[at], held_2, wide_2KW)
+            blend(wide_2KW, lower, share, logit_KW)
+            now_KW, later_KW = sum_2KW[half], sum_2KW[1 - half]
+            if of_sum:
+                added, unknown = _add_row_of_sum(
+                    logit_KW, target, y, left, room_4W, power_KW, now_KW, later_KW, share
+                )
+                total += added
+                stranger = max(stranger, unknown)
+                continue
+            room_4W[:2] = 0
+            room_4W[0, : inside.stop - left] = log_sum_HW[y, inside]
+            room_4W[1, : inside.stop - left] = grad_HW[y, inside]
+            _add_row(logit_KW, target, y, left, room_4W, now_KW, later_KW, share)
+    return total, stranger
+
+
+@compiled
+def _add_row(
+    logit_KW: Floats,
+    target: _Target,
+    y: int,
+    left: int,
+    room_4W: Floats,
+    now_KW: Floats,
+    later_KW: Floats,
+    share: float,
+) -> None:
+    """Add the gradient of a block's logits to those of the two rows that they lie between."""
+    label_HW, ignore_index, weight_K = target
+    classes, block = logit_KW.shape
+    log_sum_W, factor_W, room_W, power_W = room_4W[0], room_4W[1], room_4W[2], room_4W[3]
+    for x in range(min(block, label_HW.shape[1] - left)):
+        label = np.int64(label_HW[y, left + x])
+        if label == ignore_index:
+            factor_W[x] = 0
+        else:
+            factor_W[x] *= weight_K[label]
+            later = share * factor_W[x]
+            now_KW[label, x] -= factor_W[x] - later
+            later_KW[label, x] -= later
+    for k in range(classes):
+        exponential(logit_KW[k], log_sum_W, room_W, power_W)
+        _add(power_W, factor_W, share, now_KW[k], later_KW[k])
+
+
+@compiled
+def _add_row_of_sum(
+    logit_KW: Floats,
+    target: _Target,
+    y: int,
+    left: int,
+    room_4W: Floats,
+    power_KW: Floats,
+    now_KW: Floats,
+    later_KW: Floats,
+    share: float,
+) -> tuple[float, int]:
+    """As `_add_row` of the sum of the losses; returns this, and a label that is no class or -1."""
+    label_HW, ignore_index, weight_K = target
+    classes, block = logit_KW.shape
+    place = _greatest(logit_KW, room_4W)
+    greatest_W, sum_W, room_W, factor_W = (
+        room_4W[place],
+        room_4W[1 - place],
+        room_4W[2],
+        room_4W[3],
+    )
+    sum_W[:] = 0
+    for k in range(classes):
+        power_W = power_KW[k]
+        exponential(logit_KW[k], greatest_W, room_W, power_W)
+        for x in range(block):
+            sum_W[x] += power_W[x]
+    logarithm(sum_W, room_W, factor_W)
+    for x in range(block):  # room_W: the logarithm of the sum of exps; factor_W: 1 over the sum
+        room_W[x] = greatest_W[x] + factor_W[x]
+        factor_W[x] = _ONE / sum_W[x]
+    total, stranger = 0.0, -1
+    width = min(block, label_HW.shape[1] - left)
+    factor_W[width:] = 0
+    for x in range(width):
+        label = np.int64(label_HW[y, left + x])
+        if 0 <= label < classes and label != ignore_index:
+            weight = weight_K[label]
+            total += weight * (room_W[x] - logit_KW[label, x])
+            later = share * weight
+            now_KW[label, x] -= weight - later
+            later_KW[label, x] -= later
+            factor_W[x] *= weight
+        else:
+            factor_W[x] = 0
+            if label != ignore_index:
+                stranger = int(label)
+    for k in range(classes):
+        _add(power_KW[k], factor_W, share, now_KW[k], later_KW[k])
+    return total, stranger
+
+
+@compiled
+def _add(power_W: Floats, factor_W: Floats, share: float, now_W: Floats, later_W: Floats) -> None:
+    """Part the products between the two rows that a block's logits lie between."""
+    for x in range(len(power_W)):
+        grad = power_W[x] * factor_W[x]
+        later = share * grad
+        now_W[x] += grad - later
+        later_W[x] += later
