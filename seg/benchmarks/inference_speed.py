@@ -14,7 +14,6 @@ from seg.benchmarks.layers import Machine
 from seg.benchmarks.networks import Job
 from seg.benchmarks.turns import Measured, Prepared, Way
 from seg.inference.views import label_maps
-from seg.models.optimizing import FASTER_DEPTHWISE, replace_modules
 
 FIRST = "smp eager"
 
@@ -37,7 +36,6 @@ def ways(job: Job, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]
         "timm, encoder alone": Way(partial(_peer, networks.timm_network, job)),
         "seg": Way(partial(ours, ()), tuned=True),
         "seg, channels_last": Way(partial(ours, ("last",)), tuned=True),
-        "seg, channels_last, faster depthwise": Way(partial(ours, ("last", "loops")), tuned=True),
         "seg, optimize()": Way(partial(ours, ("last", "optimize")), tuned=True),
         "seg, optimize() in bf16": Way(partial(ours, ("last", "optimize in bf16")), tuned=True),
         "seg, optimize(), pad_to_grid=False": Way(
@@ -155,12 +153,6 @@ def channels_last(model: Any) -> Any:
     return model.to(memory_format=torch.channels_last)
 
 
-def with_faster_depthwise(model: Any) -> Any:
-    """With each depthwise convolution replaced where that gains."""
-    replace_modules(model, FASTER_DEPTHWISE)
-    return model
-
-
 def _unpadded(model: Any) -> Any:
     """On as many cells as the peers: 32 x 64 for 512 x 1024 pixels, where we have 33 x 65."""
     model.pad_to_grid = False
@@ -174,7 +166,6 @@ def _compiled(model: Any) -> Any:
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "last": channels_last,
-    "loops": with_faster_depthwise,
     "optimize": lambda model: model.optimize(),
     "optimize in bf16": lambda model: model.optimize(dtype=torch.bfloat16),
     "unpadded": _unpadded,

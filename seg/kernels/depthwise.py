@@ -79,14 +79,14 @@ class DepthwiseConv2d(nn.Conv2d):
         )
 
     def _by_loop(self, x_BCHW: Tensor) -> Tensor | None:
-        """By compiled loops in a training step on a CPU where these gain."""
+        """By compiled loops on a CPU where these gain, with gradients or without."""
         cast = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if cast else x_BCHW.dtype
         if not (
-            torch.is_grad_enabled()
-            and is_at_hand(x_BCHW)
+            is_at_hand(x_BCHW)
             and dtype in FLOATS
             and depthwise_gradients_gain(self)
+            and (torch.is_grad_enabled() or depthwise_gains(self))
         ):
             return None
         from seg.kernels.depthwise_apart import convolve

@@ -1,4 +1,4 @@
-"""3x3 depthwise convolutions whose taps lie apart, on CPUs in channels_last, for training.
+"""3x3 depthwise convolutions whose taps lie apart, on CPUs in channels_last, with gradients.
 
 oneDNN takes up to ten times as long for their gradients: see `choice.depthwise_gradients_gain`.
 """
@@ -37,6 +37,8 @@ def convolve(
     Returns:
         B x C x H' x W' of the image's type, channels_last.
     """
+    if far and not torch.is_grad_enabled():
+        return _convolved(image_BCHW, weight, dilation, padding)
     result: Tensor = _Convolution.apply(image_BCHW, weight, dilation, padding, far)
     return result
 

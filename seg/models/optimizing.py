@@ -19,14 +19,10 @@ Replacement = Callable[[nn.Module], nn.Module | None]
 """What takes the place of a module; None leaves it as it is."""
 
 
-_CONVOLUTIONS = (nn.Conv2d, DepthwiseConv2d)
-FASTER_DEPTHWISE: dict[type[nn.Module], Replacement] = dict.fromkeys(
-    _CONVOLUTIONS, faster_depthwise
-)
 FASTER_CONVOLUTIONS: dict[type[nn.Module], Replacement] = dict.fromkeys(
-    _CONVOLUTIONS, lambda conv: faster_depthwise(conv) or fused(conv)
+    (nn.Conv2d, DepthwiseConv2d), lambda conv: faster_depthwise(conv) or fused(conv)
 )
-"""For `replace_modules`: what gains on a CPU, the loops alone or with oneDNN's own calls."""
+"""For `replace_modules`: what gains on a CPU, compiled loops and oneDNN's own calls."""
 
 
 def fold_batch_norms(root: nn.Module, probe: Callable[[], object]) -> list[str]:

@@ -88,6 +88,11 @@ def test_wide_modules_train_by_it_in_channels_last(autocast, dilation, far, monk
     allowed = 2e-2 if autocast else 1e-5
     assert nearness(ours, theirs.double()) < allowed
     assert nearness(our_gradient, their_gradient.double()) < allowed
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        calls.clear()
+        again = conv(image.to(memory_format=torch.channels_last))
+        assert calls == [True] * far
+        assert nearness(again, theirs.double()) < allowed
 
 
 def test_where_loops_do_not_gain_modules_are_torchs_to_the_bit(monkeypatch):
