@@ -3,16 +3,19 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from seg.data.streets import Streets
 from seg.errors import ConfigError
+from seg.prediction.tiff import reads_windows
 
-PREDICTION, EVALUATION = "prediction", "evaluation"
+PREDICTION, BY_WINDOWS, EVALUATION = "prediction", "prediction of a GeoTIFF", "evaluation"
 _LIMIT_GIB = 0.5
 _TILE = (512, 1024)
 
@@ -21,6 +24,8 @@ def run(
     checkpoint: Path | None, *, sides: Sequence[int], lengths: Sequence[int]
 ) -> dict[str, dict[int, float]]:
     """Peaks of the real commands, each in a process of its own, on a CPU.
+
+    A PNG is read as a whole, a GeoTIFF by windows, where the extra `rasters` is installed.
 
     Args:
         checkpoint: of a trained network.
@@ -37,9 +42,15 @@ def run(
         raise ConfigError("task=memory runs a trained network; give checkpoint=RUN_DIR")
     with TemporaryDirectory() as name:
         folder = Path(name)
-        predicted = {side**2: _of_prediction(checkpoint, side, folder) for side in sides}
+        writers = {PREDICTION: _write_png} | (
+            {BY_WINDOWS: _write_raster} if reads_windows() else {}
+        )
+        peaks = {
+            name: {side**2: _of_prediction(checkpoint, side, folder, write) for side in sides}
+            for name, write in writers.items()
+        }
         evaluated = {length: _of_evaluation(checkpoint, length, folder) for length in lengths}
-    return {PREDICTION: predicted, EVALUATION: evaluated}
+    return {**peaks, EVALUATION: evaluated}
 
 
 def table(peaks: Mapping[str, Mapping[int, float]]) -> str:
@@ -48,26 +59,58 @@ def table(peaks: Mapping[str, Mapping[int, float]]) -> str:
         "| command | of | peak MiB | more than the first, bytes a pixel |",
         "|---|---|---|---|",
     ]
-    first, least = next(iter(peaks[PREDICTION].items()))
-    for pixels, mib in peaks[PREDICTION].items():
-        grown = f"{(mib - least) * 2**20 / (pixels - first):.1f}" if pixels > first else ""
-        lines.append(f"| {PREDICTION} | {pixels / 1e6:.1f} Mpx | {mib:.0f} | {grown} |")
+    for name in (name for name in (PREDICTION, BY_WINDOWS) if name in peaks):
+        first, least = next(iter(peaks[name].items()))
+        for pixels, mib in peaks[name].items():
+            grown = f"{(mib - least) * 2**20 / (pixels - first):.1f}" if pixels > first else ""
+            lines.append(f"| {name} | {pixels / 1e6:.1f} Mpx | {mib:.0f} | {grown} |")
     for length, mib in peaks[EVALUATION].items():
         lines.append(f"| {EVALUATION} | {length} pictures | {mib:.0f} | |")
     return "\n".join(lines)
 
 
-def _of_prediction(checkpoint: Path, side: int, folder: Path) -> float:
+def _of_prediction(
+    checkpoint: Path, side: int, folder: Path, write: Callable[[Path, int], Path]
+) -> float:
+    file = write(folder, side)
+    keys = (f"input={file}", f"output={file.with_suffix('')}", "engine=torch")
+    limit = f"inference.max_memory_gib={_LIMIT_GIB}"
+    peak = peak_mib("predict", checkpoint, *keys, limit, cwd=folder)
+    file.unlink()
+    return peak
+
+
+def _write_png(folder: Path, side: int) -> Path:
     picture = Image.new("RGB", (side, side))
-    tile = Image.fromarray(Streets(split="test", size=_TILE, test_length=1)[0].image)
+    tile = Image.fromarray(_street())
     for top in range(0, side, _TILE[0]):
         for left in range(0, side, _TILE[1]):
             picture.paste(tile, (left, top))
     file = folder / f"{side}.png"
     picture.save(file, compress_level=1)
-    keys = (f"input={file}", f"output={folder / str(side)}", "engine=torch")
-    limit = f"inference.max_memory_gib={_LIMIT_GIB}"
-    return peak_mib("predict", checkpoint, *keys, limit, cwd=folder)
+    return file
+
+
+def _write_raster(folder: Path, side: int) -> Path:
+    import rasterio
+    from rasterio.transform import from_origin
+    from rasterio.windows import Window
+
+    file = folder / f"{side}_placed.tif"
+    kind = {"driver": "GTiff", "count": 3, "dtype": "uint8", "tiled": True, "compress": "deflate"}
+    size = {"height": side, "width": side, "transform": from_origin(0, side, 0.1, 0.1)}
+    bands_CHW = _street().transpose(2, 0, 1)
+    with rasterio.open(file, "w", **kind, **size) as raster:
+        for top in range(0, side, _TILE[0]):
+            for left in range(0, side, _TILE[1]):
+                height, width = min(_TILE[0], side - top), min(_TILE[1], side - left)
+                part = bands_CHW[:, :height, :width]
+                raster.write(part, window=Window(left, top, width, height))
+    return file
+
+
+def _street() -> NDArray[np.uint8]:
+    return Streets(split="test", size=_TILE, test_length=1)[0].image
 
 
 def _of_evaluation(checkpoint: Path, length: int, folder: Path) -> float:

@@ -52,6 +52,6 @@ def write_curves(path: Path, peaks: Mapping[str, Mapping[int, float]]) -> None:
         for (x, y), (size, mib) in zip(points, curve.items(), strict=True):
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), _OURS)
             draw.text((x, y - 14), f"{mib:.0f}", _INK, font, anchor="mm")
-            told = f"{size / 1e6:.1f} Mpx" if name == "prediction" else str(size)
+            told = f"{size / 1e6:.1f} Mpx" if name.startswith("prediction") else str(size)
             draw.text((x, bottom + 16), told, _INK, font, anchor="mm")
     picture.save(path)

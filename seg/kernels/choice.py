@@ -10,6 +10,7 @@ from torch import Tensor, nn
 _RESIZED_BYTES = 2**24  # smaller logits: loading a loop takes more than it saves
 _PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
 _BYTE = 256
+HAS_TRITON = importlib.util.find_spec("triton") is not None
 _NEAR = {"AVX512": 6}  # greatest dilation whose taps oneDNN's quick kernel reaches
 _NEAR_ELSEWHERE = 4
 FLOATS = (torch.float32, torch.bfloat16)  # what loops take: they sum in float32

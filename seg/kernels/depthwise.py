@@ -4,8 +4,6 @@
 Triton once for each shape; `triton` takes only the latter; `torch` is PyTorch alone.
 """
 
-from importlib.util import find_spec
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,6 +11,7 @@ from torch.nn import functional
 from seg.kernels import depthwise_ways
 from seg.kernels.choice import (
     FLOATS,
+    HAS_TRITON,
     depthwise_gains,
     depthwise_gradients_gain,
     is_at_hand,
@@ -20,7 +19,6 @@ from seg.kernels.choice import (
 )
 
 _HALF = (torch.float16, torch.bfloat16)
-_HAS_TRITON = find_spec("triton") is not None
 # offsets within one picture are counted in 32 bits
 _MAX_VALUES = 2**31
 Pair = tuple[int, ...]
@@ -48,7 +46,7 @@ def depthwise(
         ConfigError: `SEG_DEPTHWISE` is none of its values.
     """
     wanted = torch.is_grad_enabled() or torch.compiler.is_compiling()
-    if depthwise_ways.way() != "torch" and _HAS_TRITON and wanted and not is_recorded():
+    if depthwise_ways.way() != "torch" and HAS_TRITON and wanted and not is_recorded():
         x_cast = _as_autocast(x_BCHW)
         if _suits(x_cast, weight, stride, dilation, padding):
             # declaring operators takes a tenth of a second, which a CPU has no use for
@@ -117,7 +115,7 @@ def normed_at_once(
         and {type(pre_act), type(act)} <= {nn.ReLU, nn.Identity, type(None)}
         and depthwise_ways.AT_ONCE
         and depthwise_ways.way() != "torch"
-        and _HAS_TRITON
+        and HAS_TRITON
         and torch.is_grad_enabled()
         and not (torch.compiler.is_compiling() or is_recorded())
         and not isinstance(conv.padding, str)

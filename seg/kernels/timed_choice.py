@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 import torch
-from torch import Tensor
 
+T = TypeVar("T")  # tensors
 log = logging.getLogger(__name__)
 _ROUNDS = 3
 _chosen: dict[Hashable, str] = {}
 
 
-def run_fastest(key: Hashable, ways: Mapping[str, Callable[[], Tensor]]) -> Tensor:
+def run_fastest(key: Hashable, ways: Mapping[str, Callable[[], T]]) -> T:
     """Compute by the way that was fastest for `key`; the first time, by trying all of them.
 
     The first way is taken untried where trying is impossible or unwanted: on a CPU, while a CUDA
@@ -51,7 +52,7 @@ def _may_try() -> bool:
     )
 
 
-def _works(name: str, way: Callable[[], Tensor], ways: Mapping[str, Callable[[], Tensor]]) -> bool:
+def _works(name: str, way: Callable[[], T], ways: Mapping[str, Callable[[], T]]) -> bool:
     """Run a way for the first time, which may compile it."""
     if name == next(iter(ways)):
         way()
@@ -67,7 +68,7 @@ def _works(name: str, way: Callable[[], Tensor], ways: Mapping[str, Callable[[],
     return True
 
 
-def _seconds(way: Callable[[], Tensor]) -> float:
+def _seconds(way: Callable[[], T]) -> float:
     """Least time of a few runs, on the device."""
     times = []
     for _ in range(_ROUNDS):

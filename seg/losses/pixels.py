@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.kernels.choice import cross_entropy_gains
-from seg.losses.upsampled import Target, summed_cross_entropy, upsampled_cross_entropy
+from seg.losses.target import Target
+from seg.losses.upsampled import summed_cross_entropy, upsampled_cross_entropy
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 ClassWeights = Sequence[float] | Literal["auto"] | None

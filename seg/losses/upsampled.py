@@ -1,13 +1,10 @@
-"""Resize and cross entropy in one, tile by tile: the large logits are never held.
+"""Resize and cross entropy in one: the large logits are never held.
 
-Both resizes are products with the matrix of `functional.interpolate`, of which a tile needs a small
-block. The backward pass makes each tile's logits once more; kept are the coarse logits and one
-number a pixel. On a CPU, large logits go through the compiled loops of `seg.kernels`.
+On a CPU, large logits go through compiled loops of `seg.kernels`, on CUDA through its kernels in
+Triton where these are faster; all others through tiles in PyTorch's own operators.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from math import ceil, sqrt
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,32 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seg.kernels.choice import cross_entropy_gains
+from seg.kernels.choice import HAS_TRITON, cross_entropy_gains
+from seg.kernels.timed_choice import run_fastest
+from seg.losses import tiled
+from seg.losses.target import Given, Target
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.resampling import Axis
 
 if TYPE_CHECKING:
-    from seg.kernels.cross_entropy import Pixels
-
-_TILE_BYTES = {"cpu": 2**22}  # what caches hold; smaller tiles only wait for threads
-_TILE_BYTES_ELSEWHERE = 2**26  # few, large kernels
-_TILE_ASPECT = 4  # width over height: rows are resized last, and cost more
-_LANES = 16  # matrix products of other lengths are slow
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the logits are compared with.
-
-    Attributes:
-        ignore_index: label of pixels that do not count.
-        weight: one factor a class; None for equal weights.
-        label_smoothing: share of the target that is spread over all classes.
-    """
-
-    ignore_index: int
-    weight: Tensor | None = None
-    label_smoothing: float = 0.0
+    from seg.kernels.cross_entropy import Pixels as LoopPixels
+    from seg.kernels.cross_entropy_launch import Pixels as TritonPixels
+    from seg.kernels.cross_entropy_launch import Side
 
 
 def upsampled_cross_entropy(logits: CoarseLogits, label_BHW: Tensor, target: Target) -> Tensor:
@@ -74,10 +56,10 @@ class _SummedCrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: Target
     ) -> Tensor:
-        from seg.kernels import cross_entropy
+        from seg.kernels.cross_entropy import sum_and_gradient
 
-        compared = _compiled_pixels(values_BKhw, label_BHW, resize, target)
-        total, grad_BhKw = cross_entropy.sum_and_gradient(_rows_first(values_BKhw), compared)
+        compared = _for_loops(Given(values_BKhw, label_BHW, resize, target))
+        total, grad_BhKw = sum_and_gradient(_rows_first(values_BKhw), compared)
         ctx.save_for_backward(torch.from_numpy(grad_BhKw).transpose(1, 2))
         return values_BKhw.new_tensor(total)
 
@@ -94,25 +76,17 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
         ctx: Any, values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: Target
     ) -> Tensor:
         ctx.resize, ctx.target = resize, target
-        ctx.compiled = not target.label_smoothing and cross_entropy_gains(
+        ctx.by_loops = not target.label_smoothing and cross_entropy_gains(
             values_BKhw, label_BHW, target.ignore_index
         )
-        if ctx.compiled:
-            from seg.kernels import cross_entropy
-
-            compared = _compiled_pixels(values_BKhw, label_BHW, resize, target)
-            found = cross_entropy.losses(_rows_first(values_BKhw), compared)
-            losses_BHW, log_sums_BHW = (torch.from_numpy(each) for each in found)
-            ctx.save_for_backward(values_BKhw, label_BHW, log_sums_BHW)
-            return losses_BHW
-        losses_BHW = values_BKhw.new_empty(label_BHW.shape)
-        log_sums_BHW = torch.empty_like(losses_BHW)
-        with torch.autocast(values_BKhw.device.type, enabled=False):
-            for coarse_hKw, tile, at in _tiles(values_BKhw, resize):
-                logits_HKW = tile.resized(coarse_hKw)
-                log_sums_BHW[at] = logits_HKW.logsumexp(1)
-                pixels = _Pixels.of(label_BHW[at], target)
-                losses_BHW[at] = pixels.losses(logits_HKW, log_sums_BHW[at])
+        given = Given(values_BKhw, label_BHW, resize, target)
+        if ctx.by_loops:
+            losses_BHW, log_sums_BHW = _losses_by_loops(given)
+        else:
+            ways = {"tiles": partial(tiled.losses, given)}
+            if _suits_triton(given):
+                ways["triton"] = partial(_losses_by_triton, given)
+            losses_BHW, log_sums_BHW = run_fastest(_key("losses", given), ways)
         ctx.save_for_backward(values_BKhw, label_BHW, log_sums_BHW)
         return losses_BHW
 
@@ -120,21 +94,44 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_BHW: Tensor) -> tuple[Tensor | None, ...]:
         values_BKhw, label_BHW, log_sums_BHW = ctx.saved_tensors
-        if ctx.compiled:
-            from seg.kernels import cross_entropy
+        upstream = log_sums_BHW, grad_BHW
+        given = Given(values_BKhw, label_BHW, ctx.resize, ctx.target)
+        if ctx.by_loops:
+            return _gradient_by_loops(given, *upstream), None, None, None
+        ways = {"tiles": partial(tiled.gradient, given, *upstream)}
+        if _suits_triton(given):
+            ways["triton"] = partial(_gradient_by_triton, given, *upstream)
+        return run_fastest(_key("gradient", given), ways), None, None, None
 
-            compared = _compiled_pixels(values_BKhw, label_BHW, ctx.resize, ctx.target)
-            upstream = log_sums_BHW.numpy(), grad_BHW.contiguous().numpy()
-            grad = cross_entropy.gradient(_rows_first(values_BKhw), compared, *upstream)
-            return torch.from_numpy(grad).transpose(1, 2), None, None, None
-        grad_BhKw = torch.zeros_like(values_BKhw.transpose(1, 2))
-        with torch.autocast(values_BKhw.device.type, enabled=False):
-            for coarse_hKw, tile, at in _tiles(values_BKhw, ctx.resize):
-                logits_HKW = tile.resized(coarse_hKw)
-                pixels = _Pixels.of(label_BHW[at], ctx.target)
-                grad_HKW = pixels.gradient(logits_HKW, log_sums_BHW[at], grad_BHW[at])
-                tile.add_coarse(grad_HKW, grad_BhKw[at[0]])
-        return grad_BhKw.transpose(1, 2), None, None, None
+
+def _key(part: str, given: Given) -> tuple[object, ...]:
+    values, label, resize, target = given
+    kinds = values.dtype, label.dtype, values.device, bool(target.label_smoothing)
+    return (f"cross entropy, {part}", *values.shape, resize, *kinds)
+
+
+def _suits_triton(given: Given) -> bool:
+    return (
+        HAS_TRITON
+        and given.values_BKhw.is_cuda
+        and given.values_BKhw.dtype == torch.float32
+        and not given.target.label_smoothing
+    )
+
+
+def _losses_by_loops(given: Given) -> tuple[Tensor, Tensor]:
+    from seg.kernels.cross_entropy import losses
+
+    losses_BHW, log_sums_BHW = losses(_rows_first(given.values_BKhw), _for_loops(given))
+    return torch.from_numpy(losses_BHW), torch.from_numpy(log_sums_BHW)
+
+
+def _gradient_by_loops(given: Given, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
+    from seg.kernels.cross_entropy import gradient
+
+    upstream = log_sums_BHW.numpy(), grad_BHW.contiguous().numpy()
+    grad_BhKw = gradient(_rows_first(given.values_BKhw), _for_loops(given), *upstream)
+    return torch.from_numpy(grad_BhKw).transpose(1, 2)
 
 
 def _rows_first(values_BKhw: Tensor) -> NDArray[np.float32]:
@@ -142,136 +139,50 @@ def _rows_first(values_BKhw: Tensor) -> NDArray[np.float32]:
     return coarse_BhKw
 
 
-def _compiled_pixels(
-    values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: Target
-) -> "Pixels":
+def _for_loops(given: Given) -> "LoopPixels":
     from seg.kernels.cross_entropy import Pixels
     from seg.kernels.places import Places
 
-    num_classes, *coarse = values_BKhw.shape[1:]
-    weight_K = torch.ones(num_classes) if target.weight is None else target.weight.float()
-    axes = (
+    values, label, resize, target = given
+    rows, columns = (
+        Places(low.numpy(), share.float().numpy())
+        for low, share in _places(values.shape[2:], resize)
+    )
+    bytes_BHW = label.byte().contiguous().numpy()
+    return Pixels(bytes_BHW, target.ignore_index, target.weights(values).numpy(), rows, columns)
+
+
+def _losses_by_triton(given: Given) -> tuple[Tensor, Tensor]:
+    from seg.kernels.cross_entropy_launch import losses
+
+    return losses(given.values_BKhw, _for_triton(given))
+
+
+def _gradient_by_triton(given: Given, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
+    from seg.kernels.cross_entropy_launch import gradient
+
+    return gradient(given.values_BKhw, _for_triton(given), log_sums_BHW, grad_BHW)
+
+
+def _for_triton(given: Given) -> "TritonPixels":
+    from seg.kernels.cross_entropy_launch import Pixels
+
+    values, label, resize, target = given
+    rows, columns = _triton_sides(values.shape[2:], resize, values.device)
+    return Pixels(label, target.ignore_index, target.weights(values), rows, columns)
+
+
+@lru_cache(maxsize=16)  # copies to the device, which wait for it
+def _triton_sides(coarse: torch.Size, resize: Resize, device: torch.device) -> "tuple[Side, ...]":
+    from seg.kernels.cross_entropy_launch import Side
+
+    places = zip(_places(coarse, resize), coarse, strict=True)
+    return tuple(Side.of(low, share, values, device) for (low, share), values in places)
+
+
+def _places(coarse: torch.Size, resize: Resize) -> list[tuple[Tensor, Tensor]]:
+    """Of rows and columns: see `Axis.places`."""
+    return [
         Axis.of_resize(*sizes, align_corners=resize.align_corners).places(0, sizes[2])
         for sizes in zip(coarse, resize.grid, resize.kept, strict=True)
-    )
-    rows, columns = (Places(low.numpy(), share.float().numpy()) for low, share in axes)
-    label = label_BHW.byte().contiguous().numpy()
-    return Pixels(label, target.ignore_index, weight_K.numpy(), rows, columns)
-
-
-@dataclass(frozen=True)
-class _Pixels:
-    """The labels of a tile: `loss = right (S - z_y) + even (sum w S - w z)`, S the log-sum-exp."""
-
-    index: Tensor
-    right: Tensor
-    even: Tensor | None
-    weight: Tensor | None
-
-    @classmethod
-    def of(cls, label_HW: Tensor, target: Target) -> "_Pixels":
-        counted_HW = label_HW != target.ignore_index
-        index_HW = label_HW.where(counted_HW, 0).long()
-        weight_K, smoothing = target.weight, target.label_smoothing
-        right_HW = (1 - smoothing) * (counted_HW if weight_K is None else weight_K[index_HW])
-        return cls(
-            index_HW[:, None],
-            right_HW * counted_HW,
-            smoothing * counted_HW if smoothing else None,
-            weight_K,
-        )
-
-    def losses(self, logits_HKW: Tensor, log_sum_HW: Tensor) -> Tensor:
-        right_logit_HW = logits_HKW.gather(1, self.index)[:, 0]
-        losses_HW = self.right * (log_sum_HW - right_logit_HW)
-        if self.even is not None:
-            share_K = self._even_share(logits_HKW)
-            mean_HW = torch.einsum("hkw,k->hw", logits_HKW, share_K)
-            losses_HW += self.even * (share_K.sum() * log_sum_HW - mean_HW)
-        return losses_HW
-
-    def gradient(self, logits_HKW: Tensor, log_sum_HW: Tensor, grad_HW: Tensor) -> Tensor:
-        """Of the logits, in their place."""
-        right_HW = self.right * grad_HW
-        all_HW = right_HW
-        grad_HKW = logits_HKW.sub_(log_sum_HW[:, None]).exp_()
-        if self.even is not None:
-            share_K = self._even_share(logits_HKW)
-            even_HW = self.even * grad_HW
-            all_HW = right_HW + share_K.sum() * even_HW
-        grad_HKW *= all_HW[:, None]
-        if self.even is not None:
-            grad_HKW -= even_HW[:, None] * share_K[:, None]
-        right_H1W = grad_HKW.gather(1, self.index) - right_HW[:, None]
-        return grad_HKW.scatter_(1, self.index, right_H1W)
-
-    def _even_share(self, logits_HKW: Tensor) -> Tensor:
-        num_classes = logits_HKW.shape[1]
-        if self.weight is None:
-            return logits_HKW.new_full((num_classes,), 1 / num_classes)
-        return self.weight / num_classes
-
-
-@dataclass(frozen=True)
-class _Span:
-    """Some pixels of an axis, and the coarse ones they are made of."""
-
-    fine: slice
-    coarse: slice
-    weight: Tensor
-
-
-@dataclass(frozen=True)
-class _Tile:
-    rows: _Span
-    columns: _Span
-
-    def resized(self, coarse_hKw: Tensor) -> Tensor:
-        """All of the coarse logits -> those of the tile, H x K x W."""
-        part_hKw = coarse_hKw[self.rows.coarse, :, self.columns.coarse]
-        wide_hKW = part_hKw @ self.columns.weight
-        tall = self.rows.weight.T @ wide_hKW.flatten(1)
-        return tall.view(-1, *wide_hKW.shape[1:])
-
-    def add_coarse(self, grad_HKW: Tensor, sum_hKw: Tensor) -> None:
-        """Add the gradient of the tile's logits to that of the coarse ones."""
-        low_hKW = (self.rows.weight @ grad_HKW.flatten(1)).view(-1, *grad_HKW.shape[1:])
-        sum_hKw[self.rows.coarse, :, self.columns.coarse] += low_hKW @ self.columns.weight.T
-
-
-def _tiles(
-    values_BKhw: Tensor, resize: Resize
-) -> Iterator[tuple[Tensor, _Tile, tuple[int, slice, slice]]]:
-    """Each picture's coarse logits h x K x w with each of its tiles, and where that lies."""
-    num_classes, *coarse = values_BKhw.shape[1:]
-    budget = _TILE_BYTES.get(values_BKhw.device.type, _TILE_BYTES_ELSEWHERE)
-    height = sqrt(budget / values_BKhw.element_size() / num_classes / _TILE_ASPECT)
-    rows, columns = (
-        _spans(
-            Axis.of_resize(*sizes, align_corners=resize.align_corners),
-            ceil(length),
-            dtype=values_BKhw.dtype,
-            device=values_BKhw.device,
-        )
-        for *sizes, length in zip(
-            coarse, resize.grid, resize.kept, (height, _TILE_ASPECT * height), strict=True
-        )
-    )
-    for image, values_Khw in enumerate(values_BKhw):
-        coarse_hKw = values_Khw.transpose(0, 1).contiguous()
-        for row in rows:
-            for column in columns:
-                yield coarse_hKw, _Tile(row, column), (image, row.fine, column.fine)
-
-
-def _spans(
-    axis: Axis, length: int, *, dtype: torch.dtype, device: torch.device
-) -> tuple[_Span, ...]:
-    """Cut an axis into spans of about `length` pixels, all but the last of the same length."""
-    even = ceil(axis.stop / ceil(axis.stop / length) / _LANES) * _LANES
-    starts = range(0, axis.stop, even)
-    fine = [slice(start, min(start + even, axis.stop)) for start in starts]
-    return tuple(
-        _Span(part, *axis.weights(part.start, part.stop, dtype=dtype, device=device))
-        for part in fine
-    )
+    ]

@@ -4,13 +4,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seg.losses import pixels, upsampled
+from seg.losses import pixels, tiled
 from seg.losses.cross_entropy import CrossEntropy
 from seg.losses.focal import Focal
 from seg.losses.hard_pixels import Ohem, TopPixels
 from seg.losses.jaccard import Jaccard
 from seg.losses.pixels import is_lean
-from seg.losses.upsampled import Target, upsampled_cross_entropy
+from seg.losses.target import Target
+from seg.losses.upsampled import upsampled_cross_entropy
 from seg.losses.weighted_sum import WeightedSum
 from seg.models.coarse_logits import CoarseLogits, Resize
 
@@ -21,7 +22,7 @@ FACTS = {"num_classes": 5, "ignore_index": 255}
 
 @pytest.fixture(autouse=True)
 def _many_small_tiles(monkeypatch):
-    monkeypatch.setitem(upsampled._TILE_BYTES, "cpu", 2**13)
+    monkeypatch.setitem(tiled._TILE_BYTES, "cpu", 2**13)
     monkeypatch.setattr(pixels, "_TILES_FROM_BYTES", 0)
 
 
