@@ -107,20 +107,20 @@ def _inference(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     ways = inference_speed.ways(job, engines=config.engines, compiled=config.compile)
     found = _in_turn(config, ways)
     best = measured_machine(job.device)
+    rates = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in best.to_dict()["flops"].items())
     tables = [
-        f"{_told(config, job)}; at best {best.flops / 1e9:.0f} GFLOP/s in float32 products,"
-        f" {best.bytes_a_second / 1e9:.1f} GB/s copied"
+        f"{_told(config, job)}; at best {rates} GFLOP/s, {best.bytes_a_second / 1e9:.1f} GB/s"
     ]
     tables += [f"Picture to label map\n\n{inference_speed.table(found, best)}"]
     tables += [f"Milliseconds by kind of layer\n\n{inference_speed.layer_table(found)}"]
-    return tables, _numbers(found) | {"machine": asdict(best)}
+    return tables, _numbers(found) | {"machine": best.to_dict()}
 
 
 def _training(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     from seg.benchmarks import training_speed
 
     job = _job(config, batch=4, size=(512, 512))
-    found = _in_turn(config, training_speed.ways(job))
+    found = _in_turn(config, training_speed.ways(job, compiled=config.compile))
     tables = [_told(config, job), f"A training step\n\n{training_speed.table(found)}"]
     return tables, _numbers(found) | {"job": job.to_dict()}
 

@@ -61,18 +61,21 @@ def ways(job: Job, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]
 
 
 def table(found: Mapping[str, Measured], machine: Machine) -> str:
-    """A Markdown table; the share is that of the least time the machine allows, by `Layers`."""
+    """A Markdown table; `roofline` is the share of the least time the machine allows."""
     first = next(iter(found.values()))
-    lines = ["| way | ms | spread | times as fast | peak MiB | GFLOP/s | share of the roofline |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    heads = ("way", "ms", "spread", "times as fast", "peak MiB", "GFLOP/s", "GB/s", "roofline")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, way in found.items():
-        seconds, rate, share = way.time.median_s, "", ""
+        seconds, rates = way.time.median_s, ("", "", "")
         if way.layers is not None:
-            rate = f"{2e-9 * way.layers.multiply_adds / seconds:.0f}"
-            share = f"{machine.least_s(way.layers) / seconds:.0%}"
+            rates = (
+                f"{2e-9 * way.layers.multiply_adds / seconds:.0f}",
+                f"{1e-9 * way.layers.bytes_moved / seconds:.1f}",
+                f"{machine.least_s(way.layers) / seconds:.0%}",
+            )
         lines.append(
             f"| {name} | {1e3 * seconds:.1f} | {way.time.spread:.0%} |"
-            f" {first.time.median_s / seconds:.2f} | {way.peak_mib:.0f} | {rate} | {share} |"
+            f" {first.time.median_s / seconds:.2f} | {way.peak_mib:.0f} | {' | '.join(rates)} |"
         )
     return "\n".join(lines)
 

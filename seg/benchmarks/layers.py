@@ -6,14 +6,16 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from seg.models.fused_convolution import fused
 
 _ACTIVATIONS = {"relu", "relu_", "silu", "gelu", "sigmoid", "hardswish"}
 _RESIZES = {"interpolate", "upsample_bilinear2d"}
-_GEMM_SIDE = 2048
+_CHANNELS, _SIDE = 1024, 64
 _COPY_BYTES = 2**28
-_TRIES = 5
+_TRIES = 7
 
 
 @dataclass
@@ -31,11 +33,11 @@ class Layers:
 
     Attributes:
         kinds: kind -> what its layers took and did.
-        each: multiply-adds and bytes of each operator.
+        each: multiply-adds and bytes of each operator, and the type that it computes in.
     """
 
     kinds: dict[str, Kind]
-    each: tuple[tuple[int, int], ...]
+    each: tuple[tuple[int, int, torch.dtype], ...]
 
     @property
     def multiply_adds(self) -> int:
@@ -48,27 +50,49 @@ class Layers:
 
 @dataclass(frozen=True)
 class Machine:
-    """What was reached in this run: floating point operations and bytes a second."""
+    """What was reached in this run.
 
-    flops: float
+    Attributes:
+        flops: type -> floating point operations a second.
+        bytes_a_second: read and written.
+    """
+
+    flops: dict[torch.dtype, float]
     bytes_a_second: float
 
     def least_s(self, layers: Layers) -> float:
         """Seconds of a call, each of whose operators is bound by arithmetic or by memory alone."""
         return sum(
-            max(2 * multiply_adds / self.flops, moved / self.bytes_a_second)
-            for multiply_adds, moved in layers.each
+            max(
+                2 * multiply_adds / self.flops.get(dtype, self.flops[torch.float32]),
+                moved / self.bytes_a_second,
+            )
+            for multiply_adds, moved, dtype in layers.each
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        flops = {str(dtype).removeprefix("torch."): rate for dtype, rate in self.flops.items()}
+        return {"flops": flops, "bytes_a_second": self.bytes_a_second}
 
 
 def measured_machine(device: torch.device) -> Machine:
-    """The best of some float32 matrix products, and of some copies that no cache holds."""
-    left, right = (torch.rand(_GEMM_SIDE, _GEMM_SIDE, device=device) for _ in range(2))
+    """The best of some pointwise convolutions, and of some copies that no cache holds."""
     source = torch.zeros(_COPY_BYTES // 4, device=device)
     target = torch.ones_like(source)
-    product_s = _best_s(lambda: torch.mm(left, right), device)
     copy_s = _best_s(lambda: target.copy_(source), device)
-    return Machine(2 * _GEMM_SIDE**3 / product_s, 2 * _COPY_BYTES / copy_s)
+    flops = {dtype: _flops(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
+    return Machine(flops, 2 * _COPY_BYTES / copy_s)
+
+
+@torch.no_grad()
+def _flops(dtype: torch.dtype, device: torch.device) -> float:
+    """By oneDNN's own call on a CPU: PyTorch's matrix products in float32 reach half of it."""
+    conv = nn.Conv2d(_CHANNELS, _CHANNELS, 1, bias=False).to(device, dtype)
+    layer = (fused(conv) if device.type == "cpu" else None) or conv
+    map_BCHW = torch.rand(1, _CHANNELS, _SIDE, _SIDE, device=device, dtype=dtype)
+    map_BCHW = map_BCHW.contiguous(memory_format=torch.channels_last)
+    return 2 * map_BCHW.numel() * _CHANNELS / _best_s(lambda: layer(map_BCHW), device)
 
 
 def layers_of(call: Callable[[], object], device: torch.device) -> Layers:
@@ -94,7 +118,7 @@ def _best_s(call: Callable[[], object], device: torch.device) -> float:
 class _Clock(TorchFunctionMode):
     device: torch.device
     kinds: dict[str, Kind] = field(default_factory=dict)
-    each: list[tuple[int, int]] = field(default_factory=list)
+    each: list[tuple[int, int, torch.dtype]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -114,7 +138,7 @@ class _Clock(TorchFunctionMode):
         if isinstance(result, Tensor) and _works(func):
             kind.multiply_adds += done
             kind.bytes_moved += moved
-            self.each.append((done, moved))
+            self.each.append((done, moved, result.dtype))
         return result
 
 

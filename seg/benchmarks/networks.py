@@ -112,12 +112,16 @@ def timm_network(job: Job) -> nn.Module:
     return Last()
 
 
-def our_network(job: Job) -> Any:
+def our_network(job: Job, **encoder_options: object) -> Any:
     """Ours, of random weights."""
     from seg.models.segmenter import create_model
 
     return create_model(
-        job.encoder, job.decoder, num_classes=NUM_CLASSES, output_stride=job.output_stride
+        job.encoder,
+        job.decoder,
+        num_classes=NUM_CLASSES,
+        output_stride=job.output_stride,
+        encoder_options=encoder_options,
     )
 
 

@@ -18,7 +18,7 @@ FIRST = "smp eager"
 _IGNORED = 255
 
 
-def ways(job: Job) -> dict[str, Way]:
+def ways(job: Job, *, compiled: bool = False) -> dict[str, Way]:
     """Name -> way; the plainest comes first. A further way is one line."""
     smp, ours = partial(_peer, job), partial(_ours, job)
     best = partial(ours, last=True, fused=True, bf16=True)
@@ -35,7 +35,10 @@ def ways(job: Job) -> dict[str, Way]:
         "seg, channels_last, fused SGD": Way(partial(ours, last=True, fused=True), tuned=True),
         "seg, channels_last, fused SGD, bf16": Way(best, tuned=True),
         "seg, the same, pad_to_grid=False": Way(partial(best, padded=False), tuned=True),
+        "seg, the same, gradient checkpointing": Way(partial(best, recomputed=True), tuned=True),
     }
+    if compiled:
+        rows["seg, the same, compile"] = Way(partial(best, compiled=True), tuned=True)
     if job.device.type == "cuda":
         rows["seg, the same, PyTorch's depthwise"] = Way(partial(best, kernels="torch"))
         rows["seg, the same, depthwise, norm and ReLU apart"] = Way(partial(best, kernels="apart"))
@@ -88,14 +91,20 @@ def _ours(
     fused: bool = False,
     kernels: str = "all",
     padded: bool = True,
+    recomputed: bool = False,
+    compiled: bool = False,
 ) -> Prepared:
     torch.manual_seed(0)
     if kernels == "torch":
         depthwise_ways.WAY = kernels
     depthwise_ways.AT_ONCE = kernels == "all"
-    model = networks.our_network(job).train().to(job.device)
+    options = {"gradient_checkpointing": True} if recomputed else {}
+    model = networks.our_network(job, **options).train().to(job.device)
     model.pad_to_grid = padded  # without it on as many cells as the peer
     model = channels_last(model) if last else model
+    if compiled:
+        model.encoder.compile(dynamic=False)
+        model.decoder.compile(dynamic=False)
     pictures, label_BHW = _batch(job)
     loss = CrossEntropy(num_classes=NUM_CLASSES, ignore_index=_IGNORED).to(job.device)
     optimizer = torch.optim.SGD(

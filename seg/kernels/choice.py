@@ -84,18 +84,42 @@ def depthwise_gains(conv: nn.Conv2d) -> bool:
     return max(conv.dilation) > near and _is_depthwise(conv)
 
 
-def depthwise_gradients_gain(conv: nn.Conv2d) -> bool:
-    """Whether the gradients of `depthwise_apart` gain, there too.
+def depthwise_gradients_gain(conv: nn.Conv2d, dtype: torch.dtype) -> bool:
+    """Whether the gradients of `depthwise_apart` are to be had, there too.
 
-    oneDNN's take four to ten times as long where taps are not beside each other.
+    oneDNN's take four to ten times as long where taps are not beside each other; in bfloat16 they
+    may be wrong there (see `depthwise_gradient_is_wrong`), and take four to six times as long at a
+    stride of 2, where in float32 they are the quicker ones.
+    """
+    half, wide = dtype == torch.bfloat16, conv.in_channels >= _WIDE
+    apart, strided = max(conv.dilation) > 1, max(conv.stride) > 1
+    gains = (apart and (wide or half)) or (strided and wide and half)
+    return gains and conv.bias is None and _is_depthwise(conv)
+
+
+def depthwise_gradient_is_wrong(conv: nn.Conv2d, map_BCHW: Tensor, dtype: torch.dtype) -> bool:
+    """Whether PyTorch's own call may give a wrong gradient to the weight.
+
+    That of a dilated depthwise convolution in bfloat16 and channels_last is, by oneDNN 3.12 (torch
+    2.14, AVX-512): on maps of some 29 pixels and wider it has no likeness to the sum that it stands
+    for, and is another one each time.
     """
     return (
-        max(conv.dilation) > 1
-        and conv.in_channels >= _WIDE
-        and set(conv.stride) == {1}
-        and conv.bias is None
-        and _is_depthwise(conv)
+        is_dilated_depthwise(conv)
+        and dtype == torch.bfloat16
+        and map_BCHW.device.type == "cpu"
+        and torch.is_grad_enabled()
+        and not is_recorded()
+        and (
+            torch.compiler.is_compiling()  # which chooses layouts itself
+            or map_BCHW.is_contiguous(memory_format=torch.channels_last)
+        )
     )
+
+
+def is_dilated_depthwise(conv: nn.Conv2d) -> bool:
+    """Of any kernel and padding."""
+    return conv.groups == conv.in_channels > 1 and max(conv.dilation) > 1
 
 
 def _is_depthwise(conv: nn.Conv2d) -> bool:

@@ -13,8 +13,10 @@ from seg.kernels.choice import (
     FLOATS,
     HAS_TRITON,
     depthwise_gains,
+    depthwise_gradient_is_wrong,
     depthwise_gradients_gain,
     is_at_hand,
+    is_dilated_depthwise,
     is_recorded,
 )
 
@@ -63,11 +65,10 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
         """B x C x H x W -> B x C x H' x W'."""
+        if not (input.is_cuda or depthwise_ways.INTERPRETED):
+            return self._on_cpu(input)
         if isinstance(self.padding, str):
             return super().forward(input)
-        if not (input.is_cuda or depthwise_ways.INTERPRETED):
-            done = self._by_loop(input)
-            return super().forward(input) if done is None else done
         return depthwise(
             input,
             self.weight,
@@ -76,23 +77,40 @@ class DepthwiseConv2d(nn.Conv2d):
             padding=self.padding,
         )
 
-    def _by_loop(self, x_BCHW: Tensor) -> Tensor | None:
-        """By compiled loops on a CPU where these gain, with gradients or without."""
+    def _on_cpu(self, x_BCHW: Tensor) -> Tensor:
+        """By compiled loops where these gain; in float32 where PyTorch's gradient is wrong."""
         cast = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if cast else x_BCHW.dtype
-        if not (
+        if (
             is_at_hand(x_BCHW)
             and dtype in FLOATS
-            and depthwise_gradients_gain(self)
+            and depthwise_gradients_gain(self, dtype)
             and (torch.is_grad_enabled() or depthwise_gains(self))
         ):
-            return None
+            return self._by_loops(x_BCHW.to(dtype))
+        if depthwise_gradient_is_wrong(self, x_BCHW, dtype):
+            with torch.autocast("cpu", enabled=False):
+                bias = None if self.bias is None else self.bias.float()
+                exact: Tensor = self._conv_forward(x_BCHW.float(), self.weight.float(), bias)
+            return exact.to(dtype)
+        return super().forward(x_BCHW)
+
+    def _by_loops(self, x_BCHW: Tensor) -> Tensor:
         from seg.kernels.depthwise_apart import convolve
 
         assert not isinstance(self.padding, str)
-        (down, across), (above, left) = self.dilation, self.padding
-        places = (down, across), (above, left)
-        return convolve(x_BCHW.to(dtype), self.weight, *places, far=depthwise_gains(self))
+        stride, dilation, padding = (
+            (down, across) for down, across in (self.stride, self.dilation, self.padding)
+        )
+        places = stride, dilation, padding
+        return convolve(x_BCHW, self.weight, places, far=depthwise_gains(self))
+
+
+def adopt_dilated(root: nn.Module) -> None:
+    """Let the dilated depthwise convolutions of any network run as `DepthwiseConv2d`."""
+    for module in root.modules():
+        if type(module) is nn.Conv2d and is_dilated_depthwise(module):
+            module.__class__ = DepthwiseConv2d
 
 
 def normed_at_once(

@@ -7,27 +7,38 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from seg.kernels.depthwise import DepthwiseConv2d
+from seg.kernels import choice
+from seg.kernels.depthwise import DepthwiseConv2d, adopt_dilated
 from seg.kernels.depthwise_apart import convolve
+from seg.models.encoders import create_encoder
+from seg.models.segmenter import create_model
 
 
 def nearness(found, expected) -> float:
     return float(((found.double() - expected).norm() / expected.norm()).detach())
 
 
-@pytest.mark.parametrize(("dilation", "padding"), [((7, 7), (7, 7)), ((5, 12), (2, 20)), (1, 1)])
+PLACES = [
+    ((1, 1), (7, 7), (7, 7)),
+    ((1, 1), (5, 12), (2, 20)),
+    ((1, 1), (1, 1), (1, 1)),
+    ((2, 2), (1, 1), (1, 1)),
+    ((2, 3), (2, 1), (0, 3)),
+    ((3, 2), (1, 4), (2, 4)),
+]
+
+
+@pytest.mark.parametrize("places", PLACES, ids=str)
 @pytest.mark.parametrize("far", [False, True])
 @pytest.mark.parametrize(("dtype", "allowed"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
-def test_values_and_gradients_are_those_of_torch(dilation, padding, far, dtype, allowed):
-    dilation, padding = (
-        (each, each) if isinstance(each, int) else each for each in (dilation, padding)
-    )
+def test_values_and_gradients_are_those_of_torch(places, far, dtype, allowed):
     image = torch.randn(3, 20, 23, 18).to(dtype, memory_format=torch.channels_last)
     image.requires_grad_()
     weight = torch.randn(20, 1, 3, 3, requires_grad=True)
-    found = convolve(image, weight, dilation, padding, far=far)
+    found = convolve(image, weight, places, far=far)
     others = [each.detach().double().requires_grad_() for each in (image, weight)]
-    expected = functional.conv2d(*others, None, 1, padding, dilation, 20)
+    stride, dilation, padding = places
+    expected = functional.conv2d(*others, None, stride, padding, dilation, 20)
     assert found.dtype == dtype
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert nearness(found, expected) < allowed
@@ -39,13 +50,17 @@ def test_values_and_gradients_are_those_of_torch(dilation, padding, far, dtype, 
         assert nearness(ours, theirs) < allowed
 
 
-def test_the_number_of_threads_changes_no_bit():
+@pytest.mark.parametrize("places", [PLACES[0], PLACES[3]], ids=str)
+def test_the_number_of_threads_changes_no_bit(places):
     def gradient():
         weight = torch.ones(32, 1, 3, 3, requires_grad=True)
-        convolve(image, weight, (8, 8), (8, 8), far=True).square().sum().backward()
-        return weight.grad
+        output = convolve(image, weight, places, far=True)
+        return torch.cat(
+            [each.flatten() for each in torch.autograd.grad(output.square().sum(), (image, weight))]
+        )
 
-    image, threads = torch.randn(2, 32, 40, 24), torch.get_num_threads()
+    image = torch.randn(2, 32, 40, 24, requires_grad=True)
+    threads = torch.get_num_threads()
     first = gradient()
     torch.set_num_threads(3)
     try:
@@ -56,10 +71,58 @@ def test_the_number_of_threads_changes_no_bit():
 
 def test_a_second_derivative_is_refused():
     image = torch.randn(1, 4, 20, 20, requires_grad=True)
-    output = convolve(image, torch.ones(4, 1, 3, 3), (8, 8), (8, 8), far=True)
+    output = convolve(image, torch.ones(4, 1, 3, 3), PLACES[0], far=True)
     (gradient,) = torch.autograd.grad(output.square().sum(), image, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.sum().backward()
+
+
+def test_bits_of_bfloat16_are_those_of_torch():
+    """Also of what is not finite, too small for normal numbers, and halfway between two."""
+    odd = torch.tensor([0.0, -0.0, torch.inf, -torch.inf, torch.nan, 1e-40, 3e38, 3.4e38])
+    values = torch.cat([odd, 1 + torch.arange(1, 9) * 2**-8, torch.randn(112)])
+    weight = torch.zeros(128, 1, 3, 3)
+    weight[:, 0, 1, 1] = values
+    image = torch.zeros(1, 128, 1, 1, dtype=torch.bfloat16, requires_grad=True)
+    output = convolve(image, weight, ((2, 2), (1, 1), (1, 1)), far=False)
+    (found,) = torch.autograd.grad(output, image, torch.ones_like(output))
+    torch.testing.assert_close(found.flatten(), values.bfloat16(), rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"kernel_size": 5, "padding": 4}, {"padding": "same"}, {"bias": True}, {"stride": 2}],
+    ids=str,
+)
+@pytest.mark.parametrize("channels", [8, 64, 128])
+@pytest.mark.parametrize("loops", [True, False])
+def test_weight_gradients_in_bfloat16_are_right(options, channels, loops, monkeypatch):
+    """PyTorch's are not, of dilated depthwise convolutions on maps of some 29 pixels and wider."""
+    monkeypatch.setattr(choice, "available", lambda: loops)
+    chosen = {"kernel_size": 3, "padding": 2, "bias": False, **options}
+    plain = nn.Conv2d(channels, channels, dilation=2, groups=channels, **chosen)
+    network = nn.Sequential(plain)
+    adopt_dilated(network)
+    assert type(plain) is DepthwiseConv2d
+    image = torch.randn(2, channels, 37, 41).to(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = network(image)
+    assert output.dtype == torch.bfloat16
+    direction = torch.randn_like(output)
+    (found,) = torch.autograd.grad(output, plain.weight, direction)
+    exact = copy.deepcopy(plain).double()
+    (expected,) = torch.autograd.grad(exact(image.double()), exact.weight, direction.double())
+    assert nearness(found, expected) < 1e-2
+
+
+def test_networks_of_others_are_adopted():
+    conv = nn.Conv2d(24, 24, 3, padding=2, dilation=2, groups=24)
+    encoder = create_encoder("aligned_xception_micro")
+    encoder.further = nn.Sequential(conv, nn.Conv2d(24, 24, 3, groups=24), nn.Conv2d(24, 24, 1))
+    before = set(encoder.state_dict())
+    create_model(encoder, "feature_pyramid", num_classes=3)
+    assert [type(module) for module in encoder.further] == [DepthwiseConv2d, nn.Conv2d, nn.Conv2d]
+    assert set(encoder.state_dict()) == before
 
 
 @pytest.mark.parametrize("autocast", [False, True])
