@@ -35,7 +35,7 @@ def _balanced(weight_OIHW: Tensor, dtype: torch.dtype) -> Tensor:
     order_ON = cost_ON.float().argsort(1)
     change_ON = torch.where(helps_ON, step_ON, 0).gather(1, order_ON).cumsum(1)
     count_O1 = torch.cat([sum_O1, sum_O1 + change_ON], 1).abs().argmin(1, keepdim=True)
-    chosen_ON = torch.arange(weight_ON.shape[1]) < count_O1
+    chosen_ON = torch.arange(weight_ON.shape[1], device=weight_ON.device) < count_O1
     chosen_ON = torch.zeros_like(helps_ON).scatter(1, order_ON, chosen_ON) & helps_ON
     return torch.where(chosen_ON, other_ON, nearest_ON).reshape(weight_OIHW.shape)
 

@@ -28,6 +28,15 @@ def test_weights_go_to_a_neighbour_and_rows_keep_their_sum(dtype: torch.dtype, g
     assert float(sums.mean()) < 0.5 * float(nearest.mean())
 
 
+@pytest.mark.gpu
+def test_a_card_rounds_as_a_cpu():
+    conv = nn.Conv2d(64, 32, 3)
+    other = copy.deepcopy(conv).cuda()
+    for each in (conv, other):
+        round_weights(nn.Sequential(each), torch.bfloat16)
+    assert torch.equal(conv.weight, other.weight.cpu())
+
+
 def test_a_type_that_weights_have_changes_nothing():
     conv = nn.Conv2d(4, 4, 1)
     before = conv.weight.detach().clone()
