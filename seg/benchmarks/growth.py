@@ -93,12 +93,11 @@ def _write_png(folder: Path, side: int) -> Path:
 
 def _write_raster(folder: Path, side: int) -> Path:
     import rasterio
-    from rasterio.transform import from_origin
     from rasterio.windows import Window
 
     file = folder / f"{side}_placed.tif"
     kind = {"driver": "GTiff", "count": 3, "dtype": "uint8", "tiled": True, "compress": "deflate"}
-    size = {"height": side, "width": side, "transform": from_origin(0, side, 0.1, 0.1)}
+    size = {"height": side, "width": side, "transform": rasterio.Affine(0.1, 0, 0, 0, -0.1, side)}
     bands_CHW = _street().transpose(2, 0, 1)
     with rasterio.open(file, "w", **kind, **size) as raster:
         for top in range(0, side, _TILE[0]):

@@ -37,6 +37,10 @@ def test_a_card_rounds_as_a_cpu():
     assert torch.equal(conv.weight, other.weight.cpu())
 
 
+def test_it_makes_tensors_on_the_weights_device_alone():
+    round_weights(nn.Sequential(nn.Conv2d(4, 4, 3, device="meta")), torch.bfloat16)
+
+
 def test_a_type_that_weights_have_changes_nothing():
     conv = nn.Conv2d(4, 4, 1)
     before = conv.weight.detach().clone()
