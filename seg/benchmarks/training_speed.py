@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seg.benchmarks import networks
-from seg.benchmarks.inference_speed import autocast, channels_last
+from seg.benchmarks.inference_speed import CHANGES, autocast, channels_last
 from seg.benchmarks.networks import NUM_CLASSES, Job
 from seg.benchmarks.turns import Measured, Prepared, Way
 from seg.kernels import depthwise_ways
@@ -102,9 +102,7 @@ def _ours(
     model = networks.our_network(job, **options).train().to(job.device)
     model.pad_to_grid = padded  # without it on as many cells as the peer
     model = channels_last(model) if last else model
-    if compiled:
-        model.encoder.compile(dynamic=False)
-        model.decoder.compile(dynamic=False)
+    model = CHANGES["compile"](model) if compiled else model
     pictures, label_BHW = _batch(job)
     loss = CrossEntropy(num_classes=NUM_CLASSES, ignore_index=_IGNORED).to(job.device)
     optimizer = torch.optim.SGD(

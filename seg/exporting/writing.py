@@ -89,16 +89,19 @@ def export(
     kind.require_writing(wanted.spec)
     if not target.name.endswith(kind.suffix):
         raise ConfigError(f"output={target}: a file of format {kind.name} ends in {kind.suffix}")
+    in_eight_bits = wanted.spec.precision == "int8"
+    if in_eight_bits and not calibration:
+        raise ConfigError("precision=int8: needs pictures; give calibration.pictures=1 or more")
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.staged.") as folder:
         path = Path(folder) / target.name
-        if wanted.spec.precision == "int8":
-            files, card = _in_eight_bits(model, origin, wanted, path, calibration)
+        if in_eight_bits:
+            files, engine = _in_eight_bits(model, origin, wanted, path, calibration)
         else:
-            files, card = _written(Source(model, wanted.spec), origin, kind, path)
-        parity = measure(model, ExportedSegmenter(card, kind.open(files[0], card)), checked)
+            files, engine = _written(Source(model, wanted.spec), origin, kind, path)
+        parity = measure(model, engine, checked)
         _refuse(parity, wanted, target)
-        card = card.model_copy(update={"parity": parity.to_dict(wanted.tolerance)})
+        card = engine.card.model_copy(update={"parity": parity.to_dict(wanted.tolerance)})
         card_path(target).unlink(missing_ok=True)
         for file in files:
             file.replace(target.with_name(file.name))
@@ -113,23 +116,20 @@ def _in_eight_bits(
     wanted: Wanted,
     path: Path,
     calibration: Sequence[Sample],
-) -> tuple[list[Path], Card]:
+) -> tuple[list[Path], ExportedSegmenter]:
     """With as few parts in float as the wanted agreement needs; each try is a file of its own."""
     pictures = [sample.image for sample in calibration]
-    if not pictures:
-        raise ConfigError("precision=int8: needs pictures; give calibration.pictures=1 or more")
     kind = find_format(wanted.format)
     for number, kept in enumerate(float_choices(model, pictures[:_SENSITIVITY_PICTURES])):
         folder = path.parent / str(number)
         folder.mkdir()
         source = Source(model, wanted.spec, pictures, kept)
-        files, card = _written(source, origin, kind, folder / path.name)
-        engine = ExportedSegmenter(card, kind.open(files[0], card))
+        files, engine = _written(source, origin, kind, folder / path.name)
         reached = measure(model, engine, calibration[:_AGREEMENT_PICTURES]).agreement
         told = f"{100 * reached:.2f} % of the calibration's pixels keep their class"
         log.info("int8       all but %d convolutions: %s", len(kept), told)
         if reached >= wanted.int8_agreement:
-            return files, card
+            return files, engine
     raise ConfigError(
         f"precision=int8: no part of the network keeps {100 * wanted.int8_agreement:g} % of the "
         "pixels in their class\n  lower calibration.agreement, or give precision=fp16 or bf16"
@@ -138,9 +138,10 @@ def _in_eight_bits(
 
 def _written(
     source: Source, origin: Origin, kind: ExportFormat, path: Path
-) -> tuple[list[Path], Card]:
+) -> tuple[list[Path], ExportedSegmenter]:
     files = kind.write(source, path)
-    return files, _card(source, origin, kind, files)
+    card = _card(source, origin, kind, files)
+    return files, ExportedSegmenter(card, kind.open(files[0], card))
 
 
 def _refuse(parity: Parity, wanted: Wanted, target: Path) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from seg.kernels.cross_entropy_triton import coarse_gradient, pixel_losses
+from seg.kernels.launching import device_of
 
 _PIXELS, _VALUES = 256, 64
 
@@ -75,7 +76,7 @@ def losses(coarse_BKhw: Tensor, pixels: Pixels) -> tuple[Tensor, Tensor]:
     loss_BHW, log_sum_BHW = torch.empty(
         2, pictures, height, width, dtype=torch.float32, device=coarse_BKhw.device
     )
-    with _device_of(coarse_BKhw):
+    with device_of(coarse_BKhw):
         pixel_losses[(pictures * height * -(-width // _PIXELS),)](
             coarse_BKhw.contiguous(),
             *pixels.operands,
@@ -95,7 +96,7 @@ def gradient(coarse_BKhw: Tensor, pixels: Pixels, log_sum_BHW: Tensor, grad_BHW:
     """Of the coarse logits, B x K x h x w, from that of `losses`."""
     pictures, classes, *coarse = coarse_BKhw.shape
     output_BKhw = torch.empty(coarse_BKhw.shape, dtype=torch.float32, device=coarse_BKhw.device)
-    with _device_of(coarse_BKhw):
+    with device_of(coarse_BKhw):
         coarse_gradient[(pictures * classes * coarse[0] * -(-coarse[1] // _VALUES),)](
             coarse_BKhw.contiguous(),
             *pixels.operands,
@@ -113,7 +114,3 @@ def gradient(coarse_BKhw: Tensor, pixels: Pixels, log_sum_BHW: Tensor, grad_BHW:
             num_warps=_VALUES // 32,
         )
     return output_BKhw
-
-
-def _device_of(x: Tensor) -> torch.cuda.device:
-    return torch.cuda.device(x.device.index if x.is_cuda else -1)

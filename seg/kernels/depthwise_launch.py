@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seg.kernels.depthwise_shapes import TILES, WEIGHT_TILES, Geometry, Tile
 from seg.kernels.depthwise_triton import tap_sums, weight_sums
+from seg.kernels.launching import device_of
 
 # programs that a weight gradient is spread over: eight for each processor of a large card
 _PROGRAMS = 1024
@@ -147,7 +148,7 @@ def weight_gradient(
     sums = torch.empty(shape, dtype=wide, device=x_BCHW.device)
     vector, groups = vectors(channels)
     scale, shift = activation.affine or (None, None)
-    with _device_of(x_BCHW):
+    with device_of(x_BCHW):
         weight_sums[(parts * blocks,)](
             x_BCHW,
             gradient_BCHW,
@@ -190,7 +191,7 @@ def _launch_taps(
     pictures, channels, height, width = output_BCHW.shape
     vector, groups = vectors(channels)
     tiles = pictures * tile.count(height, width)
-    with _device_of(source_BCHW):
+    with device_of(source_BCHW):
         tap_sums[(tiles * -(-channels // tile.channels),)](
             source_BCHW,
             weight.flatten(1).t().contiguous(),
@@ -229,10 +230,6 @@ def _like(x_BCHW: Tensor, height: int, width: int) -> Tensor:
         device=x_BCHW.device,
         memory_format=torch.channels_last,
     )
-
-
-def _device_of(x_BCHW: Tensor) -> torch.cuda.device:
-    return torch.cuda.device(x_BCHW.device.index if x_BCHW.is_cuda else -1)
 
 
 def vectors(channels: int) -> tuple[int, int]:

@@ -36,6 +36,15 @@ def coarse(classes, size, resize, images=2):
     return CoarseLogits(torch.randn(images, classes, *size, generator=generator), resize)
 
 
+def labelled(classes, size, resize, weighted):
+    """Logits, labels of which some are ignored, and weights of classes or None."""
+    generator = torch.Generator().manual_seed(1)
+    label = torch.randint(0, classes, (2, *resize.kept), generator=generator)
+    label[:, :3] = 255
+    weight = torch.rand(classes, generator=generator) if weighted else None
+    return coarse(classes, size, resize), label, weight
+
+
 CASES = [
     (5, (17, 21), Resize((65, 81), (61, 80), True)),
     (5, (17, 21), Resize((65, 81), (61, 80), False)),
@@ -94,12 +103,8 @@ def test_pairs_are_those_of_numpy():
 @pytest.mark.parametrize(("classes", "size", "resize"), CASES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_losses_and_gradients_are_those_of_torch(classes, size, resize, weighted):
-    logits = coarse(classes, size, resize)
-    generator = torch.Generator().manual_seed(1)
-    label = torch.randint(0, classes, (2, *resize.kept), generator=generator)
-    label[:, :3] = 255
-    of_pixel = torch.rand(2, *resize.kept, generator=generator)
-    weight = torch.rand(classes, generator=generator) if weighted else None
+    logits, label, weight = labelled(classes, size, resize, weighted)
+    of_pixel = torch.rand(2, *resize.kept, generator=torch.Generator().manual_seed(2))
     found_by, expected_by = logits.values.requires_grad_(), logits.values.detach().double()
     found = upsampled_cross_entropy(CoarseLogits(found_by, resize), label, Target(255, weight))
     assert found.grad_fn.by_loops
@@ -120,11 +125,7 @@ def test_losses_and_gradients_are_those_of_torch(classes, size, resize, weighted
 @pytest.mark.parametrize(("classes", "size", "resize"), CASES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_sum_and_its_gradient_are_those_of_the_losses(classes, size, resize, weighted):
-    logits = coarse(classes, size, resize)
-    generator = torch.Generator().manual_seed(1)
-    label = torch.randint(0, classes, (2, *resize.kept), generator=generator)
-    label[:, :3] = 255
-    weight = torch.rand(classes, generator=generator) if weighted else None
+    logits, label, weight = labelled(classes, size, resize, weighted)
     results = []
     for call in (summed_cross_entropy, upsampled_cross_entropy):
         values = logits.values.detach().requires_grad_()
