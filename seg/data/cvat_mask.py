@@ -47,7 +47,7 @@ class CvatMask(PairDataset):
     ) -> None:
         where = find_root(root, dataset="cvat_mask", expected=_EXPECTED, how_to_get=_HOW_TO_GET)
         classes = _read_labelmap(where / "labelmap.txt")
-        lists = {path.stem: path for path in (where / _LISTS).glob("*.txt")}
+        lists = {path.stem: path for path in (where / _LISTS).glob("[!.]*.txt")}
         name = find_split(split, lists, where / _LISTS)
         unsplit = name is None and set(lists) == {_UNSPLIT}
         if name is None and not unsplit:

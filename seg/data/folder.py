@@ -7,6 +7,7 @@ from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
 from seg.data.files.pairs import PairDataset, match_pairs, named_files
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of, split_names
+from seg.data.files.unread import log_loose_files
 from seg.errors import DataError
 
 _ANY_DEPTH = "**/*"
@@ -71,6 +72,8 @@ def _folders(where: Path, split: str, root: str | Path | None) -> tuple[Path, Pa
     if images.is_dir() and labels.is_dir():
         names = [find_split(split, _subfolders(parent), parent) for parent in (images, labels)]
         if names[0] and names[1]:
+            for parent in (images, labels):
+                log_loose_files(parent, apart={split, *split_names(_subfolders(parent))})
             return images / names[0], labels / names[1], False
         present = split_names({*_subfolders(images), *_subfolders(labels)})
         if not present and not any(names):

@@ -7,10 +7,11 @@ from typing import Literal, get_args
 
 from seg.data.choices import check_choice
 from seg.data.files.classes import ClassEntry, Classes, distinct_palette, make_classes
-from seg.data.files.pairs import PairDataset, match_pairs, named_files
+from seg.data.files.pairs import IMAGE_SUFFIXES, PairDataset, match_pairs, named_files
 from seg.data.files.polygons import PolygonLabels, label_names
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of, split_names
+from seg.data.files.unread import log_loose_files
 from seg.errors import ConfigError, DataError
 
 Unlabelled = Literal["background", "ignored"]
@@ -67,8 +68,8 @@ class LabelMe(PairDataset):
         names = classes if classes is not None else _occurring(where, ignored, unlabelled)
         table = _table(names, ignored, unlabelled, where)
         pairs = match_pairs(
-            named_files(folder, pattern=_ANY_DEPTH),
-            named_files(folder, pattern=_ANY_DEPTH, suffixes=_JSON),
+            named_files(folder, pattern=_ANY_DEPTH, others=_JSON),
+            named_files(folder, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES),
         )
         if folder == where:
             pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
@@ -83,6 +84,7 @@ def _folder(where: Path, split: str) -> Path:
     subfolders = [path.name for path in where.iterdir() if path.is_dir()]
     name = find_split(split, subfolders, where)
     if name is not None:
+        log_loose_files(where, apart={name, *split_names(subfolders)})
         return where / name
     if split_names(subfolders):
         raise no_split_error(split, split_names(subfolders), where)
@@ -92,7 +94,9 @@ def _folder(where: Path, split: str) -> Path:
 def _occurring(where: Path, ignored: Sequence[str], unlabelled: Unlabelled) -> list[str]:
     found: set[str] = set()
     faults = []
-    for path in named_files(where, pattern=_ANY_DEPTH, suffixes=_JSON).values():
+    for path in named_files(
+        where, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES
+    ).values():
         try:
             found |= label_names(path)
         except DataError as error:  # whoever reads the sample later is told

@@ -7,6 +7,7 @@ from pathlib import Path
 from seg.data.classification.sample import Categories, ImageFile, ImageFiles
 from seg.data.files.roots import default_root
 from seg.data.files.splits import find_split, held_out, no_split_error, split_names
+from seg.data.files.unread import UnreadFiles, is_hidden, log_loose_files
 from seg.errors import DataError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -68,7 +69,11 @@ def _split_folder(where: Path, split: str, folders: list[str]) -> str:
 
 def _class_names(folder: Path) -> tuple[str, ...]:
     names = tuple(
-        sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+        sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.is_dir() and not is_hidden(Path(path.name))
+        )
     )
     if not names:
         raise DataError(f"{folder}: no folders of classes\n  {_HOW_TO_GET}")
@@ -83,17 +88,24 @@ def _files(folder: Path, names: tuple[str, ...]) -> list[ImageFile]:
             f"{folder}: class {strange[0]!r} is not among the training split's {len(names)}"
             + (f", nor are {len(strange) - 1} more" if len(strange) > 1 else "")
         )
-    return [
+    log_loose_files(folder)
+    unread = UnreadFiles(folder)
+    files = [
         ImageFile(path, f"{folder}/{path}", (place,))
         for place, name in enumerate(names)
-        for path in sorted(_pictures(folder, name))
+        for path in sorted(_pictures(folder, name, unread))
     ]
+    unread.log()
+    return files
 
 
-def _pictures(folder: Path, name: str) -> Iterator[str]:
+def _pictures(folder: Path, name: str, unread: UnreadFiles) -> Iterator[str]:
     """Paths below a class's folder, relative to the split's; a million take seconds."""
     for inner, _, files in os.walk(folder / name):
-        below = Path(inner).relative_to(folder).as_posix()
+        below = Path(inner).relative_to(folder)
+        within_hidden, prefix = is_hidden(below), below.as_posix()
         for file in files:
-            if file.lower().endswith(_SUFFIXES) and not file.startswith("."):
-                yield f"{below}/{file}"
+            if file.lower().endswith(_SUFFIXES) and not (within_hidden or is_hidden(Path(file))):
+                yield f"{prefix}/{file}"
+            else:
+                unread.add(below / file)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from seg.data.files.locations import Location
 from seg.data.files.reading import ReadLabel, read_label, read_pair
+from seg.data.files.unread import UnreadFiles, is_hidden
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
 from seg.errors import DataError
 
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _SHOWN = 5
 _lonely: ContextVar["list[Lonely] | None"] = ContextVar("lonely", default=None)
 
@@ -91,24 +92,36 @@ class PairDataset:
 
 
 def named_files(
-    folder: Path, *, pattern: str = "*", ending: str = "", suffixes: Sequence[str] = _IMAGE_SUFFIXES
+    folder: Path,
+    *,
+    pattern: str = "*",
+    ending: str = "",
+    suffixes: Sequence[str] = IMAGE_SUFFIXES,
+    others: Sequence[str] = (),
 ) -> dict[str, Path]:
     """Files of a folder by the name that image and label share, sorted.
 
+    What is not read is counted in one line of the log; hidden files and directories never are.
+
     Args:
-        folder: where to look; hidden files are passed over.
+        folder: where to look.
         pattern: a glob relative to `folder`; `*/*` descends one level and names hold a `/`.
         ending: what follows the shared name, before the suffix (`_leftImg8bit`).
         suffixes: allowed suffixes, lower case.
+        others: suffixes of files that are read for another purpose, lower case.
 
     Raises:
         DataError: nothing fits (with what was looked for), or two files claim one name.
     """
     found: dict[str, Path] = {}
+    unread = UnreadFiles(folder)
     for path in sorted(folder.glob(pattern)):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        if path.name.startswith(".") or path.suffix.lower() not in suffixes:
+        relative, suffix = path.relative_to(folder), path.suffix.lower()
+        if is_hidden(relative) or suffix not in suffixes:
+            if (is_hidden(relative) or suffix not in others) and path.is_file():
+                unread.add(relative)
             continue
+        stem = relative.with_suffix("").as_posix()
         if not stem.endswith(ending):
             continue
         name = stem.removesuffix(ending)
@@ -119,7 +132,9 @@ def named_files(
         found[name] = path
     if not found:
         wanted = f"{pattern}{ending}{{{','.join(suffixes)}}}"
-        raise DataError(f"no files in {folder}\n  looked for {wanted}")
+        also = f"\n  {unread.line}" if unread else ""
+        raise DataError(f"no files in {folder}\n  looked for {wanted}{also}")
+    unread.log()
     return found
 
 
