@@ -107,6 +107,9 @@ class BestAndLast(ModelCheckpoint):
         self.validated_step = trainer.global_step
         score = torch.tensor(results[self.monitor])
         best = self.best_model_score
+        # A score that is no number beats none, and is beaten by any.
+        if best is not None and best.isnan():
+            best = None
         beaten = best is None or (score < best if self.mode == "min" else score > best)
         if beaten:
             self.best_model_score = score

@@ -76,7 +76,7 @@ class Csv(PairDataset):
             label_kind,
             told=given_classes(classes, beside),
             files=(pair.label for pair in pairs),
-            infer=lambda: infer_from_files(_training_labels(rows, location)),
+            infer=lambda: infer_from_files(_training_labels(rows, location), label_kind),
         )
         super().__init__(pairs, labels=space, split=split, read=read)
 

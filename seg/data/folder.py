@@ -61,7 +61,7 @@ class Folder(PairDataset):
             label_kind,
             told=given_classes(classes, where / "classes.json"),
             files=(pair.label for pair in pairs),
-            infer=lambda: infer_from_files(_training_labels(where, root)),
+            infer=lambda: infer_from_files(_training_labels(where, root), label_kind),
         )
         super().__init__(pairs, labels=space, split=split, read=read)
 

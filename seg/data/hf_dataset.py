@@ -79,9 +79,12 @@ class HfDataset:
         def infer() -> Classes:
             training = part_called(parts, "train")
             rows = load_rows(self._table, training, self._columns)
-            key = (*self._table, training, label_column, reduce_zero_label)
             return infer_classes(
-                len(rows), lambda at: self._inferable(rows[at], at, reduce_zero_label), key=key
+                len(rows),
+                lambda at: self._inferable(rows[at], at, reduce_zero_label),
+                kind=label_kind,
+                binary=not reduce_zero_label,
+                key=(*self._table, training, label_column, reduce_zero_label, label_kind),
             )
 
         told = given_classes(classes, None) or declared

@@ -19,7 +19,7 @@ class LabelSpace:
     """The classes of a dataset; train ids are positions in `names`.
 
     Attributes:
-        names: class names, position = train id.
+        names: class names, two or more, position = train id.
         palette: one RGB triple (0..255) a class.
         file_ids: `(value in the label file, train id or ignore_index)` pairs, one for every value
             that may occur.
@@ -32,7 +32,12 @@ class LabelSpace:
     ignore_index: int = 255
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.names) <= self.ignore_index:
+        if len(self.names) < 2:
+            raise DataError(
+                f"classes: {', '.join(self.names) or 'none'}; two or more are needed, for where all"
+                " pixels are of one class nothing is learned"
+            )
+        if len(self.names) > self.ignore_index:
             raise ValueError(
                 f"{len(self.names)} classes do not fit below ignore index {self.ignore_index}"
             )
@@ -72,15 +77,18 @@ class LabelSpace:
             keep: if any, the only ones that count.
 
         Raises:
-            ConfigError: an unknown name, a class in two groups, or no class left.
+            ConfigError: an unknown name, a class in two groups, or fewer than two classes left.
         """
         new_name = _new_names(self.names, merge)
         _check_known("labels.ignore", ignore, set(new_name.values()))
         _check_known("labels.keep", keep, set(new_name.values()))
         counted = [name for name in dict.fromkeys(new_name.values()) if name not in ignore]
         counted = [name for name in counted if not keep or name in keep]
-        if not counted:
-            raise ConfigError("labels: no class is left; ignore fewer")
+        if len(counted) < 2:
+            left = f"only {counted[0]!r}" if counted else "no class"
+            raise ConfigError(
+                f"labels: {left} is left, and two or more are needed; ignore or merge fewer"
+            )
         first = {new: old for old, new in reversed(new_name.items())}
         palette = tuple(self.palette[self.names.index(first[name])] for name in counted)
         train_id = {old: counted.index(new) for old, new in new_name.items() if new in counted}

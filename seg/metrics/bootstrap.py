@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seg.errors import ConfigError, DataError
 from seg.metrics.accumulator import Sums, checked
 from seg.metrics.draws import draws
-from seg.metrics.ratios import mean_known, ratio
+from seg.metrics.ratios import mean_of_several, ratio
 
 _POISSON_CDF = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(18)])  # up to 1 - 2**-53
 
@@ -63,8 +63,8 @@ class PoissonBootstrap:
         return ratio(self._counts[:, 0], self._counts[:, 1])
 
     def mean_iou(self) -> NDArray[np.float64]:
-        """Replicates of the mean IoU over the classes that occur, B."""
-        return mean_known(self.iou())
+        """Replicates of the mean IoU over the classes that occur, B; NaN below two of them."""
+        return mean_of_several(self.iou())
 
     def pixel_accuracy(self) -> NDArray[np.float64]:
         """Replicates of the share of pixels that are right, B."""

@@ -10,6 +10,7 @@ from torch import Tensor, distributed, nn
 
 from seg.metrics.accumulator import Sums, checked
 from seg.metrics.pair_counts import pair_counts
+from seg.metrics.ratios import mean_of_several
 
 
 class ConfusionMatrix(nn.Module):
@@ -75,8 +76,11 @@ class ConfusionMatrix(nn.Module):
         return hit / (labelled + predicted - hit)
 
     def mean_iou(self) -> float:
-        """Mean of `iou` over the classes that occur; NaN where none does."""
-        return float(self.iou().nanmean())
+        """Mean of `iou` over the classes that occur; NaN where fewer than two do.
+
+        Where labels and predictions know one class alone, its IoU is 1 whatever was learned.
+        """
+        return float(mean_of_several(self.iou().numpy()))
 
     def dice(self) -> Tensor:
         """Dice coefficient (F1) a class, float64; NaN where neither labelled nor predicted."""
@@ -84,8 +88,8 @@ class ConfusionMatrix(nn.Module):
         return 2 * hit / (labelled + predicted)
 
     def mean_dice(self) -> float:
-        """Mean of `dice` over the classes that occur; NaN where none does."""
-        return float(self.dice().nanmean())
+        """Mean of `dice` over the classes that occur; NaN where fewer than two do."""
+        return float(mean_of_several(self.dice().numpy()))
 
     def class_accuracy(self) -> Tensor:
         """Share of a class's labelled pixels that are right (recall), float64; NaN without any."""

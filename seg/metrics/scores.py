@@ -1,9 +1,13 @@
 """All numbers of one pass over a split, under flat keys."""
 
+import logging
+
 import torch
 from torch import Tensor, distributed, nn
 
 from seg.metrics.confusion import ConfusionMatrix
+
+_log = logging.getLogger(__name__)
 
 
 class Scores(nn.Module):
@@ -31,7 +35,8 @@ class Scores(nn.Module):
         """The numbers of all ranks, then start anew.
 
         Returns:
-            `{stage}/loss`, `/miou`, `/pixel_accuracy` and `/iou/<class>`; NaN for absent classes.
+            `{stage}/loss`, `/miou`, `/pixel_accuracy` and `/iou/<class>`; NaN for absent classes,
+            and for the mean where there is one class alone.
         """
         self.confusion.reduce()
         sums = [self.loss_sum, self.images]
@@ -46,6 +51,12 @@ class Scores(nn.Module):
             f"{stage}/pixel_accuracy": self.confusion.pixel_accuracy(),
         }
         ious = self.confusion.iou().tolist()
+        occurring = [name for name, iou in zip(self.names, ious, strict=True) if iou >= 0]
+        if len(occurring) == 1:
+            _log.warning(
+                "%s: no mIoU: labels and predictions hold one class alone, %r; look at the labels",
+                stage, occurring[0],
+            )  # fmt: skip
         scores |= {f"{stage}/iou/{name}": iou for name, iou in zip(self.names, ious, strict=True)}
         self.reset()
         return scores

@@ -10,7 +10,7 @@ from seg.errors import ConfigError
 from seg.metrics.accumulator import Sums, checked
 from seg.metrics.contours import near_change
 from seg.metrics.pair_counts import joint_counts, marked
-from seg.metrics.ratios import iou, mean_known
+from seg.metrics.ratios import iou, mean_of_several
 
 
 class TrimapIoU:
@@ -53,8 +53,8 @@ class TrimapIoU:
         return iou(*self._counts)
 
     def mean_iou(self) -> float:
-        """Mean of `iou` over the classes that occur in the band; NaN where none does."""
-        return float(mean_known(self.iou()))
+        """Mean of `iou` over the classes that occur in the band; NaN where fewer than two do."""
+        return float(mean_of_several(self.iou()))
 
     def sums(self) -> Sums:
         """`trimap`: 3 x K pixels of the band: hits, labelled, predicted."""

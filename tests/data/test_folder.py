@@ -136,7 +136,7 @@ def test_labels_that_are_photographs_are_told(tmp_path):
     grey = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     plant_split(tmp_path, "train", names=("a",))
     Image.fromarray(grey).save(tmp_path / "labels/train/a.png")
-    with pytest.raises(DataError, match="65535 different ids"):
+    with pytest.raises(DataError, match="65535 different values"):
         Folder(split="train", root=tmp_path)
     Image.fromarray(np.array([[-3]], np.int32)).save(tmp_path / "labels/train/a.tif")
     (tmp_path / "labels/train/a.png").unlink()
@@ -162,3 +162,48 @@ def test_what_is_wrong_with_a_folder_is_told(tmp_path):
     (tmp_path / "labels/train/a.png").unlink()
     with pytest.raises(DataError, match="1 images have no label"):
         Folder(split="train", root=tmp_path)
+
+
+def test_masks_of_0_and_255_are_background_and_foreground(tmp_path, caplog):
+    plant_split(tmp_path, "train", values=((0, 255, 0),))
+    plant_split(tmp_path, "val", names=("a",), values=((0, 0, 255),))
+    with caplog.at_level(logging.INFO):
+        train, val = (Folder(split=split, root=tmp_path) for split in ("train", "val"))
+    assert train.labels.names == val.labels.names == ("background", "foreground")
+    assert train[0].label.tolist() == [[0, 1, 0]]
+    assert val[0].label.tolist() == [[0, 0, 1]]
+    assert caplog.text.count("0 and 255 alone: background and foreground") == 1
+
+
+def test_grey_values_ask_and_ids_takes_them(tmp_path):
+    plant_split(tmp_path, "train", values=((0, 128, 255),))
+    with pytest.raises(DataError, match="look like levels of grey, not like ids: 0, 128, 255"):
+        Folder(split="train", root=tmp_path)
+    dataset = Folder(split="train", root=tmp_path, label_kind="ids")
+    assert dataset.labels.names == ("class_0", "class_128")
+    assert dataset[0].label.tolist() == [[0, 1, 255]]
+    table = {"0": "soil", "128": "root", "255": "leaf"}
+    (tmp_path / "classes.json").write_text(json.dumps(table))
+    assert Folder(split="train", root=tmp_path)[0].label.tolist() == [[0, 1, 2]]
+
+
+def test_one_class_is_refused(tmp_path):
+    plant_split(tmp_path, "train", values=((0, 0, 0),))
+    with pytest.raises(DataError, match="hold the value 0 alone"):
+        Folder(split="train", root=tmp_path)
+    (tmp_path / "classes.json").write_text('["leaf"]')
+    with pytest.raises(DataError, match="'leaf' is the only class to train"):
+        Folder(split="train", root=tmp_path)
+
+
+def test_more_than_255_classes_are_refused_first(tmp_path):
+    plant(tmp_path / "images/train/a.png", tmp_path / "labels/train/a.png")
+    values = np.arange(308, dtype=np.uint16)[None]
+    Image.fromarray(values).save(tmp_path / "labels/train/a.png")
+    for classes in (None, [f"c{number}" for number in range(308)]):
+        if classes:
+            (tmp_path / "classes.json").write_text(json.dumps(classes))
+        with pytest.raises(DataError, match="more than 255") as caught:
+            Folder(split="train", root=tmp_path)
+        assert "name the classes" not in str(caught.value)
+        assert "not supported" in str(caught.value)

@@ -1,5 +1,6 @@
 """Datasets that the library of the Hugging Face Hub reads, made here; no network."""
 
+import logging
 import pickle
 import sys
 from io import BytesIO
@@ -47,7 +48,7 @@ def plant(datasets, tmp_path):
         features = datasets.Features(
             image=datasets.Image(),
             label=feature or datasets.Image(),
-            scene=datasets.ClassLabel(names=["street"]),
+            scene=datasets.ClassLabel(names=["street", "field"]),
         )
         path = tmp_path / "owner/data" / f"{split}-00000-of-00001.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,3 +185,22 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ConfigError, match=r"pip install 'seg-xception\[hub\]'"):
         HfDataset(split="train", name="owner/name")
+
+
+def test_masks_of_0_and_255_are_background_and_foreground(plant, caplog):
+    name = plant("train", [[[0, 255, 0]], [[0, 0, 0]]])
+    plant("validation", [[[255, 255, 0]]])
+    with caplog.at_level(logging.INFO):
+        train, val = (HfDataset(split=split, name=name) for split in ("train", "val"))
+    assert train.labels.names == ("background", "foreground")
+    assert train[0].label.tolist() == [[0, 1, 0]]
+    assert val[0].label.tolist() == [[1, 1, 0]]
+    assert caplog.text.count("background and foreground") == 1
+    with pytest.raises(DataError, match="no value beside 255"):
+        HfDataset(split="train", name=name, reduce_zero_label=True)
+
+
+def test_an_ignored_zero_makes_no_foreground_of_255(plant):
+    name = plant("train", [[[0, 1, 255]]])
+    with pytest.raises(DataError, match="the value 0 alone"):
+        HfDataset(split="train", name=name, reduce_zero_label=True)

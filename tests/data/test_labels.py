@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seg.data.labels import LabelSpace
-from seg.errors import DataError
+from seg.errors import ConfigError, DataError
 
 SPACE = LabelSpace(
     ("a", "b"), ((1, 2, 3), (4, 5, 6)), ((7, 0), (9, 1), (255, 255), (1000, 1)), ignore_index=255
@@ -37,3 +37,10 @@ def test_negative_values_are_unknown():
 
 def test_plain_data_and_back():
     assert LabelSpace.from_dict(SPACE.to_dict()) == SPACE
+
+
+def test_fewer_than_two_classes_are_refused():
+    with pytest.raises(DataError, match="road; two or more are needed"):
+        LabelSpace.identity(("road",), ((1, 2, 3),))
+    with pytest.raises(ConfigError, match="only 'b' is left"):
+        SPACE.regrouped(merge={}, ignore=["a"])

@@ -63,7 +63,9 @@ def test_one_class_and_none():
     matrix.update(torch.zeros(1, 2, dtype=torch.int64), label)
     assert all(math.isnan(getattr(matrix, name)()) for name in names)
     matrix.update(torch.zeros(1, 2, dtype=torch.int64), torch.zeros_like(label))
-    assert all(getattr(matrix, name)() == 1 for name in names)
+    means = ("mean_iou", "mean_dice")
+    assert all(getattr(matrix, name)() == 1 for name in names if name not in means)
+    assert all(math.isnan(getattr(matrix, name)()) for name in means)  # no mean of one class
 
 
 @pytest.mark.parametrize(
@@ -102,8 +104,20 @@ def test_scores_have_flat_keys_and_start_anew():
     scores = Scores(("road", "sky"), 255)
     zeros = torch.zeros(2, 3, 3, dtype=torch.uint8)
     scores.update(zeros, zeros, torch.tensor(0.5))
+    ones = torch.ones(2, 3, 3, dtype=torch.uint8)
+    scores.update(ones, ones, torch.tensor(0.7))
     first = scores.compute("val")
     assert first["val/miou"] == first["val/iou/road"] == first["val/pixel_accuracy"] == 1
-    assert first["val/loss"] == 0.5
-    assert math.isnan(first["val/iou/sky"])
+    assert first["val/loss"] == pytest.approx(0.6)
     assert math.isnan(scores.compute("val")["val/miou"])
+
+
+def test_one_class_alone_has_no_mean(caplog):
+    scores = Scores(("road", "sky"), 255)
+    zeros = torch.zeros(2, 3, 3, dtype=torch.uint8)
+    scores.update(zeros, zeros, torch.tensor(0.0))
+    computed = scores.compute("val")
+    assert math.isnan(computed["val/miou"])
+    assert math.isnan(computed["val/iou/sky"])
+    assert computed["val/iou/road"] == 1
+    assert "no mIoU: labels and predictions hold one class alone, 'road'" in caplog.text

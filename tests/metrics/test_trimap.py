@@ -27,7 +27,7 @@ def test_equals_the_iou_of_the_band(classes, width_px):
         banded = np.where(band, label, IGNORE)
         band_only.update(torch.from_numpy(prediction), torch.from_numpy(banded))
     np.testing.assert_array_equal(ours.iou(), band_only.iou().numpy())
-    assert ours.mean_iou() == pytest.approx(band_only.mean_iou())
+    assert ours.mean_iou() == pytest.approx(band_only.mean_iou(), nan_ok=True)
 
 
 def test_a_picture_of_one_class_has_no_band():

@@ -88,9 +88,15 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
     """
     _refuse_repeats(entries, source)
     trained = [entry for entry in entries if not entry.ignored]
-    if not 1 <= len(trained) <= _IGNORE_INDEX:
+    if len(trained) > _IGNORE_INDEX:
         raise DataError(
-            f"{source}: {len(trained)} classes to train; 1 to {_IGNORE_INDEX} are possible"
+            f"{source}: {len(trained)} classes to train; more than {_IGNORE_INDEX} are not"
+            " supported\n  merge some of them in the label files, or ignore some"
+        )
+    if len(trained) < 2:
+        raise DataError(
+            f"{source}: {_listed(trained)}; two or more are needed\n"
+            "  what is not of the class is a class too: add it (background)"
         )
     bare = next((entry.name for entry in entries if entry.colour is None), None)
     if bare is not None and any(entry.colour is not None for entry in entries):
@@ -182,6 +188,10 @@ def _distinct_colours() -> Iterator[Colour]:
         if (red, green, blue) not in used:
             used.add((red, green, blue))
             yield red, green, blue
+
+
+def _listed(trained: Sequence[ClassEntry]) -> str:
+    return f"{trained[0].name!r} is the only class to train" if trained else "0 classes to train"
 
 
 def _refuse_repeats(entries: Sequence[ClassEntry], source: object) -> None:

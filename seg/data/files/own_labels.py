@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.choices import check_choice
-from seg.data.files.classes import ClassEntry, Classes, make_classes
+from seg.data.files.classes import Classes
+from seg.data.files.inferred import classes_of_values
 from seg.data.files.locations import Location, is_remote
 from seg.data.files.pictures import opened
 from seg.data.files.reading import ReadLabel, read_colours, read_label
@@ -21,8 +23,6 @@ from seg.errors import DataError
 
 LabelKind = Literal["auto", "ids", "colours"]
 
-_IGNORED = 255
-_LARGEST_ID = 65535
 _MANY_COLOURS = 64
 _READERS = 8
 _log = logging.getLogger(__name__)
@@ -60,20 +60,27 @@ def own_labels(
     return told.labels, told.colour_labels()
 
 
-def infer_from_files(files: Sequence[Location]) -> Classes:
+def infer_from_files(files: Sequence[Location], kind: LabelKind) -> Classes:
     """`infer_classes` from label files; those that were read before in this process are not again.
 
     Raises:
         DataError: as for `infer_classes`.
     """
-    key = tuple(_fingerprint(file) for file in files)
-    return infer_classes(len(files), lambda index: read_label(files[index]), key=key)
+    key = (kind, *(_fingerprint(file) for file in files))
+    return infer_classes(len(files), lambda index: read_label(files[index]), kind=kind, key=key)
 
 
 def infer_classes(
-    count: int, read: Callable[[int], NDArray[Any]], *, key: Hashable = None
+    count: int,
+    read: Callable[[int], NDArray[Any]],
+    *,
+    kind: LabelKind,
+    binary: bool = True,
+    key: Hashable = None,
 ) -> Classes:
-    """The classes `class_<id>` of the ids that occur in labels; 255 is ignored.
+    """The classes of the values that occur in labels: `class_<id>`, and 255 is ignored.
+
+    Labels of 0 and 255 alone are background and foreground.
 
     Labels are read in threads. Those that cannot be read are left out with a warning: whoever reads
     them later is told why.
@@ -81,60 +88,47 @@ def infer_classes(
     Args:
         count: of the labels.
         read: gives the integer values of a label, H x W, by its index.
+        kind: `ids`: values that look like grey levels are ids all the same.
+        binary: whether 255 beside 0 alone may be a class.
         key: what stands for these labels; None: they are read each time.
 
     Raises:
-        DataError: no label can be read, or the values are no class ids.
+        DataError: no label can be read, fewer than two classes occur, or the values are no ids.
     """
     if key is not None and key in _inferred:
         return _inferred[key]
-    ids: set[int] = set()
+    labels: list[Counter[int]] = []
     faults: list[DataError] = []
     with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1)) as threads:
-        for found in threads.map(lambda index: _values(read, index), range(count)):
-            if isinstance(found, DataError):
-                faults.append(found)
+        for values in threads.map(lambda index: _values(read, index), range(count)):
+            if isinstance(values, DataError):
+                faults.append(values)
             else:
-                ids |= found
+                labels.append(values)
     if faults and len(faults) == count:
         raise faults[0]
     if faults:
         _log.warning("%d labels could not be read for their classes: %s", len(faults), faults[0])
-    classes = _classes(ids, count)
+    classes = classes_of_values(
+        labels, f"{count} training labels", binary=binary, grey=kind != "ids"
+    )
     if key is not None:
         _inferred[key] = classes
     return classes
 
 
-def _values(read: Callable[[int], NDArray[Any]], index: int) -> set[int] | DataError:
+def _values(read: Callable[[int], NDArray[Any]], index: int) -> Counter[int] | DataError:
+    """How many pixels of a label have which value."""
     try:
         label_HW = read(index)
     except DataError as error:
         return error
     if label_HW.dtype.itemsize <= 2 and label_HW.dtype.kind == "u":
-        return set(np.flatnonzero(np.bincount(label_HW.ravel())).tolist())
-    return set(np.unique(label_HW).tolist())
-
-
-def _classes(ids: set[int], count: int) -> Classes:
-    source = f"{count} training labels"
-    ordered = sorted(ids - {_IGNORED})
-    if ordered and (ordered[0] < 0 or ordered[-1] > _LARGEST_ID):
-        raise DataError(
-            f"{source} hold values from {ordered[0]} to {ordered[-1]}, not class ids\n"
-            f"  class ids are 0 to {_LARGEST_ID}"
-        )
-    if not ordered or len(ordered) > _IGNORED:
-        raise DataError(
-            f"{source} hold {len(ordered)} different ids beside 255 (ignored): no class ids?\n"
-            "  name the classes in a JSON file (dataset.classes)"
-        )
-    _log.info(
-        "classes inferred from %s: %d ids: %s%s; a JSON file (dataset.classes) gives them names",
-        source, len(ordered), ", ".join(map(str, ordered)),
-        "; 255 is ignored" if _IGNORED in ids else "",
-    )  # fmt: skip
-    return make_classes([ClassEntry(f"class_{id_}", id_) for id_ in ordered], source)
+        counts = np.bincount(label_HW.ravel())
+        values = np.flatnonzero(counts)
+        return Counter(dict(zip(values.tolist(), counts[values].tolist(), strict=True)))
+    values, counts = np.unique(label_HW, return_counts=True)
+    return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
 
 def _fingerprint(file: Location) -> Hashable:

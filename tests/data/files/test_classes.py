@@ -57,6 +57,7 @@ def test_colours_become_ids_ignored_ones_too(read, tmp_path):
             {"name": "void", "color": [0, 0, 0], "ignore": True},
             {"name": "car", "color": [0, 0, 142]},
             {"name": "ego", "color": [0, 0, 0], "ignore": True},
+            {"name": "sky", "color": [70, 130, 180]},
         ]
     )
     pixels = np.array([[[0, 0, 0], [0, 0, 142]]], np.uint8)
@@ -69,7 +70,7 @@ def test_colours_must_tell_classes_apart(read):
     with pytest.raises(DataError, match="'road' and 'car' have one colour"):
         read({"road": [1, 2, 3], "car": [1, 2, 3]}).colour_labels()
     with pytest.raises(DataError, match="gives 'road' none"):
-        read(["road"]).colour_labels()
+        read(["road", "car"]).colour_labels()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,8 @@ def test_colours_must_tell_classes_apart(read):
         ([{"name": "road", "id": 1}, {"name": "car", "id": 1}], "'road' and 'car' have one id, 1"),
         ([{"name": "road", "color": [1, 2, 3]}, {"name": "car"}], "entry 'car' has no color"),
         ([{"name": "road", "ignore": True}], "0 classes to train"),
-        ([str(number) for number in range(256)], "256 classes to train"),
+        (["road"], "'road' is the only class to train; two or more are needed"),
+        ([str(number) for number in range(256)], "256 classes to train; more than 255 are not"),
     ],
 )
 def test_mistakes_are_told(read, content, told):
@@ -107,8 +109,8 @@ def test_a_named_file_must_exist_and_a_default_need_not(tmp_path):
     assert given_classes(None, tmp_path / "classes.json") is None
     with pytest.raises(ConfigError, match=r"dataset\.classes="):
         given_classes(tmp_path / "other.json", None)
-    (tmp_path / "classes.json").write_text('["road"]')
-    assert given_classes(None, tmp_path / "classes.json").labels.names == ("road",)
+    (tmp_path / "classes.json").write_text('["road", "car"]')
+    assert given_classes(None, tmp_path / "classes.json").labels.names == ("road", "car")
 
 
 def test_the_palette_is_distinct_and_never_black():

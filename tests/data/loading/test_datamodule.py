@@ -260,6 +260,6 @@ def test_what_is_missing_is_named():
 
 def test_splits_share_their_classes():
     other = Noise("val")
-    other.labels = LabelSpace.identity(("x",), ((1, 1, 1),))
+    other.labels = LabelSpace.identity(("x", "y"), ((1, 1, 1), (2, 2, 2)))
     with pytest.raises(ConfigError, match="'train' and 'val' have different classes"):
         make(val=other)
