@@ -10,7 +10,7 @@ from seg.data.sample import SegmentationDataset
 
 
 def fingerprint(dataset: SegmentationDataset) -> str | None:
-    """A digest of a split: label space and, for each file, path, size and time of change.
+    """A digest of a split: label space, how labels are read, and path, size and time of each file.
 
     Files in an object store count by their address alone.
 
@@ -23,10 +23,21 @@ def fingerprint(dataset: SegmentationDataset) -> str | None:
     pairs: Any = getattr(dataset, "pairs", None)
     if pairs is None:
         return None
-    digest = hashlib.sha256(json.dumps([dataset.split, dataset.labels.to_dict()]).encode())
+    facts = [dataset.split, dataset.labels.to_dict(), _reader(dataset)]
+    digest = hashlib.sha256(json.dumps(facts).encode())
     for pair in pairs:
         digest.update(repr((pair.name, _state(pair.image), _state(pair.label))).encode())
     return digest.hexdigest()[:32]
+
+
+def _reader(dataset: Any) -> str:
+    """How label files are read, by the dataset or by the one that it is a view of."""
+    while dataset is not None:
+        reader = getattr(dataset, "reader", None)
+        if reader is not None:
+            return str(reader)
+        dataset = getattr(dataset, "source", None)
+    return ""
 
 
 def _state(location: Location) -> tuple[str, int, int]:

@@ -16,6 +16,7 @@ from seg.data.choices import check_choice
 from seg.data.files.classes import Classes
 from seg.data.files.inferred import classes_of_values
 from seg.data.files.locations import Location, is_remote
+from seg.data.files.palettes import palette_labels
 from seg.data.files.pictures import opened
 from seg.data.files.reading import ReadLabel, read_colours, read_label
 from seg.data.labels import LabelSpace
@@ -26,6 +27,7 @@ LabelKind = Literal["auto", "ids", "colours"]
 _MANY_COLOURS = 64
 _READERS = 8
 _log = logging.getLogger(__name__)
+_logged: set[Hashable] = set()
 _inferred: dict[Hashable, Classes] = {}  # training and validation ask for the same
 
 
@@ -40,7 +42,8 @@ def own_labels(
 
     Args:
         kind: `ids`: grey values or palette indices; `colours`: RGB or a palette's colours; `auto`:
-            colours where the first readable file is RGB, else ids.
+            colours where the first readable file is RGB, else ids, but for palettes with the
+            colours of the classes in another order.
         told: the classes, where a file tells them.
         files: the label files.
         infer: finds the classes where none tells them.
@@ -54,10 +57,25 @@ def own_labels(
         return (told or infer()).labels, read_label
     first, mode = _first_readable(files)
     if kind == "auto" and mode not in ("RGB", "RGBA"):
-        return (told or infer()).labels, read_label
+        return (told or infer()).labels, _by_palette(told, first)
     if told is None:
         raise _untold_colours(first)
     return told.labels, told.colour_labels()
+
+
+def _by_palette(told: Classes | None, first: Location) -> ReadLabel:
+    """The reader of ids; where classes have colors, palettes are held against them."""
+    reader = None if told is None else palette_labels(told)
+    if reader is None or told is None:
+        return read_label
+    try:
+        reordered = reader.reordered(first)
+    except DataError:
+        return reader  # whoever reads the sample is told
+    if reordered and (told.source, first) not in _logged:
+        _logged.add((told.source, first))
+        _log.info("the palette of %s has another order than %s: read by color", first, told.source)
+    return reader
 
 
 def infer_from_files(files: Sequence[Location], kind: LabelKind) -> Classes:

@@ -81,6 +81,12 @@ class PairDataset:
         image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read)
         return Sample(pair.name, image_HWC, self.labels.encode(file_label_HW, pair.label))
 
+    @property
+    def reader(self) -> str:
+        """What tells one way to read label files from another."""
+        name = getattr(self._read, "__qualname__", None)  # of a function
+        return str(name or type(self._read).__qualname__)
+
     def read_label(self, index: int) -> NDArray[np.uint8]:
         """The label of one sample, uint8, H x W, train ids; its image is not opened.
 

@@ -67,15 +67,29 @@ def read_label(path: Location, shape: tuple[int, int] | None = None) -> NDArray[
         DataError: as for `read_image`; also colours, a lossy format, an EXIF orientation, or
             another shape.
     """
-    with opened(path, "label") as file:
-        _check_label_kind(file, path)
-        label_HW = _label_values(file)
+    label_HW, _ = read_indices(path)
     if shape is not None and label_HW.shape != shape:
         raise DataError(
             f"{path}: label is {_size(label_HW.shape)}, expected {_size(shape)}",
             fault="size_mismatch",
         )
     return label_HW
+
+
+def read_indices(path: Location) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
+    """Decode a label map as `read_label` does, with the colors of its palette.
+
+    Returns:
+        the H x W file values, and N x 3 colors of the values 0 to N - 1; None: it has no palette.
+
+    Raises:
+        DataError: as for `read_label`.
+    """
+    with opened(path, "label") as file:
+        _check_label_kind(file, path)
+        label_HW = _label_values(file)
+        palette = file.picture.getpalette("RGB") if file.picture.mode == "P" else None
+    return label_HW, None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
 
 
 def read_colours(path: Location) -> NDArray[np.uint8]:

@@ -1,0 +1,122 @@
+"""Label files with a palette, held against the colors that a class file names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.files.classes import ClassEntry, Classes
+from seg.data.files.colours import Colour
+from seg.data.files.locations import Location
+from seg.data.files.reading import read_indices
+from seg.errors import DataError
+
+_IGNORED = 255
+_SHOWN = 6
+
+
+class PaletteLabels:
+    """Reads label files by their indices, or by color where the palette has another order.
+
+    A palette whose colors are those of the class file in another order tells which class is meant:
+    by index, classes would change their names. Files without a palette hold ids.
+
+    Args:
+        classes: each entry with its own color.
+    """
+
+    def __init__(self, classes: Classes) -> None:
+        self._entries: dict[Colour, ClassEntry] = {
+            entry.colour: entry for entry in classes.entries if entry.colour is not None
+        }
+        self._names = {entry.id: entry.name for entry in classes.entries}
+        self._source = classes.source
+
+    def __call__(self, path: Location) -> NDArray[Any]:
+        """H x W file ids.
+
+        Raises:
+            DataError: the file cannot be read, or palette and class file contradict each other.
+        """
+        label_HW, palette = read_indices(path)
+        if palette is None:
+            return label_HW
+        ids = self._by_colour(label_HW, palette, path)
+        if all(index == id_ for index, id_ in ids.items()):
+            return label_HW
+        table = np.arange(256, dtype=label_HW.dtype)
+        if max(ids.values()) > 255:
+            table = table.astype(np.int32)
+        for index, id_ in ids.items():
+            table[index] = id_
+        by_colour_HW: NDArray[Any] = table[label_HW]
+        return by_colour_HW
+
+    def reordered(self, path: Location) -> bool:
+        """Whether a file is read by color.
+
+        Raises:
+            DataError: as for reading it.
+        """
+        label_HW, palette = read_indices(path)
+        ids = {} if palette is None else self._by_colour(label_HW, palette, path)
+        return any(index != id_ for index, id_ in ids.items())
+
+    def _by_colour(
+        self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8], path: Location
+    ) -> Mapping[int, int]:
+        """The id of each index that occurs: by color where one belongs to another id."""
+        indices = [int(index) for index in np.unique(label_HW)]
+        if _IGNORED not in self._names:
+            indices = [index for index in indices if index != _IGNORED]
+        used = {
+            index: self._entries.get(_colour(palette_N3, index))
+            for index in indices
+            if index < len(palette_N3)
+        }
+        if all(entry is None or entry.id == index for index, entry in used.items()):
+            return {}
+        ids = {index: entry.id for index, entry in used.items() if entry is not None}
+        if len(ids) < len(indices) or len(set(ids.values())) < len(ids):
+            raise self._contradiction(path, indices, palette_N3)
+        return ids
+
+    def _contradiction(
+        self, path: Location, indices: Sequence[int], palette_N3: NDArray[np.uint8]
+    ) -> DataError:
+        colours = {
+            index: _colour(palette_N3, index) for index in indices if index < len(palette_N3)
+        }
+        in_file = [
+            f"{index} {self._entries[colour].name if colour in self._entries else _hex(colour)}"
+            for index, colour in colours.items()
+        ]
+        return DataError(
+            f"{path}: the colors of its palette belong to other classes than its indices\n"
+            f"  by its palette: {_cut(in_file)}\n"
+            f"  by {self._source}: {_cut([f'{id_} {name}' for id_, name in self._names.items()])}\n"
+            "  dataset.label_kind=ids takes the indices, dataset.label_kind=colours the colors",
+            fault="label_kind",
+        )
+
+
+def palette_labels(classes: Classes) -> PaletteLabels | None:
+    """The reader for classes that have a color of their own each; None: colors tell nothing."""
+    colours = [entry.colour for entry in classes.entries]
+    if None in colours or len(set(colours)) < len(colours):
+        return None
+    return PaletteLabels(classes)
+
+
+def _colour(palette_N3: NDArray[np.uint8], index: int) -> Colour:
+    red, green, blue = (int(share) for share in palette_N3[index])
+    return red, green, blue
+
+
+def _hex(colour: Colour) -> str:
+    return "#" + "".join(f"{share:02x}" for share in colour)
+
+
+def _cut(words: Sequence[str]) -> str:
+    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")
