@@ -22,8 +22,8 @@ from seg.config.location import conf_dir
 from seg.config.resumed import with_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
-from seg.errors import ConfigError, UserError, message_of
-from seg.outputs.lock import lock
+from seg.errors import ConfigError, exit_code_of, message_of
+from seg.outputs.lock import LOCK, locked
 from seg.ranks.nodes import follows
 from seg.sweeping.outcome import FAILURE, NAME, carry_out
 from seg.sweeping.processes import add_plugins
@@ -97,12 +97,12 @@ def _told(name: str) -> Iterator[None]:
         yield
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
+    except Exception as error:
         message = _message(error, name)
         if _TRACEBACK_WANTED or message is None:
             raise
         print(f"error: {message}", file=sys.stderr)
-        sys.exit(getattr(error, "exit_code", ConfigError.exit_code))
+        sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
 
@@ -145,8 +145,7 @@ def _claimed(
 ) -> Iterator[None]:
     """Take the run directory by its `config.yaml`; give it back if nothing is left there."""
     record = run_dir / "config.yaml"
-    with record.open("a") as file:
-        lock(file, "hydra.run.dir", run_dir)
+    with locked(run_dir, "hydra.run.dir"), record.open("a") as file:
         if file.tell() and not resumes:
             raise ConfigError(
                 f"hydra.run.dir={run_dir}: holds a run already; choose another, move that one "
@@ -159,7 +158,7 @@ def _claimed(
             yield
         finally:
             left = {path.name for path in run_dir.iterdir()}
-            if left <= {record.name, ".hydra", log_name, *_BEGUN}:
+            if left <= {record.name, ".hydra", LOCK, log_name, *_BEGUN}:
                 record.unlink()
 
 

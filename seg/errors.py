@@ -1,9 +1,15 @@
 """The errors a user is meant to read: each names the thing, the allowed values and the remedy."""
 
 import errno
+import os
 from collections.abc import Mapping
 
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_WORDS_OF_NO_ROOM = (
+    *(os.strerror(number) for number in _NO_ROOM),
+    "PytorchStreamWriter failed writing",  # torch, of a file that it has opened itself
+    "database or disk is full",  # SQLite
+)
 
 
 class UserError(ValueError):
@@ -87,11 +93,37 @@ def message_of(error: BaseException) -> str | None:
     """What to tell a user who can mend it; None where only a traceback helps."""
     if isinstance(error, UserError):
         return str(error)
+    if is_out_of_room(error):
+        return f"{_place_of(error)}: make room, then give the command again"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return f"{error.strerror}: make room for the run directory"
     return None
+
+
+def exit_code_of(error: BaseException) -> int:
+    """What a process ends with whose error has a message."""
+    if isinstance(error, UserError):
+        return error.exit_code
+    return StorageError.exit_code if is_out_of_room(error) else ConfigError.exit_code
+
+
+def is_out_of_room(error: BaseException | None) -> bool:
+    """Whether a disk or quota is full, or a file too large; also behind a library's own error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return True
+        if not isinstance(error, OSError) and any(each in str(error) for each in _WORDS_OF_NO_ROOM):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _place_of(error: BaseException) -> str:
+    """The file, as far as an error names it, and what it lacks."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        reason = (error.strerror or "no room").lower()
+        return f"{error.filename}: {reason}" if error.filename else reason
+    return f"a file cannot be written ({first_line(error, 120)})"
 
 
 def first_line(error: BaseException, most: int = 200) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seg.data.sample import Sample
 from seg.errors import ConfigError
@@ -17,6 +16,7 @@ from seg.exporting.parity import TOLERANCES, Parity, ParityError, Tolerance, mea
 from seg.exporting.sensitivity import float_choices
 from seg.inference.footprint import bytes_per_pixel
 from seg.inference.trained import TrainedSegmenter
+from seg.outputs.files import staged_directory
 
 log = logging.getLogger(__name__)
 _SENSITIVITY_PICTURES, _AGREEMENT_PICTURES = 4, 8
@@ -92,9 +92,8 @@ def export(
     in_eight_bits = wanted.spec.precision == "int8"
     if in_eight_bits and not calibration:
         raise ConfigError("precision=int8: needs pictures; give calibration.pictures=1 or more")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.staged.") as folder:
-        path = Path(folder) / target.name
+    with staged_directory(target) as folder:
+        path = folder / target.name
         if in_eight_bits:
             files, engine = _in_eight_bits(model, origin, wanted, path, calibration)
         else:

@@ -15,7 +15,7 @@ from seg.checkpoint import State, read_state
 from seg.config.schema import FitConfig
 from seg.errors import ConfigError, DataError
 from seg.outputs.curve import cut_curve
-from seg.outputs.files import remove_staged, write_atomically
+from seg.outputs.files import write_atomically
 
 log = logging.getLogger(__name__)
 F = TypeVar("F", bound=FitConfig)
@@ -58,8 +58,6 @@ def finished_value(run_dir: Path, score: str) -> float | None:
 def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
     """The newest checkpoint that can be read whole; damaged ones are named and passed over.
 
-    What a killed process left half written is removed.
-
     Args:
         run_dir: of the run.
         before: only checkpoints before this optimizer step.
@@ -71,7 +69,6 @@ def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
         DataError: there are checkpoints, but none is sound.
     """
     folder = run_dir / "checkpoints"
-    remove_staged(folder)
     found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in found:
         try:

@@ -1,15 +1,24 @@
 """Files that are whole or not there: written beside the target, synced, then renamed over it."""
 
+import hashlib
 import json
 import math
 import os
+import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, mkdtemp
 from typing import IO, Any
 
-_STAGED = ".staged."
+from seg.errors import is_out_of_room
+from seg.outputs.lock import is_same_file, lock
+
+STAGED = ".staged."
+"""How the name of anything half written begins, whatever it is to become."""
+_PROBE = bytes(2**16)
 
 
 def write_atomically(
@@ -21,6 +30,9 @@ def write_atomically(
         path: the file.
         write: is given the open file.
         synced: whether it must outlive a loss of power; False for what a run can do without.
+
+    Raises:
+        OSError: it cannot be written; names `path`.
     """
     with staged_file(path, synced=synced) as file:
         write(file)
@@ -29,8 +41,7 @@ def write_atomically(
 @contextmanager
 def staged_file(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
     """The same for what is written in pieces: a named file that takes the place of `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}{_STAGED}", delete=False) as file:
+    with _errors_of(path), _locked_file(path) as file:
         staged = Path(file.name)
         try:
             yield file
@@ -39,27 +50,138 @@ def staged_file(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
             staged.chmod(0o644)
             staged.replace(path)
-        except BaseException:
+        except BaseException as error:
+            full = _room_error(error, lambda: _write_at_end(file))
             staged.unlink(missing_ok=True)
+            if full is not None:
+                raise full from error
             raise
 
 
-def remove_staged(folder: Path) -> None:
-    """Remove what killed processes left half written in `folder`."""
-    for staged in folder.glob(f".*{_STAGED}*"):
-        staged.unlink(missing_ok=True)
+@contextmanager
+def staged_directory(path: Path) -> Iterator[Path]:
+    """A directory beside `path` for libraries that write by name; removed at the end.
+
+    What is to stay is moved out of it before that.
+
+    Raises:
+        OSError: there is no room; names `path`.
+    """
+    with _errors_of(path), _locked_directory(path) as staged:
+        try:
+            yield staged
+        except Exception as error:
+            full = _room_error(error, lambda: (staged / "probe").write_bytes(_PROBE))
+            if full is not None:
+                raise full from error
+            raise
 
 
-def staged_for(path: Path) -> Path | None:
-    """What a file half written would have become; None for any other file."""
-    name, mark, _ = path.name.removeprefix(".").rpartition(_STAGED)
-    return path.with_name(name) if mark and path.name.startswith(".") else None
+@contextmanager
+def staged_path(path: Path) -> Iterator[Path]:
+    """As `staged_file`, for a library that opens, or removes and makes, the file by its name."""
+    with staged_directory(path) as folder:
+        staged = folder / path.name
+        yield staged
+        with staged.open("rb") as file:
+            os.fsync(file.fileno())
+        staged.replace(path)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove what killed processes left half written; what a live process writes stays.
+
+    Each process does so of itself where it first writes; nobody else has to.
+    """
+    for staged in folder.glob(f"{STAGED}*"):
+        with suppress(OSError):
+            is_folder = stat.S_ISDIR(staged.lstat().st_mode)
+            descriptor = _open(staged, is_folder=is_folder)
+            try:
+                if lock(descriptor):
+                    shutil.rmtree(staged) if is_folder else staged.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write standard JSON: a NaN or infinite number becomes null."""
     text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
+
+
+_remove_stale_once = cache(remove_stale)
+
+
+def _begin(path: Path) -> str:
+    """What the staged name begins with; short, so that any name of a target can be staged."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale_once(path.parent)
+    name = hashlib.sha1(os.fsencode(path.name), usedforsecurity=False).hexdigest()[:8]
+    return f"{STAGED}{name}."
+
+
+@contextmanager
+def _locked_file(path: Path) -> Iterator[IO[bytes]]:
+    prefix = _begin(path)
+    while True:
+        with NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False) as file:
+            # who removes stale files may have come between the making and the locking
+            if lock(file.fileno()) and is_same_file(Path(file.name), file.fileno()):
+                yield file
+                return
+
+
+@contextmanager
+def _locked_directory(path: Path) -> Iterator[Path]:
+    prefix = _begin(path)
+    while True:
+        staged = Path(mkdtemp(dir=path.parent, prefix=prefix))
+        descriptor = _open(staged, is_folder=True)
+        try:
+            if lock(descriptor) and is_same_file(staged, descriptor):
+                yield staged
+                return
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _open(staged: Path, *, is_folder: bool) -> int:
+    return os.open(staged, os.O_NOFOLLOW | (os.O_RDONLY if is_folder else os.O_RDWR))
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Errors name the target, not what it is called on the way."""
+    try:
+        yield
+    except OSError as error:
+        name = error.filename
+        if error.errno is not None and (name is None or STAGED in str(name)):
+            error.filename = str(path)
+        raise
+
+
+def _room_error(error: BaseException, probe: Callable[[], object]) -> OSError | None:
+    """The lack of room that a library has hidden behind an error of its own; None: not that.
+
+    Whether there is room is tried, as the words of libraries do not tell.
+    """
+    if not isinstance(error, Exception) or is_out_of_room(error):
+        return None
+    try:
+        probe()
+    except (OSError, ValueError) as found:
+        if isinstance(found, OSError) and is_out_of_room(found):
+            return found
+    return None
+
+
+def _write_at_end(file: IO[bytes]) -> None:
+    descriptor = file.fileno()
+    os.lseek(descriptor, 0, os.SEEK_END)
+    os.write(descriptor, _PROBE)
 
 
 def _finite(value: Any) -> Any:

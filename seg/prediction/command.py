@@ -18,7 +18,7 @@ from seg.prediction.job import Job
 from seg.prediction.manifest import Manifest, is_damaged
 from seg.prediction.sources import CAMERA, list_items
 from seg.prediction.store import Store
-from seg.prediction.targets import refuse_overwriting, remove_half_written
+from seg.prediction.targets import refuse_overwriting
 from seg.preparation.progress import counted
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,6 @@ class _Folder:
             if self._store is not None:
                 self._store.remove(manifest.removed)
             todo = [item for item in mine if not manifest.is_done(item)]
-            remove_half_written(todo, self._formats, self._job.output)
             damaged = _keep(self._records(todo), manifest, len(todo), self._store)
             manifest.sort(items)
             if self._store is not None:

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import IO, Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,12 @@ from seg.config.schema import nearest
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError
 from seg.inference.raster import Raster
-from seg.outputs.files import staged_file
 from seg.prediction.items import Item
 
 PARTS = ".parts"
 """The folder below the output where a format keeps what it assembles at the end."""
 
+T = TypeVar("T")
 Record = Mapping[str, Any]
 """What the manifest says of an item."""
 
@@ -163,19 +163,23 @@ class Gathered(Writer):
         return self._save(self._whole)
 
 
-class StagedFile:
-    """A file that is written in pieces, then put in place or removed."""
+class Staged(Generic[T]):
+    """What is written in pieces, then put in place or removed.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        staging: `staged_file(path)`, or `staged_path(path)` for a library that opens it by name.
+    """
+
+    def __init__(self, staging: AbstractContextManager[T]) -> None:
         self._stack = ExitStack()
-        self.file: IO[bytes] = self._stack.enter_context(staged_file(path))
+        self.target: T = self._stack.enter_context(staging)
 
     def place(self) -> None:
-        """Let it take the place of `path`."""
+        """Let it take its place."""
         self._stack.close()
 
     def discard(self) -> None:
-        """Remove it; `path` stays as it was."""
+        """Remove it; what is in its place stays as it was."""
         error = InterruptedError()
         self._stack.__exit__(type(error), error, None)
 

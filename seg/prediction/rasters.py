@@ -17,7 +17,8 @@ from rasterio.windows import Window
 from seg.data.labels import LabelSpace
 from seg.errors import DataError
 from seg.inference.raster import Raster
-from seg.prediction.format import Piece, StagedFile, Writer
+from seg.outputs.files import staged_path
+from seg.prediction.format import Piece, Staged, Writer
 
 _COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _BLOCK_PX = 256
@@ -117,7 +118,7 @@ class GeoTiff(Writer):
     ) -> None:
         assert isinstance(raster, WindowedRaster)
         self._take = take
-        self._staged = StagedFile(path)
+        self._staged = Staged(staged_path(path))
         options = {
             **{"driver": "GTiff", "dtype": "uint8", "compress": "deflate", "BIGTIFF": "IF_SAFER"},
             **{"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX},
@@ -126,7 +127,7 @@ class GeoTiff(Writer):
             **raster.place,
         }
         with _without_place():
-            self._dataset: Any = _open(self._staged.file.name, "w", **options)
+            self._dataset: Any = _open(self._staged.target, "w", **options)
         if labels is not None:
             colours = labels.colorize(np.arange(256, dtype=np.uint8)[None])[0]
             table = {value: tuple(map(int, colour)) for value, colour in enumerate(colours)}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from seg.data.files.locations import Location, is_remote
 from seg.errors import ConfigError
-from seg.outputs.files import staged_for
 from seg.prediction.format import Format
 from seg.prediction.items import Item
 
@@ -31,15 +30,6 @@ def refuse_overwriting(items: Sequence[Item], formats: Sequence[Format], output:
         if target in written:
             raise ConfigError(f"output={output}: two pictures would become {target}; rename one")
         written.add(target)
-
-
-def remove_half_written(items: Sequence[Item], formats: Sequence[Format], output: Path) -> None:
-    """Remove what a killed process left of these items; other shards may be at work beside."""
-    paths = {output / target for target in _targets(items, formats)}
-    for folder in {path.parent for path in paths} | {output}:
-        for staged in folder.glob(".*.staged.*"):
-            if staged_for(staged) in paths:
-                staged.unlink(missing_ok=True)
 
 
 def _targets(items: Sequence[Item], formats: Sequence[Format]) -> Iterable[str]:

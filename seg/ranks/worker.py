@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.cpu import keep_freed_memory, share_cores
-from seg.errors import message_of
+from seg.errors import exit_code_of, message_of
 
 _PR_SET_PDEATHSIG = 1  # Linux, prctl.h
 
@@ -38,7 +38,7 @@ def main() -> None:
         )
     except Exception as error:
         _report(error)
-        _leave(getattr(error, "exit_code", 1))
+        _leave(1 if message_of(error) is None else exit_code_of(error))
     if _is_first():
         result.write_text(json.dumps(value))
     _leave(0)

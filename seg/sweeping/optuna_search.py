@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from seg.callbacks.study import STUDY, open_storage
 from seg.config.arguments import quoted
 from seg.errors import ConfigError
+from seg.outputs.files import staged_path
 from seg.sweeping.processes import is_installed
 from seg.sweeping.spaces import space_of
 from seg.sweeping.trials import Trial
@@ -118,12 +119,10 @@ class OptunaSearch:
         """The study is whole or not there."""
         import optuna
 
-        staged = path.with_name(f".{path.name}.staged")
-        staged.unlink(missing_ok=True)
-        storage = open_storage(f"sqlite:///{staged}")
-        optuna.create_study(study_name=STUDY, storage=storage, direction=self._direction)
-        storage.engine.dispose()
-        staged.replace(path)
+        with staged_path(path) as staged:
+            storage = open_storage(f"sqlite:///{staged}")
+            optuna.create_study(study_name=STUDY, storage=storage, direction=self._direction)
+            storage.engine.dispose()
 
     def _draw(self, number: int) -> None:
         """Draw from a copy, so that the study gets a trial with all its values at once."""

@@ -14,7 +14,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from seg.errors import ConfigError, UserError, first_line
-from seg.outputs.lock import lock
+from seg.outputs.files import write_atomically
+from seg.outputs.lock import locked
 from seg.sweeping.composition import Composer
 from seg.sweeping.optuna_search import OptunaSearch
 from seg.sweeping.outcome import FAILURE, forget_failure
@@ -61,17 +62,14 @@ def sweep(
     )
     composer = Composer(context, config, swept.common)
     monitor, maximize = composer.monitor(search.samples())
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "multirun.yaml").open("a") as record:
-        lock(record, "hydra.sweep.dir", directory)
+    with locked(directory, "hydra.sweep.dir"):
         line = [each for each in sys.argv[1:] if each not in ("-m", "--multirun")]
         begun = Sweep(composer.command, line, monitor, maximize)
         begun = _known(directory, begun, resumes="resume=auto" in swept.common)
         begun = _retried(directory, begun) if options["retry_failed"] else begun
         search.begin(directory, maximize=maximize, known=begun.trials)
-        record.truncate(0)
-        OmegaConf.save(config, record)
-        record.flush()
+        text = OmegaConf.to_yaml(config)
+        write_atomically(directory / "multirun.yaml", lambda file: file.write(text.encode()))
         progress = Progress(directory, begun, search, max_failures=options["max_failures"])
         together = at_once(options, config.hydra.launcher)
         _run(progress, composer, launcher, together)

@@ -1,4 +1,10 @@
+import errno
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -6,7 +12,16 @@ from PIL import Image
 
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
-from seg.outputs.files import write_atomically, write_json
+from seg.errors import exit_code_of, message_of
+from seg.outputs.files import (
+    STAGED,
+    remove_stale,
+    staged_directory,
+    staged_file,
+    staged_path,
+    write_atomically,
+    write_json,
+)
 from seg.outputs.pictures import overlay, palette_image, prediction_grid, save_png
 
 LABELS = LabelSpace.identity(("road", "sky"), ((10, 20, 30), (200, 100, 50)))
@@ -24,6 +39,103 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         write_atomically(target, fail)
     assert target.read_bytes() == b"old"
     assert list(target.parent.iterdir()) == [target]
+
+
+STAGE = """
+import sys, time
+from pathlib import Path
+from seg.outputs.files import staged_directory, staged_file
+path = Path(sys.argv[1])
+with staged_file(path) as file, staged_directory(path) as folder:
+    file.write(b"half")
+    (folder / "whole").write_bytes(b"half")
+    print("staged", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_what_a_killed_process_staged_goes_and_what_a_live_one_writes_stays(tmp_path):
+    line = [sys.executable, "-c", STAGE, str(tmp_path / "file")]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "staged\n"
+    (tmp_path / f"{STAGED}link").symlink_to(tmp_path)  # nobody follows what others have put there
+    before = sorted(tmp_path.iterdir())
+    assert len(before) == 3
+    remove_stale(tmp_path)
+    assert sorted(tmp_path.iterdir()) == before
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    write_atomically(tmp_path / "other", lambda file: file.write(b""))  # this one's first here
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{STAGED}link", "other"]
+
+
+def test_the_longest_names_can_be_staged(tmp_path):
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    write_atomically(tmp_path / ("a" * longest), lambda file: file.write(b"x"))
+    with staged_path(tmp_path / ("b" * longest)) as staged:
+        staged.write_bytes(b"x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a" * longest, "b" * longest]
+
+
+def test_a_name_too_long_is_named_and_is_no_full_disk(tmp_path):
+    path = tmp_path / ("a" * 300)
+    with pytest.raises(OSError, match="name too long") as caught:
+        write_atomically(path, lambda file: file.write(b"x"))
+    assert caught.value.errno == errno.ENAMETOOLONG
+    assert caught.value.filename == str(path)
+    assert exit_code_of(caught.value) == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def no_room():
+    """No file can grow beyond some bytes."""
+    before, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, action)
+
+
+def hidden(path):
+    """A library that does not say why it failed."""
+    try:
+        with path.open("wb") as file:
+            file.write(bytes(2000))
+    except OSError:
+        pass
+    raise RuntimeError("the encoder failed")
+
+
+def test_a_full_disk_is_told_whatever_a_library_says(tmp_path, no_room):
+    def by_handle():
+        with staged_file(tmp_path / "x") as file:
+            file.write(bytes(1000))
+            file.flush()
+            raise RuntimeError("the encoder failed")
+
+    def by_name():
+        with staged_directory(tmp_path / "x") as folder:
+            hidden(folder / "y")
+
+    def plainly():
+        write_json(tmp_path / "x", {"a": "b" * 2000})
+
+    for write in (by_handle, by_name, plainly):
+        with pytest.raises(OSError, match="too large") as caught:
+            write()
+        assert exit_code_of(caught.value) == 6
+        assert message_of(caught.value).startswith(f"{tmp_path / 'x'}: file too large: make room")
+        assert not list(tmp_path.iterdir())
+
+
+def test_other_failures_stay_what_they_are(tmp_path):
+    with pytest.raises(RuntimeError, match="the encoder failed"), staged_file(tmp_path / "x"):
+        raise RuntimeError("the encoder failed")
+    with pytest.raises(RuntimeError, match="the encoder failed"), staged_directory(tmp_path / "x"):
+        raise RuntimeError("the encoder failed")
+    assert not list(tmp_path.iterdir())
 
 
 def test_json_is_standard(tmp_path):

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from seg.errors import ConfigError
 from seg.inference.raster import Raster
+from seg.outputs.files import staged_file
 from seg.outputs.zips import entry
-from seg.prediction.format import Format, Piece, Settings, StagedFile, Writer
+from seg.prediction.format import Format, Piece, Settings, Staged, Writer
 from seg.prediction.items import Item
 
 _HELD_BYTES = 2**26  # what waits for compression in another thread
@@ -66,8 +67,8 @@ class _Npz(Writer):
         self._chosen = chosen
         self._names = names
         self._held: list[NDArray[np.float16]] = []
-        self._staged = StagedFile(path)
-        self._zip = zipfile.ZipFile(self._staged.file, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
+        self._staged = Staged(staged_file(path))
+        self._zip = zipfile.ZipFile(self._staged.target, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
         self._array = self._zip.open(entry("probabilities_HWK.npy"), "w", force_zip64=True)
         header = {"descr": "<f2", "fortran_order": False, "shape": (*shape, len(chosen))}
         npy.write_array_header_1_0(self._array, header)
