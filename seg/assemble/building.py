@@ -49,14 +49,14 @@ def check_targets(config: FitConfig) -> None:
                 targets.check(node.node(), f"{group}.{name}", given)
 
 
-def check_sections(config: Section, *keys: str) -> None:
-    """The same for some sections of any command's configuration."""
+def check_sections(config: Section, *keys: str, from_file: bool = False) -> None:
+    """The same for some sections of any command's configuration, or of one that a file holds."""
     for key in keys:
         section = getattr(config, key)
         if section is not None:
             node = section.node()
             settled = {"precision": precision_of(node)} if key == "trainer" else {}
-            targets.check({**node, **settled}, key, FACTS[key])
+            targets.check({**node, **settled}, key, FACTS[key], from_file=from_file)
 
 
 def build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:

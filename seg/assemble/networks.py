@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from seg.assemble.building import build, check_targets
+from seg.assemble.building import build, check_sections, check_targets
 from seg.checkpoint import Checkpoint, State, read_checkpoint
 from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.labels import LabelSpace
@@ -49,7 +49,7 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
     """The network of a checkpoint, with its weights, in evaluation mode."""
     if isinstance(checkpoint, Export):
         return open_export(checkpoint)
-    config = training_config(checkpoint, TrainConfig)
+    config = training_config(checkpoint, TrainConfig, "encoder", "decoder")
     # The weights lie in the checkpoint: what the encoder started from is no longer needed.
     model = network(
         {**config.encoder.node(), "weights": None}, config.decoder.node(), checkpoint.labels
@@ -67,8 +67,14 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
     return model.eval()
 
 
-def training_config(checkpoint: State | Export, schema: type[F]) -> F:
+def training_config(checkpoint: State | Export, schema: type[F], *built: str) -> F:
     """The configuration that made a checkpoint, held against today's schema and signatures.
+
+    Args:
+        checkpoint: of a run, or a card; others may have written it.
+        schema: what it is held against.
+        built: sections of which the caller builds something: what these name must be registered
+            for its key, so that a checkpoint does nothing but be read.
 
     Raises:
         DataError: it does not fit.
@@ -76,6 +82,7 @@ def training_config(checkpoint: State | Export, schema: type[F]) -> F:
     try:
         config = validate(schema, checkpoint.config)
         check_targets(config)
+        check_sections(config, *built, from_file=True)
     except ConfigError as error:
         raise DataError(
             f"{checkpoint.path}: its configuration does not fit this version:\n{error}"

@@ -103,7 +103,7 @@ def assemble_evaluation(
             checkpoint.
     """
     quiet()
-    config = training_config(checkpoint, TrainConfig)
+    config = training_config(checkpoint, TrainConfig, "loss", "trainer")
     chosen = dataset_of(checkpoint, dataset=dataset, labels=labels, split=split)
     wanted = {"eval_batch_size": batch_size, "num_workers": num_workers}
     wanted = {key: value for key, value in wanted.items() if value is not None}
@@ -131,10 +131,12 @@ def dataset_of(
 
     Args, Raises: see `assemble_evaluation`.
     """
-    config = training_config(checkpoint, TrainConfig)
     given = {key: value for key, value in dataset.items() if value is not None}
-    node = given if "_target_" in given else {**config.dataset.model_dump(by_alias=True), **given}
-    section = validate(DatasetChoice, {"dataset": node}).dataset
+    typed = "_target_" in given
+    config = training_config(checkpoint, TrainConfig, *(() if typed else ("dataset",)))
+    # a cache is written: where the user says, not a file that others may have made
+    own = {} if typed else {**config.dataset.model_dump(by_alias=True), "cache": None}
+    section = validate(DatasetChoice, {"dataset": {**own, **given}}).dataset
     targets.check(section.node(), "dataset", FACTS["dataset"])
     chosen = open_dataset(section, config.labels if labels is None else labels, split)
     if chosen.labels.names != checkpoint.labels.names:

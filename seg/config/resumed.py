@@ -6,10 +6,12 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from seg.config.arguments import is_multirun
+from seg.config.recorded import check_recorded
 from seg.errors import ConfigError
 
 _KEY, _RUN_DIR, _AUTO = "resume", "hydra.run.dir", "auto"
 _NOTHING = ("", "null")
+_RECORD = Path(".hydra", "overrides.yaml")
 
 
 def with_run_directory(arguments: list[str], command: str) -> list[str]:
@@ -38,6 +40,7 @@ def with_run_directory(arguments: list[str], command: str) -> list[str]:
         )
     run_dir = _run_directory(Path(values[-1].strip("'\"")).expanduser())
     choices = _recorded(run_dir)
+    check_recorded(choices, run_dir / _RECORD, arguments)
     alone = ["hydra.mode=RUN"] if is_multirun(choices) else []  # one trial of a sweep
     return [*choices, *arguments, *alone, f"{_RUN_DIR}={run_dir}"]
 
@@ -77,7 +80,7 @@ def _run_directory(path: Path) -> Path:
 
 def _recorded(run_dir: Path) -> list[str]:
     """The choices of the command line that began a run."""
-    record = run_dir / ".hydra" / "overrides.yaml"
+    record = run_dir / _RECORD
     try:
         choices = OmegaConf.to_container(OmegaConf.load(record))
     except FileNotFoundError:

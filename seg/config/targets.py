@@ -1,71 +1,77 @@
 """Holds every `_target_` against an allow-list and its signature before anything is built."""
 
 import inspect
+import sys
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
+from seg.config.allowed import locate, locate_part, named, not_allowed, rule_of
 from seg.config.schema import nearest
 from seg.errors import ConfigError
 
-# Prefix of the defining module -> classes of which what lies below must be one (none: anything).
-# `seg` lists rooms, not itself: commands and the config's own machinery are not for building.
-_ALLOWED: dict[str, tuple[str, ...]] = {
-    "seg.data": (),
-    "seg.models": (),
-    "seg.losses": (),
-    "seg.inference.inference": ("seg.inference.inference.Inference",),
-    "seg.metrics": (),
-    "seg.optim": (),
-    "seg.teaching": (),
-    "seg.callbacks": (),
-    "seg.loggers": ("pytorch_lightning.loggers.Logger",),
-    "seg.outputs.curve": ("pytorch_lightning.loggers.Logger",),
-    "seg.outputs.learning_gif": ("pytorch_lightning.Callback",),
-    "seg.outputs.logged_pictures": ("pytorch_lightning.Callback",),
-    "torch.optim": ("torch.optim.Optimizer",),
-    "timm.optim": ("torch.optim.Optimizer",),
-    "albumentations": ("albumentations.BasicTransform", "albumentations.BaseCompose"),
-    "torchvision.transforms.v2": ("torchvision.transforms.v2.Transform",),
-    "pytorch_lightning.trainer": ("pytorch_lightning.Trainer",),
-    "pytorch_lightning.callbacks": ("pytorch_lightning.Callback",),
-    "pytorch_lightning.loggers": ("pytorch_lightning.loggers.Logger",),
-}
 _HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 _REFUSED_KEYS = ("_args_", "_recursive_", "_convert_")
+_COMPOSED = ("transforms", "transform")
+_TRANSFORMS = (
+    "albumentations.BasicTransform",
+    "albumentations.BaseCompose",
+    "torchvision.transforms.v2.Transform",
+)
 
 
-def check(node: Mapping[str, Any], key: str, given: tuple[str, ...] = ()) -> None:
+def check(
+    node: Mapping[str, Any], key: str, given: tuple[str, ...] = (), *, from_file: bool = False
+) -> None:
     """Bind a node and all nodes below it to what they name.
 
     Args:
         node: plain data with `_target_`.
         key: where it stands in the configuration, for messages.
         given: arguments that the caller adds as facts when it builds the node.
+        from_file: whether a file says so that others may have written, such as a checkpoint.
 
     Raises:
         ConfigError: an interpolation (the builder would resolve it, and build unseen what it
-            names); a target that is not allowed or not there; a wrong, missing or ill-typed
-            argument.
+            names); a target that is not allowed or not there, or stands where no part is built; a
+            wrong, missing or ill-typed argument.
     """
+    try:
+        _refuse_interpolations(node, key)
+        target = locate(node["_target_"], key, from_file=from_file)
+        _bind(node, target, key, given)
+        _check_parts(node, target, key)
+    except RecursionError:
+        raise ConfigError(f"{key}: nested too deeply, or within itself") from None
+
+
+def _refuse_interpolations(node: Mapping[str, Any], key: str) -> None:
     for path, text in _texts(node, key):
         if "${" in text:
             raise ConfigError(
                 f"{path}={text[:80]!r}: unresolved interpolation; give the value itself"
             )
-    for path, inner in _nodes(node, key):
-        _bind(inner, path, given if path == key else ())
+
+
+def _check_parts(node: Mapping[str, Any], target: Any, key: str) -> None:
+    """The nodes inside a node: only where an argument is declared to take what they name."""
+    for name, value in node.items():
+        for path, inner in _nodes(value, f"{key}.{name}"):
+            part = locate_part(inner["_target_"], path, partial(part_kinds, target, name))
+            _bind(inner, part, path, ())
+            _check_parts(inner, part, path)
 
 
 def _nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The outermost nodes of a value."""
     if isinstance(value, Mapping):
         if "_target_" in value:
             yield key, value
+            return
         for name, inner in value.items():
             yield from _nodes(inner, f"{key}.{name}")
     elif isinstance(value, list | tuple):
@@ -86,20 +92,21 @@ def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
             yield from _texts(inner, f"{key}[{position}]")
 
 
-def _bind(node: Mapping[str, Any], key: str, given: tuple[str, ...]) -> None:
+def _bind(node: Mapping[str, Any], target: Any, key: str, given: tuple[str, ...]) -> None:
     refused = [name for name in _REFUSED_KEYS if name in node]
     if refused:
         raise ConfigError(f"{key}.{refused[0]}: not allowed here; name the arguments one by one")
-    target = _locate(node["_target_"], key)
     parameters = inspect.signature(target).parameters
     arguments = {name: value for name, value in node.items() if name not in _HYDRA_KEYS}
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    named = [
+    names = [
         name
         for name, p in parameters.items()
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]
-    allowed = sorted(set(named) - set(given))
+    if not open_ended and set(given) - set(parameters):
+        raise not_allowed(node["_target_"], key, rule_of(key).rooms)
+    allowed = sorted(set(names) - set(given))
     for name, value in arguments.items():
         if name in given:
             raise ConfigError(f"{key}.{name}: follows from the other choices; leave it out")
@@ -121,39 +128,6 @@ def _require(parameters: Mapping[str, inspect.Parameter], present: set[str], key
         )
         if not optional and name not in present:
             raise ConfigError(f"{key}.{name}: missing; give {key}.{name}=...")
-
-
-def _locate(path: str, key: str) -> Any:
-    """Import `path`, held against the allow-list by where the object is really defined."""
-    if not any(
-        path == prefix or path.startswith(prefix.split(".")[0] + ".") for prefix in _ALLOWED
-    ):
-        raise _not_allowed(path, key)
-    module_name, _, attribute = path.rpartition(".")
-    try:
-        found = getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError):
-        raise ConfigError(f"{key}._target_={path}: there is no such class or function") from None
-    home = getattr(found, "__module__", None) or ""
-    for prefix, required in _ALLOWED.items():
-        if home == prefix or home.startswith(prefix + "."):
-            kinds = tuple(_import(name) for name in required)
-            if callable(found) and (
-                not kinds or (isinstance(found, type) and issubclass(found, kinds))
-            ):
-                return found
-    raise _not_allowed(path, key)
-
-
-def _import(path: str) -> type:
-    module_name, _, attribute = path.rpartition(".")
-    return typing.cast(type, getattr(import_module(module_name), attribute))
-
-
-def _not_allowed(path: str, key: str) -> ConfigError:
-    return ConfigError(
-        f"{key}._target_={path}: not allowed; a target lies in one of {', '.join(_ALLOWED)}"
-    )
 
 
 def _constructor(target: Any) -> Any:
@@ -189,3 +163,33 @@ def check_type(target: Any, name: str, value: Any, key: str) -> None:
             {detail["msg"][0].lower() + detail["msg"][1:] for detail in error.errors()}
         )
         raise ConfigError(f"{key}.{name}={value!r}: {'; or '.join(reasons)}") from None
+
+
+def part_kinds(target: Any, name: str) -> tuple[type, ...]:
+    """The classes of which an argument is declared to take parts, alone, listed or as partials."""
+    home = str(getattr(target, "__module__", ""))
+    if home.startswith(("albumentations.", "torchvision.")):  # they declare callables, if at all
+        return _transforms() if name in _COMPOSED else ()
+    try:
+        hints = typing.get_type_hints(_constructor(target))
+    except (NameError, TypeError):
+        return ()
+    hints.pop("return", None)
+    if hints.get(name) == Sequence[Any]:  # transforms of either library
+        return _transforms()
+    return tuple(_classes_in(hints.get(name)))
+
+
+def _transforms() -> tuple[type, ...]:
+    """The kinds of transforms, of the libraries that are imported."""
+    return tuple(named(kind) for kind in _TRANSFORMS if kind.partition(".")[0] in sys.modules)
+
+
+def _classes_in(hint: Any) -> Iterator[type]:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(hint, type) and origin is None:
+        if hint.__module__ not in ("builtins", "pathlib", "typing"):
+            yield hint
+        return
+    for argument in arguments[-1:] if origin is Callable else arguments:
+        yield from _classes_in(argument)

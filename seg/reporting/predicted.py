@@ -20,14 +20,12 @@ def predicted(
     Raises:
         ConfigError, DataError: what is wrong with the checkpoint or the dataset.
     """
-    from seg.assemble.datasets import open_dataset
-    from seg.assemble.networks import restore, training_config
+    from seg.assemble.networks import restore
+    from seg.assemble.parts import dataset_of
     from seg.checkpoint import read_checkpoint
-    from seg.config.schema import TrainConfig
 
     checkpoint = read_checkpoint(run_dir)
-    config = training_config(checkpoint, TrainConfig)
-    dataset = open_dataset(config.dataset, config.labels, split)
+    dataset = dataset_of(checkpoint, dataset={}, labels=None, split=split)
     model = restore(checkpoint)
 
     def pairs() -> "Iterator[tuple[Sample, NDArray[np.uint8]]]":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.config.arguments import is_multirun
+from seg.config.recorded import check_recorded
 from seg.errors import ConfigError, DataError
 from seg.sweeping.trials import FILE, read_sweep
 
@@ -43,6 +44,8 @@ def with_sweep_directory(arguments: list[str], command: str) -> list[str]:
             raise ConfigError(f"resume={directory}: is a sweep of python -m seg.{sweep.command}")
         own = [each for each in arguments if not each.lstrip("+").startswith(_RESUME)]
         line = [each for each in recorded(sweep.line) if _is_safe(each)]
+        ordinary = [each for each in line if not _is_of_hydra(each)]
+        check_recorded(ordinary, directory / FILE, own)
         return ["-m", *line, *own, _AUTO, f"{_DIRECTORY}{directory.resolve()}"]
     of_a_sweep = values[-1] == "auto" and is_multirun(arguments)
     if of_a_sweep and not any(each.startswith(_DIRECTORY) for each in given):
@@ -58,8 +61,11 @@ def recorded(arguments: Sequence[str]) -> list[str]:
 
 
 def _is_safe(argument: str) -> bool:
-    of_hydra = argument.lstrip("+~").startswith(("hydra.", "hydra/", "-"))
-    return not of_hydra or _SAFE.fullmatch(argument) is not None
+    return not _is_of_hydra(argument) or _SAFE.fullmatch(argument) is not None
+
+
+def _is_of_hydra(argument: str) -> bool:
+    return argument.lstrip("+~").startswith(("hydra.", "hydra/", "-"))
 
 
 def _newest(command: str, line: list[str]) -> Path | None:

@@ -4,6 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
+from seg.assemble.networks import load_model
+from seg.errors import DataError
 from tests.conftest import SMALL, seg
 
 CONFIG, DATA, DIVERGED = 2, 3, 4
@@ -116,6 +118,31 @@ def test_a_hostile_configuration_inside_a_checkpoint(small_run, tmp_path):
     assert done.returncode == DATA, done.stderr
     assert "unresolved interpolation" in done.stderr
     assert not victim.exists()
+
+
+def test_a_checkpoint_builds_nothing_in_a_free_place(small_run, tmp_path):
+    content = torch.load(small_run / "checkpoints" / "best.ckpt", weights_only=True)
+    folder = tmp_path / "made"
+    content["seg"]["config"]["encoder"]["variant"] = {
+        "_target_": "seg.models.weights.download.fetch",
+        "url": "http://127.0.0.1:9/x",
+        "sha256": "0" * 64,
+        "folder": str(folder),
+    }
+    torch.save(content, tmp_path / "x.ckpt")
+    with pytest.raises(DataError, match=r"x\.ckpt: .*\nencoder\.variant\._target_=.* not allowed"):
+        load_model(tmp_path / "x.ckpt")
+    assert not folder.exists()
+
+
+def test_a_checkpoint_names_no_place_to_write(small_run, tmp_path):
+    content = torch.load(small_run / "checkpoints" / "best.ckpt", weights_only=True)
+    dataset = {"_target_": "seg.data.folder.Folder", "root": "x", "cache": str(tmp_path / "cache")}
+    content["seg"]["config"]["dataset"] = dataset
+    torch.save(content, tmp_path / "x.ckpt")
+    done = seg("evaluate", "checkpoint=x.ckpt", "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == DATA, done.stderr
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_picture_is_never_overwritten(small_run, tmp_path):

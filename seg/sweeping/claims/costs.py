@@ -86,12 +86,14 @@ def savings(separable: Counted | None, full: Counted | None) -> Saved | None:
 def _count(config: Mapping[str, Any]) -> Counted:
     import torch
 
-    from seg.assemble.building import build
+    from seg.assemble.building import FACTS, build
+    from seg.config.targets import check
     from seg.models.blocks import SeparableConv2d
     from seg.models.cost import count
     from seg.models.variants import VariantConv2d
 
     node = {**config["encoder"], "weights": None}
+    check(node, "encoder", FACTS["encoder"], from_file=True)
     with torch.device("meta"):
         encoder = build("encoder", node, in_channels=_CHANNELS)
         # where the pairs stand, also in a network that has something else in their places
