@@ -33,8 +33,8 @@ class Csv(PairDataset):
     """One split of the samples that a CSV file lists.
 
     The file has a header and commas between its columns (RFC 4180, UTF-8). Files are given
-    relative to the CSV file, as absolute paths, or as addresses (`s3://`, `gs://`, `hf://` and
-    whatever fsspec knows).
+    relative to the CSV file, as absolute paths, or as addresses (`s3://`, `gs://`, `hf://`;
+    all schemes: `seg.data.files.addresses`).
 
     Args:
         split: `train`, `val`, `test`, however the column spells them, or another value of it.

@@ -103,7 +103,8 @@ class Shards:
 
     Args:
         split: the folder below `root`: `train`, `val` or `test`.
-        root: a folder, or an address (`s3://BUCKET/FOLDER`) of any file system that fsspec knows;
+        root: a folder, or an address (`s3://BUCKET/FOLDER`) (see
+            `seg.data.files.addresses`);
             None: `$SEG_DATA/shards` or `data/shards`.
 
     Raises:

@@ -1,9 +1,10 @@
-"""Files of object stores, by any address that fsspec knows."""
+"""Files of object stores, by address."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from seg.data.files.addresses import reach
 from seg.errors import DataError
 
 _MAGIC = "*?["
@@ -44,16 +45,9 @@ def reached(address: str, key: str) -> tuple[Any, str]:
     """The file system of an address, and the path in it.
 
     Raises:
-        DataError: there is no driver.
+        DataError: another scheme than those of `seg.data.files.addresses`, or no driver.
     """
-    import fsspec
-
     try:
-        system, path = fsspec.core.url_to_fs(address)
-    except (ImportError, ValueError) as error:
-        scheme = address.partition("://")[0]
-        raise DataError(
-            f"{key}={address}: no access to {scheme}:// ({error})\n"
-            "  install the driver; for s3:// and gs:// that is the extra `cloud`"
-        ) from error
-    return system, path
+        return reach(address)
+    except DataError as error:
+        raise DataError(f"{key}={error}", fault=error.fault) from error.__cause__

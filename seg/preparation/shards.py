@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seg.data.files.addresses import reach
 from seg.data.files.locations import Location, is_remote
 from seg.data.loading.measuring import measure_each
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
@@ -246,11 +247,9 @@ def _send(path: str | None, to: str | None) -> None:
     """Move a file to the object store, if there are both."""
     if path is None or to is None:
         return
-    import fsspec
-
     address = f"{to}/{Path(path).name}"
+    file_system, remote_path = reach(address)
     try:
-        file_system, remote_path = fsspec.core.url_to_fs(address)
         file_system.put_file(path, remote_path)
     except Exception as error:  # each store has its own exceptions for what the network does
         raise DataError(

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from seg.data.files.cache_folder import cache_folder
 from seg.errors import ConfigError, DataError
 from seg.models.weights import download
-from seg.models.weights.download import cache_folder, fetch
+from seg.models.weights.download import fetch
 from tests.models.web import CONTENT, Web, running
 
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -161,7 +162,15 @@ def test_a_refused_connection(tmp_path):
             fetch(f"http://127.0.0.1:{port}/x.pth", SHA256, folder=tmp_path)
 
 
-@pytest.mark.parametrize("elsewhere", ["ftp://127.0.0.1/x.pth", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "ftp://127.0.0.1/x.pth",
+        "file:///etc/passwd",
+        "http://169.254.169.254/x",
+        "http://[fe80::1]/x",
+    ],
+)
 def test_a_redirect_out_of_the_web_is_refused(web, tmp_path, elsewhere):
     web.redirect = elsewhere
     with pytest.raises(DataError, match="not allowed"):

@@ -13,8 +13,8 @@ class ImageCsv(ImageFiles):
     """One split of the pictures that a CSV file lists.
 
     The file has a header and commas between its columns. Files are given relative to it, as
-    absolute paths, or as addresses (`s3://`, `gs://`, `hf://` and whatever fsspec knows). Classes
-    are the names in the label column of the training split, sorted.
+    absolute paths, or as addresses (`s3://`, `gs://`, `hf://`, see `seg.data.files.addresses`).
+    Classes are the names in the label column of the training split, sorted.
 
     Args:
         split: `train`, `val`, `test`, however the column spells them, or another value of it.

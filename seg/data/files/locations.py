@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
+from seg.data.files.addresses import reach
 from seg.errors import DataError
 
 Location = str | Path
-"""A path, or `SCHEME://...` of any file system that fsspec knows (`s3://`, `gs://`, `hf://`)."""
-
-_DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
+"""A path, or `SCHEME://...` (`s3://`, `gs://`, `hf://`; all: `seg.data.files.addresses`)."""
 
 
 def is_remote(location: Location) -> bool:
@@ -43,17 +42,7 @@ def read_bytes(location: Location, kind: str) -> bytes:
 
 
 def _fetch(address: str) -> bytes:
-    import fsspec
-
-    scheme = address.partition("://")[0]
-    try:
-        file_system, path = fsspec.core.url_to_fs(address)
-    except (ImportError, ValueError) as error:  # no driver, or no such scheme
-        driver = _DRIVERS.get(scheme)
-        remedy = f"pip install {driver}" if driver else "use a scheme that fsspec knows"
-        raise DataError(
-            f"{address}: no access to {scheme}:// ({error})\n  {remedy}", fault="unreadable"
-        ) from error
+    file_system, path = reach(address)
     try:
         content: bytes = file_system.cat_file(path)
     except OSError:

@@ -19,6 +19,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from seg.data.files.addresses import redirect_fault
+from seg.data.files.cache_folder import cache_folder
 from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
 
@@ -29,14 +31,6 @@ _CHUNK_BYTES = 2**20
 _LONGEST_NAME = 100
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-def cache_folder() -> Path:
-    """`$SEG_CACHE`, else `seg` in `$XDG_CACHE_HOME` or `~/.cache`; it need not exist yet."""
-    if chosen := os.environ.get("SEG_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (shared if shared.is_absolute() else Path.home() / ".cache") / "seg"
 
 
 def fetch(url: str, sha256: str, *, folder: Path | None = None) -> Path:
@@ -206,14 +200,14 @@ def _open(request: Request) -> http.client.HTTPResponse:
 
 
 class _WebOnly(HTTPRedirectHandler):
-    """Follows redirects, but never to a scheme other than http and https."""
+    """Follows redirects as far as the policy for addresses goes."""
 
     def redirect_request(  # noqa: PLR0917  # the signature is urllib's
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> Request | None:
-        if urlsplit(newurl).scheme not in ("http", "https"):
-            message = f"{msg}: redirected to {newurl}, which is not allowed"
-            raise HTTPError(req.full_url, code, message, headers, fp)
+        fault = redirect_fault(req.origin_req_host, newurl)
+        if fault is not None:
+            raise HTTPError(req.full_url, code, f"{msg}: {fault}", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 

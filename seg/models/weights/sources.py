@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
+from seg.data.files.cache_folder import cache_folder
 from seg.errors import ConfigError, DataError
 from seg.models.contract import Normalization
-from seg.models.weights.download import cache_folder, fetch
+from seg.models.weights.download import fetch
 
 _HUB = re.compile(
     r"hf://(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/]+))?(?:/(?P<file>.+))?"
