@@ -45,6 +45,7 @@ class PredictConfig(Section):
     overlay_opacity: Annotated[float, Field(ge=0, le=1)]
     classes: list[str] | None
     coco_segmentation: Literal["rle", "polygons"]
+    values: Literal["id", "index"]
     skip_existing: bool
     shard: Annotated[int, Field(ge=0)]
     num_shards: Count

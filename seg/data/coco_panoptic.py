@@ -19,9 +19,10 @@ from seg.data.files.roots import find_root
 from seg.errors import DataError
 
 _SPLIT = "{split}"
-_VOID = 0  # of segments (panopticapi: VOID = 0), and our file id of it; category k has k + 1
+_VOID = 0  # of segments (panopticapi: VOID = 0), and our file id of it
 _VOID_NAME = "(no segment)"
 _LARGEST_ID = 2**24 - 1
+_LARGEST_VALUE = 65535  # of a label file
 _SHOWN = 8
 _NO_SEGMENT = np.array([[_VOID, _VOID]], np.int32)
 _HOW_TO_GET = (
@@ -111,17 +112,23 @@ def _read_annotations(file: Path) -> dict[str, Any]:
 
 
 def _classes(categories: Sequence[Any], file: Path) -> tuple[Classes, dict[int, int]]:
-    """The classes, and the file id of each category's id."""
+    """The classes, and the file id of each category's id: itself where a label file can hold it.
+
+    Raises:
+        DataError: what is wrong with which category.
+    """
     entries = []
     file_ids: dict[int, int] = {}
+    known = [category.get("id") for category in categories if isinstance(category, dict)]
+    plain = all(isinstance(id_, int) and _VOID < id_ <= _LARGEST_VALUE for id_ in known)
     for at, category in enumerate(categories):
         where = f"{file}: category {at}"
         name, id_ = _fields(category, where, name=str, id=int)
         if id_ in file_ids:
             raise DataError(f"{where} ({name!r}): the id {id_} occurs twice")
-        file_ids[id_] = at + 1
+        file_ids[id_] = id_ if plain else at + 1
         colour = rgb(category["color"], f"{where} ({name!r})") if "color" in category else None
-        entries.append(ClassEntry(name, at + 1, colour))
+        entries.append(ClassEntry(name, file_ids[id_], colour))
     coloured = any(entry.colour is not None for entry in entries)
     void = ClassEntry(_VOID_NAME, _VOID, (0, 0, 0) if coloured else None, ignored=True)
     return make_classes([*entries, void], file), file_ids

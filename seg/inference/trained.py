@@ -30,7 +30,7 @@ class TrainedSegmenter(Segmenter):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names; position = id in a predicted map."""
+        """Class names; a predicted map holds their positions."""
         return self.labels.names
 
     @property
@@ -45,7 +45,7 @@ class TrainedSegmenter(Segmenter):
             picture: a file, a PIL image, or a uint8 RGB array H x W x 3.
 
         Returns:
-            uint8 class ids, H x W.
+            uint8 positions in `classes`, H x W.
 
         Raises:
             DataError: the file is missing, damaged or not a picture.

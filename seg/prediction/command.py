@@ -19,6 +19,7 @@ from seg.prediction.manifest import Manifest, is_damaged
 from seg.prediction.sources import CAMERA, list_items
 from seg.prediction.store import Store
 from seg.prediction.targets import refuse_overwriting
+from seg.prediction.value_table import log_values, write_values
 from seg.preparation.progress import counted
 
 _log = logging.getLogger(__name__)
@@ -62,7 +63,9 @@ class _Folder:
             self._store = Store(address, folder)
         self._job = Job.of(config, folder, address)
         self._checkpoint = self._job.trained()
-        self._formats = load_formats(self._job.formats, self._job.settings(self._checkpoint.labels))
+        self._settings = self._job.settings(self._checkpoint.labels)
+        self._formats = load_formats(self._job.formats, self._settings)
+        log_values(self._settings, self._formats)
 
     def fill(self, items: Sequence[Item]) -> tuple[list[str], int]:
         """Do this process' share; the damaged sources, and the size of the share."""
@@ -70,10 +73,14 @@ class _Folder:
         mine = share(items, shard=self._config.shard, num_shards=self._config.num_shards)
         sizes = None if self._store is None else self._store.fetch_manifests()
         with _manifest(self._config, self._job, self._checkpoint, sizes) as manifest:
-            if self._store is not None:
-                self._store.remove(manifest.removed)
             todo = [item for item in mine if not manifest.is_done(item)]
-            damaged = _keep(self._records(todo), manifest, len(todo), self._store)
+            records = self._records(todo)  # what is refused is refused before anything is written
+            removed = manifest.start()
+            written = write_values(self._settings, self._formats)
+            if self._store is not None:
+                self._store.remove(removed)
+                self._store.send(written)
+            damaged = _keep(records, manifest, len(todo), self._store)
             manifest.sort(items)
             if self._store is not None:
                 self._store.send_manifest(manifest.name, at_once=True)
@@ -160,13 +167,18 @@ def _predict_camera(config: PredictConfig, output: str) -> None:
         )
     job = Job.of(config, Path(output))
     checkpoint = job.trained()
-    formats = load_formats(job.formats, job.settings(checkpoint.labels))
+    settings = job.settings(checkpoint.labels)
+    formats = load_formats(job.formats, settings)
+    log_values(settings, formats)
     with _manifest(config, job, checkpoint) as manifest:
         there = manifest.all_records()
         first = next(n for n in count() if Camera.name_of(config.input, n) not in there)
         camera = Camera(config.input, first=first, max_frames=config.max_frames)
+        predictor = job.predictor(checkpoint, camera)
+        manifest.start()
+        write_values(settings, formats)
         try:
-            _keep(job.predictor(checkpoint, camera).records(camera.items()), manifest, None)
+            _keep(predictor.records(camera.items()), manifest, None)
         except KeyboardInterrupt:
             _log.info("stopped")
         records = manifest.all_records()

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.config.schema import nearest
+from seg.data.label_values import LabelValues, ValueKind, label_values
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError
 from seg.inference.raster import Raster
@@ -37,6 +38,7 @@ class Settings:
         overlay_opacity: of the colours over the picture.
         classes: names of those whose probabilities are written; empty: all.
         coco_segmentation: how COCO annotations hold their pixels.
+        values: which numbers stand for the classes in label files.
     """
 
     output: Path
@@ -44,6 +46,16 @@ class Settings:
     overlay_opacity: float = 0.6
     classes: tuple[str, ...] = ()
     coco_segmentation: Literal["rle", "polygons"] = "rle"
+    values: ValueKind = "id"
+
+    @cached_property
+    def label_values(self) -> LabelValues:
+        """The number of each class in label files.
+
+        Raises:
+            ConfigError: see `seg.data.label_values.label_values`.
+        """
+        return label_values(self.labels, self.values)
 
 
 class Piece:
@@ -51,7 +63,7 @@ class Piece:
 
     Attributes:
         rows: which.
-        label_HW: class ids, uint8; `ignore_index` where a raster has no data.
+        label_HW: positions in the class list, uint8; `ignore_index` where a raster has no data.
         probabilities_KHW: float32; None unless a format wants them.
     """
 
@@ -95,12 +107,18 @@ class Writer(ABC):
 class Format(ABC):
     """A kind of output.
 
+    Attributes:
+        name: of its file in `formats/`.
+        wants_probabilities: whether `Piece.probabilities_KHW` is needed.
+        holds_values: whether its numbers for classes follow `Settings.values`.
+
     Raises:
         ConfigError: it cannot be made for these classes, or lacks a library.
     """
 
     name: ClassVar[str]
     wants_probabilities: ClassVar[bool] = False
+    holds_values: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

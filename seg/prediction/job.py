@@ -12,6 +12,7 @@ from seg.assemble.networks import read_trained, restore
 from seg.checkpoint import Checkpoint
 from seg.config.commands import PredictConfig
 from seg.data.files.digest import sha256_of
+from seg.data.label_values import ValueKind
 from seg.data.labels import LabelSpace
 from seg.exporting.exported import Export, choose_engine
 from seg.inference.device import choose_device
@@ -34,7 +35,7 @@ class Job:
         formats: names.
         output: the folder of the results on this machine.
         address: where they are sent from there, if anywhere.
-        overlay_opacity, classes, coco_segmentation: see `Settings`.
+        overlay_opacity, classes, coco_segmentation, values: see `Settings`.
         device: `auto`, `cpu` or `cuda`.
         max_pixels: see `Opener`.
         threads: that compute; None: as many as torch takes. The last bits of probabilities depend
@@ -50,6 +51,7 @@ class Job:
     overlay_opacity: float
     classes: tuple[str, ...]
     coco_segmentation: Literal["rle", "polygons"]
+    values: ValueKind
     device: str
     max_pixels: int
     threads: int | None
@@ -71,6 +73,7 @@ class Job:
             config.overlay_opacity,
             tuple(config.classes or ()),
             config.coco_segmentation,
+            config.values,
             config.device,
             config.max_pixels,
             config.threads,
@@ -87,7 +90,12 @@ class Job:
     def settings(self, labels: LabelSpace) -> Settings:
         """What the formats are told."""
         return Settings(
-            self.output, labels, self.overlay_opacity, self.classes, self.coco_segmentation
+            self.output,
+            labels,
+            self.overlay_opacity,
+            self.classes,
+            self.coco_segmentation,
+            self.values,
         )
 
     def predictor(
@@ -120,6 +128,7 @@ class Job:
             "overlay_opacity": self.overlay_opacity,
             "classes": list(self.classes),
             "coco_segmentation": self.coco_segmentation,
+            "values": self.values,
         }
         return {"checkpoint_sha256": sha256_of(checkpoint.identity), **options}
 

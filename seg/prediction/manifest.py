@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,6 +28,8 @@ class Manifest:
 
     The first line says by which network and options the results were made. A line is appended,
     and synced, once the item's files are in place. A last line that was cut off does not count.
+    Until `start`, the first item or the end nothing is changed; a manifest that is left by an
+    error before its first item is removed again.
 
     Args:
         output: the folder.
@@ -37,7 +40,6 @@ class Manifest:
 
     Attributes:
         name: of the file that this process appends to.
-        removed: names of manifests that told of other options.
 
     Raises:
         ConfigError: the folder holds results of another network or other options, or another
@@ -59,16 +61,20 @@ class Manifest:
         self._sizes = sizes
         one = num_shards == 1
         self.name = "manifest.jsonl" if one else f"manifest.{shard}-of-{num_shards}.jsonl"
-        self.removed: list[str] = []
         self._path = output / self.name
+        self._outdated: list[Path] = []
+        self._new = self._started = self._appended = False
+        self._made_directory = not output.exists()
         output.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a+b")
         try:
             self._lock()
             self._records: dict[str, Record] = {}
+            self._new = not self._content()
+            self._anew = not skip_existing
             self._keep_or_begin_anew(skip_existing)
-        except BaseException:
-            self._file.close()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
             raise
 
     def __enter__(self) -> "Manifest":
@@ -77,7 +83,33 @@ class Manifest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        if kind is None:
+            self.start()
+        elif self._new and not self._appended:
+            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # it holds something else
+                if self._made_directory:
+                    self._output.rmdir()
         self._file.close()
+
+    def start(self) -> list[str]:
+        """Write the first line, and remove manifests that tell of other options.
+
+        Returns:
+            the names of those.
+        """
+        if self._started:
+            return []
+        self._started = True
+        own = self._content()
+        if self._anew or _parsed(own)[0] is None:
+            self._file.truncate(0)
+            self._write(self._first)
+        else:
+            self._file.truncate(own.rfind(b"\n") + 1)
+        for path in self._outdated:
+            path.unlink(missing_ok=True)
+        return [path.name for path in self._outdated]
 
     def is_done(self, item: Item) -> bool:
         """Whether its files are there, made from the source as it is now."""
@@ -90,8 +122,10 @@ class Manifest:
         """Add the record of an item whose files are in place."""
         if self._records.get(record["name"]) == record:
             return  # a damaged source that is damaged still
+        self.start()
         self._records[record["name"]] = record
-        self._append(record)
+        self._appended = True
+        self._write(record)
 
     def all_records(self) -> dict[str, Record]:
         """By name: those of this process, and what other shards have written by now."""
@@ -123,21 +157,14 @@ class Manifest:
             elif skip_existing:
                 raise self._other_options(first)
             elif path != self._path:
-                path.unlink()
-                self.removed.append(path.name)
-        own = self._content()
-        if _parsed(own)[0] is None or not skip_existing:
-            self._file.truncate(0)
-            self._append(self._first)
-        else:
-            self._file.truncate(own.rfind(b"\n") + 1)
+                self._outdated.append(path)
 
     def _content(self) -> bytes:
         # by its own handle: to close another one would give up the lock
         self._file.seek(0)
         return self._file.read()
 
-    def _append(self, content: Mapping[str, Any]) -> None:
+    def _write(self, content: Mapping[str, Any]) -> None:
         self._file.write(_line(content))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -156,7 +183,7 @@ class Manifest:
             return False
 
     def _other_options(self, first: Mapping[str, Any]) -> ConfigError:
-        there, here = _flat(first), _flat(self._first)
+        there, here = _choices(first), _choices(self._first)
         keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
         lines = [f"  {key}: there {there.get(key)}, now {here.get(key)}" for key in keys]
         return ConfigError(
@@ -218,7 +245,12 @@ def _parsed(content: bytes) -> tuple[dict[str, Any] | None, dict[str, Record]]:
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return _flat(one) == _flat(other)
+    return _choices(one) == _choices(other)
+
+
+def _choices(first: Mapping[str, Any]) -> dict[str, Any]:
+    # label files held positions before there was a choice
+    return {"values": "index", **_flat(first)}
 
 
 def _flat(first: Mapping[str, Any], key: str = "") -> dict[str, Any]:

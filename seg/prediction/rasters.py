@@ -14,7 +14,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from seg.data.labels import LabelSpace
+from seg.data.label_values import LabelValues
 from seg.errors import DataError
 from seg.inference.raster import Raster
 from seg.outputs.files import staged_path
@@ -104,33 +104,34 @@ class GeoTiff(Writer):
     Args:
         path: the file.
         raster: the source.
-        take: h x w, or h x w x 3, uint8, of a piece.
-        labels: of a label map: its colours and the value without data.
+        take: h x w, or h x w x 3, of a piece.
+        values: of a label map: its type, its colors and the value without data.
     """
 
     def __init__(
         self,
         path: Path,
         raster: Raster,
-        take: Callable[[Piece], NDArray[np.uint8]],
+        take: Callable[[Piece], NDArray[Any]],
         *,
-        labels: LabelSpace | None = None,
+        values: LabelValues | None = None,
     ) -> None:
         assert isinstance(raster, WindowedRaster)
         self._take = take
         self._staged = Staged(staged_path(path))
+        dtype = np.dtype(values.dtype if values else np.uint8)
         options = {
-            **{"driver": "GTiff", "dtype": "uint8", "compress": "deflate", "BIGTIFF": "IF_SAFER"},
+            **{"driver": "GTiff", "dtype": dtype.name, "compress": "deflate"},
+            "BIGTIFF": "IF_SAFER",
             **{"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX},
-            **{"height": raster.height, "width": raster.width, "count": 1 if labels else 3},
-            **({"nodata": labels.ignore_index} if labels else {"photometric": "RGB"}),
+            **{"height": raster.height, "width": raster.width, "count": 1 if values else 3},
+            **({"nodata": values.ignored} if values else {"photometric": "RGB"}),
             **raster.place,
         }
         with _without_place():
             self._dataset: Any = _open(self._staged.target, "w", **options)
-        if labels is not None:
-            colours = labels.colorize(np.arange(256, dtype=np.uint8)[None])[0]
-            table = {value: tuple(map(int, colour)) for value, colour in enumerate(colours)}
+        if values is not None and dtype == np.uint8:
+            table = {value: tuple(map(int, rgb)) for value, rgb in enumerate(values.palette())}
             self._dataset.write_colormap(1, table)
         self._width = raster.width
 

@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import seg as package
@@ -32,7 +33,7 @@ def test_every_kind_of_input_in_one_folder(checkpoint, pictures, tmp_path):
     shown = {name for name in found if not name.startswith(".")}
     assert shown == {
         *(name + ending for name in names for ending in endings),
-        *("manifest.jsonl", "annotations.json", "areas.csv"),
+        *("manifest.jsonl", "annotations.json", "areas.csv", "values.json"),
     }
     model = package.load_model(checkpoint)
     for number, name in ((1, "b/1"), (0, "scan/page_0001")):
@@ -235,6 +236,55 @@ def test_errors_are_short_and_say_what_to_do(arguments, told, checkpoint, pictur
     assert len(done.stderr.strip().splitlines()) <= 8, done.stderr
     for part in parts:
         assert part in done.stderr + done.stdout
+
+
+def altered(checkpoint, path, change):
+    """The checkpoint with something else in it."""
+    content = torch.load(checkpoint, weights_only=True)
+    change(content)
+    torch.save(content, path)
+    return path
+
+
+def rolled_ids(content):
+    labels = content["seg"]["labels"]
+    count = len(labels["names"])
+    labels["file_ids"] = [[(at + 5) % count, at] for at in range(count)] + [[255, 255]]
+
+
+def test_label_files_hold_the_ids_of_the_data_set(checkpoint, pictures, tmp_path):
+    path = altered(checkpoint, tmp_path / "rolled.ckpt", rolled_ids)
+    labels, source = package.load_model(path).labels, pictures / "a/0.png"
+    found = {}
+    for kind, words in (("id", "the data set's ids: 5 "), ("index", "positions in the class list")):
+        done = predict(path, source, f"values={kind}", cwd=tmp_path, output=kind)
+        assert done.returncode == 0, done.stderr
+        assert f"values     {words}" in (done.stdout + done.stderr).splitlines()[0]
+        found[kind] = np.asarray(Image.open(tmp_path / kind / "0.png"))
+        table = json.loads((tmp_path / kind / "values.json").read_text())
+        assert table[3]["id"] == {"id": 8, "index": 3}[kind]
+    np.testing.assert_array_equal(found["index"], package.load_model(path).predict(street(0)))
+    np.testing.assert_array_equal(labels.encode(found["id"], "0.png"), found["index"])
+    mixed = predict(path, source, "values=index", cwd=tmp_path, output="id")
+    assert mixed.returncode == CONFIG
+    assert "values: there id, now index" in mixed.stderr
+
+
+def without_a_tensor(content):
+    content["state_dict"].pop(next(iter(content["state_dict"])))
+
+
+def test_a_refused_checkpoint_leaves_no_manifest(checkpoint, pictures, tmp_path):
+    path = altered(checkpoint, tmp_path / "part.ckpt", without_a_tensor)
+    refused = predict(path, pictures, cwd=tmp_path)
+    assert refused.returncode in (CONFIG, DATA), refused.stderr
+    assert not (tmp_path / "out").exists()
+    assert predict(checkpoint, pictures, cwd=tmp_path).returncode == 0
+    before = files_in(tmp_path / "out")
+    for choice in ("skip_existing=true", "skip_existing=false"):
+        refused = predict(path, pictures, choice, cwd=tmp_path)
+        assert refused.returncode in (CONFIG, DATA), refused.stderr
+        assert files_in(tmp_path / "out") == before
 
 
 def test_results_of_other_choices_are_not_mixed(checkpoint, pictures, tmp_path):

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from seg.data.cityscapes import OFFICIAL, TRAIN_IDS
+from seg.data.files.classes import read_classes
+from seg.data.files.reading import read_label
 from seg.data.labels import LabelSpace
 from seg.data.pascal_voc import LABELS as VOC
 from seg.errors import ConfigError
@@ -26,6 +28,7 @@ from seg.prediction.formats.video import OverlayVideo
 from seg.prediction.formats.zarr import ZarrProbabilities
 from seg.prediction.items import Item
 from seg.prediction.sources import list_items
+from seg.prediction.value_table import write_values
 from tests.prediction.conftest import OF_PYCOCOTOOLS, film, write
 from tests.prediction.conftest import SIZE as FILM_SIZE
 
@@ -67,6 +70,53 @@ def test_labels_are_palette_pictures(tmp_path):
         np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), SPACE.colorize(label_HW))
 
 
+# ids out of order, of two bytes, and two that were merged
+FAR = LabelSpace(NAMES, COLOURS, ((2, 0), (700, 1), (0, 2), (9, 3), (4, 3), (255, 255)))
+NEAR = LabelSpace(NAMES, COLOURS, ((2, 0), (7, 1), (0, 2), (9, 3), (4, 3), (1, 255)))
+
+
+@pytest.mark.parametrize(("space", "values"), [(FAR, [2, 700, 0, 4]), (NEAR, [2, 7, 0, 4])])
+def test_labels_hold_the_ids_of_the_data_set(tmp_path, space, values):
+    """What is written reads back as what was predicted, by the data set's own reader."""
+    write(Labels, settings(tmp_path, space), A, label())
+    value_HW = read_label(tmp_path / "deep/a.png")
+    np.testing.assert_array_equal(value_HW, np.array(values)[label()])
+    np.testing.assert_array_equal(space.encode(value_HW, "a.png"), label())
+    if space is NEAR:  # colors have files of 8 bits alone
+        with Image.open(tmp_path / "deep/a.png") as picture:
+            shown = np.asarray(picture.convert("RGB"))
+        np.testing.assert_array_equal(shown, space.colorize(label()))
+    write(Labels, settings(tmp_path, space, values="index"), B, label())
+    np.testing.assert_array_equal(read_label(tmp_path / "b.png"), label())
+
+
+def test_the_table_of_values_is_a_class_file(tmp_path):
+    chosen = settings(tmp_path, NEAR)
+    assert write_values(chosen, load_formats(["labels"], chosen)) == ("values.json",)
+    read = read_classes(tmp_path / "values.json").labels
+    assert (read.names, read.palette) == (NAMES, COLOURS)
+    assert {value: read.names[at] for value, at in read.file_ids if at != 255} == {
+        **{2: "road", 7: "sky", 0: "car", 4: "tree"}
+    }
+    assert dict(read.file_ids)[1] == 255
+    assert write_values(chosen, load_formats(["overlay"], chosen)) == ()
+
+
+def test_tables_and_annotations_hold_the_same_ids(tmp_path):
+    for kind, base in (("id", [2, 7, 0, 4]), ("index", [0, 1, 2, 3])):
+        chosen = settings(tmp_path / kind, NEAR, values=kind)
+        assembled(Areas, chosen, [A])
+        assembled(Coco, chosen, [A])
+        with (tmp_path / kind / "areas.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [int(row["class_id"]) for row in rows] == base
+        read = json.loads((tmp_path / kind / "annotations.json").read_text())
+        ids = [value + (kind == "index") for value in base]  # COCO counts from 1
+        assert [each["id"] for each in read["categories"]] == ids
+        areas = {each["category_id"]: each["area"] for each in read["annotations"]}
+        assert areas == {ids[at]: int((label() == at).sum()) for at in range(4)}
+
+
 @pytest.mark.parametrize("opacity", [0.0, 0.25, 1.0])
 def test_overlay_blends(tmp_path, opacity):
     image = np.random.default_rng(1).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
@@ -89,6 +139,7 @@ def test_probabilities(tmp_path, classes):
     write(Probabilities, chosen, A, label(), probabilities_KHW=given)
     with np.load(tmp_path / "deep/a.npz") as read:
         assert read["classes"].tolist() == list(classes or NAMES)
+        assert read["values"].tolist() == [NAMES.index(name) for name in classes or NAMES]
         ids = [NAMES.index(name) for name in classes or NAMES]
         expected = given[ids].transpose(1, 2, 0).astype(np.float16)
         np.testing.assert_array_equal(read["probabilities_HWK"], expected)
@@ -103,12 +154,13 @@ def test_probabilities_as_zarr(tmp_path):
     given = noise_of_probabilities()
     contents = []
     for _ in range(2):
-        write(ZarrProbabilities, settings(tmp_path), A, label(), probabilities_KHW=given)
+        write(ZarrProbabilities, settings(tmp_path, NEAR), A, label(), probabilities_KHW=given)
         contents.append((tmp_path / "deep/a.zarr.zip").read_bytes())
     assert contents[0] == contents[1]
     store = zarr.storage.ZipStore(tmp_path / "deep/a.zarr.zip", mode="r")
     array = zarr.open_array(store, mode="r")
     assert array.attrs["classes"] == list(NAMES)
+    assert array.attrs["values"] == [2, 7, 0, 4]
     np.testing.assert_array_equal(array[:], given.transpose(1, 2, 0).astype(np.float16))
     store.close()
 
@@ -134,7 +186,7 @@ def test_coco_annotations_decode_to_the_label_maps(tmp_path):
         for each in read["annotations"]:
             if each["image_id"] == image["id"]:
                 assert mask.area(each["segmentation"]) == each["area"]
-                drawn[mask.decode(each["segmentation"]) > 0] = each["category_id"] - 1
+                drawn[mask.decode(each["segmentation"]) > 0] = each["category_id"]
         np.testing.assert_array_equal(drawn, label(seed))
     ids = [each["id"] for each in read["annotations"]]
     assert ids == list(range(1, len(ids) + 1))
@@ -148,7 +200,7 @@ def test_coco_loads_in_its_own_library(tmp_path):
         read = coco.COCO(str(tmp_path / "annotations.json"))
         for annotation in read.loadAnns(read.getAnnIds(imgIds=[1])):
             covered = read.annToMask(annotation)
-            inside = label(0) == annotation["category_id"] - 1
+            inside = label(0) == annotation["category_id"]
             assert covered[inside].all()  # polygons may fill holes as well
             assert kind == "polygons" or covered.sum() == annotation["area"]
 

@@ -119,6 +119,18 @@ def test_results_keep_the_place(tmp_path):
             np.testing.assert_array_equal(shown.read(), source.read())
 
 
+def test_ids_of_two_bytes_are_written_as_such(tmp_path):
+    labels = LabelSpace(SPACE.names, SPACE.palette, ((7, 0), (700, 1), (3, 255)))
+    item, raster = opened(plant(tmp_path / "x.tif", noise()))
+    writer = Labels(Settings(tmp_path / "out", labels)).begin(item, raster)
+    label_HW = np.random.default_rng(1).choice(np.array([0, 1, 255], np.uint8), SIZE)
+    writer.add(Piece(raster, slice(0, SIZE[0]), label_HW))
+    writer.finish()
+    with rasterio.open(tmp_path / "out/x.tif") as made:
+        assert (made.dtypes[0], made.nodata) == ("uint16", 3)
+        np.testing.assert_array_equal(labels.encode(made.read(1), "x.tif"), label_HW)
+
+
 def test_a_discarded_raster_leaves_nothing(tmp_path):
     item, raster = opened(plant(tmp_path / "x.tif", noise()))
     writer = Labels(Settings(tmp_path / "out", SPACE)).begin(item, raster)

@@ -19,6 +19,7 @@ class Areas(Format):
     """One row a picture and class, `share` of the pixels that have a class."""
 
     name = "areas"
+    holds_values = True
     file = "areas.csv"
 
     def targets(self, item: Item) -> tuple[str, ...]:
@@ -39,12 +40,12 @@ class Areas(Format):
 
     def rows(self, done: Sequence[tuple[Item, Record]]) -> Iterator[tuple[str, int, str, int, Any]]:
         """Values of `COLUMNS`."""
+        names, values = self.settings.labels.names, self.settings.label_values.classes
         for item, record in done:
             counts = record["parts"][self.name]
             total = sum(counts) or 1
-            for index, pixels in enumerate(counts):
-                name = self.settings.labels.names[index]
-                yield item.name, index, name, pixels, pixels / total
+            for value, name, pixels in zip(values, names, counts, strict=True):
+                yield item.name, value, name, pixels, pixels / total
 
 
 class _Counts(Writer):

@@ -21,10 +21,12 @@ class Coco(Format):
 
     `coco_segmentation=rle` holds the pixels exactly. `polygons` are the outlines of the connected
     regions: a hole in a region counts as part of it, since COCO's polygons know none.
-    `category_id` is the train id + 1; images are numbered from 1 in the order of their names.
+    `category_id` is the data set's id of the class; with `values=index` its position + 1, since
+    COCO counts from 1. Images are numbered from 1 in the order of their names.
     """
 
     name = "coco"
+    holds_values = True
 
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{PARTS}/coco/{item.name}.json",)
@@ -51,16 +53,21 @@ class Coco(Format):
     def _annotation(self, label_HW: NDArray[np.uint8], runs: ClassRuns) -> dict[str, Any]:
         as_polygons = self.settings.coco_segmentation == "polygons"
         return {
-            "category_id": runs.class_id + 1,
+            "category_id": self._category_id(runs.class_id),
             "bbox": list(runs.box),
             "area": runs.area,
             "iscrowd": 0,
             "segmentation": outlines(label_HW, runs) if as_polygons else runs.encoded(),
         }
 
+    def _category_id(self, index: int) -> int:
+        values = self.settings.label_values
+        return values.classes[index] + (values.kind == "index")
+
     def _fill(self, file: IO[bytes], done: Sequence[tuple[Item, Record]]) -> None:
         categories = [
-            {"id": index + 1, "name": name} for index, name in enumerate(self.settings.labels.names)
+            {"id": self._category_id(index), "name": name}
+            for index, name in enumerate(self.settings.labels.names)
         ]
         file.write(b'{"categories":' + _compact(categories) + b',"images":[')
         for number, (item, record) in enumerate(done, 1):

@@ -2,8 +2,9 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -20,13 +21,15 @@ _HELD_BYTES = 2**26  # what waits for compression in another thread
 
 
 class Probabilities(Format):
-    """`probabilities_HWK`, float16, and `classes`, the K names; read by `numpy.load`.
+    """`probabilities_HWK`, float16, `classes`, the K names, and `values`, their numbers in label
+    files; read by `numpy.load`.
 
     A pixel's classes lie together, so that rasters of any height are written as they come.
     """
 
     name = "probabilities"
     wants_probabilities = True
+    holds_values = True
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -36,9 +39,9 @@ class Probabilities(Format):
         return (f"{item.name}.npz",)
 
     def begin(self, item: Item, raster: Raster) -> Writer:
-        names = [self.settings.labels.names[index] for index in self._chosen]
         shape = (raster.height, raster.width)
-        return _Npz(self.path(self.targets(item)[0]), shape, self._chosen, names)
+        facts = classes_of(self.settings, self._chosen)
+        return _Npz(self.path(self.targets(item)[0]), shape, self._chosen, facts)
 
 
 def chosen_classes(settings: Settings) -> list[int]:
@@ -54,6 +57,15 @@ def chosen_classes(settings: Settings) -> list[int]:
     return [names.index(name) for name in settings.classes or names]
 
 
+def classes_of(settings: Settings, chosen: Sequence[int]) -> dict[str, list[Any]]:
+    """Names of chosen classes, and their numbers in label files."""
+    names, values = settings.labels.names, settings.label_values.classes
+    return {
+        "classes": [names[index] for index in chosen],
+        "values": [values[index] for index in chosen],
+    }
+
+
 def rows_of(piece: Piece, chosen: Sequence[int]) -> NDArray[np.float16]:
     """Rows x W x K of the chosen classes."""
     assert piece.probabilities_KHW is not None
@@ -62,10 +74,14 @@ def rows_of(piece: Piece, chosen: Sequence[int]) -> NDArray[np.float16]:
 
 class _Npz(Writer):
     def __init__(
-        self, path: Path, shape: tuple[int, int], chosen: Sequence[int], names: Sequence[str]
+        self,
+        path: Path,
+        shape: tuple[int, int],
+        chosen: Sequence[int],
+        facts: Mapping[str, list[Any]],
     ) -> None:
         self._chosen = chosen
-        self._names = names
+        self._facts = facts
         self._held: list[NDArray[np.float16]] = []
         self._staged = Staged(staged_file(path))
         self._zip = zipfile.ZipFile(self._staged.target, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
@@ -86,8 +102,9 @@ class _Npz(Writer):
     def finish(self) -> None:
         self._write()
         self._array.close()
-        with self._zip.open(entry("classes.npy"), "w") as file:
-            npy.write_array(file, np.array(self._names), allow_pickle=False)
+        for name, content in self._facts.items():
+            with self._zip.open(entry(f"{name}.npy"), "w") as file:
+                npy.write_array(file, np.array(content), allow_pickle=False)
         self._zip.close()
         self._staged.place()
 

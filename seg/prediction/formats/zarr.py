@@ -1,7 +1,7 @@
 """`NAME.zarr.zip`: probabilities in chunks, for readers that want a part of a large picture."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,16 @@ from seg.errors import ConfigError
 from seg.inference.raster import Raster
 from seg.outputs.zips import write_zip
 from seg.prediction.format import PARTS, Format, Piece, Settings, Writer
-from seg.prediction.formats.probabilities import chosen_classes, rows_of
+from seg.prediction.formats.probabilities import chosen_classes, classes_of, rows_of
 from seg.prediction.items import Item
 
 _CHUNK_PX = 256
 
 
 class ZarrProbabilities(Format):
-    """H x W x K, float16, chunks of 256 x 256 pixels with all K; `classes` among the attributes.
+    """H x W x K, float16, chunks of 256 x 256 pixels with all K.
+
+    The attributes hold `classes`, the K names, and `values`, their numbers in label files.
 
     Read by `zarr.open_array(zarr.storage.ZipStore(FILE))`.
 
@@ -30,6 +32,7 @@ class ZarrProbabilities(Format):
 
     name = "zarr"
     wants_probabilities = True
+    holds_values = True
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -44,10 +47,10 @@ class ZarrProbabilities(Format):
         return (f"{item.name}.zarr.zip",)
 
     def begin(self, item: Item, raster: Raster) -> Writer:
-        names = [self.settings.labels.names[index] for index in self._chosen]
         folder = self.path(f"{PARTS}/zarr/{item.name}")
         target = self.path(self.targets(item)[0])
-        return _Chunks(target, folder, (raster.height, raster.width), self._chosen, names)
+        facts = classes_of(self.settings, self._chosen)
+        return _Chunks(target, folder, (raster.height, raster.width), self._chosen, facts)
 
 
 class _Chunks(Writer):
@@ -59,7 +62,7 @@ class _Chunks(Writer):
         folder: Path,
         shape: tuple[int, int],
         chosen: Sequence[int],
-        names: Sequence[str],
+        facts: Mapping[str, list[Any]],
     ) -> None:
         import zarr
 
@@ -74,7 +77,7 @@ class _Chunks(Writer):
             shape=(*shape, len(chosen)),
             chunks=(min(_CHUNK_PX, shape[0]), min(_CHUNK_PX, shape[1]), len(chosen)),
             dtype="float16",
-            attributes={"classes": list(names)},
+            attributes=dict(facts),
         )
 
     def add(self, piece: Piece) -> None:
