@@ -12,7 +12,7 @@ import pytest
 REPO = Path(__file__).resolve().parent.parent
 FILES = sorted((REPO / "seg").rglob("*.py"))
 LAYERS = [
-    *("errors", "cpu", "kernels", "config", "data", "models", "losses", "metrics", "optim"),
+    *("errors", "io", "cpu", "kernels", "config", "data", "models", "losses", "metrics", "optim"),
     *(
         "inference",
         "training_task",

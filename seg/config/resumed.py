@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from seg.config.arguments import is_multirun
 from seg.config.recorded import check_recorded
-from seg.errors import ConfigError
+from seg.errors import ConfigError, DataError
+from seg.io.yaml_file import read_yaml
 
 _KEY, _RUN_DIR, _AUTO = "resume", "hydra.run.dir", "auto"
 _NOTHING = ("", "null")
 _RECORD = Path(".hydra", "overrides.yaml")
+_REMEDY = "copy it from a backup, or go on by the whole command: hydra.run.dir=RUN_DIR resume=auto"
 
 
 def with_run_directory(arguments: list[str], command: str) -> list[str]:
@@ -81,12 +81,12 @@ def _run_directory(path: Path) -> Path:
 def _recorded(run_dir: Path) -> list[str]:
     """The choices of the command line that began a run."""
     record = run_dir / _RECORD
-    try:
-        choices = OmegaConf.to_container(OmegaConf.load(record))
-    except FileNotFoundError:
+    if not record.exists():
         return []
-    except Exception as error:  # whatever a damaged file provokes
-        raise ConfigError(f"{record}: damaged ({str(error).splitlines()[0]})") from None
+    try:
+        choices = read_yaml(record, "record", remedy=_REMEDY)
+    except DataError as error:
+        raise ConfigError(str(error)) from None
     if not isinstance(choices, list) or not all(isinstance(each, str) for each in choices):
-        raise ConfigError(f"{record}: damaged (a list of KEY=VALUE is expected)")
+        raise ConfigError(f"{record}: damaged (a list of KEY=VALUE is expected)\n  {_REMEDY}")
     return _choices(choices)

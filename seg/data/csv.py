@@ -1,9 +1,7 @@
 """People's own pictures, listed in a CSV file: image, label, split."""
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path, PurePosixPath
 
 from seg.data.files.classes import given_classes
@@ -14,6 +12,8 @@ from seg.data.files.pairs import Pair, PairDataset
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, held_out, no_split_error
 from seg.errors import DataError
+from seg.io.csv_table import parse_csv
+from seg.io.source import Source
 
 _DEFAULT_NAME = "samples.csv"
 _HOW_TO_GET = "write a CSV file with the columns image,label,split and set dataset.table to it"
@@ -98,15 +98,8 @@ def read_table(location: Location, columns: Sequence[str | None]) -> list[Row]:
     Raises:
         DataError: what is wrong in which line.
     """
-    try:
-        text = read_bytes(location, "table").decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{location}: not UTF-8 ({error}); save it as CSV UTF-8") from error
-    lines = csv.reader(StringIO(text, newline=""), strict=True)
-    try:
-        numbered = [(lines.line_num, cells) for cells in lines]
-    except csv.Error as error:
-        raise DataError(f"{location}, line {lines.line_num}: {error}") from error
+    source = Source(location, "table", "save it as CSV UTF-8, with a line for each sample")
+    numbered = parse_csv(read_bytes(location, "table"), source)
     return list(_rows(numbered, location, columns))
 
 

@@ -1,6 +1,5 @@
 """A plan for many devices, from what was measured on one."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from seg.errors import ConfigError, DataError
+from seg.io.json_file import read_json_object
 
 _HOUR_S = 3600
 
@@ -153,15 +153,9 @@ def _read_rates(path: Path, case: str | None) -> dict[str, float]:
 
 def _content(path: Path) -> dict[str, Any]:
     file = path / "benchmark.json" if path.is_dir() else path
-    try:
-        content = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise DataError(f"{file}: no such file; python -m seg.benchmark makes it") from None
-    except ValueError as error:
-        raise DataError(f"{file}: damaged ({error})") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{file}: damaged (a mapping is expected)")
-    return content
+    if not file.is_file():
+        raise DataError(f"{file}: no such file; python -m seg.benchmark makes it")
+    return read_json_object(file, "benchmark", remedy="measure again: python -m seg.benchmark")
 
 
 def scale_table(measured: Measured, found: Plan) -> str:

@@ -1,7 +1,5 @@
 """`evaluation.json` and what lies beside it: written and read again."""
 
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import BaseModel, ConfigDict
 
 from seg.data.labels import LabelSpace
-from seg.errors import DataError
+from seg.errors import DataError, first_line
 from seg.evaluation.measures import Shown
+from seg.io.json_file import read_json
+from seg.io.npz_file import read_npz
+from seg.io.source import Source, checked
 from seg.metrics.per_image import KeptImage
 from seg.outputs.files import write_atomically, write_json
 from seg.outputs.pictures import error_picture, save_png
@@ -21,7 +23,18 @@ from seg.outputs.pictures import error_picture, save_png
 RECORD = "evaluation.json"
 _REPLICATES = "replicates.npz"
 _EXAMPLES = "examples"
+_REMEDY = "evaluate again: python -m seg.evaluate checkpoint=RUN_DIR"
+_REPLICATES_BYTES = 2**28  # unpacked; a thousand draws of a thousand scores have 4 MiB
 _JPEG_QUALITY = 90
+
+
+class _Content(BaseModel):
+    """What a comparison takes from `evaluation.json`; other keys may be there."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    protocol: dict[str, Any]
+    checkpoint: dict[str, Any]
+    scores: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -54,21 +67,34 @@ def read_record(path: Path) -> Record:
         DataError: missing or damaged.
     """
     path = path / RECORD if path.is_dir() else path
-    try:
-        content = json.loads(path.read_text())
-        with np.load(path.with_name(_REPLICATES), allow_pickle=False) as file:
-            replicates = {key: file[key] for key in file.files}
-        if not isinstance(content["protocol"], dict) or not isinstance(content["scores"], dict):
-            raise KeyError("protocol")
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{error.filename}: no such file; give the run directory of seg.evaluate or seg.train"
-        ) from None
-    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path}: damaged ({type(error).__name__} {error}); evaluate again"
-        ) from None
+    for file in (path, path.with_name(_REPLICATES)):
+        if not file.is_file():
+            raise DataError(
+                f"{file}: no such file; give the run directory of seg.evaluate or seg.train"
+            )
+    source = Source(path, "evaluation", _REMEDY)
+    content = read_json(path, source.kind, remedy=source.remedy)
+    scores = checked(_Content, content, source).scores
+    replicates = _read_replicates(path.with_name(_REPLICATES))
+    lacking = sorted(replicates.keys() - scores.keys())
+    if lacking or not replicates:
+        raise source.damaged(f"damaged: {_REPLICATES} beside it is of other scores")
     return Record(path, content, replicates)
+
+
+def _read_replicates(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Return one row of numbers for each score, all of one length."""
+    source = Source(path, "record of resampled scores", _REMEDY)
+    content = source.read()
+    try:
+        arrays = read_npz(content, max_bytes=_REPLICATES_BYTES)
+    except ValueError as error:
+        raise source.damaged(f"damaged ({first_line(error)})") from error
+    shapes = {array.shape for array in arrays.values()}
+    kinds = {array.dtype for array in arrays.values()}
+    if kinds - {np.dtype(np.float32)} or len(shapes) > 1 or any(len(s) != 1 for s in shapes):
+        raise source.damaged("damaged (no rows of numbers of one length)")
+    return arrays
 
 
 def write_examples(

@@ -1,22 +1,24 @@
 """The card of an exported network: a JSON file beside it that says all that is needed to use it."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from seg.data.files.digest import sha256_of
 from seg.errors import DataError
+from seg.io.json_file import read_json
+from seg.io.source import Source, checked
 from seg.outputs.files import write_json
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
+_VERSION = 1
 Positive = Annotated[int, Field(ge=1)]
 
 
 class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Spec(_Plain):
@@ -110,19 +112,16 @@ def read_card(path: Path) -> Card:
         DataError: missing, damaged, or of another version.
     """
     place = card_path(path)
-    try:
-        return Card.model_validate(json.loads(place.read_text()))
-    except FileNotFoundError:
+    if not place.exists():
         raise DataError(
             f"{path}: its card {place.name} is missing; an exported file is used together with "
             "the card beside it\n  copy both, or export it again: python -m seg.export"
-        ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{place}: damaged ({error}); export it again") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the card"
-        raise DataError(f"{place}: no card of this version ({key}: {first['msg']})") from None
+        )
+    source = Source(place, "card", "export it again: python -m seg.export")
+    content = read_json(place, source.kind, remedy=source.remedy)
+    if not isinstance(content, dict) or content.get("card_version") != _VERSION:
+        raise DataError(f"{place}: no card of this version\n  {source.remedy}")
+    return checked(Card, content, source)
 
 
 def check_files(path: Path, card: Card) -> None:

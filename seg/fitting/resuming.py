@@ -14,6 +14,8 @@ from seg.assemble.networks import training_config
 from seg.checkpoint import State, read_state
 from seg.config.schema import FitConfig
 from seg.errors import ConfigError, DataError
+from seg.io.json_file import read_json
+from seg.io.source import Source, checked
 from seg.outputs.curve import cut_curve
 from seg.outputs.files import write_atomically
 
@@ -44,15 +46,17 @@ _ABSENT = "(absent)"
 
 def finished_value(run_dir: Path, score: str) -> float | None:
     """That score of a run that has ended; None where there is more to do."""
-    try:
-        value = json.loads((run_dir / "metrics.json").read_text())[score]
-    except FileNotFoundError:
+    path = run_dir / "metrics.json"
+    if not path.exists():
         return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{run_dir / 'metrics.json'}: damaged ({error}); delete it to score anew"
-        ) from None
-    return math.nan if value is None else float(value)
+    source = Source(path, "record of scores", "delete it to score anew")
+    scores = checked(
+        dict[str, float | None], read_json(path, source.kind, remedy=source.remedy), source
+    )
+    if score not in scores:
+        raise source.damaged(f"damaged (no {score})")
+    value = scores[score]
+    return math.nan if value is None else value
 
 
 def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:

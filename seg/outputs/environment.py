@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from pytorch_lightning import Trainer
 
 import seg
+from seg.errors import DataError
+from seg.io.json_file import read_json
+from seg.io.source import Source, checked
 from seg.outputs.files import write_atomically
 from seg.outputs.power import PowerMeter
 
@@ -27,6 +31,7 @@ NAME = "environment.json"
 _LIBRARIES = ("pytorch-lightning", "numpy", "timm", "segmentation-models-pytorch")
 _SECRET_IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _DIFF_LINES = 20
+_CONTENT = TypeAdapter(dict[str, list[dict[str, Any]]])
 _GIT_S = 10.0
 _GIB = 2**30
 
@@ -100,11 +105,17 @@ def _add(run_dir: Path, event: dict[str, Any], session: dict[str, Any] | None = 
 
 
 def _read(path: Path) -> dict[str, Any]:
+    empty: dict[str, Any] = {"sessions": [], "history": []}
+    if not path.is_file():
+        return empty
     try:
-        found = json.loads(path.read_text())
-        return {key: list(found[key]) for key in ("sessions", "history")}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return {"sessions": [], "history": []}
+        content = read_json(path, "record of the machine")
+        return empty | checked(_CONTENT, content, Source(path, "record of the machine"))
+    except DataError as error:
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        log.warning("%s\n  a new one is begun; the damaged one is now %s", error, aside.name)
+        return empty
 
 
 def _event(name: str, step: int) -> dict[str, Any]:

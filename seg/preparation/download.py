@@ -1,6 +1,5 @@
 """Fetches datasets whose licence allows it, and says how to obtain the others."""
 
-import json
 import logging
 import re
 import shutil
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.errors import ConfigError, DataError
+from seg.io.json_file import read_json
 from seg.models.weights.download import fetch
 from seg.outputs.files import write_json
 from seg.preparation.archives import Limits, unpack
@@ -174,8 +174,8 @@ def _by_hand(dataset: str) -> ConfigError:
 
 def _is_complete(folder: Path, note: dict[str, Any]) -> bool:
     try:
-        return bool(json.loads((folder / NOTE_FILE).read_bytes()) == note)
-    except (OSError, ValueError):
+        return bool(read_json(folder / NOTE_FILE, "note") == note)
+    except DataError:
         return False
 
 

@@ -1,6 +1,5 @@
 """Starts the processes that train together by `torch.distributed.run`'s agent; tells their end."""
 
-import json
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from seg.config.schema import FitConfig, TrainerTarget
 from seg.errors import RankError
+from seg.io.json_file import read_json
 from seg.ranks.nodes import meeting
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1")
@@ -58,7 +58,7 @@ def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
             sys.exit(130 if error.sigval == signal.SIGINT else 143)
         except ChildFailedError as error:
             raise _told(error, Path(folder)) from None
-        value: float | None = json.loads(result.read_text()) if result.exists() else None
+        value: float | None = read_json(result, "value") if result.exists() else None
         return value
 
 

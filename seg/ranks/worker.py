@@ -17,6 +17,8 @@ from omegaconf import OmegaConf
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import exit_code_of, message_of
+from seg.io.json_file import read_json
+from seg.io.yaml_file import read_yaml
 
 _PR_SET_PDEATHSIG = 1  # Linux, prctl.h
 
@@ -33,9 +35,8 @@ def main() -> None:
     command, run_dir, result = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     _start_logging(run_dir)
     try:
-        value = _carry_out(
-            command, json.loads((result.parent / "config.json").read_text()), run_dir
-        )
+        config = read_json(result.parent / "config.json", "configuration")
+        value = _carry_out(command, config, run_dir)
     except Exception as error:
         _report(error)
         _leave(1 if message_of(error) is None else exit_code_of(error))
@@ -85,7 +86,7 @@ def _start_logging(run_dir: Path) -> None:
     if not _is_first():
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
     elif composed.is_file():
-        node = OmegaConf.load(composed)
+        node = OmegaConf.create(read_yaml(composed, "configuration"))
         wanted = OmegaConf.to_container(OmegaConf.select(node, "hydra.job_logging"), resolve=True)
         logging.config.dictConfig(wanted)  # type: ignore[arg-type]
     else:

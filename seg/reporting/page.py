@@ -49,7 +49,7 @@ def write_report(run_dirs: Sequence[Path], path: Path, tariff: Tariff | None = N
         DataError: a file in a run directory is damaged; it is named.
     """
     page = render(read_runs(list(run_dirs)), tariff or Tariff())
-    write_atomically(path, lambda file: file.write(page.encode()))
+    write_atomically(path, lambda file: file.write(page.encode(errors="replace")))
 
 
 def leave_report(run_dir: Path) -> None:

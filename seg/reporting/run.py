@@ -1,16 +1,19 @@
 """What lies in a run directory, read as far as it is there."""
 
-import csv
-import json
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
-import yaml
-
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError
+from seg.reporting.run_files import (
+    read_config,
+    read_curve,
+    read_environment,
+    read_evaluation,
+    read_metrics,
+    read_resumes,
+)
 
 Points = list[tuple[float, float]]
 _MARKS = ("config.yaml", "metrics.csv", "metrics.json", "evaluation.json")
@@ -145,12 +148,12 @@ def _read(folder: Path, name: str) -> Run:
     return Run(
         folder,
         name,
-        config=_yaml(folder / "config.yaml"),
-        curve=list(_rows(folder / "metrics.csv")),
-        metrics=_json(folder / "metrics.json"),
-        evaluation=_json(folder / "evaluation.json"),
-        environment=_json(folder / "environment.json"),
-        resumes=_lines(folder / "resumes.jsonl"),
+        config=read_config(folder / "config.yaml"),
+        curve=read_curve(folder / "metrics.csv"),
+        metrics=read_metrics(folder / "metrics.json"),
+        evaluation=read_evaluation(folder / "evaluation.json"),
+        environment=read_environment(folder / "environment.json"),
+        resumes=read_resumes(folder / "resumes.jsonl"),
     )
 
 
@@ -161,55 +164,3 @@ def _names(folders: list[Path]) -> list[str]:
         if len(set(names)) == len(set(parts)):
             return names
     return [str(folder) for folder in folders]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise DataError(f"{path}: damaged ({error}); delete it to leave it out") from None
-    if not isinstance(found, Mapping):
-        raise DataError(f"{path}: not a JSON object; delete it to leave it out")
-    return dict(found)
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{path}: damaged ({str(error).splitlines()[0]})") from None
-    return dict(found) if isinstance(found, Mapping) else {}
-
-
-def _rows(path: Path) -> Iterator[dict[str, float]]:
-    if not path.exists():
-        return
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            # a process that was killed may have left half a row
-            numbers = {key: _number(text) for key, text in row.items() if isinstance(text, str)}
-            if is_number(numbers.get("step")):
-                yield {key: value for key, value in numbers.items() if math.isfinite(value)}
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            entry = json.loads(line)
-        except ValueError:  # a process that was killed may have left half a line
-            continue
-        if isinstance(entry, dict):
-            found.append(entry)
-    return found

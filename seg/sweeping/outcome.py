@@ -1,7 +1,6 @@
 """What a trial tells of itself: `trial.json` and `failure.txt` in its run directory."""
 
 import gc
-import json
 import logging
 import sys
 import time
@@ -11,7 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from seg.errors import PrunedError, UserError, first_line, message_of
+from pydantic import ConfigDict
+
+from seg.errors import DataError, PrunedError, UserError, first_line, message_of
+from seg.io.json_file import read_json
+from seg.io.source import Source, checked
 from seg.outputs.files import write_atomically, write_json
 from seg.sweeping.trials import State
 
@@ -36,6 +39,8 @@ class Outcome:
         began_at: seconds since 1970, of a try that has not told its end.
         error: of a failed one, in a few lines.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     state: State
     seconds: float
@@ -85,11 +90,12 @@ def carry_out(run_dir: Path, work: Callable[[], T], *, max_failures: int | None)
 
 def outcome_of(run_dir: Path) -> Outcome | None:
     """What a trial has left; None where it has not begun."""
-    try:
-        return Outcome(**json.loads((run_dir / NAME).read_text()))
-    except FileNotFoundError:
+    path = run_dir / NAME
+    if not path.is_file():
         return None
-    except (ValueError, TypeError):
+    try:
+        return checked(Outcome, read_json(path, "record of a trial"), Source(path, "record"))
+    except DataError:
         return Outcome("running", 0.0)  # damaged: it is done again
 
 

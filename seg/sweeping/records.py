@@ -1,14 +1,13 @@
 """What a trial's folder tells beside `trials.json`, as far as it is there and whole."""
 
-import csv
-import json
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
-
+from seg.errors import DataError
+from seg.io.json_file import read_json_object
+from seg.io.yaml_file import read_yaml
 from seg.reporting.run import Points, is_number
+from seg.reporting.run_files import read_curve as read_rows
 from seg.sweeping.trials import Trial
 
 
@@ -19,39 +18,24 @@ def folder_of(directory: Path, trial: Trial) -> Path:
 
 def read_metrics(folder: Path) -> dict[str, float]:
     """The numbers of `metrics.json`; empty where it is missing or damaged."""
-    with suppress(OSError, ValueError):
-        found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        if isinstance(found, Mapping):
-            return {str(key): float(value) for key, value in found.items() if is_number(value)}
+    with suppress(DataError):
+        found = read_json_object(folder / "metrics.json", "record of scores")
+        return {key: float(value) for key, value in found.items() if is_number(value)}
     return {}
 
 
 def read_curve(folder: Path, column: str) -> Points:
-    """`(step, value)` of one column of `metrics.csv`, up to where it is damaged."""
-    points: Points = []
-    with (
-        suppress(OSError, ValueError, csv.Error),
-        (folder / "metrics.csv").open(newline="", encoding="utf-8") as file,
-    ):
-        for row in csv.DictReader(file):
-            step, value = (_number(row.get(key)) for key in ("step", column))
-            if step is not None and value is not None:
-                points.append((step, value))
-    return points
+    """`(step, value)` of one column of `metrics.csv`, of the rows that are sound."""
+    with suppress(DataError):
+        rows = read_rows(folder / "metrics.csv")
+        return [(row["step"], row[column]) for row in rows if column in row]
+    return []
 
 
 def read_overrides(folder: Path) -> list[str] | None:
     """The choices that began a run, as Hydra took them; None where they cannot be read."""
-    with suppress(OSError, ValueError, yaml.YAMLError):
-        path = folder / ".hydra" / "overrides.yaml"
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    with suppress(DataError):
+        found = read_yaml(folder / ".hydra" / "overrides.yaml", "record")
         if isinstance(found, list) and all(isinstance(each, str) for each in found):
             return found
-    return None
-
-
-def _number(text: str | None) -> float | None:
-    with suppress(ValueError):
-        value = float(text or "")
-        return value if is_number(value) else None
     return None

@@ -5,12 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from seg.config.location import conf_dir
 from seg.errors import DataError
+from seg.io.yaml_file import read_yaml
 
 _SWEEPS = "sweep"
 _OF_THE_RUN_ALONE = ("resume", "trial")
@@ -71,7 +71,7 @@ class Said:
     def _add_sweep(self, name: str) -> None:
         """Take over what `sweep=NAME` says of its runs; by itself it would begin a sweep again."""
         path = conf_dir() / _SWEEPS / f"{name}.yaml"
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        found = read_yaml(path, "sweep") if path.is_file() else {}
         defaults = [key for each in found.pop("defaults", []) if each != "_self_" for key in each]
         of_hydra = all(str(key).startswith("override /hydra") for key in defaults)
         if not of_hydra or set(found) - {"hydra"}:
@@ -111,7 +111,7 @@ def _text(defaults: list[Any], values: DictConfig) -> str:
 
 
 def _mapping(path: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError, yaml.YAMLError):
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    with suppress(DataError):
+        found = read_yaml(path, "configuration")
         return dict(found) if isinstance(found, Mapping) else {}
     return {}

@@ -1,16 +1,22 @@
 """What is known of a sweep's runs: `trials.json` in its directory."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
+
+from pydantic import ConfigDict
 
 from seg.errors import DataError
+from seg.io.json_file import read_json
+from seg.io.source import Source, checked
 from seg.outputs.files import write_json
 
 State = Literal["running", "finished", "failed", "pruned"]
 FILE = "trials.json"
+_REMEDY = "copy it from a backup, or begin the sweep anew; the runs in its directory stay"
+_COMMANDS = ("train", "pretrain")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,8 @@ class Trial:
         seconds: from start to end, all tries together.
         error: of a failed one, in a few lines.
     """
+
+    __pydantic_config__ = _STRICT
 
     number: int
     choices: Mapping[str, str]
@@ -45,6 +53,8 @@ class Sweep:
         maximize: whether more of it is better.
         trials: in the order of their numbers.
     """
+
+    __pydantic_config__ = _STRICT
 
     command: str
     line: Sequence[str]
@@ -82,13 +92,16 @@ def read_sweep(directory: Path) -> Sweep:
         DataError: no sweep there, or a damaged file.
     """
     path = directory / FILE
-    try:
-        content = json.loads(path.read_text())
-        trials = tuple(Trial(**each) for each in content.pop("trials"))
-        if any(trial.state not in get_args(State) for trial in trials):
-            raise ValueError("a state of no such name")
-        return Sweep(**content, trials=trials)
-    except FileNotFoundError:
-        raise DataError(f"{directory}: no sweep there (no {FILE})") from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{path}: damaged ({error})") from None
+    if not path.is_file():
+        raise DataError(f"{directory}: no sweep there (no {FILE})")
+    source = Source(path, "record of a sweep", _REMEDY)
+    content = read_json(path, source.kind, remedy=source.remedy)
+    if not isinstance(content, dict) or "trials" not in content:
+        raise source.damaged("damaged (no trials)")
+    sweep = checked(Sweep, content, source)
+    if sweep.command not in _COMMANDS:
+        raise source.damaged(f"damaged (command: allowed: {', '.join(_COMMANDS)})")
+    numbers = [trial.number for trial in sweep.trials]
+    if len(set(numbers)) != len(numbers) or min(numbers, default=0) < 0:
+        raise source.damaged("damaged (numbers of trials repeat or are negative)")
+    return replace(sweep, trials=tuple(sweep.trials))

@@ -86,7 +86,7 @@ def test_a_broken_file_is_told_when_it_is_read(root, caplog):
     (root / "train/c.json").write_text("{")
     dataset = LabelMe(split="train", root=root)
     assert "1 files could not be read for their labels" in caplog.text
-    with pytest.raises(DataError, match=r"c\.json: label is no valid JSON"):
+    with pytest.raises(DataError, match=r"c\.json: label is damaged, no valid JSON"):
         dataset[1]
 
 

@@ -1,11 +1,14 @@
-"""JSON files, read strictly."""
+"""JSON files at a path or an address, read strictly."""
 
-import json
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from seg.data.files.locations import Location, read_bytes
-from seg.errors import DataError
+from seg.data.files.locations import Location, is_remote, read_bytes
+from seg.io.json_file import parse_json
+from seg.io.source import Source
+
+MAX_BYTES = 2**31
+"""Largest JSON file of a dataset: the annotations of COCO panoptic have some 400 MB."""
 
 
 def read_json(location: Location, kind: str) -> Any:
@@ -18,17 +21,7 @@ def read_json(location: Location, kind: str) -> Any:
     Raises:
         DataError: it is missing, empty or no JSON, or an object names a key twice.
     """
-    content = read_bytes(location, kind)
-    try:
-        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:  # bad UTF-8 and bad JSON are ValueErrors
-        raise DataError(f"{location}: {kind} is no valid JSON: {error}", fault="damaged") from error
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {twice!r} occurs twice in one object")
-    return found
+    local = location if is_remote(location) else Path(location)
+    source = Source(local, kind, max_bytes=MAX_BYTES)
+    content = read_bytes(location, kind) if is_remote(location) else source.read()
+    return parse_json(content, source)

@@ -4,7 +4,6 @@
 the user's word alone, and never where one holds pickled objects.
 """
 
-import json
 import zipfile
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from torch import Tensor
 from seg.errors import DataError, first_line
 from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Runner, Source
+from seg.io.json_file import parse_json
+from seg.io.source import Source as FileSource
 
 _PAYLOADS = "_config.json"
 _OBJECTS = ("custom_obj_", "opaque_obj_")
@@ -55,7 +56,7 @@ def _refuse_objects(path: Path) -> None:
         for name in archive.namelist():
             pickled = Path(name).name.startswith(_OBJECTS) or Path(name).suffix == ".so"
             if name.endswith(_PAYLOADS):
-                payloads = json.loads(archive.read(name))["config"].values()
+                payloads = parse_json(archive.read(name), FileSource(path, name))["config"].values()
                 pickled = any(each["use_pickle"] for each in payloads)
             if pickled:
                 raise DataError(f"{path}: holds more than tensors ({name}); not opened")

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.inference.raster import Raster
+from seg.io.json_file import read_json
+from seg.io.source import Source, checked
 from seg.outputs.files import write_atomically
 from seg.prediction.format import PARTS, Format, Gathered, Record, Writer
 from seg.prediction.items import Item
@@ -81,7 +83,10 @@ class Coco(Format):
 
     def _numbered(self, done: Sequence[tuple[Item, Record]]) -> Iterator[dict[str, Any]]:
         for number, (item, _) in enumerate(done, 1):
-            for annotation in json.loads(self.path(self.targets(item)[0]).read_bytes()):
+            path = self.path(self.targets(item)[0])
+            source = Source(path, "part", f"delete it and run the command again: rm {path}")
+            part = read_json(path, source.kind, remedy=source.remedy)
+            for annotation in checked(list[dict[str, Any]], part, source):
                 yield {"image_id": number, **annotation}
 
 

@@ -1,0 +1,190 @@
+"""The files of a run directory, read and held against what a report takes from them."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from seg.io.csv_table import parse_numbers
+from seg.io.json_file import parse_json_lines, read_json
+from seg.io.source import Source, checked
+from seg.io.yaml_file import read_yaml
+
+log = logging.getLogger(__name__)
+_LEAVE_OUT = "move it away to leave it out"
+_EVALUATE = f"evaluate again (python -m seg.evaluate checkpoint=RUN_DIR), or {_LEAVE_OUT}"
+_LARGEST = 2**53
+
+Count = Annotated[int, Field(ge=0, le=_LARGEST)]
+Byte = Annotated[int, Field(ge=0, le=255)]
+Share = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
+Scores = dict[str, float | None]
+
+
+class _Known(BaseModel):
+    """Keys that a report reads; others may be there."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Protocol(_Known):
+    split: str | None = None
+    images: Count | None = None
+
+
+class _Scored(_Known):
+    step: Count | None = None
+
+
+class _Calibration(_Known):
+    edges: list[Share] = []
+    count: list[Count] = []
+    confidence: list[Share | None] = []
+    accuracy: list[Share | None] = []
+
+
+class _Stratum(_Known):
+    name: str
+    below: Share | None = None
+    segments: Count | None = None
+    pixel_recall: Share | None = None
+    segment_recall: Share | None = None
+
+
+class _Evaluation(_Known):
+    protocol: _Protocol | None = None
+    checkpoint: _Scored | None = None
+    classes: list[str] | None = None
+    palette: list[Annotated[list[Byte], Field(min_length=3, max_length=3)]] | None = None
+    scores: Scores | None = None
+    intervals: dict[str, Any] | None = None
+    confusion: list[list[Count]] | None = None
+    calibration: _Calibration | None = None
+    size_strata: list[_Stratum] | None = None
+    examples: dict[str, list[dict[str, Any]]] | None = None
+
+
+class _Session(_Known):
+    command: str | None = None
+    cores: Count | None = None
+    memory_gib: Share | None = None
+    gpus: list[Any] | None = None
+    libraries: dict[str, Any] | None = None
+    git: list["_Checkout"] | None = None
+
+
+class _Checkout(_Known):
+    what: str | None = None
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+    diff: list[str] | None = None
+
+
+class _Event(_Known):
+    event: str = ""
+    time: str | None = None
+    step: Count | None = None
+    cpu_wh: Share | None = None
+    gpu_wh: Share | None = None
+
+
+class _Environment(_Known):
+    sessions: list[_Session] = []
+    history: list[_Event] = []
+
+
+_RESUME: TypeAdapter[_Event] = TypeAdapter(_Event)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return `config.yaml`; empty where it is absent.
+
+    Raises:
+        DataError: damaged.
+    """
+    content = read_yaml(path, "configuration", remedy=_LEAVE_OUT) if path.is_file() else {}
+    return checked(dict[str, Any], content or {}, Source(path, "configuration", _LEAVE_OUT))
+
+
+def read_metrics(path: Path) -> Scores:
+    """Return `metrics.json`; empty where it is absent.
+
+    Raises:
+        DataError: damaged.
+    """
+    return checked(Scores, *_json(path, "record of scores", _EVALUATE))
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """Return `evaluation.json`; empty where it is absent.
+
+    Raises:
+        DataError: damaged.
+    """
+    content, source = _json(path, "evaluation", _EVALUATE)
+    checked(_Evaluation, content, source)
+    return dict(content)
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """Return `environment.json`; empty where it is absent.
+
+    Raises:
+        DataError: damaged.
+    """
+    content, source = _json(path, "record of the machine", _LEAVE_OUT)
+    checked(_Environment, content, source)
+    return dict(content)
+
+
+def read_curve(path: Path) -> list[dict[str, float]]:
+    """Return the sound rows of `metrics.csv`, without empty cells; others are counted in a line.
+
+    Raises:
+        DataError: no row can be read, since the first line is damaged.
+    """
+    if not path.is_file():
+        return []
+    source = Source(path, "curve", _LEAVE_OUT)
+    header, rows, damaged = parse_numbers(source.read())
+    if header and "step" not in header:
+        raise source.damaged("damaged: its first line names no column 'step'")
+    numbers = [{key: float(text) for key, text in row.items() if text} for row in rows]
+    sound = [_finite(row) for row in numbers if abs(row.get("step", _LARGEST)) < _LARGEST]
+    _tell(path, damaged + len(rows) - len(sound), "rows")
+    return sound
+
+
+def read_resumes(path: Path) -> list[dict[str, Any]]:
+    """Return the sound lines of `resumes.jsonl`; others are counted in a line."""
+    if not path.is_file():
+        return []
+    lines, damaged = parse_json_lines(Source(path, "record", _LEAVE_OUT).read())
+    sound = [line for line in lines if _is_resume(line)]
+    _tell(path, damaged + len(lines) - len(sound), "lines")
+    return sound
+
+
+def _json(path: Path, kind: str, remedy: str) -> tuple[Any, Source]:
+    content = read_json(path, kind, remedy=remedy) if path.is_file() else {}
+    return content, Source(path, kind, remedy)
+
+
+def _is_resume(line: Any) -> bool:
+    try:
+        _RESUME.validate_python(line)
+    except ValueError:
+        return False
+    return isinstance(line, dict)
+
+
+def _finite(row: dict[str, float]) -> dict[str, float]:
+    return {key: value for key, value in row.items() if math.isfinite(value)}
+
+
+def _tell(path: Path, damaged: int, what: str) -> None:
+    if damaged:
+        log.warning("%s: %d damaged %s are left out", path, damaged, what)
