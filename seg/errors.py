@@ -92,7 +92,7 @@ class RankError(UserError):
 def message_of(error: BaseException) -> str | None:
     """What to tell a user who can mend it; None where only a traceback helps."""
     if isinstance(error, UserError):
-        return str(error)
+        return "\n".join([str(error), *dict.fromkeys(getattr(error, "__notes__", ()))])
     if is_out_of_room(error):
         return f"{_place_of(error)}: make room, then give the command again"
     if isinstance(error, OSError) and error.filename:

@@ -64,7 +64,7 @@ class CocoPanoptic(PairDataset):
         told = _read_annotations(file)
         classes, file_ids = _classes(told["categories"], file)
         read = SegmentLabels(_segments(told["annotations"], file_ids, segment_folder, file))
-        pairs = listed_pairs(_pairs(told, image_folder, segment_folder, file))
+        pairs = listed_pairs(_pairs(told, image_folder, segment_folder, file), file)
         super().__init__(pairs, labels=classes.labels, split=split, read=read)
 
 

@@ -69,7 +69,7 @@ class Csv(PairDataset):
         location = _locate(table)
         rows = read_table(location, (image_column, label_column, split_column))
         chosen = rows_of_split(rows, split, location, val_fraction, val_seed)
-        pairs = listed_pairs(_pairs(chosen, location))
+        pairs = listed_pairs(_pairs(chosen, location), location, relative=not is_remote(location))
         beside = None if is_remote(location) else Path(location).parent / "classes.json"
         # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.
         space, read = own_labels(

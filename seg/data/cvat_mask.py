@@ -52,7 +52,8 @@ class CvatMask(PairDataset):
         unsplit = name is None and set(lists) == {_UNSPLIT}
         if name is None and not unsplit:
             raise no_split_error(split, lists, where / _LISTS)
-        pairs = listed_pairs(_listed(lists[name or _UNSPLIT], where))
+        listed = lists[name or _UNSPLIT]
+        pairs = listed_pairs(_listed(listed, where), listed)
         if unsplit:
             pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
         super().__init__(pairs, labels=classes.labels, split=split, read=classes.colour_labels())

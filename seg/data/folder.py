@@ -1,20 +1,22 @@
 """People's own pictures: folders of images and of labels."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from seg.data.files.classes import given_classes
+from seg.data.files.classes import CLASS_FILES, given_classes
 from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
-from seg.data.files.pairs import PairDataset, match_pairs, named_files
+from seg.data.files.pairs import Pair, PairDataset, match_pairs
+from seg.data.files.patterns import FilePattern, files_of, pairing_remedy, parse_pattern
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of, split_names
 from seg.data.files.unread import log_loose_files
-from seg.errors import DataError
+from seg.errors import ConfigError, DataError
 
-_ANY_DEPTH = "**/*"
 _HOW_TO_GET = (
     "lay your own files out as images/<split>/a.jpg with labels/<split>/a.png, or as\n"
     "  <split>/images/a.jpg with <split>/labels/a.png; <split> is train, val or test;\n"
-    "  images/a.jpg with labels/a.png is split by dataset.val_fraction"
+    "  images/a.jpg with labels/a.png is split by dataset.val_fraction;\n"
+    "  other directories and names: dataset.images=imgs 'dataset.labels=masks/*_mask.png'"
 )
 
 
@@ -26,9 +28,14 @@ class Folder(PairDataset):
     `training`, `valid`, `validation`, `testing`. Without folders for splits a fixed part of the
     names becomes `val`, the rest `train`.
 
+    Other directories and names are told by patterns, in which one `*` stands for what an image and
+    its label share: `masks/*_mask.png`.
+
     Args:
         split: `train`, `val`, `test` or the name of another split's folder.
         root: the folder; None: `$SEG_DATA/folder` or `data/folder`.
+        images, labels: the two directories, with or without the pattern of their files' names;
+            both may lie in one directory.
         classes: a JSON file (its forms: `seg.data.files.classes.read_classes`); None:
             `classes.json` in the root, else the ids that occur in the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.
@@ -45,59 +52,93 @@ class Folder(PairDataset):
         *,
         split: str,
         root: str | Path | None = None,
+        images: str = "images",
+        labels: str = "labels",
         classes: str | Path | None = None,
         label_kind: LabelKind = "auto",
         val_fraction: float = 0.1,
         val_seed: int = 0,
     ) -> None:
         where = find_root(root, dataset="folder", expected=(), how_to_get=_HOW_TO_GET)
-        images, labels, whole = _folders(where, split, root)
-        pairs = match_pairs(
-            named_files(images, pattern=_ANY_DEPTH), named_files(labels, pattern=_ANY_DEPTH)
+        layout = _Layout(
+            where, parse_pattern(images, "dataset.images"), parse_pattern(labels, "dataset.labels")
         )
+        pairs, whole = layout.pairs(split)
         if whole:
             pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
         space, read = own_labels(
             label_kind,
             told=given_classes(classes, where / "classes.json"),
             files=(pair.label for pair in pairs),
-            infer=lambda: infer_from_files(_training_labels(where, root), label_kind),
+            infer=lambda: infer_from_files(layout.training_labels(), label_kind),
         )
         super().__init__(pairs, labels=space, split=split, read=read)
 
 
-def _folders(where: Path, split: str, root: str | Path | None) -> tuple[Path, Path, bool]:
-    """Folders of the images and of the labels, and whether they hold more than this split."""
-    images, labels = where / "images", where / "labels"
-    if images.is_dir() and labels.is_dir():
-        names = [find_split(split, _subfolders(parent), parent) for parent in (images, labels)]
-        if names[0] and names[1]:
-            for parent in (images, labels):
-                log_loose_files(parent, apart={split, *split_names(_subfolders(parent))})
-            return images / names[0], labels / names[1], False
-        present = split_names({*_subfolders(images), *_subfolders(labels)})
-        if not present and not any(names):
-            return images, labels, True
-        for parent, name in zip((images, labels), names, strict=True):
-            if name is None:
-                raise no_split_error(split, split_names(_subfolders(parent)), parent)
-    splits = [name for name in _subfolders(where) if (where / name / "images").is_dir()]
-    name = find_split(split, splits, where)
-    if name is not None:
-        return where / name / "images", where / name / "labels", False
-    if split_names(splits):
-        raise no_split_error(split, splits, where)
-    find_root(root, dataset="folder", expected=("images", "labels"), how_to_get=_HOW_TO_GET)
-    raise DataError(f"{where}: images and labels must be folders\n  {_HOW_TO_GET}")
+@dataclass(frozen=True)
+class _Layout:
+    """Which files of a folder are images and labels of a split."""
+
+    where: Path
+    images: FilePattern
+    labels: FilePattern
+
+    def pairs(self, split: str) -> tuple[tuple[Pair, ...], bool]:
+        """The pairs of a split, or all, and whether they are more than the split."""
+        directories, whole = self._directories(split)
+        images, labels = self._files(directories)
+        remedy = pairing_remedy(images, labels, (self.images, self.labels))
+        return match_pairs(images, labels, remedy=remedy), whole
+
+    def training_labels(self) -> list[Path]:
+        """Where nothing splits them, all: a class that only validation has must be known, too."""
+        directories, _ = self._directories("train")
+        return list(self._files(directories)[1].values())
+
+    def _files(self, directories: tuple[Path, Path]) -> tuple[dict[str, Path], dict[str, Path]]:
+        together = directories[0] == directories[1]
+        if together and self.images.names == self.labels.names:
+            raise ConfigError(
+                f"dataset.images={self.images.text} and dataset.labels={self.labels.text} are the"
+                " same files\n  tell them apart by their names: 'dataset.labels=*_mask.png'"
+            )
+        others = (self.labels, self.images) if together else (None, None)
+        return (
+            files_of(directories[0], self.images, others[0]),
+            files_of(directories[1], self.labels, others[1]),
+        )
+
+    def _directories(self, split: str) -> tuple[tuple[Path, Path], bool]:
+        """Directories of images and labels, and whether they hold more than this split."""
+        below = (self.images.directory, self.labels.directory)
+        images, labels = (self.where / name for name in below)
+        if images.is_dir() and labels.is_dir():
+            names = [find_split(split, _subfolders(parent), parent) for parent in (images, labels)]
+            if names[0] and names[1]:
+                for parent in {images, labels}:
+                    log_loose_files(
+                        parent, apart={split, *split_names(_subfolders(parent)), *CLASS_FILES}
+                    )
+                return (images / names[0], labels / names[1]), False
+            present = split_names({*_subfolders(images), *_subfolders(labels)})
+            if not present and not any(names):
+                return (images, labels), True
+            for parent, name in zip((images, labels), names, strict=True):
+                if name is None:
+                    raise no_split_error(split, split_names(_subfolders(parent)), parent)
+        splits = [
+            name for name in _subfolders(self.where) if (self.where / name / below[0]).is_dir()
+        ]
+        name = find_split(split, splits, self.where)
+        if name is not None:
+            return (self.where / name / below[0], self.where / name / below[1]), False
+        if split_names(splits):
+            raise no_split_error(split, splits, self.where)
+        find_root(self.where, dataset="folder", expected=below, how_to_get=_HOW_TO_GET)
+        raise DataError(f"{self.where}: {' and '.join(below)} must be folders\n  {_HOW_TO_GET}")
 
 
 def _subfolders(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return [path.name for path in folder.iterdir() if path.is_dir()]
-
-
-def _training_labels(where: Path, root: str | Path | None) -> list[Path]:
-    # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.
-    _, labels, _ = _folders(where, "train", root)
-    return list(named_files(labels, pattern=_ANY_DEPTH).values())

@@ -15,7 +15,7 @@ from seg.data.files.own_labels import LabelKind, infer_classes, own_labels
 from seg.data.files.pictures import opened
 from seg.data.files.reading import ReadLabel, read_label, read_pair
 from seg.data.labels import LabelSpace
-from seg.data.sample import Sample
+from seg.data.sample import Sample, naming_quarantine
 from seg.errors import ConfigError, DataError
 
 _INSTALL = "pip install 'seg-xception[hub]'"
@@ -110,7 +110,11 @@ class HfDataset:
         """
         row = self._rows[index]
         where = self._cell(index, 0)
-        with located(row[self._columns[0]], where) as image, self._label(row, index) as label:
+        with (
+            naming_quarantine(),
+            located(row[self._columns[0]], where) as image,
+            self._label(row, index) as label,
+        ):
             location, read = label
             image_HWC, file_label_HW = read_pair(image, location, read)
             label_HW = self.labels.encode(file_label_HW, location)
@@ -122,7 +126,7 @@ class HfDataset:
         Raises:
             IndexError, DataError: as for a sample.
         """
-        with self._label(self._rows[index], index) as (location, read):
+        with naming_quarantine(), self._label(self._rows[index], index) as (location, read):
             return self.labels.encode(read(location), location)
 
     @contextmanager

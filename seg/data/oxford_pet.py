@@ -91,7 +91,8 @@ class OxfordPet(PairDataset):
         read: ReadLabel = BreedTrimaps(listed) if task == "breed" else read_label
         images, trimaps = folder / expected[0], folder / expected[1]
         pairs = [Pair(name, images / f"{name}.jpg", trimaps / f"{name}.png") for name in listed]
-        super().__init__(listed_pairs(pairs), labels=_SPACES[task], split=split, read=read)
+        whole = listed_pairs(pairs, folder / expected[-1])
+        super().__init__(whole, labels=_SPACES[task], split=split, read=read)
         warn_if_partial("Oxford-IIIT Pet", split, len(self), _COUNTS[split], folder)
 
 

@@ -1,6 +1,7 @@
 """One picture with its label map, and what a dataset promises."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,9 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.labels import LabelSpace
+from seg.errors import DataError
 
 IMAGE_CHANNELS = 3
 """Channels of every sample's image: RGB."""
+
+LEAVE_OUT = (
+    "  to leave faulty samples out: python -m seg.prepare verify with the same dataset,"
+    " then dataset.quarantine=.../verify.json"
+)
+"""The way out where some samples cannot be read; it needs no mended files."""
+
+
+@contextmanager
+def naming_quarantine() -> Iterator[None]:
+    """Let a `DataError` of one sample name the way out, as a note that `message_of` shows."""
+    try:
+        yield
+    except DataError as error:
+        error.add_note(LEAVE_OUT)
+        raise
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def verify(
     """
     if misnamed := [name for name, dataset in splits.items() if dataset.split != name]:
         raise ValueError(f"datasets stand under names that are not their split: {misnamed}")
+    lonely = _once(lonely)
     inspections = inspect_all(list(splits.values()), num_workers=num_workers, on_sample=on_sample)
     found = dict(zip(splits, inspections, strict=True))
     faults = [fault for each in found.values() for one in each for fault in one.faults]
@@ -96,9 +97,24 @@ def _rank(split: str) -> int:
     return next((i for i, start in enumerate(order) if split.startswith(start)), len(order))
 
 
+def _once(lonely: Mapping[str, Sequence[Lonely]]) -> dict[str, list[Lonely]]:
+    """Each file at the first split that lists it: unsplit data is listed whole for each split."""
+    seen: set[tuple[str, str]] = set()
+    first: dict[str, list[Lonely]] = {}
+    for split, some in lonely.items():
+        first[split] = []
+        for each in some:
+            key = (file_key(each.path), each.kind)
+            if key not in seen:
+                seen.add(key)
+                first[split].append(each)
+    return first
+
+
 def _alone(split: str, lonely: Lonely) -> Finding:
     path = plain_text(str(lonely.path))
-    message = f"{path}: this {lonely.kind} has no {lonely.lacks}"
+    where = "" if lonely.sought is None else f" (there is no {plain_text(str(lonely.sought))})"
+    message = f"{path}: this {lonely.kind} has no {lonely.lacks}{where}"
     return Finding(split=split, sample="", file=path, kind="no_partner", message=message)
 
 

@@ -83,7 +83,7 @@ def test_other_file_names_are_a_choice(root):
 
 def test_missing_files_are_told(root):
     (root / "val2017/000000000139.jpg").unlink()
-    with pytest.raises(DataError, match="1 labels have no image"):
+    with pytest.raises(DataError, match=r"1 do not exist:\n.*000000000139\.jpg"):
         CocoPanoptic(split="val", root=root)
 
 

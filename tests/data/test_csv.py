@@ -140,9 +140,10 @@ def test_the_default_table(folder, monkeypatch):
         (['"0.png,0_ids.png,train'], "line 2: unexpected end of data"),
         (["0.png,0_ids.png,val", "1.png,1_ids.png,night"], "'train'; found: night, val"),
         (["0.png,0_ids.png,train", "1.png,1_ids.png,training"], "both mean"),
-        (["none.png,0_ids.png,train"], r"1 labels have no image: .*0_ids\.png"),
-        (["0.png,none.png,train"], r"1 images have no label: .*0\.png"),
-        (["none.png,none_ids.png,train"], r"1 labels have no image: .*none_ids\.png"),
+        (["none.png,0_ids.png,train"], r"of 2 listed files 1 do not exist.*\n.*none\.png"),
+        (["0.png,none.png,train"], r"of 2 listed files 1 do not exist.*\n.*none\.png"),
+        (["none.png,none_ids.png,train"], r"2 do not exist.*\n.*none\.png, .*none_ids\.png"),
+        (["a\\0.png,a\\0_ids.png,train"], "backslashes separate directories on Windows alone"),
         ([], "no line follows the header"),
     ],
 )
@@ -160,3 +161,15 @@ def test_the_header_must_name_the_columns(folder):
         Csv(split="train", table=table(folder, "ä,b,c", encoding="latin-1"))
     with pytest.raises(DataError, match="table not found"):
         Csv(split="train", table=folder / "none.csv")
+
+
+def test_missing_files_are_counted_and_three_named(folder):
+    lines = [f"gone/{number}.png,gone/{number}_ids.png,train" for number in range(4)]
+    with pytest.raises(DataError) as caught:
+        Csv(split="train", table=table(folder, *lines))
+    message = str(caught.value)
+    assert "of 8 listed files 8 do not exist" in message
+    assert f"sought in {folder}" in message
+    assert "gone/0.png" in message
+    assert "gone/1.png, ..." in message
+    assert "gone/1_ids.png" not in message

@@ -87,7 +87,7 @@ def test_what_is_missing_is_told(tmp_path):
     with pytest.raises(DataError, match="no split 'val'; found: train"):
         CvatMask(split="val", root=tmp_path)
     (tmp_path / "SegmentationClass/b.png").unlink()
-    with pytest.raises(DataError, match="1 images have no label"):
+    with pytest.raises(DataError, match=r"1 do not exist:\n.*SegmentationClass/b\.png"):
         CvatMask(split="train", root=tmp_path)
     (tmp_path / "ImageSets/Segmentation/train.txt").write_text("a\n\na\n")
     with pytest.raises(DataError, match="line 3: a is also in line 1"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from seg.data.camvid import CamVid
+from seg.data.files.pairs import Lonely
 from seg.data.quarantine import read_quarantine, without_quarantined
 from seg.data.sample import Sample
 from seg.preparation.verify import verify
@@ -176,3 +177,11 @@ def test_camvid_has_no_faults_and_one_video_in_two_splits(camvid_root):
     (note,) = report.notes
     assert note.kind == "shared_sequence"
     assert "'0016E5_', are in several splits: train 204, val 101" in note.message
+
+
+def test_a_file_that_each_split_lists_counts_once(tmp_path):
+    splits, _ = open_splits(plant_clean(tmp_path))
+    alone = Lonely(tmp_path / "x.png", "image", "label")
+    report = verify(splits, {split: [alone] for split in splits}, num_workers=0)
+    assert [fault.kind for fault in report.faults] == ["no_partner"]
+    assert len(report.lonely) == 1

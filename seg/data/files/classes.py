@@ -12,6 +12,9 @@ from seg.data.files.locations import Location, is_remote
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError, DataError
 
+CLASS_FILES = ("classes.json", "classes.txt")
+"""Names of a class file that is read without being named; the first that exists."""
+
 _IGNORE_INDEX = 255
 _LARGEST_ID = 65535
 _KEYS = ("name", "id", "color", "ignore")

@@ -4,21 +4,46 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.data.files.locations import Location, is_remote
-from seg.data.files.pairs import Pair, match_pairs
+from seg.data.files.pairs import Lonely, Pair, first_of, tolerate
+from seg.data.sample import LEAVE_OUT
+from seg.errors import DataError
 
 
-def listed_pairs(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+def listed_pairs(
+    pairs: Sequence[Pair], source: Location, *, relative: bool = False
+) -> tuple[Pair, ...]:
     """Those pairs whose two files exist, sorted by name; addresses are taken to exist.
 
+    Args:
+        pairs: as they are listed.
+        source: the list, for messages.
+        relative: whether it holds paths relative to itself.
+
     Raises:
-        DataError: files are missing (within `tolerating_lonely_files`: they are listed there).
+        DataError: files are missing (within `tolerating_lonely_files`: their partners are listed
+            there, and only a list without any whole pair is an error).
     """
-    images = {pair.name: pair.image for pair in pairs if _exists(pair.image)}
-    # With both missing the label is kept, so that match_pairs tells that it lacks its image.
-    labels = {
-        pair.name: pair.label for pair in pairs if pair.name not in images or _exists(pair.label)
-    }
-    return match_pairs(images, labels)
+    whole, lonely, missing = [], [], []
+    for pair in pairs:
+        absent = [each for each in (pair.image, pair.label) if not _exists(each)]
+        missing += [str(each) for each in absent]
+        if not absent:
+            whole.append(pair)
+        elif pair.image in absent:
+            lonely.append(Lonely(pair.label, "label", "image", sought=pair.image))
+        else:
+            lonely.append(Lonely(pair.image, "image", "label", sought=pair.label))
+    if lonely and not (whole and tolerate(lonely)):
+        where = f"; relative ones are sought in {Path(source).parent}" if relative else ""
+        lines = [
+            f"{source}: of {2 * len(pairs)} listed files {len(missing)} do not exist{where}:",
+            f"  {first_of(missing)}",
+        ]
+        if any("\\" in path for path in missing):
+            lines.append("  backslashes separate directories on Windows alone: write / instead")
+        lines += [LEAVE_OUT] if whole else []
+        raise DataError("\n".join(lines), fault="missing")
+    return tuple(sorted(whole, key=lambda pair: pair.name))
 
 
 def _exists(location: Location) -> bool:

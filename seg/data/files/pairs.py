@@ -13,21 +13,31 @@ from seg.data.files.locations import Location
 from seg.data.files.reading import ReadLabel, read_label, read_pair
 from seg.data.files.unread import UnreadFiles, is_hidden
 from seg.data.labels import LabelSpace
-from seg.data.sample import Sample
+from seg.data.sample import LEAVE_OUT, Sample, naming_quarantine
 from seg.errors import DataError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-_SHOWN = 5
+_SHOWN = 3
+_COMPLETE = "an image and its label share a name; complete or repeat the download"
+_NO_NAMES = "  an image and its label share a name: rename them, or look whether they fit"
 _lonely: ContextVar["list[Lonely] | None"] = ContextVar("lonely", default=None)
 
 
 @dataclass(frozen=True)
 class Lonely:
-    """A file without its partner: `kind` is `image` or `label`, `lacks` the other."""
+    """A file without its partner.
+
+    Attributes:
+        path: the file.
+        kind: `image` or `label`.
+        lacks: the other.
+        sought: where the partner should be, if a list says it.
+    """
 
     path: Location
     kind: str
     lacks: str
+    sought: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +88,9 @@ class PairDataset:
             DataError: a file is missing or damaged, sizes differ, or a label value is unknown.
         """
         pair = self.pairs[index]
-        image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read)
-        return Sample(pair.name, image_HWC, self.labels.encode(file_label_HW, pair.label))
+        with naming_quarantine():
+            image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read)
+            return Sample(pair.name, image_HWC, self.labels.encode(file_label_HW, pair.label))
 
     @property
     def reader(self) -> str:
@@ -94,7 +105,8 @@ class PairDataset:
             IndexError, DataError: as for reading the sample.
         """
         label = self.pairs[index].label
-        return self.labels.encode(self._read(label), label)
+        with naming_quarantine():
+            return self.labels.encode(self._read(label), label)
 
 
 def named_files(
@@ -155,31 +167,60 @@ def tolerating_lonely_files() -> Iterator[list[Lonely]]:
         _lonely.reset(token)
 
 
-def match_pairs(images: Mapping[str, Location], labels: Mapping[str, Location]) -> tuple[Pair, ...]:
-    """Join images and labels of equal name, sorted by name.
-
-    Raises:
-        DataError: an image without a label or a label without an image, with count and first names.
-    """
-    lonely = [Lonely(images[name], "image", "label") for name in images if name not in labels]
-    lonely += [Lonely(labels[name], "label", "image") for name in labels if name not in images]
+def tolerate(lonely: Sequence[Lonely]) -> bool:
+    """List files within `tolerating_lonely_files`; elsewhere False."""
     tolerated = _lonely.get()
     if tolerated is not None:
         tolerated.extend(lonely)
-    elif lonely:
-        raise lonely_files_error(lonely, f"{len(images)} images and {len(labels)} labels")
-    return tuple(
+    return tolerated is not None
+
+
+def match_pairs(
+    images: Mapping[str, Location], labels: Mapping[str, Location], *, remedy: str = ""
+) -> tuple[Pair, ...]:
+    """Join images and labels of equal name, sorted by name.
+
+    Args:
+        images, labels: the files by name.
+        remedy: what to do where no names are equal; empty: the usual.
+
+    Raises:
+        DataError: an image without a label or a label without an image, with count and first names;
+            within `tolerating_lonely_files` only where nothing pairs up.
+    """
+    lonely = [Lonely(images[name], "image", "label") for name in images if name not in labels]
+    lonely += [Lonely(labels[name], "label", "image") for name in labels if name not in images]
+    pairs = tuple(
         Pair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())
     )
+    among = f"{len(images)} images and {len(labels)} labels"
+    if lonely and not pairs:
+        raise lonely_files_error(lonely, among, remedy or _NO_NAMES)
+    if lonely and not tolerate(lonely):
+        raise lonely_files_error(lonely, among)
+    return pairs
 
 
-def lonely_files_error(lonely: Sequence[Lonely], among: str) -> DataError:
-    """What to say of files without a partner; `among` says of how many."""
+def lonely_files_error(lonely: Sequence[Lonely], among: str, remedy: str = "") -> DataError:
+    """What to say of files without a partner.
+
+    Args:
+        lonely: the files.
+        among: of how many.
+        remedy: what to do; empty: complete them, or leave them out.
+    """
     lines = [f"{among} do not pair up"]
     for kind, what in (("image", "images have no label"), ("label", "labels have no image")):
-        paths = [str(each.path) for each in lonely if each.kind == kind]
+        paths = [str(each.path) for each in lonely if each.kind == kind and each.sought is None]
         if paths:
-            more = ", ..." if len(paths) > _SHOWN else ""
-            lines.append(f"  {len(paths)} {what}: {', '.join(paths[:_SHOWN])}{more}")
-    lines.append("  an image and its label share a name; complete or repeat the download")
+            lines.append(f"  {len(paths)} {what}: {first_of(paths)}")
+    sought = [str(each.sought) for each in lonely if each.sought is not None]
+    if sought:
+        lines.append(f"  {len(sought)} listed files do not exist: {first_of(sought)}")
+    lines.append(remedy or f"  {_COMPLETE}\n{LEAVE_OUT}")
     return DataError("\n".join(lines), fault="no_partner")
+
+
+def first_of(words: Sequence[str]) -> str:
+    """The first three, for messages."""
+    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")

@@ -89,15 +89,17 @@ def log_loose_files(directory: Path, *, apart: Collection[str] | None = None) ->
 
     Args:
         directory: the one that holds them.
-        apart: names of the subdirectories that are read; None: all.
+        apart: names of the files and subdirectories that are read; None: all subdirectories are.
     """
     unread = UnreadFiles(directory)
     for path in directory.iterdir():
         name = PurePath(path.name)
+        if apart is not None and path.name in apart:
+            continue
         if is_hidden(name):
             unread.add(name)
         elif not path.is_dir():
             unread.add(name, f"{path.suffix.lower() or _NO_SUFFIX} beside the directories")
-        elif apart is not None and path.name not in apart:
+        elif apart is not None:
             unread.add(name, f"directory {path.name}/")
     unread.log()

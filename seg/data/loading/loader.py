@@ -93,7 +93,10 @@ class KeyedSamples(Dataset[Any]):
                 sample = self._augmentation(sample, (self._seed, key.epoch, key.index))
         except UserError as error:
             where = f"  (sample {key.index} of split {self._dataset.split!r}, epoch {key.epoch})"
-            return type(error)(f"{error}\n{where}")
+            located = type(error)(f"{error}\n{where}")
+            for note in getattr(error, "__notes__", ()):
+                located.add_note(note)
+            return located
         return {
             "name": sample.name,
             "image": sample.image,

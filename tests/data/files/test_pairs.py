@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files.pairs import PairDataset, match_pairs, named_files
+from seg.data.files.pairs import PairDataset, match_pairs, named_files, tolerating_lonely_files
 from seg.data.labels import LabelSpace
-from seg.errors import DataError
+from seg.data.loading.loader import KeyedSamples, SegmentationLoader
+from seg.data.loading.measuring import measure_each
+from seg.data.loading.order import EpochOrder
+from seg.errors import DataError, message_of
 
 LABELS = LabelSpace.identity(("a", "b"), ((1, 2, 3), (4, 5, 6)), ignored=(2,))
 
@@ -73,3 +76,30 @@ def test_two_files_for_one_name_are_refused(tmp_path):
 def test_names_with_dots_and_folders(tmp_path):
     write(tmp_path / "city", ["1.5_x"])
     assert list(named_files(tmp_path, pattern="*/*", ending="_x")) == ["city/1.5"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_one_sample_raises_names_the_way_out(tmp_path, workers):
+    dataset = PairDataset(pairs(tmp_path, "a", "a", 77), labels=LABELS, split="train")
+    loader = SegmentationLoader(
+        KeyedSamples(dataset, augmentation=None, seed=0),
+        EpochOrder(1, batch_size=1, seed=0, shuffle=False, drop_last=False, rank=0, world_size=1),
+        num_workers=workers,
+        prefetch_factor=2,
+        pin_memory=False,
+        timeout_s=60.0,
+    )
+    with pytest.raises(DataError) as caught:
+        next(iter(loader))
+    message = message_of(caught.value)
+    assert message.count("dataset.quarantine=") == 1
+    assert len(message.splitlines()) <= 6
+    with pytest.raises(DataError) as caught:
+        list(measure_each(dataset.read_label, 1, num_workers=workers))
+    assert "dataset.quarantine=" in message_of(caught.value)
+    assert "dataset.quarantine=" not in str(caught.value)  # where a report quotes it
+
+
+def test_where_nothing_pairs_up_it_is_an_error_everywhere(tmp_path):
+    with tolerating_lonely_files(), pytest.raises(DataError, match="2 images and 3 labels"):
+        pairs(tmp_path, "ab", "xyz")
