@@ -5,6 +5,7 @@ import importlib
 import os
 import resource
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,15 +45,27 @@ def two_signals_at(moment: str) -> None:
     _signal_at(moment, times=2)
 
 
+def group_signal_at(moment: str) -> None:
+    """The same to the process group, workers and all, by another process."""
+    os.setpgid(0, 0)
+    group = f"-{os.getpid()}"
+    name = moment.partition(":")[0].removeprefix("SIG")
+    _at(moment, lambda: subprocess.run(["kill", f"-{name}", "--", group], check=False))
+
+
 def _signal_at(moment: str, *, times: int) -> None:
-    name, method, number = moment.split(":")
+    number = getattr(signal, moment.partition(":")[0])
+    _at(moment, lambda: [os.kill(os.getpid(), number) for _ in range(times)])
+
+
+def _at(moment: str, happens: Callable[[], object]) -> None:
+    _, method, number = moment.split(":")
     task = importlib.import_module("seg.task").SegmentationTask
     original, calls = getattr(task, method), iter(range(1, 10_000))
 
     def signalled(self, *arguments):
         if next(calls) == int(number):
-            for _ in range(times):
-                os.kill(os.getpid(), getattr(signal, name))
+            happens()
         return original(self, *arguments)
 
     setattr(task, method, signalled)

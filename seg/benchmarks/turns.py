@@ -16,6 +16,7 @@ from seg.benchmarks.layers import Layers, layers_of
 from seg.benchmarks.memory import added_mib
 from seg.benchmarks.timing import Timing
 from seg.cpu import give_back_memory, keep_freed_memory
+from seg.data.loading.workers import leave_signals, signals_blocked
 from seg.errors import ConfigError
 
 _WAITING = "GOMP_SPINCOUNT"  # see `seg.cpu.share_cores`
@@ -133,7 +134,8 @@ class _Worker:
         if not self.way.tuned:
             os.environ.pop(_WAITING, None)
         try:
-            self._process.start()
+            with signals_blocked():
+                self._process.start()
         finally:
             if waiting is not None:
                 os.environ[_WAITING] = waiting
@@ -160,6 +162,7 @@ class _Worker:
 def _serve(
     pipe: Connection, prepare: Callable[[], Prepared], tuned: bool, device: torch.device
 ) -> None:
+    leave_signals()
     if tuned:
         keep_freed_memory()
     prepared: Prepared | None = None

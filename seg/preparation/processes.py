@@ -2,19 +2,19 @@
 
 import logging
 import pickle
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
+from typing import Any, TypeVar
 
-import cv2
-
+from seg.data.loading.workers import signals_blocked, start_worker
 from seg.data.sample import SegmentationDataset
 from seg.errors import ConfigError, DataError
 from seg.preparation.inspection import Inspection, inspect
 
+T = TypeVar("T")
 Place = tuple[int, int]
 """Which dataset, which sample of it."""
 
@@ -93,7 +93,7 @@ class _Processes:
             try:
                 for count, place in enumerate(first):
                     lost = first[count:]
-                    pending[pool.submit(_inspect, place)] = place
+                    pending[_submit(pool, _inspect, place)] = place
                 lost = []
                 while pending:
                     for future in wait(pending, return_when=FIRST_COMPLETED).done:
@@ -101,7 +101,7 @@ class _Processes:
                         del pending[future]
                         for place in islice(todo, 1):
                             lost = [place]
-                            pending[pool.submit(_inspect, place)] = place
+                            pending[_submit(pool, _inspect, place)] = place
                             lost = []
             except BrokenProcessPool:
                 return self._harvest(pending) + lost
@@ -112,7 +112,7 @@ class _Processes:
         for _ in range(_STARTS):
             pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (self._pickled,))
             try:
-                pool.submit(_is_ready).result()
+                _submit(pool, _is_ready).result()
                 return pool
             except BrokenProcessPool:
                 pool.shutdown()
@@ -137,9 +137,13 @@ def _pickled(datasets: Sequence[SegmentationDataset]) -> bytes | None:
         return None
 
 
+def _submit(pool: ProcessPoolExecutor, work: Callable[..., T], *arguments: Any) -> Future[T]:
+    with signals_blocked():  # a pool starts its processes one by one, as it is given work
+        return pool.submit(work, *arguments)
+
+
 def _start(pickled: bytes) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this one
-    cv2.setNumThreads(0)
+    start_worker()
     _datasets[:] = pickle.loads(pickled)
 
 

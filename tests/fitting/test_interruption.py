@@ -42,3 +42,20 @@ def test_a_second_signal_ends_at_once(tmp_path):
     done = seg("train", *line, cwd=tmp_path, fault="two_signals_at:SIGTERM:training_step:1")
     assert done.returncode == 143, done.stderr
     assert not list(tmp_path.glob("run/checkpoints/*"))
+
+
+@pytest.mark.parametrize(
+    ("moment", "code", "step"),
+    [
+        ("SIGTERM:training_step:3", 143, 2),
+        pytest.param("SIGINT:training_step:3", 130, 2, marks=pytest.mark.slow),
+        pytest.param("SIGTERM:validation_step:1", 143, 3, marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_to_the_process_group_saves_too(moment, code, step, tmp_path):
+    run_dir = tmp_path / "run"
+    line = [*RECIPE, "loader.num_workers=2", f"hydra.run.dir={run_dir}"]
+    done = seg("train", *line, cwd=tmp_path, fault=f"group_signal_at:{moment}")
+    assert done.returncode == code, done.stderr
+    assert checkpoint(run_dir)["global_step"] == step
+    assert "worker" not in done.stdout + done.stderr

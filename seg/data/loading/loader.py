@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
 from seg.data.loading.order import EpochOrder, OrderState, SampleKey
+from seg.data.loading.workers import signals_blocked, start_worker
 from seg.data.sample import LabelledDataset
 from seg.errors import DataError, UserError
 
@@ -142,7 +143,7 @@ class SegmentationLoader(DataLoader[Any]):
             pin_memory=pin_memory and torch.cuda.is_available(),
             timeout=timeout_s if num_workers else 0,
             collate_fn=collate,
-            worker_init_fn=_start_worker,
+            worker_init_fn=start_worker,
             # Without one of its own, every pass would draw from the generator that dropout uses.
             generator=torch.Generator(),
         )
@@ -151,7 +152,8 @@ class SegmentationLoader(DataLoader[Any]):
         samples.watch(num_workers)
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        batches = super().__iter__()
+        with signals_blocked():
+            batches = super().__iter__()
         while True:
             try:
                 batch = next(batches)
@@ -241,8 +243,3 @@ def _stacked(arrays: list[NDArray[Any]]) -> Tensor:
     # straight into memory shared with the trainer
     stacked: Tensor = default_collate([torch.from_numpy(array) for array in writeable])
     return stacked
-
-
-def _start_worker(_: int) -> None:
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)

@@ -8,6 +8,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from seg.data.loading.workers import signals_blocked, start_worker
 from seg.errors import DataError, UserError
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ def measure_each(measure: Callable[[int], T], length: int, *, num_workers: int) 
     if not length:
         return
     cv2.setNumThreads(0)  # threads of OpenCV do not survive a fork
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), signals_blocked():
         # Who reads from an object store wants more processes than cores.
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
         loader = DataLoader(
@@ -37,7 +38,7 @@ def measure_each(measure: Callable[[int], T], length: int, *, num_workers: int) 
             num_workers=min(num_workers, length),
             collate_fn=_as_it_is,
             generator=torch.Generator(),  # leaves the one that dropout uses alone
-            worker_init_fn=_start_worker,
+            worker_init_fn=start_worker,
         )
         results: Any = iter(loader)
     try:
@@ -74,8 +75,3 @@ class _Measured(Dataset[Any], Generic[T]):
 
 def _as_it_is(result: T) -> T:
     return result
-
-
-def _start_worker(_: int) -> None:
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)

@@ -1,0 +1,69 @@
+"""Processes that read samples: one thread each, and signals left to the main process."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import parent_process
+from threading import Thread
+from typing import Any
+
+import cv2
+import torch
+
+# A shell, `timeout`, systemd and schedulers send them to all processes of a command.
+_GROUP_SIGNALS = {signal.SIGINT, signal.SIGTERM} | (
+    {signal.SIGUSR1, signal.SIGHUP} if sys.platform != "win32" else set()
+)
+_CAN_WAIT = hasattr(signal, "sigtimedwait")  # not on macOS and Windows
+_WATCH_S = 1.0
+
+
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Block signals to the group while workers start: they inherit it, this process gets them."""
+    if not _CAN_WAIT:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _GROUP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_worker(_: int = 0) -> None:
+    """Prepare a process that reads; the `worker_init_fn` of every loader."""
+    leave_signals()
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def leave_signals() -> None:
+    """In a worker, leave signals to the group to the main process.
+
+    The main process may need more batches to end its step and to save. The worker ends by SIGTERM
+    from the main process, and within a second after the end of the main process.
+    """
+    main = parent_process()
+    if main is None:  # this is the main process
+        return
+    if not _CAN_WAIT:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, _GROUP_SIGNALS)
+    # only a wait returns the sender of a signal, which a handler in Python does not get
+    Thread(target=_end_with, args=(main, os.getppid()), daemon=True).start()
+
+
+def _end_with(main: Any, parent: int) -> None:
+    """End this process when the main process ends or sends SIGTERM.
+
+    Of a forked process only the parent's id tells: its siblings hold the main process's sentinel.
+    """
+    while main.is_alive() and os.getppid() == parent:
+        received = signal.sigtimedwait(_GROUP_SIGNALS, _WATCH_S)
+        if received and received.si_signo == signal.SIGTERM and received.si_pid == main.pid:
+            break
+    os._exit(0)
