@@ -3,8 +3,10 @@
 import numpy as np
 
 from seg.assemble.building import build
+from seg.assemble.decoding import decoding_of
 from seg.config.schema import DatasetTarget, Labels
 from seg.data.cache import CachedDataset
+from seg.data.files.decoding import decoding_images
 from seg.data.files.pairs import Lonely, lonely_files_error, tolerating_lonely_files
 from seg.data.quarantine import read_quarantine, without_quarantined
 from seg.data.relabelled import Relabelled
@@ -42,7 +44,7 @@ def open_tolerantly(
         ConfigError, DataError: what is wrong with which key or file.
     """
     quarantine = None if config.quarantine is None else read_quarantine(config.quarantine)
-    with tolerating_lonely_files() as lonely:
+    with tolerating_lonely_files() as lonely, decoding_images(decoding_of(config)):
         dataset: SegmentationDataset = build("dataset", config.node(), split=split)
     return dataset, tuple(
         each for each in lonely if quarantine is None or not quarantine.covers(each)

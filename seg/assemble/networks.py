@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from seg.assemble.building import build, check_sections, check_targets
+from seg.assemble.decoding import decoding_of
 from seg.checkpoint import Checkpoint, State, read_checkpoint
 from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.labels import LabelSpace
@@ -47,9 +48,12 @@ def read_trained(path: Path, *, trust: bool = False) -> Checkpoint | Export:
 
 def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
     """The network of a checkpoint, with its weights, in evaluation mode."""
+    built = () if isinstance(checkpoint, Export) else ("encoder", "decoder")
+    config = training_config(checkpoint, TrainConfig, *built)
     if isinstance(checkpoint, Export):
-        return open_export(checkpoint)
-    config = training_config(checkpoint, TrainConfig, "encoder", "decoder")
+        exported = open_export(checkpoint)
+        exported.decoding = decoding_of(config.dataset)
+        return exported
     # The weights lie in the checkpoint: what the encoder started from is no longer needed.
     model = network(
         {**config.encoder.node(), "weights": None}, config.decoder.node(), checkpoint.labels
@@ -64,6 +68,7 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
     if checkpoint.normalization is not None:
         encoder: Any = model.encoder
         encoder.normalization = checkpoint.normalization
+    model.decoding = decoding_of(config.dataset)
     return model.eval()
 
 

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 
 from seg.assemble.building import FACTS, build, check_targets, later
 from seg.assemble.datasets import open_dataset
+from seg.assemble.decoding import decoding_of
 from seg.assemble.networks import load_model, network, restore, training_config
 from seg.assemble.processes import ONE_PROCESS
 from seg.assemble.statistics import StatisticsOf, with_class_weights
@@ -62,6 +63,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     statistics = StatisticsOf(sets["train"], num_workers=config.loader.num_workers)
     config = with_class_weights(config, statistics)
     model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)
+    model.decoding = decoding_of(config.dataset)
     if config.weights is not None:
         load_weights(model, config.weights, partial=config.partial, reset_head=config.reset_head)
     augmentation = build(
@@ -134,8 +136,10 @@ def dataset_of(
     given = {key: value for key, value in dataset.items() if value is not None}
     typed = "_target_" in given
     config = training_config(checkpoint, TrainConfig, *(() if typed else ("dataset",)))
+    # the network takes images as it was trained on them
+    declared = config.dataset.model_dump(include={"value_range", "bands"}, exclude_none=True)
     # a cache is written: where the user says, not a file that others may have made
-    own = {} if typed else {**config.dataset.model_dump(by_alias=True), "cache": None}
+    own = declared if typed else {**config.dataset.model_dump(by_alias=True), "cache": None}
     section = validate(DatasetChoice, {"dataset": {**own, **given}}).dataset
     targets.check(section.node(), "dataset", FACTS["dataset"])
     chosen = open_dataset(section, config.labels if labels is None else labels, split)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -32,7 +33,35 @@ class Target(Section):
         return self.model_dump(by_alias=True)
 
 
-class DatasetTarget(Target):
+class ImagesTarget(Target):
+    """A dataset of image files.
+
+    Attributes:
+        value_range: the values of an image file that become 0 and 255; None: images have 8 bits.
+        bands: of TIFF and JPEG 2000 images, the one that is grey or the three that are RGB, from 1;
+            None: images of further bands are refused.
+    """
+
+    value_range: tuple[float, float] | None = None
+    bands: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+
+    @model_validator(mode="after")
+    def _declares_sound_images(self) -> "ImagesTarget":
+        if self.value_range is not None:
+            low, high = self.value_range
+            if not (isfinite(low) and isfinite(high) and low < high):
+                raise ValueError(f"value_range=[{low:g},{high:g}]: give the lower value first")
+        if self.bands is not None and len(self.bands) not in (1, 3):
+            raise ValueError(f"bands={list(self.bands)}: give one band (grey) or three (RGB)")
+        return self
+
+    def node(self) -> dict[str, Any]:
+        """What the dataset itself is told."""
+        around = set(type(self).model_fields) - {"target"}
+        return self.model_dump(by_alias=True, exclude=around)
+
+
+class DatasetTarget(ImagesTarget):
     """A dataset, and what is done around any dataset.
 
     Attributes:
@@ -45,10 +74,6 @@ class DatasetTarget(Target):
     fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     fraction_seed: Annotated[int, Field(ge=0)] = 0
     cache: Path | None = None
-
-    def node(self) -> dict[str, Any]:
-        """What the dataset itself is told."""
-        return self.model_dump(by_alias=True, exclude=set(DatasetTarget.model_fields) - {"target"})
 
 
 class Labels(Section):
@@ -200,7 +225,7 @@ class TrainConfig(FitConfig):
 class PretrainConfig(FitConfig):
     """`conf/pretrain.yaml`."""
 
-    image_dataset: Target
+    image_dataset: ImagesTarget
     image_augmentation: Target
     mixing: Target | None = None
     classifier: Target

@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from seg.data.files.decoding import PLAIN
 from seg.data.files.locations import Location, is_remote
 from seg.data.sample import SegmentationDataset
 
 
 def fingerprint(dataset: SegmentationDataset) -> str | None:
-    """A digest of a split: label space, how labels are read, and path, size and time of each file.
+    """A digest of a split: label space, how files are read, and path, size and time of each file.
 
     Files in an object store count by their address alone.
 
@@ -24,6 +25,9 @@ def fingerprint(dataset: SegmentationDataset) -> str | None:
     if pairs is None:
         return None
     facts = [dataset.split, dataset.labels.to_dict(), _reader(dataset)]
+    decoding = getattr(dataset, "decoding", PLAIN)
+    if decoding != PLAIN:  # it decides the pixels
+        facts.append(decoding.to_dict())
     digest = hashlib.sha256(json.dumps(facts).encode())
     for pair in pairs:
         digest.update(repr((pair.name, _state(pair.image), _state(pair.label))).encode())

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.files.classes import ClassEntry, Classes, given_classes, make_classes
+from seg.data.files.decoding import current_decoding
 from seg.data.files.held import held
 from seg.data.files.locations import Location
 from seg.data.files.own_labels import LabelKind, infer_classes, own_labels
@@ -68,6 +69,7 @@ class HfDataset:
             raise ConfigError("dataset.name: give OWNER/NAME of the Hub, or a local folder")
         parts = {"train": train_split, "val": val_split, "test": test_split}
         self.split = split
+        self.decoding = current_decoding()
         self._columns = (image_column, label_column)
         self._table = (name, config_name, revision)
         self._part = part_called(parts, split)
@@ -116,7 +118,7 @@ class HfDataset:
             self._label(row, index) as label,
         ):
             location, read = label
-            image_HWC, file_label_HW = read_pair(image, location, read)
+            image_HWC, file_label_HW = read_pair(image, location, read, self.decoding)
             label_HW = self.labels.encode(file_label_HW, location)
         return Sample(f"{index % len(self):06d}", image_HWC, label_HW)
 

@@ -1,9 +1,9 @@
 """A lossless copy of a dataset in few large files, read by index from memory maps.
 
 The files are chunks of litdata (`chunk-0-0.bin`, ..., `index.json`) and are read here by their
-layout, without litdata: a chunk holds the number of its samples and the offsets of all (uint32),
-then the samples; a sample the sizes of its three parts (uint32), then name, image and label, of
-which the arrays begin with type, rank and shape (uint32). Numbers are little endian.
+layout: a chunk holds the number of its samples and the offsets of all (uint32), then the samples;
+a sample the sizes of its three parts (uint32), then name, image and label, of which the arrays
+begin with type, rank and shape (uint32). Numbers are little endian.
 """
 
 import hashlib
@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.files.cache_folder import cache_folder
+from seg.data.files.decoding import PLAIN, ImageDecoding, current_decoding
 from seg.data.files.locations import Location, is_remote, read_bytes
 from seg.data.files.roots import find_root
 from seg.data.labels import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS, Sample
-from seg.errors import DataError
+from seg.errors import ConfigError, DataError
 
 LABELS_FILE = "labels.json"
 INDEX_FILE = "index.json"
@@ -52,6 +53,7 @@ class Copy:
         digest: SHA-256 over the samples' own, which cover names, shapes and pixels, in order.
         index: SHA-256 of `index.json`.
         labels: of the dataset.
+        decoding: of its images.
     """
 
     split: str
@@ -59,11 +61,13 @@ class Copy:
     digest: str
     index: str
     labels: LabelSpace
+    decoding: ImageDecoding = PLAIN
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         plain = {"samples": self.samples, "digest": self.digest, "index": self.index}
-        return {"format": _FORMAT, "split": self.split, **plain, "labels": self.labels.to_dict()}
+        whole = {"format": _FORMAT, "split": self.split, **plain, "labels": self.labels.to_dict()}
+        return whole if self.decoding == PLAIN else {**whole, "decoding": self.decoding.to_dict()}
 
     @classmethod
     def read(cls, folder: Location) -> "Copy":
@@ -80,7 +84,8 @@ class Copy:
                 raise ValueError(f"format {plain['format']}, not {_FORMAT}")
             facts = {key: str(plain[key]) for key in ("split", "digest", "index")}
             labels = LabelSpace.from_dict(plain["labels"])
-            return cls(samples=int(plain["samples"]), labels=labels, **facts)
+            decoding = ImageDecoding.from_dict(plain.get("decoding", {}))
+            return cls(samples=int(plain["samples"]), labels=labels, decoding=decoding, **facts)
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(location, error) from error
 
@@ -122,6 +127,8 @@ class Shards:
         copy = Copy.read(self._folder)
         self.labels = copy.labels
         self.split = split
+        self.decoding = current_decoding()
+        _check_decoding(self._folder, copy.decoding, self.decoding)
         self._chunks = _read_index(self._folder, copy)
         self._ends = np.cumsum([chunk.samples for chunk in self._chunks]).tolist()
         self._mapped: OrderedDict[int, mmap.mmap] = OrderedDict()
@@ -221,6 +228,12 @@ class Shards:
                 "  delete it where it was fetched, else make the copy again",
                 fault="truncated",
             )
+
+
+def _check_decoding(folder: Location, copied: ImageDecoding, declared: ImageDecoding) -> None:
+    """Checkpoints remember what the configuration says: it must be what the copy was made by."""
+    if copied != declared:
+        raise ConfigError(f"{folder}: the copy was made with {copied}\n  give the same here")
 
 
 def inside(folder: Location, name: str) -> Location:

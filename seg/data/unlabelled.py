@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seg.data.files.decoding import PLAIN, ImageDecoding
 from seg.data.files.pairs import named_files
 from seg.data.files.reading import read_image
 from seg.data.labels import LabelSpace
@@ -20,6 +21,7 @@ class Unlabelled:
     Args:
         folder: where the pictures lie.
         labels: the label space of those who learn from them.
+        decoding: what is declared about the values of images.
 
     Raises:
         DataError: no such folder, or no picture in it.
@@ -27,11 +29,14 @@ class Unlabelled:
 
     split = "unlabelled"
 
-    def __init__(self, folder: str | Path, *, labels: LabelSpace) -> None:
+    def __init__(
+        self, folder: str | Path, *, labels: LabelSpace, decoding: ImageDecoding = PLAIN
+    ) -> None:
         where = Path(folder).expanduser()
         if not where.is_dir():
             raise DataError(f"{where}: no such folder; give one that holds pictures")
         self.labels = labels
+        self.decoding = decoding
         self._files = tuple(named_files(where, pattern="**/*").items())
 
     def __len__(self) -> int:
@@ -45,5 +50,5 @@ class Unlabelled:
             DataError: the file is missing or damaged.
         """
         name, path = self._files[index]
-        image = read_image(path)
+        image = read_image(path, decoding=self.decoding)
         return Sample(name, image, np.zeros(image.shape[:2], np.uint8))

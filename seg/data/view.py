@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.files.decoding import PLAIN, ImageDecoding
 from seg.data.sample import Sample, SegmentationDataset
 
 
@@ -19,6 +20,7 @@ class DatasetView:
         self.source = source
         self.labels = source.labels
         self.split = source.split
+        self.decoding: ImageDecoding = getattr(source, "decoding", PLAIN)
         pairs: Any = getattr(source, "pairs", None)
         if pairs is not None:
             self.pairs = pairs

@@ -92,7 +92,7 @@ class ExportedSegmenter(TrainedSegmenter):
         """See `TrainedSegmenter.predict`."""
         if self.card.spec.output_kind == "logits":
             return super().predict(picture)
-        picture_HW3 = torch.from_numpy(as_array(picture))
+        picture_HW3 = torch.from_numpy(as_array(picture, self.decoding))
         maps_1HW = self.label_maps(picture_HW3.permute(2, 0, 1)[None])
         label_HW: NDArray[np.uint8] = maps_1HW[0].cpu().numpy()
         return label_HW

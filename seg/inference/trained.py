@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from seg.data.files.decoding import PLAIN, ImageDecoding
 from seg.data.files.reading import read_image
 from seg.data.labels import LabelSpace
 from seg.inference.inference import Inference
@@ -22,7 +23,10 @@ class TrainedSegmenter(Segmenter):
 
     Attributes:
         labels: what the output channels mean.
+        decoding: how the values of image files become what it was trained on.
     """
+
+    decoding: ImageDecoding = PLAIN
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, labels: LabelSpace) -> None:
         super().__init__(encoder, decoder)
@@ -52,16 +56,21 @@ class TrainedSegmenter(Segmenter):
             ValueError: the array is not uint8 H x W x 3.
         """
         was_training = self.training
-        label_HW = Inference().labels(self.eval(), ArrayRaster(as_array(picture)))
+        label_HW = Inference().labels(self.eval(), ArrayRaster(as_array(picture, self.decoding)))
         self.train(was_training)
         return label_HW
 
 
-def as_array(picture: Any) -> NDArray[np.uint8]:
+def as_array(picture: Any, decoding: ImageDecoding = PLAIN) -> NDArray[np.uint8]:
     """A picture in any of the forms that `predict` takes, uint8 RGB, H x W x 3."""
     if isinstance(picture, str | Path):
-        return read_image(Path(picture))
+        return read_image(Path(picture), decoding=decoding)
     if isinstance(picture, Image.Image):
+        if picture.mode.startswith(("I", "F")):
+            raise ValueError(
+                f"predict takes PIL images of 8 bits a channel, not mode {picture.mode}: give the"
+                " file, or scale its values to 0..255"
+            )
         picture = np.asarray(picture.convert("RGB"))
     if (
         not isinstance(picture, np.ndarray)

@@ -116,7 +116,7 @@ class Job:
         model = restore(checkpoint or self.trained())
         formats = load_formats(self.formats, self.settings(model.labels))
         inference = build("inference", self.inference)
-        opener = camera or Opener(max_pixels=self.max_pixels)
+        opener = camera or Opener(max_pixels=self.max_pixels, decoding=model.decoding)
         send = None if self.address is None else Store(self.address, self.output).send
         return Predictor(model.to(choose_device(self.device)), inference, formats, opener, send)
 

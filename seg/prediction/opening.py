@@ -1,5 +1,6 @@
 """Item -> pixels."""
 
+from seg.data.files.decoding import PLAIN, ImageDecoding
 from seg.data.files.pictures import MAX_PIXELS
 from seg.data.files.reading import read_image
 from seg.errors import DataError
@@ -14,10 +15,12 @@ class Opener:
 
     Args:
         max_pixels: larger pictures are refused, since a small file may unpack to any size.
+        decoding: how the network was trained to see the values of image files.
     """
 
-    def __init__(self, *, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(self, *, max_pixels: int = MAX_PIXELS, decoding: ImageDecoding = PLAIN) -> None:
         self._max_pixels = max_pixels
+        self._decoding = decoding
         self._frames = FrameReader()
 
     def open(self, item: Item) -> Raster:
@@ -33,14 +36,17 @@ class Opener:
         if item.kind == "raster":
             from seg.prediction.rasters import WindowedRaster
 
-            raster = WindowedRaster(item.source)
+            raster = WindowedRaster(item.source, self._decoding)
             if raster.height * raster.width > self._max_pixels:
                 size = f"{raster.width} x {raster.height}"
                 raise self._too_large(f"{item.source}: a raster of {size}")
             return raster
         page = item.part if item.kind == "page" else None
         try:
-            return ArrayRaster(read_image(item.source, page=page, max_pixels=self._max_pixels))
+            image_HW3 = read_image(
+                item.source, decoding=self._decoding, page=page, max_pixels=self._max_pixels
+            )
+            return ArrayRaster(image_HW3)
         except DataError as error:
             if error.fault == "too_large":
                 raise self._too_large(f"{item.source}: a picture") from None

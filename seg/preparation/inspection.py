@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image
 
+from seg.data.files.decoding import ImageDecoding
+from seg.data.files.image_pixels import orientation_of
 from seg.data.files.locations import Location
 from seg.data.files.pairs import PairDataset
 from seg.data.files.pictures import PLAIN_CHUNKS, opened
 from seg.data.files.reading import read_image
+from seg.data.files.stored_values import stored_bits
 from seg.data.quarantine import Finding, plain_text
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError
@@ -19,7 +21,6 @@ from seg.preparation.duplicates import Appearance, appearance
 
 _UPRIGHT = 1
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange width and height (Exif 2.3, tag 274)
-_PNG_DEPTH = 24  # position of the bit depth in a PNG file
 _SAME_FORMAT = {"MPO": "JPEG"}  # a phone's JPEG with previews behind it
 _LABEL_KINDS = {"P": "palette", "1": "1-bit", "L": "8-bit", "I": "32-bit"}
 
@@ -92,7 +93,7 @@ def inspect(dataset: SegmentationDataset, index: int) -> Inspection:
 def _inspect_pair(dataset: PairDataset, index: int) -> Inspection:
     pair = dataset.pairs[index]
     inspection = Inspection(dataset.split, pair.name)
-    image_HWC, orientation = _inspect_image(inspection, pair.image)
+    image_HWC, orientation = _inspect_image(inspection, pair.image, dataset.decoding)
     label_HW = _inspect_label(inspection, dataset, index)
     if image_HWC is None:
         return inspection
@@ -113,12 +114,14 @@ def _inspect_pair(dataset: PairDataset, index: int) -> Inspection:
     return inspection
 
 
-def _inspect_image(inspection: Inspection, path: Location) -> tuple[NDArray[np.uint8] | None, int]:
+def _inspect_image(
+    inspection: Inspection, path: Location, decoding: ImageDecoding
+) -> tuple[NDArray[np.uint8] | None, int]:
     """The upright image, None where it cannot be read; and its EXIF orientation."""
     try:
         header = _read_header(path, "image")
         _note_suffix(inspection, path, header)
-        return read_image(path), header.orientation
+        return read_image(path, decoding=decoding), header.orientation
     except Exception as error:
         inspection.fault(path, error)
         return None, _UPRIGHT
@@ -146,16 +149,13 @@ def _inspect_label(
 
 def _read_header(path: Location, kind: str) -> _Header:
     with opened(path, kind) as file:
-        picture = file.picture
-        png = picture.format == "PNG"
-        plain = bool(file.chunks) and file.chunks <= PLAIN_CHUNKS
         # Asking Pillow for the orientation of a PNG decodes it.
-        tags: Any = {} if plain else picture.getexif()
+        plain = bool(file.chunks) and file.chunks <= PLAIN_CHUNKS
         return _Header(
-            format=str(picture.format),
-            mode=picture.mode,
-            depth=file.content[_PNG_DEPTH] if png else 8,
-            orientation=int(tags.get(ExifTags.Base.Orientation, _UPRIGHT)),
+            format=file.format,
+            mode=file.mode,
+            depth=stored_bits(file),
+            orientation=_UPRIGHT if plain else orientation_of(file),
         )
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.data.files.addresses import reach
+from seg.data.files.decoding import PLAIN, decoding_images
 from seg.data.files.locations import Location, is_remote
 from seg.data.loading.measuring import measure_each
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
@@ -92,7 +93,7 @@ def write_shards(
     samples = _digested(dataset, num_workers, progress)
     present = _present(target)
     if present is not None:
-        _check_same(present, dataset, samples, Shards(split=split, root=home), target)
+        _check_same(present, dataset, samples, _stored(dataset, split, home), target)
     elif isinstance(target, Path):
         with filled_aside(target) as folder:
             _fill(folder, dataset, split, samples, writer_of(folder, chunk_mib))
@@ -100,11 +101,15 @@ def write_shards(
         with tempfile.TemporaryDirectory(prefix="seg-shards-") as staging:
             writer = writer_of(Path(staging), chunk_mib)
             _fill(Path(staging), dataset, split, samples, writer, to=target)
-    return _summary(home, target, split, kept=present is not None)
+    return _summary(_stored(dataset, split, home), target, kept=present is not None)
 
 
-def _summary(home: Location, target: Location, split: str, *, kept: bool) -> ShardsSummary:
-    shards = Shards(split=split, root=home)
+def _stored(dataset: SegmentationDataset, split: str, home: Location) -> Shards:
+    with decoding_images(getattr(dataset, "decoding", PLAIN)):
+        return Shards(split=split, root=home)
+
+
+def _summary(shards: Shards, target: Location, *, kept: bool) -> ShardsSummary:
     return ShardsSummary(
         str(target),
         len(shards),
@@ -195,6 +200,7 @@ def _check_same(
 ) -> None:
     """Hold a copy against its original; what an object store holds goes by its digest."""
     same = len(dataset) == len(stored) and present.labels.to_dict() == dataset.labels.to_dict()
+    same = same and present.decoding == getattr(dataset, "decoding", PLAIN)
     if same:
         total = hashlib.sha256()
         for position, (_, digest) in enumerate(samples):
@@ -237,6 +243,7 @@ def _fill(
         total.hexdigest(),
         hashlib.sha256(index.read_bytes()).hexdigest(),
         dataset.labels,
+        getattr(dataset, "decoding", PLAIN),
     )
     _send(str(index), to)
     write_json(folder / LABELS_FILE, copy.to_dict())

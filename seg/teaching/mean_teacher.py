@@ -80,7 +80,7 @@ class MeanTeacher(TrainingTerm):
         if not 0 <= decay < 1:
             raise ConfigError(f"teaching.decay={decay}; allowed: 0 to below 1")
         labels = run.student.labels
-        pictures = Unlabelled(images, labels=labels)
+        pictures = Unlabelled(images, labels=labels, decoding=run.student.decoding)
         if not 1 <= batch_size <= len(pictures):
             raise ConfigError(
                 f"teaching.batch_size={batch_size} for {len(pictures)} pictures in {images}; "

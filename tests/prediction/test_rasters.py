@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg.data.files.decoding import PLAIN, ImageDecoding
+from seg.data.files.reading import read_image
 from seg.data.labels import LabelSpace
 from seg.errors import DataError
 from seg.prediction.format import Piece, Settings
@@ -40,10 +42,10 @@ def noise(count=3, kind=np.uint8):
     return np.random.default_rng(0).integers(1, np.iinfo(kind).max, (count, *SIZE), dtype=kind)
 
 
-def opened(path):
+def opened(path, decoding=PLAIN):
     (item,) = list_items(str(path), output=path.parent / "out")
     assert item.kind == "raster"
-    return item, Opener().open(item)
+    return item, Opener(decoding=decoding).open(item)
 
 
 def whole(raster):
@@ -51,12 +53,12 @@ def whole(raster):
 
 
 def test_colours(tmp_path):
-    values = noise(4)
+    values = noise(3)
     _, raster = opened(plant(tmp_path / "x.tif", values))
     assert (raster.height, raster.width) == SIZE
-    np.testing.assert_array_equal(whole(raster), values[:3].transpose(1, 2, 0))
+    np.testing.assert_array_equal(whole(raster), values.transpose(1, 2, 0))
     window = raster.read(slice(200, 300), slice(7, 9))
-    np.testing.assert_array_equal(window, values[:3, 200:300, 7:9].transpose(1, 2, 0))
+    np.testing.assert_array_equal(window, values[:, 200:300, 7:9].transpose(1, 2, 0))
 
 
 def test_grey_and_sixteen_bits(tmp_path):
@@ -64,8 +66,41 @@ def test_grey_and_sixteen_bits(tmp_path):
     _, raster = opened(plant(tmp_path / "grey.tif", grey))
     np.testing.assert_array_equal(whole(raster), np.repeat(grey.transpose(1, 2, 0), 3, 2))
     deep = noise(3, np.uint16)
-    _, raster = opened(plant(tmp_path / "deep.tif", deep))
-    np.testing.assert_array_equal(whole(raster), (deep >> 8).transpose(1, 2, 0))
+    plant(tmp_path / "deep.tif", deep)
+    with pytest.raises(DataError, match=r"16-bit values.*\n.*dataset\.value_range=\[0,65535\]"):
+        opened(tmp_path / "deep.tif")
+    _, raster = opened(tmp_path / "deep.tif", ImageDecoding((1000, 30_000)))
+    shares = np.clip((deep - 1000.0) / 29_000, 0, 1)
+    np.testing.assert_array_equal(whole(raster), np.rint(shares * 255).transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 12])
+@pytest.mark.parametrize("count", [1, 3])
+def test_training_and_prediction_read_the_same(tmp_path, count, bits):
+    values = (noise(count, np.uint16) % 2**bits).astype(np.uint8 if bits <= 8 else np.uint16)
+    for photometric in ("minisblack", "miniswhite") if count == 1 else ("rgb",):
+        path = plant(tmp_path / f"{photometric}.tif", values, nbits=bits, photometric=photometric)
+        for value_range in ((0, 2**bits - 1), (0, 1), None if bits <= 8 else (5, 77)):
+            decoding = ImageDecoding(value_range)
+            image = read_image(path, decoding=decoding)
+            np.testing.assert_array_equal(whole(opened(path, decoding)[1]), image)
+        assert read_image(path, decoding=ImageDecoding((0, 2**bits - 1))).max() == 255
+
+
+def test_further_bands(tmp_path):
+    values = noise(4)
+    plant(tmp_path / "alpha.tif", values)  # so GDAL marks it by default
+    plant(tmp_path / "more.tif", noise(5))
+    for name, words in (("alpha", "band 4 is marked as alpha"), ("more", "image holds 5 bands")):
+        with pytest.raises(DataError, match=words):
+            whole(opened(tmp_path / f"{name}.tif")[1])
+    _, raster = opened(tmp_path / "alpha.tif", ImageDecoding(bands=(4, 2, 1)))
+    np.testing.assert_array_equal(whole(raster), values[[3, 1, 0]].transpose(1, 2, 0))
+    assert raster.without_data(slice(0, 9)) is None
+    values[3, :, :200], values[3, :, 200:] = 0, 255
+    _, raster = opened(plant(tmp_path / "mask.tif", values))
+    np.testing.assert_array_equal(whole(raster), values[:3].transpose(1, 2, 0))
+    np.testing.assert_array_equal(raster.without_data(slice(0, 9)), values[3, :9] == 0)
 
 
 def test_palette(tmp_path):

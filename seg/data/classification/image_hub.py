@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seg.data.classification.sample import Categories, ClassifiedImage
+from seg.data.files.decoding import current_decoding
 from seg.data.files.reading import read_image
 from seg.data.hf_dataset import load_rows, located, part_called
 from seg.errors import ConfigError, DataError
@@ -48,6 +49,7 @@ class ImageHub:
         table, columns = (name, config_name, revision), (image_column, label_column)
         part = part_called(parts, split, section="image_dataset")
         self.split = split
+        self.decoding = current_decoding()
         self._columns = columns
         self._where = f"{name}, split {part}"
         self._rows = load_rows(table, part, columns)
@@ -73,7 +75,7 @@ class ImageHub:
         row = self._rows[index]
         where = f"{self._where}, row {index}"
         with located(row[self._columns[0]], f"{where}, column {self._columns[0]!r}") as location:
-            image_HWC = read_image(location)
+            image_HWC = read_image(location, decoding=self.decoding)
         classes = [self._place(each, where) for each in _several(row[self._columns[1]])]
         if not (classes or self.labels.multi_label):
             raise DataError(f"{where}: no class")

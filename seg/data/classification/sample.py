@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.files.decoding import current_decoding
 from seg.data.files.locations import Location
 from seg.data.files.reading import read_image
 from seg.errors import DataError
@@ -113,6 +114,7 @@ class ImageFiles:
             raise DataError(f"image_dataset: split {split!r} is empty: no pictures were found")
         self.labels = labels
         self.split = split
+        self.decoding = current_decoding()
         self._names = _packed([file.name for file in listed])
         self._locations = _packed([str(file.location) for file in listed])
         self._classes = np.array([each for file in listed for each in file.classes], np.int64)
@@ -128,7 +130,7 @@ class ImageFiles:
             IndexError: there is no such picture.
             DataError: its file is missing or damaged.
         """
-        image_HWC = read_image(self._locations[index].decode())
+        image_HWC = read_image(self._locations[index].decode(), decoding=self.decoding)
         end = self._ends[index]
         start = self._ends[index - 1] if index % len(self) else 0
         label = self.labels.label(self._classes[start:end].tolist())

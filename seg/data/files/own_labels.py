@@ -164,7 +164,7 @@ def _first_readable(files: Iterable[Location]) -> tuple[Location, str]:
     for file in files:
         try:
             with opened(file, "label") as label:
-                return file, label.picture.mode
+                return file, label.mode
         except DataError as error:
             fault = fault or error
     raise fault or DataError("there are no label files")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.files.decoding import current_decoding
 from seg.data.files.locations import Location
 from seg.data.files.reading import ReadLabel, read_label, read_pair
 from seg.data.files.unread import UnreadFiles, is_hidden
@@ -75,6 +76,7 @@ class PairDataset:
         self.pairs = tuple(pairs)
         self.labels = labels
         self.split = split
+        self.decoding = current_decoding()
         self._read = read
 
     def __len__(self) -> int:
@@ -89,7 +91,7 @@ class PairDataset:
         """
         pair = self.pairs[index]
         with naming_quarantine():
-            image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read)
+            image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read, self.decoding)
             return Sample(pair.name, image_HWC, self.labels.encode(file_label_HW, pair.label))
 
     @property

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from seg.data.files.gdal import has_gdal, is_jpeg2000, jpeg2000_bits, needs_gdal
 from seg.data.files.locations import Location, read_bytes
+from seg.data.files.tiff_pages import Decoder, TiffPage, full_pages, is_tiff, read_pages
 from seg.errors import DataError
 
 MAX_PIXELS = 89_478_485
@@ -27,17 +29,36 @@ PLAIN_CHUNKS = frozenset(
 
 @dataclass(frozen=True)
 class Opened:
-    """A picture file whose header was read.
+    """An image file whose header was read.
 
     Attributes:
-        picture: its pixels are not decoded yet.
+        format: as Pillow calls it.
+        mode: as Pillow calls it, or how many bands there are.
         content: the whole file.
+        decoder: what decodes it without losing or changing values.
         chunks: of a PNG, the names of its chunks; each fits its checksum.
+        page: of a TIFF, the directory that is read.
+        pillow: its pixels are not decoded yet; None where `decoder` is `gdal`.
     """
 
-    picture: Image.Image
+    format: str
+    mode: str
     content: bytes
-    chunks: frozenset[bytes]
+    decoder: Decoder
+    chunks: frozenset[bytes] = frozenset()
+    page: TiffPage | None = None
+    pillow: Image.Image | None = None
+
+    @property
+    def picture(self) -> Image.Image:
+        """Pillow's view of the file.
+
+        Raises:
+            ValueError: Pillow cannot read its pixels as they are.
+        """
+        if self.pillow is None:
+            raise ValueError("Pillow does not read it")
+        return self.pillow
 
 
 @contextmanager
@@ -61,6 +82,10 @@ def opened(
         with warnings.catch_warnings(), _bomb_limit(max_pixels):
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if is_tiff(content):
+                with _opened_tiff(content, path, kind, page, max_pixels) as file:
+                    yield file
+                return
             with Image.open(BytesIO(content)) as picture:
                 if page is not None:
                     picture.seek(page)
@@ -68,7 +93,12 @@ def opened(
                     picture, path, kind, max_pixels=max_pixels, any_pages=page is not None
                 )
                 chunks = _check_png(content) if picture.format == "PNG" else frozenset()
-                yield Opened(picture, content, chunks)
+                decoder = _decoder(picture, content)
+                if decoder == "gdal" and not has_gdal():
+                    raise needs_gdal(path, kind, "JPEG 2000 of more than 8 bits")
+                form = str(picture.format)
+                pillow = None if decoder == "gdal" else picture
+                yield Opened(form, picture.mode, content, decoder, chunks, pillow=pillow)
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -82,6 +112,41 @@ def opened(
             f"{path}: {kind} is damaged or truncated ({error})\n  copy or download it again",
             fault="damaged",
         ) from error
+
+
+@contextmanager
+def _opened_tiff(
+    content: bytes, path: Location, kind: str, page: int | None, max_pixels: int
+) -> Iterator[Opened]:
+    pages = read_pages(BytesIO(content))
+    full = full_pages(pages)
+    if page is None and len(full) > 1:
+        raise _several_frames(path, kind, len(full))
+    chosen = full[0] if page is None else pages[page]
+    if chosen.width * chosen.height > max_pixels:
+        raise _too_large(path, kind, max_pixels)
+    decoder = chosen.decoder
+    try:
+        picture = None if decoder == "gdal" else Image.open(BytesIO(content))
+    except UnidentifiedImageError:  # of a compression, say, that Pillow does not know
+        decoder, picture = "gdal", None
+    if picture is None:
+        if not has_gdal():
+            raise needs_gdal(path, kind, chosen.describe())
+        yield Opened("TIFF", chosen.mode, content, decoder, page=chosen)
+        return
+    with picture:
+        if chosen.position:
+            picture.seek(chosen.position)
+        yield Opened("TIFF", picture.mode, content, decoder, page=chosen, pillow=picture)
+
+
+def _decoder(picture: Image.Image, content: bytes) -> Decoder:
+    if picture.format == "PNG" and content[_IHDR_DEPTH] == 16 and content[_IHDR_COLOUR] != 0:
+        return "opencv"
+    if is_jpeg2000(content) and (jpeg2000_bits(content) > 8):
+        return "gdal"
+    return "pillow"
 
 
 def _check_png(content: bytes) -> frozenset[bytes]:
@@ -121,11 +186,12 @@ def _check_header(
         return
     # MPO: a phone's photograph with previews behind it; the first frame is the photograph.
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
-        frames = getattr(picture, "n_frames", "several")
-        raise DataError(
-            f"{path}: {kind} holds {frames} frames; save the wanted one on its own",
-            fault="animated",
-        )
+        raise _several_frames(path, kind, getattr(picture, "n_frames", "several"))
+
+
+def _several_frames(path: Location, kind: str, frames: object) -> DataError:
+    message = f"{path}: {kind} holds {frames} frames; save the wanted one on its own"
+    return DataError(message, fault="animated")
 
 
 def _too_large(path: Location, kind: str, max_pixels: int) -> DataError:
@@ -149,7 +215,7 @@ def decode_plain_png(file: Opened) -> NDArray[np.uint8] | None:
     Returns:
         H x W or H x W x 3.
     """
-    mode = file.picture.mode
+    mode = file.mode
     if mode not in _CHANNELS or not file.chunks or not file.chunks <= PLAIN_CHUNKS:
         return None
     name, colour_type = _CHANNELS[mode]

@@ -1,7 +1,8 @@
 """Strict readers: a file yields the pixels it was meant to hold, or a `DataError` naming it.
 
-Pillow decodes everything: it refuses truncated files and keeps palette indices and 16-bit values,
-where OpenCV returns half-grey pictures, colours for indices, and labels divided by 256.
+Pillow decodes what it keeps as it is: it refuses truncated files and keeps palette indices and
+16-bit grey, where OpenCV returns half-grey pictures, colours for indices, and labels divided by
+256. What it would change or lose is undone (`stored_values`) or left to GDAL.
 """
 
 from collections.abc import Callable
@@ -9,37 +10,32 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from seg.data.files.decoding import PLAIN, ImageDecoding
+from seg.data.files.image_pixels import orientation_of, read_band, upright_rgb
 from seg.data.files.locations import Location
 from seg.data.files.pictures import PLAIN_CHUNKS, Opened, decode_plain_png, opened
+from seg.data.files.stored_values import stored_bits, stored_grey
 from seg.errors import DataError
 
-_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
-_CONVERTIBLE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr")
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
-_TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
+_GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def read_image(
-    path: Location, *, page: int | None = None, max_pixels: int | None = None
+    path: Location,
+    *,
+    decoding: ImageDecoding = PLAIN,
+    page: int | None = None,
+    max_pixels: int | None = None,
 ) -> NDArray[np.uint8]:
     """Decode a picture and turn it upright as its EXIF orientation says.
 
-    Grey, palette and CMYK pictures become RGB; of 16-bit channels the high byte is kept.
+    Grey, palette and CMYK pictures become RGB.
 
     Args:
         path: the file.
+        decoding: what is declared about its values.
         page: of a file of several pages, the wanted one, from 0.
         max_pixels: the largest that is decoded; None: `MAX_PIXELS`.
 
@@ -48,9 +44,10 @@ def read_image(
 
     Raises:
         DataError: the file is missing, empty, damaged, truncated, larger than `max_pixels`,
-            animated, partly transparent, or holds floating-point or other non-RGB colour.
+            animated, partly transparent, holds floating-point or other non-RGB colour, further
+            bands, or more than 8 bits whose range is not declared.
     """
-    return _read_image(path, page, max_pixels)[0]
+    return _read_image(path, decoding, page, max_pixels)[0]
 
 
 def read_label(path: Location, shape: tuple[int, int] | None = None) -> NDArray[Any]:
@@ -87,8 +84,8 @@ def read_indices(path: Location) -> tuple[NDArray[Any], NDArray[np.uint8] | None
     """
     with opened(path, "label") as file:
         _check_label_kind(file, path)
-        label_HW = _label_values(file)
-        palette = file.picture.getpalette("RGB") if file.picture.mode == "P" else None
+        label_HW = _label_values(file, path)
+        palette = file.pillow.getpalette("RGB") if file.pillow and file.mode == "P" else None
     return label_HW, None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
 
 
@@ -106,14 +103,20 @@ def read_colours(path: Location) -> NDArray[np.uint8]:
     """
     with opened(path, "label") as file:
         _check_lossless(file, path)
-        if file.picture.mode not in ("RGB", "RGBA", "P"):
+        if file.mode not in ("RGB", "RGBA", "P"):
             raise DataError(
-                f"{path}: label holds {file.picture.mode} pixels, not colours\n"
+                f"{path}: label holds {file.mode} pixels, not colours\n"
                 "  allowed: RGB, or a palette; single-channel ids are another kind of label",
                 fault="label_kind",
             )
+        if stored_bits(file) > 8:
+            raise DataError(
+                f"{path}: label holds colours of {stored_bits(file)} bits a channel; allowed: 8\n"
+                "  export the labels again as 8-bit RGB",
+                fault="label_kind",
+            )
         pixels = decode_plain_png(file)
-        return np.array(_to_rgb(file.picture, path)) if pixels is None else pixels
+        return upright_rgb(file, path, PLAIN) if pixels is None else pixels
 
 
 ReadLabel = Callable[[Location], NDArray[Any]]
@@ -121,13 +124,17 @@ ReadLabel = Callable[[Location], NDArray[Any]]
 
 
 def read_pair(
-    image_path: Location, label_path: Location, read: ReadLabel = read_label
+    image_path: Location,
+    label_path: Location,
+    read: ReadLabel = read_label,
+    decoding: ImageDecoding = PLAIN,
 ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     """Read an image and the label of the same size.
 
     Args:
         image_path, label_path: the two files.
         read: how labels are stored.
+        decoding: what is declared about the values of images.
 
     Returns:
         the upright image, uint8, H x W x 3, and the values of the label file, integer, H x W.
@@ -135,7 +142,7 @@ def read_pair(
     Raises:
         DataError: either file cannot be read, or their sizes differ.
     """
-    image, orientation = _read_image(image_path)
+    image, orientation = _read_image(image_path, decoding)
     label = read(label_path)
     if image.shape[:2] == label.shape:
         return image, label
@@ -155,64 +162,41 @@ def read_pair(
 
 
 def _read_image(
-    path: Location, page: int | None = None, max_pixels: int | None = None
+    path: Location,
+    decoding: ImageDecoding,
+    page: int | None = None,
+    max_pixels: int | None = None,
 ) -> tuple[NDArray[np.uint8], int]:
     """The upright picture and the EXIF orientation (1: none) that it was turned by."""
     with opened(path, "image", page=page, max_pixels=max_pixels) as file:
-        pixels = decode_plain_png(file) if file.picture.mode == "RGB" else None
+        pixels = decode_plain_png(file) if file.mode == "RGB" else None
         if pixels is not None:
-            return pixels, 1
-        orientation = int(file.picture.getexif().get(_ORIENTATION, 1))
-        file.picture.load()
-        rgb = _to_rgb(file.picture, path)
-        if orientation in _UPRIGHT:
-            rgb = rgb.transpose(_UPRIGHT[orientation])
-        return np.array(rgb), orientation
-
-
-def _to_rgb(picture: Image.Image, path: Location) -> Image.Image:
-    if picture.mode in _SIXTEEN_BIT:
-        high_byte = (np.asarray(picture) >> 8).astype(np.uint8)
-        return Image.fromarray(high_byte).convert("RGB")
-    if picture.mode in _TRANSPARENT or "transparency" in picture.info:
-        with_alpha = picture.convert("RGBA")
-        if with_alpha.getchannel("A").getextrema() != (255, 255):
-            raise DataError(
-                f"{path}: image has transparent pixels, whose colour is undefined\n"
-                "  flatten it onto a background and save it as RGB",
-                fault="transparent",
-            )
-        return with_alpha.convert("RGB")
-    if picture.mode not in _CONVERTIBLE:
-        raise DataError(
-            f"{path}: image has pixels of kind {picture.mode!r}\n"
-            f"  allowed: 8- or 16-bit grey, RGB, palette, CMYK; convert it to 8-bit RGB",
-            fault="image_kind",
-        )
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+            return decoding.scale(pixels, 8, path), 1
+        orientation = orientation_of(file)  # Pillow forgets it while it decodes
+        return upright_rgb(file, path, decoding), orientation
 
 
 def _check_label_kind(file: Opened, path: Location) -> None:
     _check_lossless(file, path)
-    picture = file.picture
-    if picture.mode not in ("1", "L", "P", "I", *_SIXTEEN_BIT):
+    bands = 1 if file.page is None else file.page.samples
+    if file.mode not in (*_GREY, "P") or bands != 1:
         raise DataError(
-            f"{path}: label holds {_pixel_kind(picture)} ({picture.mode}), not class ids\n"
-            f"  {_label_remedy(picture)}",
+            f"{path}: label holds {_pixel_kind(file, bands)}, not class ids\n"
+            f"  {_label_remedy(file)}",
             fault="label_kind",
         )
 
 
 def _check_lossless(file: Opened, path: Location) -> None:
-    if file.picture.format not in _LOSSLESS:
+    if file.format not in _LOSSLESS:
         raise DataError(
-            f"{path}: {file.picture.format} may change pixel values, so it cannot hold class ids\n"
+            f"{path}: {file.format} may change pixel values, so it cannot hold class ids\n"
             f"  allowed: {', '.join(_LOSSLESS)}; export the labels again from their source",
             fault="lossy_label",
         )
     if file.chunks and file.chunks <= PLAIN_CHUNKS:
         return  # asking Pillow for the orientation of a PNG decodes it
-    orientation = int(file.picture.getexif().get(_ORIENTATION, 1))
+    orientation = orientation_of(file)
     if orientation != 1:
         raise DataError(
             f"{path}: label carries EXIF orientation {orientation}\n"
@@ -221,31 +205,27 @@ def _check_lossless(file: Opened, path: Location) -> None:
         )
 
 
-def _pixel_kind(picture: Image.Image) -> str:
-    return "colours" if len(picture.getbands()) > 2 else "pixels"
+def _pixel_kind(file: Opened, bands: int) -> str:
+    if file.mode.endswith("bands") or (bands > 1 and file.mode in _GREY):
+        return f"{bands} bands"
+    colours = file.pillow is not None and len(file.pillow.getbands()) > 2
+    return f"{'colours' if colours else 'pixels'} ({file.mode})"
 
 
-def _label_remedy(picture: Image.Image) -> str:
-    if picture.mode not in ("RGB", "RGBA"):
+def _label_remedy(file: Opened) -> str:
+    if file.mode not in ("RGB", "RGBA") or file.pillow is None:
         return "save the ids as a single-channel PNG of 8 or 16 bits"
-    channels = np.asarray(picture.convert("RGB"))
+    channels = np.asarray(file.pillow.convert("RGB"))
     if (channels == channels[..., :1]).all():
         return "its three channels are equal: save one of them as a single-channel PNG"
     return "translate each colour to its class id and save a single-channel or palette PNG"
 
 
-def _label_values(file: Opened) -> NDArray[Any]:
+def _label_values(file: Opened, path: Location) -> NDArray[Any]:
     values: NDArray[Any] | None = decode_plain_png(file)
     if values is not None:
         return values
-    picture = file.picture
-    # The depth is byte 24 of a PNG; Pillow stretches grey of 2 and 4 bits to 0..255.
-    depth = file.content[24] if picture.format == "PNG" and picture.mode == "L" else 8
-    values = np.array(picture)
-    if values.dtype == np.bool_:
-        return values.astype(np.uint8)
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
-    return native // (255 // (2**depth - 1)) if depth < 8 else native
+    return stored_grey(file) if file.pillow is not None else read_band(file, path)
 
 
 def _size(shape: tuple[int, ...]) -> str:

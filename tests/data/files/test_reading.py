@@ -74,20 +74,6 @@ def test_palette_with_opaque_transparency_table(tmp_path):
     np.testing.assert_array_equal(read_image(path), np.asarray(picture.convert("RGB")))
 
 
-def test_sixteen_bit_grey_keeps_the_high_byte(tmp_path):
-    grey = RNG.integers(0, 2**16, (12, 20), dtype=np.uint16)
-    image = read_image(save(tmp_path / "a.png", grey))
-    np.testing.assert_array_equal(image, np.repeat((grey >> 8)[..., None], 3, axis=2))
-
-
-def test_sixteen_bit_rgb_keeps_the_high_byte(tmp_path):
-    cv2 = pytest.importorskip("cv2")
-    deep = RNG.integers(0, 2**16, (12, 20, 3), dtype=np.uint16)
-    cv2.imwrite(str(tmp_path / "a.png"), deep[..., ::-1])
-    image = read_image(tmp_path / "a.png").astype(int)
-    assert abs(image - (deep >> 8)).max() <= 1
-
-
 def test_transparent_pixels_are_refused(tmp_path):
     picture = Image.fromarray(PHOTO).convert("RGBA")
     picture.putpixel((3, 4), (1, 2, 3, 0))

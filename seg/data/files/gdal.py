@@ -1,0 +1,224 @@
+"""TIFF and JPEG 2000 files as GDAL reads them (extra `rasters`: rasterio)."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.files.decoding import ImageDecoding
+from seg.data.files.locations import Location
+from seg.errors import DataError
+
+INSTALL = "pip install 'seg-xception[rasters]'"
+
+_JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # a file, a bare codestream
+_COLOURS = ("red", "green", "blue")
+_PROBE_PX = 512  # side of the part that is looked at before any pixel is used
+
+
+def has_gdal() -> bool:
+    """Whether the extra `rasters` is installed."""
+    return find_spec("rasterio") is not None
+
+
+def is_jpeg2000(start: bytes) -> bool:
+    """Whether a file that starts so is a JPEG 2000 file."""
+    return start.startswith(_JPEG2000)
+
+
+def jpeg2000_bits(content: bytes) -> int:
+    """The bits of the deepest component (ISO/IEC 15444-1, A.5.1); 8 where no header is there."""
+    start = content.find(b"\xff\x4f\xff\x51")
+    count = int.from_bytes(content[start + 40 : start + 42])
+    depths = content[start + 42 : start + 42 + 3 * count : 3]
+    return max(((depth & 0x7F) + 1 for depth in depths), default=8) if start >= 0 else 8
+
+
+def open_dataset(place: Any, mode: str = "r", *, jpeg2000: bool = False, **options: Any) -> Any:
+    """Open a dataset by the one driver that its format needs; no other is asked.
+
+    GDAL would hold decoded blocks in a twentieth of the machine's memory.
+    """
+    import rasterio
+
+    os.environ.setdefault("GDAL_CACHEMAX", "64MB")  # read by GDAL when it opens the first one
+    driver = "JP2OpenJPEG" if jpeg2000 else "GTiff"
+    with without_place():
+        return rasterio.open(place, mode, driver=driver, **options)
+
+
+@contextmanager
+def without_place() -> Iterator[None]:
+    """A raster need not lie on a map."""
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
+def explained(path: Location) -> Iterator[None]:
+    """What GDAL cannot read becomes a `DataError` that names the file."""
+    from rasterio.errors import RasterioError
+
+    try:
+        yield
+    except RasterioError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise DataError(
+            f"{path}: raster is damaged or truncated ({reason})\n  copy or download it again",
+            fault="damaged",
+        ) from error
+
+
+@contextmanager
+def opened_content(content: bytes, path: Location, position: int = 0) -> Iterator[Any]:
+    """A dataset over a whole file in memory.
+
+    Args:
+        content: the file.
+        path: where it lies, for messages.
+        position: of the wanted directory of a TIFF.
+    """
+    from rasterio.io import MemoryFile
+
+    jpeg2000 = is_jpeg2000(content)
+    with explained(path), MemoryFile(content, ext=".jp2" if jpeg2000 else ".tif") as file:
+        name = file.name if position == 0 else f"GTIFF_DIR:{position + 1}:{file.name}"
+        with open_dataset(name, jpeg2000=jpeg2000) as dataset:
+            yield dataset
+
+
+class BandReader:
+    """The bands of a dataset that are its image, as RGB: colours, a palette's colours, or grey.
+
+    Args:
+        dataset: open.
+        path: the file, for messages.
+        decoding: what is declared about its values.
+
+    Raises:
+        DataError: its values are of another kind, their range is not declared, or further bands
+            would be lost.
+    """
+
+    def __init__(self, dataset: Any, path: Location, decoding: ImageDecoding) -> None:
+        self._dataset, self._path, self._decoding = dataset, path, decoding
+        meanings = [meaning.name for meaning in dataset.colorinterp]
+        self._alpha = meanings.index("alpha") + 1 if meanings.count("alpha") == 1 else None
+        if decoding.bands is not None:
+            self._alpha = None
+        self._bands = self._choose_bands(meanings)
+        kinds = {dataset.dtypes[band - 1] for band in self._bands}
+        if not kinds <= {"uint8", "uint16"}:
+            raise DataError(
+                f"{path}: the raster holds {', '.join(sorted(kinds))}; allowed: uint8, uint16",
+                fault="image_kind",
+            )
+        structure = dataset.tags(self._bands[0], ns="IMAGE_STRUCTURE")
+        whole = dataset.tags(ns="IMAGE_STRUCTURE")
+        self._white_is_zero = whole.get("MINISWHITE") == "YES"
+        self.bits = int(structure.get("NBITS", 8 if kinds == {"uint8"} else 16))
+        self._palette = self._read_palette(meanings)
+        if self._palette is None and self.bits > 8 and decoding.value_range is None:
+            values = self._probe()
+            raise decoding.undeclared(path, self.bits, int(values.min()), int(values.max()))
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether a band says which pixels count."""
+        return self._alpha is not None
+
+    def read(self, window: Any = None) -> NDArray[np.uint8]:
+        """A window, h x w x 3, uint8 RGB; None: the whole.
+
+        Raises:
+            DataError: its part of the file is damaged, or a band that is marked as alpha is none.
+        """
+        with explained(self._path):
+            values_CHW = self._dataset.read(self._bands, window=window)
+            if self._alpha is not None:
+                self._check_alpha(self._dataset.read(self._alpha, window=window))
+        if self._palette is not None:
+            return np.asarray(self._palette[values_CHW[0]])
+        if self._white_is_zero:
+            values_CHW = 2**self.bits - 1 - values_CHW
+        scaled_CHW = self._decoding.scale(values_CHW, self.bits, self._path)
+        if len(scaled_CHW) == 1:
+            scaled_CHW = np.repeat(scaled_CHW, 3, 0)
+        return np.ascontiguousarray(scaled_CHW.transpose(1, 2, 0), np.uint8)
+
+    def _choose_bands(self, meanings: list[str]) -> list[int]:
+        count = len(meanings)
+        if self._decoding.bands is not None:
+            if max(self._decoding.bands) > count:
+                raise DataError(
+                    f"{self._path}: image holds {count} bands;"
+                    f" {self._decoding.section}.bands={list(self._decoding.bands)}",
+                    fault="bands",
+                )
+            return list(self._decoding.bands)
+        bands = [band for band in range(1, count + 1) if band != self._alpha]
+        if len(bands) not in (1, 3):
+            raise further_bands(self._path, count, self._decoding)
+        if sorted(meanings[band - 1] for band in bands) == sorted(_COLOURS):
+            return [meanings.index(colour) + 1 for colour in _COLOURS]
+        return bands
+
+    def _probe(self) -> NDArray[Any]:
+        from rasterio.windows import Window
+
+        height, width = self._dataset.height, self._dataset.width
+        rows, columns = min(height, _PROBE_PX), min(width, _PROBE_PX)
+        window = Window((width - columns) // 2, (height - rows) // 2, columns, rows)
+        with explained(self._path):
+            return np.asarray(self._dataset.read(self._bands, window=window))
+
+    def _check_alpha(self, alpha_HW: NDArray[Any]) -> None:
+        full = np.iinfo(alpha_HW.dtype).max
+        if not ((alpha_HW == 0) | (alpha_HW == full)).all():
+            raise unlikely_alpha(self._path, self._alpha or 0, self._decoding)
+
+    def _read_palette(self, meanings: list[str]) -> NDArray[np.uint8] | None:
+        if meanings[self._bands[0] - 1] != "palette":
+            return None
+        table = np.zeros((2**16, 3), np.uint8)
+        for value, colour in self._dataset.colormap(self._bands[0]).items():
+            table[value] = colour[:3]
+        return table
+
+
+def needs_gdal(path: Location, kind: str, what: str) -> DataError:
+    """Say that a file is read with the extra `rasters` alone."""
+    return DataError(
+        f"{path}: {kind} is a {what}, which is read by GDAL\n"
+        f"  {INSTALL}, or convert it to a plain TIFF or PNG",
+        fault="image_kind",
+    )
+
+
+def further_bands(path: Location, count: int, decoding: ImageDecoding) -> DataError:
+    """Say that an image has bands which nothing says are to be left out."""
+    return DataError(
+        f"{path}: image holds {count} bands; networks take one (grey) or three (RGB)\n"
+        f"  train with {decoding.section}.bands=[1,2,3] or others, which checkpoints remember,\n"
+        "  or write three bands: gdal_translate -b 1 -b 2 -b 3 IN.tif OUT.tif",
+        fault="bands",
+    )
+
+
+def unlikely_alpha(path: Location, band: int, decoding: ImageDecoding) -> DataError:
+    """Say that a band which is marked as alpha holds more than 0 and full."""
+    return DataError(
+        f"{path}: band {band} is marked as alpha and holds other values than 0 and full: a further"
+        " band, or half transparent\n"
+        f"  train with {decoding.section}.bands=[1,2,3] to leave it out, which checkpoints"
+        " remember, or write three bands",
+        fault="bands",
+    )

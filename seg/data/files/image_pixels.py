@@ -1,0 +1,165 @@
+"""Opened image files -> upright RGB, as far as the values mean colours."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from seg.data.files.decoding import ImageDecoding
+from seg.data.files.gdal import (
+    BandReader,
+    explained,
+    has_gdal,
+    needs_gdal,
+    opened_content,
+    unlikely_alpha,
+)
+from seg.data.files.locations import Location
+from seg.data.files.pictures import Opened
+from seg.data.files.stored_values import (
+    deep_colour,
+    deep_pnm,
+    stored_bits,
+    stored_grey,
+    white_is_zero,
+)
+from seg.errors import DataError
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
+_CONVERTIBLE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr")
+_TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
+
+
+def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[np.uint8]:
+    """Decode an image as RGB and turn it upright.
+
+    Args:
+        file: opened.
+        path: where it lies, for messages.
+        decoding: what is declared about its values.
+
+    Returns:
+        uint8, H x W x 3, writable.
+
+    Raises:
+        DataError: see `seg.data.files.reading.read_image`; damaged files raise nearly anything.
+    """
+    banded = file.page is not None or file.format == "JPEG2000"
+    if file.pillow is None or (banded and decoding.bands is not None):
+        return _by_gdal(file, path, decoding)
+    if decoding.bands not in (None, (1, 2, 3), (1,)):
+        raise DataError(
+            f"{path}: {file.format} images are read as RGB, and"
+            f" {decoding.section}.bands={list(decoding.bands or ())} is declared\n"
+            "  bands are chosen of TIFF and JPEG 2000 files alone",
+            fault="bands",
+        )
+    # Pillow turns TIFFs itself while it decodes them, and nothing else.
+    orientation = 1 if file.page is not None else orientation_of(file)
+    try:
+        file.pillow.load()
+    except Exception:
+        if file.format != "JPEG2000":
+            raise
+        return _by_gdal(file, path, decoding)
+    values = _beyond_pillow(file, path, decoding)
+    if values is None:
+        rgb = _to_rgb(file.pillow, path, tiff=file.page is not None, decoding=decoding)
+        rgb = rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+        pixels = np.array(rgb)
+        return pixels if file.mode == "P" else decoding.scale(pixels, 8, path)
+    scaled = decoding.scale(values, stored_bits(file), path)
+    image_HW3 = np.repeat(scaled[..., None], 3, 2) if scaled.ndim == 2 else scaled
+    return _turned(image_HW3, orientation)
+
+
+def orientation_of(file: Opened) -> int:
+    """The orientation that a file announces, 1 to 8; to be asked before it is decoded."""
+    if file.page is not None:
+        return file.page.orientation
+    return 1 if file.pillow is None else int(file.pillow.getexif().get(_ORIENTATION, 1))
+
+
+def read_band(file: Opened, path: Location) -> NDArray[Any]:
+    """The values of a file of one band as they are stored, H x W, by GDAL."""
+    with opened_content(file.content, path, _position(file)) as dataset, explained(path):
+        return np.asarray(dataset.read(1))
+
+
+def _by_gdal(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[np.uint8]:
+    if not has_gdal():
+        raise needs_gdal(path, "image", f"{file.format} file that Pillow does not decode")
+    with opened_content(file.content, path, _position(file)) as dataset:
+        return _turned(BandReader(dataset, path, decoding).read(), orientation_of(file))
+
+
+def _position(file: Opened) -> int:
+    return 0 if file.page is None else file.page.position
+
+
+def _turned(image_HW3: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    if orientation not in _UPRIGHT:
+        return image_HW3
+    return np.array(Image.fromarray(image_HW3).transpose(_UPRIGHT[orientation]))
+
+
+def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[Any] | None:
+    """Stored values, H x W or H x W x 3, 0 is black; None where Pillow's RGB holds them all."""
+    if file.decoder == "opencv":
+        values = deep_colour(file)
+        if values.shape[2] in (2, 4):
+            _check_opaque(file.picture, path, tiff=file.page is not None, decoding=decoding)
+            values = values[..., :-1]
+        return values[..., 0] if values.shape[2] == 1 else values
+    deep = deep_pnm(file)
+    if deep is not None or file.mode not in _GREY or "transparency" in file.picture.info:
+        return deep
+    bits = stored_bits(file)
+    if file.mode == "L" and bits == 8:
+        return None
+    stored = stored_grey(file)
+    return 2**bits - 1 - stored if white_is_zero(file) else stored
+
+
+def _check_opaque(
+    picture: Image.Image, path: Location, *, tiff: bool, decoding: ImageDecoding
+) -> Image.Image:
+    """Raise where pixels are transparent; of TIFFs alpha may mask pixels, whose colours count."""
+    with_alpha = picture.convert("RGBA")
+    alpha = with_alpha.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return with_alpha
+    if not tiff:
+        raise DataError(
+            f"{path}: image has transparent pixels, whose colour is undefined\n"
+            "  flatten it onto a background and save it as RGB",
+            fault="transparent",
+        )
+    if any(alpha.histogram()[1:255]):
+        raise unlikely_alpha(path, len(picture.getbands()), decoding)
+    return with_alpha
+
+
+def _to_rgb(
+    picture: Image.Image, path: Location, *, tiff: bool, decoding: ImageDecoding
+) -> Image.Image:
+    if picture.mode in _TRANSPARENT or "transparency" in picture.info:
+        return _check_opaque(picture, path, tiff=tiff, decoding=decoding).convert("RGB")
+    if picture.mode not in _CONVERTIBLE:
+        raise DataError(
+            f"{path}: image has pixels of kind {picture.mode!r}\n"
+            f"  allowed: 8- or 16-bit grey, RGB, palette, CMYK; convert it to 8-bit RGB",
+            fault="image_kind",
+        )
+    return picture if picture.mode == "RGB" else picture.convert("RGB")

@@ -1,0 +1,180 @@
+"""The directories of a TIFF file, read without decoding a pixel (TIFF 6.0, GeoTIFF 1.1)."""
+
+from dataclasses import dataclass
+from typing import IO, Any, Literal
+
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+Decoder = Literal["pillow", "opencv", "gdal"]
+
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BIG = 43  # BigTIFF's number in the place of 42
+_MOST_PAGES = 100_000
+_REDUCED_OR_MASK = 0b101  # overviews and masks are no pages of their own
+_PLACE_TAGS = (33550, 33922, 34264)  # pixel scale, tie points, transformation
+_NUMBERS_OF_A_POINT = 6
+_UNSIGNED = 1
+_NOT_BY_PILLOW = {34712: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL"}
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_PLAIN_BITS = (1, 2, 4, 8, 16, 32)
+_ALPHA = (1, 2)  # ExtraSamples: associated, unassociated
+
+
+@dataclass(frozen=True)
+class TiffPage:
+    """One directory of a TIFF file.
+
+    Attributes:
+        position: among all directories, from 0.
+        width, height: pixels, as stored.
+        bits: of a sample.
+        samples: of a pixel.
+        separate: whether bands are stored one after another (PlanarConfiguration 2).
+        photometric: PhotometricInterpretation.
+        unsigned: whether samples are unsigned integers.
+        extra: ExtraSamples.
+        compression: its number.
+        orientation: 1 to 8; 1 is upright.
+        reduced: an overview or a mask of another page.
+        placed: whether it has a place on the map.
+        points: ground control points that place it, 0 where an affine map does.
+    """
+
+    position: int
+    width: int
+    height: int
+    bits: int
+    samples: int
+    separate: bool
+    photometric: int
+    unsigned: bool
+    extra: tuple[int, ...]
+    compression: int
+    orientation: int
+    reduced: bool
+    placed: bool
+    points: int
+
+    @property
+    def white_is_zero(self) -> bool:
+        return self.photometric == _WHITE_IS_ZERO
+
+    @property
+    def single_band(self) -> bool:
+        """Grey or palette indices, one sample a pixel."""
+        grey = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _PALETTE)
+        return self.samples == 1 and self.photometric in grey
+
+    @property
+    def decoder(self) -> Decoder:
+        """What decodes it without changing or losing a value."""
+        if self.compression in _NOT_BY_PILLOW:
+            return "gdal"
+        if self.single_band:
+            plain = self.bits in _PLAIN_BITS or (self.bits == 12 and not self.white_is_zero)
+            return "pillow" if plain else "gdal"
+        if not self.unsigned or (self.separate and not self._plain_rgb):
+            return "gdal"
+        if self.bits == 16 and self._colour:
+            return "opencv"
+        return "pillow" if self.bits == 8 and self._known_to_pillow else "gdal"
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether its last sample, and no other further one, is marked as alpha."""
+        return len(self.extra) == 1 and self.extra[0] in _ALPHA
+
+    @property
+    def _plain_rgb(self) -> bool:
+        return self.photometric == _RGB and self.samples == 3 and self.bits == 8
+
+    @property
+    def _colour(self) -> bool:
+        alone = self.samples == 3
+        return self.photometric == _RGB and (alone or (self.samples == 4 and self.has_alpha))
+
+    @property
+    def _known_to_pillow(self) -> bool:
+        grey_alpha = self.photometric == _BLACK_IS_ZERO and self.samples == 2 and self.has_alpha
+        cmyk = self.photometric == _CMYK and self.samples == 4
+        return self._colour or grey_alpha or cmyk or self.photometric in (_YCBCR, _LAB)
+
+    @property
+    def mode(self) -> str:
+        """What Pillow would call its pixels, or how many bands it has."""
+        if self.single_band:
+            deep = "I;16" if self.bits > 8 else "L"
+            return "P" if self.photometric == _PALETTE else deep
+        return "RGB" if self._colour else f"{self.samples} bands"
+
+    def describe(self) -> str:
+        """Name what makes it hard to decode."""
+        stored = ", bands one after another" if self.separate and self.samples > 1 else ""
+        packed = _NOT_BY_PILLOW.get(self.compression)
+        return (
+            f"TIFF of {self.samples} x {self.bits} bits{stored}"
+            f"{f', {packed} compression' if packed else ''}"
+        )
+
+
+def is_tiff(start: bytes) -> bool:
+    """Whether a file that starts so is a TIFF."""
+    return start[:4] in _MAGIC
+
+
+def read_pages(file: IO[bytes]) -> tuple[TiffPage, ...]:
+    """The directories of a TIFF file, in their order.
+
+    Raises:
+        ValueError, SyntaxError, and what damaged files let Pillow raise.
+    """
+    start = file.read(8)
+    if start[2] == _BIG or start[3] == _BIG:
+        start += file.read(8)
+    directory = ImageFileDirectory_v2(start)
+    pages: list[TiffPage] = []
+    seen: set[int] = set()
+    place = directory.next
+    while place:
+        if place in seen or len(pages) >= _MOST_PAGES:
+            raise ValueError("its directories go in a circle")
+        seen.add(place)
+        file.seek(place)
+        directory.load(file)
+        pages.append(_page(len(pages), directory))
+        place = directory.next
+    if not pages:
+        raise ValueError("it has no directory")
+    return tuple(pages)
+
+
+def full_pages(pages: tuple[TiffPage, ...]) -> tuple[TiffPage, ...]:
+    """The pages that are no overviews or masks of others; the first where all say that they are."""
+    return tuple(page for page in pages if not page.reduced) or pages[:1]
+
+
+def _page(position: int, tags: Any) -> TiffPage:
+    bits = _numbers(tags.get(258, 1))
+    extra = _numbers(tags.get(338, ()))
+    kinds = set(_numbers(tags.get(339, _UNSIGNED)))
+    points = len(_numbers(tags.get(33922, ()))) // _NUMBERS_OF_A_POINT
+    return TiffPage(
+        position=position,
+        width=int(tags[256]),
+        height=int(tags[257]),
+        bits=max(bits),
+        samples=int(tags.get(277, 1)),
+        separate=int(tags.get(284, 1)) == 2,
+        photometric=int(tags.get(262, _BLACK_IS_ZERO)),
+        unsigned=kinds == {_UNSIGNED},
+        extra=tuple(map(int, extra)),
+        compression=int(tags.get(259, 1)),
+        orientation=int(tags.get(274, 1)),
+        reduced=bool(int(tags.get(254, 0)) & _REDUCED_OR_MASK),
+        placed=any(tag in tags for tag in _PLACE_TAGS),
+        points=0 if 33550 in tags or 34264 in tags else points,
+    )
+
+
+def _numbers(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
