@@ -1,19 +1,23 @@
 """Exports of CVAT (github.com/cvat-ai/cvat) in the format "Segmentation mask 1.1"."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from seg.data.files.classes import ClassEntry, Classes, make_classes
 from seg.data.files.listed import listed_pairs
 from seg.data.files.locations import read_bytes
-from seg.data.files.pairs import Pair, PairDataset, named_files
+from seg.data.files.pairs import NO_ANNOTATION, Pair, PairDataset, first_of, named_files
+from seg.data.files.reading import ReadLabel
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of
-from seg.errors import DataError
+from seg.data.files.unannotated import Unannotated, WithBackground, settle_unannotated
+from seg.data.pascal_voc import voc_palette
+from seg.errors import ConfigError, DataError
 
 _LISTS = "ImageSets/Segmentation"
 _EXPECTED = ("labelmap.txt", "JPEGImages", "SegmentationClass", _LISTS)
-_UNSPLIT = "default"
+_UNSPLIT, _BACKGROUND = "default", "background"
 _ANY_DEPTH = "**/*"
 _HOW_TO_GET = 'in CVAT export the task as "Segmentation mask 1.1" with "Save images", and unpack it'
 
@@ -29,6 +33,8 @@ class CvatMask(PairDataset):
     Args:
         split: `train`, `val`, `test` or the name of another list.
         root: the unpacked export; None: `$SEG_DATA/cvat_mask` or `data/cvat_mask`.
+        unannotated: listed images without a mask are an `error`, `background` (what CVAT means by
+            them), or left out (`exclude`).
         val_fraction: the part of the names that is `val`, where there is only `default.txt`.
         val_seed: another seed, another part.
 
@@ -42,6 +48,7 @@ class CvatMask(PairDataset):
         *,
         split: str,
         root: str | Path | None = None,
+        unannotated: Unannotated = "error",
         val_fraction: float = 0.1,
         val_seed: int = 0,
     ) -> None:
@@ -53,18 +60,31 @@ class CvatMask(PairDataset):
         if name is None and not unsplit:
             raise no_split_error(split, lists, where / _LISTS)
         listed = lists[name or _UNSPLIT]
-        pairs = listed_pairs(_listed(listed, where), listed)
+        settled = settle_unannotated("CVAT", _listed(listed, where), unannotated)
+        pairs = listed_pairs(settled, listed, unlabelled_fault=NO_ANNOTATION)
         if unsplit:
             pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
-        super().__init__(pairs, labels=classes.labels, split=split, read=classes.colour_labels())
+        read: ReadLabel = classes.colour_labels()
+        if unannotated == "background":
+            read = WithBackground(pairs, read, _background(classes, where / "labelmap.txt"))
+        super().__init__(pairs, labels=classes.labels, split=split, read=read)
 
 
 def _read_labelmap(path: Path) -> Classes:
-    """Lines `name:r,g,b:parts:actions`; the last two say nothing of pixels."""
+    """Lines `name:r,g,b:parts:actions`; the last two say nothing of pixels.
+
+    Datumaro leaves all colors out (`car:::`) where none was chosen, and then draws with the colors
+    of Pascal VOC in the order of the lines.
+    """
     entries: list[ClassEntry] = []
+    bare: list[str] = []
     for line, text in _lines(path):
         # From the right: a name may hold a colon.
         name, *others = text.rsplit(":", 3)
+        if name and others and not any(others):
+            bare.append(name)
+            entries.append(ClassEntry(name, len(entries)))
+            continue
         shares = others[0].split(",") if len(others) == 3 else []
         numbers = [int(share) for share in shares if share.strip().isdecimal()]
         if not name or len(shares) != 3 or len(numbers) != 3 or max(numbers) > 255:
@@ -73,7 +93,27 @@ def _read_labelmap(path: Path) -> Classes:
                 " (road:128,64,128::)"
             )
         entries.append(ClassEntry(name, len(entries), (numbers[0], numbers[1], numbers[2])))
+    if bare and len(bare) < len(entries):
+        raise DataError(
+            f"{path}: {first_of(bare)} have no color and others have\n"
+            f"  write the color of its pixels in SegmentationClass: {bare[0]}:red,green,blue::"
+        )
+    if bare:
+        colours = voc_palette(len(entries))
+        entries = [
+            replace(entry, colour=colour) for entry, colour in zip(entries, colours, strict=True)
+        ]
     return make_classes(entries, path)
+
+
+def _background(classes: Classes, path: Path) -> int:
+    for entry in classes.entries:
+        if entry.name.strip("_").lower() == _BACKGROUND:
+            return entry.id
+    raise ConfigError(
+        f"dataset.unannotated=background: {path} has no class {_BACKGROUND}; add it, or leave such"
+        " frames out: dataset.unannotated=exclude"
+    )
 
 
 def _listed(path: Path, where: Path) -> list[Pair]:

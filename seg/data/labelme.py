@@ -7,16 +7,25 @@ from typing import Literal, get_args
 
 from seg.data.choices import check_choice
 from seg.data.files.classes import ClassEntry, Classes, distinct_palette, make_classes
-from seg.data.files.pairs import IMAGE_SUFFIXES, PairDataset, match_pairs, named_files
+from seg.data.files.pairs import (
+    IMAGE_SUFFIXES,
+    NO_ANNOTATION,
+    Pair,
+    PairDataset,
+    match_pairs,
+    named_files,
+)
 from seg.data.files.polygons import PolygonLabels, label_names
+from seg.data.files.reading import ReadLabel
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of, split_names
+from seg.data.files.unannotated import Unannotated, WithBackground, settle_unannotated
 from seg.data.files.unread import log_loose_files
 from seg.errors import ConfigError, DataError
 
 Unlabelled = Literal["background", "ignored"]
 
-_BACKGROUND = "background"
+_BACKGROUND, _LABELME_BACKGROUND = "background", "_background_"
 _IGNORE_INDEX = 255
 _JSON = (".json",)
 _ANY_DEPTH = "**/*"
@@ -40,6 +49,9 @@ class LabelMe(PairDataset):
         classes: the labels, in the order of the train ids; None: those that occur in any split,
             sorted.
         unlabelled: what pixels of no shape are: the class `background` (train id 0), or `ignored`.
+            A label `_background_` is that class, too.
+        unannotated: images without a JSON file are an `error`, `background`, or left out
+            (`exclude`).
         ignored: labels whose pixels neither train nor score.
         val_fraction: the part of the names that is `val`, where no folders split them.
         val_seed: another seed, another part.
@@ -56,27 +68,47 @@ class LabelMe(PairDataset):
         root: str | Path | None = None,
         classes: Sequence[str] | None = None,
         unlabelled: Unlabelled = "background",
+        unannotated: Unannotated = "error",
         ignored: Sequence[str] = ("__ignore__",),
         val_fraction: float = 0.1,
         val_seed: int = 0,
     ) -> None:
         check_choice("LabelMe", "unlabelled", unlabelled, get_args(Unlabelled))
+        if unannotated == "background" and unlabelled != "background":
+            raise ConfigError(
+                "dataset.unannotated=background needs dataset.unlabelled=background; or leave"
+                " such images out: dataset.unannotated=exclude"
+            )
         where = find_root(root, dataset="labelme", expected=(), how_to_get=_HOW_TO_GET)
         if not where.is_dir():
             find_root(root, dataset="labelme", expected=(split,), how_to_get=_HOW_TO_GET)
         folder = _folder(where, split)
         names = classes if classes is not None else _occurring(where, ignored, unlabelled)
         table = _table(names, ignored, unlabelled, where)
-        pairs = match_pairs(
-            named_files(folder, pattern=_ANY_DEPTH, others=_JSON),
-            named_files(folder, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES),
-        )
+        pairs = _pairs(folder, unannotated)
         if folder == where:
             pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
         ids = {entry.name: entry.id for entry in table.entries}
+        if _BACKGROUND in ids:
+            ids[_LABELME_BACKGROUND] = ids[_BACKGROUND]
         rest = ids[_BACKGROUND] if unlabelled == "background" else _IGNORE_INDEX
-        read = PolygonLabels(ids, unlabelled=rest)
+        read: ReadLabel = PolygonLabels(ids, unlabelled=rest)
+        if unannotated == "background":
+            read = WithBackground(pairs, read, rest)
         super().__init__(pairs, labels=table.labels, split=split, read=read)
+
+
+def _pairs(folder: Path, unannotated: Unannotated) -> tuple[Pair, ...]:
+    images = named_files(folder, pattern=_ANY_DEPTH, others=_JSON)
+    labels = named_files(folder, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
+    listed = [
+        Pair(name, image, labels.get(name, image.with_suffix(_JSON[0])))
+        for name, image in images.items()
+    ]
+    settled = {pair.name: pair for pair in settle_unannotated("LabelMe", listed, unannotated)}
+    labels |= {name: images[name] for name, pair in settled.items() if pair.label == pair.image}
+    kept = {name: image for name, image in images.items() if name in settled}
+    return match_pairs(kept, labels, unlabelled_fault=NO_ANNOTATION)
 
 
 def _folder(where: Path, split: str) -> Path:
@@ -105,9 +137,12 @@ def _occurring(where: Path, ignored: Sequence[str], unlabelled: Unlabelled) -> l
         raise faults[0]
     if faults:
         _log.warning("%d files could not be read for their labels: %s", len(faults), faults[0])
-    names = sorted(found - set(ignored))
-    if unlabelled == "background" and _BACKGROUND in names:
+    plain = {_BACKGROUND if name == _LABELME_BACKGROUND else name for name in found}
+    names = sorted(plain - set(ignored))
+    if _BACKGROUND in names and (unlabelled == "background" or _LABELME_BACKGROUND in found):
         names.remove(_BACKGROUND)  # it comes first
+        if unlabelled != "background":
+            names.insert(0, _BACKGROUND)
     _log.info("classes inferred from the labels in %s: %s", where, ", ".join(names))
     return names
 
@@ -118,7 +153,7 @@ def _table(
     both = sorted(set(names) & set(ignored))
     if both:
         raise ConfigError(f"dataset.classes and dataset.ignored both name {', '.join(both)}")
-    trained = list(names)
+    trained = [_BACKGROUND if name == _LABELME_BACKGROUND else name for name in names]
     if unlabelled == "background" and _BACKGROUND not in trained:
         trained.insert(0, _BACKGROUND)
     colours = iter(distinct_palette(len(trained)))

@@ -132,7 +132,8 @@ def _inspect_label(
 ) -> NDArray[np.uint8] | None:
     path = dataset.pairs[index].label
     try:
-        header = _read_header(path, "label")
+        stands_for_itself = path == dataset.pairs[index].image  # an image without annotation
+        header = None if stands_for_itself else _read_header(path, "label")
     except Exception:  # no picture: the dataset's own reader knows what it is, or what is wrong
         header = None
     if header is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seg.data.files.pairs import NO_ANNOTATION, NO_ANNOTATION_REMEDY
 from seg.data.quarantine import Finding, Verification
 from seg.outputs.files import write_json
 
@@ -12,6 +13,7 @@ _FILES, _VALUES = 3, 6
 _CUT = 100  # characters
 REMEDIES = {
     "no_partner": "complete or repeat the download; an image and its label share a name",
+    NO_ANNOTATION: NO_ANNOTATION_REMEDY,
     "missing": "complete the download",
     "unreadable": "check permissions, links and the connection",
     "empty": "copy or download it again",

@@ -115,7 +115,7 @@ def _alone(split: str, lonely: Lonely) -> Finding:
     path = plain_text(str(lonely.path))
     where = "" if lonely.sought is None else f" (there is no {plain_text(str(lonely.sought))})"
     message = f"{path}: this {lonely.kind} has no {lonely.lacks}{where}"
-    return Finding(split=split, sample="", file=path, kind="no_partner", message=message)
+    return Finding(split=split, sample="", file=path, kind=lonely.fault, message=message)
 
 
 def _looks(inspections: Sequence[Inspection]) -> list[tuple[Inspection, Appearance]]:

@@ -87,7 +87,7 @@ def test_what_is_missing_is_told(tmp_path):
     with pytest.raises(DataError, match="no split 'val'; found: train"):
         CvatMask(split="val", root=tmp_path)
     (tmp_path / "SegmentationClass/b.png").unlink()
-    with pytest.raises(DataError, match=r"1 do not exist:\n.*SegmentationClass/b\.png"):
+    with pytest.raises(DataError, match=r"1 images have no label: .*b\.jpg"):
         CvatMask(split="train", root=tmp_path)
     (tmp_path / "ImageSets/Segmentation/train.txt").write_text("a\n\na\n")
     with pytest.raises(DataError, match="line 3: a is also in line 1"):
@@ -95,3 +95,21 @@ def test_what_is_missing_is_told(tmp_path):
     (tmp_path / "labelmap.txt").unlink()
     with pytest.raises(DataError, match=r'"Segmentation mask 1\.1" with "Save images"'):
         CvatMask(split="train", root=tmp_path)
+
+
+def test_lines_without_any_color_are_datumaros_and_have_vocs_colors(tmp_path):
+    plant(tmp_path, {"train": ["a"]}, labelmap="background:::\ncar:::\ntree:::\n")
+    pixels = np.array([[[0, 0, 0], [0, 128, 0], [128, 0, 0]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "SegmentationClass/a.png")
+    dataset = CvatMask(split="train", root=tmp_path)
+    assert dataset.labels.names == ("background", "car", "tree")
+    assert dataset[0].label.tolist() == [[0, 2, 1]]
+    plant(tmp_path, {"train": ["a"]}, labelmap="background:0,0,0::\ncar:::\n")
+    with pytest.raises(DataError, match=r"car have no color .*\n.*car:red,green,blue::"):
+        CvatMask(split="train", root=tmp_path)
+
+
+def test_hidden_lists_are_no_splits(tmp_path):
+    plant(tmp_path, {"default": ["a", "b"]})
+    (tmp_path / "ImageSets/Segmentation/._default.txt").write_bytes(b"\0\5\x16\7")
+    assert len(CvatMask(split="val", root=tmp_path)) == 1

@@ -101,3 +101,15 @@ def test_what_is_wrong_with_a_folder_is_told(root):
     plant(root / "train", "b", "car")
     with pytest.raises(DataError, match="1 images have no label"):
         LabelMe(split="train", root=root)
+
+
+@pytest.mark.parametrize("unlabelled", ["background", "ignored"])
+def test_labelmes_background_is_class_0(tmp_path, unlabelled):
+    plant(tmp_path / "train", "a", "_background_", "Car", "_background_")
+    dataset = LabelMe(split="train", root=tmp_path, unlabelled=unlabelled)
+    assert dataset.labels.names == ("background", "Car")
+    rest = 0 if unlabelled == "background" else 255
+    assert dataset[0].label.tolist() == [[0, 1, 0, rest]] * 2
+    listed = LabelMe(split="train", root=tmp_path, classes=["_background_", "Car"])
+    assert listed.labels.names == ("background", "Car")
+    assert listed[0].label.tolist() == [[0, 1, 0, 0]] * 2

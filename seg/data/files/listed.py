@@ -4,13 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.data.files.locations import Location, is_remote
-from seg.data.files.pairs import Lonely, Pair, first_of, tolerate
+from seg.data.files.pairs import (
+    NO_ANNOTATION,
+    Lonely,
+    Pair,
+    first_of,
+    lonely_files_error,
+    tolerate,
+)
 from seg.data.sample import LEAVE_OUT
 from seg.errors import DataError
 
 
 def listed_pairs(
-    pairs: Sequence[Pair], source: Location, *, relative: bool = False
+    pairs: Sequence[Pair],
+    source: Location,
+    *,
+    relative: bool = False,
+    unlabelled_fault: str = "no_partner",
 ) -> tuple[Pair, ...]:
     """Those pairs whose two files exist, sorted by name; addresses are taken to exist.
 
@@ -18,6 +29,7 @@ def listed_pairs(
         pairs: as they are listed.
         source: the list, for messages.
         relative: whether it holds paths relative to itself.
+        unlabelled_fault: the `Lonely.fault` of images whose label does not exist.
 
     Raises:
         DataError: files are missing (within `tolerating_lonely_files`: their partners are listed
@@ -32,8 +44,12 @@ def listed_pairs(
         elif pair.image in absent:
             lonely.append(Lonely(pair.label, "label", "image", sought=pair.image))
         else:
-            lonely.append(Lonely(pair.image, "image", "label", sought=pair.label))
+            lonely.append(
+                Lonely(pair.image, "image", "label", sought=pair.label, fault=unlabelled_fault)
+            )
     if lonely and not (whole and tolerate(lonely)):
+        if all(each.fault == NO_ANNOTATION for each in lonely):
+            raise lonely_files_error(lonely, f"{source}: {len(pairs)} listed images")
         where = f"; relative ones are sought in {Path(source).parent}" if relative else ""
         lines = [
             f"{source}: of {2 * len(pairs)} listed files {len(missing)} do not exist{where}:",

@@ -18,6 +18,13 @@ from seg.data.sample import LEAVE_OUT, Sample, naming_quarantine
 from seg.errors import DataError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+NO_ANNOTATION = "no_annotation"
+"""The `Lonely.fault` of images for which an annotation tool has written no label."""
+
+NO_ANNOTATION_REMEDY = (
+    "frames without annotation: dataset.unannotated=background takes them as background,"
+    " dataset.unannotated=exclude leaves them out"
+)
 _SHOWN = 3
 _COMPLETE = "an image and its label share a name; complete or repeat the download"
 _NO_NAMES = "  an image and its label share a name: rename them, or look whether they fit"
@@ -33,12 +40,14 @@ class Lonely:
         kind: `image` or `label`.
         lacks: the other.
         sought: where the partner should be, if a list says it.
+        fault: the kind of fault; `no_annotation` where tools write no label for an empty image.
     """
 
     path: Location
     kind: str
     lacks: str
     sought: Location | None = None
+    fault: str = "no_partner"
 
 
 @dataclass(frozen=True)
@@ -178,19 +187,28 @@ def tolerate(lonely: Sequence[Lonely]) -> bool:
 
 
 def match_pairs(
-    images: Mapping[str, Location], labels: Mapping[str, Location], *, remedy: str = ""
+    images: Mapping[str, Location],
+    labels: Mapping[str, Location],
+    *,
+    remedy: str = "",
+    unlabelled_fault: str = "no_partner",
 ) -> tuple[Pair, ...]:
     """Join images and labels of equal name, sorted by name.
 
     Args:
         images, labels: the files by name.
         remedy: what to do where no names are equal; empty: the usual.
+        unlabelled_fault: the `Lonely.fault` of images without a label.
 
     Raises:
         DataError: an image without a label or a label without an image, with count and first names;
             within `tolerating_lonely_files` only where nothing pairs up.
     """
-    lonely = [Lonely(images[name], "image", "label") for name in images if name not in labels]
+    lonely = [
+        Lonely(images[name], "image", "label", fault=unlabelled_fault)
+        for name in images
+        if name not in labels
+    ]
     lonely += [Lonely(labels[name], "label", "image") for name in labels if name not in images]
     pairs = tuple(
         Pair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())
@@ -212,15 +230,32 @@ def lonely_files_error(lonely: Sequence[Lonely], among: str, remedy: str = "") -
         remedy: what to do; empty: complete them, or leave them out.
     """
     lines = [f"{among} do not pair up"]
-    for kind, what in (("image", "images have no label"), ("label", "labels have no image")):
-        paths = [str(each.path) for each in lonely if each.kind == kind and each.sought is None]
-        if paths:
-            lines.append(f"  {len(paths)} {what}: {first_of(paths)}")
-    sought = [str(each.sought) for each in lonely if each.sought is not None]
-    if sought:
-        lines.append(f"  {len(sought)} listed files do not exist: {first_of(sought)}")
-    lines.append(remedy or f"  {_COMPLETE}\n{LEAVE_OUT}")
+    for what, some in _grouped(lonely):
+        if some:
+            lines.append(f"  {len(some)} {what}: {first_of(some)}")
+    bare = [each.fault == NO_ANNOTATION for each in lonely]
+    if any(bare):
+        lines.append(f"  {NO_ANNOTATION_REMEDY}")
+    if remedy or not all(bare):
+        lines.append(remedy or f"  {_COMPLETE}\n{LEAVE_OUT}")
     return DataError("\n".join(lines), fault="no_partner")
+
+
+def _grouped(lonely: Sequence[Lonely]) -> Iterator[tuple[str, list[str]]]:
+    for kind, what in (("image", "images have no label"), ("label", "labels have no image")):
+        here = [each for each in lonely if each.kind == kind]
+        yield (
+            what,
+            [str(each.path) for each in here if each.sought is None or each.fault == NO_ANNOTATION],
+        )
+    yield (
+        "listed files do not exist",
+        [
+            str(each.sought)
+            for each in lonely
+            if each.sought is not None and each.fault != NO_ANNOTATION
+        ],
+    )
 
 
 def first_of(words: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -31,7 +32,12 @@ _POINTS = {  # fewest and most points of each kind of shape
     "linestrip": (2, _MANY),
     "point": (1, 1),
     "mask": (2, 2),
+    "rotation": (4, 4),
+    "quadrilateral": (4, 4),
 }
+# X-AnyLabeling (github.com/CVHub520/X-AnyLabeling) writes these with their four corners, and
+# rectangles too.
+_CORNERS = ("rectangle", "rotation", "quadrilateral")
 
 
 class PolygonLabels:
@@ -115,7 +121,9 @@ def _draw(canvas: Image.Image, shape: Mapping[str, Any], id_: int, where: str) -
     kind = shape.get("shape_type") or "polygon"
     points = _points(shape.get("points"), kind, where)
     draw = ImageDraw.Draw(canvas)
-    if kind == "mask":
+    if kind in _CORNERS and len(points) == 4:
+        _fill_corners(canvas, points, id_)
+    elif kind == "mask":
         _paste_mask(canvas, shape.get("mask"), points[0], id_, where)
     elif kind == "rectangle":
         (x0, y0), (x1, y1) = points
@@ -132,6 +140,14 @@ def _draw(canvas: Image.Image, shape: Mapping[str, Any], id_: int, where: str) -
         draw.polygon(points, fill=id_, outline=id_)
 
 
+def _fill_corners(canvas: Image.Image, points: Sequence[Point], id_: int) -> None:
+    """Fill as X-AnyLabeling's own conversion: corners cut to whole pixels, the edge included."""
+    mask_HW = np.zeros(canvas.size[::-1], np.uint8)
+    corners = np.array([[int(x), int(y)] for x, y in points], np.int32)
+    cv2.fillPoly(mask_HW, [corners], (255,))
+    canvas.paste(id_, (0, 0), Image.fromarray(mask_HW))
+
+
 def _draw_disc(draw: ImageDraw.ImageDraw, centre: Point, radius: float, id_: int) -> None:
     (x, y) = centre
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=id_, outline=id_)
@@ -144,6 +160,8 @@ def _points(told: Any, kind: Any, where: str) -> list[Point]:
         )
     fewest, most = _POINTS[kind]
     points = told if isinstance(told, list) else []
+    if kind == "rectangle" and len(points) == 4:
+        fewest = most = 4
     if not fewest <= len(points) <= most or not all(_is_point(point) for point in points):
         wanted = f"{fewest} points or more" if most == _MANY else f"{fewest} points"
         raise DataError(f"{where}: a {kind} needs {wanted}, each [x, y]", fault="damaged")

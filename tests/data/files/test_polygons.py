@@ -4,6 +4,7 @@ import base64
 import json
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -132,3 +133,19 @@ def test_other_json_is_refused(tmp_path):
     (tmp_path / "a.json").write_text("[]")
     with pytest.raises(DataError, match="not a LabelMe file"):
         READ(tmp_path / "a.json")
+
+
+def test_four_corners_are_filled_as_x_anylabeling_does(draw):
+    corners = [[2.9, 3.9], [10.9, 3.2], [10.2, 8.9], [2.1, 8.1]]  # cut, not rounded
+    for kind in ("rectangle", "rotation", "quadrilateral"):
+        np.testing.assert_array_equal(draw(shape("road", corners, kind)), box(2, 3, 10, 8))
+    turned = [[10, 2], [18, 10], [10, 18], [2, 10]]
+    expected = np.zeros((20, 30), np.uint8)
+    cv2.fillPoly(expected, [np.array(turned, np.int32)], (1,))
+    label_HW = draw(shape("road", turned, "rotation"))
+    np.testing.assert_array_equal(label_HW, expected)
+    assert (label_HW == 1).sum() == 145  # the diamond |x - 10| + |y - 10| <= 8
+    with pytest.raises(DataError, match="a rectangle needs 2 points"):
+        draw(shape("road", turned[:3], "rectangle"))
+    with pytest.raises(DataError, match="a rotation needs 4 points"):
+        draw(shape("road", turned[:2], "rotation"))
