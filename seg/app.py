@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seg.config.arguments import open_mappings, quote_paths, spell_out
 from seg.config.explain import explain
+from seg.config.help import asks_for_help, help_text
 from seg.config.location import conf_dir
 from seg.config.resumed import with_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
@@ -66,6 +67,9 @@ def app(
             logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):
+                if asks_for_help(sys.argv[1:]):
+                    print(help_text(name, quote_paths(sys.argv[1:])))
+                    return
                 given = with_sweep_directory(spell_out(verb, sys.argv[1:]), name)
                 sys.argv[1:] = open_mappings(quote_paths(with_run_directory(given, name)))
                 add_plugins()

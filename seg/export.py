@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 @app("export", ExportConfig, leaves_a_run=False)
 def main(config: ExportConfig, run_dir: Path) -> None:
     """Write the file and its card, or end with exit code 3 if it is not the same network."""
+    from seg.assemble.datasets import refuse_wrong_root
+
+    refuse_wrong_root(config.dataset)
     from seg.assemble.networks import restore
     from seg.assemble.parts import dataset_of
     from seg.checkpoint import read_checkpoint

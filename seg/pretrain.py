@@ -13,6 +13,9 @@ def main(config: PretrainConfig, run_dir: Path) -> float | None:
     Returns:
         top-1 accuracy of the best weights on the validation split; None after a dry run.
     """
+    from seg.assemble.datasets import open_ahead
+
+    open_ahead(config)
     if config.trainer.processes > 1:
         from seg.ranks.launch import launch
 

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from torch import nn
 
 from seg.assemble.building import build, check_targets, later
-from seg.assemble.decoding import decoding_of
+from seg.assemble.datasets import open_image_dataset
 from seg.assemble.parts import FitParts
 from seg.assemble.trainer import equip
 from seg.callbacks.quiet import quiet
@@ -17,7 +17,6 @@ from seg.data.classification.augmentation import CentreCrops, ImageAugmentation
 from seg.data.classification.datamodule import ImageDataModule
 from seg.data.classification.mixing import Mixing
 from seg.data.classification.sample import Categories, ImageDataset
-from seg.data.files.decoding import decoding_images
 from seg.data.sample import IMAGE_CHANNELS
 from seg.errors import ConfigError
 from seg.losses.image_labels import ImageLabelLoss
@@ -43,9 +42,7 @@ def assemble_classification(config: PretrainConfig, run_dir: Path) -> Classifica
     quiet()
     check_targets(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    node = config.image_dataset.node()
-    with decoding_images(decoding_of(config.image_dataset, "image_dataset")):
-        train, val = (build("image_dataset", node, split=split) for split in ("train", "val"))
+    train, val = (open_image_dataset(config.image_dataset, split) for split in ("train", "val"))
     model = _classifier(config, train.labels)
     if config.weights is not None:
         load_weights(model, config.weights, partial=config.partial, reset_head=config.reset_head)

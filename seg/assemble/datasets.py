@@ -1,18 +1,82 @@
 """Configuration -> dataset, with what is done around any dataset."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from seg.assemble.building import build
+from seg.assemble.building import build, check_sections
 from seg.assemble.decoding import decoding_of
-from seg.config.schema import DatasetTarget, Labels
+from seg.config.schema import (
+    DatasetTarget,
+    FitConfig,
+    ImagesTarget,
+    Labels,
+    PretrainConfig,
+    TrainConfig,
+)
 from seg.data.cache import CachedDataset
 from seg.data.files.decoding import decoding_images
+from seg.data.files.locations import is_remote
 from seg.data.files.pairs import Lonely, lonely_files_error, tolerating_lonely_files
 from seg.data.quarantine import read_quarantine, without_quarantined
 from seg.data.relabelled import Relabelled
 from seg.data.sample import SegmentationDataset
 from seg.data.subset import Subset
-from seg.errors import ConfigError
+from seg.errors import ConfigError, DataError
+
+_ahead: dict[str, Any] = {}
+
+
+def open_ahead(config: FitConfig) -> None:
+    """Open the splits of a training before torch is imported, so that a wrong root costs no wait.
+
+    The training takes them over. One that goes on may be finished, and need no data: it opens
+    its own.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key or file.
+    """
+    if config.resume is not None:
+        return
+    for split in ("train", "val"):
+        if isinstance(config, TrainConfig):
+            check_sections(config, "dataset")
+            dataset: Any = open_dataset(config.dataset, config.labels, split)
+            _ahead[_key(config.dataset, config.labels, split)] = dataset
+        elif isinstance(config, PretrainConfig):
+            check_sections(config, "image_dataset")
+            dataset = open_image_dataset(config.image_dataset, split)
+            _ahead[_key(config.image_dataset, None, split)] = dataset
+
+
+def _key(section: ImagesTarget, labels: Labels | None, split: str) -> str:
+    return repr((section, labels, split))
+
+
+def refuse_wrong_root(dataset: Mapping[str, Any]) -> None:
+    """Refuse a typed `dataset.root` that is not there before a checkpoint is opened.
+
+    Raises:
+        DataError: there is no such directory.
+    """
+    root = dataset.get("root")
+    if root is not None and not is_remote(root) and not Path(root).expanduser().is_dir():
+        raise DataError(f"dataset.root={root}: no such directory", fault="missing")
+
+
+def open_image_dataset(config: ImagesTarget, split: str) -> Any:
+    """One split of labelled images for a classifier.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key or file.
+    """
+    opened = _ahead.pop(_key(config, None, split), None)
+    if opened is not None:
+        return opened
+    with decoding_images(decoding_of(config, "image_dataset")):
+        return build("image_dataset", config.node(), split=split)
 
 
 def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> SegmentationDataset:
@@ -21,6 +85,9 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
     Raises:
         ConfigError, DataError: what is wrong with which key or file.
     """
+    opened: SegmentationDataset | None = _ahead.pop(_key(config, labels, split), None)
+    if opened is not None:
+        return opened
     dataset, lonely = open_tolerantly(config, split)
     if lonely:
         raise lonely_files_error(lonely, "some files")

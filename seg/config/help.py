@@ -1,0 +1,120 @@
+"""`--help`: what can be chosen, each key with the comment that stands beside it in `conf/`."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from seg.config.location import conf_dir
+
+Place = tuple[str | int, ...]
+_FLAGS = ("--help", "-h")
+_COMMENT = re.compile(r"\s*#\s?(.*)")
+_GLOBAL = "# @package _global_"
+
+
+def asks_for_help(arguments: list[str]) -> bool:
+    """Whether a command line asks what it could say."""
+    return any(flag in arguments for flag in _FLAGS)
+
+
+def help_text(name: str, arguments: list[str]) -> str:
+    """What `python -m seg.NAME --help` prints: groups, their options, and the keys of those chosen.
+
+    Raises:
+        HydraException, OmegaConfBaseException: the other arguments do not compose.
+    """
+    overrides = [each for each in arguments if "=" in each and not each.startswith("-")]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose(name, overrides, return_hydra_config=True)
+    choices = OmegaConf.to_container(config.hydra.runtime.choices)
+    assert isinstance(choices, dict)
+    template = str(config.hydra.help.template)
+    with open_dict(config):
+        del config["hydra"]
+    comments = _comments(name, {str(key): value for key, value in choices.items()})
+    return Template(template).substitute(
+        APP_CONFIG_GROUPS="\n".join(_groups(name)), CONFIG=_annotated(config, comments)
+    )
+
+
+def _groups(name: str) -> Iterator[str]:
+    """Each group with its options and the comment of its line in the defaults."""
+    text = (conf_dir() / f"{name}.yaml").read_text("utf-8")
+    remarks = dict(re.findall(r"^  - (\w+): *\w+ *# (.*)$", text, re.MULTILINE))
+    for group in sorted(each for each in conf_dir().iterdir() if each.is_dir()):
+        options = ", ".join(sorted(file.stem for file in group.glob("*.yaml")))
+        if group.name != "hydra" and options:
+            remark = remarks.get(group.name)
+            yield f"{group.name}: {options}" + (f"  # {remark}" if remark else "")
+
+
+def _annotated(config: DictConfig, comments: dict[Place, str]) -> str:
+    text = OmegaConf.to_yaml(config)
+    lines = text.splitlines()
+    for place, mark in _places(text):
+        if place in comments:
+            lines[mark.line] += f"  # {comments[place]}"
+    return "\n".join(lines)
+
+
+def _comments(name: str, choices: dict[str, Any]) -> dict[Place, str]:
+    """Place of a key -> its comment, in the command's own file and those of the chosen options."""
+    found: dict[Place, str] = {}
+    for group, option in choices.items():
+        path = group.partition("@")[0]
+        if isinstance(option, str) and not path.startswith("hydra"):
+            found |= _of_option(conf_dir() / path / f"{option}.yaml", (path,))
+    return found | _of_file((conf_dir() / f"{name}.yaml").read_text("utf-8"), ())
+
+
+def _of_option(file: Path, package: Place) -> dict[Place, str]:
+    """Those of an option and of what it is based on; its head stands for the group itself."""
+    if not file.is_file():
+        return {}
+    text = file.read_text("utf-8")
+    found: dict[Place, str] = {}
+    content = yaml.safe_load(text) or {}
+    for base in content.get("defaults", ()):
+        if isinstance(base, str) and base != "_self_":
+            found |= _of_option(file.with_name(f"{base}.yaml"), package)
+    found |= _of_file(text, () if text.startswith(_GLOBAL) else package)
+    head = _COMMENT.match(text.partition("\n")[0])
+    if head is not None and not text.startswith(_GLOBAL):
+        found[package] = head[1]
+    return found
+
+
+def _of_file(text: str, package: Place) -> dict[Place, str]:
+    lines = text.splitlines()
+    found = {}
+    for place, mark in _places(text):
+        comment = _COMMENT.fullmatch(lines[mark.line][mark.column :].removeprefix(":"))
+        if comment is not None and place[0] != "defaults":
+            found[(*package, *place)] = comment[1]
+    return found
+
+
+def _places(text: str) -> list[tuple[Place, yaml.Mark]]:
+    """Every key of a document, and where its line goes on after the value."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    return [] if root is None else list(_below(root, ()))
+
+
+def _below(node: yaml.Node, place: Place) -> Iterator[tuple[Place, yaml.Mark]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*place, key.value)
+            in_one_line = value.end_mark.line == key.end_mark.line
+            yield inner, value.end_mark if in_one_line else key.end_mark
+            yield from _below(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, value in enumerate(node.value):
+            yield from _below(value, (*place, position))
