@@ -4,16 +4,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seg.data.files.digest import sha256_of
 from seg.errors import DataError
+from seg.exporting.usage import Usage
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
 from seg.outputs.files import write_json
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
-_VERSION = 1
+_VERSIONS = (1, 2)
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -74,25 +75,49 @@ class Card(_Plain):
         files: of the export, the one to name first, with their sha256.
         spec, geometry, checkpoint: see there.
         labels: the classes, as of `LabelSpace.to_dict`.
-        normalization: what images go through, as of `Normalization.to_dict`.
+        usage: how the file is used without this package.
+        classes: what the labels mean, see `seg.exporting.usage.class_table`.
+        normalization: what images must go through before, as of `Normalization.to_dict`; None:
+            nothing, the graph does it.
+        normalized_inside: what the graph does itself; None likewise.
         kept_float: modules that an int8 network computes in float.
         parity: how far it is from the network itself, on which pictures.
         versions: of the libraries that wrote it.
         created: date and time, UTC, ISO 8601.
     """
 
-    card_version: Literal[1] = 1
+    card_version: Literal[1, 2] = 2
     format: str
     files: dict[str, str]
     spec: Spec
     geometry: Geometry
     checkpoint: Origin
+    usage: Usage | None = None
+    classes: list[dict[str, Any]] = []
     labels: dict[str, Any]
-    normalization: dict[str, list[float]]
+    normalization: dict[str, list[float]] | None
+    normalized_inside: dict[str, list[float]] | None = None
     kept_float: list[str]
     parity: dict[str, Any]
     versions: dict[str, str]
     created: str
+
+    @property
+    def network_normalization(self) -> dict[str, list[float]]:
+        """What images of the network go through, inside the graph or before it."""
+        return self.normalization or self.normalized_inside or {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_what_is_left_to_do(cls, plain: Any) -> Any:
+        """Version 1 named the normalization of the network, also where the graph does it."""
+        if not isinstance(plain, dict) or plain.get("card_version") != 1:
+            return plain
+        spec = plain.get("spec")
+        if isinstance(spec, dict) and spec.get("input_kind") != "normalized":
+            inside = plain.get("normalization")
+            plain = {**plain, "normalization": None, "normalized_inside": inside}
+        return plain
 
 
 def card_path(path: Path) -> Path:
@@ -119,7 +144,7 @@ def read_card(path: Path) -> Card:
         )
     source = Source(place, "card", "export it again: python -m seg.export")
     content = read_json(place, source.kind, remedy=source.remedy)
-    if not isinstance(content, dict) or content.get("card_version") != _VERSION:
+    if not isinstance(content, dict) or content.get("card_version") not in _VERSIONS:
         raise DataError(f"{place}: no card of this version\n  {source.remedy}")
     return checked(Card, content, source)
 

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError
 from seg.exporting.calibration import of_kind
 from seg.exporting.card import Card
-from seg.inference.trained import Picture, TrainedSegmenter, as_array
+from seg.inference.trained import TrainedSegmenter
 from seg.inference.views import label_maps
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.contract import Normalization
@@ -47,7 +45,7 @@ class ExportedSegmenter(TrainedSegmenter):
             _Described(
                 output_stride=geometry.output_stride,
                 input_multiple=geometry.input_multiple,
-                normalization=Normalization.from_dict(card.normalization),
+                normalization=Normalization.from_dict(card.network_normalization),
             ),
             _Described(num_classes=labels.num_classes, align_corners=geometry.align_corners),
             labels,
@@ -88,14 +86,10 @@ class ExportedSegmenter(TrainedSegmenter):
             return label_maps(self.of_picture(picture_BCHW))
         return self._passes(of_kind(picture_BCHW, self.card.spec, self.normalization)).byte()
 
-    def predict(self, picture: Picture) -> NDArray[np.uint8]:
-        """See `TrainedSegmenter.predict`."""
-        if self.card.spec.output_kind == "logits":
-            return super().predict(picture)
-        picture_HW3 = torch.from_numpy(as_array(picture, self.decoding))
-        maps_1HW = self.label_maps(picture_HW3.permute(2, 0, 1)[None])
-        label_HW: NDArray[np.uint8] = maps_1HW[0].cpu().numpy()
-        return label_HW
+    @property
+    def labels_alone(self) -> bool:
+        """Whether it gives labels of whole pictures, and no logits."""
+        return self.card.spec.output_kind == "labels"
 
     def _coarse(self, image_BCHW: Tensor) -> Tensor:
         spec = self.card.spec

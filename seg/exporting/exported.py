@@ -14,6 +14,7 @@ from seg.exporting.format import find_format, format_names
 from seg.models.contract import Normalization
 
 log = logging.getLogger(__name__)
+_WANTED = "export of this checkpoint that gives logits of any size here (output_kind=logits)"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Export:
     @property
     def normalization(self) -> Normalization:
         """What images go through."""
-        return Normalization.from_dict(self.card.normalization)
+        return Normalization.from_dict(self.card.network_normalization)
 
     @property
     def step(self) -> int:
@@ -90,7 +91,7 @@ def read_export(path: Path, *, trust: bool = False) -> Export:
     kind.require_running()
     try:
         LabelSpace.from_dict(card.labels)
-        Normalization.from_dict(card.normalization)
+        Normalization.from_dict(card.network_normalization)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{card_path(path)}: damaged ({error}); export it again") from None
     return Export(path, card)
@@ -134,7 +135,7 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
     if not found:
         folder = export_folder(checkpoint)
         if folder.is_dir():
-            log.info("engine     torch: %s holds no export of this checkpoint for here", folder)
+            log.info("engine     torch: %s holds no %s", folder, _WANTED)
         return checkpoint
     newest = max(found, key=lambda each: each.card.created)
     log.info("engine     %s: %s", newest.engine, newest.path)

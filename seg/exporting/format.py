@@ -18,6 +18,7 @@ from seg.config.schema import nearest
 from seg.errors import ConfigError
 from seg.exporting.card import Card, Spec
 from seg.exporting.graph import DTYPES, exported_program
+from seg.exporting.usage import Usage, usage_of
 from seg.inference.trained import TrainedSegmenter
 
 Runner = Callable[[Tensor], Tensor]
@@ -41,6 +42,17 @@ class Source:
     spec: Spec
     calibration: Sequence[NDArray[np.uint8]] = ()
     kept_float: Sequence[str] = ()
+
+    @property
+    def usage(self) -> Usage:
+        """How the file is used."""
+        spec = self.spec
+        return usage_of(
+            self.model,
+            input_kind=spec.input_kind,
+            output_kind=spec.output_kind,
+            size=spec.size,
+        )
 
     @cached_property
     def program(self) -> ExportedProgram:

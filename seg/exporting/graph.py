@@ -17,7 +17,6 @@ DTYPES = {
     "bf16": torch.bfloat16,
     "int8": torch.float32,
 }
-INPUT = "image"
 
 
 class PictureGraph(nn.Module):

@@ -14,6 +14,7 @@ from seg.exporting.engine import ExportedSegmenter
 from seg.exporting.format import ExportFormat, Source, find_format
 from seg.exporting.parity import TOLERANCES, Parity, ParityError, Tolerance, measure
 from seg.exporting.sensitivity import float_choices
+from seg.exporting.usage import class_table
 from seg.inference.footprint import bytes_per_pixel
 from seg.inference.trained import TrainedSegmenter
 from seg.outputs.files import staged_directory
@@ -156,7 +157,7 @@ def _refuse(parity: Parity, wanted: Wanted, target: Path) -> None:
 
 
 def _card(source: Source, origin: Origin, kind: ExportFormat, files: Sequence[Path]) -> Card:
-    model = source.model
+    model, usage = source.model, source.usage
     return Card(
         format=kind.name,
         files=digests(files),
@@ -168,8 +169,11 @@ def _card(source: Source, origin: Origin, kind: ExportFormat, files: Sequence[Pa
             bytes_per_pixel=bytes_per_pixel(model),
         ),
         checkpoint=origin,
+        usage=usage,
+        classes=class_table(model.labels),
         labels=model.labels.to_dict(),
-        normalization=model.normalization.to_dict(),
+        normalization=usage.normalization,
+        normalized_inside=None if usage.normalization else model.normalization.to_dict(),
         kept_float=list(source.kept_float),
         parity={},
         versions=_versions(kind),

@@ -123,6 +123,10 @@ class Inference:
             raster: the picture.
             probabilities: whether they are wanted too.
         """
+        labels_alone = getattr(model, "labels_alone", False) and not probabilities
+        if labels_alone and self.fits_whole(model, raster.height, raster.width):
+            yield _whole_labels(model, raster)
+            return
         band: list[Tile] = []
         for tile in self.tiles(model, raster):
             if band and tile.rows != band[0].rows:
@@ -211,3 +215,13 @@ def _joined(band: Sequence[Tile], *, probabilities: bool) -> Band:
         return Band(band[0].rows, labels_HW, None)
     wide_HKW = torch.cat([tile.probabilities_HKW for tile in band], 2)
     return Band(band[0].rows, labels_HW, wide_HKW.transpose(0, 1).contiguous().cpu().numpy())
+
+
+@torch.inference_mode()
+def _whole_labels(model: Any, raster: Raster) -> Band:
+    """By an exported network that gives labels and no logits."""
+    rows = slice(0, raster.height)
+    image_HW3 = torch.from_numpy(raster.read(rows, slice(0, raster.width)))
+    image_BCHW = image_HW3.permute(2, 0, 1)[None].contiguous().to(device_of(model))
+    label_HW: NDArray[np.uint8] = model.label_maps(image_BCHW)[0].cpu().numpy()
+    return Band(rows, label_HW, None)

@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.slow]
 def exported(small_run, tmp_path_factory):
     for module in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(module)
-    done = seg("export", f"checkpoint={small_run}", cwd=tmp_path_factory.mktemp("export"))
+    line = (f"checkpoint={small_run}", "output_kind=logits")
+    done = seg("export", *line, cwd=tmp_path_factory.mktemp("export"))
     assert done.returncode == 0, done.stderr
     path = small_run / "export" / "onnx_fp32.onnx"
     assert f"{path}: onnx fp32" in done.stdout
@@ -65,6 +66,26 @@ def test_predict_takes_the_export_that_is_there(exported, small_run, tmp_path):
         maps.append(np.asarray(Image.open(output / "picture.png")))
     assert (maps[0] == maps[1]).mean() > 0.999
     assert np.array_equal(maps[1], maps[2])
+
+
+def test_labels_are_exported_by_default(small_run, tmp_path):
+    done = seg("export", f"checkpoint={small_run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    path = small_run / "export" / "onnx_fp32_labels.onnx"
+    assert f"{path}: onnx fp32" in done.stdout
+    image = np.random.default_rng(0).integers(0, 256, (65, 97, 3), np.uint8)
+    Image.fromarray(image).save(tmp_path / "image.png")
+    maps = []
+    for name, checkpoint in (("labels", path), ("torch", small_run)):
+        line = (f"checkpoint={checkpoint}", f"input={tmp_path / 'image.png'}", "engine=torch")
+        done = seg("predict", *line, f"output={tmp_path / name}", "device=cpu", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        maps.append(np.asarray(Image.open(tmp_path / name / "image.png")))
+    assert (maps[0] == maps[1]).mean() > 0.999
+    done = seg("evaluate", f"checkpoint={path}", "device=cpu", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "export it with output_kind=logits" in done.stderr
+    path.unlink()
 
 
 def test_a_refused_export_ends_with_its_code(small_run, tmp_path):

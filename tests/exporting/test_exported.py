@@ -30,7 +30,10 @@ def test_the_card_says_all_that_is_needed(file, network):
     assert card["checkpoint"] == ORIGIN.model_dump()
     assert card["labels"]["names"] == list(network.classes)
     assert [tuple(color) for color in card["labels"]["palette"]] == list(network.palette)
-    assert card["normalization"] == network.normalization.to_dict()
+    assert card["normalization"] is None  # the graph does it
+    assert card["normalized_inside"] == network.normalization.to_dict()
+    assert [each["name"] for each in card["classes"]] == list(network.classes)
+    assert [each["value"] for each in card["classes"]] == list(range(network.num_classes))
     assert card["spec"] == {
         "precision": "fp32",
         "input_kind": "float32",

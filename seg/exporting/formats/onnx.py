@@ -1,5 +1,6 @@
 """ONNX files, run by ONNX Runtime; int8 as QDQ pairs with a scale a channel."""
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from seg.errors import DataError
 from seg.exporting.calibration import as_input
 from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Runner, Source
-from seg.exporting.graph import INPUT
+from seg.exporting.usage import INPUT, class_table
 
 _QUANTIZED = ["Conv"]  # sums of residual modules cost more agreement than time
 _NUMPY = {torch.float32: np.float32, torch.uint8: np.uint8}
@@ -37,7 +38,21 @@ def write_onnx(source: Source, path: Path) -> list[Path]:
     program.save(path, external_data=False)
     if source.spec.precision == "int8":
         _quantize(source, path)
+    _describe(source, path)
     return [path]
+
+
+def _describe(source: Source, path: Path) -> None:
+    """Write into the file itself what its use needs, as JSON a key."""
+    import onnx
+
+    model = onnx.load(str(path))
+    facts = {
+        **source.usage.model_dump(mode="json"),
+        "classes": class_table(source.model.labels),
+    }
+    onnx.helper.set_model_props(model, {key: json.dumps(fact) for key, fact in facts.items()})
+    onnx.save(model, str(path))
 
 
 def float_nodes(path: Path, modules: Sequence[str]) -> list[Any]:

@@ -10,7 +10,8 @@ from seg.errors import ConfigError, DataError
 from seg.exporting.card import Card, Spec
 from seg.exporting.format import ExportFormat, Runner, Source
 from seg.exporting.formats.onnx import write_onnx
-from seg.exporting.graph import INPUT, example_input
+from seg.exporting.graph import example_input
+from seg.exporting.usage import INPUT
 
 _WORKSPACE_BYTES = 2**32
 _MOST_PICTURES, _USUAL_PICTURES = 16, 1

@@ -1,0 +1,122 @@
+"""How an exported file is used without this package: what goes in, what comes out, step by step."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from seg.data.label_values import label_values
+from seg.data.labels import LabelSpace
+from seg.errors import ConfigError
+from seg.inference.trained import TrainedSegmenter
+
+INPUT = "image"
+_TYPES = {"uint8": "uint8", "float32": "float32", "normalized": "float32"}
+
+
+class Usage(BaseModel):
+    """What a card and the file itself say of its use.
+
+    Attributes:
+        input: name, type, layout, channel order and range of the images.
+        normalization: what the caller does to images in 0..255 before, `(image / 255 - mean) / std`
+            a channel; None: nothing, the graph does it.
+        output: name, type and layout of what comes out.
+        padded_grid: rows and columns that logits are resized to, as formulas of the image's
+            `height` and `width`; `%` gives a remainder of 0 or more. None for labels.
+        steps: what to do, in order.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: dict[str, Any]
+    normalization: dict[str, list[float]] | None
+    output: dict[str, Any]
+    padded_grid: dict[Literal["height", "width"], str] | None
+    steps: list[str]
+
+
+def usage_of(
+    model: TrainedSegmenter,
+    *,
+    input_kind: Literal["uint8", "float32", "normalized"],
+    output_kind: Literal["logits", "labels"],
+    size: tuple[int, int] | None,
+) -> Usage:
+    """The use of a network that is exported with these kinds of input and output, see `Spec`."""
+    channels = len(model.normalization.mean)
+    normalized = input_kind == "normalized"
+    logits = output_kind == "logits"
+    order = "RGB" if channels == 3 else f"the {channels} channels of the training images"
+    grid = _padded_grid(model) if logits else None
+    return Usage(
+        input={
+            "name": INPUT,
+            "type": _TYPES[input_kind],
+            "layout": f"batch x {channels} x height x width",
+            "channel_order": order,
+            "range": None if normalized else [0, 255],
+        },
+        normalization=model.normalization.to_dict() if normalized else None,
+        output={
+            "name": output_kind,
+            "type": "float32" if logits else "uint8",
+            "layout": f"batch x {model.num_classes} x rows x columns"
+            if logits
+            else "batch x height x width",
+        },
+        padded_grid=grid,
+        steps=[
+            _first_step(order, input_kind, size),
+            *_last_steps(grid, align_corners=model.align_corners),
+        ],
+    )
+
+
+def class_table(labels: LabelSpace) -> list[dict[str, Any]]:
+    """What labels mean: `value` is the position of the class, `id` that of the data set's files."""
+    try:
+        ids: tuple[int | None, ...] = label_values(labels, "id").classes
+    except ConfigError:  # the data set has none for some class
+        ids = (None,) * labels.num_classes
+    return [
+        {"value": value, "name": name, "id": id_, "color": list(color)}
+        for value, (name, id_, color) in enumerate(
+            zip(labels.names, ids, labels.palette, strict=True)
+        )
+    ]
+
+
+def _padded_grid(model: TrainedSegmenter) -> dict[Literal["height", "width"], str]:
+    multiple = model.input_multiple
+    if multiple is not None:
+        return {
+            "height": f"height + -height % {multiple}",
+            "width": f"width + -width % {multiple}",
+        }
+    stride = model.output_stride
+    return {
+        "height": f"height + (1 - height) % {stride}",
+        "width": f"width + (1 - width) % {stride}",
+    }
+
+
+def _first_step(order: str, input_kind: str, size: tuple[int, int] | None) -> str:
+    fixed = "of its own size" if size is None else f"of {size[0]} x {size[1]} (height x width)"
+    values = f"{order} in 0..255 as {_TYPES[input_kind]}"
+    if input_kind == "normalized":
+        return f"Give the upright image {fixed}, {values}, after (image / 255 - mean) / std."
+    return f"Give the upright image {fixed}, {values}; the graph normalizes and pads it."
+
+
+def _last_steps(
+    grid: dict[Literal["height", "width"], str] | None, *, align_corners: bool
+) -> list[str]:
+    if grid is None:
+        return ["Each value is the position of the pixel's class in `classes`."]
+    return [
+        "The logits lie on the padded image. Resize them bilinearly to that grid, "
+        f"{grid['height']} rows and {grid['width']} columns, "
+        f"align_corners={str(align_corners).lower()}.",
+        "Then crop: keep the first `height` rows and `width` columns.",
+        "The position of the greatest logit of a pixel is that of its class in `classes`.",
+    ]
