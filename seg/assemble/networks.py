@@ -48,12 +48,13 @@ def read_trained(path: Path, *, trust: bool = False) -> Checkpoint | Export:
 
 def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
     """The network of a checkpoint, with its weights, in evaluation mode."""
-    built = () if isinstance(checkpoint, Export) else ("encoder", "decoder")
-    config = training_config(checkpoint, TrainConfig, *built)
     if isinstance(checkpoint, Export):
         exported = open_export(checkpoint)
-        exported.decoding = decoding_of(config.dataset)
+        if "dataset" in checkpoint.config:
+            config = training_config(checkpoint, TrainConfig)
+            exported.decoding = decoding_of(config.dataset)
         return exported
+    config = training_config(checkpoint, TrainConfig, "encoder", "decoder")
     # The weights lie in the checkpoint: what the encoder started from is no longer needed.
     model = network(
         {**config.encoder.node(), "weights": None}, config.decoder.node(), checkpoint.labels

@@ -14,7 +14,7 @@ from seg.io.source import Source, checked
 from seg.outputs.files import write_json
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
-_VERSIONS = (1, 2)
+_VERSION = 1
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -86,7 +86,7 @@ class Card(_Plain):
         created: date and time, UTC, ISO 8601.
     """
 
-    card_version: Literal[1, 2] = 2
+    card_version: Literal[1] = 1
     format: str
     files: dict[str, str]
     spec: Spec
@@ -110,8 +110,8 @@ class Card(_Plain):
     @model_validator(mode="before")
     @classmethod
     def _name_what_is_left_to_do(cls, plain: Any) -> Any:
-        """Version 1 named the normalization of the network, also where the graph does it."""
-        if not isinstance(plain, dict) or plain.get("card_version") != 1:
+        """Older cards named the normalization of the network, also where the graph does it."""
+        if not isinstance(plain, dict) or "usage" in plain:
             return plain
         spec = plain.get("spec")
         if isinstance(spec, dict) and spec.get("input_kind") != "normalized":
@@ -144,7 +144,7 @@ def read_card(path: Path) -> Card:
         )
     source = Source(place, "card", "export it again: python -m seg.export")
     content = read_json(place, source.kind, remedy=source.remedy)
-    if not isinstance(content, dict) or content.get("card_version") not in _VERSIONS:
+    if not isinstance(content, dict) or content.get("card_version") != _VERSION:
         raise DataError(f"{place}: no card of this version\n  {source.remedy}")
     return checked(Card, content, source)
 

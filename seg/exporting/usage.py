@@ -17,7 +17,8 @@ class Usage(BaseModel):
     """What a card and the file itself say of its use.
 
     Attributes:
-        input: name, type, layout, channel order and range of the images.
+        input: name, type, layout, channel order and range of the images; `value_range` is that of
+            stored values where the data set declares one.
         normalization: what the caller does to images in 0..255 before, `(image / 255 - mean) / std`
             a channel; None: nothing, the graph does it.
         output: name, type and layout of what comes out.
@@ -43,7 +44,7 @@ def usage_of(
     size: tuple[int, int] | None,
 ) -> Usage:
     """The use of a network that is exported with these kinds of input and output, see `Spec`."""
-    channels = len(model.normalization.mean)
+    channels, declared = len(model.normalization.mean), model.decoding.value_range
     normalized = input_kind == "normalized"
     logits = output_kind == "logits"
     order = "RGB" if channels == 3 else f"the {channels} channels of the training images"
@@ -55,6 +56,7 @@ def usage_of(
             "layout": f"batch x {channels} x height x width",
             "channel_order": order,
             "range": None if normalized else [0, 255],
+            "value_range": None if declared is None else list(declared),
         },
         normalization=model.normalization.to_dict() if normalized else None,
         output={
@@ -66,6 +68,7 @@ def usage_of(
         },
         padded_grid=grid,
         steps=[
+            *_scaling(declared),
             _first_step(order, input_kind, size),
             *_last_steps(grid, align_corners=model.align_corners),
         ],
@@ -98,6 +101,13 @@ def _padded_grid(model: TrainedSegmenter) -> dict[Literal["height", "width"], st
         "height": f"height + (1 - height) % {stride}",
         "width": f"width + (1 - width) % {stride}",
     }
+
+
+def _scaling(declared: tuple[float, float] | None) -> list[str]:
+    if declared is None:
+        return []
+    low, high = declared
+    return [f"Scale stored values of {low:g} to {high:g} to 0..255, clip and round them."]
 
 
 def _first_step(order: str, input_kind: str, size: tuple[int, int] | None) -> str:
