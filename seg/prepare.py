@@ -45,6 +45,8 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
     splits: dict[str, SegmentationDataset] = {
         split: dataset for split, (dataset, _) in opened.items()
     }
+    regrouping = config.labels.model_dump()
+    labels = {split: each.labels.regrouped(**regrouping) for split, each in splits.items()}
     if config.dataset.quarantine is not None:
         quarantine = read_quarantine(config.dataset.quarantine)
         splits = {name: without_quarantined(each, quarantine) for name, each in splits.items()}
@@ -55,6 +57,7 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
             num_workers=_workers(config),
             on_sample=on_sample,
             near_duplicates=config.near_duplicates,
+            labels=labels,
         )
     written = run_dir / "verify.json"
     report.write(written)

@@ -19,6 +19,7 @@ from seg.checkpoint import Checkpoint
 from seg.config import targets
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
 from seg.data.augmentation import Augmentation
+from seg.data.label_ids import check_label_ids
 from seg.data.loading.datamodule import DataModule
 from seg.data.loading.sampling import Sampling
 from seg.data.sample import SegmentationDataset
@@ -60,6 +61,8 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     sets = {split: open_dataset(config.dataset, config.labels, split) for split in ("train", "val")}
     _refuse_empty(sets)
+    for dataset in sets.values():
+        check_label_ids(dataset)
     statistics = StatisticsOf(sets["train"], num_workers=config.loader.num_workers)
     config = with_class_weights(config, statistics)
     model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)

@@ -42,8 +42,9 @@ class Csv(PairDataset):
             `data/csv`.
         image_column, label_column: the columns of the two files.
         split_column: the column of the split; None: a fixed part of the rows is `val`.
-        classes: a JSON file (its forms: `seg.data.files.classes.read_classes`); None:
-            `classes.json` beside a local table, else the ids that occur in the training labels.
+        classes: a JSON or text file (its forms: `seg.data.files.classes.read_classes`); None:
+            `classes.json` or `classes.txt` beside a local table, else the ids that occur in
+            the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.
         val_fraction: the part of the rows that is `val`, where no column splits them.
         val_seed: another seed, another part.
@@ -70,7 +71,7 @@ class Csv(PairDataset):
         rows = read_table(location, (image_column, label_column, split_column))
         chosen = rows_of_split(rows, split, location, val_fraction, val_seed)
         pairs = listed_pairs(_pairs(chosen, location), location, relative=not is_remote(location))
-        beside = None if is_remote(location) else Path(location).parent / "classes.json"
+        beside = None if is_remote(location) else Path(location).parent
         # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.
         space, read = own_labels(
             label_kind,

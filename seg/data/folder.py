@@ -36,8 +36,9 @@ class Folder(PairDataset):
         root: the folder; None: `$SEG_DATA/folder` or `data/folder`.
         images, labels: the two directories, with or without the pattern of their files' names;
             both may lie in one directory.
-        classes: a JSON file (its forms: `seg.data.files.classes.read_classes`); None:
-            `classes.json` in the root, else the ids that occur in the training labels.
+        classes: a JSON or text file (its forms: `seg.data.files.classes.read_classes`); None:
+            `classes.json` or `classes.txt` in the root, else the ids that occur in
+            the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.
         val_fraction: the part of the names that is `val`, where nothing else splits them.
         val_seed: another seed, another part.
@@ -68,7 +69,7 @@ class Folder(PairDataset):
             pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
         space, read = own_labels(
             label_kind,
-            told=given_classes(classes, where / "classes.json"),
+            told=given_classes(classes, where),
             files=(pair.label for pair in pairs),
             infer=lambda: infer_from_files(layout.training_labels(), label_kind),
         )

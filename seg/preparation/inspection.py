@@ -34,6 +34,7 @@ class Inspection:
         faults, notes: what is wrong, what is worth knowing.
         label_kind: how its label file stores values; None where there is no file, or no picture.
         look: what is kept of the pixels; None where the image could not be read.
+        classes: train ids that its label holds; None where that could not be read.
     """
 
     split: str
@@ -42,6 +43,7 @@ class Inspection:
     notes: list[Finding] = field(default_factory=list)
     label_kind: str | None = None
     look: Appearance | None = None
+    classes: frozenset[int] | None = None
 
     def fault(self, file: Location, error: Exception, *, kind: str | None = None) -> None:
         """Take down what a reader raised."""
@@ -86,7 +88,7 @@ def inspect(dataset: SegmentationDataset, index: int) -> Inspection:
     except Exception as error:  # a reader may raise anything; the others go on
         inspection.fault("", error)
         return inspection
-    _note_if_ignored(inspection, dataset, sample.label, sample.name)
+    _take_down_classes(inspection, dataset, sample.label, sample.name)
     return inspection
 
 
@@ -144,7 +146,7 @@ def _inspect_label(
     except Exception as error:
         inspection.fault(path, error)
         return None
-    _note_if_ignored(inspection, dataset, label_HW, path)
+    _take_down_classes(inspection, dataset, label_HW, path)
     return label_HW
 
 
@@ -186,11 +188,13 @@ def _note_orientation(
     inspection.note(path, "exif_orientation", f"{message}; {told}")
 
 
-def _note_if_ignored(
+def _take_down_classes(
     inspection: Inspection,
     dataset: SegmentationDataset,
     label_HW: NDArray[np.uint8],
     file: Location,
 ) -> None:
-    if (label_HW == dataset.labels.ignore_index).all():
+    present = set(np.flatnonzero(np.bincount(label_HW.ravel())).tolist())
+    inspection.classes = frozenset(present - {dataset.labels.ignore_index})
+    if not inspection.classes:
         inspection.note(file, "all_ignored", "no pixel of the label counts, all are ignored")

@@ -29,6 +29,9 @@ REMEDIES = {
     "unturned_label": "turn the label upright, or remove the image's EXIF orientation",
     "size_mismatch": "give the label the size of its image (nearest neighbour)",
     "unknown_values": "check that the file holds class ids of this dataset, not colours",
+    "unknown_colors": "export the masks without smooth edges (anti-aliasing), resizing and JPEG;"
+    " or add the colors to dataset.classes",
+    "class_without_pixels": "take it out of the class file, or ignore it: labels.ignore=[NAME]",
     "duplicate": "leave these copies out, so that evaluation sees new pictures",
     "near_duplicate": "leave these copies out, so that evaluation sees new pictures",
     "reader_killed": "check memory, or the size of the picture",
@@ -64,7 +67,7 @@ class Report(Verification):
         if self.notes:
             lines.append("notes (they keep no sample out)")
             lines += _told(self.notes, _MAX_NOTE_KINDS, remedies=False)
-        if self.faults:
+        if any(self.quarantine.values()) or self.lonely:
             sound = ", ".join(f"{split} {count}" for split, count in self.sound.items())
             lines.append(f"train on the sound rest ({sound}): dataset.quarantine={written}")
         return "\n".join(lines)
@@ -76,7 +79,7 @@ class Report(Verification):
             told = []
         if self.lonely:
             told.append(f"{len(self.lonely)} files without a partner")
-        return " and ".join(told)
+        return " and ".join(told) or f"{len(self.faults)}, of no sample alone"
 
 
 def _told(findings: Sequence[Finding], most: int, *, remedies: bool) -> list[str]:

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from seg.data.files.pairs import Lonely
+from seg.data.labels import LabelSpace
 from seg.data.quarantine import Finding, LonelyFile, file_key, plain_text
 from seg.data.sample import SegmentationDataset
 from seg.preparation.duplicates import Appearance, equal_groups, near_twins
@@ -28,6 +29,7 @@ def verify(
     num_workers: int,
     on_sample: Callable[[], None] | None = None,
     near_duplicates: bool = True,
+    labels: Mapping[str, LabelSpace] | None = None,
 ) -> Report:
     """Verify splits of one dataset.
 
@@ -41,6 +43,8 @@ def verify(
         num_workers: processes that read; 0: this one.
         on_sample: called after each sample.
         near_duplicates: look also for pictures that are nearly the same.
+        labels: of each split the classes that its own are made into (`LabelSpace.regrouped`); None:
+            these themselves.
 
     Raises:
         ConfigError: the processes could not be started.
@@ -58,6 +62,9 @@ def verify(
         faults += _across(found, low, high, near=near_duplicates)
     for split, each in found.items():
         notes += _within(split, each) + _label_kinds(split, each)
+        own = splits[split].labels
+        absent = _classes_without_pixels(split, each, own, (labels or {}).get(split, own))
+        (faults if split == "train" else notes).extend(absent)
     notes += _sequences(found)
     return _report(found, lonely, faults, notes)
 
@@ -190,6 +197,26 @@ def _label_kinds(split: str, inspections: Sequence[Inspection]) -> list[Finding]
             named = f"{kind.lower()}_label"
             notes.append(Finding(split=split, sample="", file="", kind=named, message=message))
     return notes
+
+
+def _classes_without_pixels(
+    split: str, inspections: Sequence[Inspection], own: LabelSpace, labels: LabelSpace
+) -> list[Finding]:
+    """Classes that no label holds; none where a label could not be read."""
+    present: set[int] = set()
+    for one in inspections:
+        if one.classes is None:
+            return []
+        present |= one.classes
+    made_into = dict(labels.file_ids)
+    present = {made_into[value] for value, train_id in own.file_ids if train_id in present}
+    absent = [name for id_, name in enumerate(labels.names) if id_ not in present]
+    if not absent:
+        return []
+    listed = ", ".join(absent[:_SHOWN]) + (", ..." if len(absent) > _SHOWN else "")
+    message = f"{len(absent)} of {labels.num_classes} classes have no pixel in {split}: {listed}"
+    kind, told = "class_without_pixels", plain_text(message)
+    return [Finding(split=split, sample="", file="", kind=kind, message=told)]
 
 
 def _sequences(found: Inspected) -> list[Finding]:

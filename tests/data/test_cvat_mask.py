@@ -61,7 +61,7 @@ def test_an_unknown_colour_is_told(tmp_path):
     plant(tmp_path, {"train": ["a"]}, LABELMAP.replace("0,0,142", "0,0,143"))
     with pytest.raises(DataError, match="#00008e") as caught:
         CvatMask(split="train", root=tmp_path)[0]
-    assert caught.value.fault == "unknown_values"
+    assert caught.value.fault == "unknown_colors"
 
 
 @pytest.mark.parametrize(

@@ -208,3 +208,20 @@ def test_more_than_255_classes_are_refused_first(tmp_path):
             Folder(split="train", root=tmp_path)
         assert "name the classes" not in str(caught.value)
         assert "not supported" in str(caught.value)
+
+
+def test_smoothed_colors_get_the_remedy_for_colors(tmp_path):
+    big = np.zeros((40, 40, 3), np.uint8)
+    big[:, 20:] = (200, 40, 40)
+    mask = Image.fromarray(big).rotate(30, Image.Resampling.BICUBIC).resize((97, 97))
+    plant_split(tmp_path, "train", names=("a",), values=np.zeros((97, 97)))
+    mask.save(tmp_path / "labels/train/a.png")
+    with pytest.raises(DataError, match=r"smoothly \(anti-aliased\)") as caught:
+        Folder(split="train", root=tmp_path)
+    assert "[200, 40, 40]" in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 6
+    (tmp_path / "classes.json").write_text('{"soil": [0, 0, 0], "leaf": [200, 40, 40]}')
+    with pytest.raises(DataError, match=r"smoothly \(anti-aliased\)") as caught:
+        Folder(split="train", root=tmp_path)[0]
+    assert caught.value.fault == "unknown_colors"
+    assert "class ids" not in str(caught.value)

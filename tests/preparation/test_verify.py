@@ -10,6 +10,7 @@ import pytest
 
 from seg.data.camvid import CamVid
 from seg.data.files.pairs import Lonely
+from seg.data.labels import LabelSpace
 from seg.data.quarantine import read_quarantine, without_quarantined
 from seg.data.sample import Sample
 from seg.preparation.verify import verify
@@ -160,7 +161,7 @@ def test_the_copy_that_trains_goes_whatever_the_order_of_splits():
     first, second = Drawn("test", 4), Drawn("train", 4)
     report = verify({"test": first, "train": second}, {}, num_workers=0)
     assert report.quarantine == {"test": (), "train": ("n0", "n1", "n2", "n3")}
-    assert {fault.kind for fault in report.faults} == {"duplicate"}
+    assert {fault.kind for fault in report.faults} == {"duplicate", "class_without_pixels"}
 
 
 def test_a_dataset_under_a_name_that_is_not_its_split_is_refused():
@@ -185,3 +186,19 @@ def test_a_file_that_each_split_lists_counts_once(tmp_path):
     report = verify(splits, {split: [alone] for split in splits}, num_workers=0)
     assert [fault.kind for fault in report.faults] == ["no_partner"]
     assert len(report.lonely) == 1
+
+
+def test_classes_without_a_pixel_are_a_fault_of_training_and_a_note_elsewhere(tmp_path):
+    splits, _ = open_splits(plant_clean(tmp_path))
+    wider = LabelSpace.identity(tuple("abcdefg"), ((1, 2, 3),) * 7, ignored=(5,))
+    for dataset in splits.values():
+        dataset.labels = wider
+    report = verify(splits, {}, num_workers=0)
+    (fault,) = report.faults
+    assert (fault.split, fault.kind) == ("train", "class_without_pixels")
+    assert fault.message == "2 of 7 classes have no pixel in train: f, g"
+    assert [note.split for note in report.notes] == ["val"]
+    assert "labels.ignore=" in report.summary()
+    assert report.sound == report.counts
+    without = {split: wider.regrouped(merge={}, ignore=["f", "g"]) for split in splits}
+    assert not verify(splits, {}, num_workers=0, labels=without).faults

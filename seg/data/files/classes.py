@@ -1,6 +1,7 @@
 """The classes of people's own data: a checked table, from a JSON file or from a format's own."""
 
 import colorsys
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from seg.data.files.colours import Colour, ColourLabels
 from seg.data.files.json_file import read_json
-from seg.data.files.locations import Location, is_remote
+from seg.data.files.locations import Location, is_remote, read_bytes
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError, DataError
 
@@ -22,6 +23,8 @@ _FORMS = (
     '["road", ...], {"road": [r, g, b], ...}, {"0": "road", ...}\n'
     '  or [{"name": "road", "id": 7, "color": [r, g, b], "ignore": false}, ...]'
 )
+_TEXT = ".txt"
+_NUMBERED = re.compile(r"\d+[\s:,;=]+\D.*|.*\D(?:[\s:,;=]+\d+){3}")
 _GOLDEN_RATIO = 0.618034
 
 
@@ -118,15 +121,21 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
     return Classes(labels, tuple(entries), str(source))
 
 
-def given_classes(classes: Location | None, default: Path | None) -> Classes | None:
-    """The classes of the file that the configuration names, else of `default` if that exists.
+def given_classes(classes: Location | None, beside: Path | None) -> Classes | None:
+    """The classes of the file that the configuration names, else of a class file in a directory.
+
+    Args:
+        classes: the file; None: the first of `CLASS_FILES` in `beside`, if there is any.
+        beside: the directory of the data.
 
     Raises:
         ConfigError: the named file does not exist.
         DataError: what is wrong with which entry.
     """
     if classes is None:
-        return read_classes(default) if default is not None and default.is_file() else None
+        names = CLASS_FILES if beside is not None else ()
+        usual = [beside / name for name in names if beside and (beside / name).is_file()]
+        return read_classes(usual[0]) if usual else None
     if is_remote(classes):
         return read_classes(classes)
     path = Path(classes).expanduser()
@@ -136,7 +145,10 @@ def given_classes(classes: Location | None, default: Path | None) -> Classes | N
 
 
 def read_classes(location: Location) -> Classes:
-    """The classes that a JSON file tells, in one of four forms.
+    """The classes that a file names.
+
+    A text file (`.txt`) has one name a line, the ids are 0, 1, ... in their order; a first line
+    `__ignore__`, as LabelMe has it, is passed over. A JSON file has one of four forms:
 
     * `["road", "car"]`: the ids are 0, 1, ... in this order.
     * `{"road": [128, 64, 128], "car": [0, 0, 142]}`: the same, with colours.
@@ -147,6 +159,8 @@ def read_classes(location: Location) -> Classes:
     Raises:
         DataError: the file cannot be read, or what is wrong with which entry.
     """
+    if str(location).lower().endswith(_TEXT):
+        return make_classes(_from_lines(location), location)
     told = read_json(location, "class file")
     if not isinstance(told, list | dict) or not told:
         raise DataError(f"{location}: holds no classes; allowed:\n  {_FORMS}")
@@ -206,6 +220,24 @@ def _refuse_repeats(entries: Sequence[ClassEntry], source: object) -> None:
         other = ids.setdefault(entry.id, entry)
         if other is not entry:
             raise DataError(f"{source}: {other.name!r} and {entry.name!r} have one id, {entry.id}")
+
+
+def _from_lines(location: Location) -> list[ClassEntry]:
+    try:
+        text = read_bytes(location, "class file").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{location}: not UTF-8 ({error})", fault="damaged") from error
+    lines = [line.strip() for line in text.splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    if lines and lines[0] == "__ignore__":
+        del lines[0]
+    if lines and all(_NUMBERED.fullmatch(line) for line in lines):
+        raise DataError(
+            f"{location}: its lines hold numbers beside names ({lines[0]!r}): are these ids?\n"
+            f"  a text file has one name a line; write a JSON file otherwise: {_FORMS}"
+        )
+    return [ClassEntry(_name(line, location, at), at) for at, line in enumerate(lines)]
 
 
 def _from_list(told: Sequence[Any], location: Location) -> list[ClassEntry]:

@@ -11,6 +11,12 @@ from seg.data.files.reading import read_colours
 from seg.errors import DataError
 
 Colour = tuple[int, int, int]
+MIXED_COLORS_REMEDY = (
+    "edges drawn smoothly (anti-aliased), resizing and JPEG mix colors: export the masks again"
+    " without,\n  or add the colors to the class file (dataset.classes)"
+)
+"""What to do where a label holds colors that are no class."""
+
 _SHOWN = 8
 _UNKNOWN = -1
 
@@ -64,8 +70,8 @@ def _unknown_colours(
     return DataError(
         f"{path}: {len(values)} colours are no class: {listed}\n"
         f"  the {len(allowed)} classes have: {known}{', ...' if len(allowed) > _SHOWN else ''}\n"
-        "  a picture that was resized or saved as JPEG has mixed colours: export it again",
-        fault="unknown_values",
+        f"  {MIXED_COLORS_REMEDY}",
+        fault="unknown_colors",
         values=values,
     )
 

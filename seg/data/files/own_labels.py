@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seg.data.choices import check_choice
 from seg.data.files.classes import Classes
+from seg.data.files.colours import MIXED_COLORS_REMEDY
 from seg.data.files.inferred import classes_of_values
 from seg.data.files.locations import Location, is_remote
 from seg.data.files.palettes import palette_labels
@@ -24,7 +25,8 @@ from seg.errors import DataError
 
 LabelKind = Literal["auto", "ids", "colours"]
 
-_MANY_COLOURS = 64
+_MANY_COLOURS, _SHOWN_COLOURS = 64, 8
+_FREQUENT = 0.005  # of the pixels: more than the seams of smoothed masks have of one colour
 _READERS = 8
 _log = logging.getLogger(__name__)
 _logged: set[Hashable] = set()
@@ -171,13 +173,16 @@ def _first_readable(files: Iterable[Location]) -> tuple[Location, str]:
 
 
 def _untold_colours(file: Location) -> DataError:
-    colours = np.unique(read_colours(file).reshape(-1, 3), axis=0).tolist()
-    listed = {f"name{number}": colour for number, colour in enumerate(colours)}
-    shown = f"{json.dumps(listed)}\n  (those are the colours of this file)"
+    colours, counts = np.unique(read_colours(file).reshape(-1, 3), axis=0, return_counts=True)
+    frequent = colours[np.argsort(-counts, kind="stable")]
+    shown, whose, remedy = frequent, "those are the colours of this file", ""
     if len(colours) > _MANY_COLOURS:
-        shown = '{"road": [128, 64, 128], ...}'
+        shown = frequent[: max(int((counts > _FREQUENT * counts.sum()).sum()), 1)][:_SHOWN_COLOURS]
+        whose = "the most frequent ones of this file"
+        remedy = f"\n  {MIXED_COLORS_REMEDY}"
+    listed = {f"name{number}": colour for number, colour in enumerate(shown.tolist())}
     return DataError(
         f"{file}: label holds {len(colours)} colours, and no file tells their classes\n"
-        f"  set dataset.classes to a JSON file such as {shown}",
+        f"  set dataset.classes to a JSON file such as {json.dumps(listed)}\n  ({whose}){remedy}",
         fault="label_kind",
     )

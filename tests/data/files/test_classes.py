@@ -106,11 +106,11 @@ def test_mistakes_are_told(read, content, told):
 
 
 def test_a_named_file_must_exist_and_a_default_need_not(tmp_path):
-    assert given_classes(None, tmp_path / "classes.json") is None
+    assert given_classes(None, tmp_path) is None
     with pytest.raises(ConfigError, match=r"dataset\.classes="):
         given_classes(tmp_path / "other.json", None)
     (tmp_path / "classes.json").write_text('["road", "car"]')
-    assert given_classes(None, tmp_path / "classes.json").labels.names == ("road", "car")
+    assert given_classes(None, tmp_path).labels.names == ("road", "car")
 
 
 def test_the_palette_is_distinct_and_never_black():
@@ -122,3 +122,39 @@ def test_the_palette_is_distinct_and_never_black():
         np.abs(np.subtract(a, b)).sum() for n, a in enumerate(palette[:20]) for b in palette[:n]
     )
     assert nearest > 30
+
+
+def test_a_text_file_has_one_name_a_line(tmp_path):
+    for name, content in (
+        ("a.txt", "background\nroad wet\ncar\n\n"),
+        ("b.TXT", "\ufeff__ignore__\r\nbackground\r\nroad wet\r\ncar"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content.encode())
+        labels = read_classes(path).labels
+        assert labels.names == ("background", "road wet", "car")
+        assert labels.file_ids == ((0, 0), (1, 1), (2, 2), (255, 255))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("road\n\ncar", "entry 1: name is ''"),
+        ("road\nroad", "'road' occurs twice"),
+        ("1 road\n2 car", "numbers beside names"),
+        ("road 1 2 3\ncar 4 5 6", "numbers beside names"),
+        ("road", "only class"),
+        ("\n", "0 classes"),
+    ],
+)
+def test_mistakes_in_text_files_are_told(tmp_path, content, told):
+    (tmp_path / "classes.txt").write_text(content)
+    with pytest.raises(DataError, match=told):
+        given_classes(None, tmp_path)
+
+
+def test_json_goes_before_text(tmp_path):
+    (tmp_path / "classes.txt").write_text("stage 1\nstage 2")
+    assert given_classes(None, tmp_path).labels.names == ("stage 1", "stage 2")
+    (tmp_path / "classes.json").write_text('["a", "b"]')
+    assert given_classes(None, tmp_path).labels.names == ("a", "b")

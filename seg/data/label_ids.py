@@ -1,0 +1,67 @@
+"""Looks whether labels hold classes alone before hours are spent on a training."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Any
+
+from seg.data.hf_dataset import HfDataset
+from seg.data.sample import LEAVE_OUT, SegmentationDataset
+from seg.data.subset import spread_over
+from seg.errors import DataError
+
+UNKNOWN = ("unknown_values", "unknown_colors")
+"""The faults of labels that hold what is no class."""
+
+_MOST = 300
+_MAX_SECONDS = 20.0
+_READERS = 8
+
+
+def check_label_ids(dataset: SegmentationDataset) -> None:
+    """Read labels of a split, evenly spread over it, and hold their values against its classes.
+
+    At most 300 are read, for 20 seconds at most; datasets that are not made of files or rows are
+    taken as they are. Labels that cannot be read are left to whoever reads the sample.
+
+    Raises:
+        DataError: labels hold what is no class, with how many do, the first of them and the remedy.
+    """
+    read: Any = getattr(dataset, "read_label", None)
+    if read is None or not _is_read(dataset):
+        return
+    indices = spread_over(len(dataset), _MOST)
+    begun = monotonic()
+
+    def fault_of(index: int) -> DataError | None:
+        if monotonic() - begun > _MAX_SECONDS:
+            return None
+        try:
+            read(index)
+        except DataError as error:
+            return error if error.fault in UNKNOWN else None
+        return None
+
+    with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1)) as threads:
+        faults = [fault for fault in threads.map(fault_of, indices) if fault is not None]
+    if faults:
+        raise _no_class(dataset.split, faults, len(indices))
+
+
+def _is_read(dataset: Any) -> bool:
+    while hasattr(dataset, "source"):
+        dataset = dataset.source
+    return hasattr(dataset, "pairs") or isinstance(dataset, HfDataset)
+
+
+def _no_class(split: str, faults: Sequence[DataError], looked_at: int) -> DataError:
+    shown = "\n  ".join(line.strip() for line in str(faults[0]).splitlines()[:2])
+    return DataError(
+        f"split {split!r}: {len(faults)} of {looked_at} labels hold what is no class, such as\n"
+        f"  {shown}\n"
+        "  correct them, or name every class of all splits in classes.json (dataset.classes)\n"
+        f"{LEAVE_OUT}",
+        fault=faults[0].fault,
+        values=faults[0].values,
+    )

@@ -1,0 +1,64 @@
+"""Ids that no class has are found before a training starts."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.folder import Folder
+from seg.data.label_ids import check_label_ids
+from seg.data.relabelled import Relabelled
+from seg.data.streets import Streets
+from seg.errors import DataError, message_of
+from tests.conftest import seg
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Ids 0 and 1 in training; one validation label of four has the id 3."""
+    for split, count in (("train", 4), ("val", 4)):
+        for kind in ("images", "labels"):
+            (tmp_path / kind / split).mkdir(parents=True)
+        for number in range(count):
+            label = np.eye(8, 12, dtype=np.uint8)
+            label[0, 0] = 3 if (split, number) == ("val", 2) else 0
+            Image.new("RGB", (12, 8)).save(tmp_path / f"images/{split}/{number}.png")
+            Image.fromarray(label).save(tmp_path / f"labels/{split}/{number}.png")
+    return tmp_path
+
+
+def test_an_id_of_the_validation_split_alone_is_told(root):
+    train, val = (Folder(split=split, root=root) for split in ("train", "val"))
+    check_label_ids(train)
+    for dataset in (val, Relabelled(val, val.labels)):
+        with pytest.raises(DataError, match="split 'val': 1 of 4 labels hold what") as caught:
+            check_label_ids(dataset)
+        message = message_of(caught.value)
+        assert "3 (1 pixels)" in message
+        assert "classes.json" in message
+        assert len(message.splitlines()) <= 6
+    (root / "labels/val/2.png").write_bytes(b"damaged")
+    check_label_ids(Folder(split="val", root=root))  # whoever reads it is told
+
+
+def test_rendered_labels_are_not_read():
+    class Unread(Streets):
+        def read_label(self, index):
+            raise AssertionError
+
+    check_label_ids(Unread(split="val", size=(64, 128), val_length=2))
+
+
+def test_a_training_ends_before_its_first_step(root):
+    done = seg("train", "dataset=folder", f"dataset.root={root}", "trainer.max_epochs=1", cwd=root)
+    assert done.returncode == 3
+    assert "split 'val': 1 of 4 labels hold what is no class" in done.stderr
+
+
+def test_verify_checks_the_regrouping_of_classes(root):
+    line = ("prepare", "verify", "dataset=folder", f"dataset.root={root}")
+    done = seg(*line, "labels.ignore=[nothing]", cwd=root)
+    assert done.returncode == 2
+    assert "labels.ignore: no class 'nothing'" in done.stderr
+    done = seg(*line, "labels.ignore=[class_1]", cwd=root)
+    assert done.returncode == 2
+    assert "only 'class_0' is left" in done.stderr
