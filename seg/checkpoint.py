@@ -1,5 +1,6 @@
 """Plain checkpoints: tensors, a plain configuration and a label space; no pickled objects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from torch import Tensor
 from seg.data.labels import LabelSpace
 from seg.errors import DataError, StorageError, first_line
 from seg.models.contract import Normalization
+from seg.models.weights.digests import DIGESTS_KEY, digests
+from seg.models.weights.matching import require_finite
 from seg.models.weights.torch_file import (
     CHECKPOINT_KEY,
     find_checkpoint,
@@ -22,6 +25,7 @@ from seg.outputs.files import write_atomically
 from seg.training_task import CHECKPOINT_FORMAT
 
 SEGMENTATION = "segmentation"
+_DEEPEST, _MOST_VALUES = 32, 1_000_000  # of a configuration and its classes
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,39 @@ def read_state(path: Path) -> State:
             f"{path}: a torch file, but not one of ours; use checkpoints/best.ckpt of a run"
         )
     try:
-        return _parse(path, content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        require_plain(content[CHECKPOINT_KEY])
+        state = _parse(path, content)
+        require_finite(state.model_state, path)
+        return state
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
         raise _damaged(path, error) from None
 
 
+def require_plain(content: Any) -> None:
+    """Refuse what no configuration is: nested without end, or far too large.
+
+    Raises:
+        ValueError: what is wrong.
+    """
+    todo, count = [(content, 0)], 0
+    while todo:
+        value, depth = todo.pop()
+        count += 1
+        if depth > _DEEPEST or count > _MOST_VALUES:
+            raise ValueError(f"nested deeper than {_DEEPEST} or more than {_MOST_VALUES} values")
+        if isinstance(value, Mapping):
+            todo += [(each, depth + 1) for each in (*value.keys(), *value.values())]
+        elif isinstance(value, list | tuple | set | frozenset):
+            todo += [(each, depth + 1) for each in value]
+
+
 def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: damaged: {type(error).__name__} {error}")
+    return DataError(
+        f"{path}: damaged: {type(error).__name__} {first_line(error)}\n"
+        "  take another checkpoint of the run, or restore it from a copy"
+    )
 
 
 def _parse(path: Path, content: dict[str, Any]) -> State:
@@ -154,7 +182,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         try:
-            write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+            own = {**checkpoint[CHECKPOINT_KEY], DIGESTS_KEY: digests(checkpoint)}
+            content = {**checkpoint, CHECKPOINT_KEY: own}
+            write_atomically(Path(path), lambda file: torch.save(content, file))
         except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
             raise StorageError(
                 f"{path}: cannot be written ({first_line(error, 120)})\n"

@@ -38,7 +38,7 @@ def _list(config: WeightsConfig) -> None:
 
 def _inspect(config: WeightsConfig) -> None:
     from seg.interchange.survey import survey
-    from seg.models.weights.matching import shortened
+    from seg.models.weights.coverage import shortened
 
     found = survey(_source(config), config.encoder_name)
     content, covered = found.content, found.coverage

@@ -45,7 +45,13 @@ def assemble_classification(config: PretrainConfig, run_dir: Path) -> Classifica
     train, val = (open_image_dataset(config.image_dataset, split) for split in ("train", "val"))
     model = _classifier(config, train.labels)
     if config.weights is not None:
-        load_weights(model, config.weights, partial=config.partial, reset_head=config.reset_head)
+        load_weights(
+            model,
+            config.weights,
+            partial=config.partial,
+            reset_head=config.reset_head,
+            moving_average=config.moving_average,
+        )
     batch_norm, trainer = equip(config, run_dir)
     return ClassificationParts(
         data=_data(config, train, val),

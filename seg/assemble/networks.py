@@ -12,11 +12,14 @@ from seg.checkpoint import Checkpoint, State, read_checkpoint
 from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.labels import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, UserError, first_line
 from seg.exporting.exported import Export, is_export, open_export, read_export
 from seg.inference.trained import TrainedSegmenter
+from seg.models.parameter_limit import parameters_limited
 
 F = TypeVar("F", bound=FitConfig)
+_ANY_NETWORK = 2**25  # values that are granted to any checkpoint, 128 MiB
+_BUILDS = 4  # a library's encoder is built anew for another stride, and then measured
 
 
 def load_model(checkpoint: str | Path, *, trust: bool = False) -> TrainedSegmenter:
@@ -55,10 +58,7 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
             exported.decoding = decoding_of(config.dataset)
         return exported
     config = training_config(checkpoint, TrainConfig, "encoder", "decoder")
-    # The weights lie in the checkpoint: what the encoder started from is no longer needed.
-    model = network(
-        {**config.encoder.node(), "weights": None}, config.decoder.node(), checkpoint.labels
-    )
+    model = _limited_network(checkpoint, config)
     try:
         model.load_state_dict(checkpoint.model_state)
     except RuntimeError as error:
@@ -71,6 +71,21 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
         encoder.normalization = checkpoint.normalization
     model.decoding = decoding_of(config.dataset)
     return model.eval()
+
+
+def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegmenter:
+    """The network of a checkpoint's configuration, which asks for no more than the file fills."""
+    # the weights lie in the checkpoint: what the encoder started from is no longer needed
+    encoder = {**config.encoder.node(), "weights": None}
+    stored = sum(tensor.numel() for tensor in checkpoint.model_state.values())
+    try:
+        with parameters_limited(max(_ANY_NETWORK, _BUILDS * stored)):
+            return network(encoder, config.decoder.node(), checkpoint.labels)
+    except UserError as error:
+        raise DataError(
+            f"{checkpoint.path}: cannot build the network of its configuration: "
+            f"{first_line(error)}\n  take another checkpoint, or restore this one from a copy"
+        ) from None
 
 
 def training_config(checkpoint: State | Export, schema: type[F], *built: str) -> F:

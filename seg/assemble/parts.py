@@ -68,7 +68,13 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)
     model.decoding = decoding_of(config.dataset)
     if config.weights is not None:
-        load_weights(model, config.weights, partial=config.partial, reset_head=config.reset_head)
+        load_weights(
+            model,
+            config.weights,
+            partial=config.partial,
+            reset_head=config.reset_head,
+            moving_average=config.moving_average,
+        )
     augmentation = build(
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )

@@ -184,6 +184,7 @@ class FitConfig(Section):
     channels_last: bool
     weights: str | None
     partial: bool = False  # what has a default here came later: older checkpoints lack it
+    moving_average: bool | None = None
     reset_head: bool = False
     loader: Loader
     encoder: Target

@@ -4,7 +4,6 @@ import json
 import logging
 import math
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +29,7 @@ _FREE = (
         "divergence",
         "weights",
         "partial",
+        "moving_average",
         "encoder.weights",
         "logger",
     ),
@@ -76,7 +76,6 @@ def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
     found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in found:
         try:
-            _check_sums(path)
             checkpoint = read_state(path)
         except DataError as error:
             log.warning("passed over: %s", error)
@@ -89,16 +88,6 @@ def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
             "  restore one from a copy, or start anew in another hydra.run.dir"
         )
     return None
-
-
-def _check_sums(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{path}: damaged ({error})") from None
-    if damaged is not None:
-        raise DataError(f"{path}: damaged ({damaged} does not have its checksum)")
 
 
 def begin(position: State | None, run_dir: Path) -> None:

@@ -10,6 +10,7 @@ from seg.errors import ConfigError, DataError
 from seg.interchange.encoder_file import write_with_card
 from seg.interchange.survey import Survey, survey
 from seg.models.contract import Normalization
+from seg.models.weights.matching import require_finite
 from seg.models.weights.torch_file import find_checkpoint
 
 
@@ -37,6 +38,7 @@ def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, 
             "`python -m seg.weights inspect` lists the tensors"
         )
     tensors = {name: torch.tensor(array) for name, array in found.content.arrays.items()}
+    require_finite(tensors, found.located.path)
     return write_with_card(output, tensors, _card(found))
 
 

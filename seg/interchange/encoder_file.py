@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -24,7 +25,7 @@ def write_with_card(
 
     Args:
         path: the file.
-        tensors: contiguous, on the CPU.
+        tensors: in any memory format, on any device.
         card: what is told of them; `encoder`, `normalization`, `classes` and `origin` among it,
             which the file itself tells too.
 
@@ -32,8 +33,12 @@ def write_with_card(
         the card as it was written, with the tools that made it.
     """
     tools = {"seg": seg.__version__, **{name: version(name) for name in _TOOLS}}
-    header = facts_header({key: card[key] for key in _IN_HEADER})
-    write_atomically(path, lambda file: file.write(save(dict(tensors), header)))
+    plain = {  # the format knows no memory format such as channels_last, and no shared storage
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    header = facts_header({key: card[key] for key in _IN_HEADER}, plain)
+    write_atomically(path, lambda file: file.write(save(plain, header)))
     told = {**card, "tools": tools}
     write_json(path.with_suffix(".json"), told)
     return told
@@ -51,9 +56,7 @@ def write_encoder(encoder: nn.Module, run_dir: Path, facts: Mapping[str, Any]) -
         the card.
     """
     held: Any = encoder
-    tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in target_tensors(encoder).items()
-    }
+    tensors = target_tensors(encoder)
     card = {
         **facts,
         "normalization": held.normalization.to_dict(),

@@ -6,6 +6,7 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seg.assemble.networks import restore
@@ -15,6 +16,7 @@ from seg.inference.trained import TrainedSegmenter
 from seg.models.decoders.smp import create_smp_decoder, stride_option
 from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names
 from seg.models.encoders.smp_encoder import create_smp_encoder
+from seg.models.weights.digests import sealed
 from seg.models.weights.safetensors_file import FACTS_IN_DIRECTORY
 from seg.outputs.files import write_json
 
@@ -48,7 +50,7 @@ def write_smp_directory(run: Path, output: Path) -> None:
     _require_equal(ours, theirs, run)
     theirs.save_pretrained(output)
     facts = {"classes": list(ours.classes), "normalization": ours.normalization.to_dict()}
-    write_json(output / FACTS_IN_DIRECTORY, facts)
+    write_json(output / FACTS_IN_DIRECTORY, sealed(facts, load_file(output / "model.safetensors")))
 
 
 def _twin(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:

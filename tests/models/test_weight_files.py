@@ -139,11 +139,8 @@ def test_a_classifier_with_other_classes(tmp_path):
 def test_normalisation_follows_the_weights(in_channels, tmp_path):
     normalization = Normalization((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
     path = tmp_path / "encoder.safetensors"
-    save_file(
-        create_encoder(SMALL).state_dict(),
-        path,
-        facts_header({"normalization": normalization.to_dict()}),
-    )
+    state = create_encoder(SMALL).state_dict()
+    save_file(state, path, facts_header({"normalization": normalization.to_dict()}, state))
     encoder = create_encoder(SMALL, in_channels=in_channels)
     load_weights(encoder, path)
     assert encoder.normalization.mean == (0.4, 0.5, 0.6, 0.4)[:in_channels]
@@ -213,6 +210,111 @@ def test_a_damaged_header_of_facts(tmp_path):
 def test_a_normalisation_that_is_none(facts, tmp_path):
     path = tmp_path / "a.safetensors"
     given = {"mean": [0.5] * 3, "std": [0.5] * 3, **facts}
-    save_file(create_encoder(SMALL).state_dict(), path, facts_header({"normalization": given}))
+    state = create_encoder(SMALL).state_dict()
+    save_file(state, path, facts_header({"normalization": given}, state))
     with pytest.raises(DataError, match=r"a\.safetensors: damaged"):
         load_weights(create_encoder(SMALL), path)
+
+
+STRAYS = {
+    "criterion.weight": torch.ones(5),
+    "val_iou.confmat": torch.zeros(5, 5),
+    "mean": torch.zeros(1, 3, 1, 1),
+    "n_averaged": torch.tensor(3),
+}
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+@pytest.mark.parametrize("prefix", ["model.", "module.", "", "segmenter."])
+def test_a_stray_beside_the_network_is_named_and_left_out(prefix, stray, tmp_path):
+    source = randomised(create_model(SMALL))
+    state = {f"{prefix}{name}": value for name, value in source.state_dict().items()}
+    torch.save({"state_dict": {**state, stray: STRAYS[stray]}}, tmp_path / "a.pth")
+    target = create_model(SMALL)
+    coverage = load_weights(target, tmp_path / "a.pth")
+    assert equal(target, source)
+    assert coverage.ignored == (stray,)
+    assert f"left out: {stray}" in str(coverage)
+
+
+def test_a_stray_beside_an_encoder_alone(tmp_path):
+    source = randomised(create_encoder(SMALL))
+    torch.save({**source.state_dict(), "criterion.weight": torch.ones(5)}, tmp_path / "a.pth")
+    target = create_encoder(SMALL)
+    assert load_weights(target, tmp_path / "a.pth").ignored == ("criterion.weight",)
+    assert equal(target, source)
+
+
+def test_what_lies_with_the_network_is_no_stray(tmp_path):
+    """A deeper network's file does not pass for this one's."""
+    state = create_model(SMALL).state_dict()
+    for name in ("encoder.middle.9.weight", "decoder.more.weight"):
+        torch.save({**state, name: torch.ones(3)}, tmp_path / "a.pth")
+        with pytest.raises(DataError, match=f"without a place in the model: {name}"):
+            load_weights(create_model(SMALL), tmp_path / "a.pth")
+
+
+RAW_AND_AVERAGED = {
+    "ema": lambda raw, ema: {"state_dict": raw, "ema": ema},
+    "state_dict_ema": lambda raw, ema: {"state_dict": raw, "state_dict_ema": ema},
+    "model_ema": lambda raw, ema: {"model": raw, "model_ema": {"module": ema}},
+    "one dictionary": lambda raw, ema: {
+        **{f"model.{name}": value for name, value in raw.items()},
+        **{f"ema_model.module.{name}": value for name, value in ema.items()},
+    },
+    "Lightning": lambda raw, ema: {
+        "state_dict": {f"model.{name}": value for name, value in ema.items()},
+        "current_model_state": {f"model.{name}": value for name, value in raw.items()},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", RAW_AND_AVERAGED)
+def test_raw_and_averaged_weights_are_told_apart_and_chosen(kind, tmp_path):
+    raw, ema = randomised(create_model(SMALL)), randomised(create_model(SMALL))
+    content = RAW_AND_AVERAGED[kind](raw.state_dict(), ema.state_dict())
+    torch.save(content, tmp_path / "a.pth")
+    usual = ema if kind == "Lightning" else raw
+    for chosen, expected in ((None, usual), (True, ema), (False, raw)):
+        target = create_model(SMALL)
+        coverage = load_weights(target, tmp_path / "a.pth", moving_average=chosen)
+        assert equal(target, expected)
+        words = "moving averages" if expected is ema else "weights in training"
+        if chosen is None:
+            assert f"the {words}; moving_average={str(expected is raw).lower()} takes" in str(
+                coverage
+            )
+
+
+def test_averages_alone_are_the_weights(tmp_path):
+    source = randomised(create_model(SMALL))
+    averaged = torch.optim.swa_utils.AveragedModel(source)
+    for content in ({"ema": source.state_dict(), "epoch": 3}, averaged.state_dict()):
+        torch.save(content, tmp_path / "a.pth")
+        target = create_model(SMALL)
+        coverage = load_weights(target, tmp_path / "a.pth")
+        assert equal(target, source)
+        assert not coverage.taken
+        with pytest.raises(DataError, match="no moving averages"):
+            load_weights(target, tmp_path / "a.pth", moving_average=True)
+
+
+def test_our_own_averages_lie_beside_the_weights_in_training(tmp_path):
+    averages, in_training = randomised(trained()), randomised(trained(seed=2))
+    save_own(averages, tmp_path / "a.ckpt")
+    content = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    content["moving_average"] = {"step": 3, "in_training": in_training.state_dict()}
+    torch.save(content, tmp_path / "a.ckpt")
+    for chosen, expected in ((None, averages), (False, in_training)):
+        target = trained(seed=1)
+        coverage = load_weights(target, tmp_path / "a.ckpt", moving_average=chosen)
+        assert coverage.taken.startswith("the ")
+        assert equal(target, expected)
+
+
+def test_names_of_a_file_of_which_nothing_fits(tmp_path):
+    torch.save({"blocks.0.attn.qkv.weight": torch.ones(3)}, tmp_path / "a.pth")
+    with pytest.raises(DataError) as error:
+        load_weights(create_encoder(SMALL), tmp_path / "a.pth", partial=True)
+    assert "names in the file: blocks.0.attn.qkv.weight" in str(error.value)
+    assert "partial=true" not in str(error.value)

@@ -35,7 +35,7 @@ def create_encoder(
     in_channels: int = 3,
     weights: str | Path | None = None,
     partial: bool = False,
-    moving_average: bool = False,
+    moving_average: bool | None = None,
     variant: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> nn.Module:
@@ -48,7 +48,7 @@ def create_encoder(
         weights: a source that `seg.models.weights.load_weights` takes; `imagenet` for the best
             published ones of this encoder; None for random weights.
         partial: accept weights that leave some tensors at their random values.
-        moving_average: take the averages that a TensorFlow checkpoint keeps of its weights.
+        moving_average: which of raw and averaged weights, see `seg.models.weights.load_weights`.
         variant: changes every separable convolution, see `seg.models.variants.Variant`.
         **options: the encoder's own keyword arguments, such as `multi_grid` or
             `gradient_checkpointing`.

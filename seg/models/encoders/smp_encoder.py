@@ -35,6 +35,7 @@ def create_smp_encoder(
     in_channels: int = 3,
     weights: str | None = None,
     partial: bool = False,
+    moving_average: bool | None = None,
 ) -> LibraryEncoder:
     """Build `smp.encoders.get_encoder(name)`.
 
@@ -46,6 +47,7 @@ def create_smp_encoder(
         weights: `imagenet` or another tag of that encoder, downloaded by smp; else a file; None for
             random weights.
         partial: accept a file that leaves some tensors at their random values.
+        moving_average: of a file, see `seg.models.weights.load_weights`.
 
     Raises:
         ConfigError: unknown name or tag; a stride that the encoder cannot hold.
@@ -78,6 +80,7 @@ def create_smp_encoder(
         weights=weights,
         tags=known[name],
         partial=partial,
+        moving_average=moving_average,
     )
 
 

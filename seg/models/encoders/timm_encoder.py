@@ -29,6 +29,7 @@ def create_timm_encoder(
     in_channels: int = 3,
     weights: str | None = None,
     partial: bool = False,
+    moving_average: bool | None = None,
 ) -> LibraryEncoder:
     """Build `timm.create_model(name, features_only=True)`.
 
@@ -41,6 +42,7 @@ def create_timm_encoder(
         weights: a tag of that network (`fb_in1k`), or `imagenet` for timm's default one, downloaded
             by timm; else a file; None for random weights.
         partial: accept a file that leaves some tensors at their random values.
+        moving_average: of a file, see `seg.models.weights.load_weights`.
 
     Raises:
         ConfigError: unknown name or tag; a stride that the network cannot hold; a network without
@@ -66,6 +68,7 @@ def create_timm_encoder(
         weights=weights,
         tags=tags,
         partial=partial,
+        moving_average=moving_average,
     )
 
 

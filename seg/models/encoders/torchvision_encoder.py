@@ -79,6 +79,7 @@ def create_torchvision_encoder(
     in_channels: int = 3,
     weights: str | None = None,
     partial: bool = False,
+    moving_average: bool | None = None,
 ) -> LibraryEncoder:
     """Build a network of torchvision without its classifier.
 
@@ -89,6 +90,7 @@ def create_torchvision_encoder(
         weights: `imagenet` or a name of torchvision's (`IMAGENET1K_V1`), downloaded by torchvision;
             else a file; None for random weights.
         partial: accept a file that leaves some tensors at their random values.
+        moving_average: of a file, see `seg.models.weights.load_weights`.
 
     Raises:
         ConfigError: unknown name or tag; a stride that the network cannot hold.
@@ -116,4 +118,5 @@ def create_torchvision_encoder(
         weights=weights,
         tags=[_DEFAULT_TAG, *published.__members__],
         partial=partial,
+        moving_average=moving_average,
     )

@@ -15,9 +15,15 @@ from torch import Tensor, nn
 
 from seg.errors import DataError
 from seg.models.parts import last_layer_name
-from seg.models.weights.coverage import Coverage
+from seg.models.weights.coverage import Coverage, shortened
 from seg.models.weights.format import WeightFile
-from seg.models.weights.matching import adapt_input_channels, coverage, match, misfit, shortened
+from seg.models.weights.matching import (
+    adapt_input_channels,
+    coverage,
+    match,
+    misfit,
+    require_finite,
+)
 from seg.models.weights.names.translate import translate
 from seg.models.weights.reading import read_weights, readable_formats
 from seg.models.weights.sources import locate
@@ -25,6 +31,7 @@ from seg.models.weights.sources import locate
 __all__ = ["Coverage", "adapt_input_channels", "load_weights", "readable_formats"]
 
 log = logging.getLogger(__name__)
+_PARTS = frozenset({"encoder", "decoder", "linear"})
 
 
 def load_weights(
@@ -33,7 +40,7 @@ def load_weights(
     *,
     partial: bool = False,
     reset_head: bool = False,
-    moving_average: bool = False,
+    moving_average: bool | None = None,
 ) -> Coverage:
     """Fill a module from a weight file; all of it is checked before any tensor changes.
 
@@ -46,7 +53,9 @@ def load_weights(
             prefix, `.../model.ckpt`), a timm name, `hf://owner/name`, or an https address.
         partial: allow tensors that the file lacks, has in another shape, or has too many of.
         reset_head: leave the last layer as it is, for other classes than the file's.
-        moving_average: take the moving averages that a TensorFlow checkpoint keeps of its weights.
+        moving_average: True takes the moving averages that a file keeps beside its weights, False
+            the weights in training that it keeps beside averages; None what the file's own
+            framework would load. What is taken is logged, and stands in the result.
 
     Returns:
         What was loaded and what was not, by name.
@@ -60,8 +69,8 @@ def load_weights(
     located = locate(source)
     content = read_weights(located.path)
     targets = target_tensors(module)
-    if moving_average:
-        content = _averaged(content, targets, located.path)
+    own_names = list(content.arrays)
+    content = _chosen(content, targets, located.path, moving_average=moving_average)
     content, dialect = in_our_names(content, targets, located.path)
     head = {name: value for name, value in targets.items() if name.startswith(_head(module))}
     if reset_head:
@@ -72,7 +81,8 @@ def load_weights(
     covered = coverage(targets, content, found, dialect)
     expected = set(covered.missing) <= set(head) and not covered.unexpected
     if not found.values or not (partial or covered.complete or (reset_head and expected)):
-        raise misfit(located.path, covered, found.mismatched)
+        raise misfit(located.path, covered, found.mismatched, own_names)
+    require_finite(found.values, located.path)
     _fill(targets, found.values)
     encoder: Any = getattr(module, "encoder", module)
     normalization = content.normalization or located.normalization
@@ -82,7 +92,7 @@ def load_weights(
     for title, names in (
         ("left as they were", covered.missing),
         ("not used", covered.unexpected),
-        ("no part of such a network", covered.ignored),
+        ("for other parts", covered.elsewhere),
     ):
         if names:
             log.info("  %s: %s", title, shortened(names))
@@ -100,16 +110,38 @@ def target_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def in_our_names(content: WeightFile, targets: Iterable[str], path: Path) -> tuple[WeightFile, str]:
-    """The same content under our names, and whose names the file uses.
+    """The same content under our names, without strays, and whose names the file uses.
 
     Raises:
         DataError: two of its tensors would take one place.
     """
+    targets = frozenset(targets)
     ours, dialect = translate(list(content.arrays), list(targets))
-    arrays = {ours[name]: value for name, value in content.arrays.items()}
-    if len(arrays) < len(content.arrays):
+    strays = _strays(ours, targets)
+    arrays = {ours[name]: value for name, value in content.arrays.items() if name not in strays}
+    if len(arrays) < len(content.arrays) - len(strays):
         raise DataError(f"{path}: holds two networks under one name each; keep one in the file")
-    return replace(content, arrays=arrays), dialect
+    return replace(content, arrays=arrays, ignored=(*content.ignored, *strays)), dialect
+
+
+def _strays(ours: Mapping[str, str], targets: Collection[str]) -> tuple[str, ...]:
+    """Tensors beside the network: a loss's weights, a metric's state, a counter, another head.
+
+    Nothing of what lies with them has a place in the module. `layer5` beside `layer4` is no stray:
+    such a file is of another network.
+    """
+    placed = {_group(name) for name, place in ours.items() if place in targets}
+    parts = {name.partition(".")[0] for name in targets}
+    elsewhere = _PARTS - parts
+    return tuple(
+        name
+        for name, place in ours.items()
+        if placed and _group(name) not in placed and place.partition(".")[0] not in elsewhere
+    )
+
+
+def _group(name: str) -> str:
+    return name.partition(".")[0].rstrip("0123456789")
 
 
 def _head(module: nn.Module) -> str:
@@ -118,10 +150,28 @@ def _head(module: nn.Module) -> str:
     return "linear." if decoder is None else f"decoder.{last_layer_name(decoder)}."
 
 
-def _averaged(content: WeightFile, targets: Collection[str], path: Path) -> WeightFile:
-    if not any(name in targets for name in content.averages):
-        raise DataError(f"{path}: keeps no moving averages of this; leave moving_average out")
-    return replace(content, arrays={**content.arrays, **content.averages})
+def _chosen(
+    content: WeightFile, targets: Collection[str], path: Path, *, moving_average: bool | None
+) -> WeightFile:
+    """Raw or averaged weights, as asked for, and what is said of the choice.
+
+    Raises:
+        DataError: averages are asked for, and the file has none of this module.
+    """
+    averages = content.averages
+    if moving_average and not content.in_training:
+        ours = translate(list(averages), list(targets))[0].values()
+        if not any(name in targets for name in ours):
+            raise DataError(f"{path}: keeps no moving averages of this; leave moving_average out")
+        return replace(content, arrays={**content.arrays, **averages}, taken="the moving averages")
+    if moving_average is False and content.in_training:
+        return replace(content, arrays=content.in_training, taken="the weights in training")
+    taken = ""
+    if content.in_training:
+        taken = "the moving averages; moving_average=false takes the weights in training"
+    elif averages:
+        taken = "the weights in training; moving_average=true takes their moving averages"
+    return replace(content, taken=taken)
 
 
 def _require_classes(

@@ -6,7 +6,7 @@
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -65,6 +65,7 @@ class Bundle:
             table = dict(_read_table(index))
             self._shards = _number(_parse(table.pop(b"")), 1)
             self.entries = {name.decode(): _entry(value) for name, value in table.items()}
+            _require_apart(self.entries.values())
         except (
             IndexError,
             KeyError,
@@ -94,18 +95,26 @@ class Bundle:
         return np.frombuffer(octets, dtype).reshape(entry.shape)
 
 
+def _require_apart(entries: Iterable[Entry]) -> None:
+    """Each tensor has its own octets: together they are never more than the files hold."""
+    ends: dict[int, int] = {}
+    for entry in sorted(entries, key=lambda each: (each.shard, each.offset)):
+        if entry.offset < ends.get(entry.shard, 0):
+            raise IndexError(f"two tensors at octet {entry.offset}")
+        ends[entry.shard] = entry.offset + entry.size
+
+
 def _read_exactly(path: Path, offset: int, size: int) -> bytes:
     if not path.is_file():
         raise DataError(f"{path} is missing; a checkpoint is its .index and every .data file")
+    length = path.stat().st_size
+    if offset + size > length:
+        raise DataError(
+            f"{path} is cut short: {length} octets, {offset + size} are needed; fetch it again"
+        )
     with path.open("rb") as file:
         file.seek(offset)
-        octets = file.read(size)
-    if len(octets) != size:
-        held = path.stat().st_size
-        raise DataError(
-            f"{path} is cut short: {held} octets, {offset + size} are needed; fetch it again"
-        )
-    return octets
+        return file.read(size)
 
 
 def _read_table(path: Path) -> Iterator[tuple[bytes, bytes]]:
@@ -157,6 +166,8 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
     while True:
         octet = data[position]
         position += 1
+        if shift > 63:
+            raise IndexError("a number of more than 64 bits")
         value |= (octet & 0x7F) << shift
         if octet < 0x80:
             return value, position

@@ -1,6 +1,9 @@
 """What a weight file gave a module, tensor by tensor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class Coverage:
         reshaped: loaded after the first convolution was adapted to the number of input channels.
         ignored: layers of the file that are no part of such a network, by the file's own names.
         dialect: whose names the file uses.
+        taken: which of raw and averaged weights, where the file has both.
     """
 
     loaded: tuple[str, ...]
@@ -24,6 +28,7 @@ class Coverage:
     reshaped: tuple[str, ...]
     ignored: tuple[str, ...] = ()
     dialect: str = ""
+    taken: str = ""
 
     @property
     def complete(self) -> bool:
@@ -38,4 +43,13 @@ class Coverage:
             f"{len(self.elsewhere)} for other parts",
             f"{len(self.reshaped)} reshaped",
         )
-        return ", ".join(parts)
+        lines = [", ".join(parts)]
+        lines += [f"left out: {shortened(self.ignored)}"] * bool(self.ignored)
+        lines += [self.taken] * bool(self.taken)
+        return "; ".join(lines)
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The first few of many names, and how many more there are."""
+    rest = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + rest

@@ -23,14 +23,18 @@ class WeightFile:
         normalization: what the images went through in training; None where the file does not say.
         classes: names of the classes, in order; empty where the file does not say.
         averages: moving averages of some of the arrays, under the same names.
+        in_training: weights in training, under the same names, where the arrays are averages.
         ignored: layers that were left out on purpose, for the report.
+        taken: which of raw and averaged weights the arrays are, where the file has both.
     """
 
     arrays: Arrays
     normalization: Normalization | None = None
     classes: tuple[str, ...] = ()
     averages: Arrays = field(default_factory=dict)
+    in_training: Arrays = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    taken: str = ""
 
 
 @dataclass(frozen=True)

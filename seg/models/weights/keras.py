@@ -3,6 +3,7 @@
 Only arrays are read, with h5py; nothing is deserialised into objects.
 """
 
+import math
 import re
 import zipfile
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.errors import DataError
+from seg.errors import DataError, first_line
 from seg.models.contract import Normalization
+from seg.models.weights.archive import check_archive, require_plausible
 from seg.models.weights.format import (
     NORM_FIELDS,
     Arrays,
@@ -25,7 +27,7 @@ from seg.models.weights.format import (
 )
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_LARGEST_BYTES = 2**28
+_DEEPEST = 32
 _ARCHIVED = "model.weights.h5"
 _NAMED = re.compile(r"block(\d+)_(conv|sepconv)(\d+)(_bn)?")
 
@@ -168,15 +170,43 @@ def _counted_layers(group: Any) -> list[Layer]:
 
 
 def _array(group: Any, key: str) -> NDArray[Any]:
-    """One array, out of this file alone: it might point into other files, or claim any size."""
-    dataset = group[key]
-    if dataset.file.id != group.file.id or dataset.external or dataset.is_virtual:
-        raise DataError(f"{dataset.name}: lies in another file; weights must be in one")
-    if dataset.nbytes > _LARGEST_BYTES:
+    array = np.asarray(group[key])
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{group.name}/{key}: holds {array.dtype}, not numbers")
+    return array
+
+
+def _require_own_content(file: Any, path: Path) -> None:
+    """Refuse what points elsewhere, runs in circles or claims sizes that the file cannot hold.
+
+    Raises:
+        DataError: before any array is read.
+    """
+    todo = [(file, 0)]
+    seen = set()
+    announced = 0
+    while todo:
+        node, depth = todo.pop()
+        place = h5py.h5o.get_info(node.id).addr
+        if place in seen or depth > _DEEPEST:
+            raise DataError(f"{path}: damaged: {node.name} is reached twice, or nested too deep")
+        seen.add(place)
+        if isinstance(node, h5py.Group):
+            todo += [(_member(node, name, path), depth + 1) for name in node]
+        elif isinstance(node, h5py.Dataset):
+            if node.external or node.is_virtual:
+                raise DataError(f"{path}: {node.name} lies in another file; weights must be in one")
+            chunk_bytes = math.prod(node.chunks or ()) * node.dtype.itemsize
+            announced += max(node.nbytes, chunk_bytes)
+            require_plausible(path, announced)
+
+
+def _member(group: Any, name: str, path: Path) -> Any:
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise DataError(
-            f"{dataset.name}: {dataset.nbytes} bytes; no array of Xception is that large"
+            f"{path}: {group.name}/{name} points elsewhere; weights must be in one file"
         )
-    return np.asarray(dataset)
+    return group[name]
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -233,15 +263,18 @@ def _recognises(path: Path) -> bool:
 def _read(path: Path) -> WeightFile:
     try:
         if zipfile.is_zipfile(path) or path.suffix == ".keras":
+            check_archive(path)
             with zipfile.ZipFile(path) as archive, archive.open(_ARCHIVED) as member:
                 return _read_hdf5(member, path)
         return _read_hdf5(path, path)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: damaged or cut short ({error}); fetch it again") from error
+    except (OSError, KeyError, RuntimeError) as error:  # h5py's own, by the kind of node
+        reason = first_line(error)
+        raise DataError(f"{path}: damaged or cut short ({reason}); fetch it again") from error
 
 
 def _read_hdf5(file: Any, path: Path) -> WeightFile:
     with h5py.File(file, "r") as opened:
+        _require_own_content(opened, path)
         arrays, ignored = _assign(_layers(opened, path))
     return WeightFile(arrays, Normalization(), ignored=ignored)
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from seg.errors import DataError
-from seg.models.weights.coverage import Coverage
+from seg.models.weights.coverage import Coverage, shortened
 from seg.models.weights.format import Arrays, WeightFile
 
-_LISTED = 5
 _RGB = 3
 
 
@@ -79,17 +79,40 @@ def coverage(targets: Iterable[str], content: WeightFile, found: Match, dialect:
         reshaped=tuple(found.reshaped),
         ignored=content.ignored,
         dialect=dialect,
+        taken=content.taken,
     )
 
 
-def shortened(names: Sequence[str]) -> str:
-    """The first few of many names, and how many more there are."""
-    rest = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + rest
+def require_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights with which every prediction is NaN.
+
+    Raises:
+        DataError: the tensors that hold NaN or infinities, by name.
+    """
+    unsound = [
+        f"{name} ({int((~tensor.isfinite()).sum())} of {tensor.numel()})"
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and not tensor.isfinite().all()
+    ]
+    if unsound:
+        raise DataError(
+            f"{path}: {len(unsound)} tensors hold NaN or infinite values\n"
+            f"  {shortened(unsound)}\n"
+            "  it is damaged, or the training that wrote it diverged; take an earlier file"
+        )
 
 
-def misfit(source: object, covered: Coverage, mismatched: Mapping[str, str]) -> DataError:
-    """The error for weights that do not cover the module."""
+def misfit(
+    source: object, covered: Coverage, mismatched: Mapping[str, str], own_names: Sequence[str]
+) -> DataError:
+    """The error for weights that do not cover the module.
+
+    Args:
+        source: the file.
+        covered: what it gives the module.
+        mismatched: the two shapes of tensors that differ in them.
+        own_names: of all tensors, as the file has them.
+    """
     absent = [name for name in covered.missing if name not in mismatched]
     lines = [f"weights {source} do not fit: {covered}"]
     shapes = [f"{name}: {shapes}" for name, shapes in mismatched.items()]
@@ -97,11 +120,13 @@ def misfit(source: object, covered: Coverage, mismatched: Mapping[str, str]) -> 
         ("of another shape", sorted(shapes)),
         ("not in the file", absent),
         ("without a place in the model", covered.unexpected),
+        ("names in the file", () if covered.loaded or mismatched else own_names),
     ):
         if names:
             lines.append(f"  {title}: {shortened(names)}")
-    lines.append(
-        "  choose the encoder and num_classes that the file was made with, or partial=true to load "
-        "what fits"
-    )
+    remedy = "choose the encoder and num_classes that the file was made with"
+    if covered.loaded:
+        lines.append(f"  {remedy}, or partial=true to load what fits")
+    else:
+        lines.append(f"  {remedy}; python -m seg.weights inspect source=FILE names the encoder")
     return DataError("\n".join(lines))

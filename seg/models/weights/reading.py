@@ -5,7 +5,7 @@ import pkgutil
 from functools import cache
 from pathlib import Path
 
-from seg.errors import DataError
+from seg.errors import DataError, UserError, first_line
 from seg.models.weights.format import WeightFile, WeightFormat
 
 
@@ -27,17 +27,15 @@ def read_weights(path: Path) -> WeightFile:
     """
     try:
         return find_format(path).read(path)
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        TypeError,
-        ValueError,
-    ) as error:
-        if isinstance(error, DataError):
+    except UserError:
+        raise
+    except Exception as error:  # whatever a damaged file provokes in the libraries that read it
+        if isinstance(error, OSError) and error.filename is not None:
             raise
-        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from error
+        raise DataError(
+            f"{path}: damaged ({type(error).__name__}: {first_line(error)})\n"
+            "  fetch it again, or restore it from a copy"
+        ) from error
 
 
 def find_format(path: Path) -> WeightFormat:

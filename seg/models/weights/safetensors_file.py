@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from seg.errors import DataError
 from seg.models.contract import Normalization
+from seg.models.weights.digests import require_digests, sealed, unsealed
 from seg.models.weights.format import WeightFile, WeightFormat
-from seg.models.weights.torch_file import arrays, unwrap
+from seg.models.weights.torch_file import weight_file
 
 _IN_DIRECTORY = "model.safetensors"
 ENCODER_IN_DIRECTORY = "encoder.safetensors"  # of a run of seg.pretrain
 FACTS_IN_DIRECTORY = "seg.json"  # beside it, in directories that we wrote
 _FACTS_KEY = "seg"  # of the header's metadata, in files that we wrote
+_WRITER_KEY = "written_by"  # tells a header that has lost its facts from one that had none
 
 
 def _find(path: Path) -> Path | None:
@@ -33,16 +36,23 @@ def _read(path: Path) -> WeightFile:
             metadata = file.metadata() or {}
     except (SafetensorError, RuntimeError) as error:
         raise DataError(f"{path}: damaged or cut short ({error}); fetch it again") from error
-    facts = _facts(metadata.get(_FACTS_KEY) or _beside(path), path)
+    facts, expected = unsealed(_facts(_facts_text(metadata, path), path), path)
+    if expected is not None:
+        require_digests(tensors, expected, path)
     given = facts.get("normalization")
-    return WeightFile(
-        arrays(unwrap(tensors, path)),
+    return weight_file(
+        tensors,
+        path,
         normalization=None if given is None else Normalization.from_dict(given),
         classes=tuple(facts.get("classes", ())),
     )
 
 
-def _beside(path: Path) -> str:
+def _facts_text(metadata: Mapping[str, str], path: Path) -> str:
+    if _FACTS_KEY in metadata:
+        return metadata[_FACTS_KEY]
+    if metadata.get(_WRITER_KEY) == _FACTS_KEY:
+        raise DataError(f"{path}: damaged: its header has lost what it says; fetch it again")
     facts = path.with_name(FACTS_IN_DIRECTORY)
     return facts.read_text() if path.name == _IN_DIRECTORY and facts.is_file() else "{}"
 
@@ -55,9 +65,10 @@ def _facts(text: str, path: Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def facts_header(facts: Mapping[str, Any]) -> dict[str, str]:
+def facts_header(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Header metadata of a file that says what its tensors are; `_read` takes it up."""
-    return {_FACTS_KEY: json.dumps(dict(facts)), "format": "pt"}
+    text = json.dumps(sealed(facts, tensors))
+    return {_FACTS_KEY: text, _WRITER_KEY: _FACTS_KEY, "format": "pt"}
 
 
 FORMAT = WeightFormat(

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from seg.errors import DataError, first_line
 from seg.models.contract import Normalization
+from seg.models.weights.archive import check_archive, require_plausible
+from seg.models.weights.digests import DIGESTS_KEY, nested_tensors, require_digests
 from seg.models.weights.format import Arrays, WeightFile, WeightFormat
+from seg.models.weights.state_dicts import find_state_dicts
 
 CHECKPOINT_KEY = "seg"  # what only our own checkpoints have
 _LEGACY_PICKLE = b"\x80\x02"
 _SUFFIXES = (".bin", ".ckpt", ".pt", ".pth")
-_WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model", "net", "ema", "weights")
-_PREFIXES = ("module.", "model.", "_orig_mod.", "net.")
 # What training scripts leave beside the tensors; none of them does anything when it is built.
 _HARMLESS: list[Any] = [argparse.Namespace, multiarray.scalar, np.dtype, type(np.dtype("f8"))]
 
@@ -34,13 +35,23 @@ def find_checkpoint(path: Path) -> Path | None:
 def load_safely(path: Path) -> Any:
     """The content of a torch file, where that is tensors and plain data.
 
+    Checksums of the zip file and, in checkpoints of our own, of each tensor are verified.
+
     Raises:
         DataError: damaged, or it would have to run code to be read; nothing is executed.
     """
+    if zipfile.is_zipfile(path):
+        check_archive(path)
     try:
         with torch.serialization.safe_globals(_HARMLESS):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = [tensor for _, tensor in nested_tensors(content)]
+        require_plausible(path, sum(each.numel() * each.element_size() for each in tensors))
+        own = content.get(CHECKPOINT_KEY) if isinstance(content, dict) else None
+        if isinstance(own, dict) and DIGESTS_KEY in own:
+            require_digests(content, own[DIGESTS_KEY], path)
+        return content
+    except (DataError, MemoryError):
         raise
     except Exception as error:  # whatever a damaged or hostile file provokes
         raise DataError(
@@ -69,12 +80,28 @@ def _read(path: Path) -> WeightFile:
     own = content.get(CHECKPOINT_KEY)
     if isinstance(own, Mapping):
         return _own(content, own)
-    return WeightFile(arrays(unwrap(content, path)))
+    return weight_file(content, path)
+
+
+def weight_file(content: Mapping[str, Any], path: Path, **facts: Any) -> WeightFile:
+    """A training script's file, with what is known of it besides.
+
+    Raises:
+        DataError: no tensors in it.
+    """
+    states = find_state_dicts(content, path)
+    return WeightFile(
+        arrays(states.tensors),
+        averages=arrays(states.averages),
+        in_training=arrays(states.in_training),
+        **facts,
+    )
 
 
 def _own(content: Mapping[str, Any], own: Mapping[str, Any]) -> WeightFile:
     return WeightFile(
         arrays(network_state(content)),
+        in_training=arrays((content.get("moving_average") or {}).get("in_training", {})),
         normalization=stored_normalization(own),
         classes=tuple(map(str, own["labels"]["names"])),
     )
@@ -94,37 +121,6 @@ def stored_normalization(own: Mapping[str, Any]) -> Normalization | None:
     """What our part of a checkpoint says of the input; None in the oldest ones."""
     given = own.get("normalization")
     return None if given is None else Normalization.from_dict(given)
-
-
-def unwrap(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
-    """The tensors of a training script's file, without its wrapping and common prefixes.
-
-    Raises:
-        DataError: no tensors in it, with the keys that are there.
-    """
-    for _ in range(len(_WRAPPERS)):
-        inner = next((content[key] for key in _WRAPPERS if _holds_tensors(content.get(key))), None)
-        if inner is None:
-            break
-        content = inner
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-    if not tensors:
-        keys = ", ".join(map(str, list(content)[:8])) or "nothing"
-        raise DataError(f"{path}: holds no named tensors, but {keys}")
-    while prefix := _common_prefix(tensors):
-        tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
-    return tensors
-
-
-def _holds_tensors(value: Any) -> bool:
-    return isinstance(value, Mapping) and any(
-        isinstance(inner, Tensor) or _holds_tensors(inner) for inner in value.values()
-    )
-
-
-def _common_prefix(tensors: Mapping[str, Tensor]) -> str | None:
-    shared = [p for p in _PREFIXES if all(name.startswith(p) for name in tensors)]
-    return shared[0] if shared else None
 
 
 def arrays(tensors: Mapping[str, Tensor]) -> Arrays:

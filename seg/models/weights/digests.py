@@ -1,0 +1,99 @@
+"""SHA-256 of each tensor and of the facts beside them, in files of our own."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seg.errors import DataError
+from seg.models.weights.coverage import shortened
+
+DIGESTS_KEY = "sha256"
+_FACTS = ""  # no tensor has this name
+
+
+def nested_tensors(content: Any) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in nested dictionaries and lists, with the keys that lead to it.
+
+    A container that occurs twice is entered once, so that no structure takes for ever.
+    """
+    seen: set[int] = set()
+    todo: list[tuple[str, Any]] = [("", content)]
+    while todo:
+        name, value = todo.pop()
+        if isinstance(value, Tensor):
+            yield name, value
+            continue
+        if isinstance(value, Mapping):
+            inner = [(str(key), each) for key, each in value.items()]
+        elif isinstance(value, list | tuple):
+            inner = [(str(index), each) for index, each in enumerate(value)]
+        else:
+            continue
+        if id(value) not in seen:
+            seen.add(id(value))
+            todo += [(f"{name}/{key}" if name else key, each) for key, each in reversed(inner)]
+
+
+def digests(content: Any) -> dict[str, str]:
+    """SHA-256 by name of every tensor in nested dictionaries and lists."""
+    return {name: _digest(tensor) for name, tensor in nested_tensors(content)}
+
+
+def _digest(tensor: Tensor) -> str:
+    """Of type, shape and values: a file may be damaged in each."""
+    values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    sum_so_far = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
+    sum_so_far.update(values.data)
+    return sum_so_far.hexdigest()
+
+
+def require_digests(content: Any, expected: Any, path: Path) -> None:
+    """Hold tensors against the digests that were written with them.
+
+    Raises:
+        DataError: a tensor that is another one, lacks, or was not there.
+    """
+    if not isinstance(expected, Mapping):
+        raise DataError(f"{path}: damaged: its SHA-256 sums are no table")
+    found = digests(content)
+    names = [name for name in found if found[name] != expected.get(name)]
+    names += [str(name) for name in expected if name not in found and name != _FACTS]
+    if names:
+        raise DataError(
+            f"{path}: damaged: {len(names)} tensors are not those that were saved (SHA-256)\n"
+            f"  {shortened(names)}\n  restore it from a copy, or take another checkpoint"
+        )
+
+
+def sealed(facts: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
+    """Plain facts with the SHA-256 of themselves and of the tensors that they lie beside."""
+    return {**facts, DIGESTS_KEY: {**digests(tensors or {}), _FACTS: _facts_digest(facts)}}
+
+
+def unsealed(facts: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """The facts without their seal, and the digests of the tensors; None in files of old.
+
+    Raises:
+        DataError: facts that are not those that were written.
+    """
+    plain = {key: value for key, value in facts.items() if key != DIGESTS_KEY}
+    if DIGESTS_KEY not in facts:
+        return plain, None
+    seal = facts[DIGESTS_KEY]
+    if not isinstance(seal, Mapping) or seal.get(_FACTS) != _facts_digest(plain):
+        raise DataError(
+            f"{path}: damaged: what it says is not what was written (SHA-256)\n"
+            "  restore it from a copy, or write it again"
+        )
+    return plain, {str(name): str(value) for name, value in seal.items() if name != _FACTS}
+
+
+def _facts_digest(facts: Mapping[str, Any]) -> str:
+    # as they read once written: numbers that are not finite become null, keys become strings
+    read_back = json.loads(json.dumps(facts), parse_constant=lambda _: None)
+    return hashlib.sha256(json.dumps(read_back, sort_keys=True).encode()).hexdigest()
