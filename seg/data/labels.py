@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from seg.errors import ConfigError, DataError
 
 _UNKNOWN = -1
+_MAX_TRAIN_ID = 255
+_MAX_FILE_ID = 2**20  # COCO panoptic's categories reach 200, Cityscapes' ids 33
 
 
 @dataclass(frozen=True)
@@ -176,13 +178,34 @@ class LabelSpace:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "LabelSpace":
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not in that form; no file can make a label space
+                of unlimited size.
+        """
+        _check_plain(plain)
         return cls(
             names=tuple(plain["names"]),
             palette=tuple((r, g, b) for r, g, b in plain["palette"]),
             file_ids=tuple((value, train_id) for value, train_id in plain["file_ids"]),
             ignore_index=plain["ignore_index"],
         )
+
+
+def _check_plain(plain: Mapping[str, Any]) -> None:
+    ignore_index = plain["ignore_index"]
+    if type(ignore_index) is not int or not 0 <= ignore_index <= _MAX_TRAIN_ID:
+        raise ValueError(f"ignore index {ignore_index!r}; allowed: 0 to {_MAX_TRAIN_ID}")
+    if not all(isinstance(name, str) for name in plain["names"]):
+        raise ValueError("a class name is no text")
+    shares = [share for color in plain["palette"] for share in color]
+    if not all(type(share) is int and 0 <= share <= 255 for share in shares):
+        raise ValueError("a color is not [r, g, b], each 0 to 255")
+    train_ids = {*range(len(plain["names"])), ignore_index}
+    for value, train_id in plain["file_ids"]:
+        if type(value) is not int or not 0 <= value <= _MAX_FILE_ID or train_id not in train_ids:
+            raise ValueError(f"file id {value!r} of class {train_id!r}")
 
 
 def _new_names(names: Sequence[str], merge: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -7,13 +7,11 @@ begin with type, rank and shape (uint32). Numbers are little endian.
 """
 
 import hashlib
-import json
 import mmap
 import re
 import struct
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,10 @@ from seg.data.files.locations import Location, is_remote, read_bytes
 from seg.data.files.roots import find_root
 from seg.data.labels import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS, Sample
+from seg.data.shard_files import CopyFile, IndexFile
 from seg.errors import ConfigError, DataError
+from seg.io.json_file import parse_json
+from seg.io.source import Source, checked
 
 LABELS_FILE = "labels.json"
 INDEX_FILE = "index.json"
@@ -35,6 +36,7 @@ PARTS = ("name", "image", "label")
 HOW_TO_GET = "python -m seg.prepare task=shards dataset=NAME output=DIR, then dataset.root=DIR"
 
 _FORMAT = 1
+_REMEDY = f"make the copy again: {HOW_TO_GET}"
 _PART_KINDS = ["str", "numpy", "numpy"]  # litdata's names
 _UINT8 = 4  # litdata's number of the type
 _TWO = struct.Struct("<II")
@@ -78,16 +80,16 @@ class Copy:
         """
         location = inside(folder, LABELS_FILE)
         content = read_bytes(location, "label space of the shards")
+        source = Source(location, "label space of the shards", _REMEDY)
+        plain = checked(CopyFile, parse_json(content, source), source)
+        if plain.format != _FORMAT:
+            raise _damaged(location, f"format {plain.format}, not {_FORMAT}")
         try:
-            plain = json.loads(content)
-            if plain["format"] != _FORMAT:
-                raise ValueError(f"format {plain['format']}, not {_FORMAT}")
-            facts = {key: str(plain[key]) for key in ("split", "digest", "index")}
-            labels = LabelSpace.from_dict(plain["labels"])
-            decoding = ImageDecoding.from_dict(plain.get("decoding", {}))
-            return cls(samples=int(plain["samples"]), labels=labels, decoding=decoding, **facts)
+            labels = LabelSpace.from_dict(plain.labels)
+            decoding = ImageDecoding.from_dict(plain.decoding.model_dump())
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(location, error) from error
+        return cls(plain.split, plain.samples, plain.digest, plain.index, labels, decoding)
 
 
 @dataclass(frozen=True)
@@ -246,24 +248,16 @@ def _read_index(folder: Location, copy: Copy) -> list[_Chunk]:
     content = read_bytes(location, "index of the shards")
     if hashlib.sha256(content).hexdigest() != copy.index:
         raise _damaged(location, f"it is not the one of {LABELS_FILE}")
-    try:
-        plain = json.loads(content)
-        _check_config(plain["config"])
-        chunks = [
-            _Chunk(str(each["filename"]), int(each["chunk_bytes"]), int(each["chunk_size"]))
-            for each in plain["chunks"]
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(location, error) from error
+    source = Source(location, "index of the shards", _REMEDY)
+    plain = checked(IndexFile, parse_json(content, source), source)
+    config = plain.config
+    if config.data_format != _PART_KINDS or config.compression or config.encryption:
+        raise _damaged(location, "samples are not plain name, image and label")
+    chunks = [_Chunk(each.filename, each.chunk_bytes, each.chunk_size) for each in plain.chunks]
     strange = [chunk.name for chunk in chunks if not _CHUNK_NAME.fullmatch(chunk.name)]
     if strange or sum(chunk.samples for chunk in chunks) != copy.samples or not copy.samples:
         raise _damaged(location, f"it does not fit {copy.samples} samples")
     return chunks
-
-
-def _check_config(config: Mapping[str, Any]) -> None:
-    if config["data_format"] != _PART_KINDS or config["compression"] or config["encryption"]:
-        raise ValueError("samples are not plain name, image and label")
 
 
 def _parsed(content: memoryview) -> Sample:

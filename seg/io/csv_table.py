@@ -2,6 +2,7 @@
 
 import csv
 from io import StringIO
+from pathlib import Path
 
 from seg.io.source import Source
 
@@ -25,6 +26,15 @@ def parse_csv(content: bytes, source: Source) -> list[tuple[int, list[str]]]:
         return [(rows.line_num, cells) for cells in rows]
     except csv.Error as error:
         raise source.not_valid("CSV", f"line {rows.line_num}: {error}") from error
+
+
+def read_header(path: Path) -> list[str]:
+    """Return the columns that the first line of a table names; empty where it has none."""
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            return next(csv.reader(file), [])
+    except (FileNotFoundError, csv.Error):
+        return []
 
 
 def parse_numbers(content: bytes) -> tuple[list[str], list[dict[str, str]], int]:

@@ -2,18 +2,22 @@
 
 import csv
 import io
+import logging
 from collections.abc import Iterable, Mapping
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from seg.io.csv_table import parse_numbers, read_header
+from seg.io.source import Source
 from seg.outputs.files import write_atomically
 
+log = logging.getLogger(__name__)
 _STEP = "step"
-Row = dict[str, Any]
+_STEP_DIGITS = 16
+Row = Mapping[str, Any]
 
 
 class Curve(Logger):
@@ -44,7 +48,7 @@ class Curve(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         row = {_STEP: step, **metrics}
-        fields = _fields(self._path)
+        fields = read_header(self._path)
         if row.keys() <= set(fields):
             with self._path.open("a", newline="") as file:
                 csv.DictWriter(file, fields).writerow(row)
@@ -53,36 +57,38 @@ class Curve(Logger):
             _write(
                 self._path,
                 [_STEP, *(field for field in fields if field != _STEP), *new],
-                [*_rows(self._path), row],
+                [*_content(self._path)[1], row],
             )
 
 
 def cut_curve(path: Path, step: int) -> None:
-    """Leave the rows before a step: a run that goes on from there writes the others again."""
-    kept = list(takewhile(lambda row: _is_before(row, step), _rows(path)))
-    if kept:
-        _write(path, _fields(path), kept)
+    """Leave the sound rows before a step: a run that goes on from there writes the others again.
+
+    Damaged rows, or a whole file whose first line is damaged, stay readable beside it in
+    `metrics.csv.damaged`.
+    """
+    fields, rows, damaged = _content(path)
+    if damaged or (rows and _STEP not in fields):
+        aside = path.with_name(f"{path.name}.damaged")
+        write_atomically(aside, lambda file: file.write(path.read_bytes()))
+        log.warning("%s: damaged rows are left out; as it was it is now %s", path, aside.name)
+    before = [row for row in rows if _is_before(row, step)]
+    if before:
+        _write(path, fields, before)
     else:
         path.unlink(missing_ok=True)
 
 
 def _is_before(row: Row, step: int) -> bool:
-    # a process that was killed may have left half a row
-    return None not in row.values() and str(row[_STEP]).isdigit() and int(row[_STEP]) < step
+    text = str(row.get(_STEP))
+    return text.isascii() and text.isdecimal() and len(text) < _STEP_DIGITS and int(text) < step
 
 
-def _fields(path: Path) -> list[str]:
+def _content(path: Path) -> tuple[list[str], list[dict[str, str]], int]:
+    """Columns, sound rows and the number of others."""
     if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return next(csv.reader(file), [])
-
-
-def _rows(path: Path) -> list[Row]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        return [], [], 0
+    return parse_numbers(Source(path, "curve").read())
 
 
 def _write(path: Path, fields: list[str], rows: Iterable[Row]) -> None:

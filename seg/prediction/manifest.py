@@ -1,6 +1,5 @@
 """`manifest.jsonl`: what is done already, a line an item, so that a second call goes on."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -9,10 +8,11 @@ from types import TracebackType
 from typing import Any
 
 from seg.data.files.digest import sha256_of
-from seg.errors import ConfigError
+from seg.errors import ConfigError, DataError
 from seg.outputs.files import write_atomically
 from seg.prediction.format import Record
 from seg.prediction.items import Item
+from seg.prediction.manifest_lines import DONE, line_of, parse_manifest
 
 try:
     import fcntl
@@ -20,7 +20,6 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _VERSION = 1
-_DONE = "done"
 
 
 class Manifest:
@@ -102,7 +101,7 @@ class Manifest:
             return []
         self._started = True
         own = self._content()
-        if self._anew or _parsed(own)[0] is None:
+        if self._anew or b"\n" not in own:
             self._file.truncate(0)
             self._write(self._first)
         else:
@@ -114,7 +113,7 @@ class Manifest:
     def is_done(self, item: Item) -> bool:
         """Whether its files are there, made from the source as it is now."""
         record = self._records.get(item.name)
-        if record is None or record["status"] != _DONE or record["version"] != item.version:
+        if record is None or record["status"] != DONE or record["version"] != item.version:
             return False
         return all(self._is_whole(*pair) for pair in record["files"].items())
 
@@ -131,7 +130,7 @@ class Manifest:
         """By name: those of this process, and what other shards have written by now."""
         records: dict[str, Record] = {}
         for path in self._others():
-            first, others = _parsed(path.read_bytes())
+            first, others = parse_manifest(path.read_bytes(), path)
             if first is not None and _same(first, self._first):
                 records |= others
         return records | self._records
@@ -139,17 +138,17 @@ class Manifest:
     def sort(self, items: Sequence[Item]) -> None:
         """Bring the lines into the order of the items, each once, however they came about."""
         before = self._content()
-        mine = _parsed(before)[1]
+        mine = parse_manifest(before, self._path)[1]
         order = {item.name: position for position, item in enumerate(items)}
         names = sorted(mine, key=lambda name: (order.get(name, len(order)), name))
-        content = b"".join(map(_line, (self._first, *(mine[name] for name in names))))
+        content = b"".join(map(line_of, (self._first, *(mine[name] for name in names))))
         if content != before:
             write_atomically(self._path, lambda file: file.write(content))
 
     def _keep_or_begin_anew(self, skip_existing: bool) -> None:
         contents = {path: path.read_bytes() for path in self._others()}
         for path, content in (*contents.items(), (self._path, self._content())):
-            first, records = _parsed(content)
+            first, records = self._parsed(content, path)
             if first is None:
                 continue
             if _same(first, self._first):
@@ -159,13 +158,23 @@ class Manifest:
             elif path != self._path:
                 self._outdated.append(path)
 
+    def _parsed(
+        self, content: bytes, path: Path
+    ) -> tuple[Mapping[str, Any] | None, dict[str, Record]]:
+        try:
+            return parse_manifest(content, path)
+        except DataError:
+            if not self._anew:
+                raise
+            return {}, {}  # of choices that nobody knows
+
     def _content(self) -> bytes:
         # by its own handle: to close another one would give up the lock
         self._file.seek(0)
         return self._file.read()
 
     def _write(self, content: Mapping[str, Any]) -> None:
-        self._file.write(_line(content))
+        self._file.write(line_of(content))
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -208,7 +217,7 @@ def done_record(
     item: Item, *, size: tuple[int, int], files: Mapping[str, Any], parts: Mapping[str, Any]
 ) -> Record:
     """The line of an item: `files` are `file_mark`s by path, `parts` what formats remember."""
-    return {**_source(item), "status": _DONE, "size": list(size), "files": files, "parts": parts}
+    return {**_source(item), "status": DONE, "size": list(size), "files": files, "parts": parts}
 
 
 def damaged_record(item: Item, error: str) -> Record:
@@ -218,7 +227,7 @@ def damaged_record(item: Item, error: str) -> Record:
 
 def is_damaged(record: Record) -> bool:
     """Whether an item could not be read."""
-    return bool(record["status"] != _DONE)
+    return bool(record["status"] != DONE)
 
 
 def file_mark(path: Path) -> dict[str, Any]:
@@ -229,19 +238,6 @@ def file_mark(path: Path) -> dict[str, Any]:
 def _source(item: Item) -> dict[str, Any]:
     part = {"part": item.part} if item.kind in ("page", "frame") else {}
     return {"name": item.name, "source": item.source, **part, "version": item.version}
-
-
-def _line(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
-
-
-def _parsed(content: bytes) -> tuple[dict[str, Any] | None, dict[str, Record]]:
-    """The first line, None where there is none, and the records by name."""
-    lines = content.splitlines(keepends=True)
-    whole = [json.loads(line) for line in lines if line.endswith(b"\n")]
-    if not whole:
-        return None, {}
-    return whole[0], {record["name"]: record for record in whole[1:]}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -44,3 +44,24 @@ def test_fewer_than_two_classes_are_refused():
         LabelSpace.identity(("road",), ((1, 2, 3),))
     with pytest.raises(ConfigError, match="only 'b' is left"):
         SPACE.regrouped(merge={}, ignore=["a"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ignore_index": 2**40},
+        {"ignore_index": "255"},
+        {"file_ids": [[2**40, 0]]},
+        {"file_ids": [[-1, 0]]},
+        {"file_ids": [[0, 9]]},
+        {"file_ids": [[0.5, 0]]},
+        {"palette": [[0, 0, 256], [1, 1, 1]]},
+        {"palette": [[0, 0, "1"], [1, 1, 1]]},
+        {"names": [1, 2]},
+    ],
+)
+def test_plain_data_makes_no_label_space_of_any_size(change):
+    plain = LabelSpace.identity(("a", "b"), ((0, 0, 0), (1, 1, 1))).to_dict()
+    assert LabelSpace.from_dict(plain).names == ("a", "b")
+    with pytest.raises(ValueError, match=r"file id|ignore index|color|class name"):
+        LabelSpace.from_dict(plain | change)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from seg.errors import ConfigError
+from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
 from seg.prediction.manifest import Manifest, damaged_record, done_record, file_mark
 
@@ -120,3 +120,56 @@ def test_two_processes_do_not_share_a_manifest(tmp_path):
             [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
         )
     assert "another process is at work there" in done.stdout
+
+
+def test_damaged_lines_cost_their_items_alone(tmp_path, caplog):
+    with opened(tmp_path) as manifest:
+        for item in ITEMS:
+            add(manifest, tmp_path, item)
+    path = tmp_path / "manifest.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b'"bytes":5', b'"bytes":7')  # valid JSON, another size
+    lines[3] = lines[3][:20] + b"\xff" + lines[3][21:]
+    path.write_bytes(b"".join(lines))
+    with opened(tmp_path) as manifest:
+        assert [manifest.is_done(item) for item in ITEMS] == [False, True, False, True]
+        assert "2 damaged lines are left out; their items are done again" in caplog.text
+        add(manifest, tmp_path, ITEMS[0])
+        add(manifest, tmp_path, ITEMS[2])
+        manifest.sort(ITEMS)
+    caplog.clear()
+    with opened(tmp_path) as manifest:
+        assert all(map(manifest.is_done, ITEMS))
+    assert not caplog.text
+
+
+def test_a_damaged_first_line_is_no_licence_to_overwrite(tmp_path):
+    with opened(tmp_path) as manifest:
+        add(manifest, tmp_path, ITEMS[0])
+    path = tmp_path / "manifest.jsonl"
+    damaged = path.read_bytes().replace(b'"ab"', b'"xb"')
+    path.write_bytes(damaged)
+    with pytest.raises(DataError, match="skip_existing=false") as raised:
+        opened(tmp_path)
+    assert str(path) in str(raised.value)
+    assert path.read_bytes() == damaged
+    with opened(tmp_path, skip_existing=False) as manifest:
+        assert not manifest.is_done(ITEMS[0])
+
+
+def test_a_manifest_of_before_the_checksums_goes_on(tmp_path):
+    with opened(tmp_path) as manifest:
+        for item in ITEMS[:3]:
+            add(manifest, tmp_path, item)
+    path = tmp_path / "manifest.jsonl"
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for line in lines:
+        assert line.pop("crc32") > 0
+    lines[2]["files"] = {"../1.png": lines[2]["files"]["1.png"]}
+    lines[3]["size"] = "2 x 1"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with opened(tmp_path) as manifest:
+        assert [manifest.is_done(item) for item in ITEMS] == [True, False, False, False]
+        add(manifest, tmp_path, ITEMS[3])
+    with opened(tmp_path) as manifest:
+        assert [manifest.is_done(item) for item in ITEMS] == [True, False, False, True]
