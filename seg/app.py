@@ -25,6 +25,15 @@ from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import ConfigError, exit_code_of, message_of
 from seg.outputs.lock import LOCK, locked
+from seg.outputs.run_record import (
+    CONFIG,
+    HYDRA,
+    accept,
+    is_finished,
+    mark_finished,
+    propose,
+    withdraw,
+)
 from seg.ranks.nodes import follows
 from seg.sweeping.outcome import FAILURE, NAME, carry_out
 from seg.sweeping.processes import add_plugins
@@ -126,44 +135,75 @@ def _overrides() -> list[str]:
 
 def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a_run: bool) -> Any:
     context = HydraConfig.get()
-    plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    run_dir = Path(context.runtime.output_dir)
+    plain: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
+        composed, resolve=True, throw_on_missing=True
+    )
     _refuse_foreign_groups(schema, list(context.overrides.task))
     known = {key: value for key, value in plain.items() if key not in foreign_sections(schema)}
     config = validate(schema, known)
-    run_dir = Path(context.runtime.output_dir)
     if not leaves_a_run:
         return command(config, run_dir)
-    resumes = isinstance(config, FitConfig) and config.resume is not None
     if isinstance(config, FitConfig) and follows(config.trainer):
-        if resumes:
+        if config.resume is not None:
             return command(config, run_dir)  # all machines read what the first one has written
         with TemporaryDirectory() as folder:
             return command(config, Path(folder))  # the run directory is the first machine's
-    with _claimed(run_dir, known, log_name=f"{context.job.name}.log", resumes=resumes):
-        return command(config, run_dir)
+    files = _recorded(composed, known)
+    with _claimed(run_dir, config, files, log_name=f"{context.job.name}.log"):
+        value = command(config, run_dir)
+        if not (isinstance(config, FitConfig) and config.dry_run):
+            mark_finished(run_dir, context.job.name, value)
+        return value
+
+
+def _recorded(composed: DictConfig, resolved: dict[str, Any]) -> dict[str, str]:
+    """What a run records of its choices: name of the file -> text; `.hydra/` is as Hydra has it."""
+    context: Any = HydraConfig.instance().cfg
+    contents: dict[str, Any] = {
+        f"{HYDRA}/config.yaml": composed,
+        f"{HYDRA}/hydra.yaml": context,
+        f"{HYDRA}/overrides.yaml": context.hydra.overrides.task,
+        CONFIG: OmegaConf.create(resolved),
+    }
+    return {name: OmegaConf.to_yaml(content) for name, content in contents.items()}
 
 
 @contextmanager
 def _claimed(
-    run_dir: Path, config: dict[str, Any], *, log_name: str, resumes: bool
+    run_dir: Path, config: Section, files: dict[str, str], *, log_name: str
 ) -> Iterator[None]:
-    """Take the run directory by its `config.yaml`; give it back if nothing is left there."""
-    record = run_dir / "config.yaml"
-    with locked(run_dir, "hydra.run.dir"), record.open("a") as file:
-        if file.tell() and not resumes:
-            raise ConfigError(
-                f"hydra.run.dir={run_dir}: holds a run already; choose another, move that one "
-                "away, or go on with it by resume=auto"
-            )
-        if not file.tell():
-            file.write(OmegaConf.to_yaml(OmegaConf.create(config)))
-            file.flush()
+    """Take the run directory by its `config.yaml`; give it back if nothing is left there.
+
+    A run that is there stays as it is until it accepts this start.
+    """
+    record = run_dir / CONFIG
+    with locked(run_dir, "hydra.run.dir"):
+        begun = record.read_text() if record.exists() else ""
+        resumes = isinstance(config, FitConfig) and config.resume is not None
+        if begun and not resumes:
+            _refuse_other_runs(run_dir, config, same=begun == files[CONFIG])
         try:
+            propose(run_dir, files)
+            if not (begun and resumes):
+                accept(run_dir)
             yield
         finally:
+            withdraw(run_dir)
             left = {path.name for path in run_dir.iterdir()}
-            if left <= {record.name, ".hydra", LOCK, log_name, *_BEGUN}:
-                record.unlink()
+            if not begun and left <= {CONFIG, HYDRA, LOCK, log_name, *_BEGUN}:
+                record.unlink(missing_ok=True)
+
+
+def _refuse_other_runs(run_dir: Path, config: Section, *, same: bool) -> None:
+    """Only a command that was killed, and has no `resume`, may do its work again in its place."""
+    fits = isinstance(config, FitConfig)
+    if same and not fits and not is_finished(run_dir):
+        return
+    resume = ", or go on with it by resume=auto" if fits else ""
+    raise ConfigError(
+        f"hydra.run.dir={run_dir}: holds a run already; choose another, move that one away{resume}"
+    )
 
 
 def _refuse_foreign_groups(schema: type[Section], overrides: list[str]) -> None:

@@ -195,6 +195,11 @@ class TrainingTask(pl.LightningModule):
         groups = self._groups(self.model, *self.further_modules())
         return create_optimizer(self._optimizer, groups)
 
+    def create_schedule(self, optimizer: Optimizer, total_steps: int) -> LRScheduler:
+        """The schedule of a run of so many optimizer steps."""
+        assert self._scheduler is not None, "nothing is trained"
+        return self._scheduler(optimizer=optimizer, total_steps=total_steps)
+
     def configure_optimizers(self) -> Any:
         if self._optimizer is None or self._scheduler is None:
             return None
@@ -206,7 +211,7 @@ class TrainingTask(pl.LightningModule):
                 passes=self.total_steps * self.trainer.accumulate_grad_batches,
                 world_size=self.trainer.world_size,
             )
-        schedule = self._scheduler(optimizer=optimizer, total_steps=self.total_steps)
+        schedule = self.create_schedule(optimizer, self.total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

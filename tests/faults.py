@@ -24,6 +24,31 @@ def kill_at_sync(number: str) -> None:
     os.fsync = fatal
 
 
+def kill_before(name: str) -> None:
+    """SIGKILL when that file would take its place."""
+    _when_placed(name, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def no_room_for(name: str) -> None:
+    """The disk is full when that file would take its place."""
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    _when_placed(name, fail)
+
+
+def _when_placed(name: str, happens: Callable[[], None]) -> None:
+    replace = Path.replace
+
+    def fatal(self, target):
+        if Path(target).name == name:
+            happens()
+        return replace(self, target)
+
+    Path.replace = fatal
+
+
 def kill_after(seconds: str) -> None:
     """SIGKILL some time from now."""
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))

@@ -11,11 +11,14 @@ class LearningRateScale(Callback):
     Attributes:
         scale: what the present rates were multiplied by.
         wanted: what they shall be multiplied by from the start of training on; None: as they are.
+        by_the_schedule: whether the first rates are those of the schedule, instead of those that a
+            checkpoint holds: these belong to a schedule that has ended.
     """
 
     def __init__(self) -> None:
         self.scale = 1.0
         self.wanted: float | None = None
+        self.by_the_schedule = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         factor = 1.0 if self.wanted is None else self.wanted / self.scale
@@ -27,6 +30,12 @@ class LearningRateScale(Callback):
         for config in trainer.lr_scheduler_configs:
             schedule: Any = config.scheduler
             schedule.base_lrs = [factor * rate for rate in schedule.base_lrs]
+            if self.by_the_schedule:
+                groups = schedule.optimizer.param_groups
+                for group, peak, curve in zip(
+                    groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+                ):
+                    group["lr"] = peak * curve(schedule.last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
         return {"scale": self.scale}

@@ -179,6 +179,7 @@ class FitConfig(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: str | None = None
     rescale: bool = False
+    extend: bool | None = None
     divergence: Divergence = Divergence()
     dry_run: bool
     channels_last: bool

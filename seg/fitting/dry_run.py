@@ -1,7 +1,6 @@
 """One batch through everything, before a long run."""
 
 import logging
-import math
 import sys
 from time import perf_counter
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from seg.assemble.parts import FitParts
 from seg.data.loading.loader import SegmentationLoader
+from seg.fitting.extension import optimizer_steps
 from seg.models.cost import count
 from seg.training_task import require_finite
 
@@ -25,7 +25,7 @@ def dry_run(parts: FitParts) -> None:
     task.to(device)
     train_loader, val_loader = parts.data.train_dataloader(), parts.data.val_dataloader()
     batch = _first_batch(train_loader, device)
-    steps = _optimizer_steps(parts, len(train_loader))
+    steps = optimizer_steps(parts, parts.trainer.max_epochs, parts.trainer.max_steps)
     step_s = _time_training(parts, batch)
     val_batch = _first_batch(val_loader, device)
     val_s = _time_evaluation(parts, val_batch) * len(val_loader)
@@ -61,17 +61,6 @@ def _first_batch(loader: SegmentationLoader, device: torch.device) -> dict[str, 
 
 def _shape(batch: dict[str, Tensor]) -> str:
     return " x ".join(str(size) for size in batch["image"].shape)
-
-
-def _optimizer_steps(parts: FitParts, batches: int) -> int:
-    """Optimizer steps of the whole run."""
-    trainer = parts.trainer
-    limit = trainer.limit_train_batches
-    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-    ends = [trainer.max_steps] if trainer.max_steps > 0 else []
-    if trainer.max_epochs is not None and trainer.max_epochs > 0:
-        ends.append(trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches))
-    return min(ends)
 
 
 def _time_training(parts: FitParts, batch: dict[str, Tensor]) -> float:

@@ -14,14 +14,16 @@ from seg.callbacks.checkpoints import BestAndLast
 from seg.callbacks.learning_rate_scale import LearningRateScale
 from seg.checkpoint import State, read_state
 from seg.config.schema import FitConfig
-from seg.errors import DivergenceError
+from seg.errors import ConfigError, DivergenceError
 from seg.fitting.dry_run import dry_run
 from seg.fitting.explained import explained
+from seg.fitting.extension import extend
 from seg.fitting.resuming import (
     begin,
+    changes_at,
+    changes_since,
     finished_value,
     newest_sound,
-    refuse_changes,
     rescaled,
 )
 from seg.outputs.environment import noted
@@ -31,6 +33,11 @@ log = logging.getLogger(__name__)
 C = TypeVar("C", bound=pl.Callback)
 F = TypeVar("F", bound=FitConfig)
 P = TypeVar("P", bound=FitParts)
+_FINISHED = (
+    "finished already, val %s %.4f: %s\n"
+    "  to train longer: resume=%s trainer.max_epochs=N (or trainer.max_steps=N)\n"
+    "  a new run from its weights: weights=%s"
+)
 
 
 @dataclass(frozen=True)
@@ -82,15 +89,24 @@ def carry_out(job: Job[F, P], config: F, run_dir: Path) -> float | None:
     if config.dry_run:
         dry_run(job.assemble(config, run_dir))
         return None
-    if config.resume is not None and (value := finished_value(run_dir, job.score)) is not None:
-        log.info("finished already, val %s %.4f: %s", job.title, value, run_dir)
+    value = None if config.resume is None else finished_value(run_dir, job.score)
+    if value is not None and not changes_since(run_dir, config):
+        log.info(_FINISHED, job.title, value, *(run_dir,) * 3)
         return value
     position = newest_sound(run_dir) if config.resume is not None else None
+    if value is not None and position is None:
+        raise ConfigError(f"resume: {run_dir} has finished and no checkpoint is left to go on from")
     config = rescaled(config, position)
+    return _train(job, config, run_dir, position)
+
+
+def _train(job: Job[F, P], config: F, run_dir: Path, position: State | None) -> float:
+    """Fit from a position on, from an earlier one after each divergence that is allowed."""
     scale = None
     for rollbacks_left in reversed(range(config.divergence.rollbacks + 1)):
         parts = job.assemble(config, run_dir)
-        refuse_changes(position, parts.task.config, job.schema)
+        if position is not None and (longer := changes_at(position, parts.task.config, config)):
+            extend(parts, position, longer, config)
         if parts.trainer.is_global_zero:
             begin(position, run_dir)
         rate = the(LearningRateScale, parts.trainer)

@@ -4,50 +4,31 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from seg.assemble.networks import training_config
 from seg.checkpoint import State, read_state
-from seg.config.schema import FitConfig
+from seg.config.changes import LENGTH, Changes, changes, table
+from seg.config.schema import FitConfig, validate
 from seg.errors import ConfigError, DataError
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
+from seg.io.yaml_file import read_yaml
 from seg.outputs.curve import cut_curve
 from seg.outputs.files import write_atomically
+from seg.outputs.run_record import CONFIG, accept, is_finished, mark_unfinished
 
 log = logging.getLogger(__name__)
 F = TypeVar("F", bound=FitConfig)
-# What does not change the numbers of a run, as prefixes of keys.
-_FREE = (
-    *(
-        "resume",
-        "rescale",
-        "dry_run",
-        "divergence",
-        "weights",
-        "partial",
-        "moving_average",
-        "encoder.weights",
-        "logger",
-    ),
-    *("dataset.root", "dataset.cache", "callbacks.progress", "callbacks.checkpoints.every"),
-    *("image_dataset.root", "image_dataset.cache_mib"),
-    *("callbacks.gif", "trial"),
-    *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
-    *(f"teaching.{key}" for key in ("num_workers", "prefetch_factor", "pin_memory", "timeout_s")),
-    *("trainer.accelerator", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
-)
-_SHARES = ("trainer.devices", "trainer.num_nodes", "trainer.strategy", "loader.batch_size")
-_ABSENT = "(absent)"
 
 
 def finished_value(run_dir: Path, score: str) -> float | None:
     """That score of a run that has ended; None where there is more to do."""
     path = run_dir / "metrics.json"
-    if not path.exists():
+    if not is_finished(run_dir) or not path.exists():
         return None
     source = Source(path, "record of scores", "delete it to score anew")
     scores = checked(
@@ -91,7 +72,9 @@ def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
 
 
 def begin(position: State | None, run_dir: Path) -> None:
-    """Cut the curve of a run back to where it goes on, and note that it does."""
+    """Accept this start; cut the curve of a run back to where it goes on, and note that it does."""
+    accept(run_dir)
+    mark_unfinished(run_dir)
     if position is not None:
         name = position.path.name
         _make_it_the_last(position.path)
@@ -139,43 +122,43 @@ def rescaled(config: F, position: State | None) -> F:
     return config.model_copy(update={"loader": loader})
 
 
-def refuse_changes(
-    position: State | None, config: Mapping[str, Any], schema: type[FitConfig]
-) -> None:
+def changes_at(position: State, config: Mapping[str, Any], now: F) -> Changes:
     """Hold the configuration of a run that goes on against the one it was begun with.
+
+    Args:
+        position: where it goes on.
+        config: what its parts were made of, plain data.
+        now: the same, as it was chosen.
+
+    Returns:
+        what differs of its length alone; the other differences are refused.
 
     Raises:
         ConfigError: a key that changes its numbers: both sides in a table.
     """
-    if position is None:
-        return
-    recorded = training_config(position, schema).model_dump(mode="json", by_alias=True)
-    before, now = dict(_flat(recorded)), dict(_flat(config))
-    free = (*_FREE, *(_SHARES if config["rescale"] else ()))
-    changed = [
-        key
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key, _ABSENT) != now.get(key, _ABSENT) and not key.startswith(free)
-    ]
-    if not changed:
-        return
-    rows = [("", "the run", "now")]
-    rows += [(key, str(before.get(key, _ABSENT)), str(now.get(key, _ABSENT))) for key in changed]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    table = "\n".join(f"  {a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows[:5])
-    more = f"\n  and {len(changed) - 4} more" if len(changed) > 4 else ""
-    devices = "\n  on another number of devices: rescale=true" if set(changed) & {*_SHARES} else ""
-    raise ConfigError(
-        f"resume: {position.path} was trained by another configuration\n"
-        f"{table}{more}{devices}\n"
-        "  go on as it began (resume=RUN_DIR takes its own choices), or start a new run from its "
-        "weights: weights=RUN_DIR, with other classes also reset_head=true"
-    )
+    recorded = training_config(position, type(now)).model_dump(mode="json", by_alias=True)
+    return _length_alone(changes(recorded, config, rescale=now.rescale), str(position.path))
 
 
-def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            yield from _flat(inner, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, value
+def changes_since(run_dir: Path, now: FitConfig) -> Changes:
+    """The same of a run that has finished, by its `config.yaml`.
+
+    Raises:
+        ConfigError: as `changes_at`.
+        DataError: that file does not fit this version.
+    """
+    path = run_dir / CONFIG
+    if not path.exists():
+        return {}
+    try:
+        recorded = validate(type(now), read_yaml(path, "configuration"))
+    except ConfigError as error:
+        raise DataError(f"{path}: does not fit this version:\n{error}") from None
+    before, after = (each.model_dump(mode="json", by_alias=True) for each in (recorded, now))
+    return _length_alone(changes(before, after, rescale=now.rescale), str(run_dir))
+
+
+def _length_alone(changed: Changes, what: str) -> Changes:
+    if not changed.keys() <= LENGTH:
+        raise ConfigError(table(changed, what))
+    return changed

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from pytorch_lightning import Trainer
 
 import seg
-from seg.errors import DataError
+from seg.errors import DataError, is_out_of_room
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
 from seg.outputs.files import write_atomically
@@ -101,6 +101,8 @@ def _add(run_dir: Path, event: dict[str, Any], session: dict[str, Any] | None = 
         text = json.dumps(content, indent=2) + "\n"
         write_atomically(path, lambda file: file.write(text.encode()), synced=False)
     except OSError as error:
+        if is_out_of_room(error):
+            raise
         log.warning("%s: not written (%s)", path, error)
 
 

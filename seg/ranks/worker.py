@@ -19,6 +19,7 @@ from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import exit_code_of, message_of
 from seg.io.json_file import read_json
 from seg.io.yaml_file import read_yaml
+from seg.outputs.run_record import PROPOSED, accept
 
 _PR_SET_PDEATHSIG = 1  # Linux, prctl.h
 
@@ -89,6 +90,8 @@ def _start_logging(run_dir: Path) -> None:
         node = OmegaConf.create(read_yaml(composed, "configuration"))
         wanted = OmegaConf.to_container(OmegaConf.select(node, "hydra.job_logging"), resolve=True)
         logging.config.dictConfig(wanted)  # type: ignore[arg-type]
+        if not (run_dir / PROPOSED).exists():  # nothing is left to accept
+            accept(run_dir)
     else:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 

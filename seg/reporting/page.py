@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from seg import __version__
+from seg.errors import is_out_of_room
 from seg.outputs.files import write_atomically
 from seg.reporting import formats
 from seg.reporting.charts.bars import bar_chart, swatch
@@ -53,11 +54,17 @@ def write_report(run_dirs: Sequence[Path], path: Path, tariff: Tariff | None = N
 
 
 def leave_report(run_dir: Path) -> None:
-    """Write `report.html` into a run; one that ended well is not spoilt by a page that fails."""
+    """Write `report.html` into a run; one that ended well is not spoilt by a page that fails.
+
+    Raises:
+        OSError: there is no room for it; it can be written once there is.
+    """
     path = run_dir / "report.html"
     try:
         write_report([run_dir], path)
     except Exception as error:
+        if is_out_of_room(error):
+            raise
         log.warning("no report: %s (python -m seg.report runs=%s)", error, run_dir)
     else:
         log.info("report: %s", path.resolve().as_uri())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from seg.errors import first_line
+from seg.errors import first_line, is_out_of_room
 from seg.sweeping.leaderboard import write_leaderboard
 from seg.sweeping.page import FILE, write_page
 from seg.sweeping.sections import sections_for
@@ -74,5 +74,7 @@ def _attempt(what: str, make: Callable[[], T]) -> T | None:
     try:
         return make()
     except Exception as error:
+        if is_out_of_room(error):
+            raise
         log.warning("no %s: %s", what, first_line(error))
         return None

@@ -135,3 +135,39 @@ def test_a_record_cannot_bring_settings_of_the_launcher(whole_run, tmp_path):
     done = seg("train", f"resume={run_dir}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not victim.exists()
+
+
+LEFT = {
+    *("config.yaml", "metrics.csv", "metrics.json", "evaluation.json", "per_image.csv"),
+    *("replicates.npz", "predictions.png", "report.html", "environment.json", "finished.json"),
+    *("checkpoints/best.ckpt", "checkpoints/last.ckpt", "learning.gif", "train.log"),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("metrics.json", marks=pytest.mark.slow),
+        "evaluation.json",
+        pytest.param("predictions.png", marks=pytest.mark.slow),
+        pytest.param("report.html", marks=pytest.mark.slow),
+        "finished.json",
+    ],
+)
+def test_what_lacks_at_the_end_is_made(name, whole_run, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(whole_run, run_dir)
+    for path in ("metrics.json", "report.html", "finished.json"):
+        (run_dir / path).unlink()
+    full = name in ("evaluation.json", "predictions.png")
+    cut = f"{'no_room_for' if full else 'kill_before'}:{name}"
+    done = train(run_dir, fault=cut)
+    assert done.returncode == (KILLED if cut.startswith("kill") else 6), done.stderr
+    assert not (run_dir / "finished.json").exists()
+    done = train(run_dir)
+    assert done.returncode == 0, done.stderr
+    assert ("finished already" in done.stdout) == (name == "finished.json")  # all else was there
+    there = {path.relative_to(run_dir).as_posix() for path in run_dir.rglob("*")}
+    assert there >= LEFT
+    assert not [each for each in there if ".staged." in each or each.endswith((".lock", ".next"))]
+    assert_the_same(run_dir, whole_run)

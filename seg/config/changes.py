@@ -1,0 +1,73 @@
+"""What differs between the choices a run was begun with and those it shall go on with."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# What does not change the numbers of a run, as prefixes of keys.
+FREE = (
+    *("resume", "rescale", "extend", "dry_run", "divergence", "weights", "partial"),
+    *("moving_average",),
+    *("encoder.weights", "logger", "dataset.root", "dataset.cache", "callbacks.progress"),
+    *("callbacks.checkpoints.every", "image_dataset.root", "image_dataset.cache_mib"),
+    *("callbacks.gif", "trial"),
+    *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
+    *(f"teaching.{key}" for key in ("num_workers", "prefetch_factor", "pin_memory", "timeout_s")),
+    *("trainer.accelerator", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
+)
+LENGTH = frozenset(("trainer.max_epochs", "trainer.max_steps"))
+_SHARES = ("trainer.devices", "trainer.num_nodes", "trainer.strategy", "loader.batch_size")
+_ABSENT = "(absent)"
+_ROWS = 3
+
+Changes = dict[str, tuple[Any, Any]]
+"""Key -> its values before and now; `(absent)` for none."""
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any], *, rescale: bool) -> Changes:
+    """The keys that change a run's numbers and differ.
+
+    Args:
+        before, now: resolved configurations, plain data.
+        rescale: whether the share of each device may differ.
+    """
+    free = (*FREE, *(_SHARES if rescale else ()))
+    flat_before, flat_now = dict(_flat(before)), dict(_flat(now))
+    keys = [key for key in flat_before.keys() | flat_now.keys() if not key.startswith(free)]
+    pairs = {key: (flat_before.get(key, _ABSENT), flat_now.get(key, _ABSENT)) for key in keys}
+    return {key: (before, now) for key, (before, now) in sorted(pairs.items()) if before != now}
+
+
+def table(changed: Changes, what: str, reason: str = "") -> str:
+    """Both sides of what differs, and what to do, in at most six lines.
+
+    Args:
+        changed: what differs.
+        what: that was made by the choices before.
+        reason: why it does not go on nevertheless; empty: the usual.
+    """
+    most = _ROWS if len(changed) <= _ROWS else _ROWS - 1
+    rows = [("", "the run", "now")]
+    rows += [(key, str(before), str(now)) for key, (before, now) in list(changed.items())[:most]]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"  {a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows]
+    if len(changed) > most:
+        lines.append(f"  and {len(changed) - most} more")
+    if not reason:
+        devices = (
+            "on another number of devices: rescale=true; " if set(changed) & {*_SHARES} else ""
+        )
+        reason = (
+            f"{devices}as it began: resume=RUN_DIR alone; a new run from its weights: "
+            "weights=RUN_DIR, with other classes also reset_head=true"
+        )
+    return "\n".join(
+        [f"resume: {what} was made by other choices", *lines, *(f"  {reason}".splitlines())]
+    )
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _flat(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value

@@ -1,0 +1,101 @@
+"""What a run directory says of its run: the choices that made it, and that it has finished."""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seg.outputs.files import write_json
+
+CONFIG, FINISHED, HYDRA = "config.yaml", "finished.json", ".hydra"
+PROPOSED = ".hydra.next"
+"""The choices of a start that has not been accepted yet."""
+# What tells of an end that is no longer one.
+_OF_THE_END = (FINISHED, "report.html", "metrics.json", "evaluation.json")
+
+
+class RunLog(logging.FileHandler):
+    """The log file of a run; waits until the run accepts this start, then writes what came before.
+
+    Args:
+        filename: of the file.
+        delay: for `logging`'s sake; the file is never opened before its first line.
+    """
+
+    def __init__(self, filename: str, delay: bool = True) -> None:
+        super().__init__(filename, "a", "utf-8", delay=True)
+        self._waiting: list[logging.LogRecord] | None = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._waiting is None:
+            super().emit(record)
+        else:
+            self._waiting.append(record)
+
+    def open_file(self) -> None:
+        """Write what came so far, and from now on at once."""
+        waiting, self._waiting = self._waiting or [], None
+        for record in waiting:
+            super().emit(record)
+
+
+def propose(run_dir: Path, files: Mapping[str, str]) -> None:
+    """Put the choices of this start aside, in a directory that is locked.
+
+    Args:
+        run_dir: of the run.
+        files: name -> text; `config.yaml` and what becomes of `.hydra/`.
+    """
+    withdraw(run_dir)
+    for name, text in files.items():
+        path = run_dir / PROPOSED / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def accept(run_dir: Path) -> None:
+    """Make the choices of this start those of the run, and open its log.
+
+    Each file is replaced as a whole; the command line comes before the configuration made of it.
+    """
+    proposed = run_dir / PROPOSED
+    for path in sorted(proposed.rglob("*.yaml")):  # .hydra/ comes before config.yaml
+        target = run_dir / path.relative_to(proposed)
+        target.parent.mkdir(exist_ok=True)
+        path.replace(target)
+    withdraw(run_dir)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, RunLog):
+            handler.open_file()
+
+
+def withdraw(run_dir: Path) -> None:
+    """Leave nothing of a start that was refused."""
+    shutil.rmtree(run_dir / PROPOSED, ignore_errors=True)
+
+
+def is_finished(run_dir: Path) -> bool:
+    """Whether everything is there that a command leaves."""
+    if (run_dir / FINISHED).exists():
+        return True
+    # runs of versions without that record wrote their report last
+    return (run_dir / "metrics.json").exists() and (run_dir / "report.html").exists()
+
+
+def mark_finished(run_dir: Path, command: str, value: Any) -> None:
+    """Write the record of a command's end; nothing is written after it."""
+    content: Mapping[str, Any] = {"command": command, "value": value}
+    try:
+        known = json.loads((run_dir / FINISHED).read_text()) == content
+    except (FileNotFoundError, ValueError):
+        known = False
+    if not known:
+        write_json(run_dir / FINISHED, content)
+
+
+def mark_unfinished(run_dir: Path) -> None:
+    """Remove what tells of an end, as the run goes on."""
+    for name in _OF_THE_END:
+        (run_dir / name).unlink(missing_ok=True)
