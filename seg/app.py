@@ -23,6 +23,7 @@ from seg.config.location import conf_dir
 from seg.config.resumed import with_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
+from seg.data.files.cache_folder import cache_folder
 from seg.errors import ConfigError, exit_code_of, message_of
 from seg.outputs.lock import LOCK, locked
 from seg.outputs.run_record import (
@@ -38,6 +39,7 @@ from seg.ranks.nodes import follows
 from seg.sweeping.outcome import FAILURE, NAME, carry_out
 from seg.sweeping.processes import add_plugins
 from seg.sweeping.resumed import with_sweep_directory
+from seg.usage_reports import switch_off_usage_reports
 
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
@@ -73,6 +75,9 @@ def app(
         def main() -> None:
             keep_freed_memory()
             share_cores()
+            switch_off_usage_reports()
+            # matplotlib, which a library imports where it is installed, writes a list of fonts
+            os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
             logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):

@@ -12,7 +12,19 @@ import pytest
 REPO = Path(__file__).resolve().parent.parent
 FILES = sorted((REPO / "seg").rglob("*.py"))
 LAYERS = [
-    *("errors", "io", "cpu", "kernels", "config", "data", "models", "losses", "metrics", "optim"),
+    *(
+        "errors",
+        "usage_reports",
+        "io",
+        "cpu",
+        "kernels",
+        "config",
+        "data",
+        "models",
+        "losses",
+        "metrics",
+        "optim",
+    ),
     *(
         "inference",
         "training_task",

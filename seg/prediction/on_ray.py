@@ -16,6 +16,7 @@ from seg.errors import ConfigError, UserError
 from seg.prediction.format import Record
 from seg.prediction.items import Item
 from seg.prediction.job import Job
+from seg.usage_reports import switch_off_usage_reports
 
 _ITEMS_AT_ONCE = 16  # that one process takes: neighbours, so that videos are read in order
 _PATIENCE_S = 10.0
@@ -41,6 +42,7 @@ def records_on_ray(
     Raises:
         ConfigError: the extra `ray` is missing, or no cluster answers.
     """
+    switch_off_usage_reports()
     try:
         import ray
     except ImportError:

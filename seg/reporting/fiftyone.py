@@ -20,8 +20,10 @@ _LOADER = '''\
 """Opens this folder in FiftyOne: pip install fiftyone; python open_in_fiftyone.py"""
 
 import json
+import os
 from pathlib import Path
 
+os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
 import fiftyone as fo
 
 folder = Path(__file__).resolve().parent

@@ -17,6 +17,7 @@ from seg.exporting.calibration import as_input
 from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Runner, Source
 from seg.exporting.usage import INPUT, class_table
+from seg.usage_reports import switch_off_usage_reports
 
 _QUANTIZED = ["Conv"]  # sums of residual modules cost more agreement than time
 _NUMPY = {torch.float32: np.float32, torch.uint8: np.uint8}
@@ -68,6 +69,7 @@ def float_nodes(path: Path, modules: Sequence[str]) -> list[Any]:
 
 
 def _quantize(source: Source, path: Path) -> None:
+    switch_off_usage_reports()
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
     from onnxruntime.quantization.quant_utils import QuantType
 
@@ -121,6 +123,7 @@ class _OnnxRunner:
     """A session with its input and output bound to memory, so that nothing is copied in."""
 
     def __init__(self, path: Path) -> None:
+        switch_off_usage_reports()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

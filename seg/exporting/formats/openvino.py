@@ -16,6 +16,7 @@ from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Source
 from seg.exporting.formats.onnx import float_nodes, write_onnx
 from seg.models.rounding import round_weights
+from seg.usage_reports import switch_off_usage_reports
 
 _HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
 
@@ -26,6 +27,7 @@ def _hint(precision: str) -> str:
 
 
 def _write(source: Source, path: Path) -> list[Path]:
+    switch_off_usage_reports()
     import openvino
 
     spec = source.spec
@@ -80,6 +82,7 @@ class _OpenVinoRunner:
     """One request of a compiled model; takes the input where it lies."""
 
     def __init__(self, path: Path, card: Card) -> None:
+        switch_off_usage_reports()
         import openvino
 
         options = {
