@@ -38,10 +38,11 @@ def main(config: PrepareConfig, run_dir: Path) -> None:
 def _verify(config: PrepareConfig, run_dir: Path) -> None:
     from seg.assemble.datasets import open_tolerantly
     from seg.data.quarantine import read_quarantine, without_quarantined
-    from seg.preparation.progress import counted
-    from seg.preparation.verify import verify
 
     opened = {split: open_tolerantly(config.dataset, split) for split in config.splits}
+    from seg.preparation.progress import counted  # after that: these import torch
+    from seg.preparation.verify import verify
+
     splits: dict[str, SegmentationDataset] = {
         split: dataset for split, (dataset, _) in opened.items()
     }
@@ -67,12 +68,13 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
 
 
 def _stats(config: PrepareConfig, run_dir: Path) -> None:
-    from seg.outputs.files import write_json
+    opened = _open(config)
+    from seg.outputs.files import write_json  # after that: these import torch
     from seg.outputs.pictures import save_png
     from seg.preparation.class_statistics import describe, draw
 
     found: dict[str, Any] = {}
-    for split, dataset in _open(config).items():
+    for split, dataset in opened.items():
         found[split] = describe(dataset, num_workers=_workers(config))
         save_png(run_dir / f"stats_{split}.png", draw(found[split], dataset.labels))
     write_json(run_dir / "stats.json", found)
@@ -80,14 +82,15 @@ def _stats(config: PrepareConfig, run_dir: Path) -> None:
 
 
 def _preview(config: PrepareConfig, run_dir: Path) -> None:
-    from PIL import Image
+    opened = _open(config)
+    from PIL import Image  # after that: some of these import torch
 
     from seg.assemble.building import build, check_sections
     from seg.outputs.pictures import save_png
     from seg.preparation.preview import contact_sheet, write_page
 
     check_sections(config, "augmentation")
-    for split, dataset in _open(config).items():
+    for split, dataset in opened.items():
         augmentation = None
         if split == "train":  # as in training, the other splits stay as they are
             facts = {"ignore_index": dataset.labels.ignore_index}
@@ -100,14 +103,15 @@ def _preview(config: PrepareConfig, run_dir: Path) -> None:
 
 
 def _shards(config: PrepareConfig, run_dir: Path) -> None:
-    from seg.preparation.progress import counted
-    from seg.preparation.shards import write_shards
-
     if config.output is None:
         raise ConfigError(
             "output: missing; give output=FOLDER, or an address as s3://BUCKET/FOLDER"
         )
-    for split, dataset in _open(config).items():
+    opened = _open(config)
+    from seg.preparation.progress import counted  # after that: these import torch
+    from seg.preparation.shards import write_shards
+
+    for split, dataset in opened.items():
         with counted(f"copying {split}", len(dataset)) as progress:
             summary = write_shards(
                 dataset,

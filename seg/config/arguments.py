@@ -22,6 +22,8 @@ _OF_A_SWEEP = "hydra.sweep.dir="  # the one path that is not swept
 _PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)
 _OTHER_KIND = re.compile(r"[\d_.]+e[\d_+-]+|true|false|nan|inf", re.IGNORECASE)
 _QUOTED = re.compile(r"""null|'.*'|".*"|.*\$\{.*|""")
+_CALL = re.compile(r"(choice|shuffle|sort|range|interval|glob|tag|str|int|float|bool)\(.*\)")
+_BETWEEN_COMMAS = re.compile(r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,])+""")
 _LIST_KEYS, _LIST = ("runs",), re.compile(r"\[.*\]")
 
 
@@ -36,12 +38,11 @@ def quote_paths(arguments: list[str]) -> list[str]:
     """Quote the values of keys that hold paths, where the grammar would stumble over them.
 
     `input=photo (1).jpg`, `input=2024` and `output=~/x` become what they look like. Values that are
-    quoted already, `null` and interpolations stay; so does everything in a multirun, where a comma
-    separates values.
+    quoted already, `null` and interpolations stay. In a multirun a comma separates values, and
+    what calls a function of sweeps (`choice(a,b)`) stays.
     """
-    if is_multirun(arguments):
-        return [_quote(each) if each.startswith(_OF_A_SWEEP) else each for each in arguments]
-    return [_quote(argument) for argument in arguments]
+    sweeps = is_multirun(arguments)
+    return [_quote(each, swept=sweeps and not each.startswith(_OF_A_SWEEP)) for each in arguments]
 
 
 def is_multirun(arguments: list[str]) -> bool:
@@ -69,14 +70,21 @@ def open_mappings(arguments: list[str]) -> list[str]:
     ]
 
 
-def _quote(argument: str) -> str:
+def _quote(argument: str, *, swept: bool) -> str:
     key, equals, value = argument.partition("=")
-    if not equals or key.lstrip("+") not in _PATH_KEYS or _QUOTED.fullmatch(value):
+    if not equals or key.lstrip("+") not in _PATH_KEYS:
         return argument
-    if key in _LIST_KEYS and _LIST.fullmatch(value):
+    if (key in _LIST_KEYS and _LIST.fullmatch(value)) or (swept and _CALL.fullmatch(value)):
         return argument
+    values = _BETWEEN_COMMAS.findall(value) if swept else [value]
+    return f"{key}={','.join(map(_quoted_path, values))}"
+
+
+def _quoted_path(value: str) -> str:
+    if _QUOTED.fullmatch(value):
+        return value
     if value == "~" or value.startswith("~/"):
         value = str(Path(value).expanduser())
     if _PLAIN.fullmatch(value) and not _OTHER_KIND.fullmatch(value):
-        return f"{key}={value}"
-    return f"{key}={quoted(value)}"
+        return value
+    return quoted(value)

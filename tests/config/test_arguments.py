@@ -1,5 +1,6 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep
 
 from seg.config.arguments import open_mappings, quote_paths
 
@@ -48,6 +49,30 @@ def test_the_rest_stays(argument):
 def test_a_sweep_keeps_its_commas():
     line = ["-m", "checkpoint=a,b"]
     assert quote_paths(line) == line
+
+
+@pytest.mark.parametrize(
+    ("value", "paths"),
+    [
+        ("my data (1)", ["my data (1)"]),
+        ("runs/epoch=3-step=100.ckpt", ["runs/epoch=3-step=100.ckpt"]),
+        ("a b,c=1.ckpt,d", ["a b", "c=1.ckpt", "d"]),
+        ("'a, b',it's (2)", ["a, b", "it's (2)"]),
+        ("2024,1e3", ["2024", "1e3"]),
+        ("choice(a,b)", ["a", "b"]),
+    ],
+)
+@pytest.mark.parametrize("sweep", ["-m", "sweep=learning_rate", "hydra.mode=MULTIRUN"])
+def test_paths_of_a_sweep_arrive_as_typed(value, paths, sweep):
+    argument = quote_paths([sweep, f"+dataset.root={value}"])[1]
+    parsed = OverridesParser.create().parse_override(argument).value()
+    values = parsed.list if isinstance(parsed, ChoiceSweep) else [parsed]
+    assert [getattr(each, "text", each) for each in values] == paths
+
+
+def test_null_and_paths_in_a_sweep():
+    line = ["-m", "weights=null,a b.ckpt", "seed=1,2"]
+    assert quote_paths(line) == ["-m", "weights=null,'a b.ckpt'", "seed=1,2"]
 
 
 def test_label_groups_may_have_any_name():

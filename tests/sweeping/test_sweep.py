@@ -54,6 +54,21 @@ def test_trials_that_fail_do_not_end_the_sweep(whole_sweep):
     assert "-m" not in sweep.line
 
 
+def test_paths_reach_the_trials_as_typed(tmp_path):
+    paths = [tmp_path / "my data (1)", tmp_path / "epoch=3"]
+    sweep_dir = tmp_path / "sweep (a=b)"
+    line = ("-m", "dataset=folder", f"dataset.root={paths[0]},{paths[1]}")
+    done = seg("train", *line, f"hydra.sweep.dir={sweep_dir}", cwd=tmp_path)
+    for again in (False, True):
+        trials = read_sweep(sweep_dir).trials
+        assert [each.state for each in trials] == ["failed", "failed"], done.stderr
+        for trial, path in zip(trials, paths, strict=True):
+            assert f"dataset 'folder' not found in {path}" in trial.error
+        if not again:
+            retry = "hydra.sweeper.retry_failed=true"
+            done = seg("train", f"resume={sweep_dir}", retry, cwd=tmp_path)
+
+
 def test_a_directory_that_holds_a_sweep_is_refused(whole_sweep):
     before = (whole_sweep / "trials.json").read_text()
     done = run(whole_sweep, "optimizer.lr=1e-3,1e-2")
