@@ -1,13 +1,18 @@
 """Turns the composer's errors into a few lines: the key, what is allowed, the nearest name."""
 
+import inspect
+
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from seg.config.allowed import locate
+from seg.config.hints import hint
 from seg.config.location import conf_dir
 from seg.config.schema import nearest
+from seg.errors import ConfigError
 
 
 def explain(error: Exception, config_name: str, overrides: list[str]) -> str:
@@ -35,16 +40,26 @@ def _missing_option(error: MissingConfigException) -> str:
 
 def _unknown_key(key: str, config_name: str, overrides: list[str]) -> str:
     parent, _, name = key.rpartition(".")
-    section = _without_values(config_name, overrides)
-    if parent and section is not None:
-        section = OmegaConf.select(section, parent, default=None)
-    if not isinstance(section, DictConfig):
+    whole = _without_values(config_name, overrides)
+    section = OmegaConf.select(whole, parent, default=None) if parent and whole else whole
+    if not isinstance(section, DictConfig) or whole is None:
         return f"{key}: no such key"
     allowed = sorted(str(key) for key in section)
-    return (
-        f"{key}: no such key; allowed: {', '.join(allowed)}{nearest(name, allowed)}\n"
-        f"  to hand over an argument that {config_name}.yaml does not list, write +{key}=..."
-    )
+    further = hint(key, map(str, whole))
+    if not further and _takes(section, parent, name):
+        further = f"\n  it is an argument that no file lists: write +{key}=..."
+    return f"{key}: no such key; allowed: {', '.join(allowed)}{nearest(name, allowed)}{further}"
+
+
+def _takes(section: DictConfig, key: str, name: str) -> bool:
+    """Whether what a section builds has an argument of that name."""
+    if "_target_" not in section:
+        return False
+    try:
+        target = locate(section["_target_"], key, from_file=False)
+    except ConfigError:
+        return False
+    return name in inspect.signature(target).parameters
 
 
 def _without_values(config_name: str, overrides: list[str]) -> DictConfig | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from seg.config.hints import hint
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
@@ -273,9 +274,8 @@ def _describe(schema: type[Section], detail: ErrorDetails) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         allowed = sorted(_fields(schema, detail["loc"][:-1]))
-        return f"{key}: no such key; allowed: {', '.join(allowed)}" + nearest(
-            key.split(".")[-1], allowed
-        )
+        close = nearest(key.split(".")[-1], allowed)
+        return f"{key}: no such key; allowed: {', '.join(allowed)}{close}{hint(key, allowed)}"
     if detail["type"] == "missing":
         return f"{key}: missing; give {key}=..."
     if detail["type"] == "value_error":

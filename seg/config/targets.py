@@ -11,6 +11,7 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from seg.config.allowed import locate, locate_part, named, not_allowed, rule_of
+from seg.config.hints import hint
 from seg.config.schema import nearest
 from seg.errors import ConfigError
 
@@ -111,9 +112,10 @@ def _bind(node: Mapping[str, Any], target: Any, key: str, given: tuple[str, ...]
         if name in given:
             raise ConfigError(f"{key}.{name}: follows from the other choices; leave it out")
         if name not in parameters and not open_ended:
+            further = f"{nearest(name, allowed)}{hint(f'{key}.{name}', ())}"
             raise ConfigError(
                 f"{key}.{name}: {node['_target_']} takes no such argument\n"
-                f"  allowed: {', '.join(allowed)}{nearest(name, allowed)}"
+                f"  allowed: {', '.join(allowed)}{further}"
             )
         check_type(target, name, value, key)
     if not node.get("_partial_", False):

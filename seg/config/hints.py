@@ -1,0 +1,66 @@
+"""Where a key that is not here does stand: in other options of its group, or in another section."""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from seg.config.location import conf_dir
+
+_MOST = 8
+_WORDS = {"learning_rate": "lr", "epoch": "epochs", "workers": "num_workers", "batch": "batch_size"}
+
+
+def hint(key: str, sections: Iterable[str]) -> str:
+    """A further line for an error about an unknown key; empty where nothing is known.
+
+    Args:
+        key: that was given, with dots.
+        sections: of the command's configuration, as it has them.
+    """
+    section, _, name = key.rpartition(".")
+    options = options_with(section, name) if section else []
+    if options:
+        return f"\n  {name} is a key of {section}={listed(options)}: choose one of them too"
+    found = _elsewhere(name, sections)
+    return f"\n  did you mean {' or '.join(found)}?" if found else ""
+
+
+def options_with(group: str, name: str) -> list[str]:
+    """The options of a group that have a key of that name."""
+    if not group.isidentifier():
+        return []
+    files = sorted((conf_dir() / group).glob("*.yaml"))
+    return [file.stem for file in files if name in _keys(file)]
+
+
+def listed(names: list[str]) -> str:
+    """The first of some names, with a comma between."""
+    return ", ".join(names[:_MOST]) + (", ..." if len(names) > _MOST else "")
+
+
+def _elsewhere(name: str, sections: Iterable[str]) -> list[str]:
+    """Keys of that name in other sections; else those that hold it as a word: `max_epochs`."""
+    word = _WORDS.get(name, name)
+    known = sorted(
+        {(section, key) for section in sections for file in _files(section) for key in _keys(file)}
+    )
+    alike = [f"{section}.{key}" for section, key in known if key == word]
+    within = [f"{section}.{key}" for section, key in known if key.endswith(f"_{word}")]
+    return (alike or within)[:3]
+
+
+def _files(section: str) -> list[Path]:
+    return sorted((conf_dir() / section).glob("*.yaml"))
+
+
+@cache
+def _keys(file: Path) -> frozenset[str]:
+    """The keys of an option, with those of what it is based on."""
+    content = yaml.safe_load(file.read_text("utf-8")) or {}
+    keys = {key for key in content if key != "defaults" and not key.startswith("_")}
+    for base in content.get("defaults", ()):
+        if isinstance(base, str) and base != "_self_":
+            keys |= _keys(file.with_name(f"{base}.yaml"))
+    return frozenset(keys)
