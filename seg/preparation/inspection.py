@@ -18,6 +18,7 @@ from seg.data.quarantine import Finding, plain_text
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError
 from seg.preparation.duplicates import Appearance, appearance
+from seg.preparation.value_ranges import Extent, WatchedDecoding
 
 _UPRIGHT = 1
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange width and height (Exif 2.3, tag 274)
@@ -35,6 +36,7 @@ class Inspection:
         label_kind: how its label file stores values; None where there is no file, or no picture.
         look: what is kept of the pixels; None where the image could not be read.
         classes: train ids that its label holds; None where that could not be read.
+        extent: of the values of its image file, where it has more than 8 bits or a declared range.
     """
 
     split: str
@@ -44,6 +46,7 @@ class Inspection:
     label_kind: str | None = None
     look: Appearance | None = None
     classes: frozenset[int] | None = None
+    extent: Extent | None = None
 
     def fault(self, file: Location, error: Exception, *, kind: str | None = None) -> None:
         """Take down what a reader raised."""
@@ -120,13 +123,16 @@ def _inspect_image(
     inspection: Inspection, path: Location, decoding: ImageDecoding
 ) -> tuple[NDArray[np.uint8] | None, int]:
     """The upright image, None where it cannot be read; and its EXIF orientation."""
+    watched = WatchedDecoding.of(decoding)
     try:
         header = _read_header(path, "image")
         _note_suffix(inspection, path, header)
-        return read_image(path, decoding=decoding), header.orientation
+        return read_image(path, decoding=watched), header.orientation
     except Exception as error:
         inspection.fault(path, error)
         return None, _UPRIGHT
+    finally:
+        inspection.extent = next(iter(watched.extents), None)
 
 
 def _inspect_label(

@@ -22,6 +22,8 @@ REMEDIES = {
     "too_large": "cut it into tiles",
     "animated": "save the wanted frame on its own",
     "transparent": "flatten it onto a background and save it as RGB",
+    "value_range": "declare dataset.value_range; the notes name the range of all images",
+    "bands": "declare dataset.bands, or write images of one or three bands",
     "image_kind": "convert it to 8-bit RGB",
     "label_kind": "save class ids as a single-channel or palette PNG",
     "lossy_label": "export the labels again, as PNG",
@@ -86,7 +88,7 @@ def _told(findings: Sequence[Finding], most: int, *, remedies: bool) -> list[str
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
-    ordered = sorted(kinds.items(), key=lambda item: (-len(item[1]), not item[1][0].values))
+    ordered = sorted(kinds.items(), key=_rank)
     if remedies and len(ordered) > most:
         most, remedies = 2 * most, False
     lines = []
@@ -98,6 +100,12 @@ def _told(findings: Sequence[Finding], most: int, *, remedies: bool) -> list[str
         rest = ", ".join(f"{kind} {len(each)}" for kind, each in ordered[most:])
         lines.append(f"  and {_cut(rest)}")
     return lines
+
+
+def _rank(kind: tuple[str, list[Finding]]) -> tuple[bool, int, bool]:
+    """What a declared value depends on comes first, then what is frequent."""
+    name, findings = kind
+    return name != "value_range", -len(findings), not findings[0].values
 
 
 def _examples(findings: Sequence[Finding]) -> str:

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from seg.data.files.decoding import PLAIN
 from seg.data.files.pairs import Lonely
 from seg.data.labels import LabelSpace
 from seg.data.quarantine import Finding, LonelyFile, file_key, plain_text
@@ -15,6 +16,7 @@ from seg.preparation.inspection import Inspection
 from seg.preparation.processes import inspect_all
 from seg.preparation.report import Report
 from seg.preparation.sequences import shared_sequences
+from seg.preparation.value_ranges import describe_ranges
 
 Inspected = Mapping[str, Sequence[Inspection]]
 
@@ -65,6 +67,8 @@ def verify(
         own = splits[split].labels
         absent = _classes_without_pixels(split, each, own, (labels or {}).get(split, own))
         (faults if split == "train" else notes).extend(absent)
+        extents = [one.extent for one in each if one.extent is not None]
+        notes += describe_ranges(split, extents, getattr(splits[split], "decoding", PLAIN))
     notes += _sequences(found)
     return _report(found, lonely, faults, notes)
 

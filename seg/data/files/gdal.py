@@ -126,9 +126,18 @@ class BandReader:
         self._white_is_zero = whole.get("MINISWHITE") == "YES"
         self.bits = int(structure.get("NBITS", 8 if kinds == {"uint8"} else 16))
         self._palette = self._read_palette(meanings)
-        if self._palette is None and self.bits > 8 and decoding.value_range is None:
-            values = self._probe()
-            raise decoding.undeclared(path, self.bits, int(values.min()), int(values.max()))
+
+    def check_range(self) -> None:
+        """Look at the middle of a raster that is read by windows.
+
+        Raises:
+            DataError: the range of its values is not declared.
+        """
+        if self._palette is not None or self.bits <= 8 or self._decoding.value_range is not None:
+            return
+        values = self._probe()
+        low, high = int(values.min()), int(values.max())
+        raise self._decoding.undeclared(self._path, self.bits, low, high)
 
     @property
     def has_alpha(self) -> bool:
