@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from seg.data.files.gdal import has_gdal
 from seg.data.streets import Streets
 from seg.errors import ConfigError
-from seg.prediction.tiff import reads_windows
 
 PREDICTION, BY_WINDOWS, EVALUATION = "prediction", "prediction of a GeoTIFF", "evaluation"
 _LIMIT_GIB = 0.5
@@ -42,9 +42,7 @@ def run(
         raise ConfigError("task=memory runs a trained network; give checkpoint=RUN_DIR")
     with TemporaryDirectory() as name:
         folder = Path(name)
-        writers = {PREDICTION: _write_png} | (
-            {BY_WINDOWS: _write_raster} if reads_windows() else {}
-        )
+        writers = {PREDICTION: _write_png} | ({BY_WINDOWS: _write_raster} if has_gdal() else {})
         peaks = {
             name: {side**2: _of_prediction(checkpoint, side, folder, write) for side in sides}
             for name, write in writers.items()

@@ -46,6 +46,7 @@ class PredictConfig(Section):
     classes: list[str] | None
     coco_segmentation: Literal["rle", "polygons"]
     values: Literal["id", "index"]
+    place: Literal["keep", "drop"]
     skip_existing: bool
     shard: Annotated[int, Field(ge=0)]
     num_shards: Count

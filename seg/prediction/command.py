@@ -16,6 +16,7 @@ from seg.prediction.format import Format, Record, check_names, load_formats
 from seg.prediction.items import Item, share
 from seg.prediction.job import Job
 from seg.prediction.manifest import Manifest, is_damaged
+from seg.prediction.places import report_lost_places
 from seg.prediction.sources import CAMERA, list_items
 from seg.prediction.store import Store
 from seg.prediction.targets import refuse_overwriting
@@ -69,6 +70,7 @@ class _Folder:
 
     def fill(self, items: Sequence[Item]) -> tuple[list[str], int]:
         """Do this process' share; the damaged sources, and the size of the share."""
+        report_lost_places(items, self._formats, keep=self._config.place == "keep")
         refuse_overwriting(items, self._formats, self._output)
         mine = share(items, shard=self._config.shard, num_shards=self._config.num_shards)
         sizes = None if self._store is None else self._store.fetch_manifests()

@@ -118,6 +118,7 @@ class Format(ABC):
 
     name: ClassVar[str]
     wants_probabilities: ClassVar[bool] = False
+    keeps_place: ClassVar[bool] = False
     holds_values: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:

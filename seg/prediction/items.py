@@ -18,6 +18,7 @@ class Item:
         part: page or frame of the source, from 0.
         version: tells the source from an older one of the same name.
         fault: what is known to be wrong with it before it is opened.
+        placed: its source has a place on the map, which results have of rasters alone.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Item:
     part: int = 0
     version: str = ""
     fault: str = ""
+    placed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; `Item(**plain)` is the inverse."""

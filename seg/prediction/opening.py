@@ -1,12 +1,12 @@
 """Item -> pixels."""
 
 from seg.data.files.decoding import PLAIN, ImageDecoding
+from seg.data.files.gdal import has_gdal
 from seg.data.files.pictures import MAX_PIXELS
 from seg.data.files.reading import read_image
 from seg.errors import DataError
 from seg.inference.raster import ArrayRaster, Raster
 from seg.prediction.items import Item
-from seg.prediction.tiff import reads_windows
 from seg.prediction.video import FrameReader
 
 
@@ -53,7 +53,7 @@ class Opener:
             raise
 
     def _too_large(self, what: str) -> DataError:
-        windows = "" if reads_windows() else "; the extra `rasters` reads TIFFs window by window"
+        windows = "" if has_gdal() else "; the extra `rasters` reads TIFFs window by window"
         return DataError(
             f"{what} with more than max_pixels={self._max_pixels} pixels\n"
             f"  give a larger max_pixels if you trust it{windows}",

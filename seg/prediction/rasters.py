@@ -67,8 +67,13 @@ class WindowedRaster:
 
     @property
     def place(self) -> dict[str, Any]:
-        """Where it lies on the map, as `rasterio.open` takes it."""
-        return {"crs": self._dataset.crs, "transform": self._dataset.transform}
+        """Where it lies on the map, as `rasterio.open` takes it: a transform, points or RPCs."""
+        dataset = self._dataset
+        points, of_points = dataset.gcps
+        if points and dataset.transform.is_identity:
+            return {"crs": of_points, "gcps": points}
+        rpcs = {"rpcs": dataset.rpcs} if dataset.rpcs else {}
+        return {"crs": dataset.crs, "transform": dataset.transform, **rpcs}
 
 
 class GeoTiff(Writer):

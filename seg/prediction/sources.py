@@ -6,8 +6,9 @@ from pathlib import Path, PurePosixPath
 from seg.data.files.locations import Location, is_remote
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
+from seg.prediction.places import RASTERS, placed_beside
 from seg.prediction.remote import remote_files
-from seg.prediction.tiff import tiff_items
+from seg.prediction.tiff import raster_items
 from seg.prediction.video import video_items
 
 PICTURES = (
@@ -16,7 +17,6 @@ PICTURES = (
 )
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 CAMERA = "webcam:"
-_TIFFS = (".tif", ".tiff")
 _MAGIC = "*?["
 
 
@@ -49,10 +49,12 @@ def list_items(
             items.append(Item(name, source, "frame", version=version, fault=fault))
         elif suffix in VIDEOS:
             items += video_items(name, Path(source), version, step=frame_step, most=max_frames)
-        elif suffix in _TIFFS and not is_remote(source):
-            items += tiff_items(name, Path(source), version)
-        else:
+        elif is_remote(source):
             items.append(Item(name, source, version=version))
+        elif suffix in RASTERS:
+            items += raster_items(name, Path(source), version)
+        else:
+            items.append(Item(name, source, version=version, placed=placed_beside(Path(source))))
     return items
 
 

@@ -1,88 +1,66 @@
-"""What a TIFF holds: a picture, several pages, or a raster with a place on the map."""
+"""What a TIFF or JPEG 2000 file holds: a picture, several pages, or a raster on the map."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from PIL import Image
-
+from seg.data.files.gdal import has_gdal, is_jpeg2000, jpeg2000_size, lies_on_a_map
 from seg.data.files.pictures import MAX_PIXELS
-from seg.prediction.items import Item
+from seg.data.files.tiff_pages import TiffPage, full_pages, is_tiff, read_pages
+from seg.prediction.items import Item, Kind
+from seg.prediction.places import placed_beside
 
-_SUBFILE, _REDUCED_OR_MASK = 254, 0b101  # TIFF 6.0: overviews and masks are no pages of their own
-_PLACED = (33550, 33922, 34264)  # GeoTIFF 1.1: pixel scale, tie points, transformation
-_BOMB_LIMIT = Image.MAX_IMAGE_PIXELS
-
-
-def reads_windows() -> bool:
-    """Whether the extra `rasters` is there."""
-    return find_spec("rasterio") is not None
+_START = 2**16  # of a JPEG 2000 file, with its boxes before the pixels
+_GEO_JP2 = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")  # the UUID of GeoJP2's box
+_GML_JP2 = b"gml.data"
 
 
-@dataclass(frozen=True)
-class TiffHeader:
-    """Attributes: the positions of its pages; whether it has a place; pixels of the first page."""
-
-    pages: tuple[int, ...]
-    placed: bool
-    pixels: int
-
-
-def tiff_items(name: str, path: Path, version: str) -> list[Item]:
-    """The items of a TIFF.
+def raster_items(name: str, path: Path, version: str) -> list[Item]:
+    """The items of a TIFF or JPEG 2000 file.
 
     Returns:
         `NAME/page_0001` and so on for several pages; else `NAME`, as a raster where it has a place
         on the map or more than `MAX_PIXELS`, and the extra `rasters` is installed.
     """
     try:
-        header = read_header(path)
-    except Exception:  # damaged, or of a kind that Pillow does not know: reading it will tell
-        by_windows = reads_windows() and _opens(path)
-        return [Item(name, str(path), "raster" if by_windows else "picture", version=version)]
-    if len(header.pages) > 1:
+        with path.open("rb") as file:
+            start = file.read(_START)
+            file.seek(0)
+            pages = full_pages(read_pages(file)) if is_tiff(start) else ()
+    except Exception:  # damaged: reading it will tell
+        return [Item(name, str(path), version=version)]
+    if pages:
+        return _tiff_items(name, path, version, pages)
+    if not is_jpeg2000(start):  # another format under that name
+        return [Item(name, str(path), version=version, placed=placed_beside(path))]
+    marked = _GEO_JP2 in start or _GML_JP2 in start
+    placed = _is_placed(path, marked=marked)
+    height, width = jpeg2000_size(start)
+    by_windows = has_gdal() and (placed or height * width > MAX_PIXELS)
+    kind: Kind = "raster" if by_windows else "picture"
+    return [Item(name, str(path), kind, version=version, placed=placed)]
+
+
+def _tiff_items(name: str, path: Path, version: str, pages: tuple[TiffPage, ...]) -> list[Item]:
+    first = pages[0]
+    if len(pages) > 1:
         return [
-            Item(f"{name}/page_{number:04d}", str(path), "page", position, version)
-            for number, position in enumerate(header.pages, 1)
-        ]
-    if reads_windows() and (header.placed or header.pixels > MAX_PIXELS):
-        return [Item(name, str(path), "raster", version=version)]
+            Item(f"{name}/page_{number:04d}", str(path), "page", page.position, version,
+                 placed=page.placed or (page is first and placed_beside(path)))
+            for number, page in enumerate(pages, 1)
+        ]  # fmt: skip
+    placed = first.placed or _is_placed(path)
+    if has_gdal() and (placed or first.width * first.height > MAX_PIXELS):
+        fault = ""
+        if first.orientation != 1:
+            fault = (
+                f"{path}: a raster with orientation {first.orientation}, which GDAL does not turn\n"
+                "  turn its pixels and save it without the tag"
+            )
+        return [Item(name, str(path), "raster", 0, version, fault, placed)]
     # an overview or a mask may stand beside the one page
-    return [Item(name, str(path), "page", header.pages[0], version)]
+    return [Item(name, str(path), version=version, placed=placed)]
 
 
-def read_header(path: Path) -> TiffHeader:
-    """The tags of every directory of a TIFF; no pixel is decoded."""
-    pages = []
-    with _no_limit(), Image.open(path) as picture:
-        tags = picture.tag_v2  # type: ignore[attr-defined]
-        placed = any(tag in tags for tag in _PLACED)
-        pixels = picture.width * picture.height
-        for position in range(getattr(picture, "n_frames", 1)):
-            picture.seek(position)
-            tags = picture.tag_v2  # type: ignore[attr-defined]
-            if not int(tags.get(_SUBFILE, 0)) & _REDUCED_OR_MASK:
-                pages.append(position)
-    return TiffHeader(tuple(pages) or (0,), placed, pixels)
-
-
-def _opens(path: Path) -> bool:
-    import rasterio
-
-    try:
-        with rasterio.open(path):
-            return True
-    except rasterio.errors.RasterioError:
-        return False
-
-
-@contextmanager
-def _no_limit() -> Iterator[None]:
-    """Headers alone are read, of any size; nothing else reads pictures meanwhile."""
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = _BOMB_LIMIT
+def _is_placed(path: Path, *, marked: bool = False) -> bool:
+    """Whether GDAL sees a place, or, without it, whether something hints at one."""
+    hinted = marked or placed_beside(path)
+    return hinted and (lies_on_a_map(path) if has_gdal() else True)

@@ -5,8 +5,8 @@ from PIL import Image
 
 from seg.benchmarks import growth
 from seg.benchmarks.picture import write_curves
+from seg.data.files.gdal import has_gdal
 from seg.errors import ConfigError
-from seg.prediction.tiff import reads_windows
 
 
 def test_without_a_checkpoint_the_task_says_so():
@@ -33,6 +33,6 @@ def test_table_and_picture(tmp_path):
 def test_real_commands(small_run):
     peaks = growth.run(small_run, sides=(64, 128), lengths=(1,))
     assert set(peaks[growth.PREDICTION]) == {64**2, 128**2}
-    assert (growth.BY_WINDOWS in peaks) == reads_windows()
+    assert (growth.BY_WINDOWS in peaks) == has_gdal()
     for mib in (*peaks[growth.PREDICTION].values(), *peaks[growth.EVALUATION].values()):
         assert 100 < mib < 4096

@@ -95,7 +95,7 @@ def test_evaluation_sees_what_training_saw(images, run, tmp_path):
         done = seg("evaluate", f"checkpoint={run}", "device=cpu", *options, output, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         found = json.loads((tmp_path / str(len(scores)) / "evaluation.json").read_text())
-        scores.append({key: value for key, value in found["scores"].items()})
+        scores.append(found["scores"])
     assert scores[0] == scores[1]
 
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,26 @@ def jpeg2000_bits(content: bytes) -> int:
     count = int.from_bytes(content[start + 40 : start + 42])
     depths = content[start + 42 : start + 42 + 3 * count : 3]
     return max(((depth & 0x7F) + 1 for depth in depths), default=8) if start >= 0 else 8
+
+
+def jpeg2000_size(content: bytes) -> tuple[int, int]:
+    """Height and width of the reference grid (ISO/IEC 15444-1, A.5.1); 0 without a header."""
+    start = content.find(b"\xff\x4f\xff\x51")
+    width, height, left, top = (
+        int.from_bytes(content[start + place : start + place + 4]) for place in (8, 12, 16, 20)
+    )
+    return (height - top, width - left) if start >= 0 else (0, 0)
+
+
+def lies_on_a_map(path: Path) -> bool:
+    """Whether GDAL finds a place on the map: a transform, control points or RPCs."""
+    try:
+        with path.open("rb") as file:
+            jpeg2000 = is_jpeg2000(file.read(12))
+        with explained(path), open_dataset(path, jpeg2000=jpeg2000) as dataset:
+            return bool(not dataset.transform.is_identity or dataset.gcps[0] or dataset.rpcs)
+    except DataError:  # reading it will tell
+        return False
 
 
 def open_dataset(place: Any, mode: str = "r", *, jpeg2000: bool = False, **options: Any) -> Any:

@@ -11,8 +11,8 @@ _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BIG = 43  # BigTIFF's number in the place of 42
 _MOST_PAGES = 100_000
 _REDUCED_OR_MASK = 0b101  # overviews and masks are no pages of their own
-_PLACE_TAGS = (33550, 33922, 34264)  # pixel scale, tie points, transformation
-_NUMBERS_OF_A_POINT = 6
+# pixel scale, tie points, transformation; coefficients of a rational polynomial
+_PLACE_TAGS = (33550, 33922, 34264, 50844)
 _UNSIGNED = 1
 _NOT_BY_PILLOW = {34712: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL"}
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
@@ -37,7 +37,6 @@ class TiffPage:
         orientation: 1 to 8; 1 is upright.
         reduced: an overview or a mask of another page.
         placed: whether it has a place on the map.
-        points: ground control points that place it, 0 where an affine map does.
     """
 
     position: int
@@ -53,7 +52,6 @@ class TiffPage:
     orientation: int
     reduced: bool
     placed: bool
-    points: int
 
     @property
     def white_is_zero(self) -> bool:
@@ -157,7 +155,6 @@ def _page(position: int, tags: Any) -> TiffPage:
     bits = _numbers(tags.get(258, 1))
     extra = _numbers(tags.get(338, ()))
     kinds = set(_numbers(tags.get(339, _UNSIGNED)))
-    points = len(_numbers(tags.get(33922, ()))) // _NUMBERS_OF_A_POINT
     return TiffPage(
         position=position,
         width=int(tags[256]),
@@ -172,7 +169,6 @@ def _page(position: int, tags: Any) -> TiffPage:
         orientation=int(tags.get(274, 1)),
         reduced=bool(int(tags.get(254, 0)) & _REDUCED_OR_MASK),
         placed=any(tag in tags for tag in _PLACE_TAGS),
-        points=0 if 33550 in tags or 34264 in tags else points,
     )
 
 

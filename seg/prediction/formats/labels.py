@@ -19,6 +19,7 @@ class Labels(Format):
     """
 
     name = "labels"
+    keeps_place = True
     holds_values = True
 
     def targets(self, item: Item) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ class Overlay(Format):
     """RGB, as opaque as `overlay_opacity` says."""
 
     name = "overlay"
+    keeps_place = True
 
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{item.name}_overlay{'.tif' if item.kind == 'raster' else '.png'}",)

@@ -1,0 +1,88 @@
+"""Which images have a place on the map, and what becomes of it."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from seg.data.files.gdal import INSTALL, has_gdal
+from seg.data.files.locations import is_remote
+from seg.errors import ConfigError
+from seg.prediction.format import Format
+from seg.prediction.items import Item
+
+RASTERS = (".jp2", ".tif", ".tiff")
+"""Suffixes of the files that GDAL reads here."""
+
+_log = logging.getLogger(__name__)
+_SHOWN = 3
+_PLACES = (b"<GeoTransform", b"<GCPList", b"<SRS")  # in the .aux.xml files of GDAL
+_LARGEST_SIDECAR = 2**20
+
+
+def placed_beside(path: Path) -> bool:
+    """Whether a world file, or a side file of GDAL's, gives an image its place on the map.
+
+    World files share the image's name: `.tfw`, `.tifw` or `.wld` of `.tif`.
+    """
+    suffix = path.suffix
+    worlds = {f"{suffix}w", f"{suffix[:2]}{suffix[-1:]}w", ".wld"}
+    if suffix.lower() == ".tiff":
+        worlds.add(".tfw")
+    worlds |= {world.upper() for world in worlds}
+    beside = (path.with_suffix(world) for world in sorted(worlds))
+    return any(world.is_file() for world in beside) or _described(path)
+
+
+def report_lost_places(
+    items: Sequence[Item], formats: Sequence[Format], *, keep: bool = True
+) -> None:
+    """Say at the start which places on the map results will not have.
+
+    Args:
+        items: what is predicted.
+        formats: what is written.
+        keep: whether a place that a format promises and cannot keep is an error.
+
+    Raises:
+        ConfigError: it is.
+    """
+    lost = [item for item in items if item.placed and item.kind != "raster"]
+    promised = [item for item in lost if item.kind == "picture" and _suffix(item) in RASTERS]
+    named = [each.name for each in formats if each.keeps_place]
+    if promised and named and keep and not has_gdal():
+        raise ConfigError(
+            f"{len(promised)} images lie on the map ({_named(promised)}), and"
+            f" formats={','.join(named)} keep that place with the extra `rasters` alone\n"
+            f"  {INSTALL}, or give place=drop to do without the place"
+        )
+    if lost:
+        _log.warning(
+            "%d images lie on the map, and their results will not: %s\n"
+            "  single TIFF and JPEG 2000 images alone keep their place (extra `rasters`)",
+            len(lost), _named(lost),
+        )  # fmt: skip
+    remote = [item for item in items if is_remote(item.source) and _suffix(item) in RASTERS]
+    if remote:
+        _log.warning(
+            "%d TIFF or JPEG 2000 images are read from addresses; if they lie on the map, their"
+            " results will not: %s\n  copy them to this machine first",
+            len(remote), _named(remote),
+        )  # fmt: skip
+
+
+def _named(items: Sequence[Item]) -> str:
+    more = ", ..." if len(items) > _SHOWN else ""
+    return ", ".join(PurePosixPath(item.source).name for item in items[:_SHOWN]) + more
+
+
+def _suffix(item: Item) -> str:
+    return PurePosixPath(item.source).suffix.lower()
+
+
+def _described(path: Path) -> bool:
+    described = path.with_name(f"{path.name}.aux.xml")
+    if not described.is_file():
+        return False
+    with described.open("rb") as file:
+        content = file.read(_LARGEST_SIDECAR)
+    return any(mark in content for mark in _PLACES)
