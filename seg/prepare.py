@@ -51,6 +51,7 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
     if config.dataset.quarantine is not None:
         quarantine = read_quarantine(config.dataset.quarantine)
         splits = {name: without_quarantined(each, quarantine) for name, each in splits.items()}
+
     with counted("verifying", sum(map(len, splits.values()))) as on_sample:
         report = verify(
             splits,

@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from seg.data.hf_dataset import HfDataset
+from seg.data.labels import LabelSpace
 from seg.data.sample import LEAVE_OUT, SegmentationDataset
 from seg.data.subset import spread_over
 from seg.errors import DataError
@@ -26,7 +29,8 @@ def check_label_ids(dataset: SegmentationDataset) -> None:
     taken as they are. Labels that cannot be read are left to whoever reads the sample.
 
     Raises:
-        DataError: labels hold what is no class, with how many do, the first of them and the remedy.
+        DataError: labels hold what is no class, with how many do, the first of them and the remedy;
+            or all labels of the training split hold one class alone, or none.
     """
     read: Any = getattr(dataset, "read_label", None)
     if read is None or not _is_read(dataset):
@@ -34,19 +38,40 @@ def check_label_ids(dataset: SegmentationDataset) -> None:
     indices = spread_over(len(dataset), _MOST)
     begun = monotonic()
 
-    def fault_of(index: int) -> DataError | None:
+    def values_of(index: int) -> frozenset[int] | DataError | None:
         if monotonic() - begun > _MAX_SECONDS:
             return None
         try:
-            read(index)
+            return frozenset(np.flatnonzero(np.bincount(read(index).ravel())).tolist())
         except DataError as error:
-            return error if error.fault in UNKNOWN else None
-        return None
+            return error
 
     with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1)) as threads:
-        faults = [fault for fault in threads.map(fault_of, indices) if fault is not None]
-    if faults:
-        raise _no_class(dataset.split, faults, len(indices))
+        found = list(threads.map(values_of, indices))
+    unknown = [each for each in found if isinstance(each, DataError) and each.fault in UNKNOWN]
+    if unknown:
+        raise _no_class(dataset.split, unknown, len(indices))
+    labels = [each for each in found if isinstance(each, frozenset)]
+    if len(labels) == len(dataset) and dataset.split == "train":
+        _refuse_one_class(frozenset().union(*labels), dataset.labels)
+
+
+def _refuse_one_class(values: frozenset[int], labels: LabelSpace) -> None:
+    present = [labels.names[id_] for id_ in sorted(values - {labels.ignore_index})]
+    if len(present) > 1:
+        return
+    held = f"pixels of {present[0]!r} alone" if present else "no pixel of any class"
+    beside = ""
+    if labels.ignore_index in values:
+        beside = (
+            ", all others are ignored\n  masks of 0 and 255 need a class file that names both"
+            ' values: {"0": "background", "255": "foreground"};'
+        )
+    raise DataError(
+        f"the training labels hold {held}: nothing can be learned{beside}\n"
+        "  look at them (python -m seg.prepare verify), and at labels.* and dataset.classes",
+        fault="one_class",
+    )
 
 
 def _is_read(dataset: Any) -> bool:

@@ -137,7 +137,7 @@ def test_labels_that_are_photographs_are_told(tmp_path):
     grey = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     plant_split(tmp_path, "train", names=("a",))
     Image.fromarray(grey).save(tmp_path / "labels/train/a.png")
-    with pytest.raises(DataError, match="65535 different values"):
+    with pytest.raises(DataError, match="65536 different values"):
         Folder(split="train", root=tmp_path)
     Image.fromarray(np.array([[-3]], np.int32)).save(tmp_path / "labels/train/a.tif")
     (tmp_path / "labels/train/a.png").unlink()

@@ -40,6 +40,27 @@ def test_an_id_of_the_validation_split_alone_is_told(root):
     check_label_ids(Folder(split="val", root=root))  # whoever reads it is told
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((0, 255), r"'a' alone.*all others are ignored"),
+        ((0, 0), "'a' alone"),
+        ((255, 255), "no pixel"),
+    ],
+)
+def test_one_class_alone_cannot_be_learned(root, values, told):
+    (root / "classes.json").write_text('["a", "b"]')
+    for path in (root / "labels/train").iterdir():
+        Image.fromarray(np.array([values], np.uint8)).save(path)
+    dataset = Folder(split="train", root=root)
+    with pytest.raises(DataError, match=told) as caught:
+        check_label_ids(dataset)
+    assert ('"255": "foreground"' in str(caught.value)) == (255 in values)
+    (root / "classes.json").write_text('{"0": "background", "255": "foreground"}')
+    if values == (0, 255):
+        check_label_ids(Folder(split="train", root=root))
+
+
 def test_rendered_labels_are_not_read():
     class Unread(Streets):
         def read_label(self, index):

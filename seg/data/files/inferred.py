@@ -50,7 +50,7 @@ def classes_of_values(
         _refuse_grey(pixels, ordered, source)
     if binary:
         _refuse_mixed(labels, ordered, source)
-    _check_count(ordered, source)
+    _check_count(ordered, len(pixels), source)
     _log.info(
         "classes inferred from %s: %d ids: %s%s; a JSON file (dataset.classes) gives them names",
         source, len(ordered), ", ".join(map(str, ordered)),
@@ -67,18 +67,18 @@ def _check_range(ordered: Sequence[int], source: str) -> None:
         )
 
 
-def _check_count(ordered: Sequence[int], source: str) -> None:
+def _check_count(ordered: Sequence[int], values: int, source: str) -> None:
     if len(ordered) > _IGNORED:
         raise DataError(
-            f"{source} hold {len(ordered)} different values, from {ordered[0]} to {ordered[-1]};\n"
-            f"  more than {_IGNORED} classes are not supported, with a class file neither\n"
-            "  merge classes in the label files; are they no class ids (depths, instances, a"
-            " photograph)?\n  then these are the wrong files"
+            f"{source} hold {values} different values, up to {ordered[-1]}: more than {_IGNORED}"
+            " classes are not supported\n"
+            "  merge classes in the label files; or are they no class ids at all"
+            " (depths, instances, a photograph)?"
         )
     if len(ordered) < 2:
-        values = f"the value {ordered[0]} alone" if ordered else "no value"
+        held = f"the value {ordered[0]} alone" if ordered else "no value"
         raise DataError(
-            f"{source} hold {values} beside 255 (ignored): {len(ordered)} of the two classes that"
+            f"{source} hold {held} beside 255 (ignored): {len(ordered)} of the two classes that"
             " training needs\n"
             f"  are these the right files? If others occur elsewhere, {_NAME_THEM}"
         )
