@@ -126,6 +126,12 @@ def _place_of(error: BaseException) -> str:
     return f"a file cannot be written ({first_line(error, 120)})"
 
 
+def brief(value: object, most: int = 80) -> str:
+    """Return the repr of what a file holds, cut to so many characters, for messages."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def first_line(error: BaseException, most: int = 200) -> str:
     """What a library says of a failure, cut to so many characters; its kind where it says nothing.
 

@@ -1,7 +1,7 @@
 """COCO's panoptic format (Kirillov et al., CVPR 2019), read as semantic segmentation."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import UnionType
 from typing import Any
 
@@ -16,7 +16,7 @@ from seg.data.files.locations import Location
 from seg.data.files.pairs import Pair, PairDataset
 from seg.data.files.reading import read_colours
 from seg.data.files.roots import find_root
-from seg.errors import DataError
+from seg.errors import DataError, brief
 
 _SPLIT = "{split}"
 _VOID = 0  # of segments (panopticapi: VOID = 0), and our file id of it
@@ -125,9 +125,9 @@ def _classes(categories: Sequence[Any], file: Path) -> tuple[Classes, dict[int, 
         where = f"{file}: category {at}"
         name, id_ = _fields(category, where, name=str, id=int)
         if id_ in file_ids:
-            raise DataError(f"{where} ({name!r}): the id {id_} occurs twice")
+            raise DataError(f"{where} ({brief(name)}): the id {id_} occurs twice")
         file_ids[id_] = id_ if plain else at + 1
-        colour = rgb(category["color"], f"{where} ({name!r})") if "color" in category else None
+        colour = rgb(category["color"], f"{where} ({brief(name)})") if "color" in category else None
         entries.append(ClassEntry(name, file_ids[id_], colour))
     coloured = any(entry.colour is not None for entry in entries)
     void = ClassEntry(_VOID_NAME, _VOID, (0, 0, 0) if coloured else None, ignored=True)
@@ -141,7 +141,7 @@ def _segments(
     for at, annotation in enumerate(annotations):
         where = f"{file}: annotation {at}"
         name, segments = _fields(annotation, where, file_name=str, segments_info=list)
-        where = f"{where} ({name})"
+        where = f"{where} ({name[:80]})"
         if folder / name in found:
             raise DataError(f"{where}: an annotation before has the same file_name")
         rows: dict[int, int] = {}
@@ -170,7 +170,7 @@ def _pairs(told: Mapping[str, Any], images: Path, segments: Path, file: Path) ->
         where = f"{file}: annotation {at}"
         id_, name = _fields(annotation, where, image_id=int | str, file_name=str)
         if id_ not in names:
-            raise DataError(f"{where} ({name}): image_id {id_} is not in images")
+            raise DataError(f"{where} ({name[:80]}): image_id {id_} is not in images")
         sample = Path(name).with_suffix("").as_posix()
         pairs.append(Pair(sample, images / names[id_], segments / name))
     return pairs
@@ -184,7 +184,16 @@ def _fields(entry: Any, where: str, **kinds: type | UnionType) -> list[Any]:
                 f"{where}: no {key!r} ({getattr(kind, '__name__', kind)}):"
                 " not in COCO's panoptic format"
             )
+        if key == "file_name" and not _is_inside(entry[key]):
+            raise DataError(
+                f"{where}: file_name is {brief(entry[key])}; a path in its folder is needed"
+            )
     return [entry[key] for key in kinds]
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.name) and not path.is_absolute() and not {"..", "\0"} & {*path.parts, *name}
 
 
 def _unlisted(path: Location, segments: NDArray[np.int32], listed: int) -> DataError:

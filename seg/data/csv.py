@@ -11,10 +11,11 @@ from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
 from seg.data.files.pairs import Pair, PairDataset
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, held_out, no_split_error
-from seg.errors import DataError
+from seg.errors import DataError, brief
 from seg.io.csv_table import parse_csv
 from seg.io.source import Source
 
+_LONGEST_CELL, _LONGEST_HEADER = 4096, 400
 _DEFAULT_NAME = "samples.csv"
 _HOW_TO_GET = "write a CSV file with the columns image,label,split and set dataset.table to it"
 
@@ -120,6 +121,8 @@ def _rows(
         for column, value in zip(columns, values, strict=True):
             if value == "":
                 raise DataError(f"{where}: column {column!r} is empty")
+            if value is not None and (len(value) > _LONGEST_CELL or "\0" in value):
+                raise DataError(f"{where}: column {column!r} holds no name: {brief(value)}")
         image, label, split = values
         yield Row(line, image or "", label or "", split)
 
@@ -130,7 +133,7 @@ def _check_header(header: Sequence[str], location: Location, columns: Sequence[s
             times = "not in" if column not in header else "more than once in"
             raise DataError(
                 f"{location}, line 1: column {column!r} is {times} the header:"
-                f" {', '.join(header)}\n"
+                f" {', '.join(header)[:_LONGEST_HEADER]}\n"
                 "  the first line names the columns, with commas between them; other names:\n"
                 "  dataset.image_column, dataset.label_column, dataset.split_column (null: none)"
             )

@@ -1,5 +1,6 @@
 """Exports of CVAT (github.com/cvat-ai/cvat) in the format "Segmentation mask 1.1"."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of
 from seg.data.files.unannotated import Unannotated, WithBackground, settle_unannotated
 from seg.data.pascal_voc import voc_palette
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, brief
 
+_BYTE = re.compile(r"[0-9]{1,3}")
 _LISTS = "ImageSets/Segmentation"
 _EXPECTED = ("labelmap.txt", "JPEGImages", "SegmentationClass", _LISTS)
 _UNSPLIT, _BACKGROUND = "default", "background"
@@ -86,10 +88,10 @@ def _read_labelmap(path: Path) -> Classes:
             entries.append(ClassEntry(name, len(entries)))
             continue
         shares = others[0].split(",") if len(others) == 3 else []
-        numbers = [int(share) for share in shares if share.strip().isdecimal()]
+        numbers = [int(share) for share in shares if _BYTE.fullmatch(share.strip())]
         if not name or len(shares) != 3 or len(numbers) != 3 or max(numbers) > 255:
             raise DataError(
-                f"{path}, line {line}: {text!r} is not name:red,green,blue:parts:actions"
+                f"{path}, line {line}: {brief(text)} is not name:red,green,blue:parts:actions"
                 " (road:128,64,128::)"
             )
         entries.append(ClassEntry(name, len(entries), (numbers[0], numbers[1], numbers[2])))

@@ -103,6 +103,10 @@ def test_missing_files_are_told(root):
             7,
             "segment 7; allowed: 1 to 16777215, each",
         ),
+        (("annotations", 0, "file_name"), "", "file_name is ''; a path in its folder"),
+        (("annotations", 0, "file_name"), "../1.png", "a path in its folder is needed"),
+        (("images", 0, "file_name"), "/etc/passwd", "a path in its folder is needed"),
+        (("images", 0, "file_name"), "a\0.jpg", "a path in its folder is needed"),
         (("annotations", 0, "segments_info", 0, "id"), 2**24, "segment 16777216; allowed"),
     ],
 )

@@ -144,6 +144,9 @@ def test_the_default_table(folder, monkeypatch):
         (["0.png,none.png,train"], r"of 2 listed files 1 do not exist.*\n.*none\.png"),
         (["none.png,none_ids.png,train"], r"2 do not exist.*\n.*none\.png, .*none_ids\.png"),
         (["a\\0.png,a\\0_ids.png,train"], "backslashes separate directories on Windows alone"),
+        (["0\0.png,0_ids.png,train"], r"line 2: column 'image' holds no name"),
+        (["0.png," + "x" * 5000 + ",train"], r"line 2: column 'label' holds no name"),
+        (["0.png," + "x" * 2**21 + ",train"], "no valid CSV"),
         ([], "no line follows the header"),
     ],
 )

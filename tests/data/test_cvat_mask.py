@@ -70,6 +70,8 @@ def test_an_unknown_colour_is_told(tmp_path):
         ("bus:1,2::", r"line 5: 'bus:1,2::' is not name:red,green,blue:parts:actions"),
         ("bus:1,2,256::", "line 5"),
         ("bus:1,2,-3::", "line 5"),
+        ("bus:1,2,\u0663::", "line 5"),
+        (f"bus:1,2,{'9' * 5000}::", "line 5"),
         ("bus", "line 5"),
         (":1,2,3::", "line 5"),
         ("car:1,2,3::", "name 'car' occurs twice"),

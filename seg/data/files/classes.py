@@ -11,13 +11,14 @@ from seg.data.files.colours import Colour, ColourLabels
 from seg.data.files.json_file import read_json
 from seg.data.files.locations import Location, is_remote, read_bytes
 from seg.data.labels import LabelSpace
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, brief
 
 CLASS_FILES = ("classes.json", "classes.txt")
 """Names of a class file that is read without being named; the first that exists."""
 
 _IGNORE_INDEX = 255
 _LARGEST_ID = 65535
+_ID_DIGITS, _LONGEST_NAME = 20, 200
 _KEYS = ("name", "id", "color", "ignore")
 _FORMS = (
     '["road", ...], {"road": [r, g, b], ...}, {"0": "road", ...}\n'
@@ -186,7 +187,7 @@ def rgb(value: Any, where: str) -> Colour:
         red, green, blue = value
         if min(value) >= 0 and max(value) <= 255:
             return red, green, blue
-    raise DataError(f"{where}: color is {value!r}; allowed: [r, g, b], each 0 to 255")
+    raise DataError(f"{where}: color is {brief(value)}; allowed: [r, g, b], each 0 to 255")
 
 
 def distinct_palette(count: int) -> tuple[Colour, ...]:
@@ -234,7 +235,7 @@ def _from_lines(location: Location) -> list[ClassEntry]:
         del lines[0]
     if lines and all(_NUMBERED.fullmatch(line) for line in lines):
         raise DataError(
-            f"{location}: its lines hold numbers beside names ({lines[0]!r}): are these ids?\n"
+            f"{location}: its lines hold numbers beside names ({brief(lines[0])}): are these ids?\n"
             f"  a text file has one name a line; write a JSON file otherwise: {_FORMS}"
         )
     return [ClassEntry(_name(line, location, at), at) for at, line in enumerate(lines)]
@@ -256,26 +257,26 @@ def _from_list(told: Sequence[Any], location: Location) -> list[ClassEntry]:
 
 def _entry(item: Any, location: Location, at: int) -> ClassEntry:
     if not isinstance(item, dict):
-        raise DataError(f"{location}: entry {at} is {item!r}; allowed forms:\n  {_FORMS}")
+        raise DataError(f"{location}: entry {at} is {brief(item)}; allowed forms:\n  {_FORMS}")
     strange = sorted(set(item) - set(_KEYS))
     if strange:
         raise DataError(
-            f"{location}: entry {at} has the key {strange[0]!r}; allowed: {', '.join(_KEYS)}"
+            f"{location}: entry {at} has the key {brief(strange[0])}; allowed: {', '.join(_KEYS)}"
         )
     name = _name(item.get("name"), location, at)
     entry = f"entry {name!r}"
     ignored = item.get("ignore", False)
     if not isinstance(ignored, bool):
-        raise DataError(f"{location}: {entry}: ignore is {ignored!r}; allowed: true, false")
+        raise DataError(f"{location}: {entry}: ignore is {brief(ignored)}; allowed: true, false")
     colour = rgb(item["color"], f"{location}: {entry}") if "color" in item else None
     return ClassEntry(name, _id(item.get("id", at), location, entry), colour, ignored)
 
 
 def _from_names_by_id(told: dict[str, str], location: Location) -> list[ClassEntry]:
     for key in told:
-        if not (key.isascii() and key.isdigit()):
+        if not (key.isascii() and key.isdigit() and len(key) < _ID_DIGITS):
             raise DataError(
-                f"{location}: key {key!r} is no id; a file of names by id is"
+                f"{location}: key {brief(key)} is no id; a file of names by id is"
                 ' {"0": "road", "1": "car"}'
             )
     ordered = sorted((_id(int(key), location, f"entry {key!r}"), key) for key in told)
@@ -283,12 +284,12 @@ def _from_names_by_id(told: dict[str, str], location: Location) -> list[ClassEnt
 
 
 def _name(name: Any, location: Location, at: int) -> str:
-    if not isinstance(name, str) or not name.strip():
-        raise DataError(f"{location}: entry {at}: name is {name!r}; a word is needed")
+    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
+        raise DataError(f"{location}: entry {at}: name is {brief(name)}; a word is needed")
     return name
 
 
 def _id(value: Any, location: Location, entry: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_ID:
-        raise DataError(f"{location}: {entry}: id is {value!r}; allowed: 0 to {_LARGEST_ID}")
+        raise DataError(f"{location}: {entry}: id is {brief(value)}; allowed: 0 to {_LARGEST_ID}")
     return value

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from seg.data.files.addresses import reach
-from seg.errors import DataError
+from seg.errors import DataError, brief
 
 Location = str | Path
 """A path, or `SCHEME://...` (`s3://`, `gs://`, `hf://`; all: `seg.data.files.addresses`)."""
@@ -24,6 +24,8 @@ def read_bytes(location: Location, kind: str) -> bytes:
     Raises:
         DataError: it is missing, empty, a folder or out of reach.
     """
+    if "\0" in str(location):
+        raise DataError(f"{brief(str(location))}: no name of a file: {kind}", fault="missing")
     try:
         content = _fetch(str(location)) if is_remote(location) else Path(location).read_bytes()
     except FileNotFoundError as error:

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import math
+import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -16,13 +18,20 @@ from seg.data.files.json_file import read_json
 from seg.data.files.locations import Location
 from seg.data.files.pictures import MAX_PIXELS
 from seg.data.files.reading import read_label
-from seg.errors import DataError
+from seg.errors import DataError, brief
 
 Point = tuple[float, float]
 # What LabelMe's own conversion draws lines and points with (labelme.utils.shape_to_mask).
 _LINE_WIDTH_PX = 10
 _POINT_RADIUS_PX = 5
 _MANY = 1_000_000
+_REACH = 10  # a corner may lie so many times the longer side away from the image's own corner
+_SMALL_PX = 100
+_MAX_RADIUS_PX = 100_000  # Pillow 13 draws an ellipse of ten times that for a minute
+_MAX_COST = 400_000_000  # corners times rows; some seconds
+_SHAPE_COST = 1_000
+_PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
+_LISTED, _SHOWN = 8, 80
 _POINTS = {  # fewest and most points of each kind of shape
     "polygon": (3, _MANY),
     "rectangle": (2, 2),
@@ -38,6 +47,15 @@ _POINTS = {  # fewest and most points of each kind of shape
 # X-AnyLabeling (github.com/CVHub520/X-AnyLabeling) writes these with their four corners, and
 # rectangles too.
 _CORNERS = ("rectangle", "rotation", "quadrilateral")
+
+
+@dataclass(frozen=True)
+class _Shape:
+    kind: str
+    points: Sequence[Point]
+    mask: Any
+    id: int
+    where: str
 
 
 class PolygonLabels:
@@ -63,9 +81,23 @@ class PolygonLabels:
         names = [_label(shape, f"{path}: shape {at}") for at, shape in enumerate(told["shapes"])]
         strangers = sorted(set(names) - set(self._ids))
         ids = self._ids | {name: -number for number, name in enumerate(strangers, start=1)}
-        canvas = Image.new("I", _size(told, path), self._unlabelled)
+        size = _size(told, path)
+        drawn, cost = [], 0
         for at, (shape, name) in enumerate(zip(told["shapes"], names, strict=True)):
-            _draw(canvas, shape, ids[name], f"{path}: shape {at} ({name!r})")
+            where = f"{path}: shape {at} ({name[:_SHOWN]!r})"
+            kind = shape.get("shape_type") or "polygon"
+            points = _points(shape.get("points"), kind, where)
+            cost += _cost(points, kind, size, where)
+            drawn.append(_Shape(kind, points, shape.get("mask"), ids[name], where))
+        if cost > _MAX_COST:
+            raise DataError(
+                f"{path}: its shapes have too many corners to be drawn; simplify them, or save"
+                " label maps instead",
+                fault="too_large",
+            )
+        canvas = Image.new("I", size, self._unlabelled)
+        for each in drawn:
+            _draw(canvas, each)
         label_HW = np.array(canvas, np.int32)
         if strangers:
             pixels = {name: int((label_HW == ids[name]).sum()) for name in strangers}
@@ -106,7 +138,8 @@ def _size(told: Mapping[str, Any], path: Location) -> tuple[int, int]:
     width, height = told.get("imageWidth"), told.get("imageHeight")
     if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
         raise DataError(
-            f"{path}: imageWidth is {width!r}, imageHeight {height!r}: save it again with LabelMe",
+            f"{path}: imageWidth is {brief(width)}, imageHeight {brief(height)}:"
+            " save it again with LabelMe",
             fault="damaged",
         )
     if width * height > MAX_PIXELS:
@@ -117,14 +150,32 @@ def _size(told: Mapping[str, Any], path: Location) -> tuple[int, int]:
     return width, height
 
 
-def _draw(canvas: Image.Image, shape: Mapping[str, Any], id_: int, where: str) -> None:
-    kind = shape.get("shape_type") or "polygon"
-    points = _points(shape.get("points"), kind, where)
+def _cost(points: Sequence[Point], kind: str, size: tuple[int, int], where: str) -> int:
+    """Corners times the rows that they span: what drawing takes.
+
+    Raises:
+        DataError: a corner lies so far outside that drawing may never end.
+    """
+    reach = _REACH * max(*size, _SMALL_PX)
+    far = next((point for point in points if max(map(abs, point)) > reach), None)
+    if far is not None or (kind == "circle" and math.dist(*points) > _MAX_RADIUS_PX):
+        x, y = far or points[1]
+        raise DataError(
+            f"{where}: ({x:.6g}, {y:.6g}) lies far outside the image of {size[0]} x {size[1]}\n"
+            "  correct or remove the shape; is it of an image of another size?",
+            fault="damaged",
+        )
+    rows = [min(max(y, 0), size[1]) for _, y in points]
+    return len(points) * (1 + round(max(rows) - min(rows))) + _SHAPE_COST
+
+
+def _draw(canvas: Image.Image, shape: _Shape) -> None:
+    kind, points, id_ = shape.kind, shape.points, shape.id
     draw = ImageDraw.Draw(canvas)
     if kind in _CORNERS and len(points) == 4:
         _fill_corners(canvas, points, id_)
     elif kind == "mask":
-        _paste_mask(canvas, shape.get("mask"), points[0], id_, where)
+        _paste_mask(canvas, shape)
     elif kind == "rectangle":
         (x0, y0), (x1, y1) = points
         corners = ((min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1)))
@@ -142,10 +193,14 @@ def _draw(canvas: Image.Image, shape: Mapping[str, Any], id_: int, where: str) -
 
 def _fill_corners(canvas: Image.Image, points: Sequence[Point], id_: int) -> None:
     """Fill as X-AnyLabeling's own conversion: corners cut to whole pixels, the edge included."""
-    mask_HW = np.zeros(canvas.size[::-1], np.uint8)
     corners = np.array([[int(x), int(y)] for x, y in points], np.int32)
-    cv2.fillPoly(mask_HW, [corners], (255,))
-    canvas.paste(id_, (0, 0), Image.fromarray(mask_HW))
+    left, top = np.maximum(corners.min(axis=0), 0).tolist()
+    right, bottom = np.minimum(corners.max(axis=0), np.array(canvas.size) - 1).tolist()
+    if right < left or bottom < top:
+        return
+    mask_HW = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(mask_HW, [corners - (left, top)], (255,))
+    canvas.paste(id_, (left, top), Image.fromarray(mask_HW))
 
 
 def _draw_disc(draw: ImageDraw.ImageDraw, centre: Point, radius: float, id_: int) -> None:
@@ -154,9 +209,10 @@ def _draw_disc(draw: ImageDraw.ImageDraw, centre: Point, radius: float, id_: int
 
 
 def _points(told: Any, kind: Any, where: str) -> list[Point]:
-    if kind not in _POINTS:
+    if not isinstance(kind, str) or kind not in _POINTS:
         raise DataError(
-            f"{where}: shape_type is {kind!r}; allowed: {', '.join(_POINTS)}", fault="label_kind"
+            f"{where}: shape_type is {brief(kind)}; allowed: {', '.join(_POINTS)}",
+            fault="label_kind",
         )
     fewest, most = _POINTS[kind]
     points = told if isinstance(told, list) else []
@@ -176,19 +232,28 @@ def _is_point(told: Any) -> bool:
     )
 
 
-def _paste_mask(canvas: Image.Image, coded: Any, corner: Point, id_: int, where: str) -> None:
-    """A mask is a small PNG file whose first pixel lies at `corner`."""
+def _paste_mask(canvas: Image.Image, shape: _Shape) -> None:
+    """A mask is a small PNG file whose first pixel lies at the first point."""
+    where, corner = shape.where, shape.points[0]
     try:
-        content = base64.b64decode(coded, validate=True)
+        content = base64.b64decode(shape.mask, validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
         raise DataError(f"{where}: its mask is no base64: {error}", fault="damaged") from error
+    announced = struct.unpack(">II", content[16:24]) if content.startswith(_PNG) else (0, 0)
+    if announced[0] > canvas.size[0] or announced[1] > canvas.size[1]:
+        raise DataError(
+            f"{where}: its mask is larger than the image: {announced[0]} x {announced[1]}",
+            fault="size_mismatch",
+        )
     with held(content, f"{where}: mask") as location:
         mask_HW = read_label(location) > 0
-    canvas.paste(id_, (round(corner[0]), round(corner[1])), Image.fromarray(mask_HW))
+    canvas.paste(shape.id, (round(corner[0]), round(corner[1])), Image.fromarray(mask_HW))
 
 
 def _no_class(path: Location, pixels: Mapping[str, int], allowed: Sequence[str]) -> DataError:
-    listed = ", ".join(f"{name!r} ({count} pixels)" for name, count in pixels.items())
+    first = list(pixels.items())[:_LISTED]
+    listed = ", ".join(f"{name[:_SHOWN]!r} ({count} pixels)" for name, count in first)
+    listed += f" and {len(pixels) - _LISTED} more" if len(pixels) > _LISTED else ""
     return DataError(
         f"{path}: labels that are no class: {listed}\n"
         f"  the classes are: {', '.join(allowed)}\n"

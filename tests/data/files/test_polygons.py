@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from io import BytesIO
 
 import cv2
@@ -149,3 +150,59 @@ def test_four_corners_are_filled_as_x_anylabeling_does(draw):
         draw(shape("road", turned[:3], "rectangle"))
     with pytest.raises(DataError, match="a rotation needs 4 points"):
         draw(shape("road", turned[:2], "rotation"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "points"),
+    [
+        ("polygon", [[0, 0], [9, 0], [9, 1e300]]),
+        ("polygon", [[0, 0], [9, 0], [-1001, 3]]),
+        ("rectangle", [[0, 0], [2**31, 5]]),
+        ("rectangle", [[0, 0], [1e9, 0], [1e9, 5], [0, 5]]),
+        ("circle", [[1, 1], [1, 1e9]]),
+        ("linestrip", [[1, 1], [5, 5], [1e12, 5]]),
+        ("point", [[-1e18, 1]]),
+        ("mask", [[10**40, 1], [10**40, 3]]),
+    ],
+)
+def test_corners_far_outside_are_told_before_anything_is_drawn(draw, kind, points):
+    begun = time.perf_counter()
+    with pytest.raises(DataError, match="far outside the image of 30 x 20") as raised:
+        draw(shape("road", points, kind))
+    assert "shape 0 ('road')" in str(raised.value)
+    assert time.perf_counter() - begun < 2
+
+
+def test_shapes_that_reach_out_of_the_image_are_cut(draw):
+    out = [[-40, -30], [12.5, -30], [12.5, 70], [-40, 70]]
+    for kind in ("polygon", "rotation"):
+        label_HW = draw(shape("road", out, kind))
+        assert (label_HW[:, :12] == 1).all()
+        assert not label_HW[:, 14:].any()
+    assert not draw(shape("road", [[40, 5], [60, 5], [60, 9], [40, 9]], "rotation")).any()
+
+
+def test_a_circle_and_corners_have_limits(draw):
+    with pytest.raises(DataError, match="far outside"):
+        draw(shape("road", [[0, 0], [0, 150_000]], "circle"), size=(50_000, 2))
+    corners = [[x % 30, 20_000 * (x % 2)] for x in range(30_000)]
+    with pytest.raises(DataError, match="too many corners"):
+        draw(shape("road", corners), size=(3, 20_000))
+
+
+def test_a_mask_larger_than_the_image_is_not_decoded(draw):
+    content = BytesIO()
+    Image.new("1", (31, 20)).save(content, "PNG")
+    coded = base64.b64encode(content.getvalue()).decode()
+    with pytest.raises(DataError, match="its mask is larger than the image: 31 x 20"):
+        draw(shape("road", [[0, 0], [30, 19]], "mask", mask=coded))
+
+
+def test_messages_stay_short(draw):
+    names = [f"{n} {'x' * 300}" for n in range(50)]
+    with pytest.raises(DataError, match="and 42 more") as raised:
+        draw(*(shape(name, [[0, 0], [1, 1]], "rectangle") for name in names))
+    assert len(str(raised.value)) < 1500
+    with pytest.raises(DataError, match="shape_type is") as raised:
+        draw(shape("road", [[0, 0]], ["x" * 9999]))
+    assert len(str(raised.value)) < 500
