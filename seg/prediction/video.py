@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seg.errors import DataError
 from seg.prediction.items import Item
+from seg.prediction.video_length import announced_bytes, counts_frames
 
 _MISCOUNTED = 0.05  # of the frames that a container announces; some only estimate
 
@@ -36,11 +37,25 @@ def video_items(
         Item(f"{name}/{index:06d}", str(path), "frame", index, version)
         for index in range(0, count, step)
     ]
-    expected = announced if wanted is None else min(announced, wanted)
-    if count < expected * (1 - _MISCOUNTED):
-        fault = f"{path}: ends after {count} of {announced} frames; copy it again"
+    fault = _missing_end(path, count, announced, wanted)
+    if fault:
         items.append(Item(f"{name}/{count:06d}", str(path), "frame", count, version, fault))
     return items
+
+
+def _missing_end(path: Path, count: int, announced: int, wanted: int | None) -> str:
+    """What is wrong with a video that ends too early; empty: nothing is."""
+    if wanted is not None and count >= wanted:
+        return ""
+    if counts_frames(path):
+        expected = announced if wanted is None else min(announced, wanted)
+        if count >= expected * (1 - _MISCOUNTED):
+            return ""
+        return f"{path}: ends after {count} of {announced} frames; copy it again"
+    size, whole = path.stat().st_size, announced_bytes(path)
+    if size >= whole:
+        return ""
+    return f"{path}: ends after {count} frames, {size} of {whole} bytes; copy it again"
 
 
 def open_video(source: str | int) -> Any:

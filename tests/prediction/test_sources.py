@@ -1,6 +1,8 @@
 """Every kind of input becomes items with names that stay."""
 
+import re
 import shutil
+import struct
 
 import cv2
 import fsspec
@@ -126,6 +128,55 @@ def test_a_video_that_is_cut_off(tmp_path):
     (noise,) = list_items(str(tmp_path / "noise.avi"), output=tmp_path)
     with pytest.raises(DataError, match="no video"):
         Opener().open(noise)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mkv", "FFV1"), ("a.webm", "VP80"), ("a.wmv", "WMV2")]
+)
+def test_a_container_that_holds_no_number_of_frames(tmp_path, name, codec):
+    path = tmp_path / name
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, (96, 64))
+    assert video.isOpened()
+    for seed in range(30):
+        draws = np.random.default_rng(seed)
+        video.write(draws.integers(0, 256, (64, 96, 3), dtype=np.uint8))
+    video.release()
+    whole = path.read_bytes()
+    items = list_items(str(path), output=tmp_path)
+    assert len(items) == 30
+    assert not any(item.fault for item in items)
+    path.write_bytes(whole[: len(whole) // 2])
+    *_, last = list_items(str(path), output=tmp_path)
+    assert re.search(rf"ends after \d+ frames, \d+ of {len(whole)} bytes", last.fault)
+    some = list_items(str(path), output=tmp_path, max_frames=3)
+    assert [item.fault for item in some] == [""] * 3
+
+
+@pytest.mark.parametrize("times", [0.5, 3, 100])
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
+def test_a_last_frame_that_lasts(tmp_path, name, times):
+    """A variable frame rate: the duration is not the number of frames over the rate."""
+    path = tmp_path / name
+    codec = cv2.VideoWriter.fourcc(*("FFV1" if name == "a.mkv" else "VP80"))
+    video = cv2.VideoWriter(str(path), codec, 10, (96, 64))
+    for number in range(12):
+        video.write(np.full((64, 96, 3), 20 * number, np.uint8))
+    video.release()
+    content = bytearray(path.read_bytes())
+    place = content.index(b"\x44\x89\x88") + 3  # Duration, a number of 8 bytes
+    (duration,) = struct.unpack_from(">d", content, place)
+    struct.pack_into(">d", content, place, duration * times)
+    path.write_bytes(content)
+    items = list_items(str(path), output=tmp_path)
+    assert len(items) == 12
+    assert not any(item.fault for item in items)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1a\x45\xdf\xa3", b"\x1a\x45\xdf\xa3\x00" * 9])
+def test_starts_of_a_container(tmp_path, content):
+    (tmp_path / "a.mkv").write_bytes(content)
+    (item,) = list_items(str(tmp_path / "a.mkv"), output=tmp_path)
+    assert "damaged, or no video" in item.fault
 
 
 def test_pages_of_a_tiff(tmp_path):

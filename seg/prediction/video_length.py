@@ -1,0 +1,53 @@
+"""How much of a video file must be there: by bytes in some containers, by frames in others."""
+
+from pathlib import Path
+
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # Matroska and WebM (RFC 8794, 9559)
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")  # WMV: the header object
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_SIZE_AT = 40  # of the file's size, in the file properties object
+_START = 2**16
+
+
+def counts_frames(path: Path) -> bool:
+    """Whether the container holds the number of its frames.
+
+    Matroska, WebM and WMV hold a duration. Times a rate that is a number of frames only where every
+    frame lasts as long as the next.
+    """
+    return not _read_start(path).startswith((_EBML, _ASF))
+
+
+def announced_bytes(path: Path) -> int:
+    """The length of the file as its container has it; 0 where it does not say."""
+    start = _read_start(path)
+    if start.startswith(_EBML):
+        return _end_of_segment(start)
+    place = start.find(_ASF_PROPERTIES)
+    if start.startswith(_ASF) and place >= 0:
+        return int.from_bytes(start[place + _ASF_SIZE_AT :][:8], "little")
+    return 0
+
+
+def _end_of_segment(start: bytes) -> int:
+    header_bytes, size_bytes = _number(start, len(_EBML))
+    place = len(_EBML) + size_bytes + header_bytes
+    if header_bytes < 0 or start[place : place + 4] != _SEGMENT:
+        return 0
+    length, size_bytes = _number(start, place + len(_SEGMENT))
+    return 0 if length < 0 else place + len(_SEGMENT) + size_bytes + length
+
+
+def _number(content: bytes, place: int) -> tuple[int, int]:
+    """A number of variable length and the bytes that it takes; -1: unknown, as in live streams."""
+    first = content[place] if place < len(content) else 0
+    size = 9 - first.bit_length()
+    if size > 8:
+        return -1, 1
+    value = int.from_bytes(content[place : place + size]) & (1 << 7 * size) - 1
+    return (-1 if value == (1 << 7 * size) - 1 else value), size
+
+
+def _read_start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_START)
