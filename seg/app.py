@@ -37,6 +37,7 @@ from seg.outputs.run_record import (
 )
 from seg.ranks.nodes import follows
 from seg.sweeping.outcome import FAILURE, NAME, carry_out
+from seg.sweeping.parent import ending_with_the_sweep
 from seg.sweeping.processes import add_plugins
 from seg.sweeping.resumed import with_sweep_directory
 from seg.usage_reports import switch_off_usage_reports
@@ -105,7 +106,8 @@ def _try(work: Callable[[], Any]) -> Any:
     """A trial fails by an exception: an exit would end the sweep."""
     hydra_config = HydraConfig.get()
     run_dir = Path(hydra_config.runtime.output_dir)
-    return carry_out(run_dir, work, max_failures=hydra_config.sweeper.max_failures)
+    with ending_with_the_sweep():
+        return carry_out(run_dir, work, max_failures=hydra_config.sweeper.max_failures)
 
 
 @contextmanager

@@ -12,10 +12,19 @@ from typing import TypeVar
 
 from pydantic import ConfigDict
 
-from seg.errors import DataError, PrunedError, UserError, first_line, message_of
+from seg.errors import (
+    DataError,
+    PrunedError,
+    StorageError,
+    UserError,
+    exit_code_of,
+    first_line,
+    message_of,
+)
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
 from seg.outputs.files import write_atomically, write_json
+from seg.outputs.lock import LockedError, is_locked
 from seg.sweeping.trials import State
 
 log = logging.getLogger(__name__)
@@ -57,8 +66,12 @@ def carry_out(run_dir: Path, work: Callable[[], T], *, max_failures: int | None)
     Raises:
         TrialError: the work failed, by whatever exception; or so many trials beside it failed that
             this one does not start.
+        LockedError: another process is at work on this trial, which counts as running.
+        StorageError: there is no room; as after a signal.
         SystemExit: a signal came; the trial counts as running and can be gone on with.
     """
+    if is_locked(run_dir):
+        raise LockedError(f"{run_dir}: another process is at work there")
     if over_budget(run_dir.parent, max_failures):
         raise TrialError("not started: too many trials have failed")
     before, began_at = _seconds_of_tries(run_dir), time.time()
@@ -72,7 +85,11 @@ def carry_out(run_dir: Path, work: Callable[[], T], *, max_failures: int | None)
         if end.code in _SIGNALLED:
             raise
         state, error = "failed", f"the process ended itself by exit code {end.code}"
+    except LockedError:
+        raise
     except Exception as failure:
+        if exit_code_of(failure) == StorageError.exit_code:
+            raise StorageError(message_of(failure)) from None  # plain, to travel
         pruned = getattr(failure, "exit_code", None) == PrunedError.exit_code
         state, error = ("pruned", None) if pruned else ("failed", _in_a_few_lines(failure))
         details = message_of(failure) or "".join(traceback.format_exception(failure))

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from seg.outputs.lock import is_locked
 from seg.sweeping.outcome import leave_failure, outcome_of, over_budget
 from seg.sweeping.records import read_metrics
 from seg.sweeping.search import Search
 from seg.sweeping.trials import Sweep, Trial, write_sweep
 
 log = logging.getLogger(__name__)
-_NO_WORD = "its process ended without a word about why"
+NO_WORD = "its process ended without a word about why"
 
 
 class Progress:
@@ -46,17 +47,22 @@ class Progress:
         return over_budget(self.directory, self.max_failures)
 
     def next_numbers(self, together: int | None) -> list[int]:
-        """Trials to launch: those that were cut off, then new ones.
+        """Trials to launch: those that were cut off, then new ones; none that is at work elsewhere.
 
         New ones fill up a block of `together`: all of a block are drawn before one of it ends, also
         if the sweep is cut off between.
         """
         size = together or self.search.total
-        running = [n for n, trial in sorted(self._trials.items()) if trial.state == "running"]
+        elsewhere = self.at_work_elsewhere()
+        running = [n for n in self._running() if n not in elsewhere]
         missing = [n for n in range(self.search.total) if n not in self._trials]
         first = max(self._trials, default=0) if running else min(missing, default=0)
         end = (first // size + 1) * size
         return (running + [number for number in missing if number < end])[:size]
+
+    def at_work_elsewhere(self) -> list[int]:
+        """Trials that other processes are at work on: such as an earlier sweep has submitted."""
+        return [number for number in self._running() if is_locked(self.run_dir(number))]
 
     def begin(self, numbers: Sequence[int]) -> dict[int, Mapping[str, str]]:
         """Note that trials start; returns what each chooses."""
@@ -74,7 +80,7 @@ class Progress:
         leave_failure(run_dir, error)
         self._end(replace(self._trials[number], state="failed", error=error))
 
-    def collect(self, numbers: Sequence[int], *, lost: str | None = _NO_WORD) -> None:
+    def collect(self, numbers: Sequence[int], *, lost: str | None = NO_WORD) -> None:
         """Take note of how trials have ended, by what they left in their directories.
 
         Args:
@@ -94,6 +100,8 @@ class Progress:
                     value=self._value(number) if outcome.state == "finished" else None,
                 )
                 self._end(ended)
+            elif is_locked(self.run_dir(number)):
+                continue
             elif lost is not None and outcome is None and self.is_over_budget:
                 del self._trials[number]  # it was not started
             elif lost is not None:
@@ -107,6 +115,9 @@ class Progress:
     def run_dir(self, number: int) -> Path:
         """Of a trial."""
         return self.directory / str(number)
+
+    def _running(self) -> list[int]:
+        return [number for number, each in sorted(self._trials.items()) if each.state == "running"]
 
     def _end(self, trial: Trial) -> None:
         self._trials[trial.number] = replace(trial, value=self.search.ended(trial))

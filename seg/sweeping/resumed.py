@@ -2,10 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from seg.config.arguments import is_multirun
+from seg.config.changes import FREE, table
 from seg.config.recorded import check_recorded
 from seg.errors import ConfigError, DataError
 from seg.sweeping.trials import FILE, read_sweep
@@ -58,6 +59,41 @@ def recorded(arguments: Sequence[str]) -> list[str]:
     """What of a command line makes a sweep: neither where it lies nor whether it goes on."""
     apart = (*_NOT_RECORDED, _RESUME, _DIRECTORY)
     return [each for each in arguments if not each.lstrip("+").startswith(apart)]
+
+
+def refuse_other_choices(
+    directory: Path, before: Sequence[str], now: Sequence[str], swept: Collection[str]
+) -> None:
+    """Hold the line of a sweep that goes on against the one that began it.
+
+    Args:
+        directory: of the sweep.
+        before, now: words of the lines.
+        swept: keys that the search itself compares.
+
+    Raises:
+        ConfigError: another choice that all trials share; those that ended would not know of it.
+    """
+    known, given = (_shared(each, swept) for each in (before, now))
+    changed = {
+        key: pair
+        for key in sorted(known.keys() | given.keys())
+        if (pair := (known.get(key, "(absent)"), given.get(key, "(absent)")))[0] != pair[1]
+    }
+    if changed:
+        reason = (
+            f"a sweep goes on as it began: resume={directory}\n"
+            f"one of its trials can become longer: resume={directory}/N trainer.max_epochs=N"
+        )
+        raise ConfigError(table(changed, str(directory), reason))
+
+
+def _shared(line: Sequence[str], swept: Collection[str]) -> dict[str, str]:
+    """Key -> value, as typed, of what all trials of a sweep are told and which matters to them."""
+    plain = [each.lstrip("+") for each in recorded(line)]
+    words = {key: value for key, _, value in (each.partition("=") for each in plain)}
+    apart = ("hydra.", "hydra/", "-", *FREE)
+    return {k: v for k, v in words.items() if k not in swept and not k.startswith(apart)}
 
 
 def _is_safe(argument: str) -> bool:

@@ -2,8 +2,9 @@
 
 import logging
 import sys
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,20 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from seg.errors import ConfigError, UserError, first_line
+from seg.errors import ConfigError, StorageError, UserError, first_line, is_out_of_room
 from seg.outputs.files import write_atomically
 from seg.outputs.lock import locked
 from seg.sweeping.composition import Composer
 from seg.sweeping.optuna_search import OptunaSearch
 from seg.sweeping.outcome import FAILURE, forget_failure
-from seg.sweeping.progress import Progress
-from seg.sweeping.resumed import typed
+from seg.sweeping.progress import NO_WORD, Progress
+from seg.sweeping.resumed import refuse_other_choices, typed
 from seg.sweeping.search import Grid, Search
 from seg.sweeping.spaces import split
 from seg.sweeping.trials import FILE, Sweep, Trial, read_sweep
 
 log = logging.getLogger(__name__)
+_LOOK_S = 1.0
 _TOGETHER = 4  # trials that are drawn at once for a launcher that does not say how many it runs
 
 
@@ -65,9 +67,9 @@ def sweep(
     with locked(directory, "hydra.sweep.dir"):
         line = [each for each in sys.argv[1:] if each not in ("-m", "--multirun")]
         begun = Sweep(composer.command, line, monitor, maximize)
-        begun = _known(directory, begun, resumes="resume=auto" in swept.common)
-        begun = _retried(directory, begun) if options["retry_failed"] else begun
+        begun = _known(directory, begun, resumes="resume=auto" in swept.common, swept=swept.sweeps)
         search.begin(directory, maximize=maximize, known=begun.trials)
+        begun = _retried(directory, begun) if options["retry_failed"] else begun
         text = OmegaConf.to_yaml(config)
         write_atomically(directory / "multirun.yaml", lambda file: file.write(text.encode()))
         progress = Progress(directory, begun, search, max_failures=options["max_failures"])
@@ -88,7 +90,7 @@ def at_once(options: Mapping[str, Any], launcher: Mapping[str, Any]) -> int | No
     return int(jobs) if jobs is not None and int(jobs) > 0 else _TOGETHER
 
 
-def _known(directory: Path, begun: Sweep, *, resumes: bool) -> Sweep:
+def _known(directory: Path, begun: Sweep, *, resumes: bool, swept: Collection[str]) -> Sweep:
     """The sweep that is there already, or the new one."""
     if not (directory / FILE).exists():
         return begun
@@ -103,6 +105,7 @@ def _known(directory: Path, begun: Sweep, *, resumes: bool) -> Sweep:
             f"hydra.sweep.dir={directory}: holds a sweep of seg.{known.command} by "
             f"{known.monitor}, this one is of seg.{begun.command} by {begun.monitor}"
         )
+    refuse_other_choices(directory, known.line, begun.line, swept)
     return known
 
 
@@ -120,7 +123,10 @@ def _retried(directory: Path, known: Sweep) -> Sweep:
 def _run(progress: Progress, composer: Composer, launcher: Launcher, together: int | None) -> None:
     # those that ended while nobody was left to note it
     progress.collect([trial.number for trial in progress.sweep.trials], lost=None)
-    while not progress.is_over_budget and (numbers := progress.next_numbers(together)):
+    while not progress.is_over_budget:
+        numbers = progress.next_numbers(together)
+        if not numbers and not _wait_for_others(progress):
+            return
         jobs = {}
         for number, choices in progress.begin(numbers).items():
             extras = progress.search.extras(number)
@@ -135,16 +141,31 @@ def _run(progress: Progress, composer: Composer, launcher: Launcher, together: i
             _launch(progress, launcher, jobs)
 
 
+def _wait_for_others(progress: Progress) -> bool:
+    """Wait until a trial that another process is at work on has ended; False: there is none."""
+    elsewhere = progress.at_work_elsewhere()
+    if elsewhere:
+        log.info("waiting for trials that other processes are at work on: %s", elsewhere)
+    while elsewhere and progress.at_work_elsewhere() == elsewhere:
+        time.sleep(_LOOK_S)
+    progress.collect(elsewhere, lost=None)
+    return bool(elsewhere)
+
+
 def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[str]]) -> None:
     """Run trials to their ends.
 
     Raises:
         Exception: the launcher's own, where it could start none of them.
+        StorageError: there is no room for a trial; it can be gone on with.
     """
     numbers = list(jobs)
     try:
-        launcher.launch([list(each) for each in jobs.values()], initial_job_idx=numbers[0])
+        ended = launcher.launch([list(each) for each in jobs.values()], initial_job_idx=numbers[0])
     except Exception as error:
+        if is_out_of_room(error):
+            progress.collect(numbers, lost=None)
+            raise
         if not any(progress.run_dir(number).exists() for number in numbers):
             raise
         log.warning("the launcher ended with %s", first_line(error))
@@ -155,7 +176,12 @@ def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[
         log.warning("the sweep was ended; this goes on with it: %s", command)
         raise
     else:
-        progress.collect(numbers)
+        errors = [each._return_value for each in ended]
+        full = next((error for error in errors if isinstance(error, StorageError)), None)
+        progress.collect(numbers, lost=NO_WORD if full is None else None)
+        if full is not None:
+            command = typed(progress.sweep.command, f"resume={progress.directory}")
+            raise StorageError(f"{full}\n  the sweep goes on by {command}")
 
 
 def _close(progress: Progress) -> None:

@@ -41,6 +41,7 @@ def test_a_sweep_of_two_processes_each_leaves_what_one_process_leaves(tmp_path):
             *("config.yaml", "metrics.csv", "metrics.json", "predictions.png", "train.log"),
             *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
             *("environment.json", "report.html", "learning.gif", "learning/000000001.png"),
+            "finished.json",
             *("evaluation.json", "per_image.csv", "replicates.npz", "trial.json"),
         }
         assert json.loads((run / "metrics.json").read_text())["val/miou"] > 0

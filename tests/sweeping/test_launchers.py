@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,32 @@ def test_a_trial_whose_process_is_killed_has_failed(tmp_path):
     assert "2 of 2 trials failed" in errors
     assert [each[2] for each in told(tmp_path / "sweep")] == ["failed", "failed"]
     assert "terminated" in read_sweep(tmp_path / "sweep").trials[0].error
+
+
+@pytest.mark.slow
+def test_trials_end_with_a_killed_sweep(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    line = ("optimizer.lr=1e-3,2e-3", "trainer.max_epochs=1000", *BESIDE)
+    running = started(tmp_path, *line, "dataset.train_length=64")
+    begun = [tmp_path / "sweep" / number / "checkpoints" / "last.ckpt" for number in ("0", "1")]
+    while not all(path.exists() for path in begun):
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.2)
+    processes = trainers(running.pid)
+    assert len(processes) == 2
+    running.kill()
+    running.communicate()
+    until = time.monotonic() + 60
+    while any(is_alive(process) for process in processes):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert [each[2] for each in told(tmp_path / "sweep")] == ["running", "running"]
+    assert not list((tmp_path / "sweep").glob("*/failure.txt"))
+
+
+def is_alive(process: int) -> bool:
+    state = Path(f"/proc/{process}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def trainers(launcher: int) -> list[int]:

@@ -1,5 +1,6 @@
 """What a trial leaves, however its work ends."""
 
+import errno
 import gc
 import os
 import pickle
@@ -7,7 +8,8 @@ import weakref
 
 import pytest
 
-from seg.errors import PrunedError, RankError
+from seg.errors import PrunedError, RankError, StorageError
+from seg.outputs.lock import LockedError, locked
 from seg.sweeping.outcome import (
     FAILURE,
     NAME,
@@ -111,3 +113,21 @@ def test_no_trial_starts_over_the_budget(tmp_path):
     with pytest.raises(TrialError, match="not started"):
         carry_out(tmp_path / "3", lambda: 1, max_failures=2)
     assert outcome_of(tmp_path / "3") is None
+
+
+def test_a_locked_trial_is_left_to_the_process_that_is_at_work_on_it(tmp_path):
+    with locked(tmp_path, "key"):
+        with pytest.raises(LockedError, match="another process"):
+            carry_out(tmp_path, lambda: 1, max_failures=None)
+        assert outcome_of(tmp_path) is None
+    assert carry_out(tmp_path, lambda: 1, max_failures=None) == 1
+
+
+def test_a_full_disk_is_no_failure_of_the_trial(tmp_path):
+    def fill():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "last.ckpt")
+
+    with pytest.raises(StorageError, match=r"last.ckpt: no space left on device"):
+        carry_out(tmp_path, fill, max_failures=None)
+    assert outcome_of(tmp_path).state == "running"
+    assert not (tmp_path / FAILURE).exists()

@@ -3,6 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from seg.outputs.lock import locked
 from seg.sweeping.progress import Progress
 from seg.sweeping.search import Grid
 from seg.sweeping.spaces import split
@@ -42,6 +43,17 @@ def progress(tmp_path, states):
 )
 def test_next_numbers(states, together, numbers, tmp_path):
     assert progress(tmp_path, states).next_numbers(together) == numbers
+
+
+def test_a_trial_at_work_elsewhere_is_running_and_waited_for(tmp_path):
+    found = progress(tmp_path, dict.fromkeys(range(8), "finished") | {3: "running"})
+    with locked(tmp_path / "3", "key"):
+        assert found.at_work_elsewhere() == [3]
+        assert found.next_numbers(1) == [8]
+        found.collect([3])
+        assert found.sweep.trials[3].state == "running"
+    assert found.at_work_elsewhere() == []
+    assert found.next_numbers(1) == [3]
 
 
 def test_what_begins_is_written(tmp_path):

@@ -84,6 +84,16 @@ def test_another_grid_does_not_go_on(whole_sweep):
     assert "optimizer.lr=-1" in done.stderr
 
 
+def test_other_choices_for_all_trials_are_refused(whole_sweep, tmp_path):
+    before = {path: path.read_bytes() for path in whole_sweep.rglob("*") if path.is_file()}
+    done = seg("train", f"resume={whole_sweep}", "trainer.max_epochs=3", cwd=tmp_path)
+    assert done.returncode == CONFIG
+    assert "trainer.max_epochs" in done.stderr
+    assert f"resume={whole_sweep}/N trainer.max_epochs=N" in done.stderr
+    assert len(done.stderr.splitlines()) <= 6
+    assert {path: path.read_bytes() for path in whole_sweep.rglob("*") if path.is_file()} == before
+
+
 def test_going_on_with_a_sweep_that_has_ended_runs_nothing(whole_sweep, tmp_path):
     before = told(whole_sweep)
     written = (whole_sweep / "2" / "metrics.json").stat().st_mtime_ns
@@ -121,6 +131,20 @@ def test_what_every_trial_would_trip_over_ends_at_once(arguments, part, tmp_path
     assert part in done.stderr
     assert len(done.stderr.splitlines()) <= 4
     assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_the_sweep_and_it_goes_on(tmp_path):
+    sweep_dir, line = tmp_path / "sweep", ("optimizer.lr=1e-3,2e-3", "trainer.max_epochs=1")
+    full = run(sweep_dir, *line, fault="no_room_for:report.html")
+    assert full.returncode == 6, full.stderr
+    assert f"resume={sweep_dir}" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert [each[2] for each in told(sweep_dir)] == ["running"]
+    done = seg("train", f"resume={sweep_dir}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [each[2] for each in told(sweep_dir)] == ["finished", "finished"]
+    assert len(list(sweep_dir.glob("*/report.html"))) == 2
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ class SegSweeper(Sweeper):
     ) -> None:
         from hydra.core.plugins import Plugins
 
+        from seg.sweeping.parent import announce_sweep
         from seg.sweeping.processes import let_processes_find_plugins
 
         self.given = hydra_context, config
@@ -27,6 +28,7 @@ class SegSweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         let_processes_find_plugins()
+        announce_sweep()
 
     def sweep(self, arguments: list[str]) -> Any:
         from seg.sweeping.sweep import sweep

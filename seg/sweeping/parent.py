@@ -1,0 +1,71 @@
+"""The process that sweeps, as its trials see it: they end where it does, if they run beside it."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_VARIABLE = "SEG_SWEEP_PROCESS"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_LOOK_S = 0.5
+_SAVING_S = 60.0  # for a step and a checkpoint, after a signal
+_ENDED = 143
+
+
+def announce_sweep() -> None:
+    """Let the trials that launchers start from here on know this process."""
+    os.environ[_VARIABLE] = f"{_machine()} {os.getpid()} {_started_at(os.getpid())}"
+
+
+@contextmanager
+def ending_with_the_sweep() -> Iterator[None]:
+    """In a process that a launcher has started on the sweep's machine: end when the sweep has.
+
+    The process gets SIGTERM, by which a training saves first. On other machines, where a scheduler
+    keeps what was submitted, a trial goes on.
+    """
+    words = os.environ.get(_VARIABLE, "").split()
+    done = threading.Event()
+    if len(words) == 3 and words[0] == _machine() and int(words[1]) != os.getpid():
+        sweep = int(words[1]), words[2]
+        if _started_at(sweep[0]) == sweep[1]:
+            threading.Thread(target=_end_with, args=(*sweep, done), daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _end_with(process: int, started_at: str, done: threading.Event) -> None:
+    while _started_at(process) == started_at:
+        if done.wait(_LOOK_S):
+            return
+    os.kill(os.getpid(), signal.SIGTERM)
+    done.wait(_SAVING_S)
+    os._exit(_ENDED)  # launchers keep their processes for the next trial
+
+
+def _machine() -> str:
+    """What tells this machine, since it was started, from others."""
+    return _BOOT.read_text().strip() if _BOOT.exists() else os.uname().nodename
+
+
+def _started_at(process: int) -> str:
+    """When a process was started, in ticks; `gone` of one that has ended, reaped or not."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "gone" if _BOOT.exists() or not _is_alive(process) else "unknown"
+    return "gone" if fields[0] in "ZX" else fields[19]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
