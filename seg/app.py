@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from seg.config.explain import explain
 from seg.config.help import asks_for_help, help_text
 from seg.config.location import conf_dir
 from seg.config.resumed import with_run_directory
+from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.data.files.cache_folder import cache_folder
@@ -86,9 +87,14 @@ def app(
                     print(help_text(name, quote_paths(sys.argv[1:])))
                     return
                 given = with_sweep_directory(spell_out(verb, sys.argv[1:]), name)
-                sys.argv[1:] = open_mappings(quote_paths(with_run_directory(given, name)))
-                add_plugins()
-                hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()
+                place = writable_run_directory(given, name) if leaves_a_run else nullcontext(given)
+                with place as given:
+                    sys.argv[1:] = open_mappings(quote_paths(with_run_directory(given, name)))
+                    add_plugins()
+                    run = hydra.main(
+                        version_base="1.3", config_path=str(conf_dir()), config_name=name
+                    )
+                    run(job)()
 
         return main
 
