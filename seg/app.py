@@ -26,6 +26,7 @@ from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.data.files.cache_folder import cache_folder
 from seg.errors import ConfigError, exit_code_of, message_of
+from seg.io.terminal import say
 from seg.outputs.lock import LOCK, locked
 from seg.outputs.run_record import (
     CONFIG,
@@ -84,7 +85,7 @@ def app(
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _told(name):
                 if asks_for_help(sys.argv[1:]):
-                    print(help_text(name, quote_paths(sys.argv[1:])))
+                    say(help_text(name, quote_paths(sys.argv[1:])))
                     return
                 given = with_sweep_directory(spell_out(verb, sys.argv[1:]), name)
                 place = writable_run_directory(given, name) if leaves_a_run else nullcontext(given)
@@ -127,7 +128,7 @@ def _told(name: str) -> Iterator[None]:
         message = _message(error, name)
         if _TRACEBACK_WANTED or message is None:
             raise
-        print(f"error: {message}", file=sys.stderr)
+        say(f"error: {message}", file=sys.stderr)
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from seg.app import app
 from seg.config.commands import ExportConfig
+from seg.io.terminal import say
 
 if TYPE_CHECKING:
     from seg.exporting.card import Spec
@@ -50,7 +51,7 @@ def main(config: ExportConfig, run_dir: Path) -> None:
         if config.precision == "int8"
         else (),
     )
-    print(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
+    say(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
 
 
 def _spec(config: ExportConfig, usual_device: Literal["cpu", "cuda"]) -> "Spec":

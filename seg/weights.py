@@ -6,6 +6,7 @@ from pathlib import Path
 from seg.app import app
 from seg.config.commands import WeightsConfig
 from seg.errors import ConfigError, DataError
+from seg.io.terminal import say
 
 
 @app("weights", WeightsConfig, leaves_a_run=False, verb="action")
@@ -88,7 +89,7 @@ def _verify(config: WeightsConfig) -> None:
 
 
 def _say(line: str, *values: object) -> None:
-    print(line % values)
+    say(line % values)
 
 
 def _source(config: WeightsConfig) -> str:

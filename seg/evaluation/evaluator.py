@@ -1,7 +1,5 @@
 """One pass of a network over a split: everything measured, written and told."""
 
-import csv
-import io
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -22,6 +20,7 @@ from seg.evaluation.record import write_examples, write_record
 from seg.inference.inference import Inference
 from seg.inference.raster import ArrayRaster
 from seg.inference.views import Tile, View, tiles
+from seg.io.csv_table import format_csv
 from seg.metrics.per_image import ImageScores
 from seg.outputs.files import write_atomically, write_json
 from seg.outputs.pictures import predicted_grid, save_png
@@ -160,12 +159,9 @@ def _gathered(rows: list[ImageScores]) -> list[ImageScores]:
 
 
 def _write_table(path: Path, rows: Sequence[ImageScores]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(("name", "miou", "pixel_accuracy"))
-    for row in rows:
-        writer.writerow((row.name, f"{row.mean_iou:.6f}", f"{row.pixel_accuracy:.6f}"))
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    table = [("name", "miou", "pixel_accuracy")]
+    table += [(row.name, f"{row.mean_iou:.6f}", f"{row.pixel_accuracy:.6f}") for row in rows]
+    write_atomically(path, lambda file: file.write(format_csv(table).encode()))
 
 
 def _tell(scores: dict[str, float], names: Sequence[str], images: int) -> None:

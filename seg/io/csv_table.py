@@ -1,12 +1,43 @@
-"""Reads CSV tables: strictly where people write them, row by row where a run wrote them."""
+"""CSV tables: read strictly where people write them, row by row where a run wrote them; written."""
 
 import csv
+from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from seg.io.source import Source
+from seg.io.terminal import printable
 
 _MAX_CELL = 2**20  # characters
+_CALCULATED = ("=", "+", "-", "@", "\t", "\n")
+
+
+def format_csv(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows as the text of a CSV table, with `\\n` after each.
+
+    Spreadsheets calculate what begins with `=`, `+`, `-`, `@`, a tab or the end of a line, names of
+    files and classes too. An apostrophe before it makes it text; numbers stay as they are, and
+    control characters are written out.
+    """
+    text = StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = printable(value)  # also: the writer leaves a carriage return unquoted
+    return f"'{text}" if text.startswith(_CALCULATED) and not _is_number(text) else text
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_csv(content: bytes, source: Source) -> list[tuple[int, list[str]]]:

@@ -1,7 +1,5 @@
 """`metrics.csv`: the numbers of a run by step, also of a run that was cut off and goes on."""
 
-import csv
-import io
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from seg.io.csv_table import parse_numbers, read_header
+from seg.io.csv_table import format_csv, parse_numbers, read_header
 from seg.io.source import Source
 from seg.outputs.files import write_atomically
 
@@ -51,7 +49,7 @@ class Curve(Logger):
         fields = read_header(self._path)
         if row.keys() <= set(fields):
             with self._path.open("a", newline="") as file:
-                csv.DictWriter(file, fields).writerow(row)
+                file.write(format_csv([_in_order(row, fields)]))
         else:
             new = sorted(row.keys() - {_STEP, *fields})
             _write(
@@ -92,8 +90,9 @@ def _content(path: Path) -> tuple[list[str], list[dict[str, str]], int]:
 
 
 def _write(path: Path, fields: list[str], rows: Iterable[Row]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fields)
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    text = format_csv([fields, *(_in_order(row, fields) for row in rows)])
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def _in_order(row: Row, fields: list[str]) -> list[Any]:
+    return [row.get(field, "") for field in fields]

@@ -18,6 +18,7 @@ from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.errors import exit_code_of, message_of
 from seg.io.json_file import read_json
+from seg.io.terminal import log_plainly
 from seg.io.yaml_file import read_yaml
 from seg.outputs.run_record import PROPOSED, accept
 
@@ -85,7 +86,7 @@ def _start_logging(run_dir: Path) -> None:
     """As the command that was typed; the other processes say no more than warnings."""
     composed = run_dir / ".hydra" / "hydra.yaml"
     if not _is_first():
-        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+        log_plainly(logging.WARNING)
     elif composed.is_file():
         node = OmegaConf.create(read_yaml(composed, "configuration"))
         wanted = OmegaConf.to_container(OmegaConf.select(node, "hydra.job_logging"), resolve=True)
@@ -93,7 +94,7 @@ def _start_logging(run_dir: Path) -> None:
         if not (run_dir / PROPOSED).exists():  # nothing is left to accept
             accept(run_dir)
     else:
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        log_plainly(logging.INFO, sys.stdout)
 
 
 def _report(error: Exception) -> None:

@@ -1,11 +1,10 @@
 """`leaderboard.csv` and, of a sweep over seeds, `leaderboard_by_choice.csv`."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from seg.io.csv_table import format_csv
 from seg.outputs.files import write_atomically
 from seg.sweeping.records import folder_of, read_metrics
 from seg.sweeping.standings import Standing, over_seeds
@@ -78,6 +77,4 @@ def first_line_of(trial: Trial) -> str | None:
 
 
 def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write_atomically(path, lambda file: file.write(format_csv(rows).encode()))

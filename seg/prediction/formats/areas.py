@@ -1,13 +1,12 @@
 """`areas.csv`: pixels and share of every class in every picture."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from seg.inference.raster import Raster
+from seg.io.csv_table import format_csv
 from seg.outputs.files import write_atomically
 from seg.prediction.format import Format, Piece, Record, Writer
 from seg.prediction.items import Item
@@ -32,11 +31,9 @@ class Areas(Format):
         return (self.file,)
 
     def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows((*row[:4], f"{row[4]:.6f}") for row in self.rows(done))
-        write_atomically(self.path(self.file), lambda file: file.write(text.getvalue().encode()))
+        rows = ((*row[:4], f"{row[4]:.6f}") for row in self.rows(done))
+        text = format_csv([COLUMNS, *rows])
+        write_atomically(self.path(self.file), lambda file: file.write(text.encode()))
 
     def rows(self, done: Sequence[tuple[Item, Record]]) -> Iterator[tuple[str, int, str, int, Any]]:
         """Values of `COLUMNS`."""

@@ -1,0 +1,41 @@
+"""What goes to a terminal or into a log: plain text, whatever names and messages of files hold."""
+
+import logging
+import re
+import sys
+from typing import TextIO
+
+# Control characters but for the end of a line and a tab, marks that turn the direction of text, and
+# bytes of a name that are no text.
+_HARMFUL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Return the text with such characters written out: `\x1b`, `\u202e`."""
+    return _HARMFUL.sub(_written_out, text)
+
+
+def say(text: object, *, file: TextIO | None = None) -> None:
+    """Print a line, to `sys.stdout` where no other stream is given."""
+    print(printable(str(text)), file=file or sys.stdout)
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats records of a log, with what harms a terminal written out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+def log_plainly(level: int, stream: TextIO | None = None) -> None:
+    """Send the log to a stream (standard error), each record by its message alone."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _written_out(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
