@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 @app("evaluate", EvaluateConfig)
 def main(config: EvaluateConfig, run_dir: Path) -> float | None:
-    """Write `metrics.json` into `run_dir`, under `val/...` for every split, as training does.
+    """Write `metrics.json` into `run_dir`, its scores under the split: `test/miou`.
 
     With `compare`, write `comparison.json` instead.
 
@@ -51,7 +51,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
     scores = Evaluator(parts, inference, facts).run(run_dir)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     leave_report(run_dir)
-    return scores["val/miou"]
+    return scores[f"{config.split}/miou"]
 
 
 def _compare(config: EvaluateConfig, run_dir: Path) -> None:

@@ -22,6 +22,7 @@ from seg.inference.raster import ArrayRaster
 from seg.inference.views import Tile, View, tiles
 from seg.io.csv_table import format_csv
 from seg.metrics.per_image import ImageScores
+from seg.metrics.unlearnt import unlearnt
 from seg.outputs.files import write_atomically, write_json
 from seg.outputs.pictures import predicted_grid, save_png
 from seg.preparation.progress import counted
@@ -48,10 +49,11 @@ class Evaluator:
         """Write `metrics.json`, `evaluation.json`, `per_image.csv` and pictures.
 
         Returns:
-            flat scores under `val/`.
+            flat scores under the split, as `test/miou`.
         """
         started_at = perf_counter()
-        measures = Measures(self.parts.task.labels)
+        split = self.parts.data.split("val").split
+        measures = Measures(self.parts.task.labels, split=split)
         rows = self._measure(measures)
         measures.reduce()
         rows = _gathered(rows)
@@ -62,7 +64,11 @@ class Evaluator:
             _write_table(run_dir / "per_image.csv", rows)
             self._record(measures, scores, run_dir, timings_s["evaluation_s"])
             self._picture(run_dir / "predictions.png")
-        _tell(scores, self.parts.task.labels.names, measures.split.images)
+        _tell(split, scores, self.parts.task.labels.names, measures.split.images)
+        confusion_KK = measures.confusion.counts.tolist()
+        names = self.parts.task.labels.names
+        for line in unlearnt(confusion_KK, names, self.parts.task.config):
+            log.warning("%s", line)
         return scores
 
     @torch.inference_mode()
@@ -164,17 +170,19 @@ def _write_table(path: Path, rows: Sequence[ImageScores]) -> None:
     write_atomically(path, lambda file: file.write(format_csv(table).encode()))
 
 
-def _tell(scores: dict[str, float], names: Sequence[str], images: int) -> None:
+def _tell(split: str, scores: dict[str, float], names: Sequence[str], images: int) -> None:
+    loss = scores[f"{split}/loss"]  # windows, scales and flips give logits without one
     log.info(
-        "val mIoU %.4f  pixel accuracy %.4f  loss %.3f  boundary mIoU %.4f  on %d pictures",
-        scores["val/miou"],
-        scores["val/pixel_accuracy"],
-        scores["val/loss"],
-        scores["val/boundary_miou"],
+        "%s mIoU %.4f  pixel accuracy %.4f%s  boundary mIoU %.4f  on %d pictures",
+        split,
+        scores[f"{split}/miou"],
+        scores[f"{split}/pixel_accuracy"],
+        "" if math.isnan(loss) else f"  loss {loss:.3f}",
+        scores[f"{split}/boundary_miou"],
         images,
     )
     for name in names:
-        log.info("  %-16s %s", name, _percent(scores[f"val/iou/{name}"]))
+        log.info("  %-16s %s", name, _percent(scores[f"{split}/iou/{name}"]))
 
 
 def _percent(iou: float) -> str:

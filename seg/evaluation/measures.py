@@ -43,10 +43,11 @@ class Measures:
 
     Args:
         labels: the classes.
+        split: that is measured; the scores are named after it.
         examples: how many of the worst and of the best pictures are kept.
     """
 
-    def __init__(self, labels: LabelSpace, *, examples: int = 6) -> None:
+    def __init__(self, labels: LabelSpace, *, split: str = "val", examples: int = 6) -> None:
         facts = (labels.num_classes, labels.ignore_index)
         self._names, self._ignore_index = labels.names, labels.ignore_index
         self.confusion = ConfusionMatrix(*facts)
@@ -56,6 +57,7 @@ class Measures:
         self.bootstrap = PoissonBootstrap(labels.num_classes)
         self.strata = SizeStrata(*facts)
         self.split = SplitHash()
+        self._prefix = f"{split}/"
         self.sample = LogProbabilitySample(*facts)
         self.extremes: Extremes[Shown] = Extremes(examples)
         self.loss_sum, self.loss_images = 0.0, 0
@@ -115,7 +117,7 @@ class Measures:
         return accumulator
 
     def scores(self) -> dict[str, float]:
-        """Flat keys under `val/`; NaN for absent classes, and for a loss that was not computed."""
+        """Flat keys under the split; NaN for absent classes and where no loss was computed."""
         confusion = self.confusion
         flat = {
             "loss": self.loss_sum / self.loss_images if self.loss_images else float("nan"),
@@ -137,15 +139,15 @@ class Measures:
         for kind, values in a_class.items():
             named = zip(self._names, values, strict=True)
             flat |= {f"{kind}/{name}": value for name, value in named}
-        return {f"val/{key}": value for key, value in flat.items()}
+        return {self._prefix + key: value for key, value in flat.items()}
 
     def replicates(self) -> dict[str, NDArray[np.float32]]:
         """Scores over resampled pictures: the mIoU, the pixel accuracy, and the IoU of classes."""
         bootstrap = self.bootstrap
-        flat = {"val/miou": bootstrap.mean_iou(), "val/pixel_accuracy": bootstrap.pixel_accuracy()}
+        flat = {"miou": bootstrap.mean_iou(), "pixel_accuracy": bootstrap.pixel_accuracy()}
         of_class = zip(self._names, bootstrap.iou().T, strict=True)
-        flat |= {f"val/iou/{name}": values for name, values in of_class}
-        return {key: values.astype(np.float32) for key, values in flat.items()}
+        flat |= {f"iou/{name}": values for name, values in of_class}
+        return {self._prefix + key: values.astype(np.float32) for key, values in flat.items()}
 
     def calibration(self) -> dict[str, Any]:
         """The reliability diagram, and the temperature that mends it best; plain data."""

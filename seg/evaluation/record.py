@@ -17,6 +17,7 @@ from seg.io.json_file import read_json
 from seg.io.npz_file import read_npz
 from seg.io.source import Source, checked
 from seg.metrics.per_image import KeptImage
+from seg.metrics.score_keys import under_split
 from seg.outputs.files import write_atomically, write_json
 from seg.outputs.pictures import error_picture, save_png
 
@@ -75,7 +76,10 @@ def read_record(path: Path) -> Record:
     source = Source(path, "evaluation", _REMEDY)
     content = read_json(path, source.kind, remedy=source.remedy)
     scores = checked(_Content, content, source).scores
-    replicates = _read_replicates(path.with_name(_REPLICATES))
+    split = str(content["protocol"].get("split", "val"))
+    scores = under_split(scores, split)
+    content = {**content, "scores": scores}
+    replicates = under_split(_read_replicates(path.with_name(_REPLICATES)), split)
     lacking = sorted(replicates.keys() - scores.keys())
     if lacking or not replicates:
         raise source.damaged(f"damaged: {_REPLICATES} beside it is of other scores")

@@ -12,6 +12,7 @@ from seg.reporting.sections import percent_axis
 
 _COLOURS = 6
 _MOST_DIFFERENCES = 60
+_MOST_CLASSES = 8
 
 
 def comparison(runs: list[Run]) -> dict[str, Any]:
@@ -22,8 +23,8 @@ def comparison(runs: list[Run]) -> dict[str, Any]:
     classes = iou_rows(runs)
     return {
         "runs": [(run, role(place)) for place, run in enumerate(runs)],
-        "scores": _table([headlines(run) for run in runs]),
-        "warnings": _warnings(runs),
+        "scores": _table([headlines(run) for run in runs], comparable=_of_one_kind(runs)),
+        "warnings": warnings(runs),
         "charts": [chart for chart in charts if chart is not None],
         "classes": bar_chart(classes, "IoU of each class, a bar a run") if classes else None,
         "differences": rows[:_MOST_DIFFERENCES],
@@ -36,7 +37,11 @@ def role(place: int) -> str:
     return f"run-{place % _COLOURS + 1}"
 
 
-def _table(of_runs: list[list[Score]]) -> list[dict[str, Any]]:
+def _of_one_kind(runs: list[Run]) -> bool:
+    return len({run.split for run in runs}) == 1 and not _unlike_classes(runs)
+
+
+def _table(of_runs: list[list[Score]], *, comparable: bool) -> list[dict[str, Any]]:
     """A row a score: its title, and for each run the score and whether it is the best."""
     first = {score.key: score for scores in reversed(of_runs) for score in scores}
     order = list(dict.fromkeys(score.key for scores in of_runs for score in scores))
@@ -45,13 +50,14 @@ def _table(of_runs: list[list[Score]]) -> list[dict[str, Any]]:
         cells = [next((s for s in scores if s.key == key), None) for scores in of_runs]
         values = [cell.value for cell in cells if cell is not None]
         best = min(values) if first[key].lower_is_better else max(values)
+        best_of = [cell for cell in cells if cell is not None and cell.value == best]
         table.append(
             {
                 "title": first[key].title,
                 "meaning": first[key].meaning,
                 "unit": first[key].unit,
                 "cells": [
-                    (cell, cell is not None and cell.value == best and len(set(values)) > 1)
+                    (cell, comparable and cell in best_of and len(set(values)) > 1)
                     for cell in cells
                 ],
             }
@@ -59,16 +65,16 @@ def _table(of_runs: list[list[Score]]) -> list[dict[str, Any]]:
     return table
 
 
-def _warnings(runs: list[Run]) -> list[str]:
-    """Why the numbers may not be compared."""
+def warnings(runs: list[Run]) -> list[str]:
+    """Why the numbers of several runs may not be compared."""
     protocols = [run.evaluation.get("protocol") or {} for run in runs]
     checks = (
+        ("split", "The runs were scored on different splits."),
         ("split_sha256", "The runs were scored on different pictures."),
-        ("classes", "The runs were scored on different classes."),
         ("label_map", "The runs were scored on labels that were read differently."),
         ("inference", "The runs were scored with different inference (windows, scales, flips)."),
     )
-    found = []
+    found = _unlike_classes(runs)
     for key, warning in checks:
         told = [repr(protocol[key]) for protocol in protocols if protocol.get(key) is not None]
         if len(set(told)) > 1:
@@ -76,6 +82,24 @@ def _warnings(runs: list[Run]) -> list[str]:
     if any(run.finished for run in runs) and not all(run.finished for run in runs):
         found.append("Not every run has finished.")
     return found
+
+
+def _unlike_classes(runs: list[Run]) -> list[str]:
+    """The classes of the first run and of one that has others, those that both have left out."""
+    known = [run for run in runs if run.classes]
+    other = next((run for run in known if run.classes != known[0].classes), None)
+    if other is None:
+        return []
+    one, two = known[0].classes, other.classes
+    alone = ([name for name in one if name not in two], [name for name in two if name not in one])
+    if not any(alone):
+        return [f"The runs have their classes in different orders: {known[0].name}, {other.name}."]
+    listed = (
+        f"{run.name} has {', '.join(names[:_MOST_CLASSES]) or 'none'}"
+        + (f" and {len(names) - _MOST_CLASSES} more" if len(names) > _MOST_CLASSES else "")
+        for run, names in zip((known[0], other), alone, strict=True)
+    )
+    return [f"The runs were scored on different classes; alone {'; alone '.join(listed)}."]
 
 
 def _curves(runs: list[Run], column: str, title: str) -> Any:

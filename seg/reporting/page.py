@@ -18,7 +18,7 @@ from seg.reporting import formats
 from seg.reporting.charts.bars import bar_chart, swatch
 from seg.reporting.charts.lines import sparkline
 from seg.reporting.choices import main_choices
-from seg.reporting.comparison import comparison, role
+from seg.reporting.comparison import comparison, role, warnings
 from seg.reporting.energy import Tariff, estimate
 from seg.reporting.pictures import animation, photograph
 from seg.reporting.provenance import history, sessions
@@ -31,6 +31,7 @@ from seg.reporting.sections import (
     examples,
     scored_on,
     size_strata,
+    unlearnt_classes,
 )
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,10 @@ def write_report(run_dirs: Sequence[Path], path: Path, tariff: Tariff | None = N
     Raises:
         DataError: a file in a run directory is damaged; it is named.
     """
-    page = render(read_runs(list(run_dirs)), tariff or Tariff())
+    runs = read_runs(list(run_dirs))
+    for warning in warnings(runs) if len(runs) > 1 else ():
+        log.warning("%s", warning)
+    page = render(runs, tariff or Tariff())
     write_atomically(path, lambda file: file.write(page.encode(errors="replace")))
 
 
@@ -131,6 +135,7 @@ def _view(run: Run, place: int, tariff: Tariff) -> dict[str, Any]:
         "scored_on": scored_on(run),
         "scored_step": (run.evaluation.get("checkpoint") or {}).get("step"),
         "headlines": headlines(run),
+        "unlearnt": unlearnt_classes(run),
         "progress": _progress(run),
         "curves": curves(run),
         "classes": classes,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from seg.errors import ConfigError
+from seg.metrics.score_keys import under_split
 from seg.reporting.run_files import (
     read_config,
     read_curve,
@@ -44,6 +45,11 @@ class Run:
     resumes: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def split(self) -> str:
+        """The split that the scores are of; a training's is `val`."""
+        return str((self.evaluation.get("protocol") or {}).get("split") or "val")
+
+    @property
     def finished(self) -> bool:
         """Whether it has been scored at its end."""
         return bool(self.metrics or self.evaluation)
@@ -63,16 +69,17 @@ class Run:
         return [(row["step"], row[column]) for row in self.curve if column in row and "step" in row]
 
     def score(self, name: str) -> float | None:
-        """A score of the best weights; None: not known, or not defined."""
+        """A score of the best weights, such as `miou`; None: not known, or not defined."""
         for scores in (self.evaluation.get("scores") or {}, self.metrics):
-            value = scores.get(name)
+            value = under_split(scores, self.split).get(f"{self.split}/{name}")
             if is_number(value):
                 return float(value)
         return None
 
     def interval(self, name: str) -> tuple[float, float] | None:
         """The 95 % interval of a score, if it was computed."""
-        found = (self.evaluation.get("intervals") or {}).get(name)
+        intervals = under_split(self.evaluation.get("intervals") or {}, self.split)
+        found = intervals.get(f"{self.split}/{name}")
         if not isinstance(found, list) or len(found) != 2 or not all(map(is_number, found)):
             return None
         return float(found[0]), float(found[1])
@@ -82,8 +89,8 @@ class Run:
         """Class names in their order, as far as they are known."""
         if self.evaluation.get("classes"):
             return [str(name) for name in self.evaluation["classes"]]
-        prefix = "val/iou/"
-        columns = self.metrics or {key: 0 for row in self.curve for key in row}
+        prefix = f"{self.split}/iou/"
+        columns = under_split(self.metrics, self.split) or {k: 0 for row in self.curve for k in row}
         return [key.removeprefix(prefix) for key in columns if key.startswith(prefix)]
 
     @property

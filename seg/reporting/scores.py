@@ -7,21 +7,21 @@ from seg.reporting.formats import percent, significant
 from seg.reporting.run import Run
 
 _HEADLINES = (
-    ("val/top1", "Top-1 accuracy", "share of the pictures whose class is the first guess"),
-    ("val/top5", "Top-5 accuracy", "share of the pictures whose class is among five guesses"),
-    ("val/miou", "mIoU", "intersection over union, mean over the classes"),
-    ("val/pixel_accuracy", "Pixel accuracy", "share of the pixels that are right"),
-    ("val/mean_accuracy", "Class accuracy", "recall, mean over the classes"),
-    ("val/frequency_weighted_iou", "Weighted IoU", "IoU weighted by how often a class occurs"),
-    ("val/mean_dice", "Dice", "mean over the classes; also called F1"),
-    ("val/boundary_miou", "Boundary mIoU", "IoU of what lies near the contours"),
-    ("val/trimap_miou", "Trimap mIoU", "mIoU of the pixels near contours"),
-    ("val/ece", "Calibration error", "how far confidence is from accuracy; lower is better"),
-    ("val/loss", "Loss", "on the pictures that are scored; lower is better"),
+    ("top1", "Top-1 accuracy", "share of the pictures whose class is the first guess"),
+    ("top5", "Top-5 accuracy", "share of the pictures whose class is among five guesses"),
+    ("miou", "mIoU", "intersection over union, mean over the classes"),
+    ("pixel_accuracy", "Pixel accuracy", "share of the pixels that are right"),
+    ("mean_accuracy", "Class accuracy", "recall, mean over the classes"),
+    ("frequency_weighted_iou", "Weighted IoU", "IoU weighted by how often a class occurs"),
+    ("mean_dice", "Dice", "mean over the classes; also called F1"),
+    ("boundary_miou", "Boundary mIoU", "IoU of what lies near the contours"),
+    ("trimap_miou", "Trimap mIoU", "mIoU of the pixels near contours"),
+    ("ece", "Calibration error", "how far confidence is from accuracy; lower is better"),
+    ("loss", "Loss", "on the pictures that are scored; lower is better"),
 )
-TITLES = {key: title for key, title, _ in _HEADLINES}
-_NOT_SHARES = {"val/loss"}
-_LOWER_IS_BETTER = {"val/loss", "val/ece"}
+TITLES = {f"val/{key}": title for key, title, _ in _HEADLINES}
+_NOT_SHARES = {"loss"}
+_LOWER_IS_BETTER = {"loss", "ece"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Score:
     """A headline number.
 
     Attributes:
-        key: as in `metrics.json`.
+        key: as in `metrics.json`, without the split.
         title, meaning: for people.
         value: the number.
         text, unit: how it is shown.
@@ -83,7 +83,7 @@ def class_scores(run: Run) -> list[ClassScores]:
     found = []
     for place, name in enumerate(run.classes):
         history = run.series(f"val/iou/{name}")
-        iou = run.score(f"val/iou/{name}")
+        iou = run.score(f"iou/{name}")
         if not run.finished and history:
             iou = history[-1][1]
         found.append(
@@ -91,10 +91,10 @@ def class_scores(run: Run) -> list[ClassScores]:
                 name,
                 palette.get(name),
                 iou,
-                run.interval(f"val/iou/{name}"),
-                run.score(f"val/dice/{name}"),
-                run.score(f"val/accuracy/{name}"),
-                run.score(f"val/boundary_iou/{name}"),
+                run.interval(f"iou/{name}"),
+                run.score(f"dice/{name}"),
+                run.score(f"accuracy/{name}"),
+                run.score(f"boundary_iou/{name}"),
                 labelled[place] if labelled else None,
                 predicted[place] if predicted else None,
                 history,

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from seg.metrics.unlearnt import unlearnt
 from seg.reporting.charts.heat_map import heat_map, most_confused
 from seg.reporting.charts.lines import Line, line_chart, smoothed
 from seg.reporting.charts.reliability import reliability_diagram
@@ -75,6 +76,14 @@ def confusion(run: Run) -> dict[str, Any] | None:
         "palette": palette,
         "pixels": sum(map(sum, matrix)),
     }
+
+
+def unlearnt_classes(run: Run) -> list[str]:
+    """Lines on classes that are never predicted, or never right."""
+    matrix, names = run.evaluation.get("confusion"), run.classes
+    if not matrix or len(matrix) != len(names) or any(len(row) != len(names) for row in matrix):
+        return []
+    return unlearnt(matrix, names, run.config)
 
 
 def calibration(run: Run) -> dict[str, Any] | None:

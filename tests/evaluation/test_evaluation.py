@@ -2,6 +2,8 @@
 
 import csv
 import json
+import math
+import shutil
 
 import numpy as np
 import pytest
@@ -12,11 +14,13 @@ import seg as package
 from seg.assemble.parts import assemble_evaluation
 from seg.checkpoint import read_checkpoint
 from seg.errors import ConfigError, DataError
-from seg.evaluation.comparison import compare
+from seg.evaluation.comparison import FEWEST_IMAGES, compare, table
 from seg.evaluation.evaluator import Evaluator
 from seg.evaluation.protocol import checkpoint_facts, differences
 from seg.evaluation.record import read_record
 from seg.inference.inference import Inference
+from seg.reporting.run import read_runs
+from seg.reporting.scores import headlines
 from tests.conftest import seg
 
 
@@ -117,7 +121,66 @@ def test_examples_and_the_table_of_pictures(folders):
 def test_an_evaluation_beside_itself_is_noise(small_run, folders):
     comparison = compare([small_run, folders / "whole"])
     assert all(row["difference"] == 0 for row in comparison["scores"] if row["first"] is not None)
-    assert {row["verdict"] for row in comparison["scores"]} == {"noise"}
+    assert {row["verdict"] for row in comparison["scores"]} == {None}  # of six images
+
+
+def with_images(folder, target, count, **changes):
+    """A copy of an evaluation that says it is of so many images."""
+    shutil.copytree(folder, target)
+    content = json.loads((target / "evaluation.json").read_text())
+    content["protocol"] |= {"images": count, **changes}
+    (target / "evaluation.json").write_text(json.dumps(content))
+    return target
+
+
+@pytest.mark.parametrize("count", [4, FEWEST_IMAGES - 1, FEWEST_IMAGES])
+def test_few_images_give_no_verdict(count, folders, tmp_path):
+    first = with_images(folders / "whole", tmp_path / "a", count)
+    second = with_images(folders / "flip", tmp_path / "b", count)
+    comparison = compare([first, second], ["inference"])
+    lines = "\n".join(table(comparison))
+    rows = comparison["scores"]
+    if count < FEWEST_IMAGES:
+        assert {row["verdict"] for row in rows} == {None}
+        assert all(math.isnan(row["p"]) for row in rows)
+        assert f"no verdict: {count} images" in lines and "significant" not in lines
+    else:
+        assert {row["verdict"] for row in rows} <= {"noise", "significant"}
+        assert "no verdict" not in lines
+
+
+def test_scores_are_named_after_the_split(small_run, tmp_path):
+    done = seg(
+        "evaluate",
+        *(f"checkpoint={small_run}", "split=test", "num_workers=0", "device=cpu"),
+        *("inference.flip=true", f"hydra.run.dir={tmp_path / 'test'}"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    told = done.stdout + done.stderr
+    assert "test mIoU" in told and "nan" not in told and "never predicted: " in told
+    record = read_record(tmp_path / "test")
+    for scores in (numbers(tmp_path / "test"), record.content["scores"], record.replicates):
+        assert "test/miou" in scores
+        assert not [key for key in scores if key.startswith("val/")]
+    (run,) = read_runs([tmp_path / "test"])
+    assert run.score("miou") == numbers(tmp_path / "test")["test/miou"]
+    assert run.classes == record.content["classes"]
+    assert {each.key for each in headlines(run)} >= {"miou", "pixel_accuracy"}
+
+
+def test_evaluations_of_earlier_versions_are_read(folders, tmp_path):
+    old = with_images(folders / "whole", tmp_path / "old", 6, split="test")
+    record = read_record(old)
+    assert record.content["scores"]["test/miou"] == numbers(folders / "whole")["val/miou"]
+    (run,) = read_runs([old])
+    assert run.score("miou") == numbers(folders / "whole")["val/miou"]
+    assert run.interval("miou") is not None
+    comparison = compare(
+        [folders / "whole", with_images(folders / "flip", tmp_path / "new", 6, split="test")],
+        ["inference", "split"],
+    )
+    assert "val/miou | test/miou" in {row["key"] for row in comparison["scores"]}
 
 
 def test_unlike_protocols_are_not_compared(folders):

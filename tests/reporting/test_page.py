@@ -254,6 +254,24 @@ def test_a_damaged_file_is_named(tmp_path):
     assert not (tmp_path / "page.html").exists()
 
 
+def test_classes_that_are_never_predicted_are_named(tmp_path):
+    evaluation = write_run(tmp_path / "run")
+    for row in evaluation["confusion"]:
+        row[2] = 0
+    (tmp_path / "run/evaluation.json").write_text(json.dumps(evaluation))
+    page = page_of(tmp_path / "run", target=tmp_path / "page.html")
+    assert "never predicted: car (" in page.text
+
+
+def test_unlike_classes_are_told_on_the_page_and_beside_it(tmp_path, caplog):
+    write_run(tmp_path / "a", classes=("road", "car", "person"))
+    write_run(tmp_path / "b", classes=("road", "car", "tree"), without=("evaluation.json",))
+    page = page_of(tmp_path / "a", tmp_path / "b", target=tmp_path / "page.html")
+    told = "The runs were scored on different classes; alone a has person; alone b has tree."
+    assert told in " ".join(page.text.split()) and told in caplog.text
+    assert not [cell for cell in page.all("td") if cell.get("class") == "best"]
+
+
 def test_two_runs_stand_beside_each_other(tmp_path):
     first = write_run(tmp_path / "a/run", seed=1)
     second = write_run(tmp_path / "b/run", seed=2)

@@ -1,0 +1,58 @@
+"""Classes that the labels have and the predictions lack: what a mean over pixels hides."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_MOST_NAMES = 6
+
+
+def unlearnt(
+    confusion_KK: Sequence[Sequence[int]], names: Sequence[str], config: Mapping[str, Any]
+) -> list[str]:
+    """Say which classes are never predicted, or never right, and which keys to try.
+
+    Args:
+        confusion_KK: pixels by label (row) and prediction (column).
+        names: of the classes.
+        config: of the training, as far as it is known; keys that do not fit it are not named.
+
+    Returns:
+        lines; none where each labelled class is right somewhere.
+    """
+    labelled = [sum(row) for row in confusion_KK]
+    predicted = [sum(column) for column in zip(*confusion_KK, strict=True)]
+    present = [k for k, pixels in enumerate(labelled) if pixels]
+    never = [k for k in present if not predicted[k]]
+    wrong = [k for k in present if predicted[k] and not confusion_KK[k][k]]
+    if not never and not wrong:
+        return []
+    total = sum(labelled)
+
+    def listed(classes: Sequence[int]) -> str:
+        parts = [f"{names[k]} ({labelled[k] / total:.2%} of pixels)" for k in classes[:_MOST_NAMES]]
+        more = [f"{len(classes) - _MOST_NAMES} more"] if len(classes) > _MOST_NAMES else []
+        return ", ".join(parts + more)
+
+    alone = [k for k, pixels in enumerate(predicted) if pixels]
+    lines = []
+    if len(alone) == 1 and never:
+        lines.append(f"every pixel is predicted as {names[alone[0]]}")
+    if never:
+        lines.append(f"never predicted: {listed(never)}")
+    if wrong:
+        lines.append(f"predicted, but never right: {listed(wrong)}")
+    return [*lines, f"  try, in training: {_remedies(config)}"]
+
+
+def _remedies(config: Mapping[str, Any]) -> str:
+    loss = config.get("loss") or {}
+    remedies = []
+    if not loss or loss.get("class_weights", "") is None:
+        remedies.append("loss.class_weights=auto")
+    if not str(loss.get("_target_")).endswith(".Dice"):
+        remedies.append("loss=dice")
+    if str((config.get("sampler") or {}).get("_target_", "Shuffle")).endswith("Shuffle"):
+        remedies.append("sampler=class_uniform")
+    counted = (config.get("trainer") or {}).get("max_steps", -1)
+    remedies.append(f"more steps (trainer.{'max_steps' if counted > 0 else 'max_epochs'})")
+    return ", ".join(remedies)
