@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from seg.config.budget import with_budget
 from seg.config.hints import hint
 from seg.errors import ConfigError
 
@@ -204,6 +205,15 @@ class FitConfig(Section):
         """What chooses the best weights; None where nothing does."""
         callback = self.callbacks.get("checkpoints")
         return None if callback is None else callback.node()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_budget(cls, plain: Any) -> Any:
+        if not isinstance(plain, Mapping) or not isinstance(plain.get("trainer"), Mapping):
+            return plain
+        loader = plain.get("loader")
+        batch_size = loader.get("batch_size") if isinstance(loader, Mapping) else None
+        return {**plain, "trainer": with_budget(plain["trainer"], batch_size)}
 
     @model_validator(mode="after")
     def _rolls_back_alone(self) -> "FitConfig":
