@@ -7,14 +7,14 @@ _MOST_NAMES = 6
 
 
 def unlearnt(
-    confusion_KK: Sequence[Sequence[int]], names: Sequence[str], config: Mapping[str, Any]
+    confusion_KK: Sequence[Sequence[int]], names: Sequence[str], training: Mapping[str, Any]
 ) -> list[str]:
     """Say which classes are never predicted, or never right, and which keys to try.
 
     Args:
         confusion_KK: pixels by label (row) and prediction (column).
         names: of the classes.
-        config: of the training, as far as it is known; keys that do not fit it are not named.
+        training: its configuration, as far as it is known; keys that do not fit it are not named.
 
     Returns:
         lines; none where each labelled class is right somewhere.
@@ -41,18 +41,25 @@ def unlearnt(
         lines.append(f"never predicted: {listed(never)}")
     if wrong:
         lines.append(f"predicted, but never right: {listed(wrong)}")
-    return [*lines, f"  try, in training: {_remedies(config)}"]
+    return [*lines, f"  try, in training: {_remedies(training)}"]
 
 
-def _remedies(config: Mapping[str, Any]) -> str:
-    loss = config.get("loss") or {}
+def _remedies(training: Mapping[str, Any]) -> str:
+    loss = _part(training, "loss")
     remedies = []
     if not loss or loss.get("class_weights", "") is None:
         remedies.append("loss.class_weights=auto")
     if not str(loss.get("_target_")).endswith(".Dice"):
         remedies.append("loss=dice")
-    if str((config.get("sampler") or {}).get("_target_", "Shuffle")).endswith("Shuffle"):
+    if str(_part(training, "sampler").get("_target_", "Shuffle")).endswith("Shuffle"):
         remedies.append("sampler=class_uniform")
-    counted = (config.get("trainer") or {}).get("max_steps", -1)
-    remedies.append(f"more steps (trainer.{'max_steps' if counted > 0 else 'max_epochs'})")
+    trainer = _part(training, "trainer")
+    epochs = trainer.get("max_epochs")
+    by_steps = trainer and not (isinstance(epochs, int) and epochs > 0)
+    remedies.append(f"more steps (trainer.{'max_steps' if by_steps else 'max_epochs'})")
     return ", ".join(remedies)
+
+
+def _part(training: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = training[key] if key in training else None
+    return part if isinstance(part, Mapping) else {}
