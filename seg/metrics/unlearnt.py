@@ -61,5 +61,5 @@ def _remedies(training: Mapping[str, Any]) -> str:
 
 
 def _part(training: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    part = training[key] if key in training else None
+    part = training.get(key)
     return part if isinstance(part, Mapping) else {}
