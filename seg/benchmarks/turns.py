@@ -16,7 +16,7 @@ from seg.benchmarks.layers import Layers, layers_of
 from seg.benchmarks.memory import added_mib
 from seg.benchmarks.timing import Timing
 from seg.cpu import give_back_memory, keep_freed_memory
-from seg.data.loading.workers import leave_signals, signals_blocked
+from seg.data.loading.workers import leave_signals, starting_workers
 from seg.errors import ConfigError
 
 _WAITING = "GOMP_SPINCOUNT"  # see `seg.cpu.share_cores`
@@ -134,7 +134,7 @@ class _Worker:
         if not self.way.tuned:
             os.environ.pop(_WAITING, None)
         try:
-            with signals_blocked():
+            with starting_workers():
                 self._process.start()
         finally:
             if waiting is not None:

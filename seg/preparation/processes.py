@@ -9,7 +9,7 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from seg.data.loading.workers import signals_blocked, start_worker
+from seg.data.loading.workers import start_worker, starting_workers
 from seg.data.sample import SegmentationDataset
 from seg.errors import ConfigError, DataError
 from seg.preparation.inspection import Inspection, inspect
@@ -138,7 +138,7 @@ def _pickled(datasets: Sequence[SegmentationDataset]) -> bytes | None:
 
 
 def _submit(pool: ProcessPoolExecutor, work: Callable[..., T], *arguments: Any) -> Future[T]:
-    with signals_blocked():  # a pool starts its processes one by one, as it is given work
+    with starting_workers():  # a pool starts its processes one by one, as it is given work
         return pool.submit(work, *arguments)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
 from seg.data.loading.order import EpochOrder, OrderState, SampleKey
-from seg.data.loading.workers import signals_blocked, start_worker
+from seg.data.loading.workers import shared_memory_shortage, start_worker, starting_workers
 from seg.data.sample import LabelledDataset
 from seg.errors import DataError, UserError
 
@@ -57,7 +57,8 @@ class KeyedSamples(Dataset[Any]):
     def watch(self, num_workers: int) -> None:
         """Note which sample each worker has in hand, where all processes can read it."""
         self._in_hand = torch.full((num_workers, 2), _IDLE, dtype=torch.int64)
-        self._in_hand.share_memory_()  # type: ignore[no-untyped-call]
+        with starting_workers():
+            self._in_hand.share_memory_()  # type: ignore[no-untyped-call]
 
     def in_hand(self, pids: Collection[int] | None = None) -> list[str]:
         """What workers are reading, or read last, in words.
@@ -152,7 +153,7 @@ class SegmentationLoader(DataLoader[Any]):
         samples.watch(num_workers)
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        with signals_blocked():
+        with starting_workers():
             batches = super().__iter__()
         while True:
             try:
@@ -177,6 +178,8 @@ class SegmentationLoader(DataLoader[Any]):
         torch raises the first also in the midst of whatever the main process does.
         """
         text = str(error)
+        if (shortage := shared_memory_shortage(error)) is not None:
+            return shortage
         if "DataLoader timed out" in text:
             return DataError(
                 f"no batch within loader.timeout_s={self.timeout:g} s: "

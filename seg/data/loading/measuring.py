@@ -8,7 +8,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from seg.data.loading.workers import signals_blocked, start_worker
+from seg.data.loading.workers import start_worker, starting_workers
 from seg.errors import DataError, UserError
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ def measure_each(measure: Callable[[int], T], length: int, *, num_workers: int) 
     if not length:
         return
     cv2.setNumThreads(0)  # threads of OpenCV do not survive a fork
-    with warnings.catch_warnings(), signals_blocked():
+    with warnings.catch_warnings(), starting_workers():
         # Who reads from an object store wants more processes than cores.
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
         loader = DataLoader(

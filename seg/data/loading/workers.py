@@ -1,16 +1,21 @@
 """Processes that read samples: one thread each, and signals left to the main process."""
 
+import errno
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import cv2
 import torch
+
+from seg.errors import DataError
 
 # A shell, `timeout`, systemd and schedulers send them to all processes of a command.
 _GROUP_SIGNALS = {signal.SIGINT, signal.SIGTERM} | (
@@ -18,19 +23,48 @@ _GROUP_SIGNALS = {signal.SIGINT, signal.SIGTERM} | (
 )
 _CAN_WAIT = hasattr(signal, "sigtimedwait")  # not on macOS and Windows
 _WATCH_S = 1.0
+_SHARED_MEMORY = Path("/dev/shm")
+_NO_SHARED_MEMORY = ("unable to allocate shared memory", "unable to open shared memory")
 
 
 @contextmanager
-def signals_blocked() -> Iterator[None]:
-    """Block signals to the group while workers start: they inherit it, this process gets them."""
-    if not _CAN_WAIT:
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _GROUP_SIGNALS)
+def starting_workers() -> Iterator[None]:
+    """Block signals to the group while workers start: they inherit it, this process gets them.
+
+    Raises:
+        DataError: there is no room in shared memory.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _GROUP_SIGNALS) if _CAN_WAIT else None
     try:
         yield
+    except (RuntimeError, OSError) as error:
+        failure = shared_memory_shortage(error)
+        if failure is None:
+            raise
+        raise failure from error
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def shared_memory_shortage(error: BaseException) -> DataError | None:
+    """What to tell of an error that says that workers find no room in shared memory; else None.
+
+    Args:
+        error: of a start of workers, or what the main process gets of a worker's error.
+    """
+    semaphore = isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename
+    if not semaphore and not any(words in str(error) for words in _NO_SHARED_MEMORY):
+        return None
+    place = "shared memory"
+    if _SHARED_MEMORY.is_dir():
+        size = shutil.disk_usage(_SHARED_MEMORY).total / 2**20
+        place = f"{_SHARED_MEMORY} ({size:.4g} MiB)"
+    return DataError(
+        f"{place} is too small for the batches that reading processes hand over\n"
+        "  in a container give it more (docker run --shm-size=8g, or --ipc=host); or lower\n"
+        "  loader.num_workers (0 needs none), loader.prefetch_factor or loader.batch_size"
+    )
 
 
 def start_worker(_: int = 0) -> None:
