@@ -9,16 +9,24 @@ _LEAST_SAMPLES = 8000
 _VALIDATIONS = 10
 
 
-def with_budget(trainer: Mapping[str, Any], batch_size: Any) -> dict[str, Any]:
-    """Replace `auto` in a trainer's `max_steps` and `val_check_interval` by numbers.
+def with_budget(plain: Any) -> Any:
+    """Replace `auto` in the trainer's `max_steps` and `val_check_interval` by numbers.
 
     A number of epochs says little about data of any size: 11 epochs of 40 images are 44 steps. So
     `auto` counts steps, but leaves the length to `max_epochs` where that is set.
 
     Args:
-        trainer: as composed.
-        batch_size: samples a batch, on each process.
+        plain: a composed configuration; one that lacks its sections is returned as it is.
     """
+    trainer = plain.get("trainer") if isinstance(plain, Mapping) else None
+    if not isinstance(trainer, Mapping):
+        return plain
+    loader = plain.get("loader")
+    batch_size = loader.get("batch_size") if isinstance(loader, Mapping) else None
+    return {**plain, "trainer": _settled(trainer, batch_size)}
+
+
+def _settled(trainer: Mapping[str, Any], batch_size: Any) -> dict[str, Any]:
     settled = dict(trainer)
     epochs = settled.get("max_epochs")
     by_epochs = isinstance(epochs, int) and epochs >= 0

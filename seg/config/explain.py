@@ -11,7 +11,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from seg.config.allowed import locate
 from seg.config.hints import hint
 from seg.config.location import conf_dir
-from seg.config.schema import nearest
+from seg.config.nearest import nearest
 from seg.errors import ConfigError
 
 

@@ -1,7 +1,6 @@
 """What a configuration looks like: frozen sections, unknown keys refused, all errors at once."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -11,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from seg.config.budget import with_budget
 from seg.config.hints import hint
+from seg.config.nearest import nearest
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
@@ -209,11 +209,7 @@ class FitConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _has_a_budget(cls, plain: Any) -> Any:
-        if not isinstance(plain, Mapping) or not isinstance(plain.get("trainer"), Mapping):
-            return plain
-        loader = plain.get("loader")
-        batch_size = loader.get("batch_size") if isinstance(loader, Mapping) else None
-        return {**plain, "trainer": with_budget(plain["trainer"], batch_size)}
+        return with_budget(plain)
 
     @model_validator(mode="after")
     def _rolls_back_alone(self) -> "FitConfig":
@@ -300,9 +296,3 @@ def _fields(schema: type[BaseModel], location: tuple[int | str, ...]) -> set[str
             return set()
         schema = annotation
     return {field.alias or name for name, field in schema.model_fields.items()}
-
-
-def nearest(word: str, allowed: list[str]) -> str:
-    """`; did you mean X?` for a misspelt word, else nothing."""
-    close = get_close_matches(word, allowed, n=1)
-    return f"; did you mean {close[0]}?" if close else ""

@@ -12,7 +12,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from seg.config.allowed import locate, locate_part, named, not_allowed, rule_of
 from seg.config.hints import hint
-from seg.config.schema import nearest
+from seg.config.nearest import nearest
 from seg.errors import ConfigError
 
 _HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
