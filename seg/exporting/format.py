@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from seg.config.schema import nearest
+from seg.config.nearest import nearest
 from seg.errors import ConfigError
 from seg.exporting.card import Card, Spec
 from seg.exporting.graph import DTYPES, exported_program

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.config.schema import nearest
+from seg.config.nearest import nearest
 from seg.data.label_values import LabelValues, ValueKind, label_values
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError
