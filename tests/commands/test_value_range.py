@@ -82,6 +82,39 @@ def test_prediction_sees_what_training_saw(images, run, tmp_path):
         model.predict(Image.fromarray(np.zeros((9, 9), np.uint16)))
 
 
+@pytest.mark.slow
+def test_an_export_sees_what_training_saw(images, run, tmp_path):
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    file = images / "images/val/0.png"
+    options = (f"checkpoint={run}", "format=onnx", f"output={tmp_path / 'a.onnx'}", "pictures=1")
+    done = seg("export", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    card = json.loads((tmp_path / "a.onnx.json").read_text())
+    assert card["checkpoint"]["config"]["dataset"]["value_range"] == [0, 4095]
+    exported = package.load_model(tmp_path / "a.onnx")
+    assert exported.decoding == ImageDecoding((0, 4095))
+    labels = package.load_model(run).predict(file)
+    np.testing.assert_array_equal(exported.predict(file), labels)
+
+
+def test_classifiers_take_a_range(images, tmp_path):
+    for split in ("train", "val"):
+        for number, path in enumerate(sorted(images.glob(f"images/{split}/*.png"))):
+            copy = tmp_path / f"classes/{split}/{'ab'[number % 2]}/{number}.png"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    line = (
+        *("image_dataset=image_folder", f"image_dataset.root={tmp_path / 'classes'}"),
+        *("dry_run=true", "loader.batch_size=2", "loader.num_workers=0", "trainer.accelerator=cpu"),
+    )
+    done = seg("pretrain", *line, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "image_dataset.value_range=[0,4095]" in done.stderr
+    done = seg("pretrain", *line, "image_dataset.value_range=[0,4095]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_evaluation_sees_what_training_saw(images, run, tmp_path):
     table = tmp_path / "samples.csv"
     files = [images / f"{kind}/val/{n}.png" for n in (0, 1) for kind in ("images", "labels")]

@@ -1,9 +1,11 @@
 """TIFF and JPEG 2000 files as GDAL reads them (extra `rasters`: rasterio)."""
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -68,9 +70,23 @@ def open_dataset(place: Any, mode: str = "r", *, jpeg2000: bool = False, **optio
     import rasterio
 
     os.environ.setdefault("GDAL_CACHEMAX", "64MB")  # read by GDAL when it opens the first one
+    _pass_over_undecodable_messages()
     driver = "JP2OpenJPEG" if jpeg2000 else "GTiff"
     with without_place():
         return rasterio.open(place, mode, driver=driver, **options)
+
+
+@cache
+def _pass_over_undecodable_messages() -> None:
+    """Messages of GDAL about damaged text are no UTF-8: rasterio prints a traceback of each."""
+    usual = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        of_rasterio = "rasterio" in str(unraisable.object)
+        if not (of_rasterio and isinstance(unraisable.exc_value, UnicodeDecodeError)):
+            usual(unraisable)
+
+    sys.unraisablehook = hook
 
 
 @contextmanager
