@@ -33,7 +33,8 @@ REMEDIES = {
     "unknown_values": "check that the file holds class ids of this dataset, not colours",
     "unknown_colors": "export the masks without smooth edges (anti-aliasing), resizing and JPEG;"
     " or add the colors to dataset.classes",
-    "class_without_pixels": "take it out of the class file, or ignore it: labels.ignore=[NAME]",
+    "class_without_pixels": "take it out of the class file, ignore it (labels.ignore=[NAME]), or"
+    " give it the value that the labels have",
     "duplicate": "leave these copies out, so that evaluation sees new pictures",
     "near_duplicate": "leave these copies out, so that evaluation sees new pictures",
     "reader_killed": "check memory, or the size of the picture",

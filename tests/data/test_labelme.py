@@ -6,6 +6,7 @@ import logging
 import pytest
 from PIL import Image
 
+from seg.data.fingerprint import fingerprint
 from seg.data.labelme import LabelMe
 from seg.errors import ConfigError, DataError
 
@@ -113,3 +114,11 @@ def test_labelmes_background_is_class_0(tmp_path, unlabelled):
     listed = LabelMe(split="train", root=tmp_path, classes=["_background_", "Car"])
     assert listed.labels.names == ("background", "Car")
     assert listed[0].label.tolist() == [[0, 1, 0, 0]] * 2
+
+
+def test_what_unlabelled_pixels_are_belongs_to_the_fingerprint(tmp_path):
+    plant(tmp_path / "train", "a", "background", "car")
+    options = {"split": "train", "root": tmp_path, "classes": ["background", "car"]}
+    datasets = [LabelMe(**options, unlabelled=each) for each in ("background", "ignored")]
+    assert datasets[0].labels == datasets[1].labels
+    assert fingerprint(datasets[0]) != fingerprint(datasets[1])

@@ -107,7 +107,8 @@ class PairDataset:
     def reader(self) -> str:
         """What tells one way to read label files from another."""
         name = getattr(self._read, "__qualname__", None)  # of a function
-        return str(name or type(self._read).__qualname__)
+        settings = getattr(self._read, "settings", "")
+        return f"{name or type(self._read).__qualname__}{settings}"
 
     def read_label(self, index: int) -> NDArray[np.uint8]:
         """The label of one sample, uint8, H x W, train ids; its image is not opened.

@@ -70,6 +70,11 @@ class PolygonLabels:
         self._ids = dict(ids)
         self._unlabelled = unlabelled
 
+    @property
+    def settings(self) -> str:
+        """What else than the classes decides what is read."""
+        return f"(unlabelled={self._unlabelled})"
+
     def __call__(self, path: Location) -> NDArray[Any]:
         """H x W file ids, int32.
 

@@ -65,6 +65,11 @@ class WithBackground:
         self._read = read
         self._background = background
 
+    @property
+    def settings(self) -> str:
+        """What else than the classes decides what is read."""
+        return f"({type(self._read).__qualname__}, background={self._background})"
+
     def __call__(self, path: Location) -> NDArray[Any]:
         """H x W file ids.
 
