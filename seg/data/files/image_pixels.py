@@ -73,9 +73,9 @@ def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArra
         if file.format != "JPEG2000":
             raise
         return _by_gdal(file, path, decoding)
-    values = _beyond_pillow(file, path, decoding)
+    values = _beyond_pillow(file, path, decoding, may_mask=banded)
     if values is None:
-        rgb = _to_rgb(file.pillow, path, tiff=file.page is not None, decoding=decoding)
+        rgb = _to_rgb(file.pillow, path, may_mask=banded, decoding=decoding)
         rgb = rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
         pixels = np.array(rgb)
         return pixels if file.mode == "P" else decoding.scale(pixels, 8, path)
@@ -114,12 +114,14 @@ def _turned(image_HW3: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
     return np.array(Image.fromarray(image_HW3).transpose(_UPRIGHT[orientation]))
 
 
-def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[Any] | None:
+def _beyond_pillow(
+    file: Opened, path: Location, decoding: ImageDecoding, *, may_mask: bool
+) -> NDArray[Any] | None:
     """Stored values, H x W or H x W x 3, 0 is black; None where Pillow's RGB holds them all."""
     if file.decoder == "opencv":
         values = deep_colour(file)
         if values.shape[2] in (2, 4):
-            _check_opaque(file.picture, path, tiff=file.page is not None, decoding=decoding)
+            _check_opaque(file.picture, path, may_mask=may_mask, decoding=decoding)
             values = values[..., :-1]
         return values[..., 0] if values.shape[2] == 1 else values
     deep = deep_pnm(file)
@@ -133,14 +135,14 @@ def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDA
 
 
 def _check_opaque(
-    picture: Image.Image, path: Location, *, tiff: bool, decoding: ImageDecoding
+    picture: Image.Image, path: Location, *, may_mask: bool, decoding: ImageDecoding
 ) -> Image.Image:
-    """Raise where pixels are transparent; of TIFFs alpha may mask pixels, whose colours count."""
+    """Raise where pixels are transparent; or, where alpha may mask, those half transparent."""
     with_alpha = picture.convert("RGBA")
     alpha = with_alpha.getchannel("A")
     if alpha.getextrema() == (255, 255):
         return with_alpha
-    if not tiff:
+    if not may_mask:
         raise DataError(
             f"{path}: image has transparent pixels, whose colour is undefined\n"
             "  flatten it onto a background and save it as RGB",
@@ -152,10 +154,10 @@ def _check_opaque(
 
 
 def _to_rgb(
-    picture: Image.Image, path: Location, *, tiff: bool, decoding: ImageDecoding
+    picture: Image.Image, path: Location, *, may_mask: bool, decoding: ImageDecoding
 ) -> Image.Image:
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:
-        return _check_opaque(picture, path, tiff=tiff, decoding=decoding).convert("RGB")
+        return _check_opaque(picture, path, may_mask=may_mask, decoding=decoding).convert("RGB")
     if picture.mode not in _CONVERTIBLE:
         raise DataError(
             f"{path}: image has pixels of kind {picture.mode!r}\n"

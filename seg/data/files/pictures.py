@@ -20,6 +20,7 @@ MAX_PIXELS = 89_478_485
 """Largest picture that is decoded, in pixels: Pillow's own threshold for decompression bombs."""
 
 _IHDR_DEPTH, _IHDR_COLOUR = 24, 25  # positions in a PNG file (PNG, section 11.2.2)
+_BMP_HEADER, _BMP_BITS = 14, 28  # of the information header, and in the file
 _CHANNELS = {"L": ("mono", 0), "RGB": ("rgb", 2)}  # mode -> decoder's name, colour type
 # Others may turn the picture (eXIf, iTXt), make parts transparent (tRNS) or animate it (acTL).
 PLAIN_CHUNKS = frozenset(
@@ -86,7 +87,7 @@ def opened(
                 with _opened_tiff(content, path, kind, page, max_pixels) as file:
                     yield file
                 return
-            with Image.open(BytesIO(content)) as picture:
+            with _open_by_pillow(content) as picture:
                 if page is not None:
                     picture.seek(page)
                 _check_header(
@@ -139,6 +140,20 @@ def _opened_tiff(
         if chosen.position:
             picture.seek(chosen.position)
         yield Opened("TIFF", picture.mode, content, decoder, page=chosen, pillow=picture)
+
+
+def _open_by_pillow(content: bytes) -> Image.Image:
+    """Open a file; Pillow takes 4-bit BMPs with the palette 0, 1, ... for what it cannot read."""
+    picture: Image.Image = Image.open(BytesIO(content))
+    bits = int.from_bytes(content[_BMP_BITS : _BMP_BITS + 2], "little")
+    if (picture.format, picture.mode, bits) != ("BMP", "L", 4):
+        return picture
+    palette_at = _BMP_HEADER + int.from_bytes(content[_BMP_HEADER : _BMP_HEADER + 4], "little")
+    colored = bytearray(content)
+    colored[palette_at] ^= 1
+    picture = Image.open(BytesIO(colored))
+    picture.putpalette([value for value in range(16) for _ in range(3)])
+    return picture
 
 
 def _decoder(picture: Image.Image, content: bytes) -> Decoder:

@@ -1,13 +1,16 @@
 """Images are turned upright once, whatever the format, and fit an upright label."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from seg.data.files.decoding import ImageDecoding
 from seg.data.files.reading import read_image, read_pair
 from seg.errors import DataError
+from tests.data.files.test_stored_values import plant
 
 # blocks of 16 x 8 pixels, each of one color, so that lossy formats keep them apart
 COLORS = np.random.default_rng(3).permutation(np.arange(24)) * 10
@@ -72,3 +75,49 @@ def test_a_sideways_label_is_told_from_the_image(tmp_path):
     Image.fromarray(np.ascontiguousarray(STORED[6](BLOCKS))).save(tmp_path / "label.png")
     with pytest.raises(DataError, match="EXIF orientation 6"):
         read_pair(tmp_path / "a.tif", tmp_path / "label.png")
+
+
+def turned_tiff(path, orientation, values_HWC, **options):
+    """A TIFF of GDAL's that carries an orientation, which GDAL writes into none."""
+    stored_HWC = np.ascontiguousarray(STORED[orientation](values_HWC))
+    plant(path, stored_HWC.transpose(2, 0, 1), **options)
+    content = bytearray(path.read_bytes())
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    places = [start + 2 + 12 * number for number in range(count)]
+    entries = [bytes(content[place : place + 12]) for place in places]
+    entries.append(struct.pack("<HHII", 0x0112, 3, 1, orientation))
+    entries.sort(key=lambda entry: struct.unpack_from("<H", entry)[0])
+    content += b"\0" * (len(content) % 2)
+    struct.pack_into("<I", content, 4, len(content))
+    content += struct.pack("<H", len(entries)) + b"".join(entries) + b"\0\0\0\0"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_tiffs_that_pillow_reads_in_part_or_not_at_all(tmp_path, orientation):
+    deep = UPRIGHT.astype(np.uint16) * 257
+    full = ImageDecoding(value_range=(0, 65535))
+    for name, values, options in (
+        ("grey", deep[..., :1], {}),
+        ("rgb", deep, {"photometric": "rgb"}),
+        ("bands", deep, {"photometric": "rgb", "interleave": "band"}),
+        ("white", 65535 - deep[..., :1], {"photometric": "miniswhite"}),
+    ):
+        path = turned_tiff(tmp_path / f"{name}.tif", orientation, values, **options)
+        image = read_image(path, decoding=full)
+        expected = UPRIGHT if values.shape[2] == 3 else UPRIGHT[..., :1]
+        np.testing.assert_array_equal(image, np.broadcast_to(expected, image.shape), name)
+    path = turned_tiff(tmp_path / "lerc.tif", orientation, UPRIGHT, compress="lerc")
+    np.testing.assert_array_equal(read_image(path), UPRIGHT)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pngs_of_sixteen_bits(tmp_path, orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    grey = np.ascontiguousarray(STORED[orientation](BLOCKS)).astype(np.uint16) * 257
+    Image.fromarray(grey).save(tmp_path / "a.png", exif=tags)
+    image = read_image(tmp_path / "a.png", decoding=ImageDecoding(value_range=(0, 65535)))
+    np.testing.assert_array_equal(image[..., 0], BLOCKS)

@@ -139,10 +139,6 @@ def test_indices_of_a_bmp(tmp_path, bits, palette):
     }[palette]
     colors = [(int(v), int(v), 7 if palette == "colors" else int(v)) for v in ramp]
     (tmp_path / "a.bmp").write_bytes(bmp(ids, bits, colors))
-    if (bits, palette) == (4, "identity"):  # Pillow does not decode it
-        with pytest.raises(DataError, match="damaged or truncated"):
-            read_label(tmp_path / "a.bmp")
-        return
     np.testing.assert_array_equal(read_label(tmp_path / "a.bmp"), ids)
     np.testing.assert_array_equal(read_image(tmp_path / "a.bmp"), np.array(colors)[ids])
 

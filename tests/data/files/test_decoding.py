@@ -1,0 +1,69 @@
+"""What is declared about image files reaches every dataset that reads them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.cache import CachedDataset
+from seg.data.files.decoding import PLAIN, ImageDecoding, decoding_images, likely_maximum
+from seg.data.files.pairs import Pair, PairDataset
+from seg.data.labels import LabelSpace
+from seg.data.subset import Subset
+from seg.data.unlabelled import Unlabelled
+from seg.errors import DataError
+
+SPACE = LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199)))
+DEEP = np.random.default_rng(0).integers(0, 4096, (9, 16)).astype(np.uint16)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    Image.fromarray(DEEP).save(tmp_path / "a.png")
+    Image.fromarray((DEEP % 2).astype(np.uint8)).save(tmp_path / "label.png")
+    return [Pair("a", tmp_path / "a.png", tmp_path / "label.png")]
+
+
+def declared(pairs, high):
+    with decoding_images(ImageDecoding((0, high))):
+        return PairDataset(pairs, labels=SPACE, split="train")
+
+
+def expected(high):
+    return np.rint(np.minimum(DEEP, high) * (255 / high)).astype(np.uint8)
+
+
+def test_a_dataset_takes_what_holds_where_it_is_built(pairs):
+    dataset = declared(pairs, 4095)
+    np.testing.assert_array_equal(dataset[0].image[..., 1], expected(4095))
+    assert Subset(dataset, [0]).decoding == ImageDecoding((0, 4095))
+    plain = PairDataset(pairs, labels=SPACE, split="train")
+    assert plain.decoding == PLAIN
+    with pytest.raises(DataError, match="16-bit values"):
+        plain[0]
+
+
+def test_decoded_samples_are_of_one_range(pairs, tmp_path):
+    for high in (4095, 1000, 4095):
+        dataset = CachedDataset(declared(pairs, high), tmp_path / "cache")
+        for _ in range(2):  # decoded, then mapped
+            np.testing.assert_array_equal(dataset[0].image[..., 1], expected(high))
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_images_without_labels(pairs):
+    folder = pairs[0].image.parent
+    pairs[0].label.unlink()
+    dataset = Unlabelled(folder, labels=SPACE, decoding=ImageDecoding((0, 4095)))
+    np.testing.assert_array_equal(dataset[0].image[..., 2], expected(4095))
+
+
+def test_it_is_written_as_it_is_typed():
+    decoding = ImageDecoding((0.0, 0.05), (3, 2, 1))
+    assert str(decoding) == "dataset.value_range=[0,0.05] dataset.bands=[3,2,1]"
+    assert ImageDecoding.from_dict(decoding.to_dict()) == decoding
+    assert ImageDecoding.from_dict({}) == PLAIN
+
+
+@pytest.mark.parametrize(("high", "likely"), [(1, 1), (200, 255), (256, 511), (4095, 4095)])
+def test_the_range_that_is_proposed(high, likely):
+    assert likely_maximum(high) == likely
