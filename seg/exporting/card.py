@@ -11,6 +11,7 @@ from seg.errors import DataError
 from seg.exporting.usage import Usage
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
+from seg.models.weights.digests import sealed, unsealed
 from seg.outputs.files import write_json
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
@@ -127,7 +128,7 @@ def card_path(path: Path) -> Path:
 
 def write_card(path: Path, card: Card) -> None:
     """Write the card of an exported file."""
-    write_json(card_path(path), card.model_dump(mode="json"))
+    write_json(card_path(path), sealed(card.model_dump(mode="json")))
 
 
 def read_card(path: Path) -> Card:
@@ -146,7 +147,7 @@ def read_card(path: Path) -> Card:
     content = read_json(place, source.kind, remedy=source.remedy)
     if not isinstance(content, dict) or content.get("card_version") != _VERSION:
         raise DataError(f"{place}: no card of this version\n  {source.remedy}")
-    return checked(Card, content, source)
+    return checked(Card, unsealed(content, place)[0], source)
 
 
 def check_files(path: Path, card: Card) -> None:

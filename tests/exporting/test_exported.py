@@ -71,6 +71,14 @@ def test_a_damaged_card(file, text, message):
         package.load_model(file, trust=True)
 
 
+def test_a_card_with_one_digit_changed(file):
+    text = card_path(file).read_text()
+    assert "0.5" in text
+    card_path(file).write_text(text.replace("0.5", "0.7", 1))
+    with pytest.raises(DataError, match=r"json: damaged: .*SHA-256"):
+        package.load_model(file, trust=True)
+
+
 def test_a_changed_or_renamed_file(file):
     renamed = file.with_name("renamed.pt2")
     shutil.copy(file, renamed)

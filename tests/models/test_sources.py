@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,9 +12,12 @@ from pathlib import Path
 
 import pytest
 import timm
+import torch
+from safetensors.torch import save_file
 
-from seg.errors import ConfigError
+from seg.errors import ConfigError, DataError
 from seg.models.contract import Normalization
+from seg.models.encoders import create_encoder
 from seg.models.weights.sources import locate
 from tests.models.hub import COMMIT, HALF, Hub, content
 from tests.models.web import running
@@ -284,3 +288,58 @@ def test_a_path_that_exists_wins_over_a_name(tmp_path, monkeypatch):
         Path(name).write_bytes(b"mine")
         assert locate(name).path == Path(name)
         assert locate(name).normalization is None
+
+
+CONFIG = {"architecture": "xception41", "pretrained_cfg": {"mean": HALF, "std": [0.2, 0.3, 0.4]}}
+
+
+def test_a_directory_of_the_hub_is_the_same_wherever_it_comes_from(found, tmp_path):
+    for source in ("hf://owner/whole", "hf://owner/timm-like"):
+        path, _, normalization = found[source]
+        copy = tmp_path / source.rpartition("/")[2]
+        shutil.copytree(path, copy)
+        for each in (Path(path), copy, copy / "model.safetensors"):
+            here = locate(each).normalization
+            assert [list(here.mean), list(here.std)] == normalization
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_a_directory_as_timm_saves_it(name, tmp_path):
+    source = create_encoder("aligned_xception_micro")
+    tensors = source.state_dict()
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    if name.endswith("bin"):
+        torch.save(tensors, tmp_path / name)
+    else:
+        save_file(tensors, tmp_path / name)
+    for path in (tmp_path, tmp_path / name):
+        encoder = create_encoder("aligned_xception_micro", weights=path)
+        assert encoder.normalization == Normalization((0.5,) * 3, (0.2, 0.3, 0.4))
+        assert torch.equal(encoder.stem[0].conv.weight, source.stem[0].conv.weight)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"pretrained_cfg": {"mean": [0.5', "no valid JSON"),
+        ('{"mean": [0.5, 0.5, 0.5], "std": [1, 0, 1]}', "mean and std are damaged"),
+        ('{"mean": [0.5, 0.5, 0.5], "std": "x"}', "mean and std are damaged"),
+    ],
+)
+def test_a_damaged_configuration_is_named(text, reason, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(DataError, match=rf"config\.json: (.|\n)*{reason}"):
+        locate(tmp_path)
+
+
+def test_a_file_of_the_hubs_cache_is_held_against_its_name(tmp_path):
+    blobs = tmp_path / "blobs"
+    blobs.mkdir()
+    blob = blobs / hashlib.sha256(b"weights").hexdigest()
+    blob.write_bytes(b"weights")
+    (tmp_path / "model.safetensors").symlink_to(blob)
+    assert locate(tmp_path).path == tmp_path
+    blob.write_bytes(b"weighty")
+    for path in (tmp_path, tmp_path / "model.safetensors"):
+        with pytest.raises(DataError, match=r"model\.safetensors: damaged(.|\n)*delete"):
+            locate(path)

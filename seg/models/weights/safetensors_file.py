@@ -9,6 +9,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from seg.errors import DataError
+from seg.io.json_file import parse_json
+from seg.io.source import Source
 from seg.models.contract import Normalization
 from seg.models.weights.digests import require_digests, sealed, unsealed
 from seg.models.weights.format import WeightFile, WeightFormat
@@ -58,10 +60,7 @@ def _facts_text(metadata: Mapping[str, str], path: Path) -> str:
 
 
 def _facts(text: str, path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: its header is damaged ({error}); fetch it again") from error
+    facts = parse_json(text, Source(path, "header", "fetch it again"))
     return facts if isinstance(facts, dict) else {}
 
 

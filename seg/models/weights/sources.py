@@ -2,7 +2,6 @@
 
 import difflib
 import glob
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,9 +12,11 @@ from typing import Any
 from urllib.parse import unquote, urldefrag
 
 from seg.data.files.cache_folder import cache_folder
+from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
 from seg.models.contract import Normalization
 from seg.models.weights.download import fetch
+from seg.models.weights.model_config import normalization_beside
 
 _HUB = re.compile(
     r"hf://(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/]+))?(?:/(?P<file>.+))?"
@@ -26,6 +27,7 @@ _TIMM_NAME = re.compile(r"[a-z]\w*\.[a-z]\w*")
 _DIGITS_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".h5", ".keras", ".index")
 _PREFERRED = ("model.safetensors", "config.json")
+_USUAL = ("model.safetensors", "pytorch_model.bin")
 _FORMS = (
     "  allowed: a path, https://HOST/FILE#sha256=HEX, hf://OWNER/NAME[@REVISION][/FILE], "
     "timm/NAME[.TAG]"
@@ -70,7 +72,8 @@ def locate(source: str | Path) -> Located:
             return _from_timm(text.removeprefix("timm/"))
         if _TIMM_NAME.fullmatch(text) and _timm_knows(text):
             return _from_timm(text)
-    return Located(path, text)
+    _require_blob(path)
+    return Located(path, text, normalization_beside(path))
 
 
 def _from_address(address: str) -> Located:
@@ -143,8 +146,20 @@ def _from_hub(address: str) -> Located:
     folder = repository.snapshot
     inside = "" if path == folder else f"/{path.relative_to(folder).as_posix()}"
     origin = f"hf://{repository.name}@{folder.name}{inside}"
-    described = path if path == folder else path.parent
-    return Located(path, origin, _normalization_in(described / "config.json"))
+    _require_blob(path)
+    return Located(path, origin, normalization_beside(path))
+
+
+def _require_blob(path: Path) -> None:
+    """Hold a file of the Hub's cache, whose name is its SHA-256, against that."""
+    for file in (path, *(path / name for name in _USUAL)):
+        blob = file.resolve()
+        named = blob.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", blob.name)
+        if named and blob.is_file() and sha256_of(blob) != blob.name:
+            raise DataError(
+                f"{file}: damaged: not the file that the Hub has (SHA-256)\n"
+                f"  delete {blob}, then it is fetched again"
+            )
 
 
 def _may_be_fetched(file: str) -> bool:
@@ -192,8 +207,8 @@ class _Repository:
         if all((self.snapshot / name).is_file() for name in _PREFERRED):
             return self.snapshot
         candidates = [name for name in self._names() if name.endswith(_WEIGHT_SUFFIXES)]
-        if "model.safetensors" in candidates:
-            candidates = ["model.safetensors"]
+        usual = [name for name in _USUAL if name in candidates]
+        candidates = usual[:1] or candidates
         if len(candidates) == 1:
             return self.file(candidates[0])
         at = f"@{self.revision}" if self.revision else ""
@@ -264,14 +279,3 @@ def _transport_errors() -> tuple[type[BaseException], ...]:
 
 def _brief(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def _normalization_in(config: Path) -> Normalization | None:
-    """`mean` and `std` of smp's or timm's `config.json`; None where they are not there."""
-    try:
-        content = json.loads(config.read_text())
-        entry = content.get("pretrained_cfg", content)
-        mean, std = (tuple(float(value) for value in entry[key]) for key in ("mean", "std"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return Normalization(mean, std)

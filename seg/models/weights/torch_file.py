@@ -61,8 +61,14 @@ def load_safely(path: Path) -> Any:
         ) from None
 
 
+def _find(path: Path) -> Path | None:
+    """A run's checkpoint, or the weights that timm and the Hub keep in a directory."""
+    weights = path / "pytorch_model.bin"
+    return find_checkpoint(path) or (weights if weights.is_file() else None)
+
+
 def _recognises(path: Path) -> bool:
-    found = find_checkpoint(path)
+    found = _find(path)
     if found is None:
         return False
     if zipfile.is_zipfile(found):
@@ -73,7 +79,7 @@ def _recognises(path: Path) -> bool:
 
 
 def _read(path: Path) -> WeightFile:
-    path = find_checkpoint(path) or path
+    path = _find(path) or path
     content = load_safely(path)
     if not isinstance(content, Mapping):
         raise DataError(f"{path}: holds one {type(content).__name__}, not named tensors")
@@ -134,7 +140,8 @@ def arrays(tensors: Mapping[str, Tensor]) -> Arrays:
 
 FORMAT = WeightFormat(
     "PyTorch",
-    "PyTorch tensors (.pth, .pt, .bin, .ckpt; a run directory of seg.train)",
+    "PyTorch tensors (.pth, .pt, .bin, .ckpt; a run directory of seg.train, a directory with "
+    "pytorch_model.bin)",
     _recognises,
     _read,
 )
