@@ -15,7 +15,7 @@ from seg.prediction.camera import Camera
 from seg.prediction.format import Format, Record, check_names, load_formats
 from seg.prediction.items import Item, share
 from seg.prediction.job import Job
-from seg.prediction.manifest import Manifest, is_damaged
+from seg.prediction.manifest import Manifest, is_damaged, is_written
 from seg.prediction.places import report_lost_places
 from seg.prediction.sources import CAMERA, list_items
 from seg.prediction.store import Store
@@ -47,7 +47,8 @@ def predict(config: PredictConfig, run_dir: Path) -> None:
     _log.info("%d of %d pictures: %s", total - len(damaged), total, output)
     if damaged:
         raise DataError(
-            f"{len(damaged)} of {total} pictures could not be read: {', '.join(damaged[:_LISTED])}"
+            f"{len(damaged)} of {total} pictures could not be read or written: "
+            + ", ".join(damaged[:_LISTED])
         )
 
 
@@ -151,11 +152,11 @@ def _assemble(
     if len(known) < len(items):
         _log.info("%d of %d are done; the last shard writes the rest", len(known), len(items))
         return
-    done = [(item, records[item.name]) for item in known if not is_damaged(records[item.name])]
     if store is not None:
-        store.fetch_parts(record for _, record in done)
+        store.fetch_parts(records[item.name] for item in known)
     for each in making:
-        each.assemble(done)
+        done = [(item, records[item.name]) for item in known]
+        each.assemble([pair for pair in done if is_written(pair[1], each.name)])
         if store is not None:
             store.send(each.assembled(items))
 

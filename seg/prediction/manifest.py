@@ -12,7 +12,7 @@ from seg.errors import ConfigError, DataError
 from seg.outputs.files import write_atomically
 from seg.prediction.format import Record
 from seg.prediction.items import Item
-from seg.prediction.manifest_lines import DONE, line_of, parse_manifest
+from seg.prediction.manifest_lines import DONE, INCOMPLETE, line_of, parse_manifest
 
 try:
     import fcntl
@@ -220,14 +220,37 @@ def done_record(
     return {**_source(item), "status": DONE, "size": list(size), "files": files, "parts": parts}
 
 
+def incomplete_record(
+    item: Item,
+    *,
+    size: tuple[int, int],
+    files: Mapping[str, Any],
+    parts: Mapping[str, Any],
+    lacking: Sequence[str],
+) -> Record:
+    """The line of an item whose name is too long for the files of some formats, `lacking`."""
+    error = (
+        f"{item.source}: its name is too long here for the files of {', '.join(lacking)}\n"
+        "  give it a shorter name; its other files are written"
+    )
+    done = done_record(item, size=size, files=files, parts=parts)
+    return {**done, "status": INCOMPLETE, "lacking": list(lacking), "error": error}
+
+
 def damaged_record(item: Item, error: str) -> Record:
     """The line of an item that cannot be read."""
     return {**_source(item), "status": "damaged", "error": error}
 
 
 def is_damaged(record: Record) -> bool:
-    """Whether an item could not be read."""
+    """Whether an item could not be read, or not be written whole."""
     return bool(record["status"] != DONE)
+
+
+def is_written(record: Record, format_name: str) -> bool:
+    """Whether the files of a format are there."""
+    status, lacking = record["status"], record.get("lacking", ())
+    return status == DONE or (status == INCOMPLETE and format_name not in lacking)
 
 
 def file_mark(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from seg.io.json_file import parse_json_lines
 from seg.prediction.format import Record
 
 log = logging.getLogger(__name__)
-DONE = "done"
+DONE, INCOMPLETE = "done", "incomplete"
 _SUM = "crc32"
 _BEGIN_ANEW = "skip_existing=false writes all results again, or give another output"
 
@@ -53,13 +53,22 @@ class _Done(_Source):
     parts: dict[str, Any]
 
 
+class _Incomplete(_Source):
+    status: Literal["incomplete"]
+    size: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    files: dict[Inside, _Mark]
+    parts: dict[str, Any]
+    lacking: list[str]
+    error: str
+
+
 class _Damaged(_Source):
     status: Literal["damaged"]
     error: str
 
 
-_RECORD: TypeAdapter[_Done | _Damaged] = TypeAdapter(
-    Annotated[_Done | _Damaged, Field(discriminator="status")]
+_RECORD: TypeAdapter[_Done | _Incomplete | _Damaged] = TypeAdapter(
+    Annotated[_Done | _Incomplete | _Damaged, Field(discriminator="status")]
 )
 
 

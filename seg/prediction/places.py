@@ -30,7 +30,7 @@ def placed_beside(path: Path) -> bool:
         worlds.add(".tfw")
     worlds |= {world.upper() for world in worlds}
     beside = (path.with_suffix(world) for world in sorted(worlds))
-    return any(world.is_file() for world in beside) or _described(path)
+    return any(map(_is_there, beside)) or _described(path)
 
 
 def report_lost_places(
@@ -81,8 +81,15 @@ def _suffix(item: Item) -> str:
 
 def _described(path: Path) -> bool:
     described = path.with_name(f"{path.name}.aux.xml")
-    if not described.is_file():
+    if not _is_there(described):
         return False
     with described.open("rb") as file:
         content = file.read(_LARGEST_SIDECAR)
     return any(mark in content for mark in _PLACES)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, say
+        return False

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -15,9 +14,10 @@ from seg.inference.inference import Band, Inference
 from seg.inference.raster import Raster
 from seg.inference.trained import TrainedSegmenter
 from seg.prediction.camera import Camera
-from seg.prediction.format import Format, Piece, Record, Writer
+from seg.prediction.format import Format, Piece, Record
+from seg.prediction.item_writers import ItemWriters
 from seg.prediction.items import Item
-from seg.prediction.manifest import damaged_record, done_record, file_mark
+from seg.prediction.manifest import damaged_record
 from seg.prediction.opening import Opener
 
 _READ_AHEAD = 2  # items, the one in hand among them
@@ -85,28 +85,27 @@ class Predictor:
         self, item: Item, opened: "Future[Raster]", writers: ThreadPoolExecutor
     ) -> tuple[int, "Future[Record]"]:
         """Pixels in hand, and the record to come."""
-        begun: list[Writer] = []
+        writing: ItemWriters | None = None
         try:
             raster = opened.result()
             if raster.height * raster.width > _LARGE_PIXELS:
                 give_back_memory()  # of the decoder
-            begun.extend(each.begin(item, raster) for each in self._formats)
+            writing = ItemWriters(self._formats, item, raster)
             for piece in self._pieces(item, raster):
-                for writer in begun:
-                    writer.add(piece)
+                writing.add(piece)
         except DataError as error:
-            _discard(begun)
+            _discard(writing)
             return 0, _known(damaged_record(item, str(error)))
         except OSError as error:
-            _discard(begun)
+            _discard(writing)
             raise _not_written(item, error) from error
         except BaseException:
-            _discard(begun)
+            _discard(writing)
             raise
-        size = (raster.width, raster.height)
-        if size[0] * size[1] > _LARGE_PIXELS:
+        pixels = raster.width * raster.height
+        if pixels > _LARGE_PIXELS:
             give_back_memory()  # of the network, before the encoders want theirs
-        return size[0] * size[1], writers.submit(self._finish, item, size, begun)
+        return pixels, writers.submit(self._finish, item, writing)
 
     def _pieces(self, item: Item, raster: Raster) -> Iterator[Piece]:
         for band in self._inference.bands(self._model, raster, probabilities=self._probabilities):
@@ -121,31 +120,23 @@ class Predictor:
         ignored = np.uint8(self._model.labels.ignore_index)
         return np.where(missing_HW, ignored, band.label_HW)
 
-    def _finish(self, item: Item, size: tuple[int, int], begun: Sequence[Writer]) -> Record:
-        parts: dict[str, Any] = {}
-        files: dict[str, Any] = {}
+    def _finish(self, item: Item, writing: ItemWriters) -> Record:
         try:
-            for each, writer in zip(self._formats, begun, strict=True):
-                part = writer.finish()
-                if part is not None:
-                    parts[each.name] = part
-                files |= {target: file_mark(each.path(target)) for target in each.targets(item)}
+            record = writing.finish()
         except OSError as error:
-            _discard(begun)
             raise _not_written(item, error) from error
         if self._send is not None:
-            self._send(files)
-        return done_record(item, size=size, files=files, parts=parts)
+            self._send(record["files"])
+        return record
 
 
 def _too_much(writing: Sequence[tuple[int, Any]]) -> bool:
     return len(writing) > _HELD_ITEMS or sum(pixels for pixels, _ in writing) > _HELD_PIXELS
 
 
-def _discard(begun: Sequence[Writer]) -> None:
-    for writer in begun:
-        with suppress(OSError):  # of a full disk, say, which is told already
-            writer.discard()
+def _discard(writing: ItemWriters | None) -> None:
+    if writing is not None:
+        writing.discard()
 
 
 def _known(record: Record) -> "Future[Record]":

@@ -160,6 +160,33 @@ def test_a_full_disk(checkpoint, pictures, tmp_path):
     assert len(list((tmp_path / "out").rglob("*.npz"))) == 6
 
 
+def test_a_name_that_is_too_long_costs_its_own_files_alone(checkpoint, tmp_path):
+    """A file system takes 255 bytes: the label fits, what has a longer name does not."""
+    long = "b" * 248
+    (tmp_path / "in").mkdir()
+    for name in ("a", long, "c"):
+        Image.fromarray(street(0)).save(tmp_path / f"in/{name}.png")
+    choice = "formats=[labels,overlay,probabilities,zarr,coco,areas]"
+    for _ in range(2):  # the same again, as it stays undone
+        done = predict(checkpoint, tmp_path / "in", choice, cwd=tmp_path)
+        assert done.returncode == DATA, done.stderr
+        output = done.stdout + done.stderr
+        assert f"{long}.png: its name is too long" in output
+        assert "for the files of overlay, zarr\n" in output
+        assert "make room" not in output
+        found = {name for name in files_in(tmp_path / "out") if not name.startswith(".")}
+        endings = (".png", "_overlay.png", ".npz", ".zarr.zip")
+        assert found == {
+            *(f"{name}{ending}" for name in "ac" for ending in endings),
+            *(f"{long}.png", f"{long}.npz"),
+            *("annotations.json", "areas.csv", "manifest.jsonl", "values.json"),
+        }
+        assert not list((tmp_path / "out").rglob("*.staged.*"))
+    read = json.loads((tmp_path / "out/annotations.json").read_text())
+    assert [each["file_name"] for each in read["images"]] == ["a.png", f"{long}.png", "c.png"]
+    assert len((tmp_path / "out/areas.csv").read_text().splitlines()) == 1 + 3 * 19
+
+
 def test_a_video_gives_a_video(checkpoint, tmp_path):
     film(tmp_path / "clip.avi", frames=7)
     line = (checkpoint, tmp_path / "clip.avi", "formats=[video,areas]")

@@ -1,0 +1,78 @@
+"""All writers of one item: what begins together is put in place or discarded together."""
+
+import errno
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from seg.inference.raster import Raster
+from seg.prediction.format import Format, Piece, Record, Writer
+from seg.prediction.items import Item
+from seg.prediction.manifest import done_record, file_mark, incomplete_record
+
+
+class ItemWriters:
+    """Writes one item in some formats.
+
+    A name that is too long for the file system costs the files of its format alone.
+
+    Args:
+        formats: what is written.
+        item, raster: of what.
+
+    Raises:
+        OSError: a file cannot be written for another reason; nothing is left of the item.
+    """
+
+    def __init__(self, formats: Sequence[Format], item: Item, raster: Raster) -> None:
+        self._item = item
+        self._size = (raster.width, raster.height)
+        self._writers: dict[Format, Writer] = {}
+        self._lacking: list[str] = []
+        for each in formats:
+            try:
+                self._writers[each] = each.begin(item, raster)
+            except OSError as error:
+                self._lose(each, error)
+            except BaseException:
+                self.discard()
+                raise
+
+    def add(self, piece: Piece) -> None:
+        """Take the next rows."""
+        for writer in self._writers.values():
+            writer.add(piece)
+
+    def finish(self) -> Record:
+        """Put the files in place, in another thread maybe; the line for the manifest."""
+        parts: dict[str, Any] = {}
+        files: dict[str, Any] = {}
+        for each, writer in list(self._writers.items()):
+            try:
+                part = writer.finish()
+                files |= {name: file_mark(each.path(name)) for name in each.targets(self._item)}
+            except OSError as error:
+                self._lose(each, error)
+                continue
+            if part is not None:
+                parts[each.name] = part
+        if self._lacking:
+            return incomplete_record(
+                self._item, size=self._size, files=files, parts=parts, lacking=self._lacking
+            )
+        return done_record(self._item, size=self._size, files=files, parts=parts)
+
+    def discard(self) -> None:
+        """Leave nothing behind of an item that turned out to be damaged."""
+        for writer in self._writers.values():
+            with suppress(OSError):  # of a full disk, say, which is told already
+                writer.discard()
+
+    def _lose(self, lost: Format, error: OSError) -> None:
+        if error.errno != errno.ENAMETOOLONG:
+            self.discard()
+            raise error
+        self._lacking.append(lost.name)
+        if (writer := self._writers.pop(lost, None)) is not None:
+            with suppress(OSError):
+                writer.discard()
