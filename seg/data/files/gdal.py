@@ -229,7 +229,7 @@ class BandReader:
     def _check_alpha(self, alpha_HW: NDArray[Any]) -> None:
         full = np.iinfo(alpha_HW.dtype).max
         if not ((alpha_HW == 0) | (alpha_HW == full)).all():
-            raise unlikely_alpha(self._path, self._alpha or 0, self._decoding)
+            raise unlikely_alpha(self._path, self._alpha, self._decoding)
 
     def _read_palette(self, meanings: list[str]) -> NDArray[np.uint8] | None:
         if meanings[self._bands[0] - 1] != "palette":
@@ -259,10 +259,11 @@ def further_bands(path: Location, count: int, decoding: ImageDecoding) -> DataEr
     )
 
 
-def unlikely_alpha(path: Location, band: int, decoding: ImageDecoding) -> DataError:
+def unlikely_alpha(path: Location, band: int | None, decoding: ImageDecoding) -> DataError:
     """Say that a band which is marked as alpha holds more than 0 and full."""
+    named = f"band {band}" if band else "its last band"
     return DataError(
-        f"{path}: band {band} is marked as alpha and holds other values than 0 and full: a further"
+        f"{path}: {named} is marked as alpha and holds other values than 0 and full: a further"
         " band, or half transparent\n"
         f"  train with {decoding.section}.bands=[1,2,3] to leave it out, which checkpoints"
         " remember, or write three bands",

@@ -58,9 +58,9 @@ def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArra
     banded = file.page is not None or file.format == "JPEG2000"
     if file.pillow is None or (banded and decoding.bands is not None):
         return _by_gdal(file, path, decoding)
-    if decoding.bands not in (None, (1, 2, 3), (1,)):
+    if decoding.bands not in (None, (1,) if file.mode in _GREY else (1, 2, 3)):
         raise DataError(
-            f"{path}: {file.format} images are read as RGB, and"
+            f"{path}: a {file.format} image of mode {file.mode}, and"
             f" {decoding.section}.bands={list(decoding.bands or ())} is declared\n"
             "  bands are chosen of TIFF and JPEG 2000 files alone",
             fault="bands",
@@ -94,7 +94,14 @@ def orientation_of(file: Opened) -> int:
 def read_band(file: Opened, path: Location) -> NDArray[Any]:
     """The values of a file of one band as they are stored, H x W, by GDAL."""
     with opened_content(file.content, path, _position(file)) as dataset, explained(path):
-        return np.asarray(dataset.read(1))
+        values = np.asarray(dataset.read(1))
+    if values.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: label holds {values.dtype} values, not class ids\n"
+            "  save the ids as a single-channel PNG of 8 or 16 bits",
+            fault="label_kind",
+        )
+    return values
 
 
 def _by_gdal(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[np.uint8]:
@@ -121,16 +128,18 @@ def _beyond_pillow(
     if file.decoder == "opencv":
         values = deep_colour(file)
         if values.shape[2] in (2, 4):
-            _check_opaque(file.picture, path, may_mask=may_mask, decoding=decoding)
+            _check_alpha(values[..., -1], path, may_mask=may_mask, decoding=decoding)
             values = values[..., :-1]
         return values[..., 0] if values.shape[2] == 1 else values
     deep = deep_pnm(file)
-    if deep is not None or file.mode not in _GREY or "transparency" in file.picture.info:
+    bits, clear = stored_bits(file), file.picture.info.get("transparency")
+    if deep is not None or file.mode not in _GREY or (bits <= 8 and clear is not None):
         return deep
-    bits = stored_bits(file)
     if file.mode == "L" and bits == 8:
         return None
     stored = stored_grey(file)
+    if clear is not None and (stored == clear).any():
+        raise _transparent(path)
     return 2**bits - 1 - stored if white_is_zero(file) else stored
 
 
@@ -139,18 +148,27 @@ def _check_opaque(
 ) -> Image.Image:
     """Raise where pixels are transparent; or, where alpha may mask, those half transparent."""
     with_alpha = picture.convert("RGBA")
-    alpha = with_alpha.getchannel("A")
-    if alpha.getextrema() == (255, 255):
-        return with_alpha
-    if not may_mask:
-        raise DataError(
-            f"{path}: image has transparent pixels, whose colour is undefined\n"
-            "  flatten it onto a background and save it as RGB",
-            fault="transparent",
-        )
-    if any(alpha.histogram()[1:255]):
-        raise unlikely_alpha(path, len(picture.getbands()), decoding)
+    alpha_HW = np.asarray(with_alpha.getchannel("A"))
+    _check_alpha(alpha_HW, path, may_mask=may_mask, decoding=decoding)
     return with_alpha
+
+
+def _check_alpha(
+    alpha_HW: NDArray[Any], path: Location, *, may_mask: bool, decoding: ImageDecoding
+) -> None:
+    clear = alpha_HW != np.iinfo(alpha_HW.dtype).max
+    if clear.any() and not may_mask:
+        raise _transparent(path)
+    if alpha_HW[clear].any():
+        raise unlikely_alpha(path, None, decoding)
+
+
+def _transparent(path: Location) -> DataError:
+    return DataError(
+        f"{path}: image has transparent pixels, whose colour is undefined\n"
+        "  flatten it onto a background and save it as RGB",
+        fault="transparent",
+    )
 
 
 def _to_rgb(

@@ -169,7 +169,8 @@ def _read_image(
 ) -> tuple[NDArray[np.uint8], int]:
     """The upright picture and the EXIF orientation (1: none) that it was turned by."""
     with opened(path, "image", page=page, max_pixels=max_pixels) as file:
-        pixels = decode_plain_png(file) if file.mode == "RGB" else None
+        as_rgb = file.mode == "RGB" and decoding.bands in (None, (1, 2, 3))
+        pixels = decode_plain_png(file) if as_rgb else None
         if pixels is not None:
             return decoding.scale(pixels, 8, path), 1
         orientation = orientation_of(file)  # Pillow forgets it while it decodes

@@ -77,7 +77,8 @@ def deep_colour(file: Opened) -> NDArray[np.uint16]:
     if file.mode == "LA":
         values_HWC = values_HWC[..., [0, -1]]
     deep_HWC = np.asarray(values_HWC, np.uint16)
-    if not np.array_equal(deep_HWC >> 8, high_HWC):
+    compared = min(deep_HWC.shape[2], high_HWC.shape[2])  # a color that is clear has no alpha there
+    if not np.array_equal(deep_HWC[..., :compared] >> 8, high_HWC):
         raise ValueError("16-bit colour on which two decoders do not agree")
     return deep_HWC
 

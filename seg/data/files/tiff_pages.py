@@ -13,7 +13,7 @@ _MOST_PAGES = 100_000
 _REDUCED_OR_MASK = 0b101  # overviews and masks are no pages of their own
 # pixel scale, tie points, transformation; coefficients of a rational polynomial
 _PLACE_TAGS = (33550, 33922, 34264, 50844)
-_UNSIGNED = 1
+_UNSIGNED, _UNDEFINED = 1, 4
 _NOT_BY_PILLOW = {34712: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL"}
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _PLAIN_BITS = (1, 2, 4, 8, 16, 32)
@@ -70,7 +70,8 @@ class TiffPage:
             return "gdal"
         if self.single_band:
             plain = self.bits in _PLAIN_BITS or (self.bits == 12 and not self.white_is_zero)
-            return "pillow" if plain else "gdal"
+            signed_byte = self.bits <= 8 and not self.unsigned
+            return "pillow" if plain and not signed_byte else "gdal"
         if not self.unsigned or (self.separate and not self._plain_rgb):
             return "gdal"
         if self.bits == 16 and self._colour:
@@ -163,7 +164,7 @@ def _page(position: int, tags: Any) -> TiffPage:
         samples=int(tags.get(277, 1)),
         separate=int(tags.get(284, 1)) == 2,
         photometric=int(tags.get(262, _BLACK_IS_ZERO)),
-        unsigned=kinds == {_UNSIGNED},
+        unsigned=kinds <= {_UNSIGNED, _UNDEFINED},
         extra=tuple(map(int, extra)),
         compression=int(tags.get(259, 1)),
         orientation=int(tags.get(274, 1)),

@@ -3,6 +3,7 @@
 import io
 import struct
 import warnings
+from zlib import compress, crc32
 
 import cv2
 import numpy as np
@@ -205,7 +206,7 @@ def test_a_fourth_band_is_not_dropped(tmp_path, has_extra, bits, kind):
     path = plant(tmp_path / "a.tif", values, **options)
     with pytest.raises(DataError) as caught:
         read_image(path, decoding=full_range(bits))
-    expected = ("4 bands", "4 x") if kind == "unspecified" else ("band 4",)
+    expected = ("4 bands", "4 x") if kind == "unspecified" else ("band 4", "its last band")
     assert any(word in str(caught.value) for word in expected)
     if has_extra:
         chosen = ImageDecoding((0, 2**bits - 1), bands=(4, 1, 2))
@@ -306,7 +307,7 @@ def test_grey_and_alpha_of_sixteen_bits(tmp_path):
     content = bytearray(grey_png(pairs, 16))
     struct.pack_into(">I", content, 16, SHAPE[1])
     content[25] = 4
-    struct.pack_into(">I", content, 29, _crc(bytes(content[12:29])))
+    struct.pack_into(">I", content, 29, crc32(bytes(content[12:29])))
     (tmp_path / "a.png").write_bytes(content)
     image = read_image(tmp_path / "a.png", decoding=full_range(12))
     np.testing.assert_array_equal(
@@ -314,10 +315,60 @@ def test_grey_and_alpha_of_sixteen_bits(tmp_path):
     )
 
 
-def _crc(content):
-    import zlib
+def chunk(kind, content):
+    return (
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc32(kind + content))
+    )
 
-    return zlib.crc32(content)
+
+def png_with_a_clear_color(values, clear):
+    """A PNG of 16 bits written by hand (ISO/IEC 15948), of which one color is transparent."""
+    height, width = values.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 16, 2 if values.ndim == 3 else 0, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values.reshape(height, -1))
+    chunks = {b"IHDR": header, b"tRNS": np.array(clear, ">u2").tobytes()}
+    chunks |= {b"IDAT": compress(rows), b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks.items())
+
+
+@pytest.mark.parametrize("kind", ["grey", "rgb"])
+def test_a_clear_color_of_sixteen_bits(tmp_path, kind):
+    values = DEEP if kind == "rgb" else DEEP[..., 0]
+    path = tmp_path / "a.png"
+    path.write_bytes(png_with_a_clear_color(values, np.full(values.shape[2:], 65000)))
+    with pytest.raises(DataError, match="16-bit values"):
+        read_image(path)
+    image = read_image(path, decoding=full_range(12))
+    expected = np.rint(values * (255 / 4095)).reshape(*SHAPE, -1)
+    np.testing.assert_array_equal(image, np.broadcast_to(expected, image.shape))
+    path.write_bytes(png_with_a_clear_color(values, values[3, 4]))
+    with pytest.raises(DataError, match="transparent pixels"):
+        read_image(path, decoding=full_range(12))
+
+
+def test_signed_and_floating_ids(tmp_path, has_extra):
+    ids = RNG.integers(-1, 5, (1, *SHAPE)).astype(np.int8)
+    path = plant(tmp_path / "a.tif", ids)
+    if has_extra:
+        np.testing.assert_array_equal(read_label(path), ids[0])
+        with pytest.raises(DataError, match="holds int8"):
+            read_image(path)
+        path = plant(tmp_path / "b.tif", ids.astype(np.float32) + 0.5, compress="lerc")
+        with pytest.raises(DataError, match="float32 values, not class ids"):
+            read_label(path)
+    else:
+        with pytest.raises(DataError, match=r"seg-xception\[rasters\]"):
+            read_label(path)
+
+
+def test_bands_of_formats_that_have_none(tmp_path):
+    Image.fromarray(DEEP.astype(np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(DEEP[..., 0].astype(np.uint8)).save(tmp_path / "grey.png")
+    for name, fits in (("a.png", (1, 2, 3)), ("grey.png", (1,))):
+        read_image(tmp_path / name, decoding=ImageDecoding(bands=fits))
+        for bands in {(3, 2, 1), (1,), (1, 2, 3)} - {fits}:
+            with pytest.raises(DataError, match=r"bands=\[.*\] is declared"):
+                read_image(tmp_path / name, decoding=ImageDecoding(bands=bands))
 
 
 def test_a_range_for_eight_bits(tmp_path):
