@@ -72,7 +72,7 @@ class Parity:
     def faults(self, tolerance: Tolerance) -> list[str]:
         """What is beyond a tolerance, in words."""
         lost = 100 * (self.miou_network - self.miou_export)
-        if isnan(self.miou_network) and isnan(self.miou_export):  # no pixel is labelled
+        if isnan(self.miou_network):  # of one class alone there is no mean: pixels decide
             lost = 0.0
         found = []
         if not self.finite:
