@@ -1,6 +1,6 @@
 """Files of object stores, by address."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,8 +10,8 @@ from seg.errors import DataError
 _MAGIC = "*?["
 
 
-def remote_files(address: str, suffixes: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Of a file, of all files of a folder, or of a glob: name without suffix, address, version.
+def remote_files(address: str) -> Iterator[tuple[PurePosixPath, str, str]]:
+    """Of a file, of all files of a folder, or of a glob: path below the folder, address, version.
 
     The version is what changes when a file is replaced.
 
@@ -31,9 +31,8 @@ def remote_files(address: str, suffixes: Sequence[str]) -> Iterator[tuple[str, s
     except OSError as error:
         raise DataError(f"input={address}: cannot be listed: {error}") from error
     for each, info in sorted(found.items()):
-        if PurePosixPath(each).suffix.lower() in suffixes:
-            name = PurePosixPath(each.removeprefix(folder).lstrip("/")).with_suffix("").as_posix()
-            yield name, system.unstrip_protocol(each), _version(info)
+        relative = PurePosixPath(each.removeprefix(folder).lstrip("/"))
+        yield relative, system.unstrip_protocol(each), _version(info)
 
 
 def _version(info: Mapping[str, Any]) -> str:

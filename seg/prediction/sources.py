@@ -1,9 +1,10 @@
 """`input=...` -> items: files, folders, globs, addresses, videos, pages."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from seg.data.files.locations import Location, is_remote
+from seg.data.files.unread import UnreadFiles, is_hidden
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
 from seg.prediction.places import RASTERS, placed_beside
@@ -18,6 +19,7 @@ PICTURES = (
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 CAMERA = "webcam:"
 _MAGIC = "*?["
+_WORLD_FILES = (".bpw", ".j2w", ".jgw", ".pgw", ".tfw", ".tifw", ".wld")
 
 
 def list_items(
@@ -59,34 +61,60 @@ def list_items(
 
 
 def _files(given: str, output: Location) -> Iterator[tuple[str, str, str]]:
-    """Name without suffix, path or address, and version; in order."""
+    """Name without suffix, path or address, and version; in order.
+
+    Hidden files, and those of other suffixes, are no inputs: one line counts them by kind.
+    """
+    if not is_remote(given) and Path(given).is_file():
+        yield Path(given).stem, given, _version(Path(given))
+        return
+    unread = UnreadFiles(given)
+    names_hidden = any(part.startswith(".") for part in _pattern(given).parts)
+    count = 0
+    for relative, source, version in _listed(given, output):
+        hidden = is_hidden(relative) and not names_hidden
+        if not hidden and relative.suffix.lower() in (*PICTURES, *VIDEOS):
+            count += 1
+            yield relative.with_suffix("").as_posix(), source, version
+        elif hidden or not _is_side_file(relative):
+            unread.add(relative)
+    if not count:
+        passed_over = f"\n  {unread.line}" if unread else ""
+        raise DataError(
+            f"input={given}: holds no picture ({', '.join((*PICTURES, *VIDEOS))}){passed_over}"
+        )
+    unread.log()
+
+
+def _listed(given: str, output: Location) -> Iterator[tuple[PurePath, str, str]]:
+    """All files but the results: path below the searched directory, path or address, version."""
     if is_remote(given):
         results = f"{str(output).rstrip('/')}/"
         if f"{given.rstrip('/')}/" == results:
             raise _among_the_pictures(output)
-        listed = remote_files(given, (*PICTURES, *VIDEOS))
-        found: Iterable[tuple[str, str, str]] = (
-            each for each in listed if not each[1].startswith(results)
-        )
-    elif Path(given).is_file():
-        yield Path(given).stem, given, _version(Path(given))
-        return
-    elif Path(given).is_dir():
+        return (each for each in remote_files(given) if not each[1].startswith(results))
+    if Path(given).is_dir():
         if Path(given).resolve() == Path(output).resolve():
             raise _among_the_pictures(output)
-        found = _below(Path(given), sorted(Path(given).rglob("*")), output)
-    elif set(given) & set(_MAGIC):
+        return _below(Path(given), sorted(Path(given).rglob("*")), output)
+    if set(given) & set(_MAGIC):
         folder = _fixed_part(given)
-        pattern = Path(given).relative_to(folder).as_posix()
-        found = _below(folder, sorted(folder.glob(pattern)), output)
-    else:
-        raise DataError(f"input={given}: no such file or folder")
-    count = 0
-    for each in found:
-        count += 1
-        yield each
-    if not count:
-        raise DataError(f"input={given}: holds no picture ({', '.join((*PICTURES, *VIDEOS))})")
+        return _below(folder, sorted(folder.glob(_pattern(given).as_posix())), output)
+    raise DataError(f"input={given}: no such file or folder")
+
+
+def _pattern(given: str) -> PurePath:
+    """The part of a glob from its first wildcard on; empty where there is none."""
+    if is_remote(given):
+        parts = PurePosixPath(given).parts
+        first = next((i for i, part in enumerate(parts) if set(part) & set(_MAGIC)), len(parts) - 1)
+        return PurePosixPath(*parts[first:])
+    return Path(given).relative_to(_fixed_part(given)) if set(given) & set(_MAGIC) else Path()
+
+
+def _is_side_file(path: PurePath) -> bool:
+    """Whether it says where an image lies on the map."""
+    return path.suffix.lower() in _WORLD_FILES or path.name.lower().endswith(".aux.xml")
 
 
 def _among_the_pictures(output: Location) -> ConfigError:
@@ -96,16 +124,15 @@ def _among_the_pictures(output: Location) -> ConfigError:
     )
 
 
-def _below(folder: Path, paths: Iterable[Path], output: Location) -> Iterator[tuple[str, str, str]]:
+def _below(
+    folder: Path, paths: Iterable[Path], output: Location
+) -> Iterator[tuple[PurePath, str, str]]:
     written = Path(output).resolve()
     inside = written != folder.resolve() and written.is_relative_to(folder.resolve())
     for path in paths:
-        if path.suffix.lower() not in (*PICTURES, *VIDEOS) or not path.is_file():
+        if not path.is_file() or (inside and path.resolve().is_relative_to(written)):
             continue
-        if inside and path.resolve().is_relative_to(written):
-            continue
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        yield name, str(path), _version(path)
+        yield path.relative_to(folder), str(path), _version(path)
 
 
 def _version(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Every kind of input becomes items with names that stay."""
 
+import logging
 import re
 import shutil
 import struct
@@ -46,6 +47,35 @@ def test_a_folder_with_its_subfolders_but_not_its_results(tmp_path):
     output = tmp_path / "in/out"
     found = [item.name for item in list_items(str(tmp_path / "in"), output=output)]
     assert found == ["b", "deep/a", "out2/c"]
+
+
+def test_what_is_not_read_is_counted_by_kind(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    image = plant(tmp_path / "in/a.png").read_bytes()
+    (tmp_path / "in/._a.png").write_bytes(b"\0\5\x16\7")
+    for name in (".ipynb_checkpoints/a.png", "@eaDir/b.png", "c.heic", "d.avif", "e.txt", "a.tfw"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(image)
+    assert names(tmp_path / "in", tmp_path / "out") == ["a"]
+    (line,) = [record for record in caplog.records if "not read" in record.message]
+    assert line.message == f"{tmp_path}/in: not read: 3 hidden, 1 .avif, 1 .heic, 1 .txt"
+    assert line.levelno == logging.WARNING
+    assert names(f"{tmp_path}/in/**/*.png", tmp_path / "out") == ["a"]
+    assert names(f"{tmp_path}/in/._*.png", tmp_path / "out") == ["._a"]
+    assert names(f"{tmp_path}/in/.ipynb_checkpoints", tmp_path / "out") == ["a"]
+    system = fsspec.filesystem("memory")
+    for name in ("a.png", ".hidden/b.png", "c.heic"):
+        system.pipe(f"/passed_over/{name}", image)
+    assert names("memory://passed_over", tmp_path) == ["a"]
+    assert "memory://passed_over: not read: 1 .heic, 1 hidden" in caplog.text
+
+
+def test_nothing_but_what_is_not_read(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.heic").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"holds no picture .*\n.*not read: 1 \.heic"):
+        names(tmp_path / "in", tmp_path / "out")
 
 
 def test_a_glob_keeps_the_folders_below_its_fixed_part(tmp_path):
