@@ -5,12 +5,32 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from seg.errors import ConfigError, DataError
 from seg.io.json_file import read_json_object
 
 _HOUR_S = 3600
+
+
+_Positive = Annotated[float, Field(gt=1e-12, lt=1e12)]
+_Seconds = dict[str, Annotated[list[_Positive], Field(min_length=1)]]
+_SECONDS: TypeAdapter[_Seconds] = TypeAdapter(_Seconds)
+
+
+class _Job(BaseModel):
+    batch: Annotated[int, Field(gt=0, lt=10**9)]
+    device: str
+
+
+class _Training(BaseModel):
+    """What a plan takes from `benchmark.json`; other keys may be there."""
+
+    seconds: _Seconds
+    peak_mib: dict[str, Annotated[float, Field(gt=-1e12, lt=1e12)]]
+    job: _Job
 
 
 @dataclass(frozen=True)
@@ -119,14 +139,15 @@ def read_measured(
         DataError: a file is missing, damaged, or of another benchmark.
         ConfigError: no such way or case.
     """
-    content = _content(training)
     try:
-        seconds = {name: median(each) for name, each in content["seconds"].items()}
-        ours = {name: each for name, each in seconds.items() if name.startswith("seg")}
-        job, peaks = content["job"], content["peak_mib"]
-        batch, device = int(job["batch"]), str(job["device"])
-    except (KeyError, TypeError, AttributeError, ValueError):
+        content = _Training.model_validate(_content(training), strict=True)
+    except ValidationError:
         raise DataError(f"{training}: not of python -m seg.benchmark training") from None
+    seconds = {name: median(each) for name, each in content.seconds.items()}
+    ours = {name: each for name, each in seconds.items() if name.startswith("seg")}
+    peaks, batch, device = content.peak_mib, content.job.batch, content.job.device
+    if not ours or not seconds.keys() <= peaks.keys():
+        raise DataError(f"{training}: not of python -m seg.benchmark training")
     chosen = way or min(ours, key=lambda name: ours[name])
     if chosen not in seconds:
         raise ConfigError(f"way={way}: not in {training}; allowed: {', '.join(seconds)}")
@@ -142,13 +163,10 @@ def _read_rates(path: Path, case: str | None) -> dict[str, float]:
     if chosen not in cases:
         raise ConfigError(f"case={case}: not in {path}; allowed: {', '.join(cases)}")
     try:
-        return {
-            name: 1 / median(seconds)
-            for name, seconds in cases[chosen].items()
-            if name.startswith("seg")
-        }
-    except (AttributeError, TypeError, ValueError, ZeroDivisionError):
+        seconds = _SECONDS.validate_python(cases[chosen], strict=True)
+    except ValidationError:
         raise DataError(f"{path}: not of python -m seg.benchmark data") from None
+    return {name: 1 / median(each) for name, each in seconds.items() if name.startswith("seg")}
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """What a run directory says of its run: the choices that made it, and that it has finished."""
 
-import json
 import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seg.io.json_file import read_json
 from seg.outputs.files import write_json
 
 CONFIG, FINISHED, HYDRA = "config.yaml", "finished.json", ".hydra"
@@ -88,7 +88,7 @@ def mark_finished(run_dir: Path, command: str, value: Any) -> None:
     """Write the record of a command's end; nothing is written after it."""
     content: Mapping[str, Any] = {"command": command, "value": value}
     try:
-        known = json.loads((run_dir / FINISHED).read_text()) == content
+        known = read_json(run_dir / FINISHED, "record") == content
     except (FileNotFoundError, ValueError):
         known = False
     if not known:

@@ -1,5 +1,6 @@
 """Unpacks tar, tar.gz and zip files that may be hostile: nothing outside, nothing endless."""
 
+import errno
 import gzip
 import stat
 import struct
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from seg.errors import DataError
+from seg.errors import DataError, first_line
 
 _COPY_BYTES = 2**20
 _SLACK_BYTES = 2**20  # read ahead by a decompressor, or too little to matter
@@ -24,6 +25,10 @@ _UNREADABLE = (
     *(tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, struct.error),
     *(EOFError, NotImplementedError, ValueError),
 )
+
+
+# A place before the file's begin, and a name that no file can have: both stand in the archive.
+_ANNOUNCED = (errno.EINVAL, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True)
@@ -71,37 +76,49 @@ def unpack(archive: Path, folder: Path, *, limits: Limits, inner: str = "") -> i
             or there is nothing in `inner`. What was written before stays in `folder`.
         OSError: `folder` cannot be written, as `filled_aside` tells.
     """
-    names = _Names(archive, inner)
-    files = written = 0
     try:
-        with _opened(archive, limits) as entries:
-            for count, entry in enumerate(entries, start=1):
-                if count > limits.entries:
-                    raise _refused(archive, f"more than {limits.entries} entries")
-                path = names.accept(entry)
-                if path is None:
-                    continue
-                target = folder / path
-                if entry.is_folder:
-                    target.mkdir(parents=True, exist_ok=True)
-                    continue
-                written += entry.size_bytes
-                if entry.size_bytes < 0 or written > limits.total_bytes:
-                    raise _refused(archive, f"more than {limits.total_bytes} bytes unpacked")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _write(entry, target, archive)
-                files += 1
+        files = _write_all(archive, folder, limits, inner)
     except DataError:
         raise
     except _UNREADABLE as error:
-        raise DataError(
-            f"{archive}: damaged ({error})\n  fetch it again", fault="damaged"
-        ) from error
+        raise _damaged(archive, error) from error
     except (FileExistsError, NotADirectoryError) as error:
         raise _refused(archive, f"{error.filename} a second time") from error
+    except OSError as error:
+        if error.errno not in _ANNOUNCED:
+            raise
+        raise _damaged(archive, error) from error
     if not files:
         raise _refused(archive, f"no files{f' in {inner}' if inner else ''}")
     return files
+
+
+def _write_all(archive: Path, folder: Path, limits: Limits, inner: str) -> int:
+    names = _Names(archive, inner)
+    files = written = 0
+    with _opened(archive, limits) as entries:
+        for count, entry in enumerate(entries, start=1):
+            if count > limits.entries:
+                raise _refused(archive, f"more than {limits.entries} entries")
+            path = names.accept(entry)
+            if path is None:
+                continue
+            target = folder / path
+            if entry.is_folder:
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            written += entry.size_bytes
+            if entry.size_bytes < 0 or written > limits.total_bytes:
+                raise _refused(archive, f"more than {limits.total_bytes} bytes unpacked")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(entry, target, archive)
+            files += 1
+    return files
+
+
+def _damaged(archive: Path, error: Exception) -> DataError:
+    reason = first_line(error)
+    return DataError(f"{archive}: damaged ({reason})\n  fetch it again", fault="damaged")
 
 
 class _Names:

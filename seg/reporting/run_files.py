@@ -3,9 +3,9 @@
 import logging
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from seg.io.csv_table import parse_numbers
 from seg.io.json_file import parse_json_lines, read_json
@@ -44,6 +44,15 @@ class _Calibration(_Known):
     confidence: list[Share | None] = []
     accuracy: list[Share | None] = []
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        bins = len(self.count)
+        if (len(self.confidence), len(self.accuracy)) != (bins, bins):
+            raise ValueError("count, confidence and accuracy have unlike lengths")
+        if self.edges and len(self.edges) != bins + 1:
+            raise ValueError("edges are not one more than there are bins")
+        return self
+
 
 class _Stratum(_Known):
     name: str
@@ -64,6 +73,13 @@ class _Evaluation(_Known):
     calibration: _Calibration | None = None
     size_strata: list[_Stratum] | None = None
     examples: dict[str, list[dict[str, Any]]] | None = None
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Self:
+        matrix = self.confusion or []
+        if any(len(row) != len(matrix) for row in matrix):
+            raise ValueError("confusion is not square")
+        return self
 
 
 class _Session(_Known):

@@ -63,4 +63,7 @@ def listed_pairs(
 
 
 def _exists(location: Location) -> bool:
-    return is_remote(location) or Path(location).is_file()
+    try:
+        return is_remote(location) or Path(location).is_file()
+    except OSError:  # a name that is too long for a file
+        return False
