@@ -29,6 +29,12 @@ def kill_before(name: str) -> None:
     _when_placed(name, lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
+def kill_after_file(which: str) -> None:
+    """`metrics.json:0.2`: SIGKILL so many seconds after that file has taken its place."""
+    name, seconds = which.split(":")
+    _when_placed(name, lambda: kill_after(seconds))
+
+
 def no_room_for(name: str) -> None:
     """The disk is full when that file would take its place."""
 

@@ -1,5 +1,6 @@
 """Files that are whole or not there: written beside the target, synced, then renamed over it."""
 
+import errno
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, mkdtemp
 from typing import IO, Any
 
-from seg.errors import is_out_of_room
+from seg.errors import StorageError, is_out_of_room
 from seg.outputs.lock import is_same_file, lock
 
 STAGED = ".staged."
@@ -168,8 +169,11 @@ def _room_error(error: BaseException, probe: Callable[[], object]) -> OSError | 
 
     Whether there is room is tried, as the words of libraries do not tell.
     """
-    if not isinstance(error, Exception) or is_out_of_room(error):
+    told = isinstance(error, StorageError) or (isinstance(error, OSError) and is_out_of_room(error))
+    if told or not isinstance(error, Exception):
         return None
+    if is_out_of_room(error):
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     try:
         probe()
     except (OSError, ValueError) as found:

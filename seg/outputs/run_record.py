@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.io.json_file import read_json
-from seg.outputs.files import write_json
+from seg.outputs.files import write_atomically, write_json
 
 CONFIG, FINISHED, HYDRA = "config.yaml", "finished.json", ".hydra"
 PROPOSED = ".hydra.next"
@@ -50,9 +50,8 @@ def propose(run_dir: Path, files: Mapping[str, str]) -> None:
     """
     withdraw(run_dir)
     for name, text in files.items():
-        path = run_dir / PROPOSED / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        content = text.encode()
+        write_atomically(run_dir / PROPOSED / name, lambda file, it=content: file.write(it))  # type: ignore[misc]
 
 
 def accept(run_dir: Path) -> None:

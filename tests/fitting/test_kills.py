@@ -29,7 +29,7 @@ def killed_again_and_again(folder, seed):
     train("run")
     longest_s, kills = monotonic() - started_at, 0
     for _ in range(3 * KILLS_A_CHAIN):
-        if (folder / "run/metrics.json").exists():
+        if (folder / "run/finished.json").exists():
             assert_the_same(folder / "run", folder / "whole")
             if kills >= KILLS_A_CHAIN:
                 process.stop()

@@ -1,5 +1,6 @@
 """Native code by AOTInductor, for the kind of machine that compiled it."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -13,15 +14,17 @@ from seg.exporting.formats.pt2 import TorchRunner
 def _write(source: Source, path: Path) -> list[Path]:
     from torch._inductor import aoti_compile_and_package
 
+    content = io.BytesIO()  # as in pt2
     try:
         with torch.no_grad():
-            aoti_compile_and_package(source.program, package_path=str(path))
+            aoti_compile_and_package(source.program, package_path=content)
     except Exception as error:  # no compiler, say, or a network that Inductor cannot take
         raise ConfigError(
             f"format=aoti: Inductor cannot compile the network ({first_line(error)})\n"
             "  it needs a C++ compiler; some networks compile only with size=[HEIGHT,WIDTH] "
             "batch_size=1"
         ) from error
+    path.write_bytes(content.getbuffer())
     return [path]
 
 

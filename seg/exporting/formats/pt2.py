@@ -4,6 +4,7 @@
 the user's word alone, and never where one holds pickled objects.
 """
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -21,7 +22,10 @@ _OBJECTS = ("custom_obj_", "opaque_obj_")
 
 
 def _write(source: Source, path: Path) -> list[Path]:
-    torch.export.save(source.program, path)
+    # torch's own writer of files ends the process where the disk is full
+    content = io.BytesIO()
+    torch.export.save(source.program, content)
+    path.write_bytes(content.getbuffer())
     return [path]
 
 
