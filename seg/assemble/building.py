@@ -9,30 +9,10 @@ from hydra.utils import instantiate
 
 from seg.assemble.precision import precision_of
 from seg.config import targets
+from seg.config.facts import FACTS
 from seg.config.schema import FitConfig, Section
 from seg.errors import ConfigError, UserError
 
-# What the code knows and a configuration therefore does not say.
-FACTS: dict[str, tuple[str, ...]] = {
-    "dataset": ("split",),
-    "augmentation": ("ignore_index",),
-    "encoder": ("in_channels",),
-    "decoder": ("encoder", "num_classes"),
-    "sampler": ("samples", "statistics"),
-    "loss": ("num_classes", "ignore_index"),
-    "teaching": ("run",),
-    "auxiliary": ("encoder", "num_classes"),
-    "optimizer": ("params",),
-    "scheduler": ("optimizer", "total_steps"),
-    "parameters": (),
-    "batch_norm": ("batch_size",),
-    "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),
-    "inference": (),
-    "image_dataset": ("split",),
-    "image_augmentation": (),
-    "mixing": ("num_classes",),
-    "classifier": ("encoder", "num_classes"),
-}
 _LOGGER_FACTS = ("save_dir",)
 
 

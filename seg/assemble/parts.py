@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from seg.assemble.building import FACTS, build, check_targets, later
+from seg.assemble.building import build, check_targets, later
 from seg.assemble.datasets import open_dataset
 from seg.assemble.decoding import decoding_of
 from seg.assemble.networks import load_model, network, restore, training_config
@@ -17,6 +17,7 @@ from seg.assemble.trainer import build_trainer, equip
 from seg.callbacks.quiet import quiet
 from seg.checkpoint import Checkpoint
 from seg.config import targets
+from seg.config.facts import FACTS
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
 from seg.data.augmentation import Augmentation
 from seg.data.label_ids import check_label_ids

@@ -6,7 +6,7 @@ from typing import Any
 # What does not change the numbers of a run, as prefixes of keys.
 FREE = (
     *("resume", "rescale", "extend", "dry_run", "divergence", "weights", "partial"),
-    *("moving_average",),
+    *("moving_average", "encoder.moving_average"),
     *("encoder.weights", "logger", "dataset.root", "dataset.cache", "callbacks.progress"),
     *("callbacks.checkpoints.every", "image_dataset.root", "image_dataset.cache_mib"),
     *("callbacks.gif", "trial"),

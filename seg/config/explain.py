@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seg.config.allowed import locate
+from seg.config.facts import FACTS, FOLLOWS
 from seg.config.hints import hint
 from seg.config.location import conf_dir
 from seg.config.nearest import nearest
@@ -42,6 +43,8 @@ def _unknown_key(key: str, config_name: str, overrides: list[str]) -> str:
     parent, _, name = key.rpartition(".")
     whole = _without_values(config_name, overrides)
     section = OmegaConf.select(whole, parent, default=None) if parent and whole else whole
+    if name in FACTS.get(parent, ()):
+        return f"{key}: {FOLLOWS}"
     if not isinstance(section, DictConfig) or whole is None:
         return f"{key}: no such key"
     allowed = sorted(str(key) for key in section)

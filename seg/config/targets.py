@@ -11,6 +11,7 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from seg.config.allowed import locate, locate_part, named, not_allowed, rule_of
+from seg.config.facts import FOLLOWS
 from seg.config.hints import hint
 from seg.config.nearest import nearest
 from seg.errors import ConfigError
@@ -110,7 +111,7 @@ def _bind(node: Mapping[str, Any], target: Any, key: str, given: tuple[str, ...]
     allowed = sorted(set(names) - set(given))
     for name, value in arguments.items():
         if name in given:
-            raise ConfigError(f"{key}.{name}: follows from the other choices; leave it out")
+            raise ConfigError(f"{key}.{name}: {FOLLOWS}")
         if name not in parameters and not open_ended:
             further = f"{nearest(name, allowed)}{hint(f'{key}.{name}', ())}"
             raise ConfigError(
@@ -152,7 +153,7 @@ def check_type(target: Any, name: str, value: Any, key: str) -> None:
     if any(True for _ in _nodes(value, name)):
         return
     try:
-        hints = typing.get_type_hints(_constructor(target))
+        hints = typing.get_type_hints(_constructor(target), include_extras=True)
         adapter = TypeAdapter(hints[name], config=ConfigDict(arbitrary_types_allowed=True))
     except (KeyError, NameError, TypeError, PydanticUserError, PydanticSchemaGenerationError):
         return
@@ -161,9 +162,8 @@ def check_type(target: Any, name: str, value: Any, key: str) -> None:
         if isinstance(value, str) and isinstance(taken, bool | int | float):
             raise ConfigError(f"{key}.{name}={value!r}: is a word; give {taken!r} if that is meant")
     except ValidationError as error:
-        reasons = sorted(
-            {detail["msg"][0].lower() + detail["msg"][1:] for detail in error.errors()}
-        )
+        texts = {detail["msg"].removeprefix("Value error, ") for detail in error.errors()}
+        reasons = sorted(text[:1].lower() + text[1:] for text in texts)
         raise ConfigError(f"{key}.{name}={value!r}: {'; or '.join(reasons)}") from None
 
 

@@ -9,11 +9,12 @@ import inspect
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import albumentations
 import cv2
 import numpy as np
+from pydantic import AfterValidator
 
 from seg.data.device_augmentation import DeviceAugmentation
 from seg.data.sample import Sample
@@ -23,6 +24,15 @@ MEAN_COLOUR = 128
 """What padding of an image is filled with: about zero once normalised."""
 
 _NEAREST = (cv2.INTER_NEAREST, cv2.INTER_NEAREST_EXACT)
+
+
+def _height_width(crop: Sequence[int]) -> tuple[int, int]:
+    if len(crop) != 2 or min(crop) < 1:
+        raise ValueError("must be [height, width] in pixels, both 1 or more, or null")
+    return int(crop[0]), int(crop[1])
+
+
+CropSize: TypeAlias = Annotated[Sequence[int], AfterValidator(_height_width)]
 
 
 class Augmentation:
@@ -49,12 +59,15 @@ class Augmentation:
         transforms: Sequence[Any] = (),
         *,
         ignore_index: int,
-        crop: Sequence[int] | None = None,
+        crop: CropSize | None = None,
         fill: int = MEAN_COLOUR,
         on_device: Sequence[Any] = (),
     ) -> None:
         self.ignore_index = ignore_index
-        self.crop = None if crop is None else _checked_crop(crop)
+        try:
+            self.crop = None if crop is None else _height_width(crop)
+        except ValueError as error:
+            raise ConfigError(f"augmentation.crop={list(crop or ())}: {error}") from None
         transforms = copy.deepcopy(list(transforms))
         for transform in _leaves(transforms):
             _check_arguments(transform)
@@ -132,14 +145,6 @@ class SampleStreams:
         self._bits.state = self._start
         self._random.seed(int(self._bits.random_raw()))
         return self._generator, self._random
-
-
-def _checked_crop(crop: Sequence[int]) -> tuple[int, int]:
-    if len(crop) != 2 or min(crop) < 1:
-        raise ConfigError(
-            f"augmentation.crop {list(crop)} must be [height, width] in pixels, or null"
-        )
-    return int(crop[0]), int(crop[1])
 
 
 def _leaves(transforms: Sequence[Any]) -> Iterator[Any]:

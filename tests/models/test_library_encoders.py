@@ -165,7 +165,7 @@ def test_pictures_that_are_too_small():
 def test_networks_that_suit_no_decoder_are_refused():
     with pytest.raises(ConfigError, match=r"128 x 192 pixels.*\n.*pictures of any size"):
         create_timm_encoder("maxvit_rmlp_pico_rw_256")
-    with pytest.raises(ConfigError, match="low_level_stride 4; this encoder has 16"):
+    with pytest.raises(ConfigError, match="low_level_stride 4: this encoder has maps of stride 16"):
         create_model(create_timm_encoder("vit_tiny_patch16_224"))
 
 
@@ -215,9 +215,9 @@ def test_normalization_of_other_ranges():
 @pytest.mark.parametrize(
     ("create", "name", "nearest"),
     [
-        (create_smp_encoder, "resnt50", "nearest: resnet50"),
-        (create_timm_encoder, "convnext_tinny", "nearest: convnext_tiny"),
-        (create_torchvision_encoder, "googlnet", "nearest: googlenet"),
+        (create_smp_encoder, "resnt50", "nearest: encoder.name=resnet50"),
+        (create_timm_encoder, "convnext_tinny", "nearest: encoder.name=convnext_tiny"),
+        (create_torchvision_encoder, "googlnet", "nearest: encoder.name=googlenet"),
     ],
 )
 def test_unknown_names_bring_the_nearest(create, name, nearest):

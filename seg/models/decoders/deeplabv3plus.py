@@ -198,9 +198,11 @@ def tap_index(encoder: Encoder, stride: int | None) -> int | None:
     if stride is None:
         return None
     if stride not in encoder.strides[1:]:
-        allowed = ", ".join(map(str, sorted(set(encoder.strides[1:]))))
+        strides = sorted(set(encoder.strides[1:]))
         raise ConfigError(
-            f"low_level_stride {stride}; this encoder has {allowed}, or null for none"
+            f"decoder.low_level_stride {stride}: this encoder has maps of stride "
+            f"{', '.join(map(str, strides))}\n  give +decoder.low_level_stride={strides[0]}, "
+            "or +decoder.low_level_stride=null for none"
         )
     return encoder.strides.index(stride)
 

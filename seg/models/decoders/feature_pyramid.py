@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from seg.errors import ConfigError
 from seg.models.blocks import ConvNormAct, SeparableConv2d, initialize, resize
 from seg.models.contract import Encoder
-from seg.models.decoders.deeplabv3plus import tap_index
 from seg.models.registry import DECODERS
 
 _NORM_EPS = 1e-5
@@ -69,7 +68,7 @@ class FeaturePyramid(nn.Module):
         super().__init__()
         _check(num_classes, level_strides, level_channels)
         self.num_classes = num_classes
-        self.indices = [_tap(encoder, stride) for stride in level_strides]
+        self.indices = _taps(encoder, level_strides)
         widths = (encoder.channels[-1], *level_channels)
         self.levels = nn.ModuleList(
             Level(widths[step], encoder.channels[index], widths[step + 1])
@@ -88,10 +87,22 @@ class FeaturePyramid(nn.Module):
         return logits
 
 
-def _tap(encoder: Encoder, stride: int) -> int:
-    index = tap_index(encoder, stride)
-    assert index is not None
-    return index
+def _taps(encoder: Encoder, strides: Sequence[int]) -> list[int]:
+    available = sorted(set(encoder.strides[1:]), reverse=True)
+    if not set(strides) <= set(available):
+        usable = available[-len(strides) :]
+        widths = [96, 64, 24][: len(usable)]
+        raise ConfigError(
+            f"decoder.level_strides {list(strides)}: this encoder has maps of stride "
+            f"{', '.join(map(str, available))}\n"
+            f"  give decoder.level_strides={_typed(usable)} decoder.level_channels={_typed(widths)}"
+        )
+    return [encoder.strides.index(stride) for stride in strides]
+
+
+def _typed(values: Sequence[int]) -> str:
+    """A list as a shell takes it in one word."""
+    return f"[{','.join(map(str, values))}]"
 
 
 def _check(num_classes: int, strides: Sequence[int], channels: Sequence[int]) -> None:

@@ -183,12 +183,14 @@ def _levels(
     ]:
         raise ConfigError(
             f"decoder.name={name} with encoder_depth {depth} reads maps of strides 1, 2, 4, ... ; "
-            f"this encoder gives {', '.join(map(str, encoder.strides))}"  # type: ignore[arg-type]
+            f"this encoder gives {', '.join(map(str, encoder.strides))}\n"  # type: ignore[arg-type]
+            "  choose another encoder, or decoder=deeplabv3plus +decoder.low_level_stride=null"
         )
     channels, strides = channels[: depth + 1], strides[: depth + 1]
     if name in _DOUBLING and strides[-1] != 2**depth:
         raise ConfigError(
-            f"decoder.name={name} needs encoder.output_stride={2**depth}, not {strides[-1]}"
+            f"decoder.name={name} needs an encoder of output stride {2**depth}, not {strides[-1]}\n"
+            f"  give encoder.output_stride={2**depth}"
         )
     return has_half, channels, strides
 

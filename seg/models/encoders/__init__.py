@@ -14,12 +14,14 @@ import segmentation_models_pytorch as smp
 from torch import nn
 
 from seg.errors import ConfigError
+from seg.models.encoders.named import create_named_encoder, named_library_encoders
 from seg.models.registry import ENCODERS
 from seg.models.variants import Variant, apply_variant
 from seg.models.weights import load_weights
 from seg.models.weights.published import default_source
 
 ENCODERS.discover(__name__, __path__)
+_USUAL_STRIDE = 16
 SMP_NAMES = {"xception": "keras_xception"}  # where the name is another network's in smp
 
 
@@ -31,7 +33,7 @@ def encoder_names() -> list[str]:
 def create_encoder(
     name: str,
     *,
-    output_stride: int = 16,
+    output_stride: int | None = None,
     in_channels: int = 3,
     weights: str | Path | None = None,
     partial: bool = False,
@@ -42,8 +44,10 @@ def create_encoder(
     """Build an encoder, `image_BCHW -> list of maps` (see `seg.models.contract.Encoder`).
 
     Args:
-        name: one of `encoder_names()`.
-        output_stride: stride of the last map in pixels: 4, 8, 16 or 32.
+        name: one of `encoder_names()`, or another option of the group `encoder` in `conf/`, such as
+            `resnet50`.
+        output_stride: stride of the last map in pixels: 4, 8, 16 or 32; None for 16, or for the own
+            of another library's network that cannot dilate.
         in_channels: channels of the image, 1 or more; RGB weights are adapted to it.
         weights: a source that `seg.models.weights.load_weights` takes; `imagenet` for the best
             published ones of this encoder; None for random weights.
@@ -57,7 +61,13 @@ def create_encoder(
         ConfigError: unknown name, option or value; the message lists those allowed.
         DataError: weights that cannot be read or do not fit.
     """
-    encoder = ENCODERS.create(name, output_stride=output_stride, in_channels=in_channels, **options)
+    if name not in encoder_names() and name in (named := named_library_encoders()):
+        given: dict[str, Any] = {"variant": variant, "output_stride": output_stride}
+        given |= {"weights": weights, "partial": partial, "moving_average": moving_average}
+        chosen = {key: value for key, value in given.items() if value not in (None, False)}
+        return create_named_encoder(named[name], {**chosen, **options, "in_channels": in_channels})
+    stride = _USUAL_STRIDE if output_stride is None else output_stride
+    encoder = ENCODERS.create(name, output_stride=stride, in_channels=in_channels, **options)
     if variant and not apply_variant(encoder, Variant.of(variant)):
         raise ConfigError(f"encoder.variant: {name} has no separable convolutions of this kind")
     if weights is not None:

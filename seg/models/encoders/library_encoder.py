@@ -185,8 +185,8 @@ def _at_stride(
         return encoder, None
     raise ConfigError(
         f"{name} cannot run at output_stride {output_stride}; its own is {encoder.output_stride}\n"
-        f"  give encoder.output_stride={encoder.output_stride}, or null; networks that dilate take "
-        "16 and 8"
+        f"  give encoder.output_stride={encoder.output_stride}, or encoder.output_stride=null; "
+        "networks that dilate take 16 and 8"
     )
 
 
@@ -220,5 +220,6 @@ def check_name(library: str, name: str, known: Collection[str]) -> None:
     if name in known:
         return
     nearest = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.5)
-    hint = f"\n  nearest: {', '.join(nearest)}" if nearest else ""
+    typed = ", ".join(f"encoder.name={each}" for each in nearest)
+    hint = f"\n  nearest: {typed}" if nearest else ""
     raise ConfigError(f"{library} has no encoder {name!r} among its {len(known)}{hint}")

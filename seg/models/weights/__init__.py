@@ -70,7 +70,9 @@ def load_weights(
     content = read_weights(located.path)
     targets = target_tensors(module)
     own_names = list(content.arrays)
-    content = _chosen(content, targets, located.path, moving_average=moving_average)
+    content = _chosen(
+        content, targets, located.path, section=_section(module), moving_average=moving_average
+    )
     content, dialect = in_our_names(content, targets, located.path)
     head = {name: value for name, value in targets.items() if name.startswith(_head(module))}
     if reset_head:
@@ -81,7 +83,7 @@ def load_weights(
     covered = coverage(targets, content, found, dialect)
     expected = set(covered.missing) <= set(head) and not covered.unexpected
     if not found.values or not (partial or covered.complete or (reset_head and expected)):
-        raise misfit(located.path, covered, found.mismatched, own_names)
+        raise misfit(located.path, covered, found.mismatched, own_names, section=_section(module))
     require_finite(found.values, located.path)
     _fill(targets, found.values)
     encoder: Any = getattr(module, "encoder", module)
@@ -97,6 +99,11 @@ def load_weights(
         if names:
             log.info("  %s: %s", title, shortened(names))
     return covered
+
+
+def _section(module: nn.Module) -> str:
+    """What stands before `partial` and `moving_average` on a command line."""
+    return "" if hasattr(module, "encoder") else "++encoder."
 
 
 def target_tensors(module: nn.Module) -> dict[str, Tensor]:
@@ -151,7 +158,12 @@ def _head(module: nn.Module) -> str:
 
 
 def _chosen(
-    content: WeightFile, targets: Collection[str], path: Path, *, moving_average: bool | None
+    content: WeightFile,
+    targets: Collection[str],
+    path: Path,
+    *,
+    section: str,
+    moving_average: bool | None,
 ) -> WeightFile:
     """Raw or averaged weights, as asked for, and what is said of the choice.
 
@@ -168,9 +180,9 @@ def _chosen(
         return replace(content, arrays=content.in_training, taken="the weights in training")
     taken = ""
     if content.in_training:
-        taken = "the moving averages; moving_average=false takes the weights in training"
+        taken = f"the moving averages; {section}moving_average=false takes the weights in training"
     elif averages:
-        taken = "the weights in training; moving_average=true takes their moving averages"
+        taken = f"the weights in training; {section}moving_average=true takes their averages"
     return replace(content, taken=taken)
 
 

@@ -103,7 +103,12 @@ def require_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def misfit(
-    source: object, covered: Coverage, mismatched: Mapping[str, str], own_names: Sequence[str]
+    source: object,
+    covered: Coverage,
+    mismatched: Mapping[str, str],
+    own_names: Sequence[str],
+    *,
+    section: str,
 ) -> DataError:
     """The error for weights that do not cover the module.
 
@@ -112,6 +117,7 @@ def misfit(
         covered: what it gives the module.
         mismatched: the two shapes of tensors that differ in them.
         own_names: of all tensors, as the file has them.
+        section: where the keys stand that help: `++encoder.` for an encoder alone, else empty.
     """
     absent = [name for name in covered.missing if name not in mismatched]
     lines = [f"weights {source} do not fit: {covered}"]
@@ -126,7 +132,7 @@ def misfit(
             lines.append(f"  {title}: {shortened(names)}")
     remedy = "choose the encoder and num_classes that the file was made with"
     if covered.loaded:
-        lines.append(f"  {remedy}, or partial=true to load what fits")
+        lines.append(f"  {remedy}, or {section}partial=true to load what fits")
     else:
         lines.append(f"  {remedy}; python -m seg.weights inspect source=FILE names the encoder")
     return DataError("\n".join(lines))

@@ -86,7 +86,8 @@ def savings(separable: Counted | None, full: Counted | None) -> Saved | None:
 def _count(config: Mapping[str, Any]) -> Counted:
     import torch
 
-    from seg.assemble.building import FACTS, build
+    from seg.assemble.building import build
+    from seg.config.facts import FACTS
     from seg.config.targets import check
     from seg.models.blocks import SeparableConv2d
     from seg.models.cost import count

@@ -1,0 +1,24 @@
+"""What the code knows and a configuration therefore does not say."""
+
+FACTS: dict[str, tuple[str, ...]] = {
+    "dataset": ("split",),
+    "augmentation": ("ignore_index",),
+    "encoder": ("in_channels",),
+    "decoder": ("encoder", "num_classes"),
+    "sampler": ("samples", "statistics"),
+    "loss": ("num_classes", "ignore_index"),
+    "teaching": ("run",),
+    "auxiliary": ("encoder", "num_classes"),
+    "optimizer": ("params",),
+    "scheduler": ("optimizer", "total_steps"),
+    "parameters": (),
+    "batch_norm": ("batch_size",),
+    "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),
+    "inference": (),
+    "image_dataset": ("split",),
+    "image_augmentation": (),
+    "mixing": ("num_classes",),
+    "classifier": ("encoder", "num_classes"),
+}
+
+FOLLOWS = "follows from the other choices (data set, encoder, images of 3 channels); leave it out"
