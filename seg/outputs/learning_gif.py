@@ -15,7 +15,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
 from seg.data.subset import spread_over
-from seg.errors import ConfigError
+from seg.errors import ConfigError, is_out_of_room
 from seg.outputs.files import write_atomically
 
 log = logging.getLogger(__name__)
@@ -163,10 +163,16 @@ def write_gif(path: Path, frames: Sequence[Path]) -> None:
 
 @contextmanager
 def _dispensable(path: Path) -> Iterator[None]:
-    """A picture is no reason to end a run: what goes wrong is told in a line."""
+    """A picture is no reason to end a run: what goes wrong is told in a line.
+
+    Raises:
+        OSError: there is no room; the run goes on, and makes the picture, once there is.
+    """
     try:
         yield
     except OSError as error:
+        if is_out_of_room(error):
+            raise
         log.warning("%s: not written (%s)", path, error)
 
 

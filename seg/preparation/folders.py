@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from seg.errors import DataError
+from seg.errors import DataError, StorageError, is_out_of_room
 
 _LOCK = ".lock"
 
@@ -22,7 +22,8 @@ def filled_aside(target: Path) -> Iterator[Path]:
         target: must not exist, or be an empty folder.
 
     Raises:
-        DataError: `target` holds something, another process is filling it, or the disk is full.
+        DataError: `target` holds something, another process is filling it, or it cannot be written.
+        StorageError: the disk is full.
     """
     if target.exists() and not (target.is_dir() and next(target.iterdir(), None) is None):
         raise DataError(
@@ -43,9 +44,14 @@ def filled_aside(target: Path) -> Iterator[Path]:
                 shutil.rmtree(aside, ignore_errors=True)
                 raise
     except OSError as error:
+        if is_out_of_room(error):
+            reason = (error.strerror or "no room").lower()
+            raise StorageError(
+                f"{target}: {reason}\n  make room, then give the command again"
+            ) from error
         raise DataError(
             f"{target}: cannot be written ({error.strerror or error})\n"
-            "  make room and see that the folder may be written, or choose another",
+            "  see that the folder may be written, or choose another",
             fault="unwritable",
         ) from error
 
