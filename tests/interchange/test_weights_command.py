@@ -7,8 +7,9 @@ import pytest
 import timm
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from seg.checkpoint import read_checkpoint
 from seg.errors import ConfigError, DataError
 from seg.interchange.convert import convert
 from seg.interchange.survey import survey
@@ -124,3 +125,14 @@ def test_verify_against_keras(name, keras_files, monkeypatch):
     result = verify(str(keras_files / name))
     assert result.equal
     assert result.encoder == "xception"
+
+
+def test_a_run_of_the_defaults_is_converted_as_the_readme_says(small_run, tmp_path):
+    output = tmp_path / "run.safetensors"
+    done = seg("weights", "convert", f"source={small_run}", f"output={output}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "aligned_xception_tiny, 372 tensors" in done.stdout
+    stored = read_checkpoint(small_run).model_state
+    converted = load_file(output)
+    assert converted.keys() <= stored.keys()
+    assert all(torch.equal(value, stored[name]) for name, value in converted.items())
