@@ -170,7 +170,7 @@ def _pairs(told: Mapping[str, Any], images: Path, segments: Path, file: Path) ->
         where = f"{file}: annotation {at}"
         id_, name = _fields(annotation, where, image_id=int | str, file_name=str)
         if id_ not in names:
-            raise DataError(f"{where} ({name[:80]}): image_id {id_} is not in images")
+            raise DataError(f"{where} ({name[:80]}): image_id {brief(id_)} is not in images")
         sample = Path(name).with_suffix("").as_posix()
         pairs.append(Pair(sample, images / names[id_], segments / name))
     return pairs

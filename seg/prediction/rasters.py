@@ -43,7 +43,7 @@ class WindowedRaster:
             self.height: int = self._dataset.height
             self.width: int = self._dataset.width
             flags = {flag for each in self._dataset.mask_flag_enums for flag in each}
-        self._reader = BandReader(self._dataset, path, decoding)
+            self._reader = BandReader(self._dataset, path, decoding)
         self._reader.check_range()
         if MaskFlags.alpha in flags and not self._reader.has_alpha:
             flags -= {MaskFlags.alpha, MaskFlags.per_dataset}  # it is one of the image's own

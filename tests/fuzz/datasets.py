@@ -9,16 +9,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from seg.data.cache import CachedDataset
 from seg.data.classification.image_csv import ImageCsv
 from seg.data.coco_panoptic import CocoPanoptic
 from seg.data.csv import Csv
 from seg.data.cvat_mask import CvatMask
 from seg.data.files.classes import read_classes
+from seg.data.files.pairs import Pair, PairDataset
 from seg.data.files.polygons import PolygonLabels
 from seg.data.files.reading import read_colours, read_image, read_indices, read_label
+from seg.data.labels import LabelSpace
 from seg.data.pascal_voc import PascalVoc
+from seg.prediction.items import Item
+from seg.prediction.opening import Opener
 from seg.preparation.archives import Limits, unpack
 from tests.data.test_cvat_mask import plant
 from tests.fuzz.kind import Kind
@@ -196,6 +202,41 @@ def contents_of_a_zip(path: Path) -> bool:
     return set(unpacked(path)) <= set(FILES.values())
 
 
+def write_cached(folder: Path) -> Path:
+    for name, picture in (("a.png", COLORS), ("a_ids.png", GREY)):
+        picture().save(folder / name)
+    cached = cached_in(folder)
+    assert cached[0].name
+    (path,) = (folder / "cache").rglob("*.pixels")
+    return path
+
+
+def cached_in(folder: Path) -> CachedDataset:
+    labels = LabelSpace.identity(("a", "b", "c"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    pair = Pair("a", folder / "a.png", folder / "a_ids.png")
+    return CachedDataset(PairDataset((pair,), labels=labels, split="train"), folder / "cache")
+
+
+def read_cached(path: Path) -> tuple:
+    """What is damaged is decoded again, and written over."""
+    sample = cached_in(path.parent.parent.parent)[0]
+    return sample.image.tobytes(), sample.label.tobytes()
+
+
+def write_raster(folder: Path) -> Path:
+    rasterio = pytest.importorskip("rasterio")
+    place = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
+    size = {"width": 16, "height": 12, "count": 3, "dtype": "uint8"}
+    with rasterio.open(folder / "a.tif", "w", driver="GTiff", **size, **place) as raster:
+        raster.write(np.moveaxis(PIXELS, 2, 0))
+    return folder / "a.tif"
+
+
+def read_raster(path: Path) -> None:
+    raster = Opener().open(Item("a", str(path), "raster"))
+    raster.read(slice(0, raster.height), slice(0, raster.width))
+
+
 def classes(content):
     return text_file("classes.json", json.dumps(content))
 
@@ -228,6 +269,8 @@ DATASETS = (
     Kind("VOC list", write_voc, lambda path: read_voc(path.parent.parent.parent)),
     Kind("CVAT list", write_cvat, lambda path: read_cvat(path.parent.parent.parent)),
     Kind("CVAT label map", write_labelmap, lambda path: read_cvat(path.parent)),
+    Kind("cached sample", write_cached, read_cached, verified=True),
+    Kind("GeoTIFF", write_raster, read_raster),
     Kind("classes: names", classes(["road", "car"]), read_classes, "json"),
     Kind("classes: colors", classes({"road": [1, 2, 3], "car": [4, 5, 6]}), read_classes, "json"),
     Kind("classes: ids", classes({"0": "road", "7": "car"}), read_classes, "json"),

@@ -1,5 +1,7 @@
 """Files of weights: ours, and those of the libraries that are read."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -9,6 +11,7 @@ from safetensors.torch import save_file
 
 from seg.checkpoint import AtomicCheckpointIO, read_checkpoint
 from seg.models.contract import IMAGENET
+from seg.models.weights.digests import sealed
 from seg.models.weights.reading import read_weights
 from seg.models.weights.safetensors_file import facts_header
 from tests.fuzz.kind import Kind
@@ -58,6 +61,23 @@ def write_safetensors(folder: Path) -> Path:
     return folder / "a.safetensors"
 
 
+def write_directory(name):
+    def write(folder: Path) -> Path:
+        save_file(TENSORS, folder / "model.safetensors")
+        facts = {"normalization": IMAGENET.to_dict(), "classes": ["road", "car"]}
+        (folder / "seg.json").write_text(json.dumps(sealed(facts, TENSORS)))
+        return folder / name
+
+    return write
+
+
+def write_keras(folder: Path) -> Path:
+    inner = write_hdf5(folder).rename(folder / "model.weights.h5")
+    with zipfile.ZipFile(folder / "a.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(inner, inner.name)
+    return folder / "a.keras"
+
+
 def write_hdf5(folder: Path) -> Path:
     with h5py.File(folder / "a.weights.h5", "w") as file:
         values = file.create_group("layers/dense/vars")
@@ -87,7 +107,12 @@ WEIGHTS = (
     Kind("torch file of before 1.6", write_legacy, weights),
     Kind("safetensors of ours", write_own_safetensors, weights, verified=True),
     Kind("safetensors", write_safetensors, weights),
+    Kind("directory: seg.json", write_directory("seg.json"),
+         lambda path: weights(path.parent), "json"),
+    Kind("directory: model.safetensors", write_directory("model.safetensors"),
+         lambda path: weights(path.parent), verified=True),
     Kind("HDF5", write_hdf5, weights),
+    Kind("Keras archive", write_keras, weights, verified=True),
     Kind("TensorFlow index", bundle("index"),
          lambda path: weights(path.with_name("model.ckpt.index")), verified=True),
     Kind("TensorFlow data", bundle("data-00000-of-00001"),

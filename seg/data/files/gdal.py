@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seg.data.files.decoding import ImageDecoding
 from seg.data.files.locations import Location
-from seg.errors import DataError
+from seg.errors import DataError, first_line
 
 INSTALL = "pip install 'seg-xception[rasters]'"
 
@@ -102,12 +102,13 @@ def without_place() -> Iterator[None]:
 @contextmanager
 def explained(path: Location) -> Iterator[None]:
     """What GDAL cannot read becomes a `DataError` that names the file."""
+    from rasterio._err import CPLE_BaseError  # some of GDAL's errors come out as they are
     from rasterio.errors import RasterioError
 
     try:
         yield
-    except RasterioError as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
+    except (RasterioError, CPLE_BaseError) as error:
+        reason = first_line(error.__cause__ or error)
         raise DataError(
             f"{path}: raster is damaged or truncated ({reason})\n  copy or download it again",
             fault="damaged",

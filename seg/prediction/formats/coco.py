@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.files.digest import sha256_of
 from seg.inference.raster import Raster
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
@@ -82,9 +83,13 @@ class Coco(Format):
         file.write(b"\n]}\n")
 
     def _numbered(self, done: Sequence[tuple[Item, Record]]) -> Iterator[dict[str, Any]]:
-        for number, (item, _) in enumerate(done, 1):
-            path = self.path(self.targets(item)[0])
+        for number, (item, record) in enumerate(done, 1):
+            (target,) = self.targets(item)
+            path = self.path(target)
             source = Source(path, "part", f"delete it and run the command again: rm {path}")
+            mark = record.get("files", {}).get(target)
+            if mark is not None and sha256_of(path) != mark["sha256"]:
+                raise source.damaged("damaged: its SHA-256 is not that of the manifest")
             part = read_json(path, source.kind, remedy=source.remedy)
             for annotation in checked(list[dict[str, Any]], part, source):
                 yield {"image_id": number, **annotation}
