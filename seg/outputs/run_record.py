@@ -51,7 +51,8 @@ def propose(run_dir: Path, files: Mapping[str, str]) -> None:
     withdraw(run_dir)
     for name, text in files.items():
         content = text.encode()
-        write_atomically(run_dir / PROPOSED / name, lambda file, it=content: file.write(it))  # type: ignore[misc]
+        path = run_dir / PROPOSED / name
+        write_atomically(path, lambda file, it=content: file.write(it), synced=False)  # type: ignore[misc]
 
 
 def accept(run_dir: Path) -> None:
