@@ -66,6 +66,9 @@ def as_array(picture: Any, decoding: ImageDecoding = PLAIN) -> NDArray[np.uint8]
     if isinstance(picture, str | Path):
         return read_image(Path(picture), decoding=decoding)
     if isinstance(picture, Image.Image):
+        clear = picture.has_transparency_data and picture.convert("RGBA").getchannel("A")
+        if clear and (np.asarray(clear) < 255).any():
+            raise ValueError("predict takes opaque PIL images: flatten this one onto a background")
         if picture.mode.startswith(("I", "F")):
             raise ValueError(
                 f"predict takes PIL images of 8 bits a channel, not mode {picture.mode}: give the"

@@ -1,13 +1,15 @@
 """Reads one sample strictly and tells everything that is wrong with it; raises nothing."""
 
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data.files.decoding import ImageDecoding
+from seg.data.files.decoding import PLAIN, ImageDecoding
 from seg.data.files.image_pixels import orientation_of
 from seg.data.files.locations import Location
 from seg.data.files.pairs import PairDataset
@@ -80,8 +82,11 @@ def inspect(dataset: SegmentationDataset, index: int) -> Inspection:
     if isinstance(dataset, PairDataset):
         return _inspect_pair(dataset, index)
     inspection = Inspection(dataset.split, f"#{index}")
+    watched = WatchedDecoding.of(getattr(dataset, "decoding", PLAIN))
+    watching: Any = copy(dataset)
+    watching.decoding = watched
     try:
-        sample = dataset[index]
+        sample = watching[index]
         inspection.name = sample.name
         inspection.look = appearance(sample.image, sample.label)
         if sample.image.shape[:2] != sample.label.shape:
@@ -91,6 +96,8 @@ def inspect(dataset: SegmentationDataset, index: int) -> Inspection:
     except Exception as error:  # a reader may raise anything; the others go on
         inspection.fault("", error)
         return inspection
+    finally:
+        inspection.extent = next(iter(watched.extents), None)
     _take_down_classes(inspection, dataset, sample.label, sample.name)
     return inspection
 
