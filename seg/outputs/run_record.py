@@ -50,9 +50,7 @@ def propose(run_dir: Path, files: Mapping[str, str]) -> None:
     """
     withdraw(run_dir)
     for name, text in files.items():
-        content = text.encode()
-        path = run_dir / PROPOSED / name
-        write_atomically(path, lambda file, it=content: file.write(it), synced=False)  # type: ignore[misc]
+        _write(run_dir / PROPOSED / name, text.encode())
 
 
 def accept(run_dir: Path) -> None:
@@ -62,13 +60,16 @@ def accept(run_dir: Path) -> None:
     """
     proposed = run_dir / PROPOSED
     for path in sorted(proposed.rglob("*.yaml")):  # .hydra/ comes before config.yaml
-        target = run_dir / path.relative_to(proposed)
-        target.parent.mkdir(exist_ok=True)
-        path.replace(target)
+        _write(run_dir / path.relative_to(proposed), path.read_bytes())
     withdraw(run_dir)
     for handler in logging.getLogger().handlers:
         if isinstance(handler, RunLog):
             handler.open_file()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Each file is staged in its own directory: `.hydra` may lie on another file system."""
+    write_atomically(path, lambda file: file.write(content), synced=False)
 
 
 def withdraw(run_dir: Path) -> None:
