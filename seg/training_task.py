@@ -126,7 +126,11 @@ class TrainingTask(pl.LightningModule):
     def normalized(self, image_BCHW: Tensor) -> Tensor:
         """Images in 0 to 255 -> what the network takes."""
         normalization: Normalization = self.model.normalization
-        return normalization(image_BCHW).contiguous(memory_format=self.memory_format)
+        image_BCHW = normalization(image_BCHW)
+        weight = next(self.model.parameters(), None)
+        if weight is not None:  # bfloat16 with trainer.precision=bf16-true
+            image_BCHW = image_BCHW.to(weight.dtype)
+        return image_BCHW.contiguous(memory_format=self.memory_format)
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor | float]]:
         """What a training step minimises, and those parts of it that have curves of their own."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from seg.assemble.building import build, check_targets, later
 from seg.assemble.datasets import open_dataset
@@ -32,6 +33,8 @@ from seg.models.weights import load_weights
 from seg.task import SegmentationTask
 from seg.teaching.term import Run, TrainingTerm
 from seg.training_task import TrainingTask
+
+_LOW_PRECISIONS = {"bf16-true": torch.bfloat16, "16-true": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,11 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )
     batch_norm, trainer = equip(config, run_dir)
+    task = _task(config, model, batch_norm, _terms(config, model))
+    _set_compute_dtype(task, str(trainer.precision))
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),
-        task=_task(config, model, batch_norm, _terms(config, model)),
+        task=task,
         trainer=trainer,
     )
 
@@ -125,11 +130,11 @@ def assemble_evaluation(
         "accelerator": {"cuda": "gpu"}.get(device, device),
         **ONE_PROCESS,
     }
-    return Parts(
-        data=_data(config, {"val": chosen}, None, None),
-        task=_task(config, restore(checkpoint), None),
-        trainer=build_trainer(trainer, run_dir, [], []),
-    )
+    built = build_trainer(trainer, run_dir, [], [])
+    task = _task(config, restore(checkpoint), None)
+    _set_compute_dtype(task, str(built.precision))
+    built.precision_plugin.convert_module(task)
+    return Parts(data=_data(config, {"val": chosen}, None, None), task=task, trainer=built)
 
 
 def dataset_of(
@@ -198,6 +203,14 @@ def _data(
         seed=config.seed,
         **config.loader.model_dump(),
     )
+
+
+def _set_compute_dtype(task: SegmentationTask, precision: str) -> None:
+    """Let each segmenter of a task take images for weights of low precision; logits are float32."""
+    dtype = _LOW_PRECISIONS.get(precision)
+    for module in task.modules() if dtype is not None else ():
+        if isinstance(module, TrainedSegmenter):
+            module.compute_dtype = dtype
 
 
 def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[TrainingTerm]:

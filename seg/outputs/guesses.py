@@ -30,10 +30,11 @@ def write_guesses(model: Classifier, data: ImageDataset, run_dir: Path) -> None:
 def guessed(model: Classifier, samples: list[ClassifiedImage]) -> Tensor:
     """Probabilities N x K of pictures of one size, on the CPU; sets evaluation mode."""
     model.eval()
-    device = next(model.parameters()).device
+    weight = next(model.parameters())
     images = np.stack([sample.image for sample in samples])
-    image_BCHW = torch.from_numpy(images).permute(0, 3, 1, 2).to(device)
-    return model.probabilities(model(model.normalization(image_BCHW)).float()).cpu()
+    image_BCHW = torch.from_numpy(images).permute(0, 3, 1, 2).to(weight.device)
+    logits = model(model.normalization(image_BCHW).to(weight.dtype))
+    return model.probabilities(logits.float()).cpu()
 
 
 def guess_grid(

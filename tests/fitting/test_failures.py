@@ -1,12 +1,26 @@
 """What kills long runs, done to real processes: each ends in words, and leaves what was there."""
 
 import json
+import shlex
+import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from tests.conftest import SMALL, seg
 from tests.fitting.conftest import RECIPE, checkpoint
+
+NAMESPACE = ("unshare", "-m", "--propagation", "private")
+
+
+def can_mount():
+    """Whether this process may have a /dev/shm of its own."""
+    if shutil.which("unshare") is None:
+        return False
+    probe = [*NAMESPACE, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/dev/shm"]
+    return not subprocess.run(probe, capture_output=True, check=False).returncode
 
 
 def train(tmp_path, *choices, fault=None):
@@ -87,3 +101,15 @@ def test_out_of_memory_names_what_fits(tmp_path):
 def test_a_worker_that_is_lost(fault, parts, tmp_path):
     done = train(tmp_path, "loader.num_workers=2", "loader.timeout_s=20", fault=fault)
     assert_told(done, 3, *parts)
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a mount namespace of its own")
+def test_a_small_shared_memory_is_named(tmp_path):
+    large = ("dataset.size=[128,256]", "augmentation.crop=[128,256]", "loader.num_workers=1")
+    line = [*SMALL, *large, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}"]
+    command = shlex.join([sys.executable, "-m", "seg.train", *line])
+    small = f"mount -t tmpfs -o size=256k tmpfs /dev/shm && exec {command}"
+    done = subprocess.run(
+        [*NAMESPACE, "bash", "-c", small], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert_told(done, 3, "/dev/shm (0.25 MiB)", "--shm-size", "loader.num_workers")

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from seg.assemble.precision import precision_of
+from seg.errors import ConfigError
+from tests.conftest import SMALL, seg
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -24,3 +26,26 @@ def test_what_is_chosen_stays(chosen):
 
 def test_none_is_float32():
     assert precision_of({"precision": None}) == precision_of({}) == "32-true"
+
+
+def test_what_is_unknown_is_named():
+    with pytest.raises(ConfigError, match=r"trainer.precision=transformer-engine; allowed: auto"):
+        precision_of({"precision": "transformer-engine"})
+
+
+@pytest.mark.parametrize(
+    ("precision", "code"),
+    [
+        ("bf16-true", 0),
+        pytest.param("64-true", 0, marks=pytest.mark.slow),
+        pytest.param("16-mixed", 0, marks=pytest.mark.slow),
+        # numbers that are not finite, told in words
+        pytest.param("16-true", 4, marks=pytest.mark.slow),
+    ],
+)
+def test_what_a_dry_run_passes_runs(precision, code, tmp_path):
+    line = [*SMALL, "trainer.max_epochs=1", f"trainer.precision={precision}"]
+    for dry in ("true", "false"):
+        done = seg("train", *line, f"dry_run={dry}", "hydra.run.dir=run", cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
