@@ -133,5 +133,8 @@ class SegmentationTask(TrainingTask):
 
 
 def _loss(loss: nn.Module, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
-    value: Tensor = loss(logits if is_lean(loss) else logits.resized(), label_BHW)
+    if is_lean(loss):
+        value: Tensor = loss(logits, label_BHW)
+    else:  # torch's own want int64; what is lean reads bytes
+        value = loss(logits.resized(), label_BHW.long())
     return value

@@ -9,6 +9,7 @@ from seg.inference.trained import TrainedSegmenter
 from seg.losses.cross_entropy import CrossEntropy
 from seg.losses.hard_pixels import TopPixels
 from seg.losses.lovasz import Lovasz
+from seg.losses.weighted_sum import WeightedSum
 from seg.models.auxiliary import AuxiliaryHeads
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
@@ -111,3 +112,13 @@ def test_what_is_used_does_not_change_and_each_head_counts_its_own_steps():
     assert torch.equal(task.eval()(image), plain.eval()(image))
     task.train().supervised_loss(batch((33, 49)))
     assert [loss.step.item() for loss in (task.loss, *task.auxiliary_losses)] == [1, 1, 1]
+
+
+def test_a_loss_of_torch_gets_labels_that_it_takes():
+    plain = torch.nn.CrossEntropyLoss(ignore_index=255)
+    task = task_of(plain, strides=(16, 8))
+    task.supervised_loss(batch((33, 49))).backward()
+    terms = [lambda **_: plain, CrossEntropy]
+    summed = WeightedSum(terms=terms, weights=[1.0, 1.0], **FACTS)
+    both = task_of(summed).supervised_loss(batch((33, 49)))
+    torch.testing.assert_close(both, 2 * task_of(plain).supervised_loss(batch((33, 49))))

@@ -50,5 +50,8 @@ class WeightedSum(nn.Module):
         full = logits
         if isinstance(logits, CoarseLogits) and not all(is_lean(term) for term in self.terms):
             full = logits.resized()
-        values = [term(logits if is_lean(term) else full, label_BHW) for term in self.terms]
+        values = [
+            term(logits, label_BHW) if is_lean(term) else term(full, label_BHW.long())
+            for term in self.terms
+        ]
         return torch.stack([w * v for w, v in zip(self.weights, values, strict=True)]).sum()

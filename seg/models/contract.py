@@ -45,9 +45,9 @@ class Normalization:
         """B x C x H x W in 0..255 -> float32 of the same shape, on the same device."""
         # a trainer of low precision makes that the default, which would round the mean
         dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
-        facts = {"device": image_u8_BCHW.device, "dtype": dtype}
-        mean = torch.tensor(self.mean, **facts).view(-1, 1, 1) * 255
-        scale = 1 / (torch.tensor(self.std, **facts).view(-1, 1, 1) * 255)
+        device = image_u8_BCHW.device
+        mean = torch.tensor(self.mean, device=device, dtype=dtype).view(-1, 1, 1) * 255
+        scale = 1 / (torch.tensor(self.std, device=device, dtype=dtype).view(-1, 1, 1) * 255)
         return (image_u8_BCHW.float() - mean) * scale
 
 

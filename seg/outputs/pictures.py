@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # what only draws labels need not wait for the networks' libr
 _GAP_PX = 4
 _HEADER_PX = 18
 _COLUMN_PX = 512
+_MIN_COLUMN_PX = 72  # for the longest heading
 _RIGHT, _WRONG = (235, 235, 235), (214, 39, 40)
 
 
@@ -68,18 +69,18 @@ def prediction_grid(
     In the error column wrong pixels are red, right ones light, ignored ones black. Below, a legend
     of the classes.
     """
+    column_px = max(_MIN_COLUMN_PX, *(_tile_size(sample)[0] for sample in samples))
     rows = [
-        _row(sample, prediction, labels)
+        _row(sample, prediction, labels, column_px)
         for sample, prediction in zip(samples, predictions, strict=True)
     ]
-    width = max(row.width for row in rows)
+    width = rows[0].width
     height = _HEADER_PX + sum(row.height + _GAP_PX for row in rows)
     legend = _legend(labels, width)
     grid = Image.new("RGB", (width, height + legend.height), "white")
     draw = ImageDraw.Draw(grid)
-    column = (rows[0].width + _GAP_PX) // 4
     for position, title in enumerate(("image", "label", "prediction", "error")):
-        draw.text((position * column + 4, 3), title, fill="black")
+        draw.text((position * (column_px + _GAP_PX) + 4, 3), title, fill="black")
     top = _HEADER_PX
     for row in rows:
         grid.paste(row, (0, top))
@@ -88,16 +89,25 @@ def prediction_grid(
     return grid
 
 
-def _row(sample: Sample, prediction_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Image:
+def _tile_size(sample: Sample) -> tuple[int, int]:
+    """Width and height of each of a sample's four images in the grid."""
+    height, width = sample.label.shape
+    shown_px = min(width, _COLUMN_PX)
+    return shown_px, max(1, round(height * shown_px / width))
+
+
+def _row(
+    sample: Sample, prediction_HW: NDArray[np.uint8], labels: LabelSpace, column_px: int
+) -> Image.Image:
+    """The images of one sample, each at the left of its column, whatever the other rows' sizes."""
     error = error_picture(sample.label, prediction_HW, labels)
     shown = (sample.image, labels.colorize(sample.label), labels.colorize(prediction_HW), error)
-    height, width = sample.label.shape
-    size = (min(width, _COLUMN_PX), max(1, round(height * min(width, _COLUMN_PX) / width)))
-    row = Image.new("RGB", (4 * (size[0] + _GAP_PX) - _GAP_PX, size[1]), "white")
+    size = _tile_size(sample)
+    row = Image.new("RGB", (4 * (column_px + _GAP_PX) - _GAP_PX, size[1]), "white")
     for position, picture in enumerate(shown):
         method = Image.Resampling.BILINEAR if position == 0 else Image.Resampling.NEAREST
         row.paste(
-            Image.fromarray(picture).resize(size, method), (position * (size[0] + _GAP_PX), 0)
+            Image.fromarray(picture).resize(size, method), (position * (column_px + _GAP_PX), 0)
         )
     return row
 

@@ -3,19 +3,20 @@
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from seg.checkpoint import Checkpoint
 from seg.config.commands import PredictConfig
 from seg.data.files.locations import is_remote
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, StorageError
 from seg.exporting.exported import Export
 from seg.prediction.camera import Camera
-from seg.prediction.format import Format, Record, check_names, load_formats
+from seg.prediction.format import PARTS, Format, Record, check_names, load_formats
 from seg.prediction.items import Item, share
 from seg.prediction.job import Job
-from seg.prediction.manifest import Manifest, is_damaged, is_written
+from seg.prediction.manifest import Manifest, are_parts_removed, is_damaged, is_written
 from seg.prediction.places import report_lost_places
 from seg.prediction.sources import CAMERA, list_items
 from seg.prediction.store import Store
@@ -76,7 +77,8 @@ class _Folder:
         mine = share(items, shard=self._config.shard, num_shards=self._config.num_shards)
         sizes = None if self._store is None else self._store.fetch_manifests()
         with _manifest(self._config, self._job, self._checkpoint, sizes) as manifest:
-            todo = [item for item in mine if not manifest.is_done(item)]
+            settled = self._is_settled(items, manifest)
+            todo = [] if settled else [item for item in mine if not manifest.is_done(item)]
             records = self._records(todo)  # what is refused is refused before anything is written
             removed = manifest.start()
             written = write_values(self._settings, self._formats)
@@ -88,10 +90,37 @@ class _Folder:
             if self._store is not None:
                 self._store.send_manifest(manifest.name, at_once=True)
                 self._store.fetch_manifests(besides=manifest.name)
-            _assemble(items, self._formats, manifest, self._store)
+            if not settled:
+                self._finish(items, manifest)
         if self._store is not None:
             shutil.rmtree(self._job.output)
         return damaged, len(mine)
+
+    def _is_settled(self, items: Sequence[Item], manifest: Manifest) -> bool:
+        return manifest.is_settled(items, self._assembled(items))
+
+    def _assembled(self, items: Sequence[Item]) -> list[str]:
+        return [name for each in self._formats for name in each.assembled(items)]
+
+    def _finish(self, items: Sequence[Item], manifest: Manifest) -> None:
+        """Assemble, and remove what was assembled; damaged sources may be mended, and need it."""
+        try:
+            whole = _assemble(items, self._formats, manifest, self._store)
+        except (DataError, StorageError, OSError):
+            store = self._store
+            sizes = None if store is None else store.fetch_manifests(besides=manifest.name)
+            if are_parts_removed(self._job.output, self._assembled(items), sizes):
+                return  # by another shard, which has ended at the same time
+            raise
+        records = manifest.all_records()
+        if not whole or any(is_damaged(records[each.name]) for each in items):
+            return
+        if self._store is not None:
+            files = (name for each in items for name in records[each.name]["files"])
+            self._store.remove(name for name in files if name.startswith(f"{PARTS}/"))
+        parts = self._job.output / PARTS
+        with suppress(FileNotFoundError):
+            shutil.rmtree(parts.rename(parts.with_name(f"{PARTS}.removed")))
 
     def _records(self, todo: Sequence[Item]) -> Iterator[Record]:
         if not todo:
@@ -142,16 +171,15 @@ def _assemble(
     formats: Sequence[Format],
     manifest: Manifest,
     store: Store | None = None,
-) -> None:
-    """Make what is made of all items, once the last shard has done its share."""
+) -> bool:
+    """Make what is made of all items, once the last shard has done its share; whether it has."""
     making = [each for each in formats if each.assembled(items)]
-    if not making:
-        return
     records = manifest.all_records()
     known = [item for item in items if records.get(item.name, {}).get("version") == item.version]
     if len(known) < len(items):
-        _log.info("%d of %d are done; the last shard writes the rest", len(known), len(items))
-        return
+        if making:
+            _log.info("%d of %d are done; the last shard writes the rest", len(known), len(items))
+        return False
     if store is not None:
         store.fetch_parts(records[item.name] for item in known)
     for each in making:
@@ -159,6 +187,7 @@ def _assemble(
         each.assemble([pair for pair in done if is_written(pair[1], each.name)])
         if store is not None:
             store.send(each.assembled(items))
+    return True
 
 
 def _predict_camera(config: PredictConfig, output: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
 from seg.outputs.files import write_atomically
-from seg.prediction.format import Record
+from seg.prediction.format import PARTS, Record
 from seg.prediction.items import Item
 from seg.prediction.manifest_lines import DONE, INCOMPLETE, line_of, parse_manifest
 
@@ -110,12 +110,33 @@ class Manifest:
             path.unlink(missing_ok=True)
         return [path.name for path in self._outdated]
 
-    def is_done(self, item: Item) -> bool:
-        """Whether its files are there, made from the source as it is now."""
+    def is_done(self, item: Item, *, parts: bool = True) -> bool:
+        """Whether its files are there, made from the source as it is now.
+
+        Args:
+            item: which.
+            parts: also those that other files are assembled of.
+        """
         record = self._records.get(item.name)
         if record is None or record["status"] != DONE or record["version"] != item.version:
             return False
-        return all(self._is_whole(*pair) for pair in record["files"].items())
+        return all(
+            self._is_whole(*pair)
+            for pair in record["files"].items()
+            if parts or not pair[0].startswith(f"{PARTS}/")
+        )
+
+    def is_settled(self, items: Sequence[Item], assembled: Sequence[str]) -> bool:
+        """Whether all is made of exactly these items, and the parts are removed again.
+
+        Args:
+            items: of the input.
+            assembled: the files that are made of all of them.
+        """
+        if self._anew or set(self._records) != {item.name for item in items}:
+            return False
+        without_parts = are_parts_removed(self._output, assembled, self._sizes)
+        return without_parts and all(self.is_done(item, parts=False) for item in items)
 
     def append(self, record: Record) -> None:
         """Add the record of an item whose files are in place."""
@@ -211,6 +232,23 @@ class Manifest:
                 f"output={self._output}: another process is at work there; wait for its end, or "
                 "give each its shard=I num_shards=N"
             ) from None
+
+
+def are_parts_removed(
+    output: Path, assembled: Sequence[str], sizes: Mapping[str, int] | None
+) -> bool:
+    """Whether what is assembled is there, and the parts that it was made of are not.
+
+    Args:
+        output: the directory.
+        assembled: files in it.
+        sizes: of the files that are there, by name, where these are not in `output`.
+    """
+    if sizes is not None:
+        left = any(name.startswith(f"{PARTS}/") for name in sizes)
+        return not left and all(name in sizes for name in assembled)
+    there = all((output / name).is_file() for name in assembled)
+    return there and not (output / PARTS).exists()
 
 
 def done_record(

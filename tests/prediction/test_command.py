@@ -112,6 +112,23 @@ def test_shards_make_what_one_process_makes(checkpoint, pictures, tmp_path):
     assert [line for each in lines for line in each[1:]] == rest
 
 
+def test_parts_do_not_stay_and_are_made_again_where_they_are_needed(checkpoint, pictures, tmp_path):
+    line = (checkpoint, pictures, "formats=[labels,coco,areas]")
+    assert predict(*line, cwd=tmp_path).returncode == 0
+    assert not list((tmp_path / "out").glob(".parts*"))
+    first, times = files_in(tmp_path / "out"), times_of(tmp_path / "out")
+    assert predict(*line, cwd=tmp_path).returncode == 0
+    assert files_in(tmp_path / "out") == first
+    assert times_of(tmp_path / "out") == times
+    Image.fromarray(street(6)).save(pictures / "a" / "6.png")
+    assert predict(*line, cwd=tmp_path).returncode == 0
+    assert predict(*line, cwd=tmp_path, output="anew").returncode == 0
+    assert files_in(tmp_path / "out") == files_in(tmp_path / "anew")
+    (tmp_path / "out" / "annotations.json").unlink()
+    assert predict(*line, cwd=tmp_path).returncode == 0
+    assert files_in(tmp_path / "out") == files_in(tmp_path / "anew")
+
+
 def test_an_address_holds_what_a_folder_would(checkpoint, pictures, tmp_path):
     """`file://` stands for an object store: it is reached by the same calls."""
     whole = predict(checkpoint, pictures, EVERYTHING, cwd=tmp_path, output="whole")
