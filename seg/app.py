@@ -26,8 +26,8 @@ from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.data.files.cache_folder import cache_folder
 from seg.errors import ConfigError, exit_code_of, message_of
+from seg.io.lock import LOCK, locked
 from seg.io.terminal import say
-from seg.outputs.lock import LOCK, locked
 from seg.outputs.run_record import (
     CONFIG,
     HYDRA,

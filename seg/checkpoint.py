@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seg.data.labels import LabelSpace
 from seg.errors import DataError, StorageError, first_line
+from seg.io.files import write_atomically
 from seg.models.contract import Normalization
 from seg.models.weights.digests import DIGESTS_KEY, digests
 from seg.models.weights.matching import require_finite
@@ -21,7 +22,6 @@ from seg.models.weights.torch_file import (
     network_state,
     stored_normalization,
 )
-from seg.outputs.files import write_atomically
 from seg.training_task import CHECKPOINT_FORMAT
 
 SEGMENTATION = "segmentation"

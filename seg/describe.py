@@ -30,8 +30,8 @@ def _network(config: DescribeConfig, run_dir: Path) -> None:
     from seg.description.network import describe, savings
     from seg.description.seconds import with_full_convolutions
     from seg.description.table import network_table, savings_table
+    from seg.io.files import write_json
     from seg.models.segmenter import Segmenter
-    from seg.outputs.files import write_json
 
     check_sections(config, "encoder", "decoder")
     channels, height, width = map(int, config.input.split("x"))
@@ -143,7 +143,7 @@ def _encoders(config: DescribeConfig, run_dir: Path) -> None:
     from seg.description.encoders import classifications
     from seg.description.pictures import accuracy_against_cost
     from seg.description.table import encoders_table
-    from seg.outputs.files import write_json
+    from seg.io.files import write_json
 
     found = classifications()
     log.info("%s\n", encoders_table(found))
@@ -154,7 +154,7 @@ def _encoders(config: DescribeConfig, run_dir: Path) -> None:
 def _scale(config: DescribeConfig, run_dir: Path) -> None:
     from seg.description.scale import Recipe, plan, read_measured, scale_table
     from seg.errors import ConfigError
-    from seg.outputs.files import write_json
+    from seg.io.files import write_json
 
     if config.training is None:
         raise ConfigError(

@@ -56,7 +56,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
 
 def _compare(config: EvaluateConfig, run_dir: Path) -> None:
     from seg.evaluation.comparison import compare, table
-    from seg.outputs.files import write_json
+    from seg.io.files import write_json
 
     comparison = compare(config.compare or [], config.across)
     write_json(run_dir / "comparison.json", comparison)

@@ -70,7 +70,7 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
 
 def _stats(config: PrepareConfig, run_dir: Path) -> None:
     opened = _open(config)
-    from seg.outputs.files import write_json  # after that: these import torch
+    from seg.io.files import write_json  # after that: these import torch
     from seg.outputs.pictures import save_png
     from seg.preparation.class_statistics import describe, draw
 

@@ -184,7 +184,10 @@ class TrainingTask(pl.LightningModule):
 
     def _finish(self, stage: str) -> None:
         self.results = self.scores.compute(stage)
-        loss, step = torch.tensor(self.results[f"{stage}/loss"]), self.global_step
+        loss, step = (
+            torch.tensor(self.results[f"{stage}/loss"], dtype=torch.float64),
+            self.global_step,
+        )
         require_finite(loss, f"the {stage} split, step {step}", step=step - LOSS_CHECK_STEPS)
         self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
 

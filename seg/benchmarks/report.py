@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from seg.outputs.files import write_json
+from seg.io.files import write_json
 
 
 def machine() -> str:

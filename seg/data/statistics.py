@@ -3,12 +3,10 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from seg.data.fingerprint import fingerprint
 from seg.data.loading.measuring import measure_each
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError
+from seg.io.files import staged_file
 from seg.io.npz_file import read_npz
 
 _log = logging.getLogger(__name__)
@@ -197,22 +196,13 @@ def _load(path: Path, dataset: SegmentationDataset) -> DatasetStatistics | None:
 
 def _store(path: Path, statistics: DatasetStatistics) -> None:
     """Keep the counts, whole or not at all; a full or read-only disk only costs the next run."""
-    staged: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            staged = Path(file.name)
+        with staged_file(path) as file:
             np.savez_compressed(
                 file,
                 class_pixels=statistics.class_pixels,
                 ignored_pixels=statistics.ignored_pixels,
                 sizes=statistics.sizes,
             )
-            file.flush()
-            os.fsync(file.fileno())
-        staged.chmod(0o644)
-        staged.replace(path)
     except OSError as error:
         _log.warning("%s: statistics are not kept (%s)", path, error.strerror or error)
-        if staged is not None:
-            staged.unlink(missing_ok=True)

@@ -21,9 +21,9 @@ from seg.inference.inference import Inference
 from seg.inference.raster import ArrayRaster
 from seg.inference.views import Tile, View, tiles
 from seg.io.csv_table import format_csv
+from seg.io.files import write_atomically, write_json
 from seg.metrics.per_image import ImageScores
 from seg.metrics.unlearnt import unlearnt
-from seg.outputs.files import write_atomically, write_json
 from seg.outputs.pictures import predicted_grid, save_png
 from seg.preparation.progress import counted
 

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict
 from seg.data.labels import LabelSpace
 from seg.errors import DataError, first_line
 from seg.evaluation.measures import Shown
+from seg.io.files import write_atomically, write_json
 from seg.io.json_file import read_json
 from seg.io.npz_file import read_npz
 from seg.io.source import Source, checked
 from seg.metrics.per_image import KeptImage
 from seg.metrics.score_keys import under_split
-from seg.outputs.files import write_atomically, write_json
 from seg.outputs.pictures import error_picture, save_png
 
 RECORD = "evaluation.json"

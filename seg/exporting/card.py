@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from seg.data.files.digest import sha256_of
 from seg.errors import DataError
 from seg.exporting.usage import Usage
+from seg.io.files import write_json
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
 from seg.models.weights.digests import sealed, unsealed
-from seg.outputs.files import write_json
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 _VERSION = 1

@@ -17,7 +17,7 @@ from seg.exporting.sensitivity import float_choices
 from seg.exporting.usage import class_table
 from seg.inference.footprint import bytes_per_pixel
 from seg.inference.trained import TrainedSegmenter
-from seg.outputs.files import staged_directory
+from seg.io.files import staged_directory
 
 log = logging.getLogger(__name__)
 _SENSITIVITY_PICTURES, _AGREEMENT_PICTURES = 4, 8

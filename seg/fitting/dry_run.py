@@ -26,8 +26,8 @@ def dry_run(parts: FitParts) -> None:
     train_loader, val_loader = parts.data.train_dataloader(), parts.data.val_dataloader()
     batch = _first_batch(train_loader, device)
     steps = optimizer_steps(parts, parts.trainer.max_epochs, parts.trainer.max_steps)
-    cost = count(task.model, (1, *batch["image"].shape[1:]))
     trainer.precision_plugin.convert_module(task)  # as Lightning does before it fits
+    cost = count(task.model, (1, *batch["image"].shape[1:]))
     step_s = _time_training(parts, batch)
     val_batch = _first_batch(val_loader, device)
     val_s = _time_evaluation(parts, val_batch) * len(val_loader)

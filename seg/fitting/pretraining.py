@@ -10,7 +10,7 @@ from seg.config.schema import PretrainConfig
 from seg.fitting import job
 from seg.fitting.job import Ended, Job
 from seg.interchange.encoder_file import write_encoder
-from seg.outputs.files import write_json
+from seg.io.files import write_json
 from seg.outputs.guesses import write_guesses
 
 log = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ from seg.checkpoint import State, read_state
 from seg.config.changes import LENGTH, Changes, changes, table
 from seg.config.schema import FitConfig, validate
 from seg.errors import ConfigError, DataError
+from seg.io.files import write_atomically
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
 from seg.io.yaml_file import read_yaml
 from seg.outputs.curve import cut_curve
-from seg.outputs.files import write_atomically
 from seg.outputs.run_record import CONFIG, accept, is_finished, mark_unfinished
 
 log = logging.getLogger(__name__)

@@ -192,8 +192,8 @@ def _blended(views: Sequence[View], rows: slice, columns: slice) -> Tensor:
         return views[0].logits(rows, columns).softmax(1)
     like = views[0].logits_hKw
     shape = (rows.stop - rows.start, like.shape[1], columns.stop - columns.start)
-    total_HKW = torch.zeros(shape, device=like.device)
-    weight_HW = torch.zeros(shape[0], shape[2], device=like.device)
+    total_HKW = torch.zeros(shape, dtype=torch.float32, device=like.device)
+    weight_HW = torch.zeros(shape[0], shape[2], dtype=torch.float32, device=like.device)
     for view in views:
         covered = _common(rows, view.rows), _common(columns, view.columns)
         if min(part.stop - part.start for part in covered) <= 0:

@@ -10,9 +10,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 import seg
+from seg.io.files import write_atomically, write_json
 from seg.models.weights import target_tensors
 from seg.models.weights.safetensors_file import ENCODER_IN_DIRECTORY, facts_header
-from seg.outputs.files import write_atomically, write_json
 
 _TOOLS = ("torch", "safetensors", "numpy")
 _IN_HEADER = ("encoder", "normalization", "classes", "origin")

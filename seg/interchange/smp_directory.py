@@ -13,12 +13,12 @@ from seg.assemble.networks import restore
 from seg.checkpoint import Checkpoint, read_checkpoint
 from seg.errors import ConfigError, DataError
 from seg.inference.trained import TrainedSegmenter
+from seg.io.files import write_json
 from seg.models.decoders.smp import create_smp_decoder, stride_option
 from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.weights.digests import sealed
 from seg.models.weights.safetensors_file import FACTS_IN_DIRECTORY
-from seg.outputs.files import write_json
 
 _TOLERANCE = 1e-5
 _SIDE_PX = 256

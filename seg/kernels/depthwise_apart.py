@@ -77,7 +77,7 @@ def _convolved(image_BCHW: Tensor, weight: Tensor, places: Places) -> Tensor:
     return depthwise(
         image_BCHW,
         taps_first(weight),
-        torch.zeros(len(weight)),
+        torch.zeros(len(weight), dtype=torch.float32),
         stride=stride,
         dilation=dilation,
         padding=padding,

@@ -41,7 +41,7 @@ def depthwise(
     sides = zip(image_BCHW.shape[2:], stride, dilation, padding, strict=True)
     height, width = ((side + 2 * pad - 2 * gap - 1) // step + 1 for side, step, gap, pad in sides)
     images, channels = image_BCHW.shape[:2]
-    out_BHWC = torch.empty(images, height, width, channels)
+    out_BHWC = torch.empty(images, height, width, channels, dtype=torch.float32)
     out_RWC = out_BHWC.numpy().reshape(images * height, width, channels)
     weight, bias = weight_9C.numpy(), bias_C.numpy()
 

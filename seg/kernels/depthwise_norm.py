@@ -145,7 +145,7 @@ def _sums(
     blocks = -(-(value.numel() // channels) // _ROWS)
     blocks_a_part = max(1, -(-blocks * across // _PROGRAMS))
     parts = -(-blocks // blocks_a_part)
-    sums = torch.empty(parts, 2, channels, device=value.device)
+    sums = torch.empty(parts, 2, channels, dtype=torch.float32, device=value.device)
     norm_triton.gradient_sums[(parts * across,)](
         *(gradient, value, scale_C, shift_C, mean_C, sums),
         *_sizes(value),

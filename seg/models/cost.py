@@ -36,7 +36,8 @@ def count(model: nn.Module, input_shape: Sequence[int], *, depth: int = 1) -> Co
         depth: levels of named parts to list; 1 gives `encoder` and `decoder`, 2 also the flows.
     """
     multiply_adds: dict[str, int] = {}
-    image = torch.empty(tuple(input_shape), device="meta")
+    dtype = next((each.dtype for each in model.parameters()), None)
+    image = torch.empty(tuple(input_shape), device="meta", dtype=dtype)
     counting = attached(_counters(model, multiply_adds))
     with counting, in_mode(model, training=False), torch.no_grad():
         torch.func.functional_call(model, shapes_only(model), (image,))

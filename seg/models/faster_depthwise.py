@@ -32,7 +32,11 @@ class FasterDepthwise(nn.Module):
         self.conv = conv
         # no buffers: they stay in float32 whatever the network is cast to
         self.weight_9C = taps_first(conv.weight)
-        bias_C = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach().float()
+        bias_C = (
+            torch.zeros(conv.out_channels, dtype=torch.float32)
+            if conv.bias is None
+            else conv.bias.detach().float()
+        )
         self.bias_C = bias_C.clone()
 
     def forward(self, x_BCHW: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from seg.io.csv_table import format_csv, parse_numbers, read_header
+from seg.io.files import write_atomically
 from seg.io.source import Source
-from seg.outputs.files import write_atomically
 
 log = logging.getLogger(__name__)
 _STEP = "step"

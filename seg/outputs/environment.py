@@ -21,9 +21,9 @@ from pytorch_lightning import Trainer
 
 import seg
 from seg.errors import DataError, is_out_of_room
+from seg.io.files import write_atomically
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
-from seg.outputs.files import write_atomically
 from seg.outputs.power import PowerMeter
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
 from seg.data.subset import spread_over
 from seg.errors import ConfigError, is_out_of_room
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 
 log = logging.getLogger(__name__)
 _FOLDER, _GIF = "learning", "learning.gif"

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample, SegmentationDataset
 from seg.data.subset import spread_over
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 
 if TYPE_CHECKING:  # what only draws labels need not wait for the networks' libraries
     from seg.inference.trained import TrainedSegmenter

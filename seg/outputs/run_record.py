@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seg.io.files import write_atomically, write_json
 from seg.io.json_file import read_json
-from seg.outputs.files import write_atomically, write_json
 
 CONFIG, FINISHED, HYDRA = "config.yaml", "finished.json", ".hydra"
 PROPOSED = ".hydra.next"

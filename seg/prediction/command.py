@@ -16,8 +16,9 @@ from seg.prediction.camera import Camera
 from seg.prediction.format import PARTS, Format, Record, check_names, load_formats
 from seg.prediction.items import Item, share
 from seg.prediction.job import Job
-from seg.prediction.manifest import Manifest, are_parts_removed, is_damaged, is_written
+from seg.prediction.manifest import Manifest, are_parts_removed
 from seg.prediction.places import report_lost_places
+from seg.prediction.records import is_damaged, is_written
 from seg.prediction.sources import CAMERA, list_items
 from seg.prediction.store import Store
 from seg.prediction.targets import refuse_overwriting

@@ -8,7 +8,7 @@ from typing import Any
 from seg.inference.raster import Raster
 from seg.prediction.format import Format, Piece, Record, Writer
 from seg.prediction.items import Item
-from seg.prediction.manifest import done_record, file_mark, incomplete_record
+from seg.prediction.records import done_record, file_mark, incomplete_record
 
 
 class ItemWriters:

@@ -7,17 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
+from seg.io.lock import lock
 from seg.prediction.format import PARTS, Record
 from seg.prediction.items import Item
-from seg.prediction.manifest_lines import DONE, INCOMPLETE, line_of, parse_manifest
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from seg.prediction.manifest_lines import DONE, line_of, parse_manifest
 
 _VERSION = 1
 
@@ -165,6 +160,9 @@ class Manifest:
         content = b"".join(map(line_of, (self._first, *(mine[name] for name in names))))
         if content != before:
             write_atomically(self._path, lambda file: file.write(content))
+            with self._file:  # the lock goes over to the file that has taken its place
+                self._file = self._path.open("a+b")
+                self._lock()
 
     def _keep_or_begin_anew(self, skip_existing: bool) -> None:
         contents = {path: path.read_bytes() for path in self._others()}
@@ -190,7 +188,6 @@ class Manifest:
             return {}, {}  # of choices that nobody knows
 
     def _content(self) -> bytes:
-        # by its own handle: to close another one would give up the lock
         self._file.seek(0)
         return self._file.read()
 
@@ -223,15 +220,11 @@ class Manifest:
         )
 
     def _lock(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
+        if not lock(self._file.fileno()):
             raise ConfigError(
                 f"output={self._output}: another process is at work there; wait for its end, or "
                 "give each its shard=I num_shards=N"
-            ) from None
+            )
 
 
 def are_parts_removed(
@@ -249,56 +242,6 @@ def are_parts_removed(
         return not left and all(name in sizes for name in assembled)
     there = all((output / name).is_file() for name in assembled)
     return there and not (output / PARTS).exists()
-
-
-def done_record(
-    item: Item, *, size: tuple[int, int], files: Mapping[str, Any], parts: Mapping[str, Any]
-) -> Record:
-    """The line of an item: `files` are `file_mark`s by path, `parts` what formats remember."""
-    return {**_source(item), "status": DONE, "size": list(size), "files": files, "parts": parts}
-
-
-def incomplete_record(
-    item: Item,
-    *,
-    size: tuple[int, int],
-    files: Mapping[str, Any],
-    parts: Mapping[str, Any],
-    lacking: Sequence[str],
-) -> Record:
-    """The line of an item whose name is too long for the files of some formats, `lacking`."""
-    error = (
-        f"{item.source}: its name is too long here for the files of {', '.join(lacking)}\n"
-        "  give it a shorter name; its other files are written"
-    )
-    done = done_record(item, size=size, files=files, parts=parts)
-    return {**done, "status": INCOMPLETE, "lacking": list(lacking), "error": error}
-
-
-def damaged_record(item: Item, error: str) -> Record:
-    """The line of an item that cannot be read."""
-    return {**_source(item), "status": "damaged", "error": error}
-
-
-def is_damaged(record: Record) -> bool:
-    """Whether an item could not be read, or not be written whole."""
-    return bool(record["status"] != DONE)
-
-
-def is_written(record: Record, format_name: str) -> bool:
-    """Whether the files of a format are there."""
-    status, lacking = record["status"], record.get("lacking", ())
-    return status == DONE or (status == INCOMPLETE and format_name not in lacking)
-
-
-def file_mark(path: Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file."""
-    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-
-
-def _source(item: Item) -> dict[str, Any]:
-    part = {"part": item.part} if item.kind in ("page", "frame") else {}
-    return {"name": item.name, "source": item.source, **part, "version": item.version}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

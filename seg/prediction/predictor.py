@@ -17,8 +17,8 @@ from seg.prediction.camera import Camera
 from seg.prediction.format import Format, Piece, Record
 from seg.prediction.item_writers import ItemWriters
 from seg.prediction.items import Item
-from seg.prediction.manifest import damaged_record
 from seg.prediction.opening import Opener
+from seg.prediction.records import damaged_record
 
 _READ_AHEAD = 2  # items, the one in hand among them
 _WRITING_THREADS = 2

@@ -19,7 +19,7 @@ from seg.data.files.gdal import (
 )
 from seg.data.label_values import LabelValues
 from seg.inference.raster import Raster
-from seg.outputs.files import staged_path
+from seg.io.files import staged_path
 from seg.prediction.format import Piece, Staged, Writer
 
 _BLOCK_PX = 256

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Sequence
 
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.prediction.format import Format, Settings
 
 VALUES_FILE = "values.json"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seg.errors import ConfigError, DataError
+from seg.io.files import write_json
 from seg.io.json_file import read_json
 from seg.models.weights.download import fetch
-from seg.outputs.files import write_json
 from seg.preparation.archives import Limits, unpack
 from seg.preparation.folders import filled_aside
 

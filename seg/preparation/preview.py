@@ -16,7 +16,7 @@ from seg.data.augmentation import Augmentation
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample, SegmentationDataset
 from seg.errors import ConfigError
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.outputs.pictures import _legend, overlay, palette_image
 
 _OPACITY = 0.5

@@ -6,7 +6,7 @@ from typing import Any
 
 from seg.data.files.pairs import NO_ANNOTATION, NO_ANNOTATION_REMEDY
 from seg.data.quarantine import Finding, Verification
-from seg.outputs.files import write_json
+from seg.io.files import write_json
 
 _MAX_FAULT_KINDS, _MAX_NOTE_KINDS = 7, 5
 _FILES, _VALUES = 3, 6

@@ -24,7 +24,7 @@ from seg.data.loading.measuring import measure_each
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
 from seg.data.shards import INDEX_FILE, LABELS_FILE, PARTS, Copy, Shards, inside
 from seg.errors import ConfigError, DataError
-from seg.outputs.files import write_json
+from seg.io.files import write_json
 from seg.preparation.folders import filled_aside
 
 MAX_CHUNK_MIB = 2048

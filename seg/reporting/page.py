@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from seg import __version__
 from seg.errors import is_out_of_room
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.reporting import formats
 from seg.reporting.charts.bars import bar_chart, swatch
 from seg.reporting.charts.lines import sparkline

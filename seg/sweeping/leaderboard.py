@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.io.csv_table import format_csv
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.sweeping.records import folder_of, read_metrics
 from seg.sweeping.standings import Standing, over_seeds
 from seg.sweeping.trials import Sweep, Trial

@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from seg.callbacks.study import STUDY, open_storage
 from seg.config.arguments import quoted
 from seg.errors import ConfigError
-from seg.outputs.files import staged_path
+from seg.io.files import staged_path
 from seg.sweeping.processes import is_installed
 from seg.sweeping.spaces import space_of
 from seg.sweeping.trials import Trial

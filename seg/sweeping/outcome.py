@@ -21,10 +21,10 @@ from seg.errors import (
     first_line,
     message_of,
 )
+from seg.io.files import write_atomically, write_json
 from seg.io.json_file import read_json
+from seg.io.lock import LockedError, is_locked
 from seg.io.source import Source, checked
-from seg.outputs.files import write_atomically, write_json
-from seg.outputs.lock import LockedError, is_locked
 from seg.sweeping.trials import State
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.reporting.formats import percent, significant
 from seg.reporting.page import filled
 from seg.sweeping.importance import ABSENT

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from seg.outputs.lock import is_locked
+from seg.io.lock import is_locked
 from seg.sweeping.outcome import leave_failure, outcome_of, over_budget
 from seg.sweeping.records import read_metrics
 from seg.sweeping.search import Search

@@ -15,8 +15,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from seg.errors import ConfigError, StorageError, UserError, first_line, is_out_of_room
-from seg.outputs.files import write_atomically
-from seg.outputs.lock import locked
+from seg.io.files import write_atomically
+from seg.io.lock import locked
 from seg.sweeping.composition import Composer
 from seg.sweeping.optuna_search import OptunaSearch
 from seg.sweeping.outcome import FAILURE, forget_failure

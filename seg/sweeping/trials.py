@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from seg.errors import DataError
+from seg.io.files import write_json
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
-from seg.outputs.files import write_json
 
 State = Literal["running", "finished", "failed", "pruned"]
 FILE = "trials.json"

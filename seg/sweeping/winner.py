@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.sweeping.records import folder_of, read_overrides
 from seg.sweeping.said import Said, whole
 from seg.sweeping.trials import Sweep, Trial

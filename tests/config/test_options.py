@@ -122,3 +122,17 @@ def test_every_decoder_option_builds(option):
     encoder = create_encoder("aligned_xception_tiny")
     node = composed("train", option)["decoder"]
     assert instantiate(node, encoder=encoder, num_classes=3, _convert_="all").num_classes == 3
+
+
+@pytest.mark.parametrize("kind", ["run", "sweep"])
+def test_two_begun_in_one_second_get_two_directories(kind):
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        both = [
+            compose("train", ["hydra.job.name=train"], return_hydra_config=True) for _ in range(2)
+        ]
+    stamps = [
+        str(OmegaConf.to_container(each.hydra[kind], resolve=False)["dir"]).partition("${now:")[2]
+        for each in both
+    ]
+    moments = [datetime.now().strftime(stamp.partition("}")[0]) for stamp in stamps]
+    assert moments[0] != moments[1]

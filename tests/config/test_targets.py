@@ -21,7 +21,7 @@ def test_a_right_node_passes():
         "numpy.load",
         "subprocess.Popen",
         "hydra.utils.instantiate",
-        "seg.outputs.files.os.system",
+        "seg.io.files.os.system",
         "seg.data.files.reading.cv2.imwrite",
         "seg.checkpoint.read_checkpoint",
         "torch.optim.optimizer.torch.load",

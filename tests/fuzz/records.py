@@ -20,7 +20,8 @@ from seg.models.contract import IMAGENET
 from seg.outputs.curve import Curve, cut_curve
 from seg.outputs.environment import _read as read_environment_again
 from seg.prediction.items import Item
-from seg.prediction.manifest import Manifest, done_record, file_mark
+from seg.prediction.manifest import Manifest
+from seg.prediction.records import done_record, file_mark
 from seg.reporting.energy import Tariff
 from seg.reporting.page import render
 from seg.reporting.run import read_runs

@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 from seg.errors import PrunedError, RankError, StorageError
-from seg.outputs.lock import LockedError, locked
+from seg.io.lock import LockedError, locked
 from seg.sweeping.outcome import (
     FAILURE,
     NAME,

@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seg.outputs.lock import locked
+from seg.io.lock import locked
 from seg.sweeping.progress import Progress
 from seg.sweeping.search import Grid
 from seg.sweeping.spaces import split

@@ -7,7 +7,7 @@ import numpy as np
 
 from seg.inference.raster import Raster
 from seg.io.csv_table import format_csv
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.prediction.format import Format, Piece, Record, Writer
 from seg.prediction.items import Item
 

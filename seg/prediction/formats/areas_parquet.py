@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from seg.errors import ConfigError
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.prediction.format import Record, Settings
 from seg.prediction.formats.areas import COLUMNS, Areas
 from seg.prediction.items import Item

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from seg.data.files.digest import sha256_of
 from seg.inference.raster import Raster
+from seg.io.files import write_atomically
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
-from seg.outputs.files import write_atomically
 from seg.prediction.format import PARTS, Format, Gathered, Record, Writer
 from seg.prediction.items import Item
 from seg.prediction.runs import ClassRuns, class_runs

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seg.errors import ConfigError
 from seg.inference.raster import Raster
-from seg.outputs.files import staged_file
+from seg.io.files import staged_file
 from seg.outputs.zips import entry
 from seg.prediction.format import Format, Piece, Settings, Staged, Writer
 from seg.prediction.items import Item

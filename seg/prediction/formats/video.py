@@ -12,7 +12,7 @@ import numpy as np
 from seg.data.files.reading import read_label
 from seg.errors import ConfigError, StorageError
 from seg.inference.raster import Raster
-from seg.outputs.files import write_atomically
+from seg.io.files import write_atomically
 from seg.outputs.pictures import overlay, palette_image, save_png
 from seg.prediction.format import PARTS, Format, Gathered, Piece, Record, Writer
 from seg.prediction.items import Item

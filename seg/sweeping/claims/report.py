@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seg.io.files import write_atomically, write_json
 from seg.models.variants import Variant
-from seg.outputs.files import write_atomically, write_json
 from seg.reporting.formats import NONE, duration, percent, significant, whole
 from seg.reporting.run import Points
 from seg.sweeping.claims.answers import MARGIN, Answer, Compared, Findings, find

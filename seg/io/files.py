@@ -15,7 +15,7 @@ from tempfile import NamedTemporaryFile, mkdtemp
 from typing import IO, Any
 
 from seg.errors import StorageError, is_out_of_room
-from seg.outputs.lock import is_same_file, lock
+from seg.io.lock import is_same_file, lock
 
 STAGED = ".staged."
 """How the name of anything half written begins, whatever it is to become."""

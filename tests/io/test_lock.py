@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from seg.outputs.lock import LOCK, LockedError, is_locked, locked
+from seg.io.lock import LOCK, LockedError, is_locked, locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from seg.outputs.lock import locked
+from seg.io.lock import locked
 with locked(Path(sys.argv[1]), "key"):
     print("locked", flush=True)
     time.sleep(100)

@@ -13,7 +13,7 @@ from PIL import Image
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
 from seg.errors import exit_code_of, message_of
-from seg.outputs.files import (
+from seg.io.files import (
     STAGED,
     remove_stale,
     staged_directory,
@@ -44,7 +44,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 STAGE = """
 import sys, time
 from pathlib import Path
-from seg.outputs.files import staged_directory, staged_file
+from seg.io.files import staged_directory, staged_file
 path = Path(sys.argv[1])
 with staged_file(path) as file, staged_directory(path) as folder:
     file.write(b"half")
@@ -170,7 +170,7 @@ def test_grid_marks_errors_red_and_ignored_black():
     prediction[:20] = 1
     sample = Sample("a", np.full((40, 64, 3), 9, np.uint8), label)
     grid = np.asarray(prediction_grid([sample], [prediction], LABELS))
-    error = grid[18 : 18 + 40, 3 * 68 : 3 * 68 + 64]
+    error = grid[18 : 18 + 40, 3 * 76 : 3 * 76 + 64]  # columns of 72 pixels, and gaps
     assert tuple(error[5, 5]) == (214, 39, 40)
     assert tuple(error[30, 5]) == (235, 235, 235)
     assert tuple(error[5, 50]) == (0, 0, 0)
