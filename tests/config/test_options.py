@@ -1,5 +1,7 @@
 """Every option of every group composes, parses and binds."""
 
+from datetime import datetime
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
