@@ -6,17 +6,22 @@ from pathlib import Path
 from seg.data.files.classes import CLASS_FILES, given_classes
 from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
 from seg.data.files.pairs import Pair, PairDataset, match_pairs
-from seg.data.files.patterns import FilePattern, files_of, pairing_remedy, parse_pattern
+from seg.data.files.patterns import (
+    FilePattern,
+    check_flat,
+    files_of,
+    pairing_remedy,
+    parse_pattern,
+)
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of, split_names
 from seg.data.files.unread import log_loose_files
 from seg.errors import ConfigError, DataError
 
 _HOW_TO_GET = (
-    "lay your own files out as images/<split>/a.jpg with labels/<split>/a.png, or as\n"
-    "  <split>/images/a.jpg with <split>/labels/a.png; <split> is train, val or test;\n"
-    "  images/a.jpg with labels/a.png is split by dataset.val_fraction;\n"
-    "  other directories and names: dataset.images=imgs 'dataset.labels=masks/*_mask.png'"
+    "images/<split>/a.jpg with labels/<split>/a.png, or <split>/images/ with <split>/labels/\n"
+    "  (train, val, test; without them dataset.val_fraction splits); other directories and names:"
+    " dataset.images=imgs 'dataset.labels=masks/*_mask.png'"
 )
 
 
@@ -135,6 +140,8 @@ class _Layout:
             return (self.where / name / below[0], self.where / name / below[1]), False
         if split_names(splits):
             raise no_split_error(split, splits, self.where)
+        if not images.exists() and not labels.exists():
+            check_flat(self.where)
         find_root(self.where, dataset="folder", expected=below, how_to_get=_HOW_TO_GET)
         raise DataError(f"{self.where}: {' and '.join(below)} must be folders\n  {_HOW_TO_GET}")
 

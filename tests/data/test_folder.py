@@ -225,3 +225,23 @@ def test_smoothed_colors_get_the_remedy_for_colors(tmp_path):
         Folder(split="train", root=tmp_path)[0]
     assert caught.value.fault == "unknown_colors"
     assert "class ids" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["{}_mask.png", "mask_{}.png"])
+def test_images_and_labels_in_the_root_are_paired_by_the_option_of_the_message(tmp_path, name):
+    for at in range(4):
+        plant(tmp_path / f"IMG_00{at}.JPG", tmp_path / name.format(f"IMG_00{at}"), ((0, 255),))
+    with pytest.raises(DataError, match="4 images and 4 labels") as error:
+        Folder(split="train", root=tmp_path)
+    message = str(error.value)
+    assert "IMG_000.JPG, IMG_001.JPG, IMG_002.JPG\n" in message
+    assert f"dataset.images=. 'dataset.labels={name.format('*')}'" in message
+    assert len(message.splitlines()) <= 6
+    assert len(Folder(split="train", root=tmp_path, images=".", labels=name.format("*"))) == 3
+
+
+def test_a_root_without_the_directories_is_answered_in_six_lines(tmp_path):
+    save(tmp_path / "one.png", ((0, 1),))
+    with pytest.raises(DataError, match="looked for: images, labels") as error:
+        Folder(split="train", root=tmp_path)
+    assert len(str(error.value).splitlines()) <= 6

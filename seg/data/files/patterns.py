@@ -143,6 +143,33 @@ def pairing_remedy(
     )
 
 
+def check_flat(directory: Path) -> None:
+    """Refuse images and labels that lie side by side without a directory of their own.
+
+    Raises:
+        DataError: most names pair up, with the options that say how.
+    """
+    paths = sorted(path for path in directory.glob("*.*") if not is_hidden(Path(path.name)))
+    files = {path.stem: path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES}
+    cuts = _around(list(files), list(files))
+    for before, after in cuts:
+        shared = _cores(list(files), (before, after)) & set(files)
+        if 3 * len(shared) > len(files):
+            break
+    else:
+        return
+    images = [files[name].name for name in sorted(shared)]
+    labels = [files[f"{before}{name}{after}"] for name in sorted(shared)]
+    suffixes = {path.suffix for path in labels}
+    ending = suffixes.pop() if len(suffixes) == 1 else ""
+    raise DataError(
+        f"{directory}: {len(images)} images and {len(labels)} labels lie in one directory\n"
+        f"  images: {', '.join(images[:_TRIED])}\n"
+        f"  labels: {', '.join(path.name for path in labels[:_TRIED])}\n"
+        f"  to pair them give dataset.images=. 'dataset.labels={before}{_STAR}{after}{ending}'"
+    )
+
+
 def _example(pattern: FilePattern) -> str:
     return f"'dataset.labels={pattern.with_names('*_mask.png').text}'"
 
