@@ -26,6 +26,7 @@ from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
 from seg.data.files.cache_folder import cache_folder
 from seg.errors import ConfigError, exit_code_of, message_of
+from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts
 from seg.io.lock import LOCK, locked
 from seg.io.terminal import say
 from seg.outputs.run_record import (
@@ -46,7 +47,6 @@ from seg.usage_reports import switch_off_usage_reports
 
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
-_INTERRUPTED = 130
 # What a run that has no checkpoint yet may have begun.
 _BEGUN = ("metrics.csv", "tensorboard", "environment.json", "learning", NAME, FAILURE)
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -76,6 +76,7 @@ def app(
                 return _run(command, schema, composed, leaves_a_run=leaves_a_run)
 
         def main() -> None:
+            watch_for_interrupts()
             keep_freed_memory()
             share_cores()
             switch_off_usage_reports()
@@ -125,13 +126,15 @@ def _told(name: str) -> Iterator[None]:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
+        if is_interrupted():
+            sys.exit(INTERRUPTED)
         message = _message(error, name)
         if _TRACEBACK_WANTED or message is None:
             raise
         say(f"error: {message}", file=sys.stderr)
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _message(error: Exception, name: str) -> str | None:

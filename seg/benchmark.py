@@ -6,8 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seg.app import app
-from seg.config.commands import BenchmarkConfig
+from seg.interruption import exiting_when_interrupted
+
+with exiting_when_interrupted():
+    from seg.app import app
+    from seg.config.commands import BenchmarkConfig
 
 if TYPE_CHECKING:
     from seg.benchmarks.networks import Job

@@ -4,8 +4,11 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seg.app import app
-from seg.config.commands import DescribeConfig
+from seg.interruption import exiting_when_interrupted
+
+with exiting_when_interrupted():
+    from seg.app import app
+    from seg.config.commands import DescribeConfig
 
 if TYPE_CHECKING:
     from torch import nn

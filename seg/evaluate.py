@@ -3,8 +3,11 @@
 import logging
 from pathlib import Path
 
-from seg.app import app
-from seg.config.commands import EvaluateConfig
+from seg.interruption import exiting_when_interrupted
+
+with exiting_when_interrupted():
+    from seg.app import app
+    from seg.config.commands import EvaluateConfig
 
 log = logging.getLogger(__name__)
 

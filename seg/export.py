@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from seg.app import app
-from seg.config.commands import ExportConfig
-from seg.io.terminal import say
+from seg.interruption import exiting_when_interrupted
+
+with exiting_when_interrupted():
+    from seg.app import app
+    from seg.config.commands import ExportConfig
+    from seg.io.terminal import say
 
 if TYPE_CHECKING:
     from seg.exporting.card import Spec

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from seg.app import app
-from seg.config.commands import PredictConfig
+from seg.interruption import exiting_when_interrupted
+
+with exiting_when_interrupted():
+    from seg.app import app
+    from seg.config.commands import PredictConfig
 
 
 @app("predict", PredictConfig)

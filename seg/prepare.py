@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seg.app import app
-from seg.config.commands import PrepareConfig
-from seg.errors import ConfigError, DataError
+from seg.interruption import exiting_when_interrupted
+
+with exiting_when_interrupted():
+    from seg.app import app
+    from seg.config.commands import PrepareConfig
+    from seg.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from seg.data.sample import SegmentationDataset

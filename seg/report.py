@@ -3,9 +3,12 @@
 import logging
 from pathlib import Path
 
-from seg.app import app
-from seg.config.commands import ReportConfig
-from seg.errors import ConfigError
+from seg.interruption import exiting_when_interrupted
+
+with exiting_when_interrupted():
+    from seg.app import app
+    from seg.config.commands import ReportConfig
+    from seg.errors import ConfigError
 
 log = logging.getLogger(__name__)
 

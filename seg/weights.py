@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from seg.app import app
-from seg.config.commands import WeightsConfig
-from seg.errors import ConfigError, DataError
-from seg.io.terminal import say
+from seg.interruption import exiting_when_interrupted
+
+with exiting_when_interrupted():
+    from seg.app import app
+    from seg.config.commands import WeightsConfig
+    from seg.errors import ConfigError, DataError
+    from seg.io.terminal import say
 
 
 @app("weights", WeightsConfig, leaves_a_run=False, verb="action")

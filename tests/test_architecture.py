@@ -14,6 +14,7 @@ FILES = sorted((REPO / "seg").rglob("*.py"))
 LAYERS = [
     *(
         "errors",
+        "interruption",
         "usage_reports",
         "io",
         "cpu",

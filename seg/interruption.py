@@ -1,0 +1,36 @@
+"""Ctrl-C before the work begins ends a command, which still loads its modules, quietly."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C has ended."""
+_seen: list[int] = []
+
+
+@contextmanager
+def exiting_when_interrupted() -> Iterator[None]:
+    """Let Ctrl-C end the process quietly; for the imports at the top of a command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def watch_for_interrupts() -> None:
+    """Remember Ctrl-C: a library that is being imported may turn it into an error of its own."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def is_interrupted() -> bool:
+    """Whether Ctrl-C was given since `watch_for_interrupts`."""
+    return bool(_seen)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _seen.append(number)
+    signal.default_int_handler(number, frame)
