@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, a line a validation elsewhere."""
+"""Progress of a run: what begins; then a bar on a terminal, lines at intervals elsewhere."""
 
 import logging
 import math
@@ -15,6 +15,8 @@ from torch import Tensor
 log = logging.getLogger(__name__)
 _SMOOTHING = 0.9
 _REFRESH_STEPS = 10  # reading the loss waits for the device
+_LINE_S = 30.0
+"""The longest time without a line where there is no bar, seconds, or a tenth of the run."""
 
 
 class TrainingProgress(ProgressBar):
@@ -27,13 +29,20 @@ class TrainingProgress(ProgressBar):
         self._loss = float("nan")
         self._score = float("nan")
         self._batch_started_at = 0.0
+        self._line_at, self._line_step = 0.0, 0
+        self._writes_lines = False
 
     def disable(self) -> None:
         self._stop()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        log.info("%s", _beginning(trainer, pl_module))
         console = Console(stderr=True)
-        if not (trainer.is_global_zero and console.is_terminal):
+        if not console.is_terminal:
+            self._writes_lines = True
+            self._line_at, self._line_step = perf_counter(), trainer.global_step
             return
         columns = (
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
@@ -69,8 +78,16 @@ class TrainingProgress(ProgressBar):
         self._batch_started_at = now
         keep = _SMOOTHING if self._images_per_s else 0.0
         self._images_per_s = keep * self._images_per_s + (1 - keep) * speed
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        if self._writes_lines and self._is_line_due(trainer):
+            total = trainer.estimated_stepping_batches
+            self._write_line(
+                trainer,
+                f"step {trainer.global_step}/{total:.0f}  "
+                f"train loss {float(loss.detach()) if isinstance(loss, Tensor) else math.nan:.3f}  "
+                f"{self._images_per_s:.1f} images/s",
+            )
         if self._bar is not None:
-            loss = outputs["loss"] if isinstance(outputs, dict) else outputs
             if isinstance(loss, Tensor) and trainer.global_step % _REFRESH_STEPS in (0, 1):
                 self._loss = float(loss.detach())
             self._bar.update(
@@ -80,6 +97,23 @@ class TrainingProgress(ProgressBar):
                 score=_shown(self._score),
                 speed=self._images_per_s,
             )
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *indices: int
+    ) -> None:
+        batch_index, loader = (*indices, 0)[:2]
+        if self._writes_lines and perf_counter() - self._line_at >= _LINE_S:
+            batches = trainer.num_val_batches[loader]
+            self._write_line(trainer, f"validation {batch_index + 1}/{batches:.0f} batches")
+
+    def _is_line_due(self, trainer: Trainer) -> bool:
+        steps = trainer.global_step - self._line_step
+        tenth = 10 * steps >= trainer.estimated_stepping_batches
+        return steps > 0 and (tenth or perf_counter() - self._line_at >= _LINE_S)
+
+    def _write_line(self, trainer: Trainer, text: str) -> None:
+        log.info("%s", text)
+        self._line_at, self._line_step = perf_counter(), trainer.global_step
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._batch_started_at = 0.0
@@ -98,6 +132,7 @@ class TrainingProgress(ProgressBar):
             "  ".join(f"{title} {float(metrics[key]):.4f}" for key, title in headlines),
             self._images_per_s,
         )
+        self._line_at, self._line_step = perf_counter(), trainer.global_step
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop()
@@ -111,6 +146,23 @@ class TrainingProgress(ProgressBar):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _beginning(trainer: Trainer, task: Any) -> str:
+    """What is trained on what, where and for how long, in a line."""
+    data: Any = trainer.datamodule  # type: ignore[attr-defined]
+    counts = ", ".join(f"{len(data.split(name))} {name}" for name in ("train", "val"))
+    size: Any = task.config
+    for part in task.size_key.split("."):
+        size = size.get(part) if isinstance(size, dict) else None
+    of = f" of {' x '.join(map(str, size))}" if isinstance(size, list) else ""
+    return (
+        f"training  {type(data.split('train')).__name__}: {counts} samples,"
+        f" {len(task.labels.names)} classes;"
+        f" {data.batch_size} crops{of} a batch on {trainer.world_size} x"
+        f" {trainer.strategy.root_device}; steps {trainer.global_step} to"
+        f" {trainer.estimated_stepping_batches:.0f}; run {trainer.default_root_dir}"
+    )
 
 
 def _headlines(task: Any) -> tuple[tuple[str, str], ...]:
