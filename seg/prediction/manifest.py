@@ -9,7 +9,7 @@ from typing import Any
 
 from seg.errors import ConfigError, DataError
 from seg.io.files import write_atomically
-from seg.io.lock import lock
+from seg.io.lock import is_same_file, lock
 from seg.prediction.format import PARTS, Record
 from seg.prediction.items import Item
 from seg.prediction.manifest_lines import DONE, line_of, parse_manifest
@@ -220,7 +220,9 @@ class Manifest:
         )
 
     def _lock(self) -> None:
-        if not lock(self._file.fileno()):
+        descriptor = self._file.fileno()
+        # one that is not there any more was replaced, sorted, while this process waited for it
+        if not (lock(descriptor) and is_same_file(self._path, descriptor)):
             raise ConfigError(
                 f"output={self._output}: another process is at work there; wait for its end, or "
                 "give each its shard=I num_shards=N"

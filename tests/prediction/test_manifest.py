@@ -174,3 +174,19 @@ def test_a_manifest_of_before_the_checksums_goes_on(tmp_path):
         add(manifest, tmp_path, ITEMS[3])
     with opened(tmp_path) as manifest:
         assert [manifest.is_done(item) for item in ITEMS] == [True, False, False, True]
+
+
+def test_its_lock_outlasts_other_handles_and_its_sorting(tmp_path):
+    path = tmp_path / "manifest.jsonl"
+    with opened(tmp_path) as manifest:
+        add(manifest, tmp_path, ITEMS[1])
+        add(manifest, tmp_path, ITEMS[0])
+        for _ in range(2):
+            before = path.read_bytes()  # by a handle that is closed again
+            with pytest.raises(ConfigError, match="another process is at work there"):
+                opened(tmp_path)
+            manifest.sort(ITEMS)
+        assert path.read_bytes() == before
+    with opened(tmp_path) as manifest:
+        assert manifest.is_done(ITEMS[0])
+        assert manifest.is_done(ITEMS[1])

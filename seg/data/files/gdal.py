@@ -252,12 +252,20 @@ def needs_gdal(path: Location, kind: str, what: str) -> DataError:
 
 def further_bands(path: Location, count: int, decoding: ImageDecoding) -> DataError:
     """Say that an image has bands which nothing says are to be left out."""
+    bands = (1, 2, 3) if count > 2 else (1,)
+    options = " ".join(f"-b {band}" for band in bands)
     return DataError(
         f"{path}: image holds {count} bands; networks take one (grey) or three (RGB)\n"
-        f"  train with {decoding.section}.bands=[1,2,3] or others, which checkpoints remember,\n"
-        "  or write three bands: gdal_translate -b 1 -b 2 -b 3 IN.tif OUT.tif",
+        f"  train with {decoding.section}.bands=[{','.join(map(str, bands))}] or others, which"
+        " checkpoints remember,\n"
+        f"  or write those: gdal_translate {options} IN.tif OUT.tif",
         fault="bands",
     )
+
+
+def _others(alpha: int | None) -> str:
+    """The bands beside alpha: grey where alpha is the second one."""
+    return "[1]" if alpha == 2 else "[1,2,3]"
 
 
 def unlikely_alpha(path: Location, band: int | None, decoding: ImageDecoding) -> DataError:
@@ -266,7 +274,7 @@ def unlikely_alpha(path: Location, band: int | None, decoding: ImageDecoding) ->
     return DataError(
         f"{path}: {named} is marked as alpha and holds other values than 0 and full: a further"
         " band, or half transparent\n"
-        f"  train with {decoding.section}.bands=[1,2,3] to leave it out, which checkpoints"
-        " remember, or write three bands",
+        f"  train with {decoding.section}.bands={_others(band)} to leave it out, which checkpoints"
+        " remember, or write the file without it",
         fault="bands",
     )

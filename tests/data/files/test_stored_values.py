@@ -198,6 +198,16 @@ def test_further_bands_are_no_label_and_no_image(tmp_path, has_extra, count, bit
             read(path)
 
 
+def test_the_remedy_of_two_bands_can_be_typed(tmp_path):
+    pytest.importorskip("rasterio")
+    values = noise(2, 8)
+    path = plant(tmp_path / "a.tif", values)
+    with pytest.raises(DataError, match=r"holds 2 bands(.|\n)*bands=\[1\] (.|\n)* -b 1 IN"):
+        read_image(path)
+    image = read_image(path, decoding=ImageDecoding(bands=(1,)))
+    np.testing.assert_array_equal(image, np.repeat(values[0][..., None], 3, 2))
+
+
 @pytest.mark.parametrize("kind", ["unspecified", "alpha"])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_fourth_band_is_not_dropped(tmp_path, has_extra, bits, kind):
