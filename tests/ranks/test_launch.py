@@ -88,7 +88,9 @@ def test_a_sample_that_only_the_second_process_reads(tmp_path):
             for kind, mode in (("images", "RGB"), ("labels", "L")):
                 path = root / kind / split / f"{index}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                Image.new(mode, (96, 64)).save(path)
+                image = Image.new(mode, (96, 64))
+                image.paste(1 if mode == "L" else "white", (0, 0, 48, 64))  # two classes
+                image.save(path)
     broken = root / "images" / "val" / "1.png"  # validation keeps the order: the second's
     broken.write_bytes(broken.read_bytes()[:60])
     line = [each for each in TWO if not each.startswith("dataset.")]
