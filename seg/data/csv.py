@@ -8,9 +8,21 @@ from seg.data.files.classes import given_classes
 from seg.data.files.listed import listed_pairs
 from seg.data.files.locations import Location, is_remote, read_bytes
 from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
-from seg.data.files.pairs import Pair, PairDataset
+from seg.data.files.pairs import (
+    NO_ANNOTATION,
+    NO_ANNOTATION_REMEDY,
+    Pair,
+    PairDataset,
+    first_of,
+)
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, held_out, no_split_error
+from seg.data.files.unannotated import (
+    Unannotated,
+    label_files,
+    settle_unannotated,
+    with_background,
+)
 from seg.errors import DataError, brief
 from seg.io.csv_table import parse_csv
 from seg.io.source import Source
@@ -47,6 +59,8 @@ class Csv(PairDataset):
             `classes.json` or `classes.txt` beside a local table, else the ids that occur in
             the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.
+        unannotated: rows without a label (an empty cell, or no such file) are an `error`,
+            `background`, or left out (`exclude`).
         val_fraction: the part of the rows that is `val`, where no column splits them.
         val_seed: another seed, another part.
 
@@ -65,21 +79,35 @@ class Csv(PairDataset):
         split_column: str | None = "split",
         classes: str | Path | None = None,
         label_kind: LabelKind = "auto",
+        unannotated: Unannotated = "error",
         val_fraction: float = 0.1,
         val_seed: int = 0,
     ) -> None:
         location = _locate(table)
-        rows = read_table(location, (image_column, label_column, split_column))
+        columns = (image_column, label_column, split_column)
+        rows = read_table(location, columns, may_be_empty=label_column)
         chosen = rows_of_split(rows, split, location, val_fraction, val_seed)
-        pairs = listed_pairs(_pairs(chosen, location), location, relative=not is_remote(location))
+        listed = settle_unannotated("CSV", _pairs(chosen, location), unannotated)
+        if unannotated == "error":
+            _refuse_empty_labels(chosen, location)
+        pairs = listed_pairs(
+            listed,
+            location,
+            relative=not is_remote(location),
+            remedy=NO_ANNOTATION_REMEDY,
+        )
         beside = None if is_remote(location) else Path(location).parent
         # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.
+        told = given_classes(classes, beside)
         space, read = own_labels(
             label_kind,
-            told=given_classes(classes, beside),
-            files=(pair.label for pair in pairs),
-            infer=lambda: infer_from_files(_training_labels(rows, location), label_kind),
+            told=told,
+            files=label_files(pairs),
+            infer=lambda: infer_from_files(
+                _training_labels(rows, location, unannotated), label_kind
+            ),
         )
+        read = with_background(pairs, read, space, told.source if told else location)
         super().__init__(pairs, labels=space, split=split, read=read)
 
 
@@ -90,23 +118,29 @@ def _locate(table: str | Path | None) -> Location:
     return table if is_remote(table) else Path(table).expanduser()
 
 
-def read_table(location: Location, columns: Sequence[str | None]) -> list[Row]:
+def read_table(
+    location: Location, columns: Sequence[str | None], *, may_be_empty: str | None = None
+) -> list[Row]:
     """The lines of a table.
 
     Args:
         location: the CSV file.
         columns: names of the columns of image, label and split; None: there is none.
+        may_be_empty: the one whose cells may be empty.
 
     Raises:
         DataError: what is wrong in which line.
     """
     source = Source(location, "table", "save it as CSV UTF-8, with a line for each sample")
     numbered = parse_csv(read_bytes(location, "table"), source)
-    return list(_rows(numbered, location, columns))
+    return list(_rows(numbered, location, columns, may_be_empty))
 
 
 def _rows(
-    numbered: Sequence[tuple[int, list[str]]], location: Location, columns: Sequence[str | None]
+    numbered: Sequence[tuple[int, list[str]]],
+    location: Location,
+    columns: Sequence[str | None],
+    may_be_empty: str | None,
 ) -> Iterator[Row]:
     header = numbered[0][1] if numbered else []
     _check_header(header, location, columns)
@@ -119,7 +153,7 @@ def _rows(
         row = dict(zip(header, cells, strict=True))
         values = [None if column is None else row[column].strip() for column in columns]
         for column, value in zip(columns, values, strict=True):
-            if value == "":
+            if value == "" and column != may_be_empty:
                 raise DataError(f"{where}: column {column!r} is empty")
             if value is not None and (len(value) > _LONGEST_CELL or "\0" in value):
                 raise DataError(f"{where}: column {column!r} holds no name: {brief(value)}")
@@ -160,10 +194,26 @@ def rows_of_split(
     return [row for row in rows if row.split == name]
 
 
-def _training_labels(rows: Sequence[Row], location: Location) -> list[Location]:
+def _refuse_empty_labels(rows: Sequence[Row], location: Location) -> None:
+    empty = [row for row in rows if not row.label]
+    if empty:
+        images = first_of([f"{row.image} (line {row.line})" for row in empty])
+        raise DataError(
+            f"{location}: {len(empty)} of {len(rows)} images have no label: {images}\n"
+            f"  {NO_ANNOTATION_REMEDY}",
+            fault=NO_ANNOTATION,
+        )
+
+
+def _training_labels(
+    rows: Sequence[Row], location: Location, unannotated: Unannotated
+) -> list[Location]:
     if rows[0].split is not None:
         rows = rows_of_split(rows, "train", location, 0, 0)
-    return [resolve(row.label, location) for row in rows]
+    labels = [resolve(row.label, location) for row in rows if row.label]
+    if unannotated == "error":
+        return labels
+    return [label for label in labels if is_remote(label) or Path(label).is_file()]
 
 
 def _pairs(rows: Sequence[Row], location: Location) -> list[Pair]:
@@ -175,7 +225,8 @@ def _pairs(rows: Sequence[Row], location: Location) -> list[Pair]:
                 f"{location}, line {row.line}: image {row.image} is also in line {lines[row.image]}"
             )
         lines[row.image] = row.line
-        pairs.append(Pair(name, resolve(row.image, location), resolve(row.label, location)))
+        image = resolve(row.image, location)
+        pairs.append(Pair(name, image, resolve(row.label, location) if row.label else image))
     return pairs
 
 

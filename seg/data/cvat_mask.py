@@ -1,7 +1,7 @@
 """Exports of CVAT (github.com/cvat-ai/cvat) in the format "Segmentation mask 1.1"."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from seg.data.files.classes import ClassEntry, Classes, make_classes
 from seg.data.files.listed import listed_pairs
 from seg.data.files.locations import read_bytes
 from seg.data.files.pairs import NO_ANNOTATION, Pair, PairDataset, first_of, named_files
-from seg.data.files.reading import ReadLabel
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of
-from seg.data.files.unannotated import Unannotated, WithBackground, settle_unannotated
+from seg.data.files.unannotated import Unannotated, settle_unannotated, with_background
+from seg.data.files.unread import log_unlisted
 from seg.data.pascal_voc import voc_palette
-from seg.errors import ConfigError, DataError, brief
+from seg.errors import DataError, brief
 
 _BYTE = re.compile(r"[0-9]{1,3}")
 _LISTS = "ImageSets/Segmentation"
 _EXPECTED = ("labelmap.txt", "JPEGImages", "SegmentationClass", _LISTS)
-_UNSPLIT, _BACKGROUND = "default", "background"
+_UNSPLIT = "default"
 _ANY_DEPTH = "**/*"
 _HOW_TO_GET = 'in CVAT export the task as "Segmentation mask 1.1" with "Save images", and unpack it'
 
@@ -62,13 +62,13 @@ class CvatMask(PairDataset):
         if name is None and not unsplit:
             raise no_split_error(split, lists, where / _LISTS)
         listed = lists[name or _UNSPLIT]
-        settled = settle_unannotated("CVAT", _listed(listed, where), unannotated)
+        settled = settle_unannotated("CVAT", _listed(listed, where, lists.values()), unannotated)
         pairs = listed_pairs(settled, listed, unlabelled_fault=NO_ANNOTATION)
         if unsplit:
             pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
-        read: ReadLabel = classes.colour_labels()
-        if unannotated == "background":
-            read = WithBackground(pairs, read, _background(classes, where / "labelmap.txt"))
+        read = with_background(
+            pairs, classes.colour_labels(), classes.labels, where / "labelmap.txt"
+        )
         super().__init__(pairs, labels=classes.labels, split=split, read=read)
 
 
@@ -108,19 +108,13 @@ def _read_labelmap(path: Path) -> Classes:
     return make_classes(entries, path)
 
 
-def _background(classes: Classes, path: Path) -> int:
-    for entry in classes.entries:
-        if entry.name.strip("_").lower() == _BACKGROUND:
-            return entry.id
-    raise ConfigError(
-        f"dataset.unannotated=background: {path} has no class {_BACKGROUND}; add it, or leave such"
-        " frames out: dataset.unannotated=exclude"
-    )
-
-
-def _listed(path: Path, where: Path) -> list[Pair]:
+def _listed(path: Path, where: Path, lists: Iterable[Path]) -> list[Pair]:
+    """The pairs of one list; what is in none of the lists is logged."""
     folders = (where / "JPEGImages", where / "SegmentationClass")
     images, labels = (named_files(folder, pattern=_ANY_DEPTH) for folder in folders)
+    everything = {name for each in lists for _, name in _lines(each)}
+    for folder, files in zip(folders, (images, labels), strict=True):
+        log_unlisted(folder, [name for name in files if name not in everything], where / _LISTS)
     lines: dict[str, int] = {}
     for line, name in _lines(path):
         if name in lines:

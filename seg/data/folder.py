@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seg.data.files.classes import CLASS_FILES, given_classes
 from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
-from seg.data.files.pairs import Pair, PairDataset, match_pairs
+from seg.data.files.pairs import NO_ANNOTATION, Pair, PairDataset, match_pairs
 from seg.data.files.patterns import (
     FilePattern,
     check_flat,
@@ -15,6 +15,12 @@ from seg.data.files.patterns import (
 )
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of, split_names
+from seg.data.files.unannotated import (
+    Unannotated,
+    label_files,
+    settle_unlabelled,
+    with_background,
+)
 from seg.data.files.unread import log_loose_files
 from seg.errors import ConfigError, DataError
 
@@ -45,6 +51,7 @@ class Folder(PairDataset):
             `classes.json` or `classes.txt` in the root, else the ids that occur in
             the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.
+        unannotated: images without a label are an `error`, `background`, or left out (`exclude`).
         val_fraction: the part of the names that is `val`, where nothing else splits them.
         val_seed: another seed, another part.
 
@@ -62,22 +69,28 @@ class Folder(PairDataset):
         labels: str = "labels",
         classes: str | Path | None = None,
         label_kind: LabelKind = "auto",
+        unannotated: Unannotated = "error",
         val_fraction: float = 0.1,
         val_seed: int = 0,
     ) -> None:
         where = find_root(root, dataset="folder", expected=(), how_to_get=_HOW_TO_GET)
         layout = _Layout(
-            where, parse_pattern(images, "dataset.images"), parse_pattern(labels, "dataset.labels")
+            where,
+            parse_pattern(images, "dataset.images"),
+            parse_pattern(labels, "dataset.labels"),
+            unannotated,
         )
         pairs, whole = layout.pairs(split)
         if whole:
             pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
+        told = given_classes(classes, where)
         space, read = own_labels(
             label_kind,
-            told=given_classes(classes, where),
-            files=(pair.label for pair in pairs),
+            told=told,
+            files=label_files(pairs),
             infer=lambda: infer_from_files(layout.training_labels(), label_kind),
         )
+        read = with_background(pairs, read, space, told.source if told else where)
         super().__init__(pairs, labels=space, split=split, read=read)
 
 
@@ -88,13 +101,17 @@ class _Layout:
     where: Path
     images: FilePattern
     labels: FilePattern
+    unannotated: Unannotated
 
     def pairs(self, split: str) -> tuple[tuple[Pair, ...], bool]:
         """The pairs of a split, or all, and whether they are more than the split."""
         directories, whole = self._directories(split)
         images, labels = self._files(directories)
-        remedy = pairing_remedy(images, labels, (self.images, self.labels))
-        return match_pairs(images, labels, remedy=remedy), whole
+        if not images.keys() & labels.keys():  # names, not annotations are what lacks
+            remedy = pairing_remedy(images, labels, (self.images, self.labels))
+            return match_pairs(images, labels, remedy=remedy), whole
+        images, labels = settle_unlabelled("folder", images, labels, self.unannotated)
+        return match_pairs(images, labels, unlabelled_fault=NO_ANNOTATION), whole
 
     def training_labels(self) -> list[Path]:
         """Where nothing splits them, all: a class that only validation has must be known, too."""

@@ -19,7 +19,7 @@ from seg.data.files.polygons import PolygonLabels, label_names
 from seg.data.files.reading import ReadLabel
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of, split_names
-from seg.data.files.unannotated import Unannotated, WithBackground, settle_unannotated
+from seg.data.files.unannotated import Unannotated, WithBackground, settle_unlabelled
 from seg.data.files.unread import log_loose_files
 from seg.errors import ConfigError, DataError
 
@@ -101,14 +101,8 @@ class LabelMe(PairDataset):
 def _pairs(folder: Path, unannotated: Unannotated) -> tuple[Pair, ...]:
     images = named_files(folder, pattern=_ANY_DEPTH, others=_JSON)
     labels = named_files(folder, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
-    listed = [
-        Pair(name, image, labels.get(name, image.with_suffix(_JSON[0])))
-        for name, image in images.items()
-    ]
-    settled = {pair.name: pair for pair in settle_unannotated("LabelMe", listed, unannotated)}
-    labels |= {name: images[name] for name, pair in settled.items() if pair.label == pair.image}
-    kept = {name: image for name, image in images.items() if name in settled}
-    return match_pairs(kept, labels, unlabelled_fault=NO_ANNOTATION)
+    settled = settle_unlabelled("LabelMe", images, labels, unannotated)
+    return match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
 
 
 def _folder(where: Path, split: str) -> Path:

@@ -135,7 +135,11 @@ def test_the_default_table(folder, monkeypatch):
     ("lines", "told"),
     [
         (["0.png,0_ids.png"], "line 2: 2 cells, the header has 3"),
-        (["0.png,0_ids.png,train", "0.png,,train"], "line 3: column 'label' is empty"),
+        (
+            ["0.png,0_ids.png,train", "1.png,,train"],
+            r"1 of 2 images have no label: 1\.png \(line 3",
+        ),
+        (["0.png,0_ids.png,train", ",0_ids.png,train"], "line 3: column 'image' is empty"),
         (["0.png,0_ids.png,train"] * 2, r"line 3: image 0\.png is also in line 2"),
         (['"0.png,0_ids.png,train'], "line 2: unexpected end of data"),
         (["0.png,0_ids.png,val", "1.png,1_ids.png,night"], "'train'; found: night, val"),

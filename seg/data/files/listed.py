@@ -22,6 +22,7 @@ def listed_pairs(
     *,
     relative: bool = False,
     unlabelled_fault: str = "no_partner",
+    remedy: str = "",
 ) -> tuple[Pair, ...]:
     """Those pairs whose two files exist, sorted by name; addresses are taken to exist.
 
@@ -30,6 +31,7 @@ def listed_pairs(
         source: the list, for messages.
         relative: whether it holds paths relative to itself.
         unlabelled_fault: the `Lonely.fault` of images whose label does not exist.
+        remedy: what else may be done where labels do not exist.
 
     Raises:
         DataError: files are missing (within `tolerating_lonely_files`: their partners are listed
@@ -55,6 +57,8 @@ def listed_pairs(
             f"{source}: of {2 * len(pairs)} listed files {len(missing)} do not exist{where}:",
             f"  {first_of(missing)}",
         ]
+        if whole and remedy and any(each.kind == "image" for each in lonely):
+            lines.append(f"  {remedy}")
         if any("\\" in path for path in missing):
             lines.append("  backslashes separate directories on Windows alone: write / instead")
         lines += [LEAVE_OUT] if whole else []

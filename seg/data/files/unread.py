@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
 from seg.data.files.locations import Location
@@ -22,7 +22,7 @@ _OF_IMAGES = frozenset(
         *(".npy", ".npz", ".mat", ".h5", ".hdf5", ".tfrecord", ".zip", ".tar", ".gz", ".7z"),
     )
 )
-_MAX_KINDS = 6
+_MAX_KINDS, _MAX_NAMES = 6, 3
 _log = logging.getLogger(__name__)
 _logged: set[str] = set()  # training and validation look into the same directories
 
@@ -82,6 +82,23 @@ class UnreadFiles:
         _logged.add(line)
         missed = any(kind in _OF_IMAGES for kind in self._kinds)
         _log.log(logging.WARNING if missed else logging.INFO, line)
+
+
+def log_unlisted(directory: Path, names: Sequence[str], lists: object) -> None:
+    """Log once a process the files of a directory that no list of a split names.
+
+    Args:
+        directory: the one that holds them.
+        names: of the files.
+        lists: what does not name them, for messages.
+    """
+    if not names:
+        return
+    first = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+    line = f"{directory}: not read, as no list in {lists} names them: {len(names)} files: {first}"
+    if line not in _logged:
+        _logged.add(line)
+        _log.warning(line)
 
 
 def log_loose_files(directory: Path, *, apart: Collection[str] | None = None) -> None:

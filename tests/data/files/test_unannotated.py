@@ -8,7 +8,9 @@ from PIL import Image
 
 from seg.assemble.datasets import open_dataset
 from seg.config.schema import DatasetTarget, Labels
+from seg.data.csv import Csv
 from seg.data.cvat_mask import CvatMask
+from seg.data.folder import Folder
 from seg.data.labelme import LabelMe
 from seg.errors import ConfigError, DataError
 from seg.preparation.verify import verify
@@ -52,16 +54,49 @@ def write_frame(path, *, turned):
     Image.new("RGB", (6, 4)).save(path, exif=exif)
 
 
-@pytest.fixture(params=["cvat", "labelme"])
+@pytest.fixture
+def folder(tmp_path):
+    """Without a class file: its masks of 0 and 255 are background and foreground."""
+    root = tmp_path / "folder"
+    for kind in ("images", "labels"):
+        (root / kind / "train").mkdir(parents=True)
+    for number in range(3):
+        write_frame(root / f"images/train/f{number}.jpg", turned=number == 1)
+        if number != 1:
+            mask = np.repeat(np.uint8([255, 255, 0, 0]), 6).reshape(4, 6)
+            Image.fromarray(mask).save(root / f"labels/train/f{number}.png")
+    return Folder, root
+
+
+@pytest.fixture
+def csv(folder):
+    """A table whose second row has no label."""
+    root = folder[1]
+    rows = [f"images/train/f{n}.jpg,{'' if n == 1 else f'labels/train/f{n}.png'}" for n in range(3)]
+    rows = [f"{row},train" for row in rows]
+    (root / "samples.csv").write_text("\n".join(["image,label,split", *rows, ""]))
+    return Csv, root
+
+
+@pytest.fixture(params=["cvat", "labelme", "folder", "csv"])
 def kind(request):
     return request.getfixturevalue(request.param)
 
 
+def place(dataset_class, root):
+    return {"table": str(root / "samples.csv")} if dataset_class is Csv else {"root": str(root)}
+
+
+def opened(dataset_class, root, **options):
+    return dataset_class(split="train", **place(dataset_class, root), **options)
+
+
 def test_as_background_they_have_the_size_of_the_upright_image(kind):
     dataset_class, root = kind
-    dataset = dataset_class(split="train", root=root, unannotated="background")
-    assert dataset.labels.names == ("background", "leaf")
-    assert [sample.name for sample in dataset] == ["f0", "f1", "f2"]
+    dataset = opened(dataset_class, root, unannotated="background")
+    names = ("background", "leaf" if dataset_class in (CvatMask, LabelMe) else "foreground")
+    assert dataset.labels.names == names
+    assert [sample.name.rpartition("/")[2] for sample in dataset] == ["f0", "f1", "f2"]
     assert dataset[1].label.shape == dataset[1].image.shape[:2] == (6, 4)
     assert (dataset[1].label == 0).all()
     assert (dataset.read_label(1) == 0).all()
@@ -74,18 +109,20 @@ def test_as_background_they_have_the_size_of_the_upright_image(kind):
 def test_they_can_be_left_out(kind, caplog):
     dataset_class, root = kind
     with caplog.at_level("INFO"):
-        dataset = dataset_class(split="train", root=root, unannotated="exclude")
-    assert [pair.name for pair in dataset.pairs] == ["f0", "f2"]
-    assert "1 images without annotation are left out: f1" in caplog.text
+        dataset = opened(dataset_class, root, unannotated="exclude")
+    assert [pair.image.stem for pair in dataset.pairs] == ["f0", "f2"]
+    assert "1 of 3 images without annotation are left out" in caplog.text
 
 
 def test_without_a_choice_both_are_named(kind):
     dataset_class, root = kind
     with pytest.raises(DataError) as caught:
-        dataset_class(split="train", root=root)
+        opened(dataset_class, root)
     target = f"{dataset_class.__module__}.{dataset_class.__qualname__}"
     with pytest.raises(DataError) as in_command:
-        open_dataset(DatasetTarget(_target_=target, root=str(root)), Labels(), "train")
+        open_dataset(
+            DatasetTarget(_target_=target, **place(dataset_class, root)), Labels(), "train"
+        )
     for error in (caught, in_command):
         message = str(error.value)
         assert "f1.jpg" in message
@@ -93,7 +130,7 @@ def test_without_a_choice_both_are_named(kind):
         assert "dataset.unannotated=exclude" in message
         assert len(message.splitlines()) <= 6
     with pytest.raises(ConfigError, match="error, background, exclude"):
-        dataset_class(split="train", root=root, unannotated="void")
+        opened(dataset_class, root, unannotated="void")
 
 
 def test_background_must_be_a_class(cvat, labelme):
@@ -110,3 +147,41 @@ def test_an_annotation_without_its_image_is_an_error_all_the_same(labelme):
     (root / "train/f0.jpg").unlink()
     with pytest.raises(DataError, match=r"1 labels have no image: .*f0\.json"):
         LabelMe(split="train", root=root, unannotated="background")
+
+
+def test_listed_labels_that_do_not_exist_are_named_with_the_options(csv):
+    root = csv[1]
+    table = root / "samples.csv"
+    table.write_text(table.read_text().replace("f1.jpg,", "f1.jpg,labels/train/f1.png"))
+    with pytest.raises(DataError, match=r"f1\.png\n.*unannotated=background") as caught:
+        opened(*csv)
+    assert len(str(caught.value).splitlines()) <= 6
+    assert len(opened(*csv, unannotated="exclude")) == 2
+    assert (opened(*csv, unannotated="background")[1].label == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("classes", "background"),
+    [
+        ('["leaf", "background"]', 1),
+        ('{"3": "leaf", "7": "_Background_", "0": "stem", "255": "pod"}', 2),
+        ('["leaf", "stem"]', None),
+    ],
+)
+def test_the_background_of_own_data_is_the_class_of_that_name(folder, classes, background):
+    (folder[1] / "classes.json").write_text(classes)
+    if background is None:
+        with pytest.raises(ConfigError, match=r"classes\.json has no class background.*exclude"):
+            opened(*folder, unannotated="background")
+    else:
+        assert (opened(*folder, unannotated="background")[1].label == background).all()
+
+
+def test_images_in_no_list_of_a_cvat_export_are_named(cvat, caplog):
+    dataset_class, root = cvat
+    (root / "ImageSets/Segmentation/train.txt").write_text("f0\n")
+    dataset = dataset_class(split="train", root=root)
+    assert len(dataset) == 1
+    assert "no list in" in caplog.text
+    assert "2 files: f1, f2" in caplog.text
+    assert "SegmentationClass: not read" in caplog.text
