@@ -22,7 +22,7 @@ _RESOLVER = re.compile(r"\$\{.*:", re.DOTALL)  # ${a.b} names another key, ${a:b
 
 
 def check_recorded(choices: Iterable[str], record: Path, typed: Sequence[str] = ()) -> None:
-    """Hold recorded choices against what a record may say; those of Hydra are the caller's.
+    """Hold recorded choices against what a record may say.
 
     Args:
         choices: overrides, as a command line has them.
@@ -46,9 +46,10 @@ def _fault(choice: str) -> str | None:
         override = OverridesParser.create().parse_override(choice)
     except HydraException:
         return "is no KEY=VALUE"
-    if override.package is not None and override.package.startswith("hydra"):
-        return "reaches into Hydra's own settings"
     key = override.key_or_group
+    names = [*re.split(r"[./]", key)[:1], *(override.package or "").split(".")]
+    if "hydra" in names:  # also as `@_global_.hydra`
+        return "reaches into Hydra's own settings"
     section, _, last = key.rpartition(".")
     pairs = list(_pairs(override.value(), last))
     if (conf_dir() / key).is_dir() and not all(_OPTION.fullmatch(str(text)) for _, text in pairs):

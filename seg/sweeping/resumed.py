@@ -18,9 +18,11 @@ _SWEEPER_KEYS = "max_failures|at_once|retry_failed|sampler|n_trials|seed|startup
 _LAUNCHER_KEYS = "n_jobs|timeout_min|cpus_per_task|gpus_per_node|mem_gb|partition|qos|account"
 _SAFE = re.compile(
     rf"\+?hydra/(sweeper|launcher)=\w+|hydra\.sweeper\.({_SWEEPER_KEYS})\w*=\w+"
-    rf"|hydra\.sweeper\.params\.[^{{}}$]*|hydra\.launcher\.({_LAUNCHER_KEYS}|array_parallelism)=\w+"
+    rf"|hydra\.launcher\.({_LAUNCHER_KEYS}|array_parallelism)=[\w.-]+"
     r"|hydra\.mode=MULTIRUN"
 )
+# What the sweeper makes of it is `KEY=VALUE`: as free as that, where the value cannot hide more.
+_PARAMETER = re.compile(r"hydra\.sweeper\.params\.([\w.]+)=(['\"]?)([\w., ()+-]*)\2")
 
 
 def with_sweep_directory(arguments: list[str], command: str) -> list[str]:
@@ -31,7 +33,7 @@ def with_sweep_directory(arguments: list[str], command: str) -> list[str]:
     began. Any other line stays as it is.
 
     Raises:
-        ConfigError: the sweep is another command's.
+        ConfigError: the sweep is another command's, or records what a record may not choose.
         DataError: its record is damaged.
     """
     given = [each.removeprefix("+") for each in arguments]
@@ -44,9 +46,13 @@ def with_sweep_directory(arguments: list[str], command: str) -> list[str]:
         if sweep.command != command:
             raise ConfigError(f"resume={directory}: is a sweep of python -m seg.{sweep.command}")
         own = [each for each in arguments if not each.lstrip("+").startswith(_RESUME)]
-        line = [each for each in recorded(sweep.line) if _is_safe(each)]
-        ordinary = [each for each in line if not _is_of_hydra(each)]
-        check_recorded(ordinary, directory / FILE, own)
+        line = [each for each in recorded(sweep.line) if each not in own]
+        further = [
+            _PARAMETER.sub(r"\1=\3", each) if _PARAMETER.fullmatch(each) else each
+            for each in line
+            if _SAFE.fullmatch(each) is None
+        ]
+        check_recorded(further, directory / FILE)
         return ["-m", *line, *own, _AUTO, f"{_DIRECTORY}{directory.resolve()}"]
     of_a_sweep = values[-1] == "auto" and is_multirun(arguments)
     if of_a_sweep and not any(each.startswith(_DIRECTORY) for each in given):
@@ -94,14 +100,6 @@ def _shared(line: Sequence[str], swept: Collection[str]) -> dict[str, str]:
     words = {key: value for key, _, value in (each.partition("=") for each in plain)}
     apart = ("hydra.", "hydra/", "-", *FREE)
     return {k: v for k, v in words.items() if k not in swept and not k.startswith(apart)}
-
-
-def _is_safe(argument: str) -> bool:
-    return not _is_of_hydra(argument) or _SAFE.fullmatch(argument) is not None
-
-
-def _is_of_hydra(argument: str) -> bool:
-    return argument.lstrip("+~").startswith(("hydra.", "hydra/", "-"))
 
 
 def _newest(command: str, line: list[str]) -> Path | None:

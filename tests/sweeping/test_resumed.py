@@ -56,14 +56,32 @@ def test_other_lines_stay(line):
         "hydra.launcher.python=/tmp/x",
         "hydra.sweeper._target_=os.system",
         "hydra.sweeper.params.a={_target_: os.system}",
+        "hydra.sweeper.params.experiment=../../tmp/x",
+        "hydra.sweeper.params.encoder._target_=os.system",
+        "hydra.sweeper.params.loss='{_target_: os.system}'",
+        "hydra.sweeper.params.hydra.launcher.python=x",
+        "hydra.launcher.partition=gpu long",
+        "hydra.verbose=true",
         "hydra.job_logging.handlers.file.filename=/etc/x",
         "--config-dir=/tmp/x",
         "-cd=/tmp/x",
     ],
 )
-def test_a_record_cannot_bring_commands(hostile, sweep_dir):
+def test_a_record_cannot_bring_what_may_be_commands_unless_typed(hostile, sweep_dir):
     write_sweep(sweep_dir, Sweep("train", (*LINE, hostile), "val/miou"))
-    assert hostile not in with_sweep_directory([f"resume={sweep_dir}"], "train")
+    with pytest.raises(ConfigError, match="type this choice again beside resume"):
+        with_sweep_directory([f"resume={sweep_dir}"], "train")
+    line = with_sweep_directory([f"resume={sweep_dir}", hostile], "train")
+    assert line == ["-m", *LINE, hostile, "resume=auto", f"hydra.sweep.dir={sweep_dir}"]
+
+
+@pytest.mark.parametrize(
+    "plain", ["hydra.sweeper.params.seed='1,2'", "hydra.launcher.partition=gpu-long"]
+)
+def test_a_record_brings_settings_of_a_sweep_that_are_plain(plain, sweep_dir):
+    write_sweep(sweep_dir, Sweep("train", (*LINE, plain), "val/miou"))
+    line = with_sweep_directory([f"resume={sweep_dir}"], "train")
+    assert line == ["-m", *LINE, plain, "resume=auto", f"hydra.sweep.dir={sweep_dir}"]
 
 
 def test_one_trial_goes_on_alone(tmp_path):
