@@ -18,6 +18,7 @@ from seg.errors import ConfigError
 
 _HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 _REFUSED_KEYS = ("_args_", "_recursive_", "_convert_")
+_COMPLETED = ("optimizer", "scheduler", "teaching")  # once training knows their arguments
 _COMPOSED = ("transforms", "transform")
 _TRANSFORMS = (
     "albumentations.BasicTransform",
@@ -45,6 +46,8 @@ def check(
     try:
         _refuse_interpolations(node, key)
         target = locate(node["_target_"], key, from_file=from_file)
+        if node.get("_partial_", False) and key not in _COMPLETED:
+            raise ConfigError(f"{key}._partial_: not allowed here; leave it out")
         _bind(node, target, key, given)
         _check_parts(node, target, key)
     except RecursionError:
@@ -98,6 +101,8 @@ def _bind(node: Mapping[str, Any], target: Any, key: str, given: tuple[str, ...]
     refused = [name for name in _REFUSED_KEYS if name in node]
     if refused:
         raise ConfigError(f"{key}.{refused[0]}: not allowed here; name the arguments one by one")
+    if not isinstance(node.get("_partial_", False), bool):
+        raise ConfigError(f"{key}._partial_={node['_partial_']!r}; allowed: true, false")
     parameters = inspect.signature(target).parameters
     arguments = {name: value for name, value in node.items() if name not in _HYDRA_KEYS}
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())

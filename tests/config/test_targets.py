@@ -84,6 +84,23 @@ def test_interpolations_are_refused_at_any_depth(node):
         check({"_target_": LOSS, **node}, "loss", FACTS)
 
 
+@pytest.mark.parametrize("key", ["dataset", "encoder", "loss", "trainer"])
+def test_a_section_that_is_built_at_once_is_not_left_half_built(key):
+    targets = {
+        "dataset": "seg.data.streets.Streets",
+        "encoder": ENCODER,
+        "loss": LOSS,
+        "trainer": "pytorch_lightning.Trainer",
+    }
+    with pytest.raises(ConfigError, match=rf"{key}\._partial_: not allowed"):
+        check({"_target_": targets[key], "_partial_": True}, key)
+
+
+def test_partial_is_a_truth_value():
+    with pytest.raises(ConfigError, match=r"optimizer\._partial_='yes'; allowed: true, false"):
+        check({"_target_": "torch.optim.SGD", "_partial_": "yes"}, "optimizer", ("params",))
+
+
 def test_a_missing_argument_is_named():
     with pytest.raises(ConfigError, match=r"dataset\.split: missing"):
         check({"_target_": "seg.data.camvid.CamVid"}, "dataset")
