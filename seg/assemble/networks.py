@@ -66,9 +66,16 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
         raise DataError(
             f"{checkpoint.path}: its tensors do not fit its own configuration\n{detail}"
         ) from None
-    if checkpoint.normalization is not None:
-        encoder: Any = model.encoder
-        encoder.normalization = checkpoint.normalization
+    encoder: Any = model.encoder
+    stored = checkpoint.normalization
+    if stored is not None:
+        if len(stored.mean) != encoder.channels[0]:
+            raise DataError(
+                f"{checkpoint.path}: damaged: normalization of {len(stored.mean)} channels, the "
+                f"network reads {encoder.channels[0]}\n"
+                "  take another checkpoint, or restore this one from a copy"
+            )
+        encoder.normalization = stored
     model.decoding = decoding_of(config.dataset)
     return model.eval()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 import torch
@@ -23,10 +24,11 @@ class Normalization:
         """The reverse of `to_dict`.
 
         Raises:
-            ValueError: not one mean and one positive deviation a channel.
+            ValueError: not one mean and one positive deviation a channel, all of them finite.
         """
         mean, std = tuple(map(float, plain["mean"])), tuple(map(float, plain["std"]))
-        if not mean or len(mean) != len(std) or min(std) <= 0:
+        finite = all(map(isfinite, (*mean, *std)))
+        if not mean or len(mean) != len(std) or not finite or min(std) <= 0:
             raise ValueError(f"normalization of mean {mean} and std {std}")
         return cls(mean, std)
 

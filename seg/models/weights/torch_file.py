@@ -2,7 +2,7 @@
 
 import argparse
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +48,34 @@ def load_safely(path: Path) -> Any:
         tensors = [tensor for _, tensor in nested_tensors(content)]
         require_plausible(path, sum(each.numel() * each.element_size() for each in tensors))
         own = content.get(CHECKPOINT_KEY) if isinstance(content, dict) else None
-        if isinstance(own, dict) and DIGESTS_KEY in own:
-            require_digests(content, own[DIGESTS_KEY], path)
+        if isinstance(own, dict):
+            _require_values(tensors, path)
+            if DIGESTS_KEY in own:
+                require_digests(content, own[DIGESTS_KEY], path)
         return content
     except (DataError, MemoryError):
         raise
     except Exception as error:  # whatever a damaged or hostile file provokes
         raise DataError(
-            f"{path}: cannot be read safely ({first_line(error, 160)})\n"
+            f"{path}: cannot be read safely ({_reason(error)})\n"
             "  it is damaged, or holds more than tensors; "
             "save a file you trust anew with torch.save(model.state_dict(), FILE)"
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """What torch could not read, without its advice to read it unsafely."""
+    told = str(error).partition("WeightsUnpickler error:")[2].strip() or first_line(error)
+    return told.partition(". ")[0].splitlines()[0][:160]
+
+
+def _require_values(tensors: Iterable[Tensor], path: Path) -> None:
+    """Our checkpoints hold each value of each tensor."""
+    if any(each.is_meta or each.is_quantized or each.layout != torch.strided for each in tensors):
+        raise DataError(
+            f"{path}: damaged: holds sparse or quantized tensors, or such without values\n"
+            "  take another checkpoint of the run, or restore it from a copy"
+        )
 
 
 def _find(path: Path) -> Path | None:
