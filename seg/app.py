@@ -196,10 +196,10 @@ def _claimed(
     """
     record = run_dir / CONFIG
     with locked(run_dir, "hydra.run.dir"):
-        begun = record.read_text() if record.exists() else ""
+        begun = record.read_bytes() if record.exists() else b""
         resumes = isinstance(config, FitConfig) and config.resume is not None
         if begun and not resumes:
-            _refuse_other_runs(run_dir, config, same=begun == files[CONFIG])
+            _refuse_other_runs(run_dir, config, same=begun == files[CONFIG].encode())
         try:
             propose(run_dir, files)
             if not (begun and resumes):

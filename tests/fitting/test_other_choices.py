@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import seg
 from tests.fitting.conftest import RECIPE, assert_equal, checkpoint, curve
 
-CONFIG = 2
+CONFIG, DATA = 2, 3
 CONSTANT = (*RECIPE, "scheduler.power=0", "callbacks.gif=null", "logger=csv")
 
 
@@ -101,3 +101,14 @@ def test_a_longer_run_of_a_polynomial_rises_again_and_says_so(whole_run, tmp_pat
     assert "finished already" in done.stdout
     assert content_of(run_dir) == before
     refused(f"resume={run_dir}", "trainer.max_epochs=2", cwd=tmp_path, parts=["not shorter"])
+
+
+def test_a_record_that_is_no_text_is_named(whole_run, tmp_path):
+    run_dir = copied(whole_run, tmp_path)
+    (run_dir / "config.yaml").write_bytes("trainer: ä".encode("utf-16"))
+    before = content_of(run_dir)
+    done = seg("train", f"resume={run_dir}", cwd=tmp_path)
+    assert done.returncode == DATA
+    assert "config.yaml: configuration is damaged" in done.stderr
+    assert len(done.stderr.splitlines()) <= 6
+    assert content_of(run_dir) == before
