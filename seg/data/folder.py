@@ -1,7 +1,8 @@
 """People's own pictures: folders of images and of labels."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from seg.data.files.classes import CLASS_FILES, given_classes
 from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
@@ -79,6 +80,7 @@ class Folder(PairDataset):
             parse_pattern(images, "dataset.images"),
             parse_pattern(labels, "dataset.labels"),
             unannotated,
+            frozenset((*CLASS_FILES, Path(classes or "").name)),
         )
         pairs, whole = layout.pairs(split)
         if whole:
@@ -102,6 +104,7 @@ class _Layout:
     images: FilePattern
     labels: FilePattern
     unannotated: Unannotated
+    class_files: frozenset[str]
 
     def pairs(self, split: str) -> tuple[tuple[Pair, ...], bool]:
         """The pairs of a split, or all, and whether they are more than the split."""
@@ -138,13 +141,13 @@ class _Layout:
         if images.is_dir() and labels.is_dir():
             names = [find_split(split, _subfolders(parent), parent) for parent in (images, labels)]
             if names[0] and names[1]:
+                self._log_unread(self.where, below)
                 for parent in {images, labels}:
-                    log_loose_files(
-                        parent, apart={split, *split_names(_subfolders(parent)), *CLASS_FILES}
-                    )
+                    self._log_unread(parent, (split, *split_names(_subfolders(parent))))
                 return (images / names[0], labels / names[1]), False
             present = split_names({*_subfolders(images), *_subfolders(labels)})
             if not present and not any(names):
+                self._log_unread(self.where, below)
                 return (images, labels), True
             for parent, name in zip((images, labels), names, strict=True):
                 if name is None:
@@ -154,6 +157,8 @@ class _Layout:
         ]
         name = find_split(split, splits, self.where)
         if name is not None:
+            self._log_unread(self.where, (name, *split_names(splits)))
+            self._log_unread(self.where / name, below)
             return (self.where / name / below[0], self.where / name / below[1]), False
         if split_names(splits):
             raise no_split_error(split, splits, self.where)
@@ -161,6 +166,12 @@ class _Layout:
             check_flat(self.where)
         find_root(self.where, dataset="folder", expected=below, how_to_get=_HOW_TO_GET)
         raise DataError(f"{self.where}: {' and '.join(below)} must be folders\n  {_HOW_TO_GET}")
+
+    def _log_unread(self, parent: Path, read: Iterable[str]) -> None:
+        """Log what lies beside the directories below `parent` that are read."""
+        names = {PurePosixPath(name).parts[:1] for name in read}
+        if () not in names:  # `parent` itself is one of them
+            log_loose_files(parent, apart={*self.class_files, *(name for (name,) in names)})
 
 
 def _subfolders(folder: Path) -> list[str]:

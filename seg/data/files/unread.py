@@ -11,6 +11,7 @@ HIDDEN = "hidden"
 """The kind of hidden files, of all below hidden directories, and of what systems leave behind."""
 
 _NO_SUFFIX = "without suffix"
+_DIRECTORY = "directory "
 # Made by Synology, macOS and Windows beside people's files; thumbnails among them are images.
 _OF_SYSTEMS = frozenset(("@eadir", "__macosx", "$recycle.bin", "thumbs.db", "desktop.ini"))
 # Those that hold images, which somebody may miss.
@@ -80,7 +81,7 @@ class UnreadFiles:
         if not line or line in _logged:
             return
         _logged.add(line)
-        missed = any(kind in _OF_IMAGES for kind in self._kinds)
+        missed = any(kind in _OF_IMAGES or kind.startswith(_DIRECTORY) for kind in self._kinds)
         _log.log(logging.WARNING if missed else logging.INFO, line)
 
 
@@ -118,5 +119,5 @@ def log_loose_files(directory: Path, *, apart: Collection[str] | None = None) ->
         elif not path.is_dir():
             unread.add(name, f"{path.suffix.lower() or _NO_SUFFIX} beside the directories")
         elif apart is not None:
-            unread.add(name, f"directory {path.name}/")
+            unread.add(name, f"{_DIRECTORY}{path.name}/")
     unread.log()

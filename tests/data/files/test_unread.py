@@ -1,5 +1,6 @@
 """What lies in a directory and is not read is counted by kind; hidden files are no data."""
 
+import json
 import logging
 from pathlib import Path, PurePath
 
@@ -80,6 +81,21 @@ def test_files_beside_the_splits_are_counted(tmp_path, caplog):
             caplog
         )
         assert f"{where / 'train'}: not read: 1 hidden" in messages(caplog)
+
+
+@pytest.mark.parametrize("layout", ["{kind}", "{kind}/train", "train/{kind}"])
+def test_directories_beside_those_that_are_read_are_named(layout, tmp_path, caplog):
+    for kind in ("images", "labels"):
+        write_images(tmp_path / layout.format(kind=kind), "a.png", "bb.png")
+    write_images(tmp_path / "night", "a.png")
+    names = ("background", "road")
+    (tmp_path / "my_classes.json").write_text(json.dumps(names))
+    (tmp_path / "read.me").touch()
+    Folder(split="train", root=tmp_path, classes=tmp_path / "my_classes.json")
+    (record,) = [each for each in caplog.records if "not read" in each.getMessage()]
+    expected = f"{tmp_path}: not read: 1 .me beside the directories, 1 directory night/"
+    assert record.getMessage() == expected
+    assert record.levelno == logging.WARNING  # images may be missed
 
 
 def test_images_of_classes_pass_hidden_directories_over(tmp_path, caplog):
