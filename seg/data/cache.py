@@ -17,8 +17,10 @@ from seg.data.view import DatasetView
 from seg.errors import ConfigError, DataError
 
 _log = logging.getLogger(__name__)
-_HEADER = struct.Struct("<8sIIII")  # magic, height, width, bytes of the name, CRC-32 of the rest
-_MAGIC = b"segpix01"
+_HEADER = struct.Struct("<8sIII")  # magic, height, width, bytes of the name
+_CHECKSUM = struct.Struct("<I")  # CRC-32 of the header and of all that follows
+_MAGIC = b"segpix02"
+_OLD_MAGIC = b"segpix01"  # its header had no checksum
 _MAX_MAPPED = 16_384  # a quarter of what Linux lets a process map
 
 
@@ -78,6 +80,8 @@ class CachedDataset(DatasetView):
         try:
             with path.open("rb") as file:
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            if content[: len(_OLD_MAGIC)] == _OLD_MAGIC:
+                return None
             sample = _parsed(content)
         except FileNotFoundError:
             return None
@@ -110,30 +114,32 @@ class CachedDataset(DatasetView):
 
 def _packed(sample: Sample) -> list[bytes]:
     name = sample.name.encode()
+    header = _HEADER.pack(_MAGIC, *sample.label.shape, len(name))
     content = [name, sample.image.tobytes(), sample.label.tobytes()]
     checksum = 0
-    for part in content:
+    for part in (header, *content):
         checksum = zlib.crc32(part, checksum)
-    height, width = sample.label.shape
-    return [_HEADER.pack(_MAGIC, height, width, len(name), checksum), *content]
+    return [header, _CHECKSUM.pack(checksum), *content]
 
 
 def _parsed(content: mmap.mmap) -> Sample:
     """Raises ValueError where header, length and checksum do not agree."""
-    if len(content) < _HEADER.size:
+    name_at = _HEADER.size + _CHECKSUM.size
+    if len(content) < name_at:
         raise ValueError("no header")
-    magic, height, width, name_bytes, checksum = _HEADER.unpack_from(content)
+    magic, height, width, name_bytes = _HEADER.unpack_from(content)
+    (checksum,) = _CHECKSUM.unpack_from(content, _HEADER.size)
     pixels = height * width
-    image_at = _HEADER.size + name_bytes
+    image_at = name_at + name_bytes
     if magic != _MAGIC or len(content) != image_at + pixels * (IMAGE_CHANNELS + 1):
         raise ValueError("wrong header or length")
-    with memoryview(content) as view, view[_HEADER.size :] as rest:
-        if zlib.crc32(rest) != checksum:
+    with memoryview(content) as view, view[name_at:] as rest:
+        if zlib.crc32(rest, zlib.crc32(view[: _HEADER.size])) != checksum:
             raise ValueError("wrong checksum")
     image = np.frombuffer(content, np.uint8, pixels * IMAGE_CHANNELS, image_at)
     label = np.frombuffer(content, np.uint8, pixels, image_at + pixels * IMAGE_CHANNELS)
     return Sample(
-        content[_HEADER.size : image_at].decode(),
+        content[name_at:image_at].decode(),
         image.reshape(height, width, IMAGE_CHANNELS),
         label.reshape(height, width),
     )

@@ -25,7 +25,7 @@ from seg.data.files.unannotated import (
 )
 from seg.errors import DataError, brief
 from seg.io.csv_table import parse_csv
-from seg.io.source import Source
+from seg.io.source import MAX_BYTES, Source
 
 _LONGEST_CELL, _LONGEST_HEADER = 4096, 400
 _DEFAULT_NAME = "samples.csv"
@@ -132,7 +132,7 @@ def read_table(
         DataError: what is wrong in which line.
     """
     source = Source(location, "table", "save it as CSV UTF-8, with a line for each sample")
-    numbered = parse_csv(read_bytes(location, "table"), source)
+    numbered = parse_csv(read_bytes(location, "table", max_bytes=MAX_BYTES), source)
     return list(_rows(numbered, location, columns, may_be_empty))
 
 

@@ -15,6 +15,7 @@ from seg.data.files.unannotated import Unannotated, settle_unannotated, with_bac
 from seg.data.files.unread import log_unlisted
 from seg.data.pascal_voc import voc_palette
 from seg.errors import DataError, brief
+from seg.io.source import MAX_BYTES
 
 _BYTE = re.compile(r"[0-9]{1,3}")
 _LISTS = "ImageSets/Segmentation"
@@ -133,7 +134,7 @@ def _file(files: Mapping[str, Path], folder: Path, name: str) -> Path:
 def _lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a text file with their numbers, without comments and empty ones."""
     try:
-        text = read_bytes(path, "list").decode("utf-8-sig")
+        text = read_bytes(path, "list", max_bytes=MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 ({error})", fault="damaged") from error
     numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]

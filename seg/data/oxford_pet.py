@@ -18,6 +18,7 @@ from seg.data.files.reading import ReadLabel, read_label
 from seg.data.files.roots import find_root
 from seg.data.labels import LabelSpace
 from seg.errors import DataError
+from seg.io.source import MAX_BYTES
 
 Split = Literal["train", "val", "test"]
 Task = Literal["foreground", "trimap", "breed"]
@@ -126,7 +127,7 @@ def _of_split(class_ids: dict[str, int], split: Split) -> dict[str, int]:
 
 def _read_list(path: Path) -> dict[str, int]:
     """Class id of each picture, from lines `NAME CLASS_ID SPECIES BREED`."""
-    text = read_bytes(path, "list").decode(errors="replace")
+    text = read_bytes(path, "list", max_bytes=MAX_BYTES).decode(errors="replace")
     lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
     listed: dict[str, int] = {}
     for number, fields in lines:

@@ -16,6 +16,7 @@ from seg.data.files.reading import read_label
 from seg.data.files.roots import find_root
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError, DataError
+from seg.io.source import MAX_BYTES
 
 Split = Literal["train", "val", "trainval", "trainaug"]
 TrainSplit = Literal["train", "trainval", "trainaug"]
@@ -189,7 +190,9 @@ def _names_of(part: str, lists: Path, sbd: Path | None) -> Iterable[str]:
 
 
 def _listed(path: Path) -> set[str]:
-    return set(read_bytes(path, "list of a split").decode(errors="replace").split())
+    return set(
+        read_bytes(path, "list of a split", max_bytes=MAX_BYTES).decode(errors="replace").split()
+    )
 
 
 def _label_files(part: str, folder: Path, sbd: Path | None) -> dict[str, Path]:

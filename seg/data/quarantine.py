@@ -3,15 +3,16 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
 from seg.data.files.locations import Location, is_remote
 from seg.data.files.pairs import Lonely
 from seg.data.sample import SegmentationDataset
 from seg.data.subset import Subset
-from seg.errors import DataError
+from seg.errors import DataError, first_line
+from seg.io.json_file import read_json
 
 MAX_FILE_BYTES = 512 * 2**20
 """Largest verification file that is read."""
@@ -19,6 +20,7 @@ MAX_FILE_BYTES = 512 * 2**20
 _REMEDY = "write it again: python -m seg.prepare task=verify dataset=..."
 _SHOWN = 3
 Content = TypeVar("Content")
+Several = Annotated[tuple[Content, ...], Field(strict=False)]  # JSON has lists
 
 
 class _Plain(BaseModel):
@@ -69,11 +71,11 @@ class Verification(_Plain):
     counts: dict[str, NonNegativeInt]
     sound: dict[str, NonNegativeInt]
     label_kinds: dict[str, dict[str, NonNegativeInt]]
-    faults: tuple[Finding, ...]
-    notes: tuple[Finding, ...]
-    quarantine: dict[str, tuple[str, ...]]
-    indices: dict[str, tuple[NonNegativeInt, ...]]
-    lonely: tuple[LonelyFile, ...]
+    faults: Several[Finding]
+    notes: Several[Finding]
+    quarantine: dict[str, Several[str]]
+    indices: dict[str, Several[NonNegativeInt]]
+    lonely: Several[LonelyFile]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -154,13 +156,11 @@ def read_quarantine(path: str | Path) -> Quarantine:
     """
     file = Path(path).expanduser()
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            raise _unusable(path, f"larger than {MAX_FILE_BYTES} bytes")
-        content = file.read_bytes()
-    except OSError as error:
-        raise _unusable(path, error.strerror or str(error)) from error
-    try:
-        return Quarantine(Verification.model_validate_json(content), path)
+        content = read_json(file, "file", max_bytes=MAX_FILE_BYTES)
+        return Quarantine(Verification.model_validate(content), path)
+    except DataError as error:
+        reason = first_line(error).removeprefix(f"{file}: ")
+        raise _unusable(path, reason) from error
     except ValidationError as error:
         raise _unusable(path, _told(error)) from error
 

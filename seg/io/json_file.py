@@ -1,9 +1,10 @@
 """Reads JSON and JSON lines within limits on size, depth and digits."""
 
+import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ def parse_json(content: bytes | str, source: Source) -> Any:
         return json.loads(data.decode("utf-8-sig"), **hooks)
     except (ValueError, RecursionError) as error:  # bad UTF-8 and bad JSON are ValueErrors
         raise source.not_valid("JSON", error) from error
+
+
+def digest_of(facts: Mapping[str, Any]) -> str:
+    """SHA-256 of plain facts as they read once written, in whatever order.
+
+    Numbers that are not finite become null, keys become strings.
+    """
+    read_back = json.loads(json.dumps(facts), parse_constant=lambda _: None)
+    return hashlib.sha256(json.dumps(read_back, sort_keys=True).encode()).hexdigest()
 
 
 def parse_json_lines(content: bytes) -> tuple[list[Any], int]:

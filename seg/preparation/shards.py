@@ -22,7 +22,9 @@ from seg.data.files.decoding import PLAIN, decoding_images
 from seg.data.files.locations import Location, is_remote
 from seg.data.loading.measuring import measure_each
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
-from seg.data.shards import INDEX_FILE, LABELS_FILE, PARTS, Copy, Shards, inside
+from seg.data.shard_files import INDEX_FILE, LABELS_FILE, Copy, inside
+from seg.data.shard_samples import checksum_of
+from seg.data.shards import PARTS, Shards
 from seg.errors import ConfigError, DataError
 from seg.io.files import write_json
 from seg.preparation.folders import filled_aside
@@ -42,7 +44,7 @@ class ShardsSummary:
         location: folder or address of the split.
         samples, chunks: how many.
         size_bytes: of all chunks together.
-        digest: see `seg.data.shards.Copy`.
+        digest: see `seg.data.shard_files.Copy`.
         kept: the copy was there already, and nothing was written.
     """
 
@@ -205,7 +207,7 @@ def _check_same(
         total = hashlib.sha256()
         for position, (_, digest) in enumerate(samples):
             total.update(digest)
-            same = is_remote(target) or _digest(stored[position]) == digest
+            same = is_remote(target) or _stored_digest(stored, position) == digest
             if not same:
                 break
         same = same and total.hexdigest() == present.digest
@@ -214,6 +216,14 @@ def _check_same(
             f"{target}: holds a copy of other samples or classes, or a damaged one\n"
             "  give another output, or remove that copy"
         )
+
+
+def _stored_digest(stored: Shards, position: int) -> bytes | None:
+    """None: that sample is damaged."""
+    try:
+        return _digest(stored[position])
+    except DataError:
+        return None
 
 
 def _fill(
@@ -226,11 +236,12 @@ def _fill(
     to: str | None = None,
 ) -> None:
     """Write chunks, index, labels.json, in this order; to address `to`, where there is one."""
-    total = hashlib.sha256()
+    total, checksums = hashlib.sha256(), list[str]()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "An item was larger")  # one of more than chunk_mib
         for position, (sample, digest) in enumerate(samples):
             total.update(digest)
+            checksums.append(f"{checksum_of(sample):08x}")
             parts = zip(PARTS, (sample.name, sample.image, sample.label), strict=True)
             _send(writer.add_item(position, dict(parts)), to)
         for chunk in writer.done():
@@ -244,6 +255,7 @@ def _fill(
         hashlib.sha256(index.read_bytes()).hexdigest(),
         dataset.labels,
         getattr(dataset, "decoding", PLAIN),
+        "".join(checksums),
     )
     _send(str(index), to)
     write_json(folder / LABELS_FILE, copy.to_dict())

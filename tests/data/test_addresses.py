@@ -81,6 +81,19 @@ def test_files_of_tables_are_held_to_it(web):
         read_bytes(web.url("a.png"), "image")
 
 
+@pytest.mark.parametrize("ranges", [True, False])
+def test_no_more_is_fetched_than_may_be_read(web, ranges):
+    web.ranges = ranges
+    web.content = bytes(2**23)
+    web.held.clear()  # the second half does not come
+    with pytest.raises(DataError, match="at most 1000 are read") as caught:
+        read_bytes(web.url("a.json"), "table", max_bytes=1000)
+    web.held.set()
+    assert caught.value.fault == "too_large"
+    web.content = CONTENT
+    assert read_bytes(web.url("a.json"), "table", max_bytes=len(CONTENT)) == CONTENT
+
+
 def test_inputs_are_held_to_it(web, tmp_path):
     web.redirect = METADATA
     with pytest.raises(DataError, match=r"input=.*"):

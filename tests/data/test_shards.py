@@ -15,7 +15,8 @@ from seg.data.labels import LabelSpace
 from seg.data.loading.datamodule import DataModule
 from seg.data.sample import Sample
 from seg.data.scale_crop import RandomScaleCrop
-from seg.data.shards import INDEX_FILE, LABELS_FILE, Shards
+from seg.data.shard_files import INDEX_FILE, LABELS_FILE
+from seg.data.shards import Shards
 from seg.errors import DataError
 from seg.preparation.shards import write_shards
 
@@ -186,6 +187,17 @@ def test_workers_share_what_one_of_them_fetched(address, root, tmp_path):
     assert not [*tmp_path.rglob("*.part")]
 
 
+def test_a_fetched_chunk_that_is_damaged_can_be_fetched_again(address, tmp_path):
+    shards = Shards(split="train", root=address)
+    assert shards[0].name == "straße/0"
+    (chunk,) = tmp_path.rglob("*.bin")
+    chunk.write_bytes(bytes(chunk.stat().st_size))
+    with pytest.raises(DataError, match="delete this file, and it is fetched again"):
+        Shards(split="train", root=address)[0]
+    chunk.unlink()
+    assert_equal([Shards(split="train", root=address)[0]], [Noise()[0]])
+
+
 def test_a_store_without_the_copy_is_told(address):
     with pytest.raises(DataError, match=r"memory://bucket/copy/val/labels.json: .* not found"):
         Shards(split="val", root=address)
@@ -230,6 +242,54 @@ def test_damaged_sizes_are_told(whole, offset):
     error = refused(whole)
     assert error.fault == "damaged"
     assert "chunk-0-0.bin" in str(error)
+
+
+def test_a_pixel_that_changed_is_told(whole):
+    chunk = whole / "chunk-0-0.bin"
+    content = bytearray(chunk.read_bytes())
+    content[-1] ^= 1  # of the last label
+    chunk.write_bytes(content)
+    shards = Shards(split="train", root=whole.parent)
+    assert_equal([shards[index] for index in range(10)], [Noise()[index] for index in range(10)])
+    for reader in (shards, pickle.loads(pickle.dumps(shards))):
+        with pytest.raises(DataError, match=r"chunk-0-0\.bin: .*sample 10: wrong checksum"):
+            reader[10]
+
+
+def test_samples_that_changed_places_are_told(tmp_path):
+    copied(Large(), tmp_path)
+    chunks = [tmp_path / f"train/chunk-0-{number}.bin" for number in range(2)]
+    contents = [each.read_bytes() for each in chunks]
+    for path, content in zip(chunks, reversed(contents), strict=True):
+        path.write_bytes(content)
+    assert "sample 0: wrong checksum" in str(refused(tmp_path / "train"))
+
+
+def test_copies_of_old_have_no_checksums(whole):
+    plain = json.loads((whole / LABELS_FILE).read_text())
+    old = {key: plain[key] for key in plain if key not in ("checksums", "sha256")}
+    (whole / LABELS_FILE).write_text(json.dumps(old))
+    assert_equal([*Shards(split="train", root=whole.parent)], [Noise()[i] for i in range(11)])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"split": "val"},
+        {"checksums": None},
+        {"checksums": "00"},
+        {"sha256": None},
+        {"sha256": "0" * 64},
+        {"labels": {**LABELS.to_dict(), "names": ["sky", "road", "cat"]}},
+    ],
+)
+def test_labels_that_changed_are_told(whole, change):
+    plain = json.loads((whole / LABELS_FILE).read_text())
+    (whole / LABELS_FILE).write_text(json.dumps({**plain, **change}))
+    error = refused(whole)
+    assert error.fault == "damaged"
+    assert "labels.json" in str(error)
+    assert len(str(error).splitlines()) == 2
 
 
 def test_an_index_of_another_copy_is_told(whole):

@@ -254,7 +254,7 @@ RECORDS = (
     Kind("benchmark.json of training", write_benchmarks("training"), plan_from, "json"),
     Kind("benchmark.json of data", write_benchmarks("data"), plan_from, "json"),
     Kind("verify.json", json_file("verify.json", verification()), read_quarantine, "json"),
-    Kind("shards: labels.json", write_sharded("labels.json"), read_shards, "json"),
+    Kind("shards: labels.json", write_sharded("labels.json"), read_shards, "json", verified=True),
     Kind("shards: index.json", write_sharded("index.json"), read_shards, "json", verified=True),
-    Kind("shards: chunk", write_sharded("chunk-0-0.bin"), read_shards),
+    Kind("shards: chunk", write_sharded("chunk-0-0.bin"), read_shards, verified=True),
 )  # fmt: skip

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from seg.data.labels import LabelSpace
-from seg.data.shards import Copy
+from seg.data.shard_files import Copy
 
 
 def write_copy(folder: Path, labels: LabelSpace) -> Path:
@@ -27,7 +28,11 @@ def write_copy(folder: Path, labels: LabelSpace) -> Path:
     }
     index = json.dumps({"chunks": [entry], "config": config}).encode()
     (folder / "index.json").write_bytes(index)
-    copy = Copy("train", len(samples), "a" * 64, hashlib.sha256(index).hexdigest(), labels)
+    checksums = "".join(f"{zlib.crc32(sample):08x}" for sample in samples)
+    copy = Copy(
+        *("train", len(samples), "a" * 64, hashlib.sha256(index).hexdigest(), labels),
+        checksums=checksums,
+    )
     (folder / "labels.json").write_text(json.dumps(copy.to_dict()))
     return folder
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from seg.data.camvid import CamVid
 from seg.data.labels import LabelSpace
-from seg.data.shards import Copy, Shards
+from seg.data.shard_files import Copy
+from seg.data.shards import Shards
 from seg.errors import ConfigError, DataError
 from seg.preparation.shards import MAX_CHUNK_MIB, write_shards
 

@@ -12,6 +12,7 @@ from seg.data.files.json_file import read_json
 from seg.data.files.locations import Location, is_remote, read_bytes
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError, DataError, brief
+from seg.io.source import MAX_BYTES
 
 CLASS_FILES = ("classes.json", "classes.txt")
 """Names of a class file that is read without being named; the first that exists."""
@@ -225,7 +226,7 @@ def _refuse_repeats(entries: Sequence[ClassEntry], source: object) -> None:
 
 def _from_lines(location: Location) -> list[ClassEntry]:
     try:
-        text = read_bytes(location, "class file").decode("utf-8-sig")
+        text = read_bytes(location, "class file", max_bytes=MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{location}: not UTF-8 ({error})", fault="damaged") from error
     lines = [line.strip() for line in text.splitlines()]

@@ -23,5 +23,6 @@ def read_json(location: Location, kind: str) -> Any:
     """
     local = location if is_remote(location) else Path(location)
     source = Source(local, kind, max_bytes=MAX_BYTES)
-    content = read_bytes(location, kind) if is_remote(location) else source.read()
-    return parse_json(content, source)
+    if is_remote(location):
+        return parse_json(read_bytes(location, kind, max_bytes=MAX_BYTES), source)
+    return parse_json(source.read(), source)

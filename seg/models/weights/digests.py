@@ -1,7 +1,6 @@
 """SHA-256 of each tensor and of the facts beside them, in files of our own."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seg.errors import DataError
+from seg.io.json_file import digest_of
 from seg.models.weights.coverage import shortened
 
 DIGESTS_KEY = "sha256"
@@ -72,7 +72,7 @@ def require_digests(content: Any, expected: Any, path: Path) -> None:
 
 def sealed(facts: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
     """Plain facts with the SHA-256 of themselves and of the tensors that they lie beside."""
-    return {**facts, DIGESTS_KEY: {**digests(tensors or {}), _FACTS: _facts_digest(facts)}}
+    return {**facts, DIGESTS_KEY: {**digests(tensors or {}), _FACTS: digest_of(facts)}}
 
 
 def unsealed(facts: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
@@ -85,15 +85,9 @@ def unsealed(facts: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict
     if DIGESTS_KEY not in facts:
         return plain, None
     seal = facts[DIGESTS_KEY]
-    if not isinstance(seal, Mapping) or seal.get(_FACTS) != _facts_digest(plain):
+    if not isinstance(seal, Mapping) or seal.get(_FACTS) != digest_of(plain):
         raise DataError(
             f"{path}: damaged: what it says is not what was written (SHA-256)\n"
             "  restore it from a copy, or write it again"
         )
     return plain, {str(name): str(value) for name, value in seal.items() if name != _FACTS}
-
-
-def _facts_digest(facts: Mapping[str, Any]) -> str:
-    # as they read once written: numbers that are not finite become null, keys become strings
-    read_back = json.loads(json.dumps(facts), parse_constant=lambda _: None)
-    return hashlib.sha256(json.dumps(read_back, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,73 @@
+"""Decoded samples on disk: what is not as it was written is decoded again."""
+
+import logging
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.cache import CachedDataset
+from seg.data.files.pairs import Pair, PairDataset
+from seg.data.labels import LabelSpace
+
+LABELS = LabelSpace.identity(("a", "b", "c"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3)).astype(np.uint8)
+IDS = np.random.default_rng(1).integers(0, 3, (4, 6)).astype(np.uint8)
+
+
+@pytest.fixture
+def cached(tmp_path):
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    Image.fromarray(IDS).save(tmp_path / "ids.png")
+    pair = Pair("a", tmp_path / "a.png", tmp_path / "ids.png")
+    dataset = PairDataset((pair,), labels=LABELS, split="train")
+
+    def opened():
+        return CachedDataset(dataset, tmp_path / "cache")
+
+    assert opened()[0].name == "a"
+    return opened
+
+
+def assert_right(sample):
+    np.testing.assert_array_equal(sample.image, IMAGE)
+    np.testing.assert_array_equal(sample.label, IDS)
+    assert sample.name == "a"
+
+
+def the_file(tmp_path):
+    (path,) = (tmp_path / "cache").rglob("*.pixels")
+    return path
+
+
+def test_no_byte_can_change_unnoticed(cached, tmp_path):
+    path = the_file(tmp_path)
+    sound = path.read_bytes()
+    for position in range(len(sound)):
+        content = bytearray(sound)
+        content[position] ^= 1 << position % 8
+        path.write_bytes(content)
+        assert_right(cached()[0])
+        assert path.read_bytes() == sound
+
+
+def test_a_header_that_fits_its_length_is_not_believed(cached, tmp_path, caplog):
+    path = the_file(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[8:16] = struct.pack("<II", 6, 4)  # height and width exchanged
+    path.write_bytes(content)
+    assert_right(cached()[0])
+    assert "damaged (wrong checksum), decoded again" in caplog.text
+
+
+def test_what_an_older_version_wrote_is_written_anew(cached, tmp_path, caplog):
+    path = the_file(tmp_path)
+    sound = path.read_bytes()
+    content = b"a" + IMAGE.tobytes() + IDS.tobytes()
+    path.write_bytes(struct.pack("<8sIIII", b"segpix01", 4, 6, 1, zlib.crc32(content)) + content)
+    with caplog.at_level(logging.WARNING):
+        assert_right(cached()[0])
+    assert not caplog.text
+    assert path.read_bytes() == sound
