@@ -1,15 +1,16 @@
 """People's own pictures: folders of images and of labels."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from seg.data.files.classes import CLASS_FILES, given_classes
+from seg.data.files.layout_search import Layout
+from seg.data.files.layouts import find_layout_error
 from seg.data.files.own_labels import LabelKind, infer_from_files, own_labels
 from seg.data.files.pairs import NO_ANNOTATION, Pair, PairDataset, match_pairs
 from seg.data.files.patterns import (
     FilePattern,
-    check_flat,
     files_of,
     pairing_remedy,
     parse_pattern,
@@ -105,6 +106,7 @@ class _Layout:
     labels: FilePattern
     unannotated: Unannotated
     class_files: frozenset[str]
+    is_trial: bool = False
 
     def pairs(self, split: str) -> tuple[tuple[Pair, ...], bool]:
         """The pairs of a split, or all, and whether they are more than the split."""
@@ -120,6 +122,27 @@ class _Layout:
         """Where nothing splits them, all: a class that only validation has must be known, too."""
         directories, _ = self._directories("train")
         return list(self._files(directories)[1].values())
+
+    def _refuse_layout(self, below: tuple[str, str]) -> None:
+        """Raise a `DataError` with the options that pair the files, if there are any."""
+        if self.is_trial:
+            return
+        if any(all((each / name).is_dir() for name in below) for each in self.where.glob("*/")):
+            return  # the root is one level below
+
+        def pairs_up(root: Path, layout: Layout, leaving_out: bool) -> bool:
+            trial = replace(
+                self, where=root, images=layout.images, labels=layout.labels, is_trial=True
+            )
+            try:
+                images, labels = trial._files(trial._directories("train")[0])
+            except (ConfigError, DataError):
+                return False
+            return labels.keys() <= images.keys() and (leaving_out or len(labels) == len(images))
+
+        error = find_layout_error(self.where, below, pairs_up)
+        if error is not None:
+            raise error
 
     def _files(self, directories: tuple[Path, Path]) -> tuple[dict[str, Path], dict[str, Path]]:
         together = directories[0] == directories[1]
@@ -156,21 +179,20 @@ class _Layout:
             name for name in _subfolders(self.where) if (self.where / name / below[0]).is_dir()
         ]
         name = find_split(split, splits, self.where)
-        if name is not None:
+        if name is not None and (self.where / name / below[1]).is_dir():
             self._log_unread(self.where, (name, *split_names(splits)))
             self._log_unread(self.where / name, below)
             return (self.where / name / below[0], self.where / name / below[1]), False
-        if split_names(splits):
+        if split_names(splits) and name is None:
             raise no_split_error(split, splits, self.where)
-        if not images.exists() and not labels.exists():
-            check_flat(self.where)
+        self._refuse_layout(below)
         find_root(self.where, dataset="folder", expected=below, how_to_get=_HOW_TO_GET)
         raise DataError(f"{self.where}: {' and '.join(below)} must be folders\n  {_HOW_TO_GET}")
 
     def _log_unread(self, parent: Path, read: Iterable[str]) -> None:
         """Log what lies beside the directories below `parent` that are read."""
         names = {PurePosixPath(name).parts[:1] for name in read}
-        if () not in names:  # `parent` itself is one of them
+        if () not in names and not self.is_trial:  # `parent` itself is one of them
             log_loose_files(parent, apart={*self.class_files, *(name for (name,) in names)})
 
 

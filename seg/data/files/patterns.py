@@ -42,13 +42,13 @@ class FilePattern:
             ending = f"(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))})"
         return re.compile(f"{before}(.+?){after}{ending}", re.IGNORECASE)
 
-    def shared_name(self, path: PurePosixPath) -> str | None:
+    def shared_name(self, path: PurePosixPath | str) -> str | None:
         """The name that an image and its label share; None: the file is none of these.
 
         Args:
             path: relative to the directory.
         """
-        match = self._regex.fullmatch(path.as_posix())
+        match = self._regex.fullmatch(str(path))
         return None if match is None else match[1] + match[2]
 
     def with_names(self, names: str) -> "FilePattern":
@@ -143,33 +143,6 @@ def pairing_remedy(
     )
 
 
-def check_flat(directory: Path) -> None:
-    """Refuse images and labels that lie side by side without a directory of their own.
-
-    Raises:
-        DataError: most names pair up, with the options that say how.
-    """
-    paths = sorted(path for path in directory.glob("*.*") if not is_hidden(Path(path.name)))
-    files = {path.stem: path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES}
-    cuts = _around(list(files), list(files))
-    for before, after in cuts:
-        shared = _cores(list(files), (before, after)) & set(files)
-        if 3 * len(shared) > len(files):
-            break
-    else:
-        return
-    images = [files[name].name for name in sorted(shared)]
-    labels = [files[f"{before}{name}{after}"] for name in sorted(shared)]
-    suffixes = {path.suffix for path in labels}
-    ending = suffixes.pop() if len(suffixes) == 1 else ""
-    raise DataError(
-        f"{directory}: {len(images)} images and {len(labels)} labels lie in one directory\n"
-        f"  images: {', '.join(images[:_TRIED])}\n"
-        f"  labels: {', '.join(path.name for path in labels[:_TRIED])}\n"
-        f"  to pair them give dataset.images=. 'dataset.labels={before}{_STAR}{after}{ending}'"
-    )
-
-
 def _example(pattern: FilePattern) -> str:
     return f"'dataset.labels={pattern.with_names('*_mask.png').text}'"
 
@@ -178,22 +151,34 @@ def suggested_patterns(
     images: Sequence[str], labels: Sequence[str], patterns: tuple[FilePattern, FilePattern]
 ) -> list[str]:
     """Options under which most names pair up; empty: none was seen."""
-    nothing = ("", "")
-    candidates = [(nothing, cut) for cut in _around(images, labels)]
-    candidates += [(cut, nothing) for cut in _around(labels, images)]
-    candidates.append((_common(images), _common(labels)))
-    paired = [len(_cores(images, one) & _cores(labels, two)) for one, two in candidates]
-    best = paired.index(max(paired))
-    if 2 * paired[best] <= min(len(images), len(labels)):
-        return []
+    both = paired_by_affixes(images, labels, patterns)
     return [
-        f"'dataset.{key}={pattern.with_names(_STAR.join(cut)).text}'"
-        for key, pattern, cut in zip(("images", "labels"), patterns, candidates[best], strict=True)
-        if cut != nothing
+        f"'dataset.{key}={pattern.text}'"
+        for key, pattern, usual in zip(("images", "labels"), both or (), patterns, strict=False)
+        if pattern.names != usual.names
     ]
 
 
-def _cores(names: Sequence[str], cut: tuple[str, str]) -> set[str]:
+def paired_by_affixes(
+    images: Sequence[str], labels: Sequence[str], patterns: tuple[FilePattern, FilePattern]
+) -> tuple[FilePattern, FilePattern] | None:
+    """The patterns with what stands before and after shared names; None: most pair up by none."""
+    nothing = ("", "")
+    candidates = [(nothing, cut) for cut in affixes_around(images, labels)]
+    candidates += [(cut, nothing) for cut in affixes_around(labels, images)]
+    candidates.append(_without_shared(_common(images), _common(labels)))
+    paired = [len(cores(images, one) & cores(labels, two)) for one, two in candidates]
+    best = paired.index(max(paired))
+    if 2 * paired[best] <= min(len(images), len(labels)):
+        return None
+    one, two = (
+        pattern if cut == nothing else pattern.with_names(_STAR.join(cut))
+        for pattern, cut in zip(patterns, candidates[best], strict=True)
+    )
+    return one, two
+
+
+def cores(names: Sequence[str], cut: tuple[str, str]) -> set[str]:
     """What is left of the names that begin and end so."""
     before, after = cut
     return {
@@ -203,7 +188,7 @@ def _cores(names: Sequence[str], cut: tuple[str, str]) -> set[str]:
     }
 
 
-def _around(inner: Sequence[str], outer: Sequence[str]) -> list[tuple[str, str]]:
+def affixes_around(inner: Sequence[str], outer: Sequence[str]) -> list[tuple[str, str]]:
     """What stands before and after some names of `inner` where they lie within one of `outer`."""
     cuts: dict[tuple[str, str], None] = {}
     for name in inner[:_TRIED]:
@@ -212,6 +197,22 @@ def _around(inner: Sequence[str], outer: Sequence[str]) -> list[tuple[str, str]]
                 before, _, after = longer.partition(name)
                 cuts[before, after] = None
     return list(cuts)
+
+
+def _without_shared(
+    one: tuple[str, str], two: tuple[str, str]
+) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Leave to the shared name what begins or ends both: `IMG_00` of `IMG_001`, not `img_`."""
+    (before, after), (other_before, other_after) = one, two
+    if before == other_before:
+        before = other_before = ""
+    while before[-1:].isdigit() and before[-1:] == other_before[-1:]:
+        before, other_before = before[:-1], other_before[:-1]
+    if after == other_after:
+        after = other_after = ""
+    while after[:1].isdigit() and after[:1] == other_after[:1]:
+        after, other_after = after[1:], other_after[1:]
+    return (before, after), (other_before, other_after)
 
 
 def _common(names: Sequence[str]) -> tuple[str, str]:
