@@ -17,9 +17,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seg.config.arguments import open_mappings, quote_paths, spell_out
+from seg.config.budget import with_budget
 from seg.config.explain import explain
 from seg.config.help import asks_for_help, help_text
 from seg.config.location import conf_dir
+from seg.config.recorded_length import with_recorded_length
 from seg.config.resumed import with_run_directory
 from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
@@ -158,6 +160,9 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a
     )
     _refuse_foreign_groups(schema, list(context.overrides.task))
     known = {key: value for key, value in plain.items() if key not in foreign_sections(schema)}
+    known = with_budget(known)
+    if known.get("resume") is not None:
+        known = with_recorded_length(known, run_dir, context.overrides.task)
     config = validate(schema, known)
     if not leaves_a_run:
         return command(config, run_dir)

@@ -1,19 +1,32 @@
 """How long training is and how often it is validated, where a configuration leaves that open."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 AUTO = "auto"
+LENGTH = ("max_epochs", "max_steps")
+VALIDATIONS = ("check_val_every_n_epoch", "val_check_interval")
 _LEAST_STEPS = 2000  # of a network that starts from random weights
 _LEAST_SAMPLES = 8000
 _VALIDATIONS = 10
 
 
+class _Epochs(NamedTuple):
+    """The default length for data of a known size, and the epochs between validations."""
+
+    length: int
+    validated_every: int
+
+
+_EPOCHS = {"dataset": _Epochs(11, 4), "image_dataset": _Epochs(12, 2)}
+
+
 def with_budget(plain: Any) -> Any:
-    """Replace `auto` in the trainer's `max_steps` and `val_check_interval` by numbers.
+    """Replace `auto` in the trainer's length and in its distance of validations by numbers.
 
     A number of epochs says little about data of any size: 11 epochs of 40 images are 44 steps. So
-    `auto` counts steps, but leaves the length to `max_epochs` where that is set.
+    datasets with `budget: steps` are trained by steps, whatever the trainer. A length in the
+    configuration, in epochs or steps, wins.
 
     Args:
         plain: a composed configuration; one that lacks its sections is returned as it is.
@@ -21,31 +34,57 @@ def with_budget(plain: Any) -> Any:
     trainer = plain.get("trainer") if isinstance(plain, Mapping) else None
     if not isinstance(trainer, Mapping):
         return plain
-    loader = plain.get("loader")
-    batch_size = loader.get("batch_size") if isinstance(loader, Mapping) else None
-    return {**plain, "trainer": _settled(trainer, batch_size)}
-
-
-def _settled(trainer: Mapping[str, Any], batch_size: Any) -> dict[str, Any]:
+    images = "image_dataset" if plain.get("image_dataset") else "dataset"
+    by_steps = _section(plain, images).get("budget") == "steps"
     settled = dict(trainer)
-    epochs = settled.get("max_epochs")
-    by_epochs = isinstance(epochs, int) and epochs >= 0
-    batches = _positive(settled, "accumulate_grad_batches")
-    if settled.get("max_steps") == AUTO:
-        processes = _positive(settled, "devices") * _positive(settled, "num_nodes")
-        samples = batches * processes * _whole(batch_size)
+    _settle_length(
+        settled, None if by_steps else _EPOCHS[images], _section(plain, "loader").get("batch_size")
+    )
+    _settle_validations(settled, None if by_steps else _EPOCHS[images])
+    return {**plain, "trainer": settled}
+
+
+def _settle_length(trainer: dict[str, Any], usual: _Epochs | None, batch_size: Any) -> None:
+    steps = trainer.get("max_steps")
+    if trainer.get("max_epochs") == AUTO:
+        counts_steps = usual is None or (isinstance(steps, int) and steps >= 0)
+        trainer["max_epochs"] = -1 if counts_steps or usual is None else usual.length
+    if steps == AUTO:
+        processes = _positive(trainer, "devices") * _positive(trainer, "num_nodes")
+        samples = _positive(trainer, "accumulate_grad_batches") * processes * _whole(batch_size)
         budget = max(_LEAST_STEPS, -(-_LEAST_SAMPLES // samples))
-        settled["max_steps"] = -1 if by_epochs else budget
-    if settled.get("val_check_interval") == AUTO:
-        settled["val_check_interval"] = None
-        steps = settled.get("max_steps")
-        if settled.get("check_val_every_n_epoch") is not None:
-            pass
-        elif by_epochs:
-            settled["check_val_every_n_epoch"] = max(1, epochs // _VALIDATIONS)  # type: ignore[operator]
-        elif isinstance(steps, int) and steps > 0:
-            settled["val_check_interval"] = max(1, steps * batches // _VALIDATIONS)
-    return settled
+        trainer["max_steps"] = -1 if _epochs(trainer) is not None else budget
+
+
+def _settle_validations(trainer: dict[str, Any], usual: _Epochs | None) -> None:
+    """Of the two distances at most one is left: epochs, or batches."""
+    every, interval = (trainer.get(key) for key in VALIDATIONS)
+    epochs, steps = _epochs(trainer), trainer.get("max_steps")
+    if every == AUTO:
+        every = None
+        if interval not in (AUTO, None):  # batches of the run, or a share of each epoch
+            every = None if isinstance(interval, int) else 1
+        elif epochs is not None:
+            every = max(1, epochs // _VALIDATIONS) if usual is None else usual.validated_every
+    if interval == AUTO:
+        interval = None
+        if every is None and isinstance(steps, int) and steps > 0:
+            batches = steps * _positive(trainer, "accumulate_grad_batches")
+            interval = max(1, batches // _VALIDATIONS)
+        elif every is None and epochs is not None:
+            every = max(1, epochs // _VALIDATIONS)
+    trainer.update(zip(VALIDATIONS, (every, interval), strict=True))
+
+
+def _epochs(trainer: Mapping[str, Any]) -> int | None:
+    """The number of epochs that a run has; None: it is counted in steps."""
+    epochs = trainer.get("max_epochs")
+    return epochs if isinstance(epochs, int) and epochs >= 0 else None
+
+
+def _section(plain: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    section = plain.get(key)
+    return section if isinstance(section, Mapping) else {}
 
 
 def _positive(trainer: Mapping[str, Any], key: str) -> int:

@@ -42,10 +42,12 @@ class ImagesTarget(Target):
         value_range: the values of an image file that become 0 and 255; None: images have 8 bits.
         bands: of TIFF and JPEG 2000 images, the one that is grey or the three that are RGB, from 1;
             None: images of further bands are refused.
+        budget: what the default length of training counts; None: epochs.
     """
 
     value_range: tuple[float, float] | None = None
     bands: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    budget: Literal["steps"] | None = None
 
     @model_validator(mode="after")
     def _declares_sound_images(self) -> "ImagesTarget":

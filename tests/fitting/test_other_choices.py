@@ -71,6 +71,23 @@ def test_an_evaluation_in_a_run_leaves_it_as_it_was(whole_run, tmp_path):
     assert content_of(run_dir) == before
 
 
+def test_a_run_of_another_default_length_keeps_its_own(whole_run, tmp_path):
+    run_dir = copied(whole_run, tmp_path, "finished.json", "metrics.json")
+    overrides = run_dir / ".hydra" / "overrides.yaml"
+    lines = overrides.read_text().splitlines(keepends=True)
+    of_length = ("- trainer.max_epochs=2", "- trainer.check_val_every_n_epoch=1")
+    overrides.write_text("".join(line for line in lines if not line.startswith(of_length)))
+    assert len(overrides.read_text().splitlines()) == len(lines) - 2
+    (run_dir / "checkpoints" / "last.ckpt").unlink()  # the best is of the first epoch, or the end
+    done = seg("train", f"resume={run_dir}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert checkpoint(run_dir)["global_step"] == 6
+    refused(f"resume={run_dir}", "trainer.max_steps=5", cwd=tmp_path, parts=["not shorter"])
+    done = seg("train", f"resume={run_dir}", "trainer.max_steps=8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert checkpoint(run_dir)["global_step"] == 8
+
+
 @pytest.mark.slow
 def test_a_longer_run_of_a_constant_rate_is_as_if_it_had_been_begun_so(tmp_path):
     for name, epochs in (("whole", 2), ("run", 1)):
