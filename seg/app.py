@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import hydra
@@ -29,6 +28,7 @@ from seg.cpu import keep_freed_memory, share_cores
 from seg.data.files.cache_folder import cache_folder
 from seg.errors import ConfigError, exit_code_of, message_of
 from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts
+from seg.io.files import scratch_directory
 from seg.io.lock import LOCK, locked
 from seg.io.terminal import say
 from seg.outputs.run_record import (
@@ -169,8 +169,8 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a
     if isinstance(config, FitConfig) and follows(config.trainer):
         if config.resume is not None:
             return command(config, run_dir)  # all machines read what the first one has written
-        with TemporaryDirectory() as folder:
-            return command(config, Path(folder))  # the run directory is the first machine's
+        with scratch_directory() as folder:
+            return command(config, folder)  # the run directory is the first machine's
     files = _recorded(composed, known)
     with _claimed(run_dir, config, files, log_name=f"{context.job.name}.log"):
         value = command(config, run_dir)

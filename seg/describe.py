@@ -116,6 +116,7 @@ def _draw(
     from statistics import median
 
     from seg.description.pictures import bars
+    from seg.outputs.pictures import save_png
 
     full = {} if other is None else {row.name: row for row in other.flows}
     groups = {
@@ -139,7 +140,7 @@ def _draw(
             if flow
         }
     title = "Flow by flow" + (" (light: with full convolutions)" if full else "")
-    bars(title, groups).save(run_dir / "describe.png")
+    save_png(run_dir / "describe.png", bars(title, groups))
 
 
 def _encoders(config: DescribeConfig, run_dir: Path) -> None:
@@ -147,11 +148,12 @@ def _encoders(config: DescribeConfig, run_dir: Path) -> None:
     from seg.description.pictures import accuracy_against_cost
     from seg.description.table import encoders_table
     from seg.io.files import write_json
+    from seg.outputs.pictures import save_png
 
     found = classifications()
     log.info("%s\n", encoders_table(found))
     write_json(run_dir / "describe.json", {"classifiers": [each.to_dict() for each in found]})
-    accuracy_against_cost(found).save(run_dir / "describe.png")
+    save_png(run_dir / "describe.png", accuracy_against_cost(found))
 
 
 def _scale(config: DescribeConfig, run_dir: Path) -> None:

@@ -1,6 +1,5 @@
 """`task=data`: samples a second of our input pipeline over the textbook's."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from seg.data.loading.order import EpochOrder
 from seg.data.sample import SegmentationDataset
 from seg.data.streets import Streets
 from seg.data.subset import Subset
+from seg.io.files import scratch_directory
 
 TEXTBOOK, FIRST, LATER = "textbook", "seg, first epoch", "seg, later epochs (cache)"
 _BATCH = 8
@@ -52,15 +52,13 @@ def run(
     Returns:
         case -> way -> seconds a sample; the textbook's way comes first.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        cases = [_cityscapes_like(Path(scratch) / "cityscapes", pictures)]
+    with scratch_directory() as scratch:
+        cases = [_cityscapes_like(scratch / "cityscapes", pictures)]
         if camvid_root is not None:
             camvid = CamVid(split="train", root=camvid_root)
             few = PairDataset(camvid.pairs[: 8 * pictures], labels=camvid.labels, split="train")
             cases.append(Case("CamVid 480x360, crop 257x321", few, (257, 321)))
-        results = {
-            case.name: _time(case, Path(scratch) / "cache", rounds, num_workers) for case in cases
-        }
+        results = {case.name: _time(case, scratch / "cache", rounds, num_workers) for case in cases}
         results["Cityscapes-like, first epoch: reading processes"] = _processes(cases[0], rounds)
         sample = cases[0].dataset[0]
         parts = levers.run(sample.image, sample.label, cases[0].crop, rounds=rounds)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from PIL import Image
 from seg.data.files.gdal import has_gdal
 from seg.data.streets import Streets
 from seg.errors import ConfigError
+from seg.io.files import scratch_directory
 
 PREDICTION, BY_WINDOWS, EVALUATION = "prediction", "prediction of a GeoTIFF", "evaluation"
 _LIMIT_GIB = 0.5
@@ -40,8 +40,7 @@ def run(
     """
     if checkpoint is None:
         raise ConfigError("task=memory runs a trained network; give checkpoint=RUN_DIR")
-    with TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch_directory() as folder:
         writers = {PREDICTION: _write_png} | ({BY_WINDOWS: _write_raster} if has_gdal() else {})
         peaks = {
             name: {side**2: _of_prediction(checkpoint, side, folder, write) for side in sides}

@@ -3,12 +3,11 @@
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from seg.benchmarks.timing import Timing
 from seg.errors import ConfigError
+from seg.io.files import scratch_directory
 
 TARGETS_S = {"import seg": 0.2, "seg-train --help": 1.0, "first training step": 12.0}
 _LINES = {
@@ -49,8 +48,8 @@ def table(timings: Mapping[str, Timing]) -> str:
 
 
 def _elapsed_s(name: str, line: list[str]) -> float:
-    with TemporaryDirectory() as folder:
-        more = [f"hydra.run.dir={Path(folder) / 'run'}"] if "step" in name else []
+    with scratch_directory() as folder:
+        more = [f"hydra.run.dir={folder / 'run'}"] if "step" in name else []
         started_at = perf_counter()
         done = subprocess.run([*line, *more], capture_output=True, text=True, check=False)
         elapsed_s = perf_counter() - started_at

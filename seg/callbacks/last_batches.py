@@ -1,6 +1,5 @@
 """Which samples were seen last, for whoever asks why a run diverged."""
 
-import json
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from seg.errors import DivergenceError
+from seg.io.files import write_json
 from seg.training_task import LOSS_CHECK_STEPS
 
 
@@ -49,7 +49,7 @@ class LastBatches(Callback):
             "error": str(exception).splitlines()[0],
             "last_steps": [_plain(each) for each in self._batches],
         }
-        path.write_text(json.dumps(told, indent=1) + "\n")
+        write_json(path, told)
 
 
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:

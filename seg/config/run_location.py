@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from seg.config.arguments import is_multirun
 from seg.errors import ConfigError
+from seg.io.files import scratch_directory
 
 _RUNS = Path("runs")
 _PLACES = ("hydra.run.dir=", "hydra.sweep.dir=", "resume=")
@@ -50,7 +50,7 @@ def writable_run_directory(arguments: list[str], command: str) -> Iterator[list[
     if inside:
         yield [*arguments, f"hydra.run.dir={output.removeprefix('output=')}"]
         return
-    with TemporaryDirectory(prefix="seg-") as folder:
+    with scratch_directory() as folder:
         yield [*arguments, f"hydra.run.dir={folder}"]
 
 

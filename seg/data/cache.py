@@ -2,11 +2,9 @@
 
 import logging
 import mmap
-import os
 import struct
 import zlib
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +13,7 @@ from seg.data.fingerprint import fingerprint
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
 from seg.data.view import DatasetView
 from seg.errors import ConfigError, DataError
+from seg.io.files import remove_stale, write_atomically
 
 _log = logging.getLogger(__name__)
 _HEADER = struct.Struct("<8sIII")  # magic, height, width, bytes of the name
@@ -54,6 +53,7 @@ class CachedDataset(DatasetView):
                 )
             self._folder = folder.expanduser().absolute() / digest
             self._folder.mkdir(parents=True, exist_ok=True)
+            remove_stale(self._folder)
         except OSError as error:
             raise DataError(f"dataset.cache: {error.filename}: {error.strerror}") from error
         self._mapped: dict[int, Sample] = {}
@@ -95,14 +95,11 @@ class CachedDataset(DatasetView):
     def _store(self, index: int, sample: Sample) -> None:
         if not self._writes:
             return
-        beside = self._folder / f".{index}.{os.getpid()}.{uuid4().hex[:8]}"
+        content = _packed(sample)
         try:
-            with beside.open("xb") as file:
-                file.writelines(_packed(sample))
-            beside.replace(self._path(index))
+            write_atomically(self._path(index), lambda file: file.writelines(content), synced=False)
         except OSError as error:
             self._writes = False
-            beside.unlink(missing_ok=True)
             _log.warning(
                 "dataset.cache %s: %s; samples that are not in it yet are decoded each time",
                 self._folder, error.strerror,

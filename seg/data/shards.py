@@ -31,6 +31,8 @@ from seg.data.shard_files import (
 )
 from seg.data.shard_samples import parse_sample
 from seg.errors import ConfigError, DataError, first_line
+from seg.io.files import STAGED, remove_stale, write_atomically
+from seg.io.lock import waiting_for
 
 PARTS = ("name", "image", "label")
 
@@ -77,6 +79,7 @@ class Shards:
         self._checksums = np.frombuffer(bytes.fromhex(copy.checksums or ""), ">u4")
         self._checked = bytearray(copy.samples)
         self._kept = cache_folder() / "shards" / copy.index[:32]
+        remove_stale(self._kept)
         if isinstance(self._folder, Path):
             self._kept = self._folder
             for chunk in self._chunks:
@@ -155,20 +158,19 @@ class Shards:
 
     def _fetch(self, chunk: Chunk) -> None:
         """Bring a chunk to this machine; of processes that want the same, one does."""
-        import fcntl  # not on Windows, where local copies are read, too
-
         path = self._kept / chunk.name
         if path.exists():
             return
         try:
             self._kept.mkdir(parents=True, exist_ok=True)
-            with (self._kept / f"{chunk.name}.lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # a killed process lets go of it
-                if path.exists():
-                    return
-                beside = self._kept / f"{chunk.name}.part"
-                beside.write_bytes(self._bytes_of(chunk))
-                beside.replace(path)
+            waited = self._kept / f"{STAGED}{chunk.name}"  # goes like all that is half written
+            with waiting_for(waited):
+                try:
+                    if not path.exists():
+                        content = self._bytes_of(chunk)
+                        write_atomically(path, lambda file: file.write(content), synced=False)
+                finally:
+                    waited.unlink()
         except OSError as error:
             raise DataError(
                 f"{path}: a chunk of {self._folder} cannot be kept there"

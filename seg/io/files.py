@@ -5,21 +5,28 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile, mkdtemp
+from tempfile import NamedTemporaryFile, gettempdir, mkdtemp
 from typing import IO, Any
 
 from seg.errors import StorageError, is_out_of_room
-from seg.io.lock import is_same_file, lock
+from seg.io.lock import LockedError, close_locked, has_locked, is_same_file, lock, release
 
 STAGED = ".staged."
 """How the name of anything half written begins, whatever it is to become."""
 _PROBE = bytes(2**16)
+# What earlier versions left half written, beside its target, in caches of samples and of shards.
+_EARLIER = re.compile(
+    r"\..+\.staged\.\w{8}|\.\d+\.\d+\.[0-9a-f]{8}|chunk-\d+-\d+\.bin\.(lock|part)"
+)
+_OLD_S = 86_400.0
 
 
 def write_atomically(
@@ -60,15 +67,20 @@ def staged_file(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def staged_directory(path: Path) -> Iterator[Path]:
+def staged_directory(path: Path, *, alone: bool = False) -> Iterator[Path]:
     """A directory beside `path` for libraries that write by name; removed at the end.
 
-    What is to stay is moved out of it before that.
+    What is to stay is moved out of it before that; or all of it, to `path`.
+
+    Args:
+        path: what comes of it.
+        alone: whether one process at a time stages for `path`.
 
     Raises:
+        LockedError: another process is at work on it, which must be alone.
         OSError: there is no room; names `path`.
     """
-    with _errors_of(path), _locked_directory(path) as staged:
+    with _errors_of(path), _locked_directory(path, alone=alone) as staged:
         try:
             yield staged
         except Exception as error:
@@ -89,20 +101,52 @@ def staged_path(path: Path) -> Iterator[Path]:
         staged.replace(path)
 
 
+@contextmanager
+def scratch_directory() -> Iterator[Path]:
+    """A directory for what no run keeps; what killed processes left of theirs goes first."""
+    with _locked_directory(Path(gettempdir()) / "seg") as directory:
+        yield directory
+
+
 def remove_stale(folder: Path) -> None:
     """Remove what killed processes left half written; what a live process writes stays.
 
-    Each process does so of itself where it first writes; nobody else has to.
+    Each process does so of itself where it first writes; call it where it may write nothing.
     """
     for staged in folder.glob(f"{STAGED}*"):
-        with suppress(OSError):
-            is_folder = stat.S_ISDIR(staged.lstat().st_mode)
-            descriptor = _open(staged, is_folder=is_folder)
-            try:
-                if lock(descriptor):
-                    shutil.rmtree(staged) if is_folder else staged.unlink()
-            finally:
-                os.close(descriptor)
+        _remove_unlocked(staged)
+    for staged in folder.glob("*"):
+        if _EARLIER.fullmatch(staged.name):
+            remove_earlier(staged)
+
+
+def remove_earlier(staged: Path) -> None:
+    """Remove what an earlier version, which did not lock it, left half written a day ago or more.
+
+    Args:
+        staged: need not be there.
+    """
+    if _is_old(staged):
+        _remove_unlocked(staged)
+
+
+def _remove_unlocked(staged: Path) -> None:
+    with suppress(OSError):
+        is_folder = stat.S_ISDIR(staged.lstat().st_mode)
+        descriptor = _open(staged, is_folder=is_folder)
+        try:
+            # without locks on this file system, only time tells
+            if lock(descriptor) and (has_locked(descriptor) or _is_old(staged)):
+                shutil.rmtree(staged) if is_folder else staged.unlink()
+        finally:
+            close_locked(descriptor)
+
+
+def _is_old(staged: Path) -> bool:
+    try:
+        return time.time() - staged.lstat().st_mtime > _OLD_S
+    except OSError:
+        return False
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -127,25 +171,47 @@ def _locked_file(path: Path) -> Iterator[IO[bytes]]:
     prefix = _begin(path)
     while True:
         with NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False) as file:
-            # who removes stale files may have come between the making and the locking
-            if lock(file.fileno()) and is_same_file(Path(file.name), file.fileno()):
-                yield file
-                return
+            descriptor = file.fileno()
+            try:
+                # who removes stale files may have come between the making and the locking
+                if lock(descriptor) and is_same_file(Path(file.name), descriptor):
+                    yield file
+                    return
+            finally:
+                release(descriptor)
 
 
 @contextmanager
-def _locked_directory(path: Path) -> Iterator[Path]:
+def _locked_directory(path: Path, *, alone: bool = False) -> Iterator[Path]:
     prefix = _begin(path)
     while True:
-        staged = Path(mkdtemp(dir=path.parent, prefix=prefix))
-        descriptor = _open(staged, is_folder=True)
+        staged = (
+            _make_alone(path, prefix) if alone else Path(mkdtemp(dir=path.parent, prefix=prefix))
+        )
+        try:
+            descriptor = _open(staged, is_folder=True)
+        except FileNotFoundError:  # as above
+            continue
         try:
             if lock(descriptor) and is_same_file(staged, descriptor):
-                yield staged
+                try:
+                    yield staged
+                finally:
+                    shutil.rmtree(staged, ignore_errors=True)
                 return
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
-            os.close(descriptor)
+            close_locked(descriptor)
+
+
+def _make_alone(path: Path, prefix: str) -> Path:
+    """The same name for all who stage for `path`."""
+    staged = path.with_name(f"{prefix}alone")
+    _remove_unlocked(staged)
+    try:
+        staged.mkdir()
+    except FileExistsError:
+        raise LockedError(f"{path}: another process is at work on it") from None
+    return staged
 
 
 def _open(staged: Path, *, is_folder: bool) -> int:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from seg.errors import ConfigError
@@ -13,7 +13,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
-_own: set[int] = set()  # of directories that this process has locked
+_own: dict[int, os.stat_result] = {}  # what this process has locked, by descriptor
 
 
 class LockedError(ConfigError):
@@ -42,8 +42,7 @@ def locked(directory: Path, key: str) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)  # while it is locked: nobody else has come to own it
-        _own.discard(descriptor)
-        os.close(descriptor)
+        close_locked(descriptor)
 
 
 def is_locked(directory: Path) -> bool:
@@ -55,13 +54,38 @@ def is_locked(directory: Path) -> bool:
     try:
         return not lock(descriptor)
     finally:
-        os.close(descriptor)
+        close_locked(descriptor)
 
 
-def lock(descriptor: int) -> bool:
-    """Lock an open file or directory, as long as it is open; here and in what this process forks.
+@contextmanager
+def waiting_for(path: Path) -> Iterator[int]:
+    """Open and lock a file once no other process has it locked; it is made if it is missing.
 
-    Unlike `lockf`, `flock` outlasts other handles of the file that this process closes.
+    What a killed process wrote is still in it. The block may move or remove the file.
+
+    Yields:
+        its descriptor, for reading and for writing at the end.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            lock(descriptor, wait=True)
+            if is_same_file(path, descriptor):
+                yield descriptor
+                return
+        finally:
+            close_locked(descriptor)
+
+
+def lock(descriptor: int, *, wait: bool = False) -> bool:
+    """Lock an open file or directory for this process, as long as it is open.
+
+    Unlike `lockf`, `flock` outlasts other handles of the file that this process closes. Call
+    `release` before the descriptor is closed.
+
+    Args:
+        descriptor: of the file or directory.
+        wait: until nobody else has it locked.
 
     Returns:
         False: another process, or another handle of this one, has locked it.
@@ -69,12 +93,29 @@ def lock(descriptor: int) -> bool:
     if fcntl is None:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks
         return True
+    _own[descriptor] = os.fstat(descriptor)
     return True
+
+
+def has_locked(descriptor: int) -> bool:
+    """Whether `lock` has locked it, and not only found that its file system has no locks."""
+    return descriptor in _own
+
+
+def release(descriptor: int) -> None:
+    """Forget a locked descriptor, whose number may stand for another file once it is closed."""
+    _own.pop(descriptor, None)
+
+
+def close_locked(descriptor: int) -> None:
+    """Close a descriptor, and with it its lock."""
+    release(descriptor)
+    os.close(descriptor)
 
 
 def is_same_file(path: Path, descriptor: int) -> bool:
@@ -93,15 +134,22 @@ def _open_locked(path: Path) -> int | None:
             os.close(descriptor)
             return None
         if is_same_file(path, descriptor):
-            _own.add(descriptor)
             return descriptor
-        os.close(descriptor)  # its owner has removed it between the two calls
+        close_locked(descriptor)  # its owner has removed it between the two calls
 
 
 def _leave_to_the_parent() -> None:
-    """A loader's worker that outlives a kill of its parent for some seconds must lock nothing."""
-    for descriptor in _own:
-        os.close(descriptor)
+    """A loader's worker that outlives a kill of its parent for some seconds must lock nothing.
+
+    Its copies of the descriptors stay open, on another file, as objects of Python own them.
+    """
+    null = os.open(os.devnull, os.O_RDWR) if _own else -1
+    for descriptor, locked_file in _own.items():
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), locked_file):
+                os.dup2(null, descriptor, inheritable=False)
+    if _own:
+        os.close(null)
     _own.clear()
 
 

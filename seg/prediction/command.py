@@ -12,6 +12,7 @@ from seg.config.commands import PredictConfig
 from seg.data.files.locations import is_remote
 from seg.errors import ConfigError, DataError, StorageError
 from seg.exporting.exported import Export
+from seg.io.files import remove_stale, staged_directory
 from seg.prediction.camera import Camera
 from seg.prediction.format import PARTS, Format, Record, check_names, load_formats
 from seg.prediction.items import Item, share
@@ -82,6 +83,7 @@ class _Folder:
             todo = [] if settled else [item for item in mine if not manifest.is_done(item)]
             records = self._records(todo)  # what is refused is refused before anything is written
             removed = manifest.start()
+            remove_stale(self._job.output)
             written = write_values(self._settings, self._formats)
             if self._store is not None:
                 self._store.remove(removed)
@@ -120,8 +122,8 @@ class _Folder:
             files = (name for each in items for name in records[each.name]["files"])
             self._store.remove(name for name in files if name.startswith(f"{PARTS}/"))
         parts = self._job.output / PARTS
-        with suppress(FileNotFoundError):
-            shutil.rmtree(parts.rename(parts.with_name(f"{PARTS}.removed")))
+        with suppress(FileNotFoundError), staged_directory(parts) as aside:
+            parts.rename(aside / PARTS)
 
     def _records(self, todo: Sequence[Item]) -> Iterator[Record]:
         if not todo:

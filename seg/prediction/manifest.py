@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from seg.errors import ConfigError, DataError
-from seg.io.files import write_atomically
-from seg.io.lock import is_same_file, lock
+from seg.io.files import staged_file
+from seg.io.lock import is_same_file, lock, release
 from seg.prediction.format import PARTS, Record
 from seg.prediction.items import Item
 from seg.prediction.manifest_lines import DONE, line_of, parse_manifest
@@ -60,9 +60,8 @@ class Manifest:
         self._new = self._started = self._appended = False
         self._made_directory = not output.exists()
         output.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("a+b")
+        self._file = self._open_locked()
         try:
-            self._lock()
             self._records: dict[str, Record] = {}
             self._new = not self._content()
             self._anew = not skip_existing
@@ -84,7 +83,7 @@ class Manifest:
             with suppress(OSError):  # it holds something else
                 if self._made_directory:
                     self._output.rmdir()
-        self._file.close()
+        _close(self._file)
 
     def start(self) -> list[str]:
         """Write the first line, and remove manifests that tell of other options.
@@ -158,11 +157,14 @@ class Manifest:
         order = {item.name: position for position, item in enumerate(items)}
         names = sorted(mine, key=lambda name: (order.get(name, len(order)), name))
         content = b"".join(map(line_of, (self._first, *(mine[name] for name in names))))
-        if content != before:
-            write_atomically(self._path, lambda file: file.write(content))
-            with self._file:  # the lock goes over to the file that has taken its place
-                self._file = self._path.open("a+b")
-                self._lock()
+        if content == before:
+            return
+        with staged_file(self._path) as file:  # its lock goes with it into its place
+            file.write(content)
+            descriptor = os.dup(file.fileno())
+        _close(self._file)
+        self._file = os.fdopen(descriptor, "a+b")
+        lock(descriptor)
 
     def _keep_or_begin_anew(self, skip_existing: bool) -> None:
         contents = {path: path.read_bytes() for path in self._others()}
@@ -192,6 +194,7 @@ class Manifest:
         return self._file.read()
 
     def _write(self, content: Mapping[str, Any]) -> None:
+        self._file.seek(0, os.SEEK_END)
         self._file.write(line_of(content))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -219,14 +222,23 @@ class Manifest:
             + "\n  give another output, or skip_existing=false to write them again"
         )
 
-    def _lock(self) -> None:
-        descriptor = self._file.fileno()
-        # one that is not there any more was replaced, sorted, while this process waited for it
-        if not (lock(descriptor) and is_same_file(self._path, descriptor)):
-            raise ConfigError(
-                f"output={self._output}: another process is at work there; wait for its end, or "
-                "give each its shard=I num_shards=N"
-            )
+    def _open_locked(self) -> IO[bytes]:
+        while True:
+            file = self._path.open("a+b")
+            if not lock(file.fileno()):
+                file.close()
+                raise ConfigError(
+                    f"output={self._output}: another process is at work there; wait for its end, "
+                    "or give each its shard=I num_shards=N"
+                )
+            if is_same_file(self._path, file.fileno()):
+                return file
+            _close(file)  # its owner has sorted or removed it between the two calls
+
+
+def _close(file: IO[bytes]) -> None:
+    release(file.fileno())
+    file.close()
 
 
 def are_parts_removed(

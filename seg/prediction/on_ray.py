@@ -7,12 +7,12 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
 from seg.errors import ConfigError, UserError
+from seg.io.files import scratch_directory
 from seg.prediction.format import Record
 from seg.prediction.items import Item
 from seg.prediction.job import Job
@@ -118,8 +118,8 @@ class _Worker:
         if Path(folder).is_dir():
             os.chdir(folder)  # paths of items may be relative
         if job.address is not None:  # what is sent away need not lie where others see it
-            self._folder = TemporaryDirectory()
-            job = replace(job, output=Path(self._folder.name))
+            self._folder = scratch_directory()  # as long as this process lives
+            job = replace(job, output=self._folder.__enter__())
         self._predictor = job.predictor()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:

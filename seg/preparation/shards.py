@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from seg.data.shard_files import INDEX_FILE, LABELS_FILE, Copy, inside
 from seg.data.shard_samples import checksum_of
 from seg.data.shards import PARTS, Shards
 from seg.errors import ConfigError, DataError
-from seg.io.files import write_json
+from seg.io.files import scratch_directory, write_json
 from seg.preparation.folders import filled_aside
 
 MAX_CHUNK_MIB = 2048
@@ -100,9 +99,8 @@ def write_shards(
         with filled_aside(target) as folder:
             _fill(folder, dataset, split, samples, writer_of(folder, chunk_mib))
     else:
-        with tempfile.TemporaryDirectory(prefix="seg-shards-") as staging:
-            writer = writer_of(Path(staging), chunk_mib)
-            _fill(Path(staging), dataset, split, samples, writer, to=target)
+        with scratch_directory() as staging:
+            _fill(staging, dataset, split, samples, writer_of(staging, chunk_mib), to=target)
     return _summary(_stored(dataset, split, home), target, kept=present is not None)
 
 

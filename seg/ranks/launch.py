@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from seg.config.schema import FitConfig, TrainerTarget
 from seg.errors import RankError
+from seg.io.files import scratch_directory
 from seg.io.json_file import read_json
 from seg.ranks.nodes import meeting
 
@@ -47,17 +47,17 @@ def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
         SystemExit: a signal came: 130 after SIGINT, else 143.
     """
     trainer = config.trainer
-    with TemporaryDirectory() as folder, _own_signals_and_environment(trainer):
-        launch_config = _launch_config(trainer, Path(folder))
-        result = Path(folder) / "value.json"
-        (Path(folder) / "config.json").write_text(config.model_dump_json(by_alias=True))
+    with scratch_directory() as folder, _own_signals_and_environment(trainer):
+        launch_config = _launch_config(trainer, folder)
+        result = folder / "value.json"
+        (folder / "config.json").write_text(config.model_dump_json(by_alias=True))
         start = elastic_launch(launch_config, sys.executable)
         try:
             start("-u", "-m", "seg.ranks.worker", command, str(run_dir), str(result))
         except SignalException as error:
             sys.exit(130 if error.sigval == signal.SIGINT else 143)
         except ChildFailedError as error:
-            raise _told(error, Path(folder)) from None
+            raise _told(error, folder) from None
         value: float | None = read_json(result, "value") if result.exists() else None
         return value
 

@@ -184,7 +184,8 @@ def test_workers_share_what_one_of_them_fetched(address, root, tmp_path):
     ours = trained(Shards(split="train", root=address), 2)
     assert all(map(torch.equal, ours, trained(Shards(split="train", root=root), 0)))
     assert len([*tmp_path.rglob("*.bin")]) == 1
-    assert not [*tmp_path.rglob("*.part")]
+    (directory,) = (tmp_path / "cache/shards").iterdir()
+    assert [path.name for path in directory.iterdir()] == ["chunk-0-0.bin"]
 
 
 def test_a_fetched_chunk_that_is_damaged_can_be_fetched_again(address, tmp_path):

@@ -22,6 +22,7 @@ from seg.io.files import (
     write_atomically,
     write_json,
 )
+from seg.io.lock import LockedError
 from seg.outputs.pictures import overlay, palette_image, prediction_grid, save_png
 
 LABELS = LabelSpace.identity(("road", "sky"), ((10, 20, 30), (200, 100, 50)))
@@ -67,6 +68,75 @@ def test_what_a_killed_process_staged_goes_and_what_a_live_one_writes_stays(tmp_
     process.communicate()
     write_atomically(tmp_path / "other", lambda file: file.write(b""))  # this one's first here
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{STAGED}link", "other"]
+
+
+FORK = """
+import os, sys, time
+from pathlib import Path
+from seg.io.files import staged_directory, staged_file
+path = Path(sys.argv[1])
+with staged_file(path) as file, staged_directory(path) as folder:
+    if os.fork() == 0:
+        file.write(b"a worker's copy of the handle is no danger")
+        print(os.getpid(), flush=True)
+    time.sleep(100)
+"""
+
+
+def test_what_a_killed_process_staged_goes_though_its_workers_live(tmp_path):
+    line = [sys.executable, "-c", FORK, str(tmp_path / "file")]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    worker = int(process.stdout.readline())
+    try:
+        remove_stale(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 2
+        process.kill()
+        process.wait()
+        remove_stale(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        process.communicate()
+
+
+def test_one_process_at_a_time_stages_what_must_be_alone(tmp_path):
+    with staged_directory(tmp_path / "x", alone=True) as staged:
+        (staged / "file").write_bytes(b"1")
+        with pytest.raises(LockedError, match=f"{tmp_path / 'x'}: another process"):
+            staged_directory(tmp_path / "x", alone=True).__enter__()
+        remove_stale(tmp_path)
+        staged.replace(tmp_path / "x")
+    assert (tmp_path / "x/file").read_bytes() == b"1"
+    assert [*tmp_path.iterdir()] == [tmp_path / "x"]
+
+
+def test_what_earlier_versions_left_goes_once_nobody_can_write_it_any_more(tmp_path):
+    names = (".last.ckpt.staged.a1b2c3d4", ".17.4711.0a1b2c3d", "chunk-0-3.bin.lock")
+    others = (".staged", "last.ckpt", ".17.4711", "chunk-0-3.bin", "notes.lock", ".a.staged.b")
+    for name in (*names, *others):
+        (tmp_path / name).write_bytes(b"half")
+    remove_stale(tmp_path)
+    assert len(list(tmp_path.iterdir())) == len(names) + len(others)
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    remove_stale(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(others)
+
+
+def test_scratch_of_a_killed_process_goes(tmp_path):
+    code = """
+import os, signal
+from seg.io.files import scratch_directory
+with scratch_directory() as directory:
+    (directory / "file").write_bytes(b"1")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    code = code.replace("os.kill(os.getpid(), signal.SIGKILL)", "print(directory)")
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_longest_names_can_be_staged(tmp_path):

@@ -176,6 +176,39 @@ def test_a_manifest_of_before_the_checksums_goes_on(tmp_path):
         assert [manifest.is_done(item) for item in ITEMS] == [True, False, False, True]
 
 
+INTRUDER = """
+import sys
+from pathlib import Path
+from seg.errors import ConfigError
+from seg.prediction.manifest import Manifest
+print("begun", flush=True)
+while True:
+    try:
+        Manifest(Path(sys.argv[1]), {})
+    except ConfigError as error:
+        assert "another process is at work there" in str(error), error
+    else:
+        sys.exit("came in")
+"""
+
+
+def test_nobody_comes_in_while_it_is_sorted(tmp_path):
+    with opened(tmp_path, header={}) as manifest:
+        line = [sys.executable, "-c", INTRUDER, str(tmp_path)]
+        intruder = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+        assert intruder.stdout.readline() == "begun\n"
+        for version in map(str, range(100)):
+            add(manifest, tmp_path, Item("1", "in/1.png", version=version))
+            add(manifest, tmp_path, Item("0", "in/0.png", version=version))
+            manifest.sort(ITEMS)
+        assert intruder.poll() is None
+        intruder.kill()
+        intruder.communicate()
+    assert [path.name for path in tmp_path.glob("*.jsonl")] == ["manifest.jsonl"]
+    with opened(tmp_path, header={}) as manifest:
+        assert manifest.is_done(Item("1", "in/1.png", version="99"))
+
+
 def test_its_lock_outlasts_other_handles_and_its_sorting(tmp_path):
     path = tmp_path / "manifest.jsonl"
     with opened(tmp_path) as manifest:

@@ -11,11 +11,9 @@ from seg.preparation.folders import filled_aside
 
 
 def test_only_one_process_fills_a_folder(tmp_path):
-    with filled_aside(tmp_path / "root"):
-        with multiprocessing.get_context("fork").Pool(1) as pool:
-            assert "another process is filling it" in pool.apply(_fill, (tmp_path / "root",))
-        assert (tmp_path / ".root.partial").is_dir()
-    assert (tmp_path / "root").is_dir()
+    with filled_aside(tmp_path / "root"), multiprocessing.get_context("fork").Pool(1) as pool:
+        assert "another process is filling it" in pool.apply(_fill, (tmp_path / "root",))
+    assert [*tmp_path.iterdir()] == [tmp_path / "root"]
 
 
 def _fill(target):
@@ -33,13 +31,14 @@ def test_a_killed_process_holds_nothing_though_its_children_live(tmp_path):
     killed.start()
     killed.join()
     assert killed.exitcode == -signal.SIGKILL
-    assert (tmp_path / ".root.partial/half").exists()
+    (left,) = tmp_path.iterdir()
+    assert (left / "half").exists()
     with filled_aside(tmp_path / "root") as folder:
         (folder / "file").write_bytes(b"1")
     os.close(writing)  # the child ends
     os.close(reading)
     assert (tmp_path / "root/file").read_bytes() == b"1"
-    assert not (tmp_path / ".root.partial").exists()
+    assert [*tmp_path.iterdir()] == [tmp_path / "root"]
 
 
 def _fill_and_die(target, reading, writing):

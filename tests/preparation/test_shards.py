@@ -1,6 +1,7 @@
 """Sharded copies are whole or not there, and written by litdata without any word to the web."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from seg.data.labels import LabelSpace
 from seg.data.shard_files import Copy
 from seg.data.shards import Shards
 from seg.errors import ConfigError, DataError
+from seg.io.files import staged_directory
 from seg.preparation.shards import MAX_CHUNK_MIB, write_shards
 
 REPO = Path(__file__).resolve().parents[2]
@@ -124,9 +126,18 @@ def test_a_copy_that_failed_is_not_there(original, tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed(original, tmp_path):
-    left = tmp_path / "out/.train.partial"
-    left.mkdir(parents=True)
-    (left / "chunk-0-7.bin").write_bytes(b"half")
+    (tmp_path / "out").mkdir()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        staged_directory(tmp_path / "out/train", alone=True) as at,
+    ):
+        left = at
+        raise KeyboardInterrupt
+    earlier = tmp_path / "out/.train.partial"  # as earlier versions called it
+    for directory in (left, earlier):
+        directory.mkdir()
+        (directory / "chunk-0-7.bin").write_bytes(b"half")
+    os.utime(earlier, (0, 0))
     assert copied(original, tmp_path / "out").chunks == 1
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["train"]
     assert not (tmp_path / "out/train/chunk-0-7.bin").exists()

@@ -17,6 +17,7 @@ from seg.exporting.calibration import as_input
 from seg.exporting.card import Card
 from seg.exporting.format import ExportFormat, Runner, Source
 from seg.exporting.usage import INPUT, class_table
+from seg.io.files import staged_path
 from seg.usage_reports import switch_off_usage_reports
 
 _QUANTIZED = ["Conv"]  # sums of residual modules cost more agreement than time
@@ -84,8 +85,7 @@ def _quantize(source: Source, path: Path) -> None:
             return {INPUT: as_input(picture, source.spec, source.model.normalization).numpy()}
 
     kept = [node.name for node in float_nodes(path, source.kept_float)]
-    quantized = path.with_name(f"{path.stem}.quantized{path.suffix}")
-    with _quiet():
+    with staged_path(path) as quantized, _quiet():
         quantize_static(
             str(path),
             str(quantized),
@@ -99,7 +99,6 @@ def _quantize(source: Source, path: Path) -> None:
             weight_type=QuantType.QInt8,
             nodes_to_exclude=kept,
         )
-    quantized.replace(path)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from seg.data.files.addresses import redirect_fault
 from seg.data.files.cache_folder import cache_folder
 from seg.data.files.digest import sha256_of
 from seg.errors import ConfigError, DataError
+from seg.io.lock import waiting_for
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_S = 30.0
@@ -65,23 +66,21 @@ def fetch(url: str, sha256: str, *, folder: Path | None = None) -> Path:
 
 
 def _fetch(url: str, sha256: str, target: Path) -> Path:
-    import fcntl  # not on Windows, where all else of this package runs
-
     part = target.with_name(target.name + ".part")
     while not _holds(target, sha256):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("a+b", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # a killed process lets go of it
-            if not _is_at(part, file):
-                continue  # whoever held the lock has moved the file into place
+        with waiting_for(part) as descriptor, _opened(part, descriptor) as file:
             if _holds(target, sha256):
                 part.unlink()
                 break
             _complete(file, part, url, sha256)
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
             part.replace(target)
-            break
     return target
+
+
+def _opened(part: Path, descriptor: int) -> FileIO:
+    return FileIO(part, "a+", opener=lambda *_: os.dup(descriptor))
 
 
 def _file_name(url: str) -> str:
@@ -108,13 +107,6 @@ def _holds(path: Path, sha256: str) -> bool:
 def _digest_of(path: Path, _size_bytes: int, _changed_ns: int) -> str:
     """Read once a process, and again when the file has changed."""
     return sha256_of(path)
-
-
-def _is_at(path: Path, file: FileIO) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
 
 
 def _digest(file: FileIO) -> str:
