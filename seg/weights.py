@@ -62,6 +62,8 @@ def _inspect(config: WeightsConfig) -> None:
         "normalization %s",
         "not said" if found.normalization is None else found.normalization.to_dict(),
     )
+    if content.caution and not found.located.verified:
+        _say("caution       %s", content.caution)
     if content.classes:
         _say("classes       %d: %s", len(content.classes), ", ".join(content.classes))
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from seg.models.segmenter import create_model
 from seg.models.weights import load_weights
 from seg.models.weights.safetensors_file import facts_header
 from seg.models.weights.torch_file import CHECKPOINT_KEY
+from tests.conftest import seg
 
 SMALL = "aligned_xception_tiny"
 COLOURS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
@@ -161,6 +163,24 @@ def test_matrices_become_pointwise_kernels(tmp_path):
 class Malice:
     def __reduce__(self):
         return (open, ("executed", "w"))
+
+
+def test_a_form_without_checksum_is_said(tmp_path, caplog):
+    state = randomised(create_encoder(SMALL)).state_dict()
+    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    torch.save(state, tmp_path / "new.pth")
+    with caplog.at_level("WARNING"):
+        load_weights(create_encoder(SMALL), tmp_path / "new.pth")
+        assert not caplog.text
+        load_weights(create_encoder(SMALL), tmp_path / "old.pth")
+    (told,) = caplog.messages
+    assert "old.pth: PyTorch's form of before 1.6, without checksum" in told
+    command = re.search(r"python -m seg\.weights (convert source=.*\.safetensors)", told)[1]
+    words = command.replace("NAME", str(tmp_path / "converted")).split()
+    assert seg("weights", *words, cwd=tmp_path).returncode == 0
+    encoder = create_encoder(SMALL)
+    load_weights(encoder, tmp_path / "converted.safetensors")
+    torch.testing.assert_close(encoder.state_dict(), {**encoder.state_dict(), **state})
 
 
 def test_a_pickle_never_executes(tmp_path, monkeypatch):

@@ -91,6 +91,8 @@ def load_weights(
     if normalization is not None:
         encoder.normalization = normalization.for_channels(len(encoder.normalization.mean))
     log.info("weights    %s: %s", located.origin, covered)
+    if content.caution and not located.verified:
+        log.warning("weights    %s: %s", located.origin, content.caution)
     for title, names in (
         ("left as they were", covered.missing),
         ("not used", covered.unexpected),

@@ -26,6 +26,7 @@ class WeightFile:
         in_training: weights in training, under the same names, where the arrays are averages.
         ignored: layers that were left out on purpose, for the report.
         taken: which of raw and averaged weights the arrays are, where the file has both.
+        caution: what the file cannot vouch for; empty where it has checksums.
     """
 
     arrays: Arrays
@@ -35,6 +36,7 @@ class WeightFile:
     in_training: Arrays = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     taken: str = ""
+    caution: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag
@@ -42,11 +42,13 @@ class Located:
         path: a file, a TensorFlow checkpoint's prefix, or a directory, on this machine.
         origin: what was asked for, in words, for reports and cards.
         normalization: what the origin says the images went through; None where it does not.
+        verified: the file was held against a SHA-256 from where it came from.
     """
 
     path: Path
     origin: str
     normalization: Normalization | None = None
+    verified: bool = False
 
 
 def locate(source: str | Path) -> Located:
@@ -92,7 +94,7 @@ def _from_address(address: str) -> Located:
             "  add #sha256=<64 hex digits>, from the publisher or `sha256sum` of a copy you trust"
         )
     path = fetch(url, digest[1].lower())
-    return Located(path, f"{shown}#sha256={digest[1].lower()}")
+    return Located(path, f"{shown}#sha256={digest[1].lower()}", verified=True)
 
 
 def _from_timm(name: str) -> Located:
@@ -107,11 +109,12 @@ def _from_timm(name: str) -> Located:
     if entry.hf_hub_id:
         file = entry.hf_hub_filename or "model.safetensors"
         located = _from_hub(f"hf://{entry.hf_hub_id}/{file}")
-        return Located(located.path, f"{asked} ({located.origin})", normalization)
+        return replace(located, origin=f"{asked} ({located.origin})", normalization=normalization)
     digits = _DIGITS_IN_NAME.search(entry.url or "")
     if digits is None:
         raise ConfigError(f"weights {asked}: timm names no file for it that could be verified")
-    return Located(fetch(entry.url, digits[1]), f"{asked} ({entry.url})", normalization)
+    path = fetch(entry.url, digits[1])
+    return Located(path, f"{asked} ({entry.url})", normalization, verified=True)
 
 
 def _unknown_timm(name: str) -> str:
@@ -147,7 +150,7 @@ def _from_hub(address: str) -> Located:
     inside = "" if path == folder else f"/{path.relative_to(folder).as_posix()}"
     origin = f"hf://{repository.name}@{folder.name}{inside}"
     _require_blob(path)
-    return Located(path, origin, normalization_beside(path))
+    return Located(path, origin, normalization_beside(path), verified=True)
 
 
 def _require_blob(path: Path) -> None:

@@ -21,6 +21,10 @@ from seg.models.weights.state_dicts import find_state_dicts
 CHECKPOINT_KEY = "seg"  # what only our own checkpoints have
 _LEGACY_PICKLE = b"\x80\x02"
 _SUFFIXES = (".bin", ".ckpt", ".pt", ".pth")
+_NO_CHECKSUM = (
+    "PyTorch's form of before 1.6, without checksum: damage to its values stays unseen; "
+    "python -m seg.weights convert source={} output=NAME.safetensors gives it one (docs/weights.md)"
+)
 # What training scripts leave beside the tensors; none of them does anything when it is built.
 _HARMLESS: list[Any] = [argparse.Namespace, multiarray.scalar, np.dtype, type(np.dtype("f8"))]
 
@@ -103,7 +107,8 @@ def _read(path: Path) -> WeightFile:
     own = content.get(CHECKPOINT_KEY)
     if isinstance(own, Mapping):
         return _own(content, own)
-    return weight_file(content, path)
+    caution = "" if zipfile.is_zipfile(path) else _NO_CHECKSUM.format(path)
+    return weight_file(content, path, caution=caution)
 
 
 def weight_file(content: Mapping[str, Any], path: Path, **facts: Any) -> WeightFile:
