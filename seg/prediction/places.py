@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from seg.data.files.gdal import INSTALL, has_gdal
 from seg.data.files.locations import is_remote
@@ -15,22 +15,6 @@ RASTERS = (".jp2", ".tif", ".tiff")
 
 _log = logging.getLogger(__name__)
 _SHOWN = 3
-_PLACES = (b"<GeoTransform", b"<GCPList", b"<SRS")  # in the .aux.xml files of GDAL
-_LARGEST_SIDECAR = 2**20
-
-
-def placed_beside(path: Path) -> bool:
-    """Whether a world file, or a side file of GDAL's, gives an image its place on the map.
-
-    World files share the image's name: `.tfw`, `.tifw` or `.wld` of `.tif`.
-    """
-    suffix = path.suffix
-    worlds = {f"{suffix}w", f"{suffix[:2]}{suffix[-1:]}w", ".wld"}
-    if suffix.lower() == ".tiff":
-        worlds.add(".tfw")
-    worlds |= {world.upper() for world in worlds}
-    beside = (path.with_suffix(world) for world in sorted(worlds))
-    return any(map(_is_there, beside)) or _described(path)
 
 
 def report_lost_places(
@@ -77,19 +61,3 @@ def _named(items: Sequence[Item]) -> str:
 
 def _suffix(item: Item) -> str:
     return PurePosixPath(item.source).suffix.lower()
-
-
-def _described(path: Path) -> bool:
-    described = path.with_name(f"{path.name}.aux.xml")
-    if not _is_there(described):
-        return False
-    with described.open("rb") as file:
-        content = file.read(_LARGEST_SIDECAR)
-    return any(mark in content for mark in _PLACES)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, say
-        return False

@@ -1,6 +1,7 @@
 """Rasters of any size, read and written window by window (extra `rasters`: rasterio)."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from seg.data.files.decoding import PLAIN, ImageDecoding
 from seg.data.files.gdal import (
     BandReader,
     explained,
+    has_place,
     is_jpeg2000,
     open_dataset,
     without_place,
 )
+from seg.data.files.image_pixels import check_colors
+from seg.data.files.reading import read_image
+from seg.data.files.tiff_pages import TiffPage, is_tiff, read_pages
 from seg.data.label_values import LabelValues
 from seg.inference.raster import Raster
 from seg.io.files import staged_path
@@ -43,9 +48,16 @@ class WindowedRaster:
             self.height: int = self._dataset.height
             self.width: int = self._dataset.width
             flags = {flag for each in self._dataset.mask_flag_enums for flag in each}
-            self._reader = BandReader(self._dataset, path, decoding)
-        self._reader.check_range()
-        if MaskFlags.alpha in flags and not self._reader.has_alpha:
+            on_map = has_place(self._dataset)
+        self._decoding = decoding
+        page = _first_page(path)
+        if page is not None:
+            check_colors(page, path, decoding)
+        self._reader = None
+        if page is None or not page.is_converted:
+            self._reader = BandReader(self._dataset, path, decoding, lambda: on_map)
+            self._reader.check_range()
+        if MaskFlags.alpha in flags and not (self._reader and self._reader.has_alpha):
             flags -= {MaskFlags.alpha, MaskFlags.per_dataset}  # it is one of the image's own
         self._complete = flags <= {MaskFlags.all_valid}
 
@@ -55,7 +67,15 @@ class WindowedRaster:
         Raises:
             DataError: its part of the file is damaged.
         """
+        if self._reader is None:
+            return self._converted[rows, columns]
         return self._reader.read(_window(rows, columns))
+
+    @cached_property
+    def _converted(self) -> NDArray[np.uint8]:
+        """The whole image where GDAL and the reader of training compute RGB in unlike ways."""
+        size = self.height * self.width
+        return read_image(self._path, decoding=self._decoding, max_pixels=size)
 
     def without_data(self, rows: slice) -> NDArray[np.bool_] | None:
         """Which pixels of some rows have no data; None: the file has no such pixels."""
@@ -129,6 +149,14 @@ class GeoTiff(Writer):
 
 def _window(rows: slice, columns: slice) -> Window:
     return Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop))
+
+
+def _first_page(path: str) -> TiffPage | None:
+    """The directory that GDAL opens; None: it is no TIFF."""
+    with Path(path).open("rb") as file:
+        start = file.read(4)
+        file.seek(0)
+        return read_pages(file)[0] if is_tiff(start) else None
 
 
 def _is_jpeg2000(path: str) -> bool:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
 from seg.data.files.locations import Location, is_remote
+from seg.data.files.map_place import placed_beside
 from seg.data.files.unread import UnreadFiles, is_hidden
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
-from seg.prediction.places import RASTERS, placed_beside
+from seg.prediction.places import RASTERS
 from seg.prediction.remote import remote_files
 from seg.prediction.tiff import raster_items
 from seg.prediction.video import video_items

@@ -11,6 +11,7 @@ from seg.io.files import write_json
 _MAX_FAULT_KINDS, _MAX_NOTE_KINDS = 7, 5
 _FILES, _VALUES = 3, 6
 _CUT = 100  # characters
+_DESCRIBED = ("bands", "image_kind", "transparent")  # what is wrong differs from file to file
 REMEDIES = {
     "no_partner": "complete or repeat the download; an image and its label share a name",
     NO_ANNOTATION: NO_ANNOTATION_REMEDY,
@@ -21,10 +22,12 @@ REMEDIES = {
     "not_a_picture": "download it again; `git lfs pull` for pointers",
     "too_large": "cut it into tiles",
     "animated": "save the wanted frame on its own",
-    "transparent": "flatten it onto a background and save it as RGB",
+    "transparent": "flatten it onto a background; of TIFF and JPEG 2000, dataset.bands leaves alpha"
+    " out",
     "value_range": "declare dataset.value_range; the notes name the range of all images",
-    "bands": "declare dataset.bands, or write images of one or three bands",
-    "image_kind": "convert it to 8-bit RGB",
+    "bands": "dataset.bands takes bands that every image has, of TIFF and JPEG 2000 files; or write"
+    " images of one or three bands",
+    "image_kind": "convert it to RGB, 8 bits a channel",
     "label_kind": "save class ids as a single-channel or palette PNG",
     "lossy_label": "export the labels again, as PNG",
     "orientation": "turn the label's pixels and save it without the EXIF tag",
@@ -118,6 +121,8 @@ def _example(finding: Finding) -> str:
     if not finding.file or finding.kind in ("duplicate", "near_duplicate"):
         return _cut(finding.message.splitlines()[0])
     place = "/".join(Path(finding.file).parts[-2:])
+    if finding.kind in _DESCRIBED:
+        return _cut(finding.message.splitlines()[0].replace(finding.file, place))
     if not finding.values:
         return _cut(place)
     values = [f"{value} ({count} pixels)" for value, count in finding.values.items()]

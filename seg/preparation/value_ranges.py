@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.files.decoding import ImageDecoding, likely_maximum
+from seg.data.files.decoding import (
+    ImageDecoding,
+    as_text,
+    extremes,
+    is_plain,
+    kind_of,
+    likely_range,
+)
 from seg.data.files.locations import Location
 from seg.data.quarantine import Finding
-
-_BYTE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -19,15 +24,15 @@ class Extent:
     """The values of one image.
 
     Attributes:
-        bits: of a value.
+        kind: of the values, in words.
         low, high: the smallest and the largest.
         beyond: how many lie outside the declared range.
         total: how many there are.
     """
 
-    bits: int
-    low: int
-    high: int
+    kind: str
+    low: float
+    high: float
     beyond: int
     total: int
 
@@ -44,10 +49,10 @@ class WatchedDecoding(ImageDecoding):
         return cls(decoding.value_range, decoding.bands, decoding.section)
 
     def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[np.uint8]:
-        if bits > _BYTE_BITS or self.value_range is not None:
-            low, high = self.value_range or (0, 2**bits - 1)
+        if not is_plain(values, bits) or self.value_range is not None:
+            low, high = self.value_range or (-np.inf, np.inf)
             beyond = int(((values < low) | (values > high)).sum())
-            extent = Extent(bits, int(values.min()), int(values.max()), beyond, values.size)
+            extent = Extent(kind_of(values, bits), *extremes(values), beyond, values.size)
             self.extents.append(extent)
         return super().scale(values, bits, path)
 
@@ -59,18 +64,19 @@ def describe_ranges(
 
     Args:
         split: its name.
-        extents: of the images of more than 8 bits, or of all where a range is declared.
+        extents: of the images whose values are not plain (`is_plain`), or of all where a range is
+            declared.
         decoding: what is declared.
     """
     if not extents:
         return []
     low, high = min(each.low for each in extents), max(each.high for each in extents)
-    bits = max(each.bits for each in extents)
-    message = f"{split}: {len(extents)} images of {bits}-bit values from {low} to {high}"
+    kinds = " and ".join(sorted({each.kind for each in extents}))
+    message = f"{split}: {len(extents)} images of {kinds} values from {low:.12g} to {high:.12g}"
     if decoding.value_range is None:
-        message += f": {decoding.section}.value_range=[0,{likely_maximum(high)}]"
+        message += f": {decoding.section}.value_range=[{likely_range(low, high)}]"
     else:
-        declared = ",".join(f"{value:g}" for value in decoding.value_range)
+        declared = as_text(decoding.value_range)
         share = sum(each.beyond for each in extents) / sum(each.total for each in extents)
         message += f"; {share:.1%} beyond {decoding.section}.value_range=[{declared}]"
     return [Finding(split=split, sample="", file="", kind="value_range", message=message)]

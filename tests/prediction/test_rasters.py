@@ -91,7 +91,10 @@ def test_further_bands(tmp_path):
     values = noise(4)
     plant(tmp_path / "alpha.tif", values)  # so GDAL marks it by default
     plant(tmp_path / "more.tif", noise(5))
-    for name, words in (("alpha", "band 4 is marked as alpha"), ("more", "image holds 5 bands")):
+    for name, words in (
+        ("alpha", "band 4 is marked as alpha"),
+        ("more", "image holds 5 bands"),
+    ):
         with pytest.raises(DataError, match=words):
             whole(opened(tmp_path / f"{name}.tif")[1])
     _, raster = opened(tmp_path / "alpha.tif", ImageDecoding(bands=(4, 2, 1)))
@@ -101,6 +104,61 @@ def test_further_bands(tmp_path):
     _, raster = opened(plant(tmp_path / "mask.tif", values))
     np.testing.assert_array_equal(whole(raster), values[:3].transpose(1, 2, 0))
     np.testing.assert_array_equal(raster.without_data(slice(0, 9)), values[3, :9] == 0)
+
+
+@pytest.mark.parametrize("kind", ["int16", "int32", "uint32", "float32", "float64"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_other_kinds_of_values_are_scaled_as_in_training(tmp_path, count, kind):
+    values = np.random.default_rng(0).integers(0, 3000, (count, *SIZE)).astype(kind)
+    values -= 0 if kind == "uint32" else 1000
+    path = plant(tmp_path / "x.tif", values)
+    declared = (0, 4095) if kind == "uint32" else (values.min(), values.max())
+    proposed = rf"value_range=\[{declared[0]:g},{declared[1]:g}\]"
+    for read in (read_image, opened):
+        with pytest.raises(DataError, match=rf"nothing says which(.|\n)*{proposed}"):
+            read(path)
+    decoding = ImageDecoding((float(declared[0]), float(declared[1])))
+    shares = (values.transpose(1, 2, 0).astype(float) - declared[0]) / (declared[1] - declared[0])
+    expected = np.rint(shares * 255).astype(np.uint8).repeat(3 // count, 2)
+    np.testing.assert_array_equal(read_image(path, decoding=decoding), expected)
+    np.testing.assert_array_equal(whole(opened(path, decoding)[1]), expected)
+
+
+def test_values_that_are_no_numbers(tmp_path):
+    values = noise(1).astype(np.float32)
+    values[0, 3, :5] = np.nan
+    path = plant(tmp_path / "x.tif", values)
+    decoding = ImageDecoding((0, 255))
+    for read in (
+        lambda: read_image(path, decoding=decoding),
+        lambda: whole(opened(path, decoding)[1]),
+    ):
+        with pytest.raises(DataError, match="5 values that are NaN or infinite"):
+            read()
+
+
+def test_colors_that_are_converted(tmp_path):
+    """CMYK by the one reader of training, other color spaces by none."""
+    values = noise(4)
+    place = {"driver": "GTiff", "crs": "EPSG:32632"}
+    path = plant(tmp_path / "x.tif", values, photometric="cmyk", **place)
+    cmyk = Image.open(path)
+    assert cmyk.mode == "CMYK"
+    expected = np.asarray(cmyk.convert("RGB"))
+    np.testing.assert_array_equal(read_image(path), expected)
+    raster = opened(path)[1]
+    np.testing.assert_array_equal(whole(raster), expected)
+    part = raster.read(slice(7, 9), slice(30, 50))
+    np.testing.assert_array_equal(part, expected[7:9, 30:50])
+    assert raster.without_data(slice(0, 9)) is None or not raster.without_data(slice(0, 9)).any()
+    for read in (read_image, opened):
+        with pytest.raises(DataError, match=r"holds 4 bands of CMYK.*bands=\[1,2,3\] is declared"):
+            read(path, decoding=ImageDecoding(bands=(1, 2, 3)))
+    for space in ("cielab", "icclab"):
+        path = plant(tmp_path / f"{space}.tif", values[:3], photometric=space)
+        for read in (read_image, opened):
+            with pytest.raises(DataError, match=f"pixels of kind '{space.upper()}'"):
+                read(path)
 
 
 def test_palette(tmp_path):
@@ -114,8 +172,8 @@ def test_palette(tmp_path):
 
 
 def test_kinds_that_are_no_picture(tmp_path):
-    path = plant(tmp_path / "x.tif", np.zeros((1, *SIZE), np.float32))
-    with pytest.raises(DataError, match="holds float32; allowed: uint8, uint16"):
+    path = plant(tmp_path / "x.tif", np.zeros((1, *SIZE), np.complex64))
+    with pytest.raises(DataError, match="complex64\\n  allowed: whole and floating-point numbers"):
         opened(path)
 
 

@@ -30,7 +30,7 @@ def test_extents(image, tmp_path, high, beyond):
         pairs = PairDataset([Pair("a", image, tmp_path / "label.png")], labels=SPACE, split="val")
     for dataset in (pairs, Unlabelled(image.parent, labels=SPACE, decoding=decoding)):
         found = inspect(dataset, 0)
-        assert found.extent == Extent(16, 7, 2957, beyond, 60)
+        assert found.extent == Extent("16-bit", 7, 2957, beyond, 60)
         assert [fault.kind for fault in found.faults] == (["value_range"] if high is None else [])
         assert dataset.decoding == decoding
     (note,) = describe_ranges("val", [found.extent], decoding)
@@ -44,3 +44,11 @@ def test_plain_images_have_none(tmp_path):
     Image.fromarray(DEEP.astype(np.uint8)).save(tmp_path / "a.png")
     assert inspect(Unlabelled(tmp_path, labels=SPACE), 0).extent is None
     assert describe_ranges("val", [], PLAIN) == []
+
+
+def test_other_kinds_of_values_have_extents(tmp_path):
+    Image.fromarray(DEEP.astype(np.int32) - 1000).save(tmp_path / "a.tif")
+    found = inspect(Unlabelled(tmp_path, labels=SPACE), 0)
+    assert found.extent == Extent("signed 32-bit", -993, 1957, 0, 60)
+    (note,) = describe_ranges("val", [found.extent], PLAIN)
+    assert note.message.endswith("from -993 to 1957: dataset.value_range=[-993,1957]")

@@ -7,9 +7,11 @@ from multiprocessing import active_children
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from seg.data.camvid import CamVid
-from seg.data.files.pairs import Lonely
+from seg.data.files.decoding import ImageDecoding, decoding_images
+from seg.data.files.pairs import Lonely, Pair, PairDataset
 from seg.data.labels import LabelSpace
 from seg.data.quarantine import read_quarantine, without_quarantined
 from seg.data.sample import Sample
@@ -202,3 +204,17 @@ def test_classes_without_a_pixel_are_a_fault_of_training_and_a_note_elsewhere(tm
     assert report.sound == report.counts
     without = {split: wider.regrouped(merge={}, ignore=["f", "g"]) for split in splits}
     assert not verify(splits, {}, num_workers=0, labels=without).faults
+
+
+def test_the_reason_stands_beside_a_file_of_other_bands(tmp_path):
+    pytest.importorskip("rasterio")
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "labels/a.png")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "images/a.tif")
+    pairs = [Pair("a", tmp_path / "images/a.tif", tmp_path / "labels/a.png")]
+    with decoding_images(ImageDecoding(bands=(3, 2, 1))):
+        dataset = PairDataset(pairs, labels=LABELS, split="train")
+    summary = verify({"train": dataset}, {}, num_workers=0).summary()
+    assert "images/a.tif: image holds 1 band, and dataset.bands=[3,2,1] is declared" in summary
+    assert "dataset.bands takes bands that every image has" in summary

@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.files.decoding import ImageDecoding
+from seg.data.files.alpha import check_alpha
+from seg.data.files.decoding import ImageDecoding, as_text, inverted, is_plain
 from seg.data.files.locations import Location
 from seg.errors import DataError, first_line
 
@@ -57,9 +58,14 @@ def lies_on_a_map(path: Path) -> bool:
         with path.open("rb") as file:
             jpeg2000 = is_jpeg2000(file.read(12))
         with explained(path), open_dataset(path, jpeg2000=jpeg2000) as dataset:
-            return bool(not dataset.transform.is_identity or dataset.gcps[0] or dataset.rpcs)
+            return has_place(dataset)
     except DataError:  # reading it will tell
         return False
+
+
+def has_place(dataset: Any) -> bool:
+    """Whether an open dataset has a transform, control points or RPCs."""
+    return bool(not dataset.transform.is_identity or dataset.gcps[0] or dataset.rpcs)
 
 
 def open_dataset(place: Any, mode: str = "r", *, jpeg2000: bool = False, **options: Any) -> Any:
@@ -140,29 +146,32 @@ class BandReader:
         dataset: open.
         path: the file, for messages.
         decoding: what is declared about its values.
+        is_placed: whether the file lies on the map, where alpha may be a mask.
 
     Raises:
         DataError: its values are of another kind, their range is not declared, or further bands
             would be lost.
     """
 
-    def __init__(self, dataset: Any, path: Location, decoding: ImageDecoding) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        path: Location,
+        decoding: ImageDecoding,
+        is_placed: Callable[[], bool],
+    ) -> None:
         self._dataset, self._path, self._decoding = dataset, path, decoding
+        self._is_placed = is_placed
         meanings = [meaning.name for meaning in dataset.colorinterp]
         self._alpha = meanings.index("alpha") + 1 if meanings.count("alpha") == 1 else None
         if decoding.bands is not None:
             self._alpha = None
         self._bands = self._choose_bands(meanings)
-        kinds = {dataset.dtypes[band - 1] for band in self._bands}
-        if not kinds <= {"uint8", "uint16"}:
-            raise DataError(
-                f"{path}: the raster holds {', '.join(sorted(kinds))}; allowed: uint8, uint16",
-                fault="image_kind",
-            )
+        self._dtype = self._kind_of_values()
         structure = dataset.tags(self._bands[0], ns="IMAGE_STRUCTURE")
         whole = dataset.tags(ns="IMAGE_STRUCTURE")
         self._white_is_zero = whole.get("MINISWHITE") == "YES"
-        self.bits = int(structure.get("NBITS", 8 if kinds == {"uint8"} else 16))
+        self.bits = int(structure.get("NBITS", 8 * self._dtype.itemsize))
         self._palette = self._read_palette(meanings)
 
     def check_range(self) -> None:
@@ -171,11 +180,9 @@ class BandReader:
         Raises:
             DataError: the range of its values is not declared.
         """
-        if self._palette is not None or self.bits <= 8 or self._decoding.value_range is not None:
-            return
-        values = self._probe()
-        low, high = int(values.min()), int(values.max())
-        raise self._decoding.undeclared(self._path, self.bits, low, high)
+        plain = is_plain(np.empty(0, self._dtype), self.bits)
+        if self._palette is None and not plain and self._decoding.value_range is None:
+            raise self._decoding.undeclared(self._path, self._probe(), self.bits)
 
     @property
     def has_alpha(self) -> bool:
@@ -191,11 +198,11 @@ class BandReader:
         with explained(self._path):
             values_CHW = self._dataset.read(self._bands, window=window)
             if self._alpha is not None:
-                self._check_alpha(self._dataset.read(self._alpha, window=window))
+                self._check_alpha(window)
         if self._palette is not None:
             return np.asarray(self._palette[values_CHW[0]])
         if self._white_is_zero:
-            values_CHW = 2**self.bits - 1 - values_CHW
+            values_CHW = inverted(values_CHW, self.bits, self._path)
         scaled_CHW = self._decoding.scale(values_CHW, self.bits, self._path)
         if len(scaled_CHW) == 1:
             scaled_CHW = np.repeat(scaled_CHW, 3, 0)
@@ -205,9 +212,12 @@ class BandReader:
         count = len(meanings)
         if self._decoding.bands is not None:
             if max(self._decoding.bands) > count:
+                declared = as_text(self._decoding.bands)
                 raise DataError(
-                    f"{self._path}: image holds {count} bands;"
-                    f" {self._decoding.section}.bands={list(self._decoding.bands)}",
+                    f"{self._path}: image holds {count} band{'s' if count > 1 else ''}, and"
+                    f" {self._decoding.section}.bands=[{declared}] is declared\n"
+                    f"  declare bands from 1 to {count}, which every image must have, or leave it"
+                    " out",
                     fault="bands",
                 )
             return list(self._decoding.bands)
@@ -218,6 +228,17 @@ class BandReader:
             return [meanings.index(colour) + 1 for colour in _COLOURS]
         return bands
 
+    def _kind_of_values(self) -> np.dtype[Any]:
+        kinds = {self._dataset.dtypes[band - 1] for band in self._bands}
+        if len(kinds) > 1 or not all(kind.startswith(("int", "uint", "float")) for kind in kinds):
+            raise DataError(
+                f"{self._path}: the raster holds {', '.join(sorted(kinds))}\n"
+                "  allowed: whole and floating-point numbers of one kind",
+                fault="image_kind",
+            )
+        dtype: np.dtype[Any] = np.dtype(kinds.pop())
+        return dtype
+
     def _probe(self) -> NDArray[Any]:
         from rasterio.windows import Window
 
@@ -227,10 +248,15 @@ class BandReader:
         with explained(self._path):
             return np.asarray(self._dataset.read(self._bands, window=window))
 
-    def _check_alpha(self, alpha_HW: NDArray[Any]) -> None:
-        full = np.iinfo(alpha_HW.dtype).max
-        if not ((alpha_HW == 0) | (alpha_HW == full)).all():
-            raise unlikely_alpha(self._path, self._alpha, self._decoding)
+    def _check_alpha(self, window: Any) -> None:
+        check_alpha(
+            self._dataset.read(self._alpha, window=window),
+            self._path,
+            is_mask=self._is_placed,
+            others=self._bands,
+            section=self._decoding.section,
+            whole=window is None,
+        )
 
     def _read_palette(self, meanings: list[str]) -> NDArray[np.uint8] | None:
         if meanings[self._bands[0] - 1] != "palette":
@@ -259,22 +285,5 @@ def further_bands(path: Location, count: int, decoding: ImageDecoding) -> DataEr
         f"  train with {decoding.section}.bands=[{','.join(map(str, bands))}] or others, which"
         " checkpoints remember,\n"
         f"  or write those: gdal_translate {options} IN.tif OUT.tif",
-        fault="bands",
-    )
-
-
-def _others(alpha: int | None) -> str:
-    """The bands beside alpha: grey where alpha is the second one."""
-    return "[1]" if alpha == 2 else "[1,2,3]"
-
-
-def unlikely_alpha(path: Location, band: int | None, decoding: ImageDecoding) -> DataError:
-    """Say that a band which is marked as alpha holds more than 0 and full."""
-    named = f"band {band}" if band else "its last band"
-    return DataError(
-        f"{path}: {named} is marked as alpha and holds other values than 0 and full: a further"
-        " band, or half transparent\n"
-        f"  train with {decoding.section}.bands={_others(band)} to leave it out, which checkpoints"
-        " remember, or write the file without it",
         fault="bands",
     )

@@ -1,21 +1,17 @@
 """Opened image files -> upright RGB, as far as the values mean colours."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data.files.decoding import ImageDecoding
-from seg.data.files.gdal import (
-    BandReader,
-    explained,
-    has_gdal,
-    needs_gdal,
-    opened_content,
-    unlikely_alpha,
-)
+from seg.data.files.alpha import check_alpha
+from seg.data.files.decoding import ImageDecoding, as_text, inverted, no_rgb
+from seg.data.files.gdal import BandReader, explained, has_gdal, needs_gdal, opened_content
 from seg.data.files.locations import Location
+from seg.data.files.map_place import is_placed
 from seg.data.files.pictures import Opened
 from seg.data.files.stored_values import (
     deep_colour,
@@ -24,6 +20,7 @@ from seg.data.files.stored_values import (
     stored_grey,
     white_is_zero,
 )
+from seg.data.files.tiff_pages import TiffPage
 from seg.errors import DataError
 
 _ORIENTATION = 0x0112
@@ -37,6 +34,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
+_DEEP_GREY = ("I", "F")  # signed, 32 bits, floating-point
 _CONVERTIBLE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr")
 _TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
 
@@ -55,13 +53,14 @@ def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArra
     Raises:
         DataError: see `seg.data.files.reading.read_image`; damaged files raise nearly anything.
     """
-    banded = file.page is not None or file.format == "JPEG2000"
-    if file.pillow is None or (banded and decoding.bands is not None):
+    if file.page is not None:
+        check_colors(file.page, path, decoding)
+    if file.pillow is None or (_has_bands(file) and decoding.bands is not None):
         return _by_gdal(file, path, decoding)
     if decoding.bands not in (None, (1,) if file.mode in _GREY else (1, 2, 3)):
         raise DataError(
             f"{path}: a {file.format} image of mode {file.mode}, and"
-            f" {decoding.section}.bands={list(decoding.bands or ())} is declared\n"
+            f" {decoding.section}.bands=[{as_text(decoding.bands or ())}] is declared\n"
             "  bands are chosen of TIFF and JPEG 2000 files alone",
             fault="bands",
         )
@@ -73,15 +72,32 @@ def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArra
         if file.format != "JPEG2000":
             raise
         return _by_gdal(file, path, decoding)
-    values = _beyond_pillow(file, path, decoding, may_mask=banded)
+    values = _beyond_pillow(file, path, decoding)
     if values is None:
-        rgb = _to_rgb(file.pillow, path, may_mask=banded, decoding=decoding)
+        rgb = _to_rgb(file, path, decoding)
         rgb = rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
         pixels = np.array(rgb)
         return pixels if file.mode == "P" else decoding.scale(pixels, 8, path)
     scaled = decoding.scale(values, stored_bits(file), path)
     image_HW3 = np.repeat(scaled[..., None], 3, 2) if scaled.ndim == 2 else scaled
     return _turned(image_HW3, orientation)
+
+
+def check_colors(page: TiffPage, path: Location, decoding: ImageDecoding) -> None:
+    """Refuse a TIFF whose samples are no grey, RGB, palette or CMYK.
+
+    Raises:
+        DataError: they are none, or bands are declared of CMYK, which is converted as a whole.
+    """
+    if page.foreign_colors:
+        raise no_rgb(path, page.foreign_colors)
+    if page.is_cmyk and decoding.bands is not None:
+        raise DataError(
+            f"{path}: image holds {page.samples} bands of CMYK, and"
+            f" {decoding.section}.bands=[{as_text(decoding.bands)}] is declared\n"
+            "  bands are chosen of grey and RGB files alone: convert it to RGB",
+            fault="bands",
+        )
 
 
 def orientation_of(file: Opened) -> int:
@@ -107,8 +123,9 @@ def read_band(file: Opened, path: Location) -> NDArray[Any]:
 def _by_gdal(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[np.uint8]:
     if not has_gdal():
         raise needs_gdal(path, "image", f"{file.format} file that Pillow does not decode")
+    on_map = partial(is_placed, path, file.content, file.page)
     with opened_content(file.content, path, _position(file)) as dataset:
-        return _turned(BandReader(dataset, path, decoding).read(), orientation_of(file))
+        return _turned(BandReader(dataset, path, decoding, on_map).read(), orientation_of(file))
 
 
 def _position(file: Opened) -> int:
@@ -121,65 +138,52 @@ def _turned(image_HW3: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
     return np.array(Image.fromarray(image_HW3).transpose(_UPRIGHT[orientation]))
 
 
-def _beyond_pillow(
-    file: Opened, path: Location, decoding: ImageDecoding, *, may_mask: bool
-) -> NDArray[Any] | None:
+def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[Any] | None:
     """Stored values, H x W or H x W x 3, 0 is black; None where Pillow's RGB holds them all."""
     if file.decoder == "opencv":
         values = deep_colour(file)
         if values.shape[2] in (2, 4):
-            _check_alpha(values[..., -1], path, may_mask=may_mask, decoding=decoding)
+            _check_alpha(values[..., -1], file, path, decoding)
             values = values[..., :-1]
         return values[..., 0] if values.shape[2] == 1 else values
     deep = deep_pnm(file)
-    bits, clear = stored_bits(file), file.picture.info.get("transparency")
-    if deep is not None or file.mode not in _GREY or (bits <= 8 and clear is not None):
+    if deep is not None or file.mode not in (*_GREY, *_DEEP_GREY):
         return deep
+    bits, clear = stored_bits(file), file.picture.info.get("transparency")
+    if file.mode in _GREY and bits <= 8 and clear is not None:
+        return None
     if file.mode == "L" and bits == 8:
         return None
     stored = stored_grey(file)
-    if clear is not None and (stored == clear).any():
-        raise _transparent(path)
-    return 2**bits - 1 - stored if white_is_zero(file) else stored
-
-
-def _check_opaque(
-    picture: Image.Image, path: Location, *, may_mask: bool, decoding: ImageDecoding
-) -> Image.Image:
-    """Raise where pixels are transparent; or, where alpha may mask, those half transparent."""
-    with_alpha = picture.convert("RGBA")
-    alpha_HW = np.asarray(with_alpha.getchannel("A"))
-    _check_alpha(alpha_HW, path, may_mask=may_mask, decoding=decoding)
-    return with_alpha
+    if clear is not None:
+        _check_alpha(np.where(stored == clear, 0, 255).astype(np.uint8), file, path, decoding)
+    return inverted(stored, bits, path) if white_is_zero(file) else stored
 
 
 def _check_alpha(
-    alpha_HW: NDArray[Any], path: Location, *, may_mask: bool, decoding: ImageDecoding
+    alpha_HW: NDArray[Any], file: Opened, path: Location, decoding: ImageDecoding
 ) -> None:
-    clear = alpha_HW != np.iinfo(alpha_HW.dtype).max
-    if clear.any() and not may_mask:
-        raise _transparent(path)
-    if alpha_HW[clear].any():
-        raise unlikely_alpha(path, None, decoding)
-
-
-def _transparent(path: Location) -> DataError:
-    return DataError(
-        f"{path}: image has transparent pixels, whose colour is undefined\n"
-        "  flatten it onto a background and save it as RGB",
-        fault="transparent",
+    grey = file.mode in ("LA", "La", "2 bands")
+    check_alpha(
+        alpha_HW,
+        path,
+        is_mask=partial(is_placed, path, file.content, file.page) if _has_bands(file) else None,
+        others=(1,) if grey else (1, 2, 3),
+        section=decoding.section,
     )
 
 
-def _to_rgb(
-    picture: Image.Image, path: Location, *, may_mask: bool, decoding: ImageDecoding
-) -> Image.Image:
+def _has_bands(file: Opened) -> bool:
+    """Whether bands can be chosen of it."""
+    return file.page is not None or file.format == "JPEG2000"
+
+
+def _to_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> Image.Image:
+    picture = file.picture
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:
-        return _check_opaque(picture, path, may_mask=may_mask, decoding=decoding).convert("RGB")
+        picture = picture.convert("RGBA")
+        _check_alpha(np.asarray(picture.getchannel("A")), file, path, decoding)
+        return picture.convert("RGB")
     if picture.mode not in _CONVERTIBLE:
-        raise DataError(
-            f"{path}: image has pixels of kind {picture.mode!r}\n"
-            f"  allowed: 8- or 16-bit grey, RGB, palette, CMYK; convert it to 8-bit RGB",
-            fault="image_kind",
-        )
+        raise no_rgb(path, picture.mode)
     return picture if picture.mode == "RGB" else picture.convert("RGB")

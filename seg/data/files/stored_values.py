@@ -27,7 +27,7 @@ def stored_bits(file: Opened) -> int:
         return file.content[_PNG_DEPTH]
     if file.format == "PPM":
         return max(1, _largest(file.content).bit_length())
-    return 1 if file.mode == "1" else 8
+    return {"1": 1, "I": 32, "F": 32}.get(file.mode, 8)
 
 
 def white_is_zero(file: Opened) -> bool:
@@ -41,11 +41,13 @@ def stored_grey(file: Opened) -> NDArray[Any]:
     """The values of a file of one channel as they are stored, H x W; Pillow decodes it."""
     values = np.array(file.picture)
     bits = stored_bits(file)
-    if file.format == "PPM" and file.mode != "1":
+    if file.format == "PPM" and file.mode not in ("1", "F"):
         return _as_in_pgm(values, file.mode, _largest(file.content))
     if values.dtype == np.bool_:
         return values.astype(np.uint8) ^ np.uint8(white_is_zero(file))
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    if file.page is not None and file.mode == "I" and file.page.unsigned:
+        return values.view(np.uint32)  # Pillow takes them for signed ones
     if file.mode != "L":
         return values
     if white_is_zero(file):

@@ -15,7 +15,10 @@ _REDUCED_OR_MASK = 0b101  # overviews and masks are no pages of their own
 _PLACE_TAGS = (33550, 33922, 34264, 50844)
 _UNSIGNED, _UNDEFINED = 1, 4
 _NOT_BY_PILLOW = {34712: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL"}
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
+_NO_COLORS = {4: "transparency mask", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "CFA",
+              32844: "LogL", 32845: "LogLuv", 34892: "LinearRaw"}  # fmt: skip
+_JPEG = 7
 _PLAIN_BITS = (1, 2, 4, 8, 16, 32)
 _ALPHA = (1, 2)  # ExtraSamples: associated, unassociated
 
@@ -58,6 +61,23 @@ class TiffPage:
         return self.photometric == _WHITE_IS_ZERO
 
     @property
+    def is_cmyk(self) -> bool:
+        return self.photometric == _CMYK
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether decoders must compute RGB, each in its own way; JPEG's way is one for all."""
+        in_jpeg = self.photometric == _YCBCR and self.compression == _JPEG
+        return self.photometric in (_CMYK, _YCBCR) and not in_jpeg
+
+    @property
+    def foreign_colors(self) -> str:
+        """What its samples mean where nothing here makes them RGB; else empty."""
+        known = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR)
+        number = self.photometric
+        return "" if number in known else _NO_COLORS.get(number, f"photometric {number}")
+
+    @property
     def single_band(self) -> bool:
         """Grey or palette indices, one sample a pixel."""
         grey = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _PALETTE)
@@ -96,7 +116,7 @@ class TiffPage:
     def _known_to_pillow(self) -> bool:
         grey_alpha = self.photometric == _BLACK_IS_ZERO and self.samples == 2 and self.has_alpha
         cmyk = self.photometric == _CMYK and self.samples == 4
-        return self._colour or grey_alpha or cmyk or self.photometric in (_YCBCR, _LAB)
+        return self._colour or grey_alpha or cmyk or self.photometric == _YCBCR
 
     @property
     def mode(self) -> str:

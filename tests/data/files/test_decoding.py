@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from seg.data.cache import CachedDataset
-from seg.data.files.decoding import PLAIN, ImageDecoding, decoding_images, likely_maximum
+from seg.data.files.decoding import PLAIN, ImageDecoding, decoding_images, likely_range
 from seg.data.files.pairs import Pair, PairDataset
 from seg.data.labels import LabelSpace
 from seg.data.subset import Subset
@@ -64,6 +64,13 @@ def test_it_is_written_as_it_is_typed():
     assert ImageDecoding.from_dict({}) == PLAIN
 
 
-@pytest.mark.parametrize(("high", "likely"), [(1, 1), (200, 255), (256, 511), (4095, 4095)])
-def test_the_range_that_is_proposed(high, likely):
-    assert likely_maximum(high) == likely
+@pytest.mark.parametrize(
+    ("low", "high", "proposed"),
+    [(0, 0, "0,1"), (0, 1, "0,1"), (9, 200, "0,255"), (256, 256, "0,511"), (3, 4095, "0,4095"),
+     (-1000, 3000, "-1000,3000"), (0.2, 0.9, "0,1"), (0.5, 300.5, "0,301"),
+     (0, 2**32 - 2, "0,4294967295"), (-0.5, 0.25, "-0.5,0.25")],
+)  # fmt: skip
+def test_the_range_that_is_proposed(low, high, proposed):
+    assert likely_range(low, high) == proposed
+    decoding = ImageDecoding(tuple(map(float, proposed.split(","))))
+    assert decoding.scale(np.array([low, high], np.float64), 64, "a.tif").shape == (2,)

@@ -80,10 +80,10 @@ def test_transparent_pixels_are_refused(tmp_path):
     refuses(read_image, save(tmp_path / "a.png", picture), "transparent", "flatten")
 
 
-def test_float_pixels_are_refused(tmp_path):
+def test_float_pixels_need_a_declared_range(tmp_path):
     picture = Image.fromarray(PHOTO[..., 0].astype(np.float32))
     path = save(tmp_path / "a.tif", picture)
-    refuses(read_image, path, "'F'", "8-bit RGB")
+    refuses(read_image, path, "32-bit floating-point values", "dataset.value_range=[0,255]")
     refuses(read_label, path, "(F)", "single-channel PNG")
 
 

@@ -216,22 +216,13 @@ def test_a_fourth_band_is_not_dropped(tmp_path, has_extra, bits, kind):
     path = plant(tmp_path / "a.tif", values, **options)
     with pytest.raises(DataError) as caught:
         read_image(path, decoding=full_range(bits))
-    expected = ("4 bands", "4 x") if kind == "unspecified" else ("band 4", "its last band")
+    expected = ("4 bands", "4 x") if kind == "unspecified" else ("band 4 is marked as alpha",)
     assert any(word in str(caught.value) for word in expected)
     if has_extra:
         chosen = ImageDecoding((0, 2**bits - 1), bands=(4, 1, 2))
         image = read_image(path, decoding=chosen)
         np.testing.assert_array_equal(image, scaled(values[[3, 0, 1]], bits))
         assert "dataset.bands=[1,2,3]" in str(caught.value)
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-def test_a_fourth_band_that_is_a_mask(tmp_path, has_extra, bits):
-    values = noise(4, bits)
-    values[3] = (values[3] % 2) * (2**bits - 1)
-    path = plant(tmp_path / "a.tif", values, photometric="rgb", ALPHA="YES")
-    image = read_image(path, decoding=full_range(bits))
-    np.testing.assert_array_equal(image, scaled(values[:3], bits))
 
 
 def test_compressions_of_gdal_alone(tmp_path, has_extra):
@@ -361,7 +352,7 @@ def test_signed_and_floating_ids(tmp_path, has_extra):
     path = plant(tmp_path / "a.tif", ids)
     if has_extra:
         np.testing.assert_array_equal(read_label(path), ids[0])
-        with pytest.raises(DataError, match="holds int8"):
+        with pytest.raises(DataError, match=r"signed 8-bit values, -1 to 4(.|\n)*=\[-1,4\]"):
             read_image(path)
         path = plant(tmp_path / "b.tif", ids.astype(np.float32) + 0.5, compress="lerc")
         with pytest.raises(DataError, match="float32 values, not class ids"):
