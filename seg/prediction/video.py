@@ -47,15 +47,13 @@ def _missing_end(path: Path, count: int, announced: int, wanted: int | None) -> 
     """What is wrong with a video that ends too early; empty: nothing is."""
     if wanted is not None and count >= wanted:
         return ""
-    if counts_frames(path):
-        expected = announced if wanted is None else min(announced, wanted)
-        if count >= expected * (1 - _MISCOUNTED):
-            return ""
-        return f"{path}: ends after {count} of {announced} frames; copy it again"
     size, whole = path.stat().st_size, announced_bytes(path)
-    if size >= whole:
+    if size < whole:
+        return f"{path}: ends after {count} frames, {size} of {whole} bytes; copy it again"
+    expected = announced if wanted is None else min(announced, wanted)
+    if count >= expected * (1 - _MISCOUNTED) or not counts_frames(path):
         return ""
-    return f"{path}: ends after {count} frames, {size} of {whole} bytes; copy it again"
+    return f"{path}: ends after {count} of {announced} frames; copy it again"
 
 
 def open_video(source: str | int) -> Any:

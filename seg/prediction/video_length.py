@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from seg.prediction.edit_list import end_of_boxes, is_iso_media, leaves_frames_out
+
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # Matroska and WebM (RFC 8794, 9559)
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")  # WMV: the header object
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -13,14 +15,20 @@ def counts_frames(path: Path) -> bool:
     """Whether the container holds the number of its frames.
 
     Matroska, WebM and WMV hold a duration. Times a rate that is a number of frames only where every
-    frame lasts as long as the next.
+    frame lasts as long as the next. MP4 and QuickTime files count the frames of a track, of which
+    an edit list may show a part.
     """
-    return not _read_start(path).startswith((_EBML, _ASF))
+    start = _read_start(path)
+    if is_iso_media(start):
+        return not leaves_frames_out(path)
+    return not start.startswith((_EBML, _ASF))
 
 
 def announced_bytes(path: Path) -> int:
     """The length of the file as its container has it; 0 where it does not say."""
     start = _read_start(path)
+    if is_iso_media(start):
+        return end_of_boxes(path)
     if start.startswith(_EBML):
         return _end_of_segment(start)
     place = start.find(_ASF_PROPERTIES)
