@@ -14,8 +14,8 @@ from seg.data.sample import LEAVE_OUT, SegmentationDataset
 from seg.data.subset import spread_over
 from seg.errors import DataError
 
-UNKNOWN = ("unknown_values", "unknown_colors")
-"""The faults of labels that hold what is no class."""
+UNKNOWN = ("unknown_values", "unknown_colors", "label_kind", "lossy_label")
+"""The faults of labels that hold what is no class, or nothing that can be one."""
 
 _MOST = 300
 _MAX_SECONDS = 20.0

@@ -71,12 +71,12 @@ def _by_palette(told: Classes | None, first: Location) -> ReadLabel:
     if reader is None or told is None:
         return read_label
     try:
-        reordered = reader.reordered(first)
+        remark = reader.remark(first)
     except DataError:
         return reader  # whoever reads the sample is told
-    if reordered and (told.source, first) not in _logged:
+    if remark and (told.source, first) not in _logged:
         _logged.add((told.source, first))
-        _log.info("the palette of %s has another order than %s: read by color", first, told.source)
+        _log.info(remark)
     return reader
 
 

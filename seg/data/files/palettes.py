@@ -20,7 +20,8 @@ class PaletteLabels:
     """Reads label files by their indices, or by color where the palette has another order.
 
     A palette whose colors are those of the class file in another order tells which class is meant:
-    by index, classes would change their names. Files without a palette hold ids.
+    by index, classes would change their names. A palette of other colors tells nothing: its indices
+    must be ids. Files without a palette hold ids.
 
     Args:
         classes: each entry with its own color.
@@ -53,34 +54,54 @@ class PaletteLabels:
         by_colour_HW: NDArray[Any] = table[label_HW]
         return by_colour_HW
 
-    def reordered(self, path: Location) -> bool:
-        """Whether a file is read by color.
+    def remark(self, path: Location) -> str | None:
+        """How a file is read, in one line, where its palette is not that of the classes.
 
         Raises:
             DataError: as for reading it.
         """
         label_HW, palette = read_indices(path)
-        ids = {} if palette is None else self._by_colour(label_HW, palette, path)
-        return any(index != id_ for index, id_ in ids.items())
+        if palette is None:
+            return None
+        ids = self._by_colour(label_HW, palette, path)
+        if any(index != id_ for index, id_ in ids.items()):
+            return f"the palette of {path} has another order than {self._source}: read by color"
+        colors = [_colour(palette, index) for index in self._indices(label_HW, palette)]
+        strange = [_hex(color) for color in colors if color not in self._entries]
+        if not strange:
+            return None
+        return (
+            f"{len(strange)} of {len(colors)} colors of the palette of {path} are not in"
+            f" {self._source} ({_cut(strange)}): its indices are read as ids"
+        )
 
     def _by_colour(
         self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8], path: Location
     ) -> Mapping[int, int]:
         """The id of each index that occurs: by color where one belongs to another id."""
-        indices = [int(index) for index in np.unique(label_HW)]
-        if _IGNORED not in self._names:
-            indices = [index for index in indices if index != _IGNORED]
+        indices = self._indices(label_HW)
         used = {
             index: self._entries.get(_colour(palette_N3, index))
             for index in indices
             if index < len(palette_N3)
         }
         if all(entry is None or entry.id == index for index, entry in used.items()):
+            if not any(used.values()) and not self._names.keys() >= set(indices):
+                raise self._contradiction(path, indices, palette_N3)
             return {}
         ids = {index: entry.id for index, entry in used.items() if entry is not None}
         if len(ids) < len(indices) or len(set(ids.values())) < len(ids):
             raise self._contradiction(path, indices, palette_N3)
         return ids
+
+    def _indices(
+        self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8] | None = None
+    ) -> list[int]:
+        """The indices that occur and are not ignored; of a palette, those that it gives a color."""
+        indices = [int(index) for index in np.unique(label_HW)]
+        if palette_N3 is not None:
+            indices = [index for index in indices if index < len(palette_N3)]
+        return [index for index in indices if index != _IGNORED or _IGNORED in self._names]
 
     def _contradiction(
         self, path: Location, indices: Sequence[int], palette_N3: NDArray[np.uint8]
@@ -88,12 +109,15 @@ class PaletteLabels:
         colours = {
             index: _colour(palette_N3, index) for index in indices if index < len(palette_N3)
         }
+        fault = "the colors of its palette belong to other classes than its indices"
+        if not any(colour in self._entries for colour in colours.values()):
+            fault = "neither the colors of its palette nor all of its indices are of classes"
         in_file = [
             f"{index} {self._entries[colour].name if colour in self._entries else _hex(colour)}"
             for index, colour in colours.items()
         ]
         return DataError(
-            f"{path}: the colors of its palette belong to other classes than its indices\n"
+            f"{path}: {fault}\n"
             f"  by its palette: {_cut(in_file)}\n"
             f"  by {self._source}: {_cut([f'{id_} {name}' for id_, name in self._names.items()])}\n"
             "  dataset.label_kind=ids takes the indices, dataset.label_kind=colours the colors",

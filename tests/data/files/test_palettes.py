@@ -63,10 +63,39 @@ def test_ids_of_the_class_file_are_meant_by_color(plant):
     assert names(Folder(split="train", root=root)) == ["red", "green", "blue", "ignored"]
 
 
-@pytest.mark.parametrize("palette", [[RED, GREEN, BLUE], [[1, 1, 1], [2, 2, 2], [3, 3, 3]]])
-def test_the_same_order_and_unrelated_colors_go_by_index(plant, palette):
+@pytest.mark.parametrize(
+    ("palette", "remark"),
+    [
+        ([RED, GREEN, BLUE], ""),
+        ([[1, 1, 1], [2, 2, 2], [3, 3, 3]], "3 of 3 colors of the palette"),
+        ([[1, 1, 1], GREEN, BLUE], "1 of 3 colors of the palette"),
+    ],
+)
+def test_the_same_order_goes_by_index_and_unrelated_colors_are_named(
+    plant, caplog, palette, remark
+):
     root = plant(palette, {"red": RED, "green": GREEN, "blue": BLUE})
-    assert names(Folder(split="train", root=root)) == ["red", "green", "blue", "ignored"]
+    with caplog.at_level(logging.INFO):
+        assert names(Folder(split="train", root=root)) == ["red", "green", "blue", "ignored"]
+    assert remark in caplog.text
+    assert ("its indices are read as ids" in caplog.text) == bool(remark)
+    assert ("(#010101" in caplog.text) == bool(remark)
+
+
+def test_unrelated_colors_of_indices_that_are_no_ids_are_refused_with_both(plant):
+    root = plant([[1, 1, 1], [2, 2, 2], [3, 3, 3]], {"red": RED, "green": GREEN})
+    with pytest.raises(DataError, match="neither the colors of its palette nor") as caught:
+        Folder(split="train", root=root)[0]
+    message = str(caught.value)
+    assert "by its palette: 0 #010101, 1 #020202, 2 #030303" in message
+    assert "0 red, 1 green" in message
+    assert len(message.splitlines()) <= 6
+
+
+def test_an_index_without_a_class_among_agreeing_colors_is_named_with_its_pixels(plant):
+    root = plant([RED, GREEN, [3, 3, 3]], {"red": RED, "green": GREEN})
+    with pytest.raises(DataError, match=r"2 \(1 pixels\)"):
+        Folder(split="train", root=root)[0]
 
 
 def test_half_a_contradiction_is_refused_with_both_orders(plant):
