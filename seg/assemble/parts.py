@@ -65,8 +65,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     sets = {split: open_dataset(config.dataset, config.labels, split) for split in ("train", "val")}
     _refuse_empty(sets)
-    for dataset in sets.values():
-        check_label_ids(dataset)
+    check_label_ids(sets["val"], training=check_label_ids(sets["train"]))
     statistics = StatisticsOf(sets["train"], num_workers=config.loader.num_workers)
     config = with_class_weights(config, statistics)
     model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)

@@ -14,7 +14,7 @@ from seg.data.files.held import held
 from seg.data.files.locations import Location
 from seg.data.files.own_labels import LabelKind, infer_classes, own_labels
 from seg.data.files.pictures import opened
-from seg.data.files.reading import ReadLabel, read_label, read_pair
+from seg.data.files.reading import ReadLabel, read_grey, read_label, read_pair
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample, naming_quarantine
 from seg.errors import ConfigError, DataError
@@ -78,7 +78,8 @@ class HfDataset:
         declared = _declared_classes(self._rows, label_column, self._where)
         self._read: ReadLabel = read_label
 
-        def infer() -> Classes:
+        def infer(read: ReadLabel) -> Classes:
+            self._read = read
             training = part_called(parts, "train")
             rows = load_rows(self._table, training, self._columns)
             return infer_classes(
@@ -86,13 +87,13 @@ class HfDataset:
                 lambda at: self._inferable(rows[at], at, reduce_zero_label),
                 kind=label_kind,
                 binary=not reduce_zero_label,
-                key=(*self._table, training, label_column, reduce_zero_label, label_kind),
+                key=(*self._table, training, label_column, reduce_zero_label, label_kind, read),
             )
 
         told = given_classes(classes, None) or declared
         self._arrays = declared is not None or not _holds_files(self._rows, label_column)
         if self._arrays:
-            labels = (told or infer()).labels
+            labels = (told or infer(read_label)).labels
         else:
             with self._readable_label() as location:
                 labels, self._read = own_labels(
@@ -169,7 +170,7 @@ class HfDataset:
             yield location
 
     def _reduced(self, labels: LabelSpace) -> LabelSpace:
-        if self._read is not read_label:
+        if self._read not in (read_label, read_grey):
             raise ConfigError("dataset.reduce_zero_label is for ids; these labels hold colours")
         ids = {value + 1: train_id for value, train_id in labels.file_ids if value < _IGNORED - 1}
         ids |= {0: labels.ignore_index, _IGNORED: labels.ignore_index}
@@ -286,6 +287,8 @@ def _array(value: Any, where: str) -> NDArray[Any]:
         label_HW = np.asarray(value)
     except ValueError as error:  # rows of unequal length
         raise DataError(f"{where}: not H x W ids: {error}", fault="damaged") from error
+    if label_HW.dtype == np.bool_:
+        label_HW = label_HW.astype(np.uint8)
     if label_HW.ndim != 2 or label_HW.dtype.kind not in "iu":
         raise DataError(
             f"{where}: label is {label_HW.ndim}-dimensional, {label_HW.dtype};"

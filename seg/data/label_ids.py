@@ -22,19 +22,29 @@ _MAX_SECONDS = 20.0
 _READERS = 8
 
 
-def check_label_ids(dataset: SegmentationDataset) -> None:
+def check_label_ids(
+    dataset: SegmentationDataset, training: frozenset[int] = frozenset()
+) -> frozenset[int]:
     """Read labels of a split, evenly spread over it, and hold their values against its classes.
 
     At most 300 are read, for 20 seconds at most; datasets that are not made of files or rows are
     taken as they are. Labels that cannot be read are left to whoever reads the sample.
 
+    Args:
+        dataset: a split.
+        training: what the labels of the training split hold, where this is another one.
+
+    Returns:
+        the train ids and ignored values that were seen; empty: none were read.
+
     Raises:
         DataError: labels hold what is no class, with how many do, the first of them and the remedy;
-            or all labels of the training split hold one class alone, or none.
+            all labels of the training split hold one class alone, or none; or those of another
+            split do, and ignored pixels that the training split has not.
     """
     read: Any = getattr(dataset, "read_label", None)
     if read is None or not _is_read(dataset):
-        return
+        return frozenset()
     indices = spread_over(len(dataset), _MOST)
     begun = monotonic()
 
@@ -52,8 +62,28 @@ def check_label_ids(dataset: SegmentationDataset) -> None:
     if unknown:
         raise _no_class(dataset.split, unknown, len(indices))
     labels = [each for each in found if isinstance(each, frozenset)]
+    values: frozenset[int] = frozenset().union(*labels)
     if len(labels) == len(dataset) and dataset.split == "train":
-        _refuse_one_class(frozenset().union(*labels), dataset.labels)
+        _refuse_one_class(values, dataset.labels)
+    if training:
+        _refuse_other_values(dataset, values, training)
+    return values
+
+
+def _refuse_other_values(
+    dataset: SegmentationDataset, values: frozenset[int], training: frozenset[int]
+) -> None:
+    """Raise where masks of 0 and 255 are scored by a network that learns from 0 and 1."""
+    ignored = dataset.labels.ignore_index
+    if ignored in training or ignored not in values or len(values) > 2 or len(training) < 2:
+        return
+    names = [dataset.labels.names[id_] for id_ in values - {ignored}]
+    raise DataError(
+        f"split {dataset.split!r}: its labels hold {names[0] if names else 'nothing'!r} and ignored"
+        f" pixels ({ignored}) alone, the training labels no ignored pixel\n"
+        "  are these masks of 0 and 255, and those for training of 0 and 1? Write them in one way",
+        fault="label_kind",
+    )
 
 
 def _refuse_one_class(values: frozenset[int], labels: LabelSpace) -> None:

@@ -15,6 +15,7 @@ _BINARY = (("background", 0), ("foreground", 255))
 _LEAST_GREY, _LEAST_DENSITY = 64, 0.25
 # Smoothed or resized masks are black and white but for a seam of all greys.
 _SEAMED, _LEAST_SEAM_VALUES = 0.8, 16
+_NEARLY = 8
 _SHOWN = 8
 _NAME_THEM = "name the classes in a JSON file (dataset.classes)"
 _log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _refuse_grey(pixels: Counter[int], ordered: Sequence[int], source: str) -> N
         min(pixels[0], pixels[_IGNORED]) > 0
         and len(ordered) >= _LEAST_SEAM_VALUES
         and extremes > _SEAMED * pixels.total()
-    )
+    ) or _is_blurred_binary(pixels)
     if not (sparse or smoothed):
         return
     values = sorted(pixels)
@@ -110,6 +111,14 @@ def _refuse_grey(pixels: Counter[int], ordered: Sequence[int], source: str) -> N
         "  dataset.label_kind=ids takes them as ids as they are (255: ignored)",
         fault="label_kind",
     )
+
+
+def _is_blurred_binary(pixels: Counter[int]) -> bool:
+    """Whether most pixels are nearly black or nearly white, as JPEG leaves masks of 0 and 255."""
+    dark = [value for value in pixels if value <= _NEARLY]
+    bright = [value for value in pixels if _IGNORED - _NEARLY <= value < _IGNORED]
+    near = sum(pixels[value] for value in (*dark, *bright)) + pixels[_IGNORED]
+    return min(len(dark), len(bright)) > 1 and near > _SEAMED * pixels.total()
 
 
 def _table(values: Sequence[int]) -> str:

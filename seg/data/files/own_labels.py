@@ -19,15 +19,16 @@ from seg.data.files.inferred import classes_of_values
 from seg.data.files.locations import Location, is_remote
 from seg.data.files.palettes import palette_labels
 from seg.data.files.pictures import opened
-from seg.data.files.reading import ReadLabel, read_colours, read_label
+from seg.data.files.reading import ReadLabel, read_colours, read_grey, read_label
 from seg.data.labels import LabelSpace
+from seg.data.subset import spread_over
 from seg.errors import DataError
 
 LabelKind = Literal["auto", "ids", "colours"]
 
 _MANY_COLOURS, _SHOWN_COLOURS = 64, 8
 _FREQUENT = 0.005  # of the pixels: more than the seams of smoothed masks have of one colour
-_READERS = 8
+_READERS, _LOOKED_AT = 8, 16
 _log = logging.getLogger(__name__)
 _logged: set[Hashable] = set()
 _inferred: dict[Hashable, Classes] = {}  # training and validation ask for the same
@@ -38,31 +39,56 @@ def own_labels(
     *,
     told: Classes | None,
     files: Iterable[Location],
-    infer: Callable[[], Classes],
+    infer: Callable[[ReadLabel], Classes],
 ) -> tuple[LabelSpace, ReadLabel]:
     """The label space of a dataset, and how to read its label files.
 
     Args:
         kind: `ids`: grey values or palette indices; `colours`: RGB or a palette's colours; `auto`:
             colours where the first readable file is RGB, else ids, but for palettes with the
-            colours of the classes in another order.
+            colours of the classes in another order. RGB of three equal channels is grey, unless
+            the classes have colours.
         told: the classes, where a file tells them.
         files: the label files.
-        infer: finds the classes where none tells them.
+        infer: finds the classes where none tells them, by a reader of ids.
 
     Raises:
         ConfigError: an unknown kind.
         DataError: no label file can be read, or labels hold colours and nothing tells whose.
     """
     check_choice("dataset", "label_kind", kind, get_args(LabelKind))
+    files = list(files)
+    try:
+        first, mode = _first_readable(files)
+    except DataError:
+        if kind != "ids" or told is None:
+            raise
+        return told.labels, read_label  # whoever reads the samples is told
+    colored = told is not None and any(entry.colour is not None for entry in told.entries)
+    if kind != "colours" and not colored and _is_grey_in_channels(files, mode):
+        return (told or infer(read_grey)).labels, read_grey
     if kind == "ids":
-        return (told or infer()).labels, read_label
-    first, mode = _first_readable(files)
+        return (told or infer(read_label)).labels, read_label
     if kind == "auto" and mode not in ("RGB", "RGBA"):
-        return (told or infer()).labels, _by_palette(told, first)
+        return (told or infer(read_label)).labels, _by_palette(told, first)
     if told is None:
         raise _untold_colours(first)
     return told.labels, told.colour_labels()
+
+
+def _is_grey_in_channels(files: Sequence[Location], mode: str) -> bool:
+    """Whether the first labels, which may all be black, hold no color in several channels."""
+    if mode not in ("RGB", "RGBA", "LA"):
+        return False
+    is_grey = False
+    for position in spread_over(len(files), _LOOKED_AT):
+        try:
+            read_grey(files[position])
+            is_grey = True
+        except DataError as error:
+            if error.fault in ("label_kind", "transparent"):
+                return False
+    return is_grey
 
 
 def _by_palette(told: Classes | None, first: Location) -> ReadLabel:
@@ -80,14 +106,16 @@ def _by_palette(told: Classes | None, first: Location) -> ReadLabel:
     return reader
 
 
-def infer_from_files(files: Sequence[Location], kind: LabelKind) -> Classes:
+def infer_from_files(
+    files: Sequence[Location], kind: LabelKind, read: ReadLabel = read_label
+) -> Classes:
     """`infer_classes` from label files; those that were read before in this process are not again.
 
     Raises:
         DataError: as for `infer_classes`.
     """
-    key = (kind, *(_fingerprint(file) for file in files))
-    return infer_classes(len(files), lambda index: read_label(files[index]), kind=kind, key=key)
+    key = (kind, read, *(_fingerprint(file) for file in files))
+    return infer_classes(len(files), lambda index: read(files[index]), kind=kind, key=key)
 
 
 def infer_classes(
@@ -179,6 +207,10 @@ def _untold_colours(file: Location) -> DataError:
     if len(colours) > _MANY_COLOURS:
         shown = frequent[: max(int((counts > _FREQUENT * counts.sum()).sum()), 1)][:_SHOWN_COLOURS]
         whose = "the most frequent ones of this file"
+        remedy = f"\n  {MIXED_COLORS_REMEDY}"
+    elif len(colours) > _SHOWN_COLOURS and 2 * (counts <= _FREQUENT * counts.sum()).sum() > len(
+        counts
+    ):
         remedy = f"\n  {MIXED_COLORS_REMEDY}"
     listed = {f"name{number}": colour for number, colour in enumerate(shown.tolist())}
     return DataError(

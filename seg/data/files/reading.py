@@ -5,11 +5,12 @@ Pillow decodes what it keeps as it is: it refuses truncated files and keeps pale
 256. What it would change or lose is undone (`stored_values`) or left to GDAL.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from seg.data.files.decoding import PLAIN, ImageDecoding
 from seg.data.files.image_pixels import orientation_of, read_band, upright_rgb
@@ -101,9 +102,36 @@ def read_colours(path: Location) -> NDArray[np.uint8]:
     Raises:
         DataError: as for `read_label`; also grey pixels and partly transparent ones.
     """
+    return _read_rgb_label(path, ("RGB", "RGBA", "P"))
+
+
+def read_grey(path: Location) -> NDArray[Any]:
+    """Decode a label map as `read_label` does, or one of three equal channels (grey saved as RGB).
+
+    Returns:
+        H x W file values.
+
+    Raises:
+        DataError: as for `read_label`; also colors, and pixels that are partly transparent.
+    """
+    with opened(path, "label") as file:
+        one_channel = file.mode not in ("RGB", "RGBA", "LA")
+    if one_channel:
+        return read_label(path)
+    rgb_HW3 = _read_rgb_label(path, ("RGB", "RGBA", "LA"))
+    if (rgb_HW3 != rgb_HW3[..., :1]).any():
+        raise DataError(
+            f"{path}: label holds colors, and the first one of the dataset grey values\n"
+            "  give all labels the same kind",
+            fault="label_kind",
+        )
+    return rgb_HW3[..., 0]
+
+
+def _read_rgb_label(path: Location, modes: Sequence[str]) -> NDArray[np.uint8]:
     with opened(path, "label") as file:
         _check_lossless(file, path)
-        if file.mode not in ("RGB", "RGBA", "P"):
+        if file.mode not in modes:
             raise DataError(
                 f"{path}: label holds {file.mode} pixels, not colours\n"
                 "  allowed: RGB, or a palette; single-channel ids are another kind of label",
@@ -116,7 +144,14 @@ def read_colours(path: Location) -> NDArray[np.uint8]:
                 fault="label_kind",
             )
         pixels = decode_plain_png(file)
-        return upright_rgb(file, path, PLAIN) if pixels is None else pixels
+        if pixels is not None:
+            return pixels
+        try:
+            return upright_rgb(file, path, PLAIN)
+        except DataError as error:
+            if error.fault == "transparent" and file.pillow and "A" in file.pillow.getbands():
+                raise _alpha_in_label(file.pillow, path) from error
+            raise
 
 
 ReadLabel = Callable[[Location], NDArray[Any]]
@@ -177,6 +212,18 @@ def _read_image(
         return upright_rgb(file, path, decoding), orientation
 
 
+def _alpha_in_label(image: Image.Image, path: Location) -> DataError:
+    values = np.unique(np.asarray(image.getchannel("A"))).tolist()
+    listed = ", ".join(map(str, values[:3])) + (", ..." if len(values) > 3 else "")
+    return DataError(
+        f"{path}: label has an alpha channel of {len(values)} values ({listed}), and nothing says"
+        " whether it or the colors are the label\n"
+        "  save the one that is: with Pillow, Image.open(FILE).getchannel('A').save(FILE) for the"
+        " alpha,\n  Image.open(FILE).convert('RGB').save(FILE) for the colors",
+        fault="transparent",
+    )
+
+
 def _check_label_kind(file: Opened, path: Location) -> None:
     _check_lossless(file, path)
     bands = 1 if file.page is None else file.page.samples
@@ -214,6 +261,10 @@ def _pixel_kind(file: Opened, bands: int) -> str:
 
 
 def _label_remedy(file: Opened) -> str:
+    if file.mode in ("LA", "PA"):
+        return (
+            "save its grey or its alpha channel, whichever holds the ids, as a PNG of one channel"
+        )
     if file.mode not in ("RGB", "RGBA") or file.pillow is None:
         return "save the ids as a single-channel PNG of 8 or 16 bits"
     channels = np.asarray(file.pillow.convert("RGB"))
