@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.files.classes import ClassEntry, Classes, make_classes, rgb
+from seg.data.files.class_entry import ClassEntry
+from seg.data.files.classes import Classes, make_classes, rgb
 from seg.data.files.colours import packed
 from seg.data.files.json_file import read_json
 from seg.data.files.listed import listed_pairs

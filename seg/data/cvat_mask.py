@@ -1,23 +1,20 @@
 """Exports of CVAT (github.com/cvat-ai/cvat) in the format "Segmentation mask 1.1"."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from seg.data.files.classes import ClassEntry, Classes, make_classes
+from seg.data.files.class_text import entries_of_label_map, numbered_lines
+from seg.data.files.classes import Classes, make_classes
 from seg.data.files.listed import listed_pairs
-from seg.data.files.locations import read_bytes
-from seg.data.files.pairs import NO_ANNOTATION, Pair, PairDataset, first_of, named_files
+from seg.data.files.pairs import NO_ANNOTATION, Pair, PairDataset, named_files
 from seg.data.files.roots import find_root
 from seg.data.files.splits import find_split, no_split_error, part_of
 from seg.data.files.unannotated import Unannotated, settle_unannotated, with_background
 from seg.data.files.unread import log_unlisted
 from seg.data.pascal_voc import voc_palette
-from seg.errors import DataError, brief
-from seg.io.source import MAX_BYTES
+from seg.errors import DataError
 
-_BYTE = re.compile(r"[0-9]{1,3}")
 _LISTS = "ImageSets/Segmentation"
 _EXPECTED = ("labelmap.txt", "JPEGImages", "SegmentationClass", _LISTS)
 _UNSPLIT = "default"
@@ -74,34 +71,9 @@ class CvatMask(PairDataset):
 
 
 def _read_labelmap(path: Path) -> Classes:
-    """Lines `name:r,g,b:parts:actions`; the last two say nothing of pixels.
-
-    Datumaro leaves all colors out (`car:::`) where none was chosen, and then draws with the colors
-    of Pascal VOC in the order of the lines.
-    """
-    entries: list[ClassEntry] = []
-    bare: list[str] = []
-    for line, text in _lines(path):
-        # From the right: a name may hold a colon.
-        name, *others = text.rsplit(":", 3)
-        if name and others and not any(others):
-            bare.append(name)
-            entries.append(ClassEntry(name, len(entries)))
-            continue
-        shares = others[0].split(",") if len(others) == 3 else []
-        numbers = [int(share) for share in shares if _BYTE.fullmatch(share.strip())]
-        if not name or len(shares) != 3 or len(numbers) != 3 or max(numbers) > 255:
-            raise DataError(
-                f"{path}, line {line}: {brief(text)} is not name:red,green,blue:parts:actions"
-                " (road:128,64,128::)"
-            )
-        entries.append(ClassEntry(name, len(entries), (numbers[0], numbers[1], numbers[2])))
-    if bare and len(bare) < len(entries):
-        raise DataError(
-            f"{path}: {first_of(bare)} have no color and others have\n"
-            f"  write the color of its pixels in SegmentationClass: {bare[0]}:red,green,blue::"
-        )
-    if bare:
+    """Where Datumaro leaves all colors out, it draws with those of Pascal VOC in their order."""
+    entries = entries_of_label_map(_lines(path), path)
+    if any(entry.colour is None for entry in entries):
         colours = voc_palette(len(entries))
         entries = [
             replace(entry, colour=colour) for entry, colour in zip(entries, colours, strict=True)
@@ -133,9 +105,4 @@ def _file(files: Mapping[str, Path], folder: Path, name: str) -> Path:
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a text file with their numbers, without comments and empty ones."""
-    try:
-        text = read_bytes(path, "list", max_bytes=MAX_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 ({error})", fault="damaged") from error
-    numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
-    return [(number, line) for number, line in numbered if line and not line.startswith("#")]
+    return [(line, text) for line, text in numbered_lines(path) if text and text[0] != "#"]

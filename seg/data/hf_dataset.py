@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.files.classes import ClassEntry, Classes, given_classes, make_classes
+from seg.data.files.class_entry import ClassEntry
+from seg.data.files.classes import Classes, given_classes, make_classes
 from seg.data.files.decoding import current_decoding
 from seg.data.files.held import held
 from seg.data.files.locations import Location

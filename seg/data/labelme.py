@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from seg.data.choices import check_choice
-from seg.data.files.classes import ClassEntry, Classes, distinct_palette, make_classes
+from seg.data.files.class_entry import ClassEntry
+from seg.data.files.classes import Classes, distinct_palette, make_classes
 from seg.data.files.pairs import (
     IMAGE_SUFFIXES,
     NO_ANNOTATION,
@@ -138,7 +139,20 @@ def _occurring(where: Path, ignored: Sequence[str], unlabelled: Unlabelled) -> l
         if unlabelled != "background":
             names.insert(0, _BACKGROUND)
     _log.info("classes inferred from the labels in %s: %s", where, ", ".join(names))
+    for alike in _alike(names):
+        _log.warning(
+            "%s differ in case or blanks alone; one class of them: 'labels.merge={%s: %s}'",
+            " and ".join(map(repr, alike)), alike[0].strip(), str(alike).replace("'", '"'),
+        )  # fmt: skip
     return names
+
+
+def _alike(names: Sequence[str]) -> list[list[str]]:
+    """Groups of names that are one but for case and blanks."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("".join(name.lower().split()), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _table(

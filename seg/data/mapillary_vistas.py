@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from seg.data.choices import NO_TEST, check_choice
-from seg.data.files.classes import ClassEntry, make_classes
+from seg.data.files.class_entry import ClassEntry
+from seg.data.files.classes import make_classes
 from seg.data.files.counts import warn_if_partial
 from seg.data.files.json_file import read_json
 from seg.data.files.pairs import PairDataset, match_pairs, named_files

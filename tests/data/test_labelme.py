@@ -2,8 +2,10 @@
 
 import json
 import logging
+import re
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from PIL import Image
 
 from seg.data.fingerprint import fingerprint
@@ -40,6 +42,19 @@ def test_classes_are_those_of_all_splits_sorted(root, caplog):
     assert train[0].label.tolist() == [[3, 2, 255, 0]] * 2
     assert (val[0].name, val[0].label.tolist()) == ("city/b", [[2, 1, 0, 0]] * 2)
     assert "bus, car, road" in caplog.text
+
+
+def test_labels_that_differ_in_case_or_blanks_alone_are_named_with_a_remedy_that_works(
+    tmp_path, caplog
+):
+    plant(tmp_path / "train", "a", "car", "Car ", "road")
+    dataset = LabelMe(split="train", root=tmp_path)
+    assert dataset.labels.names == ("background", "Car ", "car", "road")
+    option = re.search("'(labels.merge=.*)'", caplog.text)[1]
+    override = OverridesParser.create().parse_override(option)
+    merged = dataset.labels.regrouped(merge=override.value())
+    assert merged.names == ("background", "Car", "road")
+    assert caplog.text.count("differ in case") == 1
 
 
 def test_unlabelled_pixels_may_be_ignored(root):

@@ -4,47 +4,25 @@ import colorsys
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seg.data.files.class_entry import CLASS_FORMS, ClassEntry, class_id, class_name
+from seg.data.files.class_text import entries_of_table, entries_of_text
 from seg.data.files.colours import Colour, ColourLabels
 from seg.data.files.json_file import read_json
-from seg.data.files.locations import Location, is_remote, read_bytes
+from seg.data.files.locations import Location, is_remote
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError, DataError, brief
-from seg.io.source import MAX_BYTES
 
 CLASS_FILES = ("classes.json", "classes.txt")
 """Names of a class file that is read without being named; the first that exists."""
 
 _IGNORE_INDEX = 255
-_LARGEST_ID = 65535
-_ID_DIGITS, _LONGEST_NAME = 20, 200
+_ID_DIGITS = 20
 _KEYS = ("name", "id", "color", "ignore")
-_FORMS = (
-    '["road", ...], {"road": [r, g, b], ...}, {"0": "road", ...}\n'
-    '  or [{"name": "road", "id": 7, "color": [r, g, b], "ignore": false}, ...]'
-)
-_TEXT = ".txt"
-_NUMBERED = re.compile(r"\d+[\s:,;=]+\D.*|.*\D(?:[\s:,;=]+\d+){3}")
 _GOLDEN_RATIO = 0.618034
-
-
-@dataclass(frozen=True)
-class ClassEntry:
-    """One kind of pixel.
-
-    Attributes:
-        name: of the class.
-        id: its value in label files.
-        colour: RGB, 0 to 255; None: not told.
-        ignored: its pixels neither train nor score.
-    """
-
-    name: str
-    id: int
-    colour: Colour | None = None
-    ignored: bool = False
+_HEX = re.compile("#" + 3 * "([0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True)
@@ -80,7 +58,7 @@ class Classes:
                     f"{self.source}: {other.name!r} and {entry.name!r} have one colour,"
                     f" {list(entry.colour)}\n  in labels that hold colours each class needs its own"
                 )
-        return ColourLabels({colour: entry.id for colour, entry in known.items()})
+        return ColourLabels({colour: entry.id for colour, entry in known.items()}, self.source)
 
 
 def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
@@ -149,8 +127,8 @@ def given_classes(classes: Location | None, beside: Path | None) -> Classes | No
 def read_classes(location: Location) -> Classes:
     """The classes that a file names.
 
-    A text file (`.txt`) has one name a line, the ids are 0, 1, ... in their order; a first line
-    `__ignore__`, as LabelMe has it, is passed over. A JSON file has one of four forms:
+    A text file (`.txt`) and a table (`.csv`): `seg.data.files.class_text`. A JSON file has one of
+    four forms:
 
     * `["road", "car"]`: the ids are 0, 1, ... in this order.
     * `{"road": [128, 64, 128], "car": [0, 0, 142]}`: the same, with colours.
@@ -161,29 +139,36 @@ def read_classes(location: Location) -> Classes:
     Raises:
         DataError: the file cannot be read, or what is wrong with which entry.
     """
-    if str(location).lower().endswith(_TEXT):
-        return make_classes(_from_lines(location), location)
+    readers = {".txt": entries_of_text, ".csv": entries_of_table}
+    reader = readers.get(PurePosixPath(str(location)).suffix.lower())
+    if reader is not None:
+        return make_classes(reader(location), location)
     told = read_json(location, "class file")
     if not isinstance(told, list | dict) or not told:
-        raise DataError(f"{location}: holds no classes; allowed:\n  {_FORMS}")
+        raise DataError(f"{location}: holds no classes; allowed:\n  {CLASS_FORMS}")
     if isinstance(told, list):
         entries = _from_list(told, location)
-    elif all(isinstance(value, str) for value in told.values()):
+    elif all(isinstance(value, str) and not _HEX.fullmatch(value) for value in told.values()):
         entries = _from_names_by_id(told, location)
     else:
         entries = [
-            ClassEntry(_name(name, location, at), at, rgb(value, f"{location}: entry {name!r}"))
+            ClassEntry(
+                class_name(name, location, at), at, rgb(value, f"{location}: entry {name!r}")
+            )
             for at, (name, value) in enumerate(told.items())
         ]
     return make_classes(entries, location)
 
 
 def rgb(value: Any, where: str) -> Colour:
-    """A colour that JSON tells as `[r, g, b]`.
+    """A colour that JSON tells as `[r, g, b]` or `"#rrggbb"`.
 
     Raises:
         DataError: it is none, with `where`.
     """
+    if isinstance(value, str) and (match := _HEX.fullmatch(value)):
+        red, green, blue = (int(share, 16) for share in match.groups())
+        return red, green, blue
     if isinstance(value, list) and len(value) == 3 and all(type(share) is int for share in value):
         red, green, blue = value
         if min(value) >= 0 and max(value) <= 255:
@@ -224,27 +209,9 @@ def _refuse_repeats(entries: Sequence[ClassEntry], source: object) -> None:
             raise DataError(f"{source}: {other.name!r} and {entry.name!r} have one id, {entry.id}")
 
 
-def _from_lines(location: Location) -> list[ClassEntry]:
-    try:
-        text = read_bytes(location, "class file", max_bytes=MAX_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{location}: not UTF-8 ({error})", fault="damaged") from error
-    lines = [line.strip() for line in text.splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
-    if lines and lines[0] == "__ignore__":
-        del lines[0]
-    if lines and all(_NUMBERED.fullmatch(line) for line in lines):
-        raise DataError(
-            f"{location}: its lines hold numbers beside names ({brief(lines[0])}): are these ids?\n"
-            f"  a text file has one name a line; write a JSON file otherwise: {_FORMS}"
-        )
-    return [ClassEntry(_name(line, location, at), at) for at, line in enumerate(lines)]
-
-
 def _from_list(told: Sequence[Any], location: Location) -> list[ClassEntry]:
     if all(isinstance(item, str) for item in told):
-        return [ClassEntry(_name(name, location, at), at) for at, name in enumerate(told)]
+        return [ClassEntry(class_name(name, location, at), at) for at, name in enumerate(told)]
     entries = [_entry(item, location, at) for at, item in enumerate(told)]
     with_id = ["id" in item for item in told]
     if any(with_id) and not all(with_id):
@@ -258,19 +225,19 @@ def _from_list(told: Sequence[Any], location: Location) -> list[ClassEntry]:
 
 def _entry(item: Any, location: Location, at: int) -> ClassEntry:
     if not isinstance(item, dict):
-        raise DataError(f"{location}: entry {at} is {brief(item)}; allowed forms:\n  {_FORMS}")
+        raise DataError(f"{location}: entry {at} is {brief(item)}; allowed forms:\n  {CLASS_FORMS}")
     strange = sorted(set(item) - set(_KEYS))
     if strange:
         raise DataError(
             f"{location}: entry {at} has the key {brief(strange[0])}; allowed: {', '.join(_KEYS)}"
         )
-    name = _name(item.get("name"), location, at)
+    name = class_name(item.get("name"), location, at)
     entry = f"entry {name!r}"
     ignored = item.get("ignore", False)
     if not isinstance(ignored, bool):
         raise DataError(f"{location}: {entry}: ignore is {brief(ignored)}; allowed: true, false")
     colour = rgb(item["color"], f"{location}: {entry}") if "color" in item else None
-    return ClassEntry(name, _id(item.get("id", at), location, entry), colour, ignored)
+    return ClassEntry(name, class_id(item.get("id", at), location, entry), colour, ignored)
 
 
 def _from_names_by_id(told: dict[str, str], location: Location) -> list[ClassEntry]:
@@ -280,17 +247,5 @@ def _from_names_by_id(told: dict[str, str], location: Location) -> list[ClassEnt
                 f"{location}: key {brief(key)} is no id; a file of names by id is"
                 ' {"0": "road", "1": "car"}'
             )
-    ordered = sorted((_id(int(key), location, f"entry {key!r}"), key) for key in told)
-    return [ClassEntry(_name(told[key], location, id_), id_) for id_, key in ordered]
-
-
-def _name(name: Any, location: Location, at: int) -> str:
-    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
-        raise DataError(f"{location}: entry {at}: name is {brief(name)}; a word is needed")
-    return name
-
-
-def _id(value: Any, location: Location, entry: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_ID:
-        raise DataError(f"{location}: {entry}: id is {brief(value)}; allowed: 0 to {_LARGEST_ID}")
-    return value
+    ordered = sorted((class_id(int(key), location, f"entry {key!r}"), key) for key in told)
+    return [ClassEntry(class_name(told[key], location, id_), id_) for id_, key in ordered]

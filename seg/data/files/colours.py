@@ -13,9 +13,9 @@ from seg.errors import DataError
 Colour = tuple[int, int, int]
 MIXED_COLORS_REMEDY = (
     "edges drawn smoothly (anti-aliased), resizing and JPEG mix colors: export the masks again"
-    " without,\n  or add the colors to the class file (dataset.classes)"
+    " without,\n  or add the colors to "
 )
-"""What to do where a label holds colors that are no class."""
+"""What to do where a label holds colors that are no class; the file of the classes follows."""
 
 _SHOWN = 8
 _UNKNOWN = -1
@@ -26,9 +26,13 @@ class ColourLabels:
 
     Args:
         ids: file id of each colour, RGB 0 to 255.
+        source: what tells the colours, for messages.
     """
 
-    def __init__(self, ids: Mapping[Colour, int]) -> None:
+    def __init__(
+        self, ids: Mapping[Colour, int], source: str = "the class file (dataset.classes)"
+    ) -> None:
+        self._source = source
         codes = np.array([_code(colour) for colour in ids], np.int64)
         order = np.argsort(codes)
         self._codes = codes[order]
@@ -46,7 +50,7 @@ class ColourLabels:
         known = self._codes[position] == found
         if not known.all():
             counts = np.bincount(inverse.ravel(), minlength=len(found))
-            raise _unknown_colours(path, found[~known], counts[~known], self._codes)
+            raise _unknown_colours(path, found[~known], counts[~known], self._codes, self._source)
         ids: NDArray[np.int32] = self._ids[position][inverse].reshape(codes_HW.shape)
         return ids
 
@@ -62,15 +66,22 @@ def _code(colour: Colour) -> int:
 
 
 def _unknown_colours(
-    path: Location, codes: NDArray[Any], counts: NDArray[Any], allowed: NDArray[Any]
+    path: Location,
+    codes: NDArray[Any],
+    counts: NDArray[Any],
+    allowed: NDArray[Any],
+    source: str,
 ) -> DataError:
     values = {_hex(code): int(n) for code, n in zip(codes, counts, strict=True)}
     listed = ", ".join(f"{c} ({n} pixels)" for c, n in list(values.items())[:_SHOWN])
     known = ", ".join(_hex(code) for code in allowed[:_SHOWN])
+    remedy = f"{MIXED_COLORS_REMEDY}{source}"
+    if len(values) == 1:
+        remedy = f"add a class of this color to {source}"
     return DataError(
         f"{path}: {len(values)} colours are no class: {listed}\n"
         f"  the {len(allowed)} classes have: {known}{', ...' if len(allowed) > _SHOWN else ''}\n"
-        f"  {MIXED_COLORS_REMEDY}",
+        f"  {remedy}",
         fault="unknown_colors",
         values=values,
     )

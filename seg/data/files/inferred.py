@@ -4,7 +4,8 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from seg.data.files.classes import ClassEntry, Classes, make_classes
+from seg.data.files.class_entry import ClassEntry
+from seg.data.files.classes import Classes, make_classes
 from seg.errors import DataError
 
 _IGNORED = 255

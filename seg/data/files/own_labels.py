@@ -207,11 +207,11 @@ def _untold_colours(file: Location) -> DataError:
     if len(colours) > _MANY_COLOURS:
         shown = frequent[: max(int((counts > _FREQUENT * counts.sum()).sum()), 1)][:_SHOWN_COLOURS]
         whose = "the most frequent ones of this file"
-        remedy = f"\n  {MIXED_COLORS_REMEDY}"
+        remedy = f"\n  {MIXED_COLORS_REMEDY}it"
     elif len(colours) > _SHOWN_COLOURS and 2 * (counts <= _FREQUENT * counts.sum()).sum() > len(
         counts
     ):
-        remedy = f"\n  {MIXED_COLORS_REMEDY}"
+        remedy = f"\n  {MIXED_COLORS_REMEDY}it"
     listed = {f"name{number}": colour for number, colour in enumerate(shown.tolist())}
     return DataError(
         f"{file}: label holds {len(colours)} colours, and no file tells their classes\n"

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.files.classes import ClassEntry, Classes
+from seg.data.files.class_entry import ClassEntry
+from seg.data.files.classes import Classes
 from seg.data.files.colours import Colour
 from seg.data.files.locations import Location
 from seg.data.files.reading import read_indices

@@ -252,6 +252,16 @@ def _paste_mask(canvas: Image.Image, shape: _Shape) -> None:
         )
     with held(content, f"{where}: mask") as location:
         mask_HW = read_label(location) > 0
+    sizes = [  # of corners that are cut or rounded
+        tuple(abs(whole(far) - whole(near)) + 1 for near, far in zip(*shape.points, strict=True))
+        for whole in (int, round)
+    ]
+    if mask_HW.shape[::-1] not in sizes:
+        raise DataError(
+            f"{where}: its mask is {mask_HW.shape[1]} x {mask_HW.shape[0]}, its points are the"
+            f" corners of {sizes[0][0]} x {sizes[0][1]} pixels",
+            fault="size_mismatch",
+        )
     canvas.paste(shape.id, (round(corner[0]), round(corner[1])), Image.fromarray(mask_HW))
 
 

@@ -139,7 +139,14 @@ def test_a_text_file_has_one_name_a_line(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("road\n\ncar", "entry 1: name is ''"),
+        ("road\n\ncar", "line 2: it is empty"),
+        ("# names\nroad\ncar", "line 1: '# names' is no class"),
+        ("names: [road, car]", r"line 1: 'names: \[road, car\]' is no class"),
+        ("item { id: 1 name: 'road' }\nitem { id: 2 name: 'car' }", "line 1: .* is no class"),
+        ("64 128 64\tAnimal\n0 0 192\tRoad", "numbers beside names"),
+        ("road,car", "write one name a line"),
+        ("background:0,0,0::\nroad:::", "road have no color and others have"),
+        ("background:0,0,0::\nroad:0,0,300::", "line 2: .* is not name:red,green,blue"),
         ("road\nroad", "'road' occurs twice"),
         ("1 road\n2 car", "numbers beside names"),
         ("road 1 2 3\ncar 4 5 6", "numbers beside names"),
@@ -158,3 +165,69 @@ def test_json_goes_before_text(tmp_path):
     assert given_classes(None, tmp_path).labels.names == ("stage 1", "stage 2")
     (tmp_path / "classes.json").write_text('["a", "b"]')
     assert given_classes(None, tmp_path).labels.names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfsky\r\nroad \r\n\tcar\r\n\r\n",
+        b"sky:::\nroad:::\ncar:::\n",
+        b"__ignore__\nsky\nroad\ncar",
+    ],
+)
+def test_text_files_of_other_systems_and_label_maps_without_colors(tmp_path, content):
+    (tmp_path / "classes.txt").write_bytes(content)
+    classes = given_classes(None, tmp_path)
+    assert classes.labels.names == ("sky", "road", "car")
+    assert classes.labels.file_ids == ((0, 0), (1, 1), (2, 2), (255, 255))
+    assert all(entry.colour is None for entry in classes.entries)
+
+
+def test_a_label_map_gives_names_and_colors(tmp_path):
+    path = tmp_path / "labelmap.txt"
+    path.write_text("# label:color_rgb:parts:actions\nsky:1,2,3::\n\nroad: a:4,5,6:lane:drive\n")
+    classes = read_classes(path)
+    assert classes.labels.names == ("sky", "road: a")
+    assert classes.labels.palette == ((1, 2, 3), (4, 5, 6))
+
+
+@pytest.mark.parametrize(
+    ("content", "ids", "palette"),
+    [
+        ("Pixel Value, Class\n0, background\n3, car\n", (0, 3), None),
+        ("name,r,g,b\nbackground,0,0,0\ncar,64,0,128\n", (0, 1), ((0, 0, 0), (64, 0, 128))),
+        ("id,name,red,green,blue\r\n7,car,1,2,3\r\n2,sky,4,5,6\r\n", (7, 2), None),
+        ("class\nbackground\ncar\n", (0, 1), None),
+    ],
+)
+def test_tables_of_classes(tmp_path, content, ids, palette):
+    path = tmp_path / "_classes.csv"
+    path.write_bytes(content.encode())
+    classes = read_classes(path)
+    assert tuple(entry.id for entry in classes.entries) == ids
+    assert classes.entries[content.startswith("id") - 1].name == "car"
+    assert palette in (None, classes.labels.palette)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("a,b\n1,2\n", "line 1: the columns are 'a, b'"),
+        ("name,r,g\ncar,1,2\n", "line 1: the columns are"),
+        ("name,id\ncar\n", "line 2: 1 cells, not 2"),
+        ("name,id\ncar,x\nsky,1", "line 2: id is 'x'"),
+        ("name,r,g,b\ncar,1,2,256\n", "line 2: a color is three numbers"),
+    ],
+)
+def test_mistakes_in_tables_of_classes_are_told(tmp_path, content, told):
+    path = tmp_path / "classes.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=told):
+        read_classes(path)
+
+
+def test_hexadecimal_colors(read):
+    classes = read({"sky": "#0a0B0c", "road": "#ff0000"})
+    assert classes.labels.palette == ((10, 11, 12), (255, 0, 0))
+    entries = [{"name": "sky", "color": "#000000"}, {"name": "road", "color": [1, 2, 3]}]
+    assert read(entries).labels.palette == ((0, 0, 0), (1, 2, 3))

@@ -91,6 +91,14 @@ def test_masks_are_pasted_at_their_corner(draw, top):
     np.testing.assert_array_equal(label_HW, expected)
 
 
+def test_a_mask_of_another_size_than_its_corners_is_refused(draw):
+    content = BytesIO()
+    Image.new("1", (3, 2), 1).save(content, "PNG")
+    mask = base64.b64encode(content.getvalue()).decode()
+    with pytest.raises(DataError, match="its mask is 3 x 2, its points are the corners of 4 x 2"):
+        draw(shape("car", [[5, 4], [8, 5]], "mask", mask=mask))
+
+
 def test_shapes_may_reach_over_the_border(draw):
     label_HW = draw(shape("road", [[-50, -50], [500, 4]], "rectangle"), imageData="never read")
     np.testing.assert_array_equal(label_HW, box(0, 0, 29, 4))
