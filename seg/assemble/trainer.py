@@ -58,10 +58,22 @@ def _monitored(config: FitConfig) -> str:
     return str(config.keeper["monitor"])
 
 
+def _require_accelerator(name: str) -> None:
+    cuda = torch.cuda.is_available()
+    if (name == "cuda" and not cuda) or (
+        name == "gpu" and not (cuda or torch.backends.mps.is_available())
+    ):
+        raise ConfigError(
+            f"trainer.accelerator={name}: torch sees no such device\n"
+            "  check the driver with nvidia-smi, or give trainer.accelerator=auto"
+        )
+
+
 def build_trainer(
     node: Mapping[str, Any], run_dir: Path, callbacks: list[Any], loggers: list[Any]
 ) -> pl.Trainer:
     """The trainer of a run in `run_dir`, of one process or one of several."""
+    _require_accelerator(str(node.get("accelerator", "auto")))
     trainer: pl.Trainer = build(
         "trainer",
         {**node, "precision": precision_of(node)},

@@ -1,9 +1,11 @@
 """What the configurations of the commands beside training look like."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from seg.config.schema import DatasetTarget, Labels, Section, Target
 
@@ -152,13 +154,20 @@ class BenchmarkConfig(Section):
     device: Literal["auto", "cpu", "cuda"]
 
 
+def _shape(text: str) -> str:
+    """Hold a text against CHANNELSxHEIGHTxWIDTH."""
+    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*x[1-9]\d*", text):
+        raise PydanticCustomError("shape", "give channels, height and width, as 3x513x513")
+    return text
+
+
 class DescribeConfig(Section):
     """`conf/describe.yaml`."""
 
     task: Literal["network", "encoders", "scale"]
     encoder: Target
     decoder: Target
-    input: Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*x[1-9]\d*$")]
+    input: Annotated[str, AfterValidator(_shape)]
     num_classes: Count
     layers: bool
     rounds: Annotated[int, Field(ge=0)]

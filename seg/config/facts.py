@@ -21,4 +21,10 @@ FACTS: dict[str, tuple[str, ...]] = {
     "classifier": ("encoder", "num_classes"),
 }
 
+_ANYWHERE = ("num_classes", "in_channels", "ignore_index")
 FOLLOWS = "follows from the other choices (data set, encoder, images of 3 channels); leave it out"
+
+
+def follows(section: str, name: str) -> bool:
+    """Whether the code knows a key's value, wherever a user writes it."""
+    return name in FACTS.get(section, ()) or name in _ANYWHERE

@@ -6,10 +6,29 @@ from pathlib import Path
 
 import yaml
 
+from seg.config.facts import FOLLOWS, follows
 from seg.config.location import conf_dir
+from seg.config.nearest import nearest
+from seg.config.synonyms import typed_here
 
 _MOST = 8
-_WORDS = {"learning_rate": "lr", "epoch": "epochs", "workers": "num_workers", "batch": "batch_size"}
+
+
+def no_such_key(key: str, allowed: list[str], sections: Iterable[str], further: str = "") -> str:
+    """The message for a key that is not there.
+
+    Args:
+        key: with dots.
+        allowed: the keys beside which it was written.
+        sections: of the command's configuration, as it has them.
+        further: what to say where nothing is known of the key.
+    """
+    section, _, name = key.rpartition(".")
+    if follows(section, name):
+        return f"{key}: {FOLLOWS}"
+    known = hint(key, sections) or further
+    close = "" if known else nearest(name, allowed)
+    return f"{key}: no such key; allowed: {', '.join(allowed)}{close}{known}"
 
 
 def hint(key: str, sections: Iterable[str]) -> str:
@@ -22,8 +41,12 @@ def hint(key: str, sections: Iterable[str]) -> str:
     section, _, name = key.rpartition(".")
     options = options_with(section, name) if section else []
     if options:
-        return f"\n  {name} is a key of {section}={listed(options)}: choose one of them too"
-    found = _elsewhere(name, sections)
+        chosen = "folder" if "folder" in options else options[0]
+        return (
+            f"\n  {name} is a key of {section}={listed(options)}"
+            f"\n  choose one of them too: {section}={chosen} {key}=..."
+        )
+    found = typed_here(key, set(sections)) or _elsewhere(name, sections)
     return f"\n  did you mean {' or '.join(found)}?" if found else ""
 
 
@@ -42,12 +65,11 @@ def listed(names: list[str]) -> str:
 
 def _elsewhere(name: str, sections: Iterable[str]) -> list[str]:
     """Keys of that name in other sections; else those that hold it as a word: `max_epochs`."""
-    word = _WORDS.get(name, name)
     known = sorted(
         {(section, key) for section in sections for file in _files(section) for key in _keys(file)}
     )
-    alike = [f"{section}.{key}" for section, key in known if key == word]
-    within = [f"{section}.{key}" for section, key in known if key.endswith(f"_{word}")]
+    alike = [f"{section}.{key}" for section, key in known if key == name]
+    within = [f"{section}.{key}" for section, key in known if key.endswith(f"_{name}")]
     return (alike or within)[:3]
 
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from seg.config.budget import with_budget
-from seg.config.hints import hint
-from seg.config.nearest import nearest
+from seg.config.hints import no_such_key
+from seg.config.type_errors import reason
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
@@ -282,13 +282,12 @@ def _describe(schema: type[Section], detail: ErrorDetails) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         allowed = sorted(_fields(schema, detail["loc"][:-1]))
-        close = nearest(key.split(".")[-1], allowed)
-        return f"{key}: no such key; allowed: {', '.join(allowed)}{close}{hint(key, allowed)}"
+        return no_such_key(key, allowed, allowed)
     if detail["type"] == "missing":
         return f"{key}: missing; give {key}=..."
     if detail["type"] == "value_error":
         return f"{key}.{detail['msg'].removeprefix('Value error, ')}".removeprefix(".")
-    return f"{key}={detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+    return f"{key}={detail['input']!r}: {reason(detail)}"
 
 
 def _fields(schema: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:

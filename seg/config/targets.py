@@ -11,9 +11,10 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from seg.config.allowed import locate, locate_part, named, not_allowed, rule_of
-from seg.config.facts import FOLLOWS
+from seg.config.facts import FOLLOWS, follows
 from seg.config.hints import hint
 from seg.config.nearest import nearest
+from seg.config.type_errors import reason
 from seg.errors import ConfigError
 
 _HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
@@ -115,13 +116,13 @@ def _bind(node: Mapping[str, Any], target: Any, key: str, given: tuple[str, ...]
         raise not_allowed(node["_target_"], key, rule_of(key).rooms)
     allowed = sorted(set(names) - set(given))
     for name, value in arguments.items():
-        if name in given:
+        if name in given or (name not in allowed and follows(key, name) and not open_ended):
             raise ConfigError(f"{key}.{name}: {FOLLOWS}")
         if name not in parameters and not open_ended:
-            further = f"{nearest(name, allowed)}{hint(f'{key}.{name}', ())}"
+            further = nearest(name, allowed) or hint(f"{key}.{name}", ())
             raise ConfigError(
                 f"{key}.{name}: {node['_target_']} takes no such argument\n"
-                f"  allowed: {', '.join(allowed)}{further}"
+                f"  allowed: {', '.join(allowed) or 'none'}{further}"
             )
         check_type(target, name, value, key)
     if not node.get("_partial_", False):
@@ -167,8 +168,7 @@ def check_type(target: Any, name: str, value: Any, key: str) -> None:
         if isinstance(value, str) and isinstance(taken, bool | int | float):
             raise ConfigError(f"{key}.{name}={value!r}: is a word; give {taken!r} if that is meant")
     except ValidationError as error:
-        texts = {detail["msg"].removeprefix("Value error, ") for detail in error.errors()}
-        reasons = sorted(text[:1].lower() + text[1:] for text in texts)
+        reasons = sorted({reason(detail) for detail in error.errors()})
         raise ConfigError(f"{key}.{name}={value!r}: {'; or '.join(reasons)}") from None
 
 

@@ -157,7 +157,7 @@ def _check_choices(split: str, train_split: str, sbd: str | Path | None) -> None
     check_choice("Pascal VOC", "train_split", train_split, get_args(TrainSplit))
     if sbd is not None and "trainaug" not in (split, train_split):
         raise ConfigError(
-            f"dataset.sbd={sbd} is not read by train_split={train_split}\n"
+            f"dataset.sbd={sbd} is not read by dataset.train_split={train_split}\n"
             "  give dataset.train_split=trainaug, or leave dataset.sbd out"
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seg.config.nearest import nearest
 from seg.data.files.digest import sha256_of
 from seg.data.labels import LabelSpace
 from seg.errors import ConfigError, DataError
@@ -121,8 +122,10 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
     Raises:
         ConfigError: an unknown engine, or no export of that format.
     """
-    if engine not in ("auto", "torch"):
-        find_format(engine)
+    engines = ("auto", "torch", *format_names())
+    if engine not in engines:
+        close = nearest(engine, list(engines))
+        raise ConfigError(f"engine={engine}: unknown; allowed: {', '.join(engines)}{close}")
     if engine == "torch" or is_export(checkpoint) or (engine == "auto" and device != "cpu"):
         return checkpoint
     wanted = None if engine == "auto" else engine

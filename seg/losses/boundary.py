@@ -31,7 +31,8 @@ class Boundary(nn.Module):
         super().__init__()
         if min(width_px, tolerance_px) < 1:
             raise ConfigError(
-                f"loss.width_px={width_px}, loss.tolerance_px={tolerance_px}; allowed: 1 or more"
+                f"loss.terms.N.width_px={width_px}, loss.terms.N.tolerance_px={tolerance_px}; "
+                "allowed: 1 or more; N counts the terms from 0"
             )
         self.num_classes = num_classes
         self.ignore_index = ignore_index

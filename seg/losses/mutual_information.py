@@ -32,7 +32,10 @@ class RegionMutualInformation(nn.Module):
     ) -> None:
         super().__init__()
         if min(side_px, pool_px) < 1:
-            raise ConfigError(f"loss.side_px={side_px}, loss.pool_px={pool_px}; allowed: 1 or more")
+            raise ConfigError(
+                f"loss.terms.N.side_px={side_px}, loss.terms.N.pool_px={pool_px}; "
+                "allowed: 1 or more; N counts the terms from 0"
+            )
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.side_px = side_px

@@ -41,7 +41,9 @@ class FeatureMaps(Objective):
     ) -> None:
         super().__init__(weight=weight)
         if not strides:
-            raise ConfigError("teaching: strides=[]; give one or more")
+            raise ConfigError(
+                "teaching.objectives.N.strides=[]; give one or more; N counts the objectives from 0"
+            )
         self._ignore_index = student.labels.ignore_index
         self._positions = [
             map_of_stride(each, student=student, teacher=teacher) for each in strides

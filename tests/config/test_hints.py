@@ -18,7 +18,7 @@ CONFIG = 2
         ("learning_rate", "did you mean optimizer.lr?"),
         ("epochs", "did you mean trainer.max_epochs?"),
         ("batch_size", "did you mean loader.batch_size?"),
-        ("root", "did you mean dataset.root?"),
+        ("root", "did you mean dataset=folder dataset.root=DIR?"),
         ("crop", "did you mean augmentation.crop?"),
         ("loss.class_weights", "class_weights is a key of loss=cross_entropy, "),
         ("dataset.root", "root is a key of dataset=ade20k, "),

@@ -47,6 +47,11 @@ def find_format(path: Path) -> WeightFormat:
     for weight_format in readable_formats():
         if weight_format.recognises(path):
             return weight_format
+    if path.name == "imagenet" and not path.exists():
+        raise DataError(
+            "weights=imagenet: published weights are those of an encoder\n"
+            "  give encoder.weights=imagenet; python -m seg.weights list names those of ours"
+        )
     formats = "\n".join(f"    {each.description}" for each in readable_formats())
     state = "is of no known format" if path.exists() else "does not exist"
     raise DataError(f"weights {path}: {state}\n  can be read:\n{formats}")
