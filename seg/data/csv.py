@@ -103,8 +103,8 @@ class Csv(PairDataset):
             label_kind,
             told=told,
             files=label_files(pairs),
-            infer=lambda read: infer_from_files(
-                _training_labels(rows, location, unannotated), label_kind, read
+            infer=lambda: infer_from_files(
+                _training_labels(rows, location, unannotated), label_kind
             ),
         )
         read = with_background(pairs, read, space, told.source if told else location)

@@ -91,7 +91,7 @@ class Folder(PairDataset):
             label_kind,
             told=told,
             files=label_files(pairs),
-            infer=lambda read: infer_from_files(layout.training_labels(), label_kind, read),
+            infer=lambda: infer_from_files(layout.training_labels(), label_kind),
         )
         read = with_background(pairs, read, space, told.source if told else where)
         super().__init__(pairs, labels=space, split=split, read=read)

@@ -77,10 +77,9 @@ class HfDataset:
         self._where = f"{name}, split {self._part}"
         self._rows = load_rows(self._table, self._part, self._columns)
         declared = _declared_classes(self._rows, label_column, self._where)
-        self._read: ReadLabel = read_label
+        self._read: ReadLabel = read_grey  # until the kind of the labels is known
 
-        def infer(read: ReadLabel) -> Classes:
-            self._read = read
+        def infer() -> Classes:
             training = part_called(parts, "train")
             rows = load_rows(self._table, training, self._columns)
             return infer_classes(
@@ -88,13 +87,14 @@ class HfDataset:
                 lambda at: self._inferable(rows[at], at, reduce_zero_label),
                 kind=label_kind,
                 binary=not reduce_zero_label,
-                key=(*self._table, training, label_column, reduce_zero_label, label_kind, read),
+                key=(*self._table, training, label_column, reduce_zero_label, label_kind),
             )
 
         told = given_classes(classes, None) or declared
         self._arrays = declared is not None or not _holds_files(self._rows, label_column)
         if self._arrays:
-            labels = (told or infer(read_label)).labels
+            self._read = read_label
+            labels = (told or infer()).labels
         else:
             with self._readable_label() as location:
                 labels, self._read = own_labels(

@@ -39,7 +39,7 @@ def own_labels(
     *,
     told: Classes | None,
     files: Iterable[Location],
-    infer: Callable[[ReadLabel], Classes],
+    infer: Callable[[], Classes],
 ) -> tuple[LabelSpace, ReadLabel]:
     """The label space of a dataset, and how to read its label files.
 
@@ -50,7 +50,7 @@ def own_labels(
             the classes have colours.
         told: the classes, where a file tells them.
         files: the label files.
-        infer: finds the classes where none tells them, by a reader of ids.
+        infer: finds the classes where none tells them.
 
     Raises:
         ConfigError: an unknown kind.
@@ -66,11 +66,11 @@ def own_labels(
         return told.labels, read_label  # whoever reads the samples is told
     colored = told is not None and any(entry.colour is not None for entry in told.entries)
     if kind != "colours" and not colored and _is_grey_in_channels(files, mode):
-        return (told or infer(read_grey)).labels, read_grey
+        return (told or infer()).labels, read_grey
     if kind == "ids":
-        return (told or infer(read_label)).labels, read_label
+        return (told or infer()).labels, read_label
     if kind == "auto" and mode not in ("RGB", "RGBA"):
-        return (told or infer(read_label)).labels, _by_palette(told, first)
+        return (told or infer()).labels, _by_palette(told, first)
     if told is None:
         raise _untold_colours(first)
     return told.labels, told.colour_labels()
@@ -106,16 +106,14 @@ def _by_palette(told: Classes | None, first: Location) -> ReadLabel:
     return reader
 
 
-def infer_from_files(
-    files: Sequence[Location], kind: LabelKind, read: ReadLabel = read_label
-) -> Classes:
+def infer_from_files(files: Sequence[Location], kind: LabelKind) -> Classes:
     """`infer_classes` from label files; those that were read before in this process are not again.
 
     Raises:
         DataError: as for `infer_classes`.
     """
-    key = (kind, read, *(_fingerprint(file) for file in files))
-    return infer_classes(len(files), lambda index: read(files[index]), kind=kind, key=key)
+    key = (kind, *(_fingerprint(file) for file in files))
+    return infer_classes(len(files), lambda index: read_grey(files[index]), kind=kind, key=key)
 
 
 def infer_classes(

@@ -115,9 +115,9 @@ def read_grey(path: Location) -> NDArray[Any]:
         DataError: as for `read_label`; also colors, and pixels that are partly transparent.
     """
     with opened(path, "label") as file:
-        one_channel = file.mode not in ("RGB", "RGBA", "LA")
-    if one_channel:
-        return read_label(path)
+        if file.mode not in ("RGB", "RGBA", "LA"):
+            _check_label_kind(file, path)
+            return _label_values(file, path)
     rgb_HW3 = _read_rgb_label(path, ("RGB", "RGBA", "LA"))
     if (rgb_HW3 != rgb_HW3[..., :1]).any():
         raise DataError(

@@ -161,7 +161,7 @@ def test_a_label_with_alpha_asks_which_is_the_mask(plant):
     message = refused(plant(label))
     assert "alpha channel of 2 values (0, 255)" in message
     assert "getchannel('A')" in message
-    with pytest.raises(DataError, match="whichever holds the ids"):
+    with pytest.raises(DataError, match="alpha channel of 2 values"):
         grey = np.stack([OPAQUE, blocks(0, 255)], -1)
         Folder(split="train", root=plant(Image.fromarray(grey), Image.fromarray(grey)))[0]
 
@@ -181,3 +181,13 @@ def test_validation_masks_of_255_beside_training_masks_of_1_are_refused(plant):
         check_label_ids(val, training=seen)
     assert "Write them in one way" in str(caught.value)
     check_label_ids(val, training=seen | {255})
+
+
+def test_predictions_beside_training_labels_in_three_channels_are_read(plant):
+    prediction = Image.fromarray(blocks(255, 0))
+    prediction.putpalette([level for level in range(256) for _ in range(3)])
+    plant(prediction, split="val")
+    root = plant(in_channels(blocks(0, 255)))
+    dataset = Folder(split="val", root=root)
+    assert dataset.labels.names == ("background", "foreground")
+    assert np.array_equal(dataset[0].label, blocks(1, 0))
