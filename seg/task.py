@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from seg.data.label_ids import nothing_counts
 from seg.data.labels import LabelSpace
 from seg.inference.trained import TrainedSegmenter
 from seg.inference.views import label_maps
@@ -126,6 +127,15 @@ class SegmentationTask(TrainingTask):
         """Count a batch in `scores`."""
         logits, label_BHW = self.coarse(batch["image"]), batch["label"]
         self.scores.update(label_maps(logits), label_BHW, self.loss_of(logits, label_BHW))
+
+    def _finish(self, stage: str) -> None:
+        """Raise a `DataError` where no pixel of the split counts."""
+        counted = self.scores.confusion.counts.sum()
+        if not self.trainer.sanity_checking and not self.trainer.strategy.reduce(
+            counted, reduce_op="sum"
+        ):
+            raise nothing_counts(stage, f"{self.scores.images} labels")
+        super()._finish(stage)
 
     def further_modules(self) -> list[nn.Module]:
         """Terms and heads."""

@@ -15,6 +15,7 @@ from seg.assemble.networks import load_model, network, restore, training_config
 from seg.assemble.processes import ONE_PROCESS
 from seg.assemble.statistics import StatisticsOf, with_class_weights
 from seg.assemble.trainer import build_trainer, equip
+from seg.callbacks.counted_pixels import CountedPixels
 from seg.callbacks.quiet import quiet
 from seg.checkpoint import Checkpoint
 from seg.config import targets
@@ -82,7 +83,10 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )
     batch_norm, trainer = equip(config, run_dir)
-    task = _task(config, model, batch_norm, _terms(config, model))
+    terms = _terms(config, model)
+    if not terms:  # a teacher can be learned from without labels
+        trainer.callbacks.append(CountedPixels(model.labels.ignore_index))  # type: ignore[attr-defined]
+    task = _task(config, model, batch_norm, terms)
     _set_compute_dtype(task, str(trainer.precision))
     return Parts(
         data=_data(config, sets, augmentation, _sampling(config, sets["train"], statistics)),

@@ -1,5 +1,6 @@
 """Looks whether labels hold classes alone before hours are spent on a training."""
 
+import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from seg.data.sample import LEAVE_OUT, SegmentationDataset
 from seg.data.subset import spread_over
 from seg.errors import DataError
 
+log = logging.getLogger(__name__)
 UNKNOWN = ("unknown_values", "unknown_colors", "label_kind", "lossy_label")
 """The faults of labels that hold what is no class, or nothing that can be one."""
 
@@ -39,8 +41,8 @@ def check_label_ids(
 
     Raises:
         DataError: labels hold what is no class, with how many do, the first of them and the remedy;
-            all labels of the training split hold one class alone, or none; or those of another
-            split do, and ignored pixels that the training split has not.
+            all labels of a split hold no class, or those of the training split one alone; or
+            those of another split one, and ignored pixels that the training split has not.
     """
     read: Any = getattr(dataset, "read_label", None)
     if read is None or not _is_read(dataset):
@@ -62,12 +64,33 @@ def check_label_ids(
     if unknown:
         raise _no_class(dataset.split, unknown, len(indices))
     labels = [each for each in found if isinstance(each, frozenset)]
-    values: frozenset[int] = frozenset().union(*labels)
+    values = frozenset[int]().union(*labels)
     if len(labels) == len(dataset) and dataset.split == "train":
         _refuse_one_class(values, dataset.labels)
+    elif labels and values <= {dataset.labels.ignore_index}:
+        error = nothing_counts(dataset.split, f"{len(labels)} labels, spread over {len(dataset)}")
+        if len(labels) == len(dataset):
+            raise error
+        log.warning("%s", error)
     if training:
         _refuse_other_values(dataset, values, training)
     return values
+
+
+def nothing_counts(split: str, read: str) -> DataError:
+    """The error for labels that hold ignored pixels alone.
+
+    Args:
+        split: of a dataset.
+        read: how much was looked at.
+    """
+    what = "nothing can be learned" if split == "train" else "nothing can be scored"
+    return DataError(
+        f"split {split!r}: no pixel of {read} counts, all are ignored: {what}\n"
+        "  look at the labels (python -m seg.prepare verify), at the ignored values of "
+        "dataset.classes, and at labels.ignore, labels.keep and augmentation.crop",
+        fault="all_ignored",
+    )
 
 
 def _refuse_other_values(

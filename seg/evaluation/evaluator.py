@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, distributed
 
 from seg.assemble.parts import Parts
+from seg.data.label_ids import nothing_counts
 from seg.data.loading.loader import Batch
 from seg.evaluation.measures import Measures, Shown, intervals
 from seg.evaluation.protocol import protocol
@@ -58,6 +59,8 @@ class Evaluator:
         measures.reduce()
         rows = _gathered(rows)
         timings_s["evaluation_s"] = perf_counter() - started_at
+        if not measures.confusion.counts.sum():
+            raise nothing_counts(split, f"{measures.split.images} labels")
         scores = measures.scores()
         if self.parts.trainer.is_global_zero:
             write_json(run_dir / "metrics.json", {**scores, **timings_s})

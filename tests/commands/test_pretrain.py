@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import pytest
 import torch
@@ -26,6 +27,11 @@ LINE = (
     *("mixing=cutmix_mixup", "logger=csv"),
 )
 KILLED = -9
+# What is written once training has ended, in order.
+END = (
+    *("predictions.png", "encoder.safetensors", "encoder.json", "metrics.json"),
+    *("report.html", "finished.json"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +108,37 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(faults, whole_run, tmp_path)
     if len(faults) > 1:
         done = seg("pretrain", *line, cwd=tmp_path)
         assert "finished already" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("predictions.png", marks=pytest.mark.slow),
+        pytest.param("encoder.safetensors", marks=pytest.mark.slow),
+        "encoder.json",
+        pytest.param("metrics.json", marks=pytest.mark.slow),
+        pytest.param("report.html", marks=pytest.mark.slow),
+        pytest.param("finished.json", marks=pytest.mark.slow),
+    ],
+)
+def test_what_lacks_at_the_end_is_made(name, whole_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole_run, run)
+    for each in END:
+        (run / each).unlink()
+    done = seg("pretrain", f"resume={run}", cwd=tmp_path, fault=f"kill_before:{name}")
+    assert done.returncode == KILLED, done.stderr
+    assert not (run / "finished.json").exists()
+    done = seg("pretrain", f"resume={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert ("finished already" in done.stdout) == (name == "finished.json")
+    assert all((run / each).is_file() for each in END)
+    assert not [each for each in run.rglob("*") if ".staged." in each.name]
+    assert (run / "encoder.safetensors").read_bytes() == (
+        whole_run / "encoder.safetensors"
+    ).read_bytes()
+    for key in ("val/top1", "val/top5", "val/loss"):
+        assert numbers(run)[key] == numbers(whole_run)[key]
 
 
 def test_a_segmenter_starts_from_every_tensor_of_the_encoder(whole_run, tmp_path):

@@ -83,3 +83,14 @@ def test_verify_checks_the_regrouping_of_classes(root):
     done = seg(*line, "labels.ignore=[class_1]", cwd=root)
     assert done.returncode == 2
     assert "only 'class_0' is left" in done.stderr
+
+
+def test_a_validation_split_of_ignored_pixels_is_refused(root):
+    (root / "classes.json").write_text('["a", "b"]')
+    for path in (root / "labels/val").iterdir():
+        Image.fromarray(np.full((8, 12), 255, np.uint8)).save(path)
+    with pytest.raises(DataError, match="no pixel of 4 labels, spread over 4 counts") as caught:
+        check_label_ids(Folder(split="val", root=root))
+    assert "nothing can be scored" in str(caught.value)
+    Image.fromarray(np.eye(8, 12, dtype=np.uint8)).save(root / "labels/val/0.png")
+    check_label_ids(Folder(split="val", root=root))

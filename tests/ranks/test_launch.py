@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+import torch
 from PIL import Image
 
 from tests.conftest import SMALL, seg
@@ -131,17 +133,25 @@ def command_lines() -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["launcher", "group"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_every_process(number, tmp_path):
+def test_a_signal_ends_every_process_and_saves(number, send, tmp_path):
     line = [sys.executable, "-m", "seg.train", *TWO, "trainer.max_epochs=10000"]
+    line += ["loader.num_workers=1", "callbacks.checkpoints.every_n_steps=null"]
     run = tmp_path / "run"
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    started = subprocess.Popen([*line, f"hydra.run.dir={run}"], cwd=tmp_path, **pipes)
+    started = subprocess.Popen(
+        [*line, f"hydra.run.dir={run}"], cwd=tmp_path, start_new_session=True, **pipes
+    )
     while not (run / "checkpoints" / "last.ckpt").exists():
         assert started.poll() is None, started.stderr.read()
         time.sleep(0.2)
-    started.send_signal(number)
+    time.sleep(1)  # steps that no checkpoint holds
+    send(started.pid, number)
     _, errors = started.communicate(timeout=120)
     assert started.returncode == 128 + number, errors
     assert "Traceback" not in errors
     assert not [line for line in command_lines() if str(run) in line]
+    (step,) = {int(n) for n in re.findall(r"ended at step (\d+);", (run / "train.log").read_text())}
+    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    assert saved == step

@@ -1,0 +1,54 @@
+"""A training whose labels hold no pixel that counts must not look like one that learns."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from seg.data.label_ids import nothing_counts
+
+
+class CountedPixels(Callback):
+    """Ends a training with a `DataError` where an epoch, or all of it, had only ignored pixels.
+
+    Whether a pixel counts is gathered on the device and read once an epoch, until one does. A run
+    that goes on is judged after a whole epoch of its own: the labels may be sparse.
+
+    Args:
+        ignore_index: label of pixels that do not count.
+    """
+
+    def __init__(self, ignore_index: int) -> None:
+        self._ignore_index = ignore_index
+        self._counts: Tensor | None = None
+        self._batches = 0
+        self._from_step = 0
+        self._is_done = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._from_step, self._batches, self._counts = trainer.global_step, 0, None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._is_done:
+            return
+        counts: Tensor = (batch["label"] != self._ignore_index).any()
+        self._counts = counts if self._counts is None else self._counts | counts
+        self._batches += 1
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._batches >= trainer.num_training_batches:
+            self._check(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._batches and self._from_step == 0:
+            self._check(trainer)
+
+    def _check(self, trainer: Trainer) -> None:
+        if self._is_done or self._counts is None:
+            return
+        counts = trainer.strategy.reduce_boolean_decision(bool(self._counts), all=False)
+        if not counts:
+            raise nothing_counts("train", f"{self._batches} batches")
+        self._is_done = True
