@@ -8,6 +8,8 @@ from types import FrameType
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C has ended."""
+SWEEP_PROCESS = "SEG_SWEEP_PROCESS"
+"""Variable by which a trial knows the process that sweeps, and ends with it."""
 _seen: list[int] = []
 
 

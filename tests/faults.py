@@ -76,6 +76,12 @@ def two_signals_at(moment: str) -> None:
     _signal_at(moment, times=2)
 
 
+def two_signals_at_in_a_trial(moment: str) -> None:
+    """The same in a process that belongs to a sweep: of its group, and as the sweep has ended."""
+    os.environ["SEG_SWEEP_PROCESS"] = "another-machine 1 1"
+    two_signals_at(moment)
+
+
 def group_signal_at(moment: str) -> None:
     """The same to the process group, workers and all, by another process."""
     os.setpgid(0, 0)

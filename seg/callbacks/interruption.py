@@ -12,6 +12,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.callbacks.checkpoints import BestAndLast, validation_follows
+from seg.interruption import SWEEP_PROCESS
 
 log = logging.getLogger(__name__)
 # Schedulers of clusters warn by SIGUSR1 or SIGTERM, people by Ctrl-C.
@@ -88,8 +89,8 @@ class Interruption(Callback):
         log.warning("%s: saving after this step; a second signal ends at once", name)
 
     def _is_the_same(self) -> bool:
-        """A key press reaches several processes both by the terminal and by their launcher."""
-        launched = "TORCHELASTIC_RUN_ID" in os.environ
+        """What a process group gets reaches a process also by its launcher, or its sweep's end."""
+        launched = "TORCHELASTIC_RUN_ID" in os.environ or SWEEP_PROCESS in os.environ
         return launched and monotonic() - self._received_at < _ONE_KEY_PRESS_S
 
     def _asked(self, trainer: Trainer) -> bool:

@@ -10,7 +10,7 @@ from seg.sweeping.leaderboard import write_leaderboard
 from seg.sweeping.page import FILE, write_page
 from seg.sweeping.sections import sections_for
 from seg.sweeping.shown import value_text
-from seg.sweeping.standings import over_seeds, winner
+from seg.sweeping.standings import Standing, over_seeds, winner
 from seg.sweeping.trials import Sweep, read_sweep
 from seg.sweeping.winner import Winner, winner_of, write_winner
 
@@ -63,11 +63,17 @@ def _tell_best(sweep: Sweep) -> None:
     chosen = " ".join(f"{key}={value}" for key, value in best.choices.items())
     value = value_text(sweep.monitor, best.value)
     log.info("best: trial %d, %s %s: %s", best.number, sweep.monitor, value, chosen)
-    standings = over_seeds(sweep)
-    if standings:
-        mean, std = (value_text(sweep.monitor, v) for v in (standings[0].mean, standings[0].std))
-        n = len(standings[0].values)
-        log.info("its choices over %d seeds: mean %s, standard deviation %s", n, mean, std)
+    for standing in over_seeds(sweep)[:1]:
+        if standing.std is not None:
+            log.info("its choices over %d seeds: %s", *_spread(sweep.monitor, standing))
+
+
+def _spread(monitor: str, standing: Standing) -> tuple[int, str]:
+    """The number of seeds, and what their values say."""
+    mean, std = (value_text(monitor, value) for value in (standing.mean, standing.std))
+    if len(set(standing.values)) == 1:
+        return len(standing.values), f"{mean} each, the seed makes no difference"
+    return len(standing.values), f"mean {mean}, standard deviation {std}"
 
 
 def _attempt(what: str, make: Callable[[], T]) -> T | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_VARIABLE = "SEG_SWEEP_PROCESS"
+from seg.interruption import SWEEP_PROCESS
+
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _LOOK_S = 0.5
 _SAVING_S = 60.0  # for a step and a checkpoint, after a signal
@@ -16,7 +17,7 @@ _ENDED = 143
 
 def announce_sweep() -> None:
     """Let the trials that launchers start from here on know this process."""
-    os.environ[_VARIABLE] = f"{_machine()} {os.getpid()} {_started_at(os.getpid())}"
+    os.environ[SWEEP_PROCESS] = f"{_machine()} {os.getpid()} {_started_at(os.getpid())}"
 
 
 @contextmanager
@@ -26,12 +27,11 @@ def ending_with_the_sweep() -> Iterator[None]:
     The process gets SIGTERM, by which a training saves first. On other machines, where a scheduler
     keeps what was submitted, a trial goes on.
     """
-    words = os.environ.get(_VARIABLE, "").split()
+    words = os.environ.get(SWEEP_PROCESS, "").split()
     done = threading.Event()
     if len(words) == 3 and words[0] == _machine() and int(words[1]) != os.getpid():
-        sweep = int(words[1]), words[2]
-        if _started_at(sweep[0]) == sweep[1]:
-            threading.Thread(target=_end_with, args=(*sweep, done), daemon=True).start()
+        sweep = int(words[1]), words[2]  # may have ended while this process loaded its modules
+        threading.Thread(target=_end_with, args=(*sweep, done), daemon=True).start()
     try:
         yield
     finally:

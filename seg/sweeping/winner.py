@@ -50,7 +50,7 @@ def winner_of(directory: Path, sweep: Sweep, trial: Trial) -> Winner:
     for override in OverridesParser.create().parse_overrides(told):
         said.add(override)
     text = said.text() if said.is_ours() else whole(folder, sweep.command)
-    place = shlex.quote(str(_from_here(directory)))
+    place = shlex.quote(str(directory.resolve()))  # it is read anywhere
     words = [f"{group}={NAME}", *map(shlex.quote, said.words)]
     command = f"python -m seg.{sweep.command} --config-dir {place} {' '.join(words)}"
     head = [
@@ -78,9 +78,3 @@ def _from_the_line(sweep: Sweep, trial: Trial) -> list[str]:
         and word.lstrip("+").partition("=")[0] not in chosen
     ]
     return [*fixed, *(f"{key}={value}" for key, value in trial.choices.items())]
-
-
-def _from_here(directory: Path) -> Path:
-    """As one types it in the folder where the sweep was begun."""
-    absolute, here = directory.resolve(), Path.cwd().resolve()
-    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute

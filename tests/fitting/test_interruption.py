@@ -44,6 +44,14 @@ def test_a_second_signal_ends_at_once(tmp_path):
     assert not list(tmp_path.glob("run/checkpoints/*"))
 
 
+def test_a_trial_saves_where_its_group_and_its_sweep_end_at_once(tmp_path):
+    line = [*RECIPE, f"hydra.run.dir={tmp_path / 'run'}"]
+    fault = "two_signals_at_in_a_trial:SIGTERM:training_step:2"
+    done = seg("train", *line, cwd=tmp_path, fault=fault)
+    assert done.returncode == 143, done.stderr
+    assert (tmp_path / "run/checkpoints/last.ckpt").exists()
+
+
 @pytest.mark.parametrize(
     ("moment", "code", "step"),
     [

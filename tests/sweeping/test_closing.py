@@ -101,9 +101,28 @@ def test_what_is_told(tmp_path, caplog, monkeypatch):
     assert told[0] == "best: trial 1, val/miou 52.00 %: loss=dice seed=1"
     assert "3 seeds: mean 51.00 %" in told[1]
     assert told[2].endswith(FILE) and told[3].startswith("report: file://")
-    assert told[4].endswith("python -m seg.train --config-dir 'my sweep' experiment=winner")
+    place = tmp_path / "my sweep"
+    assert told[4].endswith(f"python -m seg.train --config-dir '{place}' experiment=winner")
     html = (tmp_path / "my sweep/report.html").read_text()
-    assert "python -m seg.train --config-dir &#39;my sweep&#39; experiment=winner" in html
+    assert f"python -m seg.train --config-dir &#39;{place}&#39; experiment=winner" in html
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ((0.5, 0.5, 0.5), "its choices over 3 seeds: 50.00 % each, the seed makes no difference"),
+        ((0.5, 0.52), "its choices over 2 seeds: mean 51.00 %, standard deviation 1.41 %"),
+        ((0.5,), None),  # no spread
+    ],
+)
+def test_what_seeds_tell(tmp_path, caplog, values, line):
+    trials = [Trial(n, {"seed": str(n)}, "finished", value) for n, value in enumerate(values)]
+    write(tmp_path, Sweep("train", ("seed=0,1,2",), "val/miou", trials=tuple(trials)))
+    with caplog.at_level(logging.INFO, "seg.sweeping.closing"):
+        close_sweep(tmp_path)
+    assert [each for each in caplog.messages if each.startswith("its choices")] == (
+        [line] if line else []
+    )
 
 
 @pytest.mark.parametrize("states", [(), ("failed",), ("running", "pruned"), ("finished",)])

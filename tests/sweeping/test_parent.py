@@ -41,3 +41,14 @@ def test_a_trial_saves_and_ends_when_its_sweep_is_killed():
     assert sweep.stdout.readline() == "saved\n"
     assert sweep.stdout.readline() == ""  # nobody is left to write
     sweep.communicate()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_a_trial_ends_whose_sweep_was_killed_before_it_began():
+    loading = "print('loading', flush=True); import time; time.sleep(1)"
+    line = [sys.executable, "-c", SWEEP, f"{loading}\n{TRIAL}"]
+    sweep = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    assert sweep.stdout.readline() == "loading\n"
+    sweep.send_signal(signal.SIGKILL)
+    assert "saved\n" in sweep.stdout.read()  # to its end: nobody is left to write
+    sweep.communicate()

@@ -142,7 +142,7 @@ def test_the_command_that_is_told_runs_the_winner_again(swept, tmp_path):
     words = shlex.split(command)
     assert words[:4] == ["python", "-m", "seg.train", "--config-dir"]
     assert words[5:] == ["experiment=winner", "~callbacks.progress"]
-    done = seg("train", *words[3:], f"hydra.run.dir={tmp_path}/again", cwd=sweep_dir.parent)
+    done = seg("train", *words[3:], f"hydra.run.dir={tmp_path}/again", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     best = read_sweep(sweep_dir).ranked()[0]
     assert config_of(tmp_path / "again") == config_of(sweep_dir / str(best.number))
