@@ -18,7 +18,7 @@ from seg.config.allowed import locate
 from seg.config.facts import FOLLOWS, follows
 from seg.config.hints import no_such_key
 from seg.config.location import conf_dir
-from seg.config.misread import misread, several_values
+from seg.config.misread import misplaced, misread, several_values
 from seg.config.nearest import nearest
 from seg.errors import ConfigError
 
@@ -47,7 +47,7 @@ def explain(error: Exception, config_name: str, overrides: list[str]) -> str:
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException):
         return _unknown_key(cause.full_key or "", config_name, overrides)
     text = "\n".join(line for line in str(error).splitlines() if line.strip())
-    return several_values(text) or text
+    return several_values(text) or misplaced(text) or text
 
 
 def _missing_option(error: MissingConfigException) -> str:

@@ -66,6 +66,15 @@ def misread(argument: str, command: str) -> str:
     return f"{argument}: cannot be read as KEY=VALUE; keys are words with dots between"
 
 
+def misplaced(message: str) -> str:
+    """A message for a group that a command lacks, or has already; empty for other errors."""
+    if match := re.match(r"In '(\w+)/.*': Could not override", message):
+        return f"{match[1]}: has no part here, leave it out"
+    if match := re.match(r"Multiple values for .*'override (\S+): (.*)'", message):
+        return f"{match[1]}: is chosen already; write {match[1]}={match[2]} without a plus"
+    return ""
+
+
 def several_values(message: str) -> str:
     """A message for commas outside a sweep; empty where Hydra's error is another one."""
     if match := _OF_SWEEPS.match(message):
@@ -73,11 +82,10 @@ def several_values(message: str) -> str:
     if (match := _SEVERAL.match(message)) is None:
         return ""
     key, _, value = match[1].partition("=")
-    lines = [
-        f"{match[1]}: several values",
-        f"a list: {shlex.quote(f'{key}=[{value}]')}",
-        "a sweep, one run each: add -m",
-    ]
+    lines = [f"{match[1]}: several values"]
+    if not (conf_dir() / key.lstrip("+")).is_dir():  # of a group one option is chosen
+        lines.append(f"a list: {shlex.quote(f'{key}=[{value}]')}")
+    lines.append("a sweep, one run each: add -m")
     if _DECIMAL_COMMA.fullmatch(value):
         lines.append(f"a decimal number: {key}={value.replace(',', '.')}")
     return "\n  ".join(lines)

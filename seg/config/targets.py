@@ -169,6 +169,8 @@ def check_type(target: Any, name: str, value: Any, key: str) -> None:
             raise ConfigError(f"{key}.{name}={value!r}: is a word; give {taken!r} if that is meant")
     except ValidationError as error:
         reasons = sorted({reason(detail) for detail in error.errors()})
+        typed = [each for each in reasons if "an instance of" not in each]  # by a command line
+        reasons = typed or reasons
         raise ConfigError(f"{key}.{name}={value!r}: {'; or '.join(reasons)}") from None
 
 

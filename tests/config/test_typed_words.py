@@ -162,6 +162,7 @@ def test_a_path_alone(tmp_path, monkeypatch):
         ("labels.ignore=road", "give a list, as [A,B]"),
         ("dataset.size=64x128", "give a list, as [A,B]"),
         ("optimizer.betas=0.9", "give a list, as [A,B]"),
+        ("optimizer.lr=1e-3s", ": give a number"),
     ],
 )
 def test_values_of_other_types(argument, reason):
@@ -182,3 +183,16 @@ def test_no_word_has_two_meanings_in_one_command():
         for word in ("model", "data", "path", "output_dir", "device"):
             message = str(answer(command, f"{word}=x"))
             assert len(re.findall(r"did you mean", message)) <= 1
+
+
+def test_a_group_takes_one_option():
+    message = answer("train", "dataset=camvid,streets")
+    assert message == "dataset=camvid,streets: several values\n  a sweep, one run each: add -m"
+    message = answer("train", "+experiment=camvid_cpu")
+    assert message is not None
+    assert message.endswith("write experiment=camvid_cpu without a plus")
+    assert answer("train", "experiment=camvid_cpu") is None
+
+
+def test_a_group_of_another_command():
+    assert answer("pretrain", "dataset=cityscapes") == "dataset: has no part here, leave it out"
