@@ -30,7 +30,8 @@ def compare(paths: Sequence[Path], across: Sequence[str] = ()) -> dict[str, Any]
 
     Returns:
         plain data: `first`, `second`, `images`, `scores` with a row a score; its `verdict` is None
-        and its `p` NaN with fewer than `FEWEST_IMAGES` images.
+        and its `p` NaN with fewer than `FEWEST_IMAGES` images, of a class: images whose labels
+        hold it, a row's `images`; None: not recorded.
 
     Raises:
         ConfigError: not two, or unlike protocols: both sides of each key.
@@ -40,13 +41,12 @@ def compare(paths: Sequence[Path], across: Sequence[str] = ()) -> dict[str, Any]
         raise ConfigError(f"compare: {len(paths)} evaluations; give two, compare=[A,B]")
     first, second = (read_record(path) for path in paths)
     _refuse_unlike(first, second, across)
-    images = min(_images(first), _images(second))
-    rows = [_row(pair, first, second, images) for pair in _pairs(first, second)]
+    rows = [_row(pair, first, second) for pair in _pairs(first, second)]
     return {
         "first": {"path": str(first.path), "checkpoint": first.content["checkpoint"]},
         "second": {"path": str(second.path), "checkpoint": second.content["checkpoint"]},
         "across": list(across),
-        "images": images,
+        "images": min(_images(first), _images(second)),
         "scores": rows,
     }
 
@@ -64,14 +64,34 @@ def table(comparison: dict[str, Any]) -> list[str]:
         lines.append(
             f"  {row['key']:{width}}  {_percent(row['first'])}  {_percent(row['second'])}  "
             f"{_signed(row['difference'])}     {_signed(low)} to {_signed(high)}  "
-            f"{row['p']:6.3f}  {row['verdict'] or ''}".rstrip()
+            f"{row['p']:6.3f}  {row['verdict'] or _hindrance(row['images'])}".rstrip()
         )
+    why = f"resampling fewer than {FEWEST_IMAGES} takes chance for a difference too often"
     if comparison["images"] < FEWEST_IMAGES:
+        return [*lines, f"  no verdict: {comparison['images']} images; {why}"]
+    rare = [row for row in comparison["scores"] if row["verdict"] is None]
+    if any(row["images"] is not None for row in rare):
+        lines.append(f"  no verdict on classes that fewer images contain: {why}")
+    if any(row["images"] is None for row in rare):
         lines.append(
-            f"  no verdict: {comparison['images']} images; resampling fewer than {FEWEST_IMAGES} "
-            "takes chance for a difference too often"
+            "  no verdict on classes of evaluations that do not record in how many images they "
+            "occur: evaluate both anew"
         )
     return lines
+
+
+def _hindrance(images: int | None) -> str:
+    return "no verdict" if images is None else f"no verdict: {images} images"
+
+
+def _images_of(key: str, record: Record) -> int | None:
+    """Images that a score is of: all, or those whose labels hold the class; None: not known."""
+    kind, _, name = key.partition("/")[2].partition("/")
+    if not name or kind != "iou":
+        return _images(record)
+    recorded = record.content.get("class_images") or {}
+    count: int | None = recorded.get(name)
+    return count
 
 
 def _images(record: Record) -> int:
@@ -86,20 +106,23 @@ def _pairs(first: Record, second: Record) -> list[tuple[str, str]]:
     return [(key, of_second[name]) for key, name in named if name in of_second]
 
 
-def _row(keys: tuple[str, str], first: Record, second: Record, images: int) -> dict[str, Any]:
+def _row(keys: tuple[str, str], first: Record, second: Record) -> dict[str, Any]:
     mine, theirs = keys
     one, other = first.content["scores"][mine], second.content["scores"][theirs]
     between = paired_difference(
         second.replicates[theirs].astype(np.float64), first.replicates[mine].astype(np.float64)
     )
     verdict = "significant" if between.p < _SIGNIFICANT else "noise"
-    enough = images >= FEWEST_IMAGES
+    counts = (_images_of(mine, first), _images_of(theirs, second))
+    images = None if None in counts else min(counts)  # type: ignore[type-var]
+    enough = images is not None and images >= FEWEST_IMAGES
     known = one is not None and other is not None
     return {
         "key": mine if mine == theirs else f"{mine} | {theirs}",
         "first": one if known else float("nan"),
         "second": other if known else float("nan"),
         "difference": other - one if known else float("nan"),
+        "images": images,
         "interval": [between.low, between.high],
         "p": between.p if enough else float("nan"),
         "verdict": verdict if enough else None,

@@ -123,6 +123,7 @@ class Evaluator:
             "palette": [list(color) for color in labels.palette],
             "scores": scores,
             "intervals": intervals(replicates),
+            "class_images": dict(zip(labels.names, measures.class_images.tolist(), strict=True)),
             "confusion": measures.confusion.counts.tolist(),
             "calibration": measures.calibration(),
             "size_strata": measures.size_strata(),

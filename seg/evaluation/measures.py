@@ -61,6 +61,7 @@ class Measures:
         self.sample = LogProbabilitySample(*facts)
         self.extremes: Extremes[Shown] = Extremes(examples)
         self.loss_sum, self.loss_images = 0.0, 0
+        self.class_images = np.zeros(labels.num_classes, np.int64)  # whose labels hold the class
 
     def add_tile(self, name: str, tile: Tile, label_HW: Tensor) -> Tensor:
         """Add some pixels of a picture.
@@ -84,6 +85,7 @@ class Measures:
         counts_KK = pair_counts(prediction_HW, label_HW, len(self._names), self._ignore_index)
         self.confusion.add(counts_KK)
         self.bootstrap.update(name, counts_KK)
+        self.class_images += counts_KK.sum(1) > 0
         for each in (self.boundary, self.trimap, self.strata):
             each.update(prediction_HW, label_HW)
         self.split.update(name, label_HW)
@@ -111,6 +113,7 @@ class Measures:
                 self.extremes.merge(other.extremes)
         self.loss_sum = sum(other.loss_sum for other in others)
         self.loss_images = sum(other.loss_images for other in others)
+        self.class_images = np.sum([other.class_images for other in others], axis=0)
 
     def _summed(self, name: str) -> Accumulator:
         accumulator: Accumulator = getattr(self, name)

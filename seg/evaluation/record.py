@@ -36,6 +36,7 @@ class _Content(BaseModel):
     protocol: dict[str, Any]
     checkpoint: dict[str, Any]
     scores: dict[str, float | None]
+    class_images: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)

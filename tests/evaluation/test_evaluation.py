@@ -129,6 +129,7 @@ def with_images(folder, target, count, **changes):
     shutil.copytree(folder, target)
     content = json.loads((target / "evaluation.json").read_text())
     content["protocol"] |= {"images": count, **changes}
+    content["class_images"] = dict.fromkeys(content["classes"], count)
     (target / "evaluation.json").write_text(json.dumps(content))
     return target
 
@@ -147,6 +148,33 @@ def test_few_images_give_no_verdict(count, folders, tmp_path):
     else:
         assert {row["verdict"] for row in rows} <= {"noise", "significant"}
         assert "no verdict" not in lines
+
+
+def test_a_class_in_few_images_of_a_large_split_has_no_verdict(folders, tmp_path):
+    content = read_record(folders / "whole").content
+    assert content["class_images"]["road"] == 6
+    assert all(
+        (content["class_images"][name] > 0) == (sum(row) > 0)
+        for name, row in zip(content["classes"], content["confusion"], strict=True)
+    )
+    runs = [
+        with_images(folders / name, tmp_path / name, FEWEST_IMAGES) for name in ("whole", "flip")
+    ]
+    for counts, hindrance in (
+        ({"road": 3}, "no verdict: 3 images"),
+        (None, "do not record in how many images"),
+    ):
+        for run in runs:
+            record = json.loads((run / "evaluation.json").read_text())
+            record["class_images"] = counts and {**record["class_images"], **counts}
+            (run / "evaluation.json").write_text(json.dumps(record))
+        comparison = compare(runs, ["inference"])
+        rows = {row["key"]: row for row in comparison["scores"]}
+        assert rows["val/iou/road"]["verdict"] is None
+        assert math.isnan(rows["val/iou/road"]["p"])
+        assert rows["val/miou"]["verdict"] is not None
+        assert (rows["val/iou/sky"]["verdict"] is None) == (counts is None)
+        assert hindrance in "\n".join(table(comparison))
 
 
 def test_scores_are_named_after_the_split(small_run, tmp_path):
