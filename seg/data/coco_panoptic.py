@@ -17,6 +17,7 @@ from seg.data.files.locations import Location
 from seg.data.files.pairs import Pair, PairDataset
 from seg.data.files.reading import read_colours
 from seg.data.files.roots import find_root
+from seg.data.files.unread import log_unlisted
 from seg.errors import DataError, brief
 
 _SPLIT = "{split}"
@@ -65,7 +66,12 @@ class CocoPanoptic(PairDataset):
         told = _read_annotations(file)
         classes, file_ids = _classes(told["categories"], file)
         read = SegmentLabels(_segments(told["annotations"], file_ids, segment_folder, file))
-        pairs = listed_pairs(_pairs(told, image_folder, segment_folder, file), file)
+        listed = _pairs(told, image_folder, segment_folder, file)
+        annotated = {Path(pair.image) for pair in listed}
+        named = {image_folder / str(each["file_name"]) for each in told["images"]}
+        lacking = sorted(str(path.relative_to(image_folder)) for path in named - annotated)
+        log_unlisted(image_folder, lacking, f"the annotations of {file}")
+        pairs = listed_pairs(listed, file)
         super().__init__(pairs, labels=classes.labels, split=split, read=read)
 
 

@@ -152,3 +152,12 @@ def test_what_cityscapes_converter_writes(tmp_path, train_ids):
     assert dataset.labels.names == TRAIN_IDS.names
     assert dataset.labels.palette == TRAIN_IDS.palette
     assert dataset[0].label.tolist() == [[label.trainId for label in kinds]] * 2
+
+
+def test_images_without_an_annotation_are_named(root, told, caplog):
+    for number in (2, 1):
+        told["images"].append({"id": number, "file_name": f"b/{number}.jpg"})
+    (root / "annotations/panoptic_val2017.json").write_text(json.dumps(told))
+    assert len(CocoPanoptic(split="val", root=root)) == 1
+    assert "val2017: not read, as no list in the annotations of" in caplog.text
+    assert "names them: 2 files: b/1.jpg, b/2.jpg" in caplog.text
