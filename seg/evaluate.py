@@ -25,9 +25,10 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
         _compare(config, run_dir)
         return None
     assert config.checkpoint is not None
-    from seg.assemble.datasets import refuse_wrong_root
+    from seg.assemble.datasets import refuse_missing_root, refuse_wrong_root
 
     refuse_wrong_root(config.dataset)
+    refuse_missing_root(Path(config.checkpoint), config.dataset)
     from seg.assemble.building import build, check_sections
     from seg.assemble.networks import read_trained
     from seg.assemble.parts import assemble_evaluation

@@ -25,6 +25,7 @@ from seg.data.relabelled import Relabelled
 from seg.data.sample import SegmentationDataset
 from seg.data.subset import Subset
 from seg.errors import ConfigError, DataError
+from seg.io.yaml_file import read_yaml
 
 _ahead: dict[str, Any] = {}
 
@@ -64,6 +65,33 @@ def refuse_wrong_root(dataset: Mapping[str, Any]) -> None:
     root = dataset.get("root")
     if root is not None and not is_remote(root) and not Path(root).expanduser().is_dir():
         raise DataError(f"dataset.root={root}: no such directory", fault="missing")
+
+
+def refuse_missing_root(checkpoint: Path, dataset: Mapping[str, Any]) -> None:
+    """Refuse a recorded `dataset.root` that is gone before torch is imported, as far as that goes.
+
+    The record lies beside the checkpoints of a run; a checkpoint elsewhere is opened for it later.
+
+    Args:
+        checkpoint: the directory of a run, or a file in its `checkpoints`.
+        dataset: what is typed, which comes first.
+
+    Raises:
+        DataError: there is no such directory.
+    """
+    if any(dataset.get(key) is not None for key in ("root", "_target_")):
+        return
+    record = (checkpoint if checkpoint.is_dir() else checkpoint.parent.parent) / "config.yaml"
+    try:
+        refuse_wrong_root({"root": read_yaml(record, "configuration")["dataset"]["root"]})
+    except DataError as error:
+        if error.fault == "missing" and record.is_file():
+            raise DataError(
+                f"{error}\n  {checkpoint} was trained on it; give dataset.root=DIRECTORY",
+                fault="missing",
+            ) from None
+    except (KeyError, TypeError):
+        return  # says nothing of a directory
 
 
 def open_image_dataset(config: ImagesTarget, split: str) -> Any:
