@@ -10,7 +10,7 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from torch import Tensor
 
 from seg.data.labels import LabelSpace
-from seg.errors import DataError, StorageError, first_line
+from seg.errors import DataError, StorageError, brief, first_line
 from seg.io.files import write_atomically
 from seg.models.contract import Normalization
 from seg.models.weights.digests import DIGESTS_KEY, digests
@@ -25,6 +25,7 @@ from seg.models.weights.torch_file import (
 from seg.training_task import CHECKPOINT_FORMAT
 
 SEGMENTATION = "segmentation"
+_KINDS = (SEGMENTATION, "classification")
 _DEEPEST, _MOST_VALUES = 32, 1_000_000  # of a configuration and its classes
 
 
@@ -86,7 +87,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     try:
         labels = LabelSpace.from_dict(state.classes)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:
         raise _damaged(state.path, error) from None
     return Checkpoint(**vars(state), labels=labels)
 
@@ -109,9 +110,9 @@ def read_state(path: Path) -> State:
         state = _parse(path, content)
         require_finite(state.model_state, path)
         return state
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        if isinstance(error, DataError):
-            raise
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # tensors where plain values are meant raise nearly anything
         raise _damaged(path, error) from None
 
 
@@ -147,9 +148,12 @@ def _parse(path: Path, content: dict[str, Any]) -> State:
             f"{path}: checkpoint format {own['format']}; this version reads "
             f"{CHECKPOINT_FORMAT}; update seg-xception"
         )
+    kind = own.get("kind", SEGMENTATION)  # the oldest ones do not tell
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ValueError(f"kind {brief(kind)}, not one of {', '.join(_KINDS)}")
     return State(
         path,
-        own.get("kind", SEGMENTATION),  # the oldest ones do not tell
+        kind,
         dict(own["config"]),
         dict(own["labels"]),
         network_state(content),

@@ -139,3 +139,11 @@ def first_line(error: BaseException, most: int = 200) -> str:
     """
     told = str(error).strip()
     return told.splitlines()[0][:most] if told else type(error).__name__
+
+
+def first_lines(error: BaseException, most: int = 4) -> str:
+    """What an error of ours says, cut to so many lines and the number of the others."""
+    lines = str(error).splitlines()
+    if len(lines) <= most:
+        return str(error)
+    return "\n".join([*lines[:most], f"  and {len(lines) - most} lines more"])

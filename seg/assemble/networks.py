@@ -12,7 +12,7 @@ from seg.checkpoint import Checkpoint, State, read_checkpoint
 from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.labels import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS
-from seg.errors import ConfigError, DataError, UserError, first_line
+from seg.errors import ConfigError, DataError, UserError, first_line, first_lines
 from seg.exporting.exported import Export, is_export, open_export, read_export
 from seg.inference.trained import TrainedSegmenter
 from seg.models.parameter_limit import parameters_limited
@@ -66,6 +66,7 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
         raise DataError(
             f"{checkpoint.path}: its tensors do not fit its own configuration\n{detail}"
         ) from None
+    _require_types(model, checkpoint)
     encoder: Any = model.encoder
     stored = checkpoint.normalization
     if stored is not None:
@@ -78,6 +79,17 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
         encoder.normalization = stored
     model.decoding = decoding_of(config.dataset)
     return model.eval()
+
+
+def _require_types(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """Loading takes an integer, a truth value or half of a complex number for a weight."""
+    for name, tensor in model.state_dict().items():
+        stored = checkpoint.model_state[name]
+        if tensor.is_floating_point() != stored.is_floating_point():
+            raise DataError(
+                f"{checkpoint.path}: damaged: {name} is {stored.dtype}, the network has "
+                f"{tensor.dtype}\n  take another checkpoint, or restore this one from a copy"
+            )
 
 
 def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegmenter:
@@ -113,7 +125,7 @@ def training_config(checkpoint: State | Export, schema: type[F], *built: str) ->
         check_sections(config, *built, from_file=True)
     except ConfigError as error:
         raise DataError(
-            f"{checkpoint.path}: its configuration does not fit this version:\n{error}"
+            f"{checkpoint.path}: its configuration does not fit this version:\n{first_lines(error)}"
         ) from None
     return config
 

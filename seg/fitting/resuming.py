@@ -13,7 +13,7 @@ from seg.assemble.networks import training_config
 from seg.checkpoint import State, read_state
 from seg.config.changes import LENGTH, Changes, changes, table
 from seg.config.schema import FitConfig, validate
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, first_lines
 from seg.io.files import write_atomically
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
@@ -153,7 +153,7 @@ def changes_since(run_dir: Path, now: FitConfig) -> Changes:
     try:
         recorded = validate(type(now), read_yaml(path, "configuration"))
     except ConfigError as error:
-        raise DataError(f"{path}: does not fit this version:\n{error}") from None
+        raise DataError(f"{path}: does not fit this version:\n{first_lines(error)}") from None
     before, after = (each.model_dump(mode="json", by_alias=True) for each in (recorded, now))
     return _length_alone(changes(before, after, rescale=now.rescale), str(run_dir))
 

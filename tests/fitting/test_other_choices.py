@@ -3,7 +3,10 @@
 import shutil
 
 import pytest
+import torch
 
+from seg.assemble.networks import load_model
+from seg.errors import DataError
 from tests.conftest import seg
 from tests.fitting.conftest import RECIPE, assert_equal, checkpoint, curve
 
@@ -129,3 +132,27 @@ def test_a_record_that_is_no_text_is_named(whole_run, tmp_path):
     assert "config.yaml: configuration is damaged" in done.stderr
     assert len(done.stderr.splitlines()) <= 6
     assert content_of(run_dir) == before
+
+
+def test_a_record_that_was_cut_short_is_named_briefly(whole_run, tmp_path):
+    run_dir = copied(whole_run, tmp_path)
+    record = run_dir / "config.yaml"
+    record.write_text("task: 1\n")
+    before = content_of(run_dir)
+    done = seg("train", f"resume={run_dir}", cwd=tmp_path)
+    assert done.returncode == DATA
+    assert "config.yaml: does not fit this version" in done.stderr
+    assert "lines more" in done.stderr
+    assert len(done.stderr.splitlines()) <= 6
+    assert content_of(run_dir) == before
+
+
+def test_a_checkpoint_of_integers_is_refused(whole_run, tmp_path):
+    content = torch.load(whole_run / "checkpoints" / "best.ckpt", weights_only=True)
+    state = content["state_dict"]
+    name = next(name for name, tensor in state.items() if tensor.ndim == 4)
+    state[name] = state[name].to(torch.int32)
+    content["seg"].pop("sha256")
+    torch.save(content, tmp_path / "a.ckpt")
+    with pytest.raises(DataError, match=r"a\.ckpt: damaged: .* is torch\.int32, the network has"):
+        load_model(tmp_path / "a.ckpt")

@@ -286,3 +286,32 @@ def test_a_tensorflow_checkpoint_that_claims_sizes(tmp_path):
     data.write_bytes(data.read_bytes()[:40])
     with pytest.raises(DataError, match="cut short: 40 octets, 64 are needed"):
         Bundle(prefix).read("b")
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.bool, torch.complex64])
+def test_what_is_no_float_is_no_weight(tmp_path, dtype):
+    encoder = create_encoder(ENCODER)
+    state = dict(encoder.state_dict())
+    name = next(name for name, tensor in state.items() if tensor.ndim == 4)
+    torch.save({**state, name: state[name].to(dtype)}, tmp_path / "a.pth")
+    with pytest.raises(
+        DataError, match=rf"{name}: {dtype} in the file, float32".replace("torch.", "")
+    ):
+        load_weights(encoder, tmp_path / "a.pth")
+
+
+def test_tensors_in_place_of_plain_values_are_damage(tmp_path):
+    content = own_checkpoint(tmp_path / "a.ckpt")
+    for key in ("normalization", "kind", "format", "labels", "config"):
+        own = {**content["seg"], key: torch.ones(3)}
+        torch.save({**content, "seg": own}, tmp_path / "b.ckpt")
+        with pytest.raises(DataError, match=r"damaged|format") as caught:
+            read_checkpoint(tmp_path / "b.ckpt")
+        assert len(str(caught.value).splitlines()) <= 6
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_torchscript_file_is_one_short_error(tmp_path):
+    with pytest.warns(FutureWarning):
+        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "a.pt")
+    assert "TorchScript" in refused(tmp_path / "a.pt")

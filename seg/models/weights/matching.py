@@ -36,7 +36,10 @@ def match(targets: Mapping[str, Tensor], arrays: Arrays) -> Match:
         value, wanted = torch.tensor(arrays[name]), targets[name].shape
         if value.ndim == 2 and wanted == (*value.shape, 1, 1):
             value = value[:, :, None, None]  # some projects keep 1x1 convolutions as matrices
-        if value.shape == wanted:
+        if targets[name].is_floating_point() and not value.is_floating_point():
+            types = f"{value.dtype} in the file, {targets[name].dtype} in the model"
+            found.mismatched[name] = types.replace("torch.", "")
+        elif value.shape == wanted:
             found.values[name] = value
         elif _only_input_channels_differ(value.shape, wanted):
             found.values[name] = adapt_input_channels(value, wanted[1])
@@ -123,7 +126,7 @@ def misfit(
     lines = [f"weights {source} do not fit: {covered}"]
     shapes = [f"{name}: {shapes}" for name, shapes in mismatched.items()]
     for title, names in (
-        ("of another shape", sorted(shapes)),
+        ("of another shape or type", sorted(shapes)),
         ("not in the file", absent),
         ("without a place in the model", covered.unexpected),
         ("names in the file", () if covered.loaded or mismatched else own_names),

@@ -1,6 +1,7 @@
 """PyTorch files: `.pth`, `.pt`, `.bin`, and our own checkpoints; tensors only, never a program."""
 
 import argparse
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -47,7 +48,8 @@ def load_safely(path: Path) -> Any:
     if zipfile.is_zipfile(path):
         check_archive(path)
     try:
-        with torch.serialization.safe_globals(_HARMLESS):
+        with torch.serialization.safe_globals(_HARMLESS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of TorchScript, which is refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
         tensors = [tensor for _, tensor in nested_tensors(content)]
         require_plausible(path, sum(each.numel() * each.element_size() for each in tensors))
