@@ -256,10 +256,10 @@ def test_pairs_with_an_image_turned_by_its_camera(tmp_path):
 
 
 def test_unreadable_files_are_told(tmp_path, monkeypatch):
-    def fail(_: Path) -> bytes:
+    def fail(_: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(Path, "open", fail)
     refuses(read_image, tmp_path / "a.png", "Permission denied")
 
 
