@@ -44,7 +44,20 @@ def _finish(parts: ClassificationParts, ended: Ended) -> dict[str, float]:
             len(parts.data.split("val")),
             ended.run_dir,
         )
+        _warn_of_one_class(parts)
     return scores
+
+
+def _warn_of_one_class(parts: ClassificationParts) -> None:
+    """Say that every image is predicted as one class: top-1 is no more than its share then."""
+    guesses, labels = parts.task.scores.first_guesses, parts.task.labels
+    predicted = [name for name, count in zip(labels.names, guesses, strict=True) if count]
+    if len(predicted) == 1 and sum(guesses) > 1:
+        log.warning(
+            "every image is predicted as %s\n  try: more steps (trainer.max_steps), another "
+            "optimizer.lr, weights to start from (encoder.weights)",
+            predicted[0],
+        )
 
 
 def _facts(

@@ -10,6 +10,9 @@ class TopKScores(nn.Module):
     A guess is right that is one of the picture's classes; of equal logits the lower class is
     guessed first. A picture without any class is never right. With fewer than five classes top-5
     is always 1.
+
+    Attributes:
+        first_guesses: images of each class by the first guess, K, as of the last `compute`.
     """
 
     counts: Tensor
@@ -19,6 +22,8 @@ class TopKScores(nn.Module):
         # right by the first guess, by one of five, pictures; whole numbers stay so in any precision
         self.register_buffer("counts", torch.zeros(3, dtype=torch.int64), persistent=False)
         self.loss_sum = 0.0
+        self.first_guesses: list[int] = []
+        self._guesses_K: Tensor | None = None
 
     @torch.no_grad()
     def update(self, logits_BK: Tensor, label: Tensor, loss: Tensor) -> None:
@@ -32,6 +37,8 @@ class TopKScores(nn.Module):
         rank_B = ranks(logits_BK, label)
         self.counts += torch.stack([rank_B < 1, rank_B < 5, rank_B >= 0]).sum(1)
         self.loss_sum += float(loss.detach()) * len(label)
+        guesses_K = logits_BK.argmax(1).bincount(minlength=logits_BK.shape[1])
+        self._guesses_K = guesses_K if self._guesses_K is None else self._guesses_K + guesses_K
 
     def compute(self, stage: str) -> dict[str, float]:
         """`{stage}/loss`, `/top1` and `/top5` of all ranks, then start anew; NaN of no pictures."""
@@ -40,6 +47,9 @@ class TopKScores(nn.Module):
         if distributed.is_available() and distributed.is_initialized():
             distributed.all_reduce(counts)
             distributed.all_reduce(loss)
+            if self._guesses_K is not None:
+                distributed.all_reduce(self._guesses_K)
+        self.first_guesses = [] if self._guesses_K is None else self._guesses_K.tolist()
         first, five, pictures = counts.tolist()
         sums = {"loss": float(loss), "top1": first, "top5": five}
         self.reset()
@@ -52,6 +62,7 @@ class TopKScores(nn.Module):
         """Forget everything."""
         self.counts.zero_()
         self.loss_sum = 0.0
+        self._guesses_K = None
 
 
 def ranks(logits_BK: Tensor, label: Tensor) -> Tensor:

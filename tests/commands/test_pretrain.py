@@ -141,6 +141,18 @@ def test_what_lacks_at_the_end_is_made(name, whole_run, tmp_path):
         assert numbers(run)[key] == numbers(whole_run)[key]
 
 
+def test_one_class_everywhere_is_told(tmp_path):
+    line = [*LINE, "trainer.max_epochs=1", "optimizer.lr=0", "callbacks=classification"]
+    line += ["callbacks.checkpoints.every_n_steps=null"]
+    line = [each for each in line if not each.startswith(("callbacks.averaging", "mixing"))]
+    done = seg("pretrain", *line, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout + done.stderr
+    assert re.search(
+        r"every image is predicted as [a-z ]+\n  try: more steps \(trainer.max_steps", told
+    )
+
+
 def test_a_segmenter_starts_from_every_tensor_of_the_encoder(whole_run, tmp_path):
     line = [*SMALL, f"encoder={ENCODER}", f"encoder.weights={whole_run}", "logger=csv"]
     line += ["trainer.max_epochs=1", "optimizer.lr=1e-12", "optimizer.weight_decay=0"]
