@@ -199,7 +199,12 @@ def _require_classes(
     classes = tuple(getattr(module, "classes", ()))
     renamed = bool(classes and content.classes and classes != content.classes)
     held = [name for name in head if name in content.arrays]
-    if not held or not (renamed or any(name in mismatched for name in head)):
+    others = [
+        name
+        for name in held
+        if name in mismatched and tuple(content.arrays[name].shape[:1]) != head[name].shape[:1]
+    ]  # where their number is the same, it is another network
+    if not others and not (held and renamed):
         return
     raise DataError(
         f"weights {path} are for other classes than the model\n"
