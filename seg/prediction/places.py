@@ -42,7 +42,8 @@ def report_lost_places(
     if lost:
         _log.warning(
             "%d images lie on the map, and their results will not: %s\n"
-            "  single TIFF and JPEG 2000 images alone keep their place (extra `rasters`)",
+            "  single TIFF and JPEG 2000 images alone keep their place and pixels without data"
+            " (extra `rasters`)",
             len(lost), _named(lost),
         )  # fmt: skip
     remote = [item for item in items if is_remote(item.source) and _suffix(item) in RASTERS]

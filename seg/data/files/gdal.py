@@ -259,7 +259,8 @@ class BandReader:
         )
 
     def _read_palette(self, meanings: list[str]) -> NDArray[np.uint8] | None:
-        if meanings[self._bands[0] - 1] != "palette":
+        # GDAL shows WhiteIsZero as a palette.
+        if meanings[self._bands[0] - 1] != "palette" or self._white_is_zero:
             return None
         table = np.zeros((2**16, 3), np.uint8)
         for value, colour in self._dataset.colormap(self._bands[0]).items():

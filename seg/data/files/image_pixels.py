@@ -36,6 +36,7 @@ _UPRIGHT = {
 _GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
 _DEEP_GREY = ("I", "F")  # signed, 32 bits, floating-point
 _CONVERTIBLE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr")
+_PLAIN_ALPHA = {"La": "LA", "RGBa": "RGBA"}  # alpha that colors are multiplied by
 _TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
 
 
@@ -122,7 +123,10 @@ def read_band(file: Opened, path: Location) -> NDArray[Any]:
 
 def _by_gdal(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[np.uint8]:
     if not has_gdal():
-        raise needs_gdal(path, "image", f"{file.format} file that Pillow does not decode")
+        what = f"{file.format} file that Pillow does not decode"
+        if decoding.bands is not None:
+            what = f"{file.format} file of which {decoding.section}.bands chooses bands"
+        raise needs_gdal(path, "image", what)
     on_map = partial(is_placed, path, file.content, file.page)
     with opened_content(file.content, path, _position(file)) as dataset:
         return _turned(BandReader(dataset, path, decoding, on_map).read(), orientation_of(file))
@@ -150,12 +154,11 @@ def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDA
     if deep is not None or file.mode not in (*_GREY, *_DEEP_GREY):
         return deep
     bits, clear = stored_bits(file), file.picture.info.get("transparency")
-    if file.mode in _GREY and bits <= 8 and clear is not None:
-        return None
-    if file.mode == "L" and bits == 8:
+    if file.mode == "L" and (bits == 8 or file.format == "PPM") and clear is None:
         return None
     stored = stored_grey(file)
     if clear is not None:
+        clear = bool(clear) if bits == 1 else clear
         _check_alpha(np.where(stored == clear, 0, 255).astype(np.uint8), file, path, decoding)
     return inverted(stored, bits, path) if white_is_zero(file) else stored
 
@@ -181,7 +184,7 @@ def _has_bands(file: Opened) -> bool:
 def _to_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> Image.Image:
     picture = file.picture
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
+        picture = picture.convert(_PLAIN_ALPHA.get(picture.mode, "RGBA")).convert("RGBA")
         _check_alpha(np.asarray(picture.getchannel("A")), file, path, decoding)
         return picture.convert("RGB")
     if picture.mode not in _CONVERTIBLE:

@@ -13,7 +13,14 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from seg.data.files.gdal import has_gdal, is_jpeg2000, jpeg2000_bits, needs_gdal
 from seg.data.files.locations import Location, read_bytes
-from seg.data.files.tiff_pages import Decoder, TiffPage, full_pages, is_tiff, read_pages
+from seg.data.files.tiff_pages import (
+    Decoder,
+    TiffPage,
+    full_pages,
+    is_big_endian_bigtiff,
+    is_tiff,
+    read_pages,
+)
 from seg.errors import DataError
 
 MAX_PIXELS = 89_478_485
@@ -127,6 +134,9 @@ def _opened_tiff(
     if chosen.width * chosen.height > max_pixels:
         raise _too_large(path, kind, max_pixels)
     decoder = chosen.decoder
+    # Training and prediction see the same pixels: the rasters of the latter are read by GDAL.
+    if is_big_endian_bigtiff(content) or (chosen.is_jpeg_color and has_gdal()):
+        decoder = "gdal"
     try:
         picture = None if decoder == "gdal" else Image.open(BytesIO(content))
     except UnidentifiedImageError:  # of a compression, say, that Pillow does not know

@@ -19,6 +19,7 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _NO_COLORS = {4: "transparency mask", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "CFA",
               32844: "LogL", 32845: "LogLuv", 34892: "LinearRaw"}  # fmt: skip
 _JPEG = 7
+_OF_OPENCV = (1, 5, 8, 32773, 32946)  # none, LZW, deflate, PackBits, old deflate
 _PLAIN_BITS = (1, 2, 4, 8, 16, 32)
 _ALPHA = (1, 2)  # ExtraSamples: associated, unassociated
 
@@ -65,10 +66,14 @@ class TiffPage:
         return self.photometric == _CMYK
 
     @property
+    def is_jpeg_color(self) -> bool:
+        """Whether its colors are those of JPEG, of which decoders enlarge the coarser channels."""
+        return self.photometric == _YCBCR and self.compression == _JPEG
+
+    @property
     def is_converted(self) -> bool:
-        """Whether decoders must compute RGB, each in its own way; JPEG's way is one for all."""
-        in_jpeg = self.photometric == _YCBCR and self.compression == _JPEG
-        return self.photometric in (_CMYK, _YCBCR) and not in_jpeg
+        """Whether decoders compute RGB from other colors, each in its own way."""
+        return self.photometric in (_CMYK, _YCBCR) and not self.is_jpeg_color
 
     @property
     def foreign_colors(self) -> str:
@@ -95,7 +100,7 @@ class TiffPage:
         if not self.unsigned or (self.separate and not self._plain_rgb):
             return "gdal"
         if self.bits == 16 and self._colour:
-            return "opencv"
+            return "opencv" if self.compression in _OF_OPENCV else "gdal"
         return "pillow" if self.bits == 8 and self._known_to_pillow else "gdal"
 
     @property
@@ -141,6 +146,11 @@ def is_tiff(start: bytes) -> bool:
     return start[:4] in _MAGIC
 
 
+def is_big_endian_bigtiff(start: bytes) -> bool:
+    """Whether it is a file that Pillow does not read."""
+    return start[:4] == b"MM\0+"
+
+
 def read_pages(file: IO[bytes]) -> tuple[TiffPage, ...]:
     """The directories of a TIFF file, in their order.
 
@@ -150,7 +160,9 @@ def read_pages(file: IO[bytes]) -> tuple[TiffPage, ...]:
     start = file.read(8)
     if start[2] == _BIG or start[3] == _BIG:
         start += file.read(8)
-    directory = ImageFileDirectory_v2(start)
+    directory = ImageFileDirectory_v2(start[:8] if is_big_endian_bigtiff(start) else start)
+    if is_big_endian_bigtiff(start):  # which Pillow takes for an ordinary TIFF
+        directory._bigtiff, directory.next = True, int.from_bytes(start[8:16])
     pages: list[TiffPage] = []
     seen: set[int] = set()
     place = directory.next
