@@ -20,7 +20,7 @@ from seg.config.budget import with_budget
 from seg.config.explain import explain
 from seg.config.help import asks_for_help, help_text
 from seg.config.location import conf_dir
-from seg.config.misread import check_flags
+from seg.config.misread import check_flags, check_options
 from seg.config.recorded_length import with_recorded_length
 from seg.config.resumed import with_run_directory
 from seg.config.run_location import writable_run_directory
@@ -92,6 +92,7 @@ def app(
                     say(help_text(name, quote_paths(sys.argv[1:])))
                     return
                 check_flags(sys.argv[1:], name)
+                check_options(sys.argv[1:], name)
                 given = with_sweep_directory(spell_out(verb, sys.argv[1:]), name)
                 place = writable_run_directory(given, name) if leaves_a_run else nullcontext(given)
                 with place as given:

@@ -12,7 +12,7 @@ from seg.config import commands
 from seg.config.arguments import open_mappings, quote_paths, spell_out
 from seg.config.explain import explain
 from seg.config.location import conf_dir
-from seg.config.misread import check_flags
+from seg.config.misread import check_flags, check_options
 from seg.config.schema import (
     FitConfig,
     PretrainConfig,
@@ -48,6 +48,7 @@ def answer(command: str, *arguments: str) -> str | None:
     typed = open_mappings(quote_paths(spell_out(verb, list(arguments))))
     try:
         check_flags(typed, command)
+        check_options(typed, command)
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             composed = compose(command, typed)
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)

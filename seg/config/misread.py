@@ -26,6 +26,9 @@ _PATHS = {
     "prepare": "dataset=folder dataset.root={0}",
     "weights": "source={0}",
 }
+_NO_OPTION = re.compile(
+    r"\+?(?P<group>[\w/]+)(?:@[\w.]+)?=(?P<value>null|true|false|[-+.\d][-+.\de]*)", re.IGNORECASE
+)
 _DECIMAL_COMMA = re.compile(r"-?0,\d+")
 
 
@@ -48,6 +51,25 @@ def check_flags(arguments: list[str], command: str) -> None:
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign,assignment]
     parser.parse_args(arguments)
+
+
+def check_options(arguments: list[str], command: str) -> None:
+    """Refuse groups for which a number, a truth value or nothing is chosen.
+
+    Raises:
+        ConfigError: which one it is, and the options of that group.
+    """
+    for argument in arguments:
+        match = _NO_OPTION.fullmatch(argument)
+        if match is None or not (conf_dir() / match["group"]).is_dir():
+            continue
+        options = ", ".join(
+            sorted(file.stem for file in (conf_dir() / match["group"]).glob("*.yaml"))
+        )
+        none = rf"^  - (override )?{match['group']}: null"
+        default = (conf_dir() / f"{command}.yaml").read_text()
+        remedy = "; for none leave it out" if re.search(none, default, re.M) else ""
+        raise ConfigError(f"{argument}: no such option; allowed: {options}{remedy}")
 
 
 def misread(argument: str, command: str) -> str:

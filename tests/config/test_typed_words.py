@@ -196,3 +196,18 @@ def test_a_group_takes_one_option():
 
 def test_a_group_of_another_command():
     assert answer("pretrain", "dataset=cityscapes") == "dataset: has no part here, leave it out"
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("auxiliary=null", "allowed: fcn; for none leave it out"),
+        ("sampler=null", "allowed: class_uniform, repeat_factor, shuffle"),
+        ("logger=False", "allowed: csv, default, mlflow, trackio, wandb"),
+        ("+teaching@x=1e-3", "allowed: distillation, "),
+    ],
+)
+def test_nothing_and_numbers_are_no_options(argument, reason):
+    message = answer("train", argument)
+    assert message is not None
+    assert f"{argument}: no such option; {reason}" in message
