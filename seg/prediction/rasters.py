@@ -23,6 +23,7 @@ from seg.data.files.image_pixels import check_colors
 from seg.data.files.reading import read_image
 from seg.data.files.tiff_pages import TiffPage, is_tiff, read_pages
 from seg.data.label_values import LabelValues
+from seg.errors import DataError, first_line
 from seg.inference.raster import Raster
 from seg.io.files import staged_path
 from seg.prediction.format import Piece, Staged, Writer
@@ -152,11 +153,20 @@ def _window(rows: slice, columns: slice) -> Window:
 
 
 def _first_page(path: str) -> TiffPage | None:
-    """The directory that GDAL opens; None: it is no TIFF."""
+    """The directory that GDAL opens; None: it is no TIFF.
+
+    Raises:
+        DataError: damaged.
+    """
     with Path(path).open("rb") as file:
         start = file.read(4)
         file.seek(0)
-        return read_pages(file)[0] if is_tiff(start) else None
+        try:
+            return read_pages(file)[0] if is_tiff(start) else None
+        except Exception as error:  # whatever a damaged directory provokes
+            raise DataError(
+                f"{path}: raster is damaged ({first_line(error)})\n  copy it again", fault="damaged"
+            ) from error
 
 
 def _is_jpeg2000(path: str) -> bool:
