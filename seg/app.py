@@ -26,13 +26,13 @@ from seg.config.resumed import with_run_directory
 from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
-from seg.data.files.cache_folder import cache_folder
+from seg.data.readers.cache_folder import cache_folder
+from seg.engine.distributed.nodes import follows
 from seg.errors import ConfigError, exit_code_of, message_of
 from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts
 from seg.io.files import scratch_directory
 from seg.io.lock import LOCK, locked
-from seg.io.terminal import say
-from seg.outputs.run_record import (
+from seg.io.run_record import (
     CONFIG,
     HYDRA,
     accept,
@@ -41,11 +41,11 @@ from seg.outputs.run_record import (
     propose,
     withdraw,
 )
-from seg.ranks.nodes import follows
-from seg.sweeping.outcome import FAILURE, NAME, carry_out
-from seg.sweeping.parent import ending_with_the_sweep
-from seg.sweeping.processes import add_plugins
-from seg.sweeping.resumed import with_sweep_directory
+from seg.io.terminal import say
+from seg.sweeps.outcome import FAILURE, NAME, carry_out
+from seg.sweeps.parent import ending_with_the_sweep
+from seg.sweeps.processes import add_plugins
+from seg.sweeps.resumed import with_sweep_directory
 from seg.usage_reports import switch_off_usage_reports
 
 C = TypeVar("C", bound=Section)

@@ -24,7 +24,7 @@ Numbers = dict[str, dict[str, Any]]
 def main(config: BenchmarkConfig, run_dir: Path) -> None:
     """Print the tables; write them to `benchmark.md` and the numbers to `benchmark.json`."""
     from seg.benchmarks.report import machine, write
-    from seg.callbacks.quiet import quiet
+    from seg.training.callbacks.quiet import quiet
 
     quiet()
     tasks = {

@@ -25,17 +25,17 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
         _compare(config, run_dir)
         return None
     assert config.checkpoint is not None
-    from seg.assemble.datasets import refuse_missing_root, refuse_wrong_root
+    from seg.build.datasets import refuse_missing_root, refuse_wrong_root
 
     refuse_wrong_root(config.dataset)
     refuse_missing_root(Path(config.checkpoint), config.dataset)
-    from seg.assemble.building import build, check_sections
-    from seg.assemble.networks import read_trained
-    from seg.assemble.parts import assemble_evaluation
+    from seg.build.building import build, check_sections
+    from seg.build.networks import read_trained
+    from seg.build.parts import assemble_evaluation
     from seg.evaluation.evaluator import Evaluator
     from seg.evaluation.protocol import checkpoint_facts
     from seg.inference.device import choose_device
-    from seg.reporting.page import leave_report
+    from seg.reports.page import leave_report
 
     check_sections(config, "inference")
     inference = build("inference", config.inference.node())

@@ -11,25 +11,25 @@ with exiting_when_interrupted():
     from seg.io.terminal import say
 
 if TYPE_CHECKING:
-    from seg.exporting.card import Spec
+    from seg.deployment.card import Spec
 
 
 @app("export", ExportConfig, leaves_a_run=False)
 def main(config: ExportConfig, run_dir: Path) -> None:
     """Write the file and its card, or end with exit code 3 if it is not the same network."""
-    from seg.assemble.datasets import refuse_wrong_root
+    from seg.build.datasets import refuse_wrong_root
 
     refuse_wrong_root(config.dataset)
-    from seg.assemble.networks import restore
-    from seg.assemble.parts import dataset_of
-    from seg.checkpoint import read_checkpoint
-    from seg.data.files.digest import sha256_of
+    from seg.build.networks import restore
+    from seg.build.parts import dataset_of
+    from seg.data.readers.digest import sha256_of
     from seg.data.sample import Sample
-    from seg.exporting.calibration import spread
-    from seg.exporting.card import Origin
-    from seg.exporting.exported import export_folder
-    from seg.exporting.format import find_format
-    from seg.exporting.writing import Wanted, export, file_name, tolerance_of
+    from seg.deployment.calibration import spread
+    from seg.deployment.card import Origin
+    from seg.deployment.exported import export_folder
+    from seg.deployment.format import find_format
+    from seg.deployment.writing import Wanted, export, file_name, tolerance_of
+    from seg.training.checkpoint import read_checkpoint
 
     kind = find_format(config.format)
     spec = _spec(config, kind.devices[0])
@@ -58,7 +58,7 @@ def main(config: ExportConfig, run_dir: Path) -> None:
 
 
 def _spec(config: ExportConfig, usual_device: Literal["cpu", "cuda"]) -> "Spec":
-    from seg.exporting.card import Spec
+    from seg.deployment.card import Spec
 
     return Spec(
         precision=config.precision,

@@ -16,7 +16,7 @@ def main(config: PredictConfig, run_dir: Path) -> None:
     A damaged picture is reported and the rest goes on; the command then ends with exit code 3. The
     same command again does what is not done yet.
     """
-    from seg.assemble.building import check_sections
+    from seg.build.building import check_sections
     from seg.prediction.command import predict
 
     check_sections(config, "inference")

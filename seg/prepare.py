@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 @app("prepare", PrepareConfig, verb="task")
 def main(config: PrepareConfig, run_dir: Path) -> None:
     """Do one task; what it finds goes into `run_dir`, a copy or a download to `output`."""
-    from seg.assemble.building import check_sections
-    from seg.callbacks.quiet import quiet
+    from seg.build.building import check_sections
+    from seg.training.callbacks.quiet import quiet
 
     quiet()
     check_sections(config, "dataset")
@@ -39,12 +39,12 @@ def main(config: PrepareConfig, run_dir: Path) -> None:
 
 
 def _verify(config: PrepareConfig, run_dir: Path) -> None:
-    from seg.assemble.datasets import open_tolerantly
-    from seg.data.quarantine import read_quarantine, without_quarantined
+    from seg.build.datasets import open_tolerantly
+    from seg.data.wrappers.quarantine import read_quarantine, without_quarantined
 
     opened = {split: open_tolerantly(config.dataset, split) for split in config.splits}
-    from seg.preparation.progress import counted  # after that: these import torch
-    from seg.preparation.verify import verify
+    from seg.dataset_tools.progress import counted  # after that: these import torch
+    from seg.dataset_tools.verify import verify
 
     splits: dict[str, SegmentationDataset] = {
         split: dataset for split, (dataset, _) in opened.items()
@@ -73,9 +73,9 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
 
 def _stats(config: PrepareConfig, run_dir: Path) -> None:
     opened = _open(config)
+    from seg.dataset_tools.class_statistics import describe, draw
     from seg.io.files import write_json  # after that: these import torch
-    from seg.outputs.pictures import save_png
-    from seg.preparation.class_statistics import describe, draw
+    from seg.visualization.pictures import save_png
 
     found: dict[str, Any] = {}
     for split, dataset in opened.items():
@@ -89,9 +89,9 @@ def _preview(config: PrepareConfig, run_dir: Path) -> None:
     opened = _open(config)
     from PIL import Image  # after that: some of these import torch
 
-    from seg.assemble.building import build, check_sections
-    from seg.outputs.pictures import save_png
-    from seg.preparation.preview import contact_sheet, write_page
+    from seg.build.building import build, check_sections
+    from seg.dataset_tools.preview import contact_sheet, write_page
+    from seg.visualization.pictures import save_png
 
     check_sections(config, "augmentation")
     for split, dataset in opened.items():
@@ -112,8 +112,8 @@ def _shards(config: PrepareConfig, run_dir: Path) -> None:
             "output: missing; give output=FOLDER, or an address as s3://BUCKET/FOLDER"
         )
     opened = _open(config)
-    from seg.preparation.progress import counted  # after that: these import torch
-    from seg.preparation.shards import write_shards
+    from seg.dataset_tools.progress import counted  # after that: these import torch
+    from seg.dataset_tools.shards import write_shards
 
     for split, dataset in opened.items():
         with counted(f"copying {split}", len(dataset)) as progress:
@@ -137,8 +137,8 @@ def _shards(config: PrepareConfig, run_dir: Path) -> None:
 
 
 def _download(config: PrepareConfig, run_dir: Path) -> None:
-    from seg.data.files.roots import default_root
-    from seg.preparation.download import download
+    from seg.data.readers.roots import default_root
+    from seg.dataset_tools.download import download
 
     name = config.dataset.target.split(".")[-2]
     root = config.output or config.dataset.node().get("root") or default_root(name)
@@ -146,7 +146,7 @@ def _download(config: PrepareConfig, run_dir: Path) -> None:
 
 
 def _open(config: PrepareConfig) -> "dict[str, SegmentationDataset]":
-    from seg.assemble.datasets import open_dataset
+    from seg.build.datasets import open_dataset
 
     return {split: open_dataset(config.dataset, config.labels, split) for split in config.splits}
 

@@ -20,10 +20,10 @@ def main(config: ReportConfig, _: Path) -> None:
     A directory of a sweep gets the page of the sweep. With `export`, write the run's pictures,
     labels and predictions for a labelling tool instead.
     """
-    from seg.reporting.energy import Tariff
-    from seg.reporting.page import write_report
-    from seg.reporting.run import find_runs
-    from seg.sweeping.trials import is_sweep
+    from seg.reports.energy import Tariff
+    from seg.reports.page import write_report
+    from seg.reports.run import find_runs
+    from seg.sweeps.trials import is_sweep
 
     told = {
         key: getattr(config, key)
@@ -43,8 +43,8 @@ def main(config: ReportConfig, _: Path) -> None:
 
 
 def _sweep(config: ReportConfig, directory: Path) -> None:
-    from seg.sweeping.closing import leave_page
-    from seg.sweeping.trials import read_sweep
+    from seg.sweeps.closing import leave_page
+    from seg.sweeps.trials import read_sweep
 
     if config.export is not None:
         raise ConfigError(f"runs: a sweep; export={config.export} takes a run, such as one of its")
@@ -55,8 +55,8 @@ def _sweep(config: ReportConfig, directory: Path) -> None:
 
 
 def _export(config: ReportConfig, runs: list[Path]) -> None:
-    from seg.reporting.fiftyone import write_fiftyone
-    from seg.reporting.predicted import predicted
+    from seg.reports.fiftyone import write_fiftyone
+    from seg.reports.predicted import predicted
 
     if len(runs) > 1:
         raise ConfigError(f"runs: {len(runs)} of them; export={config.export} takes one")

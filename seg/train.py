@@ -16,14 +16,14 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
     Returns:
         mIoU of the best weights on the validation split; None after a dry run.
     """
-    from seg.assemble.datasets import open_ahead
+    from seg.build.datasets import open_ahead
 
     open_ahead(config)
     if config.trainer.processes > 1:
-        from seg.ranks.launch import launch
+        from seg.engine.distributed.launch import launch
 
         return launch("train", config, run_dir)
-    from seg.fitting.training import train
+    from seg.engine.training import train
 
     return train(config, run_dir)
 

@@ -41,8 +41,8 @@ def _list(config: WeightsConfig) -> None:
 
 
 def _inspect(config: WeightsConfig) -> None:
-    from seg.interchange.survey import survey
     from seg.models.weights.coverage import shortened
+    from seg.weight_tools.survey import survey
 
     found = survey(_source(config), config.encoder_name)
     content, covered = found.content, found.coverage
@@ -72,19 +72,19 @@ def _convert(config: WeightsConfig) -> None:
     if config.output is None:
         raise ConfigError("output: missing; give output=FILE.safetensors, or a folder for smp")
     if config.output.suffix:
-        from seg.interchange.convert import convert
+        from seg.weight_tools.convert import convert
 
         card = convert(_source(config), config.output, config.encoder_name)
         _say("%s: %s, %d tensors", config.output, card["encoder"], card["tensors"])
     else:
-        from seg.interchange.smp_directory import write_smp_directory
+        from seg.weight_tools.smp_directory import write_smp_directory
 
         write_smp_directory(Path(_source(config)), config.output)
         _say("%s: smp.from_pretrained(%r)", config.output, str(config.output))
 
 
 def _verify(config: WeightsConfig) -> None:
-    from seg.interchange.verify import TOLERANCE, verify
+    from seg.weight_tools.verify import TOLERANCE, verify
 
     result = verify(_source(config), config.encoder_name)
     told = f"{result.encoder} against {result.origin}: relative error {result.relative_error:.2g}"

@@ -97,7 +97,7 @@ def _signal_at(moment: str, *, times: int) -> None:
 
 def _at(moment: str, happens: Callable[[], object]) -> None:
     _, method, number = moment.split(":")
-    task = importlib.import_module("seg.task").SegmentationTask
+    task = importlib.import_module("seg.training.segmentation_task").SegmentationTask
     original, calls = getattr(task, method), iter(range(1, 10_000))
 
     def signalled(self, *arguments):
@@ -127,7 +127,7 @@ def reader_hangs(index: str) -> None:
 
 
 def _at_sample(index: int, happens: Callable[[], None]) -> None:
-    streets = importlib.import_module("seg.data.streets").Streets
+    streets = importlib.import_module("seg.data.datasets.streets").Streets
     original = streets.__getitem__
 
     def read(self, position):
@@ -140,7 +140,7 @@ def _at_sample(index: int, happens: Callable[[], None]) -> None:
 
 def labels_ignored(split: str) -> None:
     """No pixel of that split of the streets counts."""
-    streets = importlib.import_module("seg.data.streets").Streets
+    streets = importlib.import_module("seg.data.datasets.streets").Streets
     original = streets.__getitem__
 
     def read(self, position):

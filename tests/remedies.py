@@ -7,7 +7,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seg.assemble.building import check_targets
+from seg.build.building import check_targets
 from seg.config import commands
 from seg.config.arguments import open_mappings, quote_paths, spell_out
 from seg.config.explain import explain

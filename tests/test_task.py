@@ -13,7 +13,7 @@ from seg.losses.weighted_sum import WeightedSum
 from seg.models.auxiliary import AuxiliaryHeads
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
-from seg.task import SegmentationTask
+from seg.training.segmentation_task import SegmentationTask
 
 FACTS = {"num_classes": 3, "ignore_index": 255}
 WEIGHTS = [0.2, 0.4]

@@ -20,11 +20,11 @@ from tests import faults
 
 STREAMS = ("stdout", "stderr")
 IMPORTED = (
-    "seg.assemble.parts",
-    "seg.fitting.training",
-    "seg.fitting.pretraining",
+    "seg.build.parts",
+    "seg.engine.training",
+    "seg.engine.pretraining",
     "seg.inference.device",
-    "seg.outputs.pictures",
+    "seg.visualization.pictures",
     "seg.prediction.command",
 )
 

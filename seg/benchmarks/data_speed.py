@@ -12,15 +12,15 @@ from torch.utils.data import DataLoader
 from seg.benchmarks import levers
 from seg.benchmarks.textbook import FLIP_P, JITTER, JITTER_P, SCALE, TextbookSamples
 from seg.benchmarks.timing import Timing, interleaved
-from seg.data.cache import CachedDataset
-from seg.data.camvid import CamVid
-from seg.data.cityscapes import LABEL_IDS, Cityscapes
-from seg.data.files.pairs import PairDataset
+from seg.data.datasets.camvid import CamVid
+from seg.data.datasets.cityscapes import LABEL_IDS, Cityscapes
+from seg.data.datasets.streets import Streets
 from seg.data.loading.loader import KeyedSamples, SegmentationLoader
 from seg.data.loading.order import EpochOrder
+from seg.data.readers.pairs import PairDataset
 from seg.data.sample import SegmentationDataset
-from seg.data.streets import Streets
-from seg.data.subset import Subset
+from seg.data.wrappers.cache import CachedDataset
+from seg.data.wrappers.subset import Subset
 from seg.io.files import scratch_directory
 
 TEXTBOOK, FIRST, LATER = "textbook", "seg, first epoch", "seg, later epochs (cache)"
@@ -129,9 +129,9 @@ def street_augmentation(crop: tuple[int, int]) -> Any:
     """What `conf/augmentation/street.yaml` builds; all crops are resized, as the textbook does."""
     import albumentations
 
-    from seg.data.augmentation import Augmentation
-    from seg.data.color_jitter import LinearColorJitter
-    from seg.data.scale_crop import RandomScaleCrop
+    from seg.data.transforms.augmentation import Augmentation
+    from seg.data.transforms.color_jitter import LinearColorJitter
+    from seg.data.transforms.scale_crop import RandomScaleCrop
 
     transforms = [
         RandomScaleCrop(SCALE, crop),

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data.files.gdal import has_gdal
-from seg.data.streets import Streets
+from seg.data.datasets.streets import Streets
+from seg.data.readers.gdal import has_gdal
 from seg.errors import ConfigError
 from seg.io.files import scratch_directory
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from seg.benchmarks.textbook import JITTER, SCALE
 from seg.benchmarks.timing import Timing, interleaved
-from seg.data.color_jitter import LinearColorJitter
-from seg.data.scale_crop import RandomScaleCrop
+from seg.data.transforms.color_jitter import LinearColorJitter
+from seg.data.transforms.scale_crop import RandomScaleCrop
 
 _CALLS = 4
 Way = Callable[[], object]

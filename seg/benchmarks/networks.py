@@ -129,7 +129,7 @@ def engine(file: Path) -> Callable[[Job], Any]:
     """What an exported file holds."""
 
     def load(_job: Job) -> Any:
-        from seg.assemble.networks import load_model
+        from seg.build.networks import load_model
 
         return load_model(file)
 

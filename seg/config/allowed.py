@@ -32,13 +32,15 @@ class Rule:
 
 _RULES = {
     "dataset": Rule(("seg.data",)),
-    "augmentation": Rule(("seg.data.augmentation",), parts=_TRANSFORMS),
+    "augmentation": Rule(("seg.data.transforms.augmentation",), parts=_TRANSFORMS),
     "encoder": Rule(("seg.models.encoders",), _MODULE),
     "decoder": Rule(("seg.models.decoders",), _MODULE),
     "sampler": Rule(("seg.data.loading.sampling",)),
     "loss": Rule(("seg.losses",), _MODULE, ("seg.losses",)),
     "teaching": Rule(
-        ("seg.teaching",), ("seg.teaching.term.TrainingTerm",), ("seg.teaching", *_TRANSFORMS)
+        ("seg.distillation",),
+        ("seg.distillation.term.TrainingTerm",),
+        ("seg.distillation", *_TRANSFORMS),
     ),
     "auxiliary": Rule(("seg.models.auxiliary",), _MODULE),
     "optimizer": Rule(("seg.optim", "torch.optim", "timm.optim"), ("torch.optim.Optimizer",)),
@@ -52,10 +54,10 @@ _RULES = {
     "mixing": Rule(("seg.data.classification.mixing",)),
     "classifier": Rule(("seg.models.classifier",), _MODULE),
     "callbacks": Rule(
-        ("seg.callbacks", "seg.outputs", f"{_LIGHTNING}.callbacks"), (f"{_LIGHTNING}.Callback",)
+        ("seg.training.callbacks", f"{_LIGHTNING}.callbacks"), (f"{_LIGHTNING}.Callback",)
     ),
     "logger": Rule(
-        ("seg.loggers", "seg.outputs.curve", f"{_LIGHTNING}.loggers"),
+        ("seg.training.loggers", f"{_LIGHTNING}.loggers"),
         (f"{_LIGHTNING}.loggers.Logger",),
     ),
 }

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.files.cache_folder import cache_folder
-from seg.data.files.locations import is_remote
 from seg.data.fingerprint import fingerprint
 from seg.data.loading.measuring import measure_each
+from seg.data.readers.cache_folder import cache_folder
+from seg.data.readers.locations import is_remote
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError
 from seg.io.files import staged_file

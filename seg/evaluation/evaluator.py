@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, distributed
 
-from seg.assemble.parts import Parts
+from seg.build.parts import Parts
 from seg.data.label_ids import nothing_counts
 from seg.data.loading.loader import Batch
+from seg.dataset_tools.progress import counted
 from seg.evaluation.measures import Measures, Shown, intervals
 from seg.evaluation.protocol import protocol
 from seg.evaluation.record import write_examples, write_record
@@ -25,8 +26,7 @@ from seg.io.csv_table import format_csv
 from seg.io.files import write_atomically, write_json
 from seg.metrics.per_image import ImageScores
 from seg.metrics.unlearnt import unlearnt
-from seg.outputs.pictures import predicted_grid, save_png
-from seg.preparation.progress import counted
+from seg.visualization.pictures import predicted_grid, save_png
 
 log = logging.getLogger(__name__)
 _PICTURED_SAMPLES = 6

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seg.data.files.digest import sha256_of
 from seg.data.labels import LabelSpace
+from seg.data.readers.digest import sha256_of
 from seg.evaluation.measures import BOUNDARY_RATIO, TRIMAP_PX
 from seg.evaluation.split_hash import SplitHash
 from seg.inference.inference import Inference

@@ -19,7 +19,7 @@ from seg.io.npz_file import read_npz
 from seg.io.source import Source, checked
 from seg.metrics.per_image import KeptImage
 from seg.metrics.score_keys import under_split
-from seg.outputs.pictures import error_picture, save_png
+from seg.visualization.pictures import error_picture, save_png
 
 RECORD = "evaluation.json"
 _REPLICATES = "replicates.npz"

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from seg.data.files.decoding import PLAIN, ImageDecoding
-from seg.data.files.reading import read_image
 from seg.data.labels import LabelSpace
+from seg.data.readers.decoding import PLAIN, ImageDecoding
+from seg.data.readers.reading import read_image
 from seg.inference.inference import Inference
 from seg.inference.raster import ArrayRaster
 from seg.models.segmenter import Segmenter

@@ -7,11 +7,11 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from seg.checkpoint import Checkpoint
 from seg.config.commands import PredictConfig
-from seg.data.files.locations import is_remote
+from seg.data.readers.locations import is_remote
+from seg.dataset_tools.progress import counted
+from seg.deployment.exported import Export
 from seg.errors import ConfigError, DataError, StorageError
-from seg.exporting.exported import Export
 from seg.io.files import remove_stale, staged_directory
 from seg.prediction.camera import Camera
 from seg.prediction.format import PARTS, Format, Record, check_names, load_formats
@@ -24,7 +24,7 @@ from seg.prediction.sources import CAMERA, list_items
 from seg.prediction.store import Store
 from seg.prediction.targets import refuse_overwriting
 from seg.prediction.value_table import log_values, write_values
-from seg.preparation.progress import counted
+from seg.training.checkpoint import Checkpoint
 
 _log = logging.getLogger(__name__)
 _LISTED = 5

@@ -231,4 +231,4 @@ def check_names(names: Sequence[str]) -> None:
         raise ConfigError(f"formats={list(names)}: name each wanted format once")
 
 
-_ROOM = "seg.prediction.formats"
+_ROOM = "seg.prediction.writers"

@@ -7,14 +7,13 @@ from typing import Any, Literal
 
 import torch
 
-from seg.assemble.building import build
-from seg.assemble.networks import read_trained, restore
-from seg.checkpoint import Checkpoint
+from seg.build.building import build
+from seg.build.networks import read_trained, restore
 from seg.config.commands import PredictConfig
-from seg.data.files.digest import sha256_of
 from seg.data.label_values import ValueKind
 from seg.data.labels import LabelSpace
-from seg.exporting.exported import Export, choose_engine
+from seg.data.readers.digest import sha256_of
+from seg.deployment.exported import Export, choose_engine
 from seg.inference.device import choose_device
 from seg.models.weights.torch_file import find_checkpoint
 from seg.prediction.camera import Camera
@@ -22,6 +21,7 @@ from seg.prediction.format import Settings, load_formats
 from seg.prediction.opening import Opener
 from seg.prediction.predictor import Predictor
 from seg.prediction.store import Store
+from seg.training.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Job:
         """Read what stands for the network.
 
         Raises:
-            DataError, ConfigError: see `seg.assemble.networks.load_model`.
+            DataError, ConfigError: see `seg.build.networks.load_model`.
         """
         return read_trained(self.checkpoint, trust=self.trust)
 

@@ -1,9 +1,9 @@
 """Item -> pixels."""
 
-from seg.data.files.decoding import PLAIN, ImageDecoding
-from seg.data.files.gdal import has_gdal
-from seg.data.files.pictures import MAX_PIXELS
-from seg.data.files.reading import read_image
+from seg.data.readers.decoding import PLAIN, ImageDecoding
+from seg.data.readers.gdal import has_gdal
+from seg.data.readers.pictures import MAX_PIXELS
+from seg.data.readers.reading import read_image
 from seg.errors import DataError
 from seg.inference.raster import ArrayRaster, Raster
 from seg.prediction.items import Item

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from seg.data.files.gdal import INSTALL, has_gdal
-from seg.data.files.locations import is_remote
+from seg.data.readers.gdal import INSTALL, has_gdal
+from seg.data.readers.locations import is_remote
 from seg.errors import ConfigError
 from seg.prediction.format import Format
 from seg.prediction.items import Item

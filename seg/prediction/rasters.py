@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
-from seg.data.files.decoding import PLAIN, ImageDecoding
-from seg.data.files.gdal import (
+from seg.data.label_values import LabelValues
+from seg.data.readers.decoding import PLAIN, ImageDecoding
+from seg.data.readers.gdal import (
     BandReader,
     explained,
     has_place,
@@ -19,10 +20,9 @@ from seg.data.files.gdal import (
     open_dataset,
     without_place,
 )
-from seg.data.files.image_pixels import check_colors
-from seg.data.files.reading import read_image
-from seg.data.files.tiff_pages import TiffPage, is_tiff, read_pages
-from seg.data.label_values import LabelValues
+from seg.data.readers.image_pixels import check_colors
+from seg.data.readers.reading import read_image
+from seg.data.readers.tiff_pages import TiffPage, is_tiff, read_pages
 from seg.errors import DataError, first_line
 from seg.inference.raster import Raster
 from seg.io.files import staged_path

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seg.data.files.digest import sha256_of
+from seg.data.readers.digest import sha256_of
 from seg.prediction.format import Record
 from seg.prediction.items import Item
 from seg.prediction.manifest_lines import DONE, INCOMPLETE

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from seg.data.files.addresses import reach
+from seg.data.readers.addresses import reach
 from seg.errors import DataError
 
 _MAGIC = "*?["
@@ -44,7 +44,7 @@ def reached(address: str, key: str) -> tuple[Any, str]:
     """The file system of an address, and the path in it.
 
     Raises:
-        DataError: another scheme than those of `seg.data.files.addresses`, or no driver.
+        DataError: another scheme than those of `seg.data.readers.addresses`, or no driver.
     """
     try:
         return reach(address)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
-from seg.data.files.locations import Location, is_remote
-from seg.data.files.map_place import placed_beside
-from seg.data.files.unread import UnreadFiles, is_hidden
+from seg.data.readers.locations import Location, is_remote
+from seg.data.readers.map_place import placed_beside
+from seg.data.readers.unread import UnreadFiles, is_hidden
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
 from seg.prediction.places import RASTERS

@@ -20,7 +20,7 @@ class Store:
     sent now and then: what is missing in it is made again after a kill, with the same bytes.
 
     Args:
-        address: `s3://BUCKET/FOLDER`, or another of `seg.data.files.addresses`.
+        address: `s3://BUCKET/FOLDER`, or another of `seg.data.readers.addresses`.
         folder: where the results are written first; a file is removed once it is sent.
 
     Raises:

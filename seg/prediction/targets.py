@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from seg.data.files.locations import Location, is_remote
+from seg.data.readers.locations import Location, is_remote
 from seg.errors import ConfigError
 from seg.prediction.format import Format
 from seg.prediction.items import Item

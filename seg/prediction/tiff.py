@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from seg.data.files.gdal import has_gdal, is_jpeg2000, jpeg2000_size
-from seg.data.files.map_place import is_placed, placed_beside
-from seg.data.files.pictures import MAX_PIXELS
-from seg.data.files.tiff_pages import TiffPage, full_pages, is_tiff, read_pages
+from seg.data.readers.gdal import has_gdal, is_jpeg2000, jpeg2000_size
+from seg.data.readers.map_place import is_placed, placed_beside
+from seg.data.readers.pictures import MAX_PIXELS
+from seg.data.readers.tiff_pages import TiffPage, full_pages, is_tiff, read_pages
 from seg.prediction.items import Item, Kind
 
 _START = 2**16  # of a JPEG 2000 file, with its boxes before the pixels

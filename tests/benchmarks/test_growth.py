@@ -5,7 +5,7 @@ from PIL import Image
 
 from seg.benchmarks import growth
 from seg.benchmarks.picture import write_curves
-from seg.data.files.gdal import has_gdal
+from seg.data.readers.gdal import has_gdal
 from seg.errors import ConfigError
 
 

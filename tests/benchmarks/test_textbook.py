@@ -11,10 +11,10 @@ from scipy.stats import ks_2samp
 from seg.benchmarks.data_speed import street_augmentation
 from seg.benchmarks.textbook import TextbookSamples
 from seg.benchmarks.timing import Timing, interleaved, table
-from seg.data.files.pairs import Pair, PairDataset
 from seg.data.labels import LabelSpace
 from seg.data.loading.loader import KeyedSamples
 from seg.data.loading.order import SampleKey
+from seg.data.readers.pairs import Pair, PairDataset
 from tests.conftest import seg
 
 CROP = (48, 64)

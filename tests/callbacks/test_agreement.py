@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from seg.callbacks.agreement import Agreement
 from seg.errors import RankError
+from seg.training.callbacks.agreement import Agreement
 
 
 class SecondProcess:

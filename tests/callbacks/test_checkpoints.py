@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seg.callbacks.checkpoints import BestAndLast
+from seg.training.callbacks.checkpoints import BestAndLast
 
 
 @pytest.mark.parametrize(

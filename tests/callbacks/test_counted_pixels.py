@@ -4,8 +4,8 @@ import pytest
 import torch
 from pytorch_lightning import Trainer
 
-from seg.callbacks.counted_pixels import CountedPixels
 from seg.errors import DataError
+from seg.training.callbacks.counted_pixels import CountedPixels
 from tests.conftest import SMALL, seg
 
 IGNORED = 255

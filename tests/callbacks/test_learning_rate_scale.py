@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from seg.callbacks.learning_rate_scale import LearningRateScale
 from seg.optim.schedules import poly
+from seg.training.callbacks.learning_rate_scale import LearningRateScale
 
 
 @pytest.mark.parametrize("scale", [None, 0.5])

@@ -9,9 +9,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import seg as package
-from seg.callbacks.moving_average import MovingAverage
-from seg.callbacks.quiet import quiet
 from seg.errors import ConfigError
+from seg.training.callbacks.moving_average import MovingAverage
+from seg.training.callbacks.quiet import quiet
 from tests.conftest import SMALL, seg
 
 STEPS = 7

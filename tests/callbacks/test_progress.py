@@ -1,6 +1,6 @@
 """What a run prints where there is no terminal: what begins, then lines at intervals."""
 
-from seg.callbacks import progress
+from seg.training.callbacks import progress
 from tests.conftest import SMALL, seg
 
 

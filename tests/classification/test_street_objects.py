@@ -6,10 +6,10 @@ import pickle
 import numpy as np
 import pytest
 
-from seg.data.cityscapes import TRAIN_IDS
 from seg.data.classification.street_objects import SCENE_PX, StreetObjects
-from seg.data.streets.dice import Dice
-from seg.data.streets.scene import render
+from seg.data.datasets.cityscapes import TRAIN_IDS
+from seg.data.datasets.streets.dice import Dice
+from seg.data.datasets.streets.scene import render
 from seg.errors import ConfigError
 
 # of the first eight training crops of 64 x 64: another machine must find the same

@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from seg.assemble.building import check_targets
+from seg.build.building import check_targets
 from seg.config.arguments import is_multirun, open_mappings, quote_paths, spell_out
 from seg.config.location import conf_dir
 from seg.config.schema import FitConfig, foreign_sections, validate

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from seg.assemble.networks import load_model
+from seg.build.networks import load_model
 from seg.errors import DataError
 from tests.conftest import SMALL, seg
 
@@ -138,7 +138,11 @@ def test_a_checkpoint_builds_nothing_in_a_free_place(small_run, tmp_path):
 
 def test_a_checkpoint_names_no_place_to_write(small_run, tmp_path):
     content = torch.load(small_run / "checkpoints" / "best.ckpt", weights_only=True)
-    dataset = {"_target_": "seg.data.folder.Folder", "root": "x", "cache": str(tmp_path / "cache")}
+    dataset = {
+        "_target_": "seg.data.datasets.folder.Folder",
+        "root": "x",
+        "cache": str(tmp_path / "cache"),
+    }
     content["seg"]["config"]["dataset"] = dataset
     torch.save(content, tmp_path / "x.ckpt")
     done = seg("evaluate", "checkpoint=x.ckpt", "hydra.run.dir=out", cwd=tmp_path)

@@ -84,7 +84,7 @@ def test_statistics_fill_the_class_weights(folder):
     run = trained_on(folder, "loss.class_weights=auto", "hydra.run.dir=run")
     assert run.returncode == 0, run.stderr
     weights = stats["train"]["median_frequency_weights"]
-    from seg.checkpoint import read_checkpoint
+    from seg.training.checkpoint import read_checkpoint
 
     kept = read_checkpoint(folder.parent / "run").config["loss"]["class_weights"]
     assert kept == pytest.approx(weights, abs=1e-4)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from seg.checkpoint import read_checkpoint, read_state
 from seg.errors import DataError
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
+from seg.training.checkpoint import read_checkpoint, read_state
 from tests.conftest import SMALL, seg
 from tests.fitting.conftest import assert_equal
 

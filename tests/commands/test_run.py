@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import seg as package
-from seg.data.streets import Streets
+from seg.data.datasets.streets import Streets
 from tests.conftest import SMALL, seg
 
 

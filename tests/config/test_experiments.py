@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from seg.assemble.building import check_targets
+from seg.build.building import check_targets
 from seg.config.location import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from tests.config.test_options import composed, known_to_pretraining

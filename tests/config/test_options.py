@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from seg.assemble.building import check_targets
+from seg.build.building import check_targets
 from seg.config import targets
 from seg.config.commands import EvaluateConfig, PredictConfig
 from seg.config.location import conf_dir

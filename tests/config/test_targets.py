@@ -22,8 +22,8 @@ def test_a_right_node_passes():
         "subprocess.Popen",
         "hydra.utils.instantiate",
         "seg.io.files.os.system",
-        "seg.data.files.reading.cv2.imwrite",
-        "seg.checkpoint.read_checkpoint",
+        "seg.data.readers.reading.cv2.imwrite",
+        "seg.training.checkpoint.read_checkpoint",
         "torch.optim.optimizer.torch.load",
         "albumentations.load",
         "pytorch_lightning.trainer.trainer.os.system",
@@ -87,7 +87,7 @@ def test_interpolations_are_refused_at_any_depth(node):
 @pytest.mark.parametrize("key", ["dataset", "encoder", "loss", "trainer"])
 def test_a_section_that_is_built_at_once_is_not_left_half_built(key):
     targets = {
-        "dataset": "seg.data.streets.Streets",
+        "dataset": "seg.data.datasets.streets.Streets",
         "encoder": ENCODER,
         "loss": LOSS,
         "trainer": "pytorch_lightning.Trainer",
@@ -103,11 +103,11 @@ def test_partial_is_a_truth_value():
 
 def test_a_missing_argument_is_named():
     with pytest.raises(ConfigError, match=r"dataset\.split: missing"):
-        check({"_target_": "seg.data.camvid.CamVid"}, "dataset")
+        check({"_target_": "seg.data.datasets.camvid.CamVid"}, "dataset")
 
 
 FLIP = {"_target_": "albumentations.HorizontalFlip", "p": 0.5}
-AUGMENTATION = "seg.data.augmentation.Augmentation"
+AUGMENTATION = "seg.data.transforms.augmentation.Augmentation"
 ENCODER = "seg.models.encoders.create_encoder"
 NETWORK_FACTS = {"encoder": ("in_channels",), "decoder": ("encoder", "num_classes")}
 FETCH = {
@@ -122,8 +122,8 @@ FETCH = {
     [
         ("loss", "torch.optim.SGD"),  # another key's
         ("dataset", "seg.losses.dice.Dice"),
-        ("dataset", "seg.data.files.locations.read_bytes"),  # not made of a split
-        ("dataset", "seg.data.augmentation._leaves"),
+        ("dataset", "seg.data.readers.locations.read_bytes"),  # not made of a split
+        ("dataset", "seg.data.transforms.augmentation._leaves"),
         ("encoder", "seg.models.encoders.pyramid._anything"),
         ("encoder", "seg.models.weights.download.fetch"),
         ("optimizer", "torch.optim.lr_scheduler.StepLR"),
@@ -177,7 +177,7 @@ def test_parts_stand_where_they_are_declared():
 def test_a_file_may_say_less_than_a_user():
     stopping = {"_target_": "pytorch_lightning.callbacks.EarlyStopping", "monitor": "val/miou"}
     check(stopping, "callbacks.stop")
-    view = {"_target_": "seg.data.camvid.CamVid"}
+    view = {"_target_": "seg.data.datasets.camvid.CamVid"}
     check(view, "dataset", ("split",), from_file=True)
     with pytest.raises(ConfigError, match="not allowed"):
         check(stopping, "callbacks.stop", from_file=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from seg.data.files.addresses import reach, redirect_fault
-from seg.data.files.locations import read_bytes
+from seg.data.readers.addresses import reach, redirect_fault
+from seg.data.readers.locations import read_bytes
 from seg.errors import DataError
 from seg.prediction.sources import list_items
 from tests.models.web import CONTENT, Web, running

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.ade20k import LABELS, Ade20k
+from seg.data.datasets.ade20k import LABELS, Ade20k
 from seg.errors import ConfigError, DataError
 
 # Of github.com/CSAILVision/sceneparsing at e202229: the names of objectName150.mat (equal to the

@@ -10,9 +10,9 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from seg.data.augmentation import MEAN_COLOUR, Augmentation
 from seg.data.sample import Sample
-from seg.data.scale_crop import RandomScaleCrop
+from seg.data.transforms.augmentation import MEAN_COLOUR, Augmentation
+from seg.data.transforms.scale_crop import RandomScaleCrop
 from seg.errors import ConfigError, DataError
 
 CONF = Path(__file__).resolve().parents[2] / "conf/augmentation"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.bdd100k import BDD100K
-from seg.data.cityscapes import TRAIN_IDS
+from seg.data.datasets.bdd100k import BDD100K
+from seg.data.datasets.cityscapes import TRAIN_IDS
 from seg.errors import ConfigError, DataError
 
 

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 from PIL import Image
 
-from seg.data.cache import CachedDataset
-from seg.data.files.pairs import Pair, PairDataset
 from seg.data.labels import LabelSpace
+from seg.data.readers.pairs import Pair, PairDataset
+from seg.data.wrappers.cache import CachedDataset
 from seg.io.files import STAGED
 
 LABELS = LabelSpace.identity(("road", "sky"), ((10, 20, 30), (200, 100, 50)))

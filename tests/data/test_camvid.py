@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.camvid import LABELS, CamVid
+from seg.data.datasets.camvid import LABELS, CamVid
 from seg.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[3] / "shared/data/camvid"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.camvid_original import LABELS, CamVidOriginal, split_of
+from seg.data.datasets.camvid_original import LABELS, CamVidOriginal, split_of
 from seg.errors import ConfigError, DataError
 
 # The dataset's own label_colors.txt.

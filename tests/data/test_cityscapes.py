@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.cityscapes import LABEL_IDS, OFFICIAL, TRAIN_IDS, Cityscapes
+from seg.data.datasets.cityscapes import LABEL_IDS, OFFICIAL, TRAIN_IDS, Cityscapes
 from seg.errors import ConfigError, DataError
 
 # labels.py of cityscapesScripts: id -> trainId of the 19 classes, in the order of train ids.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.cityscapes import TRAIN_IDS
-from seg.data.coco_panoptic import CocoPanoptic
+from seg.data.datasets.cityscapes import TRAIN_IDS
+from seg.data.datasets.coco_panoptic import CocoPanoptic
 from seg.errors import DataError
 
 CATEGORIES = [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.coco_stuff import LABELS, NAMES, REMOVED, CocoStuff
+from seg.data.datasets.coco_stuff import LABELS, NAMES, REMOVED, CocoStuff
 from seg.errors import ConfigError, DataError
 
 # labels.txt of github.com/nightrome/cocostuff at 876a7db, the whole file.

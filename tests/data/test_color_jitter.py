@@ -8,7 +8,7 @@ import pytest
 from albumentations.augmentations.pixel import functional
 from scipy.stats import ks_2samp
 
-from seg.data.color_jitter import LinearColorJitter, color_matrix
+from seg.data.transforms.color_jitter import LinearColorJitter, color_matrix
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(60, 180, (24, 32, 3), dtype=np.uint8)  # no pass clips it

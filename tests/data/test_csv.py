@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.csv import Csv
+from seg.data.datasets.csv import Csv
 from seg.data.loading.loader import KeyedSamples, SegmentationLoader
 from seg.data.loading.order import EpochOrder
 from seg.errors import ConfigError, DataError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.cvat_mask import CvatMask
+from seg.data.datasets.cvat_mask import CvatMask
 from seg.errors import DataError
 
 LABELMAP = """# label:color_rgb:parts:actions

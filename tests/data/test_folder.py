@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.folder import Folder
+from seg.data.datasets.folder import Folder
 from seg.errors import ConfigError, DataError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.hf_dataset import HfDataset
+from seg.data.datasets.hf_dataset import HfDataset
 from seg.errors import ConfigError, DataError
 
 LABELS = {"train": [[[0, 1, 2]], [[2, 2, 255]]], "validation": [[[1, 0]]]}

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.folder import Folder
+from seg.data.datasets.folder import Folder
+from seg.data.datasets.streets import Streets
 from seg.data.label_ids import check_label_ids
-from seg.data.relabelled import Relabelled
-from seg.data.streets import Streets
+from seg.data.wrappers.relabelled import Relabelled
 from seg.errors import DataError, message_of
 from tests.conftest import seg
 

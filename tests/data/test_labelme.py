@@ -8,8 +8,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from PIL import Image
 
+from seg.data.datasets.labelme import LabelMe
 from seg.data.fingerprint import fingerprint
-from seg.data.labelme import LabelMe
 from seg.errors import ConfigError, DataError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.mapillary_vistas import MapillaryVistas, label_space
+from seg.data.datasets.mapillary_vistas import MapillaryVistas, label_space
 from seg.errors import ConfigError, DataError
 
 

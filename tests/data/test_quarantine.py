@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data import quarantine as module
-from seg.data.files.pairs import Lonely, PairDataset, match_pairs, named_files
 from seg.data.labels import LabelSpace
-from seg.data.quarantine import (
+from seg.data.readers.pairs import Lonely, PairDataset, match_pairs, named_files
+from seg.data.sample import Sample
+from seg.data.wrappers import quarantine as module
+from seg.data.wrappers.quarantine import (
     LonelyFile,
     Verification,
     file_key,
@@ -18,8 +19,7 @@ from seg.data.quarantine import (
     read_quarantine,
     without_quarantined,
 )
-from seg.data.sample import Sample
-from seg.data.subset import Subset
+from seg.data.wrappers.subset import Subset
 from seg.errors import DataError
 
 LABELS = LabelSpace.identity(("a", "b"), ((1, 2, 3), (4, 5, 6)))

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from seg.data.augmentation import Augmentation
+from seg.data.datasets.shards import Shards
 from seg.data.labels import LabelSpace
 from seg.data.loading.datamodule import DataModule
+from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE
 from seg.data.sample import Sample
-from seg.data.scale_crop import RandomScaleCrop
-from seg.data.shard_files import INDEX_FILE, LABELS_FILE
-from seg.data.shards import Shards
+from seg.data.transforms.augmentation import Augmentation
+from seg.data.transforms.scale_crop import RandomScaleCrop
+from seg.dataset_tools.shards import write_shards
 from seg.errors import DataError
-from seg.preparation.shards import write_shards
 
 pytest.importorskip("litdata")
 
@@ -97,7 +97,7 @@ def test_many_chunks_in_any_order(tmp_path):
 
 
 def test_few_chunks_stay_mapped_but_samples_outlive_them(tmp_path, monkeypatch):
-    monkeypatch.setattr("seg.data.shards._MAX_MAPPED", 1)
+    monkeypatch.setattr("seg.data.datasets.shards._MAX_MAPPED", 1)
     copied(Large(), tmp_path)
     shards = Shards(split="train", root=tmp_path)
     samples = [shards[index] for index in range(4)]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from seg.data.cityscapes import TRAIN_IDS
+from seg.data.datasets.cityscapes import TRAIN_IDS
+from seg.data.datasets.streets import Streets
 from seg.data.sample import Sample
-from seg.data.streets import Streets
 from seg.errors import ConfigError
 
 GOLDEN = {
@@ -22,7 +22,7 @@ GOLDEN = {
 }
 _DIGEST = """
 import hashlib
-from seg.data.streets import Streets
+from seg.data.datasets.streets import Streets
 sample = Streets(split="val")[3]
 print(hashlib.sha256(sample.image.tobytes() + sample.label.tobytes()).hexdigest())
 """

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg.data.datasets.unlabelled import Unlabelled
 from seg.data.labels import LabelSpace
-from seg.data.unlabelled import Unlabelled
 from seg.errors import DataError
 
 LABELS = LabelSpace.identity(("a", "b"), ((0, 0, 0), (9, 9, 9)))

@@ -3,8 +3,8 @@
 import pytest
 from torchvision.models import get_model_weights
 
-from seg.description.encoders import classifications
-from seg.description.pictures import accuracy_against_cost
+from seg.profiling.encoders import classifications
+from seg.profiling.pictures import accuracy_against_cost
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from seg.description.scale import Measured, Recipe, plan, read_measured
 from seg.errors import ConfigError, DataError
+from seg.profiling.scale import Measured, Recipe, plan, read_measured
 from tests.conftest import seg
 
 TRAINING = {

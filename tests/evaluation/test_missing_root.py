@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from seg.assemble.datasets import refuse_missing_root
+from seg.build.datasets import refuse_missing_root
 
 EVALUATE = """
 import sys

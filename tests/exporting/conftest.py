@@ -3,7 +3,7 @@
 import pytest
 
 import seg as package
-from seg.exporting.format import find_format
+from seg.deployment.format import find_format
 from tests.exporting.networks import exported, small_network
 
 

@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from seg.data.streets import Streets
-from seg.exporting.calibration import spread
-from seg.exporting.card import Origin, Spec
-from seg.exporting.parity import Tolerance
-from seg.exporting.writing import Wanted, export, file_name
+from seg.data.datasets.streets import Streets
+from seg.deployment.calibration import spread
+from seg.deployment.card import Origin, Spec
+from seg.deployment.parity import Tolerance
+from seg.deployment.writing import Wanted, export, file_name
 from seg.inference.trained import TrainedSegmenter
 from seg.models.blocks import SeparableConv2d, XceptionModule
 from seg.models.contract import Normalization

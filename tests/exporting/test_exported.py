@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import seg as package
-from seg.data.files.digest import sha256_of
+from seg.data.readers.digest import sha256_of
+from seg.deployment.card import card_path, read_card, write_card
+from seg.deployment.exported import choose_engine, export_folder, read_export
+from seg.deployment.format import find_format
 from seg.errors import ConfigError, DataError
-from seg.exporting.card import card_path, read_card, write_card
-from seg.exporting.exported import choose_engine, export_folder, read_export
-from seg.exporting.format import find_format
 from tests.exporting.networks import ORIGIN, samples
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import seg as package
+from seg.deployment.format import find_format, format_names
+from seg.deployment.parity import Tolerance
 from seg.errors import ConfigError
-from seg.exporting.format import find_format, format_names
-from seg.exporting.parity import Tolerance
 from seg.inference.inference import Inference
 from seg.inference.raster import ArrayRaster
 from tests.exporting.networks import exported, samples
@@ -138,7 +138,7 @@ def _has_integers(operation: Any) -> bool:
 def test_every_format_is_a_file_that_says_what_it_is():
     assert {"onnx", "openvino", "pt2", "aoti", "tensorrt"} <= set(format_names())
     for name in format_names():
-        kind = importlib.import_module(f"seg.exporting.formats.{name}").FORMAT
+        kind = importlib.import_module(f"seg.deployment.formats.{name}").FORMAT
         assert kind.name == name
         assert "fp32" in kind.precisions
     with pytest.raises(ConfigError, match="did you mean onnx"):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from seg.exporting.exported import read_export
-from seg.exporting.parity import Parity, ParityError, Tolerance, measure
-from seg.exporting.sensitivity import RoundedNetwork, float_choices
+from seg.deployment.exported import read_export
+from seg.deployment.parity import Parity, ParityError, Tolerance, measure
+from seg.deployment.sensitivity import RoundedNetwork, float_choices
 from tests.exporting.networks import exported, samples, small_network
 
 

@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional
 
 import seg as package
-from seg.exporting.card import card_path, read_card, write_card
-from seg.exporting.usage import usage_of
+from seg.deployment.card import card_path, read_card, write_card
+from seg.deployment.usage import usage_of
 from tests.exporting.networks import small_network
 from tests.prediction.conftest import street
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.assemble.precision import precision_of
+from seg.build.precision import precision_of
 from seg.errors import ConfigError
 from tests.conftest import SMALL, seg
 

@@ -7,8 +7,8 @@ import torch
 from pytorch_lightning import Callback
 
 import seg as package
-from seg.checkpoint import read_checkpoint
-from seg.fitting.training import fit
+from seg.engine.training import fit
+from seg.training.checkpoint import read_checkpoint
 from tests.assembled import parts_of
 
 

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.cache import CachedDataset
 from seg.data.classification.image_csv import ImageCsv
-from seg.data.coco_panoptic import CocoPanoptic
-from seg.data.csv import Csv
-from seg.data.cvat_mask import CvatMask
-from seg.data.files.classes import read_classes
-from seg.data.files.pairs import Pair, PairDataset
-from seg.data.files.polygons import PolygonLabels
-from seg.data.files.reading import read_colours, read_image, read_indices, read_label
+from seg.data.datasets.coco_panoptic import CocoPanoptic
+from seg.data.datasets.csv import Csv
+from seg.data.datasets.cvat_mask import CvatMask
+from seg.data.datasets.pascal_voc import PascalVoc
 from seg.data.labels import LabelSpace
-from seg.data.pascal_voc import PascalVoc
+from seg.data.readers.classes import read_classes
+from seg.data.readers.pairs import Pair, PairDataset
+from seg.data.readers.polygons import PolygonLabels
+from seg.data.readers.reading import read_colours, read_image, read_indices, read_label
+from seg.data.wrappers.cache import CachedDataset
+from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
 from seg.prediction.opening import Opener
-from seg.preparation.archives import Limits, unpack
 from tests.data.test_cvat_mask import plant
 from tests.fuzz.kind import Kind
 

@@ -7,29 +7,29 @@ import numpy as np
 import yaml
 
 from seg.config.resumed import with_run_directory
+from seg.data.datasets.shards import Shards
 from seg.data.labels import LabelSpace
-from seg.data.quarantine import read_quarantine
-from seg.data.shards import Shards
-from seg.description.scale import Recipe, plan, read_measured
+from seg.data.wrappers.quarantine import read_quarantine
+from seg.deployment.card import Card, card_path, digests, write_card
+from seg.deployment.exported import read_export
+from seg.engine.resuming import finished_value
 from seg.evaluation.comparison import compare, table
 from seg.evaluation.record import write_record
-from seg.exporting.card import Card, card_path, digests, write_card
-from seg.exporting.exported import read_export
-from seg.fitting.resuming import finished_value
 from seg.models.contract import IMAGENET
-from seg.outputs.curve import Curve, cut_curve
-from seg.outputs.environment import _read as read_environment_again
 from seg.prediction.items import Item
 from seg.prediction.manifest import Manifest
 from seg.prediction.records import done_record, file_mark
-from seg.reporting.energy import Tariff
-from seg.reporting.page import render
-from seg.reporting.run import read_runs
-from seg.sweeping.leaderboard import ordered
-from seg.sweeping.outcome import Outcome, _write, forget_failure, outcome_of
-from seg.sweeping.records import read_curve, read_metrics, read_overrides
-from seg.sweeping.standings import over_seeds, winner
-from seg.sweeping.trials import Sweep, Trial, read_sweep, write_sweep
+from seg.profiling.scale import Recipe, plan, read_measured
+from seg.reports.energy import Tariff
+from seg.reports.page import render
+from seg.reports.run import read_runs
+from seg.sweeps.leaderboard import ordered
+from seg.sweeps.outcome import Outcome, _write, forget_failure, outcome_of
+from seg.sweeps.records import read_curve, read_metrics, read_overrides
+from seg.sweeps.standings import over_seeds, winner
+from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
+from seg.training.environment import _read as read_environment_again
+from seg.training.loggers.curve import Curve, cut_curve
 from tests.data.test_quarantine import verification
 from tests.description.test_scale import DATA, TRAINING
 from tests.fuzz.kind import Kind

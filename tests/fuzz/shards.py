@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seg.data.labels import LabelSpace
-from seg.data.shard_files import Copy
+from seg.data.readers.shard_files import Copy
 
 
 def write_copy(folder: Path, labels: LabelSpace) -> Path:

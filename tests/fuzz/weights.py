@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from seg.checkpoint import AtomicCheckpointIO, read_checkpoint
 from seg.models.contract import IMAGENET
 from seg.models.weights.digests import sealed
 from seg.models.weights.reading import read_weights
 from seg.models.weights.safetensors_file import facts_header
+from seg.training.checkpoint import AtomicCheckpointIO, read_checkpoint
 from tests.fuzz.kind import Kind
 from tests.fuzz.records import LABELS
 from tests.models.bundle_writer import write_bundle

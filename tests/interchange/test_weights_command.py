@@ -9,13 +9,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from seg.checkpoint import read_checkpoint
 from seg.errors import ConfigError, DataError
-from seg.interchange.convert import convert
-from seg.interchange.survey import survey
-from seg.interchange.verify import verify
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
+from seg.training.checkpoint import read_checkpoint
+from seg.weight_tools.convert import convert
+from seg.weight_tools.survey import survey
+from seg.weight_tools.verify import verify
 from tests.conftest import seg
 
 TINY = "aligned_xception_tiny"

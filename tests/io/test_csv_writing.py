@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 
 from seg.io.csv_table import format_csv
-from seg.prediction.formats.areas import COLUMNS
+from seg.prediction.writers.areas import COLUMNS
 from tests.conftest import REPO
 
 

@@ -23,7 +23,7 @@ from seg.io.files import (
     write_json,
 )
 from seg.io.lock import LockedError
-from seg.outputs.pictures import overlay, palette_image, prediction_grid, save_png
+from seg.visualization.pictures import overlay, palette_image, prediction_grid, save_png
 
 LABELS = LabelSpace.identity(("road", "sky"), ((10, 20, 30), (200, 100, 50)))
 

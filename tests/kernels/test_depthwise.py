@@ -15,7 +15,7 @@ from seg.errors import ConfigError
 from seg.kernels import depthwise_ops, depthwise_ways, timed_choice
 from seg.kernels.depthwise import DepthwiseConv2d, depthwise
 from seg.models.blocks import SeparableConv2d
-from seg.models.cost import count
+from seg.profiling.cost import count
 from tests.conftest import REPO
 from tests.kernels.depthwise_cases import CASES, SLOW_CASES, outcomes, tensors
 

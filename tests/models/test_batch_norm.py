@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from seg.engine.training import fit
 from seg.errors import ConfigError
-from seg.fitting.training import fit
 from seg.models.batch_norm import BatchNormPolicy, batch_norms, momentum_for, recalibrate
 from seg.models.segmenter import create_model
 from seg.models.sync_batch_norm import CpuSyncBatchNorm

@@ -12,11 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from seg.assemble.networks import load_model
-from seg.checkpoint import AtomicCheckpointIO, read_checkpoint
+from seg.build.networks import load_model
 from seg.data.labels import LabelSpace
 from seg.errors import DataError
-from seg.interchange.encoder_file import write_with_card
 from seg.models.encoders import create_encoder
 from seg.models.parameter_limit import TooManyParametersError, parameters_limited
 from seg.models.segmenter import create_model
@@ -25,6 +23,8 @@ from seg.models.weights.bundle import Bundle
 from seg.models.weights.digests import digests, sealed, unsealed
 from seg.models.weights.keras import FORMAT as KERAS
 from seg.models.weights.reading import read_weights
+from seg.training.checkpoint import AtomicCheckpointIO, read_checkpoint
+from seg.weight_tools.encoder_file import write_with_card
 from tests.models.bundle_writer import write_bundle
 
 ENCODER = "aligned_xception_micro"

@@ -17,7 +17,7 @@ from seg.models.encoders.pytorch_deeplab_xception import RectifiedModule
 from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.segmenter import Segmenter, create_model
 from seg.models.weights import load_weights
-from seg.models.weights.names.pytorch_deeplab import DIALECT
+from seg.models.weights.key_maps.pytorch_deeplab import DIALECT
 from tests.models.pytorch_projects import (
     checkpoint,
     picture,

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from seg.models.activation_memory import saved_bytes
-from seg.models.cost import count
 from seg.models.encoders import create_encoder
-from seg.models.receptive_field import receptive_fields
 from seg.models.segmenter import create_model
+from seg.profiling.activation_memory import saved_bytes
+from seg.profiling.cost import count
+from seg.profiling.receptive_field import receptive_fields
 
 
 def all_seeing(network):

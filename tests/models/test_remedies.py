@@ -9,8 +9,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 import seg
-from seg.assemble.building import build, check_targets
-from seg.assemble.networks import network
+from seg.build.building import build, check_targets
+from seg.build.networks import network
 from seg.config.explain import explain
 from seg.config.location import conf_dir
 from seg.config.schema import TrainConfig, validate

@@ -14,7 +14,7 @@ from seg.models.encoders import create_encoder
 from seg.models.encoders.aligned_xception import Layout
 from seg.models.encoders.preact_xception import PreactXception
 from seg.models.weights import load_weights
-from seg.models.weights.names.timm_xception import DIALECT
+from seg.models.weights.key_maps.timm_xception import DIALECT
 from tests.models.conftest import settled
 
 VARIANTS = {

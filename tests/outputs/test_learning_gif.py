@@ -9,7 +9,7 @@ from PIL import Image
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
 from seg.errors import ConfigError
-from seg.outputs.learning_gif import LearningGif, frame, write_gif
+from seg.training.callbacks.learning_gif import LearningGif, frame, write_gif
 from tests.assembled import parts_of
 from tests.conftest import SMALL, seg
 

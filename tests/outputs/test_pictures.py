@@ -3,7 +3,7 @@ from PIL import Image, ImageDraw
 
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
-from seg.outputs.pictures import prediction_grid
+from seg.visualization.pictures import prediction_grid
 
 LABELS = LabelSpace.identity(("a", "b"), ((1, 2, 3), (4, 5, 6)))
 GAP_PX, HEADER_PX = 4, 18

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from seg.data.streets import Streets
+from seg.data.datasets.streets import Streets
 from seg.prediction.format import Piece, Settings
 from tests.assembled import parts_of
 from tests.conftest import seg

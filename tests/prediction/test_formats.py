@@ -9,26 +9,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.cityscapes import OFFICIAL, TRAIN_IDS
-from seg.data.files.classes import read_classes
-from seg.data.files.reading import read_label
+from seg.data.datasets.cityscapes import OFFICIAL, TRAIN_IDS
+from seg.data.datasets.pascal_voc import LABELS as VOC
 from seg.data.labels import LabelSpace
-from seg.data.pascal_voc import LABELS as VOC
+from seg.data.readers.classes import read_classes
+from seg.data.readers.reading import read_label
 from seg.errors import ConfigError
 from seg.prediction.format import Settings, load_formats
-from seg.prediction.formats.areas import Areas
-from seg.prediction.formats.areas_parquet import ParquetAreas
-from seg.prediction.formats.cityscapes import CityscapesArchive
-from seg.prediction.formats.coco import Coco
-from seg.prediction.formats.labels import Labels
-from seg.prediction.formats.overlay import Overlay
-from seg.prediction.formats.pascal_voc import VocArchive
-from seg.prediction.formats.probabilities import Probabilities
-from seg.prediction.formats.video import OverlayVideo
-from seg.prediction.formats.zarr import ZarrProbabilities
 from seg.prediction.items import Item
 from seg.prediction.sources import list_items
 from seg.prediction.value_table import write_values
+from seg.prediction.writers.areas import Areas
+from seg.prediction.writers.areas_parquet import ParquetAreas
+from seg.prediction.writers.cityscapes import CityscapesArchive
+from seg.prediction.writers.coco import Coco
+from seg.prediction.writers.labels import Labels
+from seg.prediction.writers.overlay import Overlay
+from seg.prediction.writers.pascal_voc import VocArchive
+from seg.prediction.writers.probabilities import Probabilities
+from seg.prediction.writers.video import OverlayVideo
+from seg.prediction.writers.zarr import ZarrProbabilities
 from tests.prediction.conftest import OF_PYCOCOTOOLS, film, write
 from tests.prediction.conftest import SIZE as FILM_SIZE
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import seg as package
-from seg.data.cityscapes import LABEL_IDS, OFFICIAL
+from seg.data.datasets.cityscapes import LABEL_IDS, OFFICIAL
 from seg.metrics.confusion import ConfusionMatrix
 from tests.prediction.conftest import predict, street
 

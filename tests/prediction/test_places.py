@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files import gdal
 from seg.data.labels import LabelSpace
+from seg.data.readers import gdal
 from seg.errors import ConfigError
 from seg.prediction.format import Piece, Settings, load_formats
 from seg.prediction.opening import Opener

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files.decoding import PLAIN, ImageDecoding
-from seg.data.files.reading import read_image
 from seg.data.labels import LabelSpace
+from seg.data.readers.decoding import PLAIN, ImageDecoding
+from seg.data.readers.reading import read_image
 from seg.errors import DataError
 from seg.prediction.format import Piece, Settings
-from seg.prediction.formats.labels import Labels
-from seg.prediction.formats.overlay import Overlay
 from seg.prediction.opening import Opener
 from seg.prediction.sources import list_items
+from seg.prediction.writers.labels import Labels
+from seg.prediction.writers.overlay import Overlay
 from tests.prediction.conftest import files_in, predict, street
 
 rasterio = pytest.importorskip("rasterio")

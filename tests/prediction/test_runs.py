@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seg.prediction.formats.coco import outlines
 from seg.prediction.runs import class_runs
+from seg.prediction.writers.coco import outlines
 from tests.prediction.conftest import OF_PYCOCOTOOLS
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (31, 47), (200, 3)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files.pictures import opened
+from seg.data.readers.pictures import opened
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import share
 from seg.prediction.opening import Opener

@@ -10,9 +10,9 @@ import zipfile
 
 import pytest
 
+from seg.dataset_tools.archives import Limits, unpack
+from seg.dataset_tools.folders import filled_aside
 from seg.errors import DataError
-from seg.preparation.archives import Limits, unpack
-from seg.preparation.folders import filled_aside
 
 SMALL = Limits(entries=20, total_bytes=3 * 2**20, ratio=50)
 

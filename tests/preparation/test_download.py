@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.oxford_pet import OxfordPet
+from seg.data.datasets.oxford_pet import OxfordPet
+from seg.dataset_tools import download as preparation
+from seg.dataset_tools.download import DOWNLOADS, Archive, Download, download, how_to_get
 from seg.errors import ConfigError, DataError
 from seg.models.weights import download as fetching
-from seg.preparation import download as preparation
-from seg.preparation.download import DOWNLOADS, Archive, Download, download, how_to_get
 from tests.models.web import Web, running
 
 BY_HAND = ["bdd100k", "camvid", "camvid_original", "cityscapes", "coco_stuff", "mapillary_vistas"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.streets import Streets
-from seg.preparation.duplicates import (
+from seg.data.datasets.streets import Streets
+from seg.dataset_tools.duplicates import (
     appearance,
     close_hashes,
     details,
@@ -17,7 +17,7 @@ from seg.preparation.duplicates import (
     equal_groups,
     near_twins,
 )
-from seg.preparation.sequences import shared_sequences
+from seg.dataset_tools.sequences import shared_sequences
 
 
 @pytest.fixture(scope="module")

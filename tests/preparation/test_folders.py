@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
+from seg.dataset_tools.folders import filled_aside
 from seg.errors import DataError
-from seg.preparation.folders import filled_aside
 
 
 def test_only_one_process_fills_a_folder(tmp_path):

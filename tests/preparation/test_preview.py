@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.augmentation import Augmentation
 from seg.data.labels import LabelSpace
 from seg.data.loading.loader import KeyedSamples
 from seg.data.loading.order import SampleKey
 from seg.data.sample import Sample
+from seg.data.transforms.augmentation import Augmentation
+from seg.dataset_tools.preview import contact_sheet, write_page
 from seg.errors import ConfigError
-from seg.preparation.preview import contact_sheet, write_page
 
 LABELS = LabelSpace.identity(("road", "<i>car & 'van'</i>"), ((200, 0, 0), (0, 0, 200)))
 NAME = '"><script>alert(1)</script>&{0}'

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.camvid import CamVid
+from seg.data.datasets.camvid import CamVid
+from seg.data.datasets.shards import Shards
 from seg.data.labels import LabelSpace
-from seg.data.shard_files import Copy
-from seg.data.shards import Shards
+from seg.data.readers.shard_files import Copy
+from seg.dataset_tools.shards import MAX_CHUNK_MIB, write_shards
 from seg.errors import ConfigError, DataError
 from seg.io.files import staged_directory
-from seg.preparation.shards import MAX_CHUNK_MIB, write_shards
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -221,9 +221,9 @@ def connect_here(self, address):
 
 socket.socket.connect = connect_here
 socket.getaddrinfo = refuse
-from seg.data.camvid import CamVid
-from seg.data.shards import Shards
-from seg.preparation.shards import write_shards
+from seg.data.datasets.camvid import CamVid
+from seg.data.datasets.shards import Shards
+from seg.dataset_tools.shards import write_shards
 if __name__ == "__main__":
     original = CamVid(split="train", root="camvid")
     write_shards(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files.decoding import PLAIN, ImageDecoding, decoding_images
-from seg.data.files.pairs import Pair, PairDataset
+from seg.data.datasets.unlabelled import Unlabelled
 from seg.data.labels import LabelSpace
-from seg.data.unlabelled import Unlabelled
-from seg.preparation.inspection import inspect
-from seg.preparation.value_ranges import Extent, describe_ranges
+from seg.data.readers.decoding import PLAIN, ImageDecoding, decoding_images
+from seg.data.readers.pairs import Pair, PairDataset
+from seg.dataset_tools.inspection import inspect
+from seg.dataset_tools.value_ranges import Extent, describe_ranges
 
 SPACE = LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199)))
 DEEP = np.arange(60, dtype=np.uint16).reshape(6, 10) * 50 + 7

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.camvid import CamVid
-from seg.data.files.decoding import ImageDecoding, decoding_images
-from seg.data.files.pairs import Lonely, Pair, PairDataset
+from seg.data.datasets.camvid import CamVid
 from seg.data.labels import LabelSpace
-from seg.data.quarantine import read_quarantine, without_quarantined
+from seg.data.readers.decoding import ImageDecoding, decoding_images
+from seg.data.readers.pairs import Lonely, Pair, PairDataset
 from seg.data.sample import Sample
-from seg.preparation.verify import verify
+from seg.data.wrappers.quarantine import read_quarantine, without_quarantined
+from seg.dataset_tools.verify import verify
 from tests.preparation.faulty_tree import (
     COUNTS,
     HEIGHT,

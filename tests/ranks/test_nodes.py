@@ -3,8 +3,8 @@
 import pytest
 
 from seg.config.schema import TrainerTarget
+from seg.engine.distributed.nodes import Meeting, follows, meeting
 from seg.errors import ConfigError
-from seg.ranks.nodes import Meeting, follows, meeting
 
 THREE = TrainerTarget(_target_="pytorch_lightning.Trainer", max_epochs=1, num_nodes=3)
 ONE = THREE.model_copy(update={"num_nodes": 1})

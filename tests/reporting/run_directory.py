@@ -141,7 +141,7 @@ def config(seed):
             "name": "aligned_xception_tiny",
         },
         "decoder": {"name": "deeplabv3plus"},
-        "dataset": {"_target_": "seg.data.streets.Streets"},
+        "dataset": {"_target_": "seg.data.datasets.streets.Streets"},
         "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.002 + 0.001 * seed},
         "trainer": {"max_epochs": 3, "max_steps": -1},
         "loader": {"batch_size": 8},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seg.reporting.page import write_report
+from seg.reports.page import write_report
 from tests.reporting.chromium import Tab, executable
 from tests.reporting.run_directory import write_run
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.ticker import MaxNLocator
 
-from seg.reporting.charts.axis import around, label, ticks
-from seg.reporting.charts.bars import Bar, Row, bar_chart
-from seg.reporting.charts.heat_map import heat_map, most_confused
-from seg.reporting.charts.lines import Line, line_chart, smoothed
-from seg.reporting.charts.markup import element
-from seg.reporting.charts.reliability import reliability_diagram
+from seg.reports.charts.axis import around, label, ticks
+from seg.reports.charts.bars import Bar, Row, bar_chart
+from seg.reports.charts.heat_map import heat_map, most_confused
+from seg.reports.charts.lines import Line, line_chart, smoothed
+from seg.reports.charts.markup import element
+from seg.reports.charts.reliability import reliability_diagram
 
 
 def parsed(markup):

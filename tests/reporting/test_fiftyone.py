@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 import seg as package
+from seg.data.datasets.streets import Streets
 from seg.data.labels import LabelSpace
 from seg.data.sample import Sample
-from seg.data.streets import Streets
 from seg.errors import DataError
-from seg.reporting.fiftyone import write_fiftyone
+from seg.reports.fiftyone import write_fiftyone
 from tests.conftest import seg
 
 LABELS = LabelSpace.identity(("a", "b", "c"), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))

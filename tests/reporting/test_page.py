@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from seg.errors import ConfigError, DataError
-from seg.reporting.energy import Tariff
-from seg.reporting.page import write_report
-from seg.reporting.run import find_runs
+from seg.reports.energy import Tariff
+from seg.reports.page import write_report
+from seg.reports.run import find_runs
 from tests.reporting.run_directory import CLASSES, PALETTE, STEPS, write_run
 
 HOSTILE = (

@@ -37,7 +37,7 @@ def test_no_run_is_told(tmp_path):
 
 def test_no_torch_is_needed():
     code = (
-        "import sys, seg.reporting.page; "
+        "import sys, seg.reports.page; "
         "assert not {'torch', 'pytorch_lightning', 'cv2'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from seg.reporting.charts.axis import around
-from seg.reporting.charts.lines import Line, line_chart
-from seg.reporting.charts.parallel import Strand, parallel_coordinates
-from seg.reporting.charts.scales import choice_scale, number_scale
-from seg.reporting.charts.search import Mark, search_chart
+from seg.reports.charts.axis import around
+from seg.reports.charts.lines import Line, line_chart
+from seg.reports.charts.parallel import Strand, parallel_coordinates
+from seg.reports.charts.scales import choice_scale, number_scale
+from seg.reports.charts.search import Mark, search_chart
 from tests.reporting.test_charts import of_class, parsed, points
 
 

@@ -6,7 +6,7 @@ import random
 
 import yaml
 
-from seg.sweeping.trials import Sweep, Trial, write_sweep
+from seg.sweeps.trials import Sweep, Trial, write_sweep
 
 HOSTILE = '"><script>alert(1)</script>'
 ENCODERS = ("aligned_xception_tiny", "aligned_xception_micro", "resnet50")

@@ -14,12 +14,12 @@ from scipy import stats
 from seg.errors import DataError
 from seg.models.encoders import create_encoder
 from seg.models.variants import Variant
-from seg.sweeping.claims.forms import variant_of
-from seg.sweeping.claims.judgement import joint, judge, paired_interval
-from seg.sweeping.claims.paper import CLAIMS, PAPER
-from seg.sweeping.claims.report import write_claims
-from seg.sweeping.sections import sections_for
-from seg.sweeping.trials import Sweep, Trial, read_sweep
+from seg.sweeps.sections import sections_for
+from seg.sweeps.trials import Sweep, Trial, read_sweep
+from seg.xception_paper.forms import variant_of
+from seg.xception_paper.judgement import joint, judge, paired_interval
+from seg.xception_paper.paper import CLAIMS, PAPER
+from seg.xception_paper.report import write_claims
 from tests.conftest import seg
 
 BASE = "{between:none,norm_between:False}"

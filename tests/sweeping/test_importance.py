@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from seg.sweeping.importance import eta_squared, importances
-from seg.sweeping.trials import Sweep, Trial
+from seg.sweeps.importance import eta_squared, importances
+from seg.sweeps.trials import Sweep, Trial
 
 
 def by_formula(groups, values):

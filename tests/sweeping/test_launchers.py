@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.sweeping.trials import read_sweep
+from seg.sweeps.trials import read_sweep
 from tests.sweeping.test_sweep import TINY, told
 
 RATES = "optimizer.lr=1e-3,-1"

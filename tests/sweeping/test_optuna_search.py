@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seg.sweeping.trials import read_sweep
+from seg.sweeps.trials import read_sweep
 from tests.conftest import seg
 from tests.sweeping.test_sweep import KILLED, TINY, told
 

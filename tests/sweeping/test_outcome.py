@@ -10,7 +10,7 @@ import pytest
 
 from seg.errors import PrunedError, RankError, StorageError
 from seg.io.lock import LockedError, locked
-from seg.sweeping.outcome import (
+from seg.sweeps.outcome import (
     FAILURE,
     NAME,
     TrialError,

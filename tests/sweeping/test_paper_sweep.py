@@ -9,11 +9,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from seg.assemble.building import check_targets
+from seg.build.building import check_targets
 from seg.config.location import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, validate
-from seg.sweeping.claims.forms import variant_of
-from seg.sweeping.claims.paper import CLAIMS, PAPER
+from seg.xception_paper.forms import variant_of
+from seg.xception_paper.paper import CLAIMS, PAPER
 
 
 def composed(command, *overrides):

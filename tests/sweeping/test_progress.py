@@ -4,11 +4,11 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seg.io.lock import locked
-from seg.sweeping.progress import Progress
-from seg.sweeping.search import Grid
-from seg.sweeping.spaces import split
-from seg.sweeping.sweep import at_once
-from seg.sweeping.trials import Sweep, Trial, read_sweep
+from seg.sweeps.progress import Progress
+from seg.sweeps.search import Grid
+from seg.sweeps.spaces import split
+from seg.sweeps.sweep import at_once
+from seg.sweeps.trials import Sweep, Trial, read_sweep
 
 BASIC = {"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}
 JOBLIB = {"_target_": "hydra_plugins.hydra_joblib_launcher.JoblibLauncher", "n_jobs": 3}

@@ -4,8 +4,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seg.errors import ConfigError
-from seg.sweeping.search import Grid
-from seg.sweeping.spaces import space_of, split
+from seg.sweeps.search import Grid
+from seg.sweeps.spaces import space_of, split
 
 
 def sweeps(*overrides):

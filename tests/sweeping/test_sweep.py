@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from seg.sweeping.outcome import FAILURE
-from seg.sweeping.trials import read_sweep
+from seg.sweeps.outcome import FAILURE
+from seg.sweeps.trials import read_sweep
 from tests.conftest import SMALL, seg
 
 TINY = (

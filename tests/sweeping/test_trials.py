@@ -1,7 +1,7 @@
 import pytest
 
 from seg.errors import DataError
-from seg.sweeping.trials import FILE, Sweep, Trial, read_sweep, write_sweep
+from seg.sweeps.trials import FILE, Sweep, Trial, read_sweep, write_sweep
 
 SWEEP = Sweep(
     command="train",

@@ -5,7 +5,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
-from seg.assemble.parts import assemble
+from seg.build.parts import assemble
 from seg.config.location import conf_dir
 from seg.config.schema import TrainConfig, validate
 from seg.data.labels import LabelSpace

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 import seg as package
-from seg.assemble.networks import load_model
-from seg.checkpoint import read_checkpoint
+from seg.build.networks import load_model
+from seg.distillation.distillation import Distillation
+from seg.distillation.soft_labels import SoftLabels
+from seg.distillation.term import Run
 from seg.errors import ConfigError
-from seg.teaching.distillation import Distillation
-from seg.teaching.soft_labels import SoftLabels
-from seg.teaching.term import Run
+from seg.training.checkpoint import read_checkpoint
 from tests.conftest import SMALL, seg
 from tests.teaching.networks import parts_of, pictures, segmenter
 

@@ -11,12 +11,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torchvision.transforms import v2
 
 import seg as package
-from seg.data.augmentation import Augmentation
-from seg.data.streets import Streets
+from seg.data.datasets.streets import Streets
+from seg.data.transforms.augmentation import Augmentation
+from seg.distillation.mean_teacher import MeanTeacher
+from seg.distillation.term import Run
 from seg.errors import ConfigError, DataError
 from seg.optim.averages import approach, copied, decay_at
-from seg.teaching.mean_teacher import MeanTeacher
-from seg.teaching.term import Run
 from tests.conftest import SMALL, seg
 from tests.teaching.networks import parts_of, pictures, segmenter
 

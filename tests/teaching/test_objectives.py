@@ -6,11 +6,11 @@ import torch
 from scipy.special import log_softmax
 
 from seg.data.labels import LabelSpace
+from seg.distillation.channel_wise import ChannelWise
+from seg.distillation.feature_maps import FeatureMaps
+from seg.distillation.forward_pass import forward_pass
+from seg.distillation.soft_labels import SoftLabels
 from seg.errors import ConfigError
-from seg.teaching.channel_wise import ChannelWise
-from seg.teaching.feature_maps import FeatureMaps
-from seg.teaching.forward_pass import forward_pass
-from seg.teaching.soft_labels import SoftLabels
 from tests.teaching.networks import LABELS, pictures, segmenter
 
 IGNORED = LABELS.ignore_index

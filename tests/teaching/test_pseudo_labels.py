@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from seg.teaching.pseudo_labels import masked_cross_entropy, pseudo_labels, sigmoid_ramp
+from seg.distillation.pseudo_labels import masked_cross_entropy, pseudo_labels, sigmoid_ramp
 
 IGNORED = 255
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from seg.data.classification.sample import Categories, ClassifiedImage
-from seg.data.files.decoding import current_decoding
-from seg.data.files.reading import read_image
-from seg.data.hf_dataset import load_rows, located, part_called
+from seg.data.datasets.hf_dataset import load_rows, located, part_called
+from seg.data.readers.decoding import current_decoding
+from seg.data.readers.reading import read_image
 from seg.errors import ConfigError, DataError
 
 

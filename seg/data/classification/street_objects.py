@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.cityscapes import TRAIN_IDS
 from seg.data.classification.sample import Categories, ClassifiedImage
-from seg.data.streets.dice import Dice
-from seg.data.streets.scene import render
+from seg.data.datasets.cityscapes import TRAIN_IDS
+from seg.data.datasets.streets.dice import Dice
+from seg.data.datasets.streets.scene import render
 from seg.errors import ConfigError
 
 SPLITS = ("train", "val", "test")

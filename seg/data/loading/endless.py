@@ -5,10 +5,10 @@ from functools import partial
 
 from torch import distributed
 
-from seg.data.augmentation import Augmentation
 from seg.data.loading.loader import Batch, KeyedSamples, SegmentationLoader
 from seg.data.loading.order import EpochOrder, OrderState
 from seg.data.sample import SegmentationDataset
+from seg.data.transforms.augmentation import Augmentation
 
 
 class EndlessBatches:

@@ -17,6 +17,7 @@ from seg.errors import DataError
 from seg.models.parts import last_layer_name
 from seg.models.weights.coverage import Coverage, shortened
 from seg.models.weights.format import WeightFile
+from seg.models.weights.key_maps.translate import translate
 from seg.models.weights.matching import (
     adapt_input_channels,
     coverage,
@@ -24,7 +25,6 @@ from seg.models.weights.matching import (
     misfit,
     require_finite,
 )
-from seg.models.weights.names.translate import translate
 from seg.models.weights.reading import read_weights, readable_formats
 from seg.models.weights.sources import locate
 

@@ -19,7 +19,7 @@ class WeightFile:
 
     Attributes:
         arrays: in PyTorch's layout, by name: our names (`encoder.`, `decoder.`, and `linear.` for a
-            classifier's last layer), or the origin's, for `seg.models.weights.names` to translate.
+            classifier's last layer), or the origin's, for `weights.key_maps` to translate.
         normalization: what the images went through in training; None where the file does not say.
         classes: names of the classes, in order; empty where the file does not say.
         averages: moving averages of some of the arrays, under the same names.

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
-from seg.data.files.cache_folder import cache_folder
-from seg.data.files.digest import sha256_of
+from seg.data.readers.cache_folder import cache_folder
+from seg.data.readers.digest import sha256_of
 from seg.errors import ConfigError, DataError
 from seg.models.contract import Normalization
 from seg.models.weights.download import fetch

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files.decoding import ImageDecoding
-from seg.data.files.reading import read_image
+from seg.data.readers.decoding import ImageDecoding
+from seg.data.readers.reading import read_image
 from seg.errors import DataError
 from seg.prediction.opening import Opener
 from seg.prediction.sources import list_items

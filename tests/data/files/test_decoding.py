@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.cache import CachedDataset
-from seg.data.files.decoding import PLAIN, ImageDecoding, decoding_images, likely_range
-from seg.data.files.pairs import Pair, PairDataset
+from seg.data.datasets.unlabelled import Unlabelled
 from seg.data.labels import LabelSpace
-from seg.data.subset import Subset
-from seg.data.unlabelled import Unlabelled
+from seg.data.readers.decoding import PLAIN, ImageDecoding, decoding_images, likely_range
+from seg.data.readers.pairs import Pair, PairDataset
+from seg.data.wrappers.cache import CachedDataset
+from seg.data.wrappers.subset import Subset
 from seg.errors import DataError
 
 SPACE = LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199)))

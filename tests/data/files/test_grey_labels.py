@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.csv import Csv
-from seg.data.folder import Folder
+from seg.data.datasets.csv import Csv
+from seg.data.datasets.folder import Folder
 from seg.data.label_ids import check_label_ids
 from seg.errors import DataError
 
@@ -86,7 +86,7 @@ def test_black_and_white_are_background_and_foreground(plant, caplog, label):
 
 def test_hugging_face_tables_of_black_and_white(tmp_path):
     datasets = pytest.importorskip("datasets")
-    from seg.data.hf_dataset import HfDataset
+    from seg.data.datasets.hf_dataset import HfDataset
 
     label = in_channels(blocks(0, 255))
     rows = {"image": [Image.new("RGB", label.size)] * 2, "label": [label] * 2}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.csv import Csv
-from seg.data.folder import Folder
+from seg.data.datasets.csv import Csv
+from seg.data.datasets.folder import Folder
 from seg.errors import DataError
 
 DRAW = np.random.default_rng(0)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg.data.datasets.folder import Folder
 from seg.data.fingerprint import fingerprint
-from seg.data.folder import Folder
 from seg.errors import DataError
 
 RED, GREEN, BLUE = [200, 0, 0], [0, 200, 0], [0, 0, 200]

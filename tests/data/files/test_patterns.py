@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files.patterns import parse_pattern, suggested_patterns
-from seg.data.folder import Folder
+from seg.data.datasets.folder import Folder
+from seg.data.readers.patterns import parse_pattern, suggested_patterns
 from seg.errors import ConfigError, DataError
 
 USUAL = (parse_pattern("images", "images"), parse_pattern("labels", "labels"))

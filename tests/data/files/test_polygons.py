@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files.polygons import PolygonLabels
+from seg.data.readers.polygons import PolygonLabels
 from seg.errors import DataError
 
 IDS = {"road": 1, "car": 2}

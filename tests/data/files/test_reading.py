@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from seg.data.files import pictures
-from seg.data.files.reading import read_image, read_label, read_pair
+from seg.data.readers import pictures
+from seg.data.readers.reading import read_image, read_label, read_pair
 from seg.errors import DataError
 
 RNG = np.random.default_rng(0)

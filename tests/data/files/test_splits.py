@@ -1,6 +1,6 @@
 import pytest
 
-from seg.data.files.splits import find_split, held_out
+from seg.data.readers.splits import find_split, held_out
 from seg.errors import ConfigError, DataError
 
 NAMES = [f"picture{number}" for number in range(50)]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.files import gdal
-from seg.data.files.decoding import ImageDecoding
-from seg.data.files.reading import read_colours, read_image, read_label
+from seg.data.readers import gdal
+from seg.data.readers.decoding import ImageDecoding
+from seg.data.readers.reading import read_colours, read_image, read_label
 from seg.errors import DataError
 
 RNG = np.random.default_rng(0)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.assemble.datasets import open_dataset
+from seg.build.datasets import open_dataset
 from seg.config.schema import DatasetTarget, Labels
-from seg.data.csv import Csv
-from seg.data.cvat_mask import CvatMask
-from seg.data.folder import Folder
-from seg.data.labelme import LabelMe
+from seg.data.datasets.csv import Csv
+from seg.data.datasets.cvat_mask import CvatMask
+from seg.data.datasets.folder import Folder
+from seg.data.datasets.labelme import LabelMe
+from seg.dataset_tools.verify import verify
 from seg.errors import ConfigError, DataError
-from seg.preparation.verify import verify
 
 LEAF = (250, 50, 83)
 

@@ -25,7 +25,7 @@ print("all", flush=True)
 POOL = """
 import os, time
 from seg.data.loading import workers
-from seg.preparation.processes import _Processes
+from seg.dataset_tools.processes import _Processes
 
 if __name__ == "__main__":
     import pickle

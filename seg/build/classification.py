@@ -1,0 +1,106 @@
+"""Configuration -> the parts of a run of `seg.pretrain`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytorch_lightning as pl
+from torch import nn
+
+from seg.build.building import build, check_targets, later
+from seg.build.datasets import open_image_dataset
+from seg.build.parts import FitParts
+from seg.build.trainer import equip
+from seg.config.schema import PretrainConfig
+from seg.data.classification.augmentation import CentreCrops, ImageAugmentation
+from seg.data.classification.datamodule import ImageDataModule
+from seg.data.classification.mixing import Mixing
+from seg.data.classification.sample import Categories, ImageDataset
+from seg.data.sample import IMAGE_CHANNELS
+from seg.errors import ConfigError
+from seg.losses.image_labels import ImageLabelLoss
+from seg.models.batch_norm import BatchNormPolicy
+from seg.models.classifier import Classifier
+from seg.models.weights import load_weights
+from seg.training.callbacks.quiet import quiet
+from seg.training.classification_task import ClassificationTask
+
+
+@dataclass(frozen=True)
+class ClassificationParts(FitParts):
+    """Everything that training a classifier needs."""
+
+    data: ImageDataModule
+    task: ClassificationTask
+
+
+def assemble_classification(config: PretrainConfig, run_dir: Path) -> ClassificationParts:
+    """Build a training run.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key, before anything costly starts.
+    """
+    quiet()
+    check_targets(config)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    train, val = (open_image_dataset(config.image_dataset, split) for split in ("train", "val"))
+    model = _classifier(config, train.labels)
+    if config.weights is not None:
+        load_weights(
+            model,
+            config.weights,
+            partial=config.partial,
+            reset_head=config.reset_head,
+            moving_average=config.moving_average,
+        )
+    batch_norm, trainer = equip(config, run_dir)
+    return ClassificationParts(
+        data=_data(config, train, val),
+        task=_task(config, model, train.labels, batch_norm),
+        trainer=trainer,
+    )
+
+
+def _classifier(config: PretrainConfig, labels: Categories) -> Classifier:
+    encoder: nn.Module = build("encoder", config.encoder.node(), in_channels=IMAGE_CHANNELS)
+    model: Classifier = build(
+        "classifier", config.classifier.node(), encoder=encoder, num_classes=labels.num_classes
+    )
+    if labels.multi_label and model.outputs == "softmax":
+        raise ConfigError(
+            "classifier.outputs=softmax: these pictures may be of several classes, which softmax "
+            "cannot say; give logistic"
+        )
+    return model
+
+
+def _data(config: PretrainConfig, train: ImageDataset, val: ImageDataset) -> ImageDataModule:
+    augmentation: ImageAugmentation = build("image_augmentation", config.image_augmentation.node())
+    mixing: Mixing | None = None
+    if config.mixing is not None:
+        classes = train.labels.num_classes
+        mixing = build("mixing", config.mixing.node(), num_classes=classes)
+    return ImageDataModule(
+        train=train,
+        val=CentreCrops(val, size=augmentation.eval_size, centre_share=augmentation.centre_share),
+        augmentation=augmentation,
+        mixing=mixing,
+        seed=config.seed,
+        **config.loader.model_dump(),
+    )
+
+
+def _task(
+    config: PretrainConfig, model: Classifier, labels: Categories, batch_norm: BatchNormPolicy
+) -> ClassificationTask:
+    return ClassificationTask(
+        model=model,
+        loss=ImageLabelLoss(model.outputs, smoothing=config.label_smoothing),
+        plain_loss=ImageLabelLoss(model.outputs),
+        labels=labels,
+        config=config.model_dump(mode="json", by_alias=True),
+        optimizer=later("optimizer", config.optimizer.node()),
+        scheduler=later("scheduler", config.scheduler.node()),
+        parameters=build("parameters", config.parameters.node()),
+        batch_norm=batch_norm,
+        channels_last=config.channels_last,
+    )

@@ -1,0 +1,154 @@
+"""Configuration -> dataset, with what is done around any dataset."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg.build.building import build, check_sections
+from seg.build.decoding import decoding_of
+from seg.config.schema import (
+    DatasetTarget,
+    FitConfig,
+    ImagesTarget,
+    Labels,
+    PretrainConfig,
+    TrainConfig,
+)
+from seg.data.readers.decoding import decoding_images
+from seg.data.readers.locations import is_remote
+from seg.data.readers.pairs import Lonely, lonely_files_error, tolerating_lonely_files
+from seg.data.sample import SegmentationDataset
+from seg.data.wrappers.cache import CachedDataset
+from seg.data.wrappers.quarantine import read_quarantine, without_quarantined
+from seg.data.wrappers.relabelled import Relabelled
+from seg.data.wrappers.subset import Subset
+from seg.errors import ConfigError, DataError
+from seg.io.yaml_file import read_yaml
+
+_ahead: dict[str, Any] = {}
+
+
+def open_ahead(config: FitConfig) -> None:
+    """Open the splits of a training before torch is imported, so that a wrong root costs no wait.
+
+    The training takes them over. One that goes on may be finished, and need no data: it opens
+    its own.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key or file.
+    """
+    if config.resume is not None:
+        return
+    for split in ("train", "val"):
+        if isinstance(config, TrainConfig):
+            check_sections(config, "dataset")
+            dataset: Any = open_dataset(config.dataset, config.labels, split)
+            _ahead[_key(config.dataset, config.labels, split)] = dataset
+        elif isinstance(config, PretrainConfig):
+            check_sections(config, "image_dataset")
+            dataset = open_image_dataset(config.image_dataset, split)
+            _ahead[_key(config.image_dataset, None, split)] = dataset
+
+
+def _key(section: ImagesTarget, labels: Labels | None, split: str) -> str:
+    return repr((section, labels, split))
+
+
+def refuse_wrong_root(dataset: Mapping[str, Any]) -> None:
+    """Refuse a typed `dataset.root` that is not there before a checkpoint is opened.
+
+    Raises:
+        DataError: there is no such directory.
+    """
+    root = dataset.get("root")
+    if root is not None and not is_remote(root) and not Path(root).expanduser().is_dir():
+        raise DataError(f"dataset.root={root}: no such directory", fault="missing")
+
+
+def refuse_missing_root(checkpoint: Path, dataset: Mapping[str, Any]) -> None:
+    """Refuse a recorded `dataset.root` that is gone before torch is imported, as far as that goes.
+
+    The record lies beside the checkpoints of a run; a checkpoint elsewhere is opened for it later.
+
+    Args:
+        checkpoint: the directory of a run, or a file in its `checkpoints`.
+        dataset: what is typed, which comes first.
+
+    Raises:
+        DataError: there is no such directory.
+    """
+    if any(dataset.get(key) is not None for key in ("root", "_target_")):
+        return
+    record = (checkpoint if checkpoint.is_dir() else checkpoint.parent.parent) / "config.yaml"
+    try:
+        refuse_wrong_root({"root": read_yaml(record, "configuration")["dataset"]["root"]})
+    except DataError as error:
+        if error.fault == "missing" and record.is_file():
+            raise DataError(
+                f"{error}\n  {checkpoint} was trained on it; give dataset.root=DIRECTORY",
+                fault="missing",
+            ) from None
+    except (KeyError, TypeError):
+        return  # says nothing of a directory
+
+
+def open_image_dataset(config: ImagesTarget, split: str) -> Any:
+    """One split of labelled images for a classifier.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key or file.
+    """
+    opened = _ahead.pop(_key(config, None, split), None)
+    if opened is not None:
+        return opened
+    with decoding_images(decoding_of(config, "image_dataset")):
+        return build("image_dataset", config.node(), split=split)
+
+
+def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> SegmentationDataset:
+    """One split, as the configuration wants it.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key or file.
+    """
+    opened: SegmentationDataset | None = _ahead.pop(_key(config, labels, split), None)
+    if opened is not None:
+        return opened
+    dataset, lonely = open_tolerantly(config, split)
+    if lonely:
+        raise lonely_files_error(lonely, "some files")
+    if config.cache is not None:
+        dataset = CachedDataset(dataset, config.cache)
+    if config.quarantine is not None:
+        dataset = without_quarantined(dataset, read_quarantine(config.quarantine))
+    if config.fraction < 1:
+        dataset = _fraction(dataset, config.fraction, config.fraction_seed)
+    if labels != Labels():
+        dataset = Relabelled(dataset, dataset.labels.regrouped(**labels.model_dump()))
+    return dataset
+
+
+def open_tolerantly(
+    config: DatasetTarget, split: str
+) -> tuple[SegmentationDataset, tuple[Lonely, ...]]:
+    """One split as its files are, and the files without partners that the quarantine lacks.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key or file.
+    """
+    quarantine = None if config.quarantine is None else read_quarantine(config.quarantine)
+    with tolerating_lonely_files() as lonely, decoding_images(decoding_of(config)):
+        dataset: SegmentationDataset = build("dataset", config.node(), split=split)
+    return dataset, tuple(
+        each for each in lonely if quarantine is None or not quarantine.covers(each)
+    )
+
+
+def _fraction(dataset: SegmentationDataset, fraction: float, seed: int) -> SegmentationDataset:
+    wanted = round(fraction * len(dataset))
+    if wanted < 1:
+        raise ConfigError(f"dataset.fraction={fraction}: less than one of {len(dataset)} samples")
+    order = np.random.default_rng((seed, len(dataset))).permutation(len(dataset))
+    return Subset(dataset, sorted(order[:wanted].tolist()))

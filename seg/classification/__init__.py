@@ -1,1 +1,0 @@
-"""Image classification: the second LightningModule, which trains encoders."""

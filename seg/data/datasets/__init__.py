@@ -1,0 +1,1 @@
+"""Segmentation datasets, one module for each kind."""

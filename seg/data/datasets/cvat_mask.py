@@ -1,0 +1,108 @@
+"""Exports of CVAT (github.com/cvat-ai/cvat) in the format "Segmentation mask 1.1"."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from seg.data.datasets.pascal_voc import voc_palette
+from seg.data.readers.class_text import entries_of_label_map, numbered_lines
+from seg.data.readers.classes import Classes, make_classes
+from seg.data.readers.listed import listed_pairs
+from seg.data.readers.pairs import NO_ANNOTATION, Pair, PairDataset, named_files
+from seg.data.readers.roots import find_root
+from seg.data.readers.splits import find_split, no_split_error, part_of
+from seg.data.readers.unannotated import Unannotated, settle_unannotated, with_background
+from seg.data.readers.unread import log_unlisted
+from seg.errors import DataError
+
+_LISTS = "ImageSets/Segmentation"
+_EXPECTED = ("labelmap.txt", "JPEGImages", "SegmentationClass", _LISTS)
+_UNSPLIT = "default"
+_ANY_DEPTH = "**/*"
+_HOW_TO_GET = 'in CVAT export the task as "Segmentation mask 1.1" with "Save images", and unpack it'
+
+
+class CvatMask(PairDataset):
+    """One split of a CVAT export.
+
+    Files: `JPEGImages/**`, `SegmentationClass/**.png` in the colours of `labelmap.txt` (RGB or a
+    palette), and the names of each split in `ImageSets/Segmentation/<split>.txt`. Where that holds
+    `default.txt` alone, a fixed part of the names becomes `val`, the rest `train`. The classes are
+    the lines of `labelmap.txt` in their order, `background` among them.
+
+    Args:
+        split: `train`, `val`, `test` or the name of another list.
+        root: the unpacked export; None: `$SEG_DATA/cvat_mask` or `data/cvat_mask`.
+        unannotated: listed images without a mask are an `error`, `background` (what CVAT means by
+            them), or left out (`exclude`).
+        val_fraction: the part of the names that is `val`, where there is only `default.txt`.
+        val_seed: another seed, another part.
+
+    Raises:
+        ConfigError: an option is wrong.
+        DataError: files are missing or do not pair up, or what is wrong in which line.
+    """
+
+    def __init__(
+        self,
+        *,
+        split: str,
+        root: str | Path | None = None,
+        unannotated: Unannotated = "error",
+        val_fraction: float = 0.1,
+        val_seed: int = 0,
+    ) -> None:
+        where = find_root(root, dataset="cvat_mask", expected=_EXPECTED, how_to_get=_HOW_TO_GET)
+        classes = _read_labelmap(where / "labelmap.txt")
+        lists = {path.stem: path for path in (where / _LISTS).glob("[!.]*.txt")}
+        name = find_split(split, lists, where / _LISTS)
+        unsplit = name is None and set(lists) == {_UNSPLIT}
+        if name is None and not unsplit:
+            raise no_split_error(split, lists, where / _LISTS)
+        listed = lists[name or _UNSPLIT]
+        settled = settle_unannotated("CVAT", _listed(listed, where, lists.values()), unannotated)
+        pairs = listed_pairs(settled, listed, unlabelled_fault=NO_ANNOTATION)
+        if unsplit:
+            pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
+        read = with_background(
+            pairs, classes.colour_labels(), classes.labels, where / "labelmap.txt"
+        )
+        super().__init__(pairs, labels=classes.labels, split=split, read=read)
+
+
+def _read_labelmap(path: Path) -> Classes:
+    """Where Datumaro leaves all colors out, it draws with those of Pascal VOC in their order."""
+    entries = entries_of_label_map(_lines(path), path)
+    if any(entry.colour is None for entry in entries):
+        colours = voc_palette(len(entries))
+        entries = [
+            replace(entry, colour=colour) for entry, colour in zip(entries, colours, strict=True)
+        ]
+    return make_classes(entries, path)
+
+
+def _listed(path: Path, where: Path, lists: Iterable[Path]) -> list[Pair]:
+    """The pairs of one list; what is in none of the lists is logged."""
+    folders = (where / "JPEGImages", where / "SegmentationClass")
+    images, labels = (named_files(folder, pattern=_ANY_DEPTH) for folder in folders)
+    everything = {name for each in lists for _, name in _lines(each)}
+    for folder, files in zip(folders, (images, labels), strict=True):
+        log_unlisted(folder, [name for name in files if name not in everything], where / _LISTS)
+    lines: dict[str, int] = {}
+    for line, name in _lines(path):
+        if name in lines:
+            raise DataError(f"{path}, line {line}: {name} is also in line {lines[name]}")
+        lines[name] = line
+    return [
+        Pair(name, _file(images, folders[0], name), _file(labels, folders[1], name))
+        for name in lines
+    ]
+
+
+def _file(files: Mapping[str, Path], folder: Path, name: str) -> Path:
+    return files.get(name, folder / f"{name}.png")  # where it is missing: what is looked for
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a text file with their numbers, without comments and empty ones."""
+    return [(line, text) for line, text in numbered_lines(path) if text and text[0] != "#"]

@@ -1,0 +1,202 @@
+"""People's own pictures: folders of images and of labels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from seg.data.readers.classes import CLASS_FILES, given_classes
+from seg.data.readers.layout_search import Layout
+from seg.data.readers.layouts import find_layout_error
+from seg.data.readers.own_labels import LabelKind, infer_from_files, own_labels
+from seg.data.readers.pairs import NO_ANNOTATION, Pair, PairDataset, match_pairs
+from seg.data.readers.patterns import (
+    FilePattern,
+    files_of,
+    pairing_remedy,
+    parse_pattern,
+)
+from seg.data.readers.roots import find_root
+from seg.data.readers.splits import find_split, no_split_error, part_of, split_names
+from seg.data.readers.unannotated import (
+    Unannotated,
+    label_files,
+    settle_unlabelled,
+    with_background,
+)
+from seg.data.readers.unread import log_loose_files
+from seg.errors import ConfigError, DataError
+
+_HOW_TO_GET = (
+    "images/<split>/a.jpg with labels/<split>/a.png, or <split>/images/ with <split>/labels/\n"
+    "  (train, val, test; without them dataset.val_fraction splits); other directories and names:"
+    " dataset.images=imgs 'dataset.labels=masks/*_mask.png'"
+)
+
+
+class Folder(PairDataset):
+    """One split of a folder of images and labels.
+
+    Files: `images/<split>/**` with `labels/<split>/**`, or `<split>/images/**` with
+    `<split>/labels/**`. Image and label share path and name, up to the suffix. Splits may be called
+    `training`, `valid`, `validation`, `testing`. Without folders for splits a fixed part of the
+    names becomes `val`, the rest `train`.
+
+    Other directories and names are told by patterns, in which one `*` stands for what an image and
+    its label share: `masks/*_mask.png`.
+
+    Args:
+        split: `train`, `val`, `test` or the name of another split's folder.
+        root: the folder; None: `$SEG_DATA/folder` or `data/folder`.
+        images, labels: the two directories, with or without the pattern of their files' names;
+            both may lie in one directory.
+        classes: a JSON or text file (its forms: `seg.data.readers.classes.read_classes`); None:
+            `classes.json` or `classes.txt` in the root, else the ids that occur in
+            the training labels.
+        label_kind: `ids`, `colours` or `auto`, which looks at a label.
+        unannotated: images without a label are an `error`, `background`, or left out (`exclude`).
+        val_fraction: the part of the names that is `val`, where nothing else splits them.
+        val_seed: another seed, another part.
+
+    Raises:
+        ConfigError: an option is wrong.
+        DataError: the folders or files are missing, do not pair up, or tell no classes.
+    """
+
+    def __init__(
+        self,
+        *,
+        split: str,
+        root: str | Path | None = None,
+        images: str = "images",
+        labels: str = "labels",
+        classes: str | Path | None = None,
+        label_kind: LabelKind = "auto",
+        unannotated: Unannotated = "error",
+        val_fraction: float = 0.1,
+        val_seed: int = 0,
+    ) -> None:
+        where = find_root(root, dataset="folder", expected=(), how_to_get=_HOW_TO_GET)
+        layout = _Layout(
+            where,
+            parse_pattern(images, "dataset.images"),
+            parse_pattern(labels, "dataset.labels"),
+            unannotated,
+            frozenset((*CLASS_FILES, Path(classes or "").name)),
+        )
+        pairs, whole = layout.pairs(split)
+        if whole:
+            pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
+        told = given_classes(classes, where)
+        space, read = own_labels(
+            label_kind,
+            told=told,
+            files=label_files(pairs),
+            infer=lambda: infer_from_files(layout.training_labels(), label_kind),
+        )
+        read = with_background(pairs, read, space, told.source if told else where)
+        super().__init__(pairs, labels=space, split=split, read=read)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which files of a folder are images and labels of a split."""
+
+    where: Path
+    images: FilePattern
+    labels: FilePattern
+    unannotated: Unannotated
+    class_files: frozenset[str]
+    is_trial: bool = False
+
+    def pairs(self, split: str) -> tuple[tuple[Pair, ...], bool]:
+        """The pairs of a split, or all, and whether they are more than the split."""
+        directories, whole = self._directories(split)
+        images, labels = self._files(directories)
+        if not images.keys() & labels.keys():  # names, not annotations are what lacks
+            remedy = pairing_remedy(images, labels, (self.images, self.labels))
+            return match_pairs(images, labels, remedy=remedy), whole
+        images, labels = settle_unlabelled("folder", images, labels, self.unannotated)
+        return match_pairs(images, labels, unlabelled_fault=NO_ANNOTATION), whole
+
+    def training_labels(self) -> list[Path]:
+        """Where nothing splits them, all: a class that only validation has must be known, too."""
+        directories, _ = self._directories("train")
+        return list(self._files(directories)[1].values())
+
+    def _refuse_layout(self, below: tuple[str, str]) -> None:
+        """Raise a `DataError` with the options that pair the files, if there are any."""
+        if self.is_trial:
+            return
+        if any(all((each / name).is_dir() for name in below) for each in self.where.glob("*/")):
+            return  # the root is one level below
+
+        def pairs_up(root: Path, layout: Layout, leaving_out: bool) -> bool:
+            trial = replace(
+                self, where=root, images=layout.images, labels=layout.labels, is_trial=True
+            )
+            try:
+                images, labels = trial._files(trial._directories("train")[0])
+            except (ConfigError, DataError):
+                return False
+            return labels.keys() <= images.keys() and (leaving_out or len(labels) == len(images))
+
+        error = find_layout_error(self.where, below, pairs_up)
+        if error is not None:
+            raise error
+
+    def _files(self, directories: tuple[Path, Path]) -> tuple[dict[str, Path], dict[str, Path]]:
+        together = directories[0] == directories[1]
+        if together and self.images.names == self.labels.names:
+            raise ConfigError(
+                f"dataset.images={self.images.text} and dataset.labels={self.labels.text} are the"
+                " same files\n  tell them apart by their names: 'dataset.labels=*_mask.png'"
+            )
+        others = (self.labels, self.images) if together else (None, None)
+        return (
+            files_of(directories[0], self.images, others[0]),
+            files_of(directories[1], self.labels, others[1]),
+        )
+
+    def _directories(self, split: str) -> tuple[tuple[Path, Path], bool]:
+        """Directories of images and labels, and whether they hold more than this split."""
+        below = (self.images.directory, self.labels.directory)
+        images, labels = (self.where / name for name in below)
+        if images.is_dir() and labels.is_dir():
+            names = [find_split(split, _subfolders(parent), parent) for parent in (images, labels)]
+            if names[0] and names[1]:
+                self._log_unread(self.where, below)
+                for parent in {images, labels}:
+                    self._log_unread(parent, (split, *split_names(_subfolders(parent))))
+                return (images / names[0], labels / names[1]), False
+            present = split_names({*_subfolders(images), *_subfolders(labels)})
+            if not present and not any(names):
+                self._log_unread(self.where, below)
+                return (images, labels), True
+            for parent, name in zip((images, labels), names, strict=True):
+                if name is None:
+                    raise no_split_error(split, split_names(_subfolders(parent)), parent)
+        splits = [
+            name for name in _subfolders(self.where) if (self.where / name / below[0]).is_dir()
+        ]
+        name = find_split(split, splits, self.where)
+        if name is not None and (self.where / name / below[1]).is_dir():
+            self._log_unread(self.where, (name, *split_names(splits)))
+            self._log_unread(self.where / name, below)
+            return (self.where / name / below[0], self.where / name / below[1]), False
+        if split_names(splits) and name is None:
+            raise no_split_error(split, splits, self.where)
+        self._refuse_layout(below)
+        find_root(self.where, dataset="folder", expected=below, how_to_get=_HOW_TO_GET)
+        raise DataError(f"{self.where}: {' and '.join(below)} must be folders\n  {_HOW_TO_GET}")
+
+    def _log_unread(self, parent: Path, read: Iterable[str]) -> None:
+        """Log what lies beside the directories below `parent` that are read."""
+        names = {PurePosixPath(name).parts[:1] for name in read}
+        if () not in names and not self.is_trial:  # `parent` itself is one of them
+            log_loose_files(parent, apart={*self.class_files, *(name for (name,) in names)})
+
+
+def _subfolders(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return [path.name for path in folder.iterdir() if path.is_dir()]

@@ -1,0 +1,299 @@
+"""Datasets of the Hugging Face Hub, or local ones that its library `datasets` reads."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.labels import LabelSpace
+from seg.data.readers.class_entry import ClassEntry
+from seg.data.readers.classes import Classes, given_classes, make_classes
+from seg.data.readers.decoding import current_decoding
+from seg.data.readers.held import held
+from seg.data.readers.locations import Location
+from seg.data.readers.own_labels import LabelKind, infer_classes, own_labels
+from seg.data.readers.pictures import opened
+from seg.data.readers.reading import ReadLabel, read_grey, read_label, read_pair
+from seg.data.sample import Sample, naming_quarantine
+from seg.errors import ConfigError, DataError
+
+_INSTALL = "pip install 'seg-xception[hub]'"
+_FIRST_WITHOUT_SCRIPTS = 4  # from this major version on, `datasets` runs no code of a dataset
+_IGNORED = 255
+
+
+class HfDataset:
+    """One split of a dataset with a column of images and a column of labels.
+
+    Pictures are decoded by the strict readers here, not by `datasets`; no code of the dataset is
+    run. Labels are pictures, or H x W lists of ids.
+
+    Args:
+        split: `train`, `val` or `test`.
+        name: `OWNER/NAME` on the Hub, or a local folder (Parquet files, imagefolder).
+        config_name: which of its configurations; None: its only or default one.
+        revision: branch, tag or commit; None: the newest.
+        image_column, label_column: the two columns.
+        train_split, val_split, test_split: what the dataset calls the splits; parts such as
+            `train[:90%]` are allowed. None: it has none.
+        classes: a JSON file (its forms: `seg.data.readers.classes.read_classes`, `id2label.json`
+            among them); None: the names that the label column declares, else the ids that occur in
+            the training labels.
+        label_kind: `ids`, `colours` or `auto`, which looks at a label.
+        reduce_zero_label: ignore the file value 0 and count the others from 0 on, as ADE20K wants.
+
+    Raises:
+        ConfigError: an option is wrong, or `datasets` is not installed.
+        DataError: the dataset cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        *,
+        split: str,
+        name: str | None = None,
+        config_name: str | None = None,
+        revision: str | None = None,
+        image_column: str = "image",
+        label_column: str = "label",
+        train_split: str | None = "train",
+        val_split: str | None = "validation",
+        test_split: str | None = "test",
+        classes: str | Path | None = None,
+        label_kind: LabelKind = "auto",
+        reduce_zero_label: bool = False,
+    ) -> None:
+        if not name:
+            raise ConfigError("dataset.name: give OWNER/NAME of the Hub, or a local folder")
+        parts = {"train": train_split, "val": val_split, "test": test_split}
+        self.split = split
+        self.decoding = current_decoding()
+        self._columns = (image_column, label_column)
+        self._table = (name, config_name, revision)
+        self._part = part_called(parts, split)
+        self._where = f"{name}, split {self._part}"
+        self._rows = load_rows(self._table, self._part, self._columns)
+        declared = _declared_classes(self._rows, label_column, self._where)
+        self._read: ReadLabel = read_grey  # until the kind of the labels is known
+
+        def infer() -> Classes:
+            training = part_called(parts, "train")
+            rows = load_rows(self._table, training, self._columns)
+            return infer_classes(
+                len(rows),
+                lambda at: self._inferable(rows[at], at, reduce_zero_label),
+                kind=label_kind,
+                binary=not reduce_zero_label,
+                key=(*self._table, training, label_column, reduce_zero_label, label_kind),
+            )
+
+        told = given_classes(classes, None) or declared
+        self._arrays = declared is not None or not _holds_files(self._rows, label_column)
+        if self._arrays:
+            self._read = read_label
+            labels = (told or infer()).labels
+        else:
+            with self._readable_label() as location:
+                labels, self._read = own_labels(
+                    label_kind, told=told, files=[location], infer=infer
+                )
+        self.labels = self._reduced(labels) if reduce_zero_label else labels
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one sample.
+
+        Raises:
+            IndexError: there is no such row.
+            DataError: a cell is empty or damaged, sizes differ, or a label value is unknown.
+        """
+        row = self._rows[index]
+        where = self._cell(index, 0)
+        with (
+            naming_quarantine(),
+            located(row[self._columns[0]], where) as image,
+            self._label(row, index) as label,
+        ):
+            location, read = label
+            image_HWC, file_label_HW = read_pair(image, location, read, self.decoding)
+            label_HW = self.labels.encode(file_label_HW, location)
+        return Sample(f"{index % len(self):06d}", image_HWC, label_HW)
+
+    def read_label(self, index: int) -> NDArray[np.uint8]:
+        """The label of one sample, uint8, H x W.
+
+        Raises:
+            IndexError, DataError: as for a sample.
+        """
+        with naming_quarantine(), self._label(self._rows[index], index) as (location, read):
+            return self.labels.encode(read(location), location)
+
+    @contextmanager
+    def _label(self, row: dict[str, Any], index: int) -> Iterator[tuple[Location, ReadLabel]]:
+        """Where the label of a row lies while the block lasts, and how to read it."""
+        value, where = row[self._columns[1]], self._cell(index, 1)
+        if self._arrays:
+            yield where, lambda _: _array(value, where)
+        else:
+            with located(value, where) as location:
+                yield location, self._read
+
+    def _cell(self, index: int, column: int) -> str:
+        return f"{self._where}, row {index}, column {self._columns[column]!r}"
+
+    def _inferable(self, row: dict[str, Any], index: int, reduce: bool) -> NDArray[Any]:
+        with self._label(row, index) as (location, read):
+            label_HW = read(location)
+        if not reduce:
+            return label_HW
+        values = label_HW.astype(np.int64)
+        return np.where((values == 0) | (values == _IGNORED), _IGNORED, values - 1)
+
+    @contextmanager
+    def _readable_label(self) -> Iterator[Location]:
+        """The first label whose header can be read, else the first."""
+        for index in range(len(self)):
+            try:
+                with self._label(self._rows[index], index) as (location, _):
+                    with opened(location, "label"):
+                        pass
+                    break
+            except DataError:
+                continue
+        else:
+            index = 0
+        with self._label(self._rows[index], index) as (location, _):
+            yield location
+
+    def _reduced(self, labels: LabelSpace) -> LabelSpace:
+        if self._read not in (read_label, read_grey):
+            raise ConfigError("dataset.reduce_zero_label is for ids; these labels hold colours")
+        ids = {value + 1: train_id for value, train_id in labels.file_ids if value < _IGNORED - 1}
+        ids |= {0: labels.ignore_index, _IGNORED: labels.ignore_index}
+        return LabelSpace(labels.names, labels.palette, tuple(sorted(ids.items())))
+
+
+def part_called(parts: Mapping[str, str | None], split: str, *, section: str = "dataset") -> str:
+    """What a dataset calls a split.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    part = parts.get(split)
+    if part is None:
+        known = ", ".join(key for key, value in parts.items() if value is not None)
+        raise ConfigError(
+            f"the dataset has no split {split!r}; allowed: {known}\n"
+            f"  {section}.train_split, {section}.val_split and {section}.test_split name them"
+        )
+    return part
+
+
+def load_rows(
+    table: tuple[str, str | None, str | None], part: str, columns: tuple[str, str]
+) -> Any:
+    """The rows of a split, with the two columns as they are stored; no code of it is run.
+
+    Args:
+        table: name, configuration and revision.
+        part: of the dataset, such as `train[:90%]`.
+        columns: of pictures and of labels.
+
+    Raises:
+        ConfigError: `datasets` is missing, or a column.
+        DataError: the dataset cannot be loaded, or is empty.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise ConfigError(f"dataset=hf_dataset needs the package datasets: {_INSTALL}") from error
+    if int(datasets.__version__.partition(".")[0]) < _FIRST_WITHOUT_SCRIPTS:
+        raise ConfigError(
+            f"datasets {datasets.__version__} may run code of a dataset; upgrade it: {_INSTALL}"
+        )
+    name, config_name, revision = table
+    try:
+        rows = datasets.load_dataset(name, config_name, revision=revision, split=part)
+    except Exception as error:  # network, Hub, formats and caches raise nearly anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{name}, split {part}: cannot be loaded: {reason}\n"
+            "  dataset.name, config_name, revision and train_split, val_split, test_split say what"
+            " is loaded"
+        ) from error
+    missing = [column for column in columns if column not in rows.column_names]
+    if missing:
+        raise ConfigError(
+            f"{name} has no column {missing[0]!r}; its columns: {', '.join(rows.column_names)}\n"
+            "  dataset.image_column and dataset.label_column name the two"
+        )
+    if not len(rows):
+        raise DataError(f"{name}, split {part}: holds no rows")
+    rows = rows.select_columns(list(dict.fromkeys(columns)))
+    for column in columns:
+        if isinstance(rows.features[column], datasets.Image):
+            rows = rows.cast_column(column, datasets.Image(decode=False))
+    return rows
+
+
+def _holds_files(rows: Any, column: str) -> bool:
+    import datasets
+
+    feature = rows.features[column]
+    return isinstance(feature, datasets.Image) or getattr(feature, "dtype", "") == "binary"
+
+
+def _declared_classes(rows: Any, column: str, where: str) -> Classes | None:
+    """The classes that a column of lists declares; a column of pictures cannot."""
+    feature = rows.features[column]
+    while hasattr(feature, "feature"):
+        feature = feature.feature
+    names = getattr(feature, "names", None)
+    if names is None:
+        return None
+    return make_classes([ClassEntry(name, id_) for id_, name in enumerate(names)], where)
+
+
+@contextmanager
+def located(value: Any, where: str) -> Iterator[Location]:
+    """A location that holds a cell's picture while the block lasts.
+
+    Raises:
+        DataError: the cell holds none.
+    """
+    content, path = value, None
+    if isinstance(value, dict):
+        content, path = value.get("bytes"), value.get("path")
+    if isinstance(content, bytes) and content:
+        with held(content, where) as location:
+            yield location
+    elif path:
+        yield path
+    else:
+        kind = type(value).__name__
+        raise DataError(
+            f"{where}: holds no picture" + ("" if value is None else f" but {kind}"),
+            fault="missing" if value is None else "not_a_picture",
+        )
+
+
+def _array(value: Any, where: str) -> NDArray[Any]:
+    """H x W ids of a cell that holds lists."""
+    try:
+        label_HW = np.asarray(value)
+    except ValueError as error:  # rows of unequal length
+        raise DataError(f"{where}: not H x W ids: {error}", fault="damaged") from error
+    if label_HW.dtype == np.bool_:
+        label_HW = label_HW.astype(np.uint8)
+    if label_HW.ndim != 2 or label_HW.dtype.kind not in "iu":
+        raise DataError(
+            f"{where}: label is {label_HW.ndim}-dimensional, {label_HW.dtype};"
+            " allowed: pictures, or H x W whole numbers",
+            fault="label_kind",
+        )
+    return label_HW

@@ -1,0 +1,177 @@
+"""Pictures annotated with LabelMe (github.com/wkentaro/labelme): a JSON file beside each."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from seg.data.choices import check_choice
+from seg.data.readers.class_entry import ClassEntry
+from seg.data.readers.classes import Classes, distinct_palette, make_classes
+from seg.data.readers.pairs import (
+    IMAGE_SUFFIXES,
+    NO_ANNOTATION,
+    Pair,
+    PairDataset,
+    match_pairs,
+    named_files,
+)
+from seg.data.readers.polygons import PolygonLabels, label_names
+from seg.data.readers.reading import ReadLabel
+from seg.data.readers.roots import find_root
+from seg.data.readers.splits import find_split, no_split_error, part_of, split_names
+from seg.data.readers.unannotated import Unannotated, WithBackground, settle_unlabelled
+from seg.data.readers.unread import log_loose_files
+from seg.errors import ConfigError, DataError
+
+Unlabelled = Literal["background", "ignored"]
+
+_BACKGROUND, _LABELME_BACKGROUND = "background", "_background_"
+_IGNORE_INDEX = 255
+_JSON = (".json",)
+_ANY_DEPTH = "**/*"
+_HOW_TO_GET = (
+    "save pictures and LabelMe's JSON files of the same names in <split>/ (train, val, test),\n"
+    "  or all in one folder, which dataset.val_fraction splits"
+)
+_log = logging.getLogger(__name__)
+
+
+class LabelMe(PairDataset):
+    """One split of pictures with LabelMe's shapes.
+
+    Files: `<split>/**` holds pictures and JSON files of the same names. Without folders for splits
+    a fixed part of the names in the root becomes `val`, the rest `train`. The picture beside is
+    read, not the copy (`imageData`) that a JSON file may hold.
+
+    Args:
+        split: `train`, `val`, `test` or the name of another split's folder.
+        root: the folder; None: `$SEG_DATA/labelme` or `data/labelme`.
+        classes: the labels, in the order of the train ids; None: those that occur in any split,
+            sorted.
+        unlabelled: what pixels of no shape are: the class `background` (train id 0), or `ignored`.
+            A label `_background_` is that class, too.
+        unannotated: images without a JSON file are an `error`, `background`, or left out
+            (`exclude`).
+        ignored: labels whose pixels neither train nor score.
+        val_fraction: the part of the names that is `val`, where no folders split them.
+        val_seed: another seed, another part.
+
+    Raises:
+        ConfigError: an option is wrong.
+        DataError: files are missing or do not pair up, or no shape has a label.
+    """
+
+    def __init__(
+        self,
+        *,
+        split: str,
+        root: str | Path | None = None,
+        classes: Sequence[str] | None = None,
+        unlabelled: Unlabelled = "background",
+        unannotated: Unannotated = "error",
+        ignored: Sequence[str] = ("__ignore__",),
+        val_fraction: float = 0.1,
+        val_seed: int = 0,
+    ) -> None:
+        check_choice("LabelMe", "unlabelled", unlabelled, get_args(Unlabelled))
+        if unannotated == "background" and unlabelled != "background":
+            raise ConfigError(
+                "dataset.unannotated=background needs dataset.unlabelled=background; or leave"
+                " such images out: dataset.unannotated=exclude"
+            )
+        where = find_root(root, dataset="labelme", expected=(), how_to_get=_HOW_TO_GET)
+        if not where.is_dir():
+            find_root(root, dataset="labelme", expected=(split,), how_to_get=_HOW_TO_GET)
+        folder = _folder(where, split)
+        names = classes if classes is not None else _occurring(where, ignored, unlabelled)
+        table = _table(names, ignored, unlabelled, where)
+        pairs = _pairs(folder, unannotated)
+        if folder == where:
+            pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
+        ids = {entry.name: entry.id for entry in table.entries}
+        if _BACKGROUND in ids:
+            ids[_LABELME_BACKGROUND] = ids[_BACKGROUND]
+        rest = ids[_BACKGROUND] if unlabelled == "background" else _IGNORE_INDEX
+        read: ReadLabel = PolygonLabels(ids, unlabelled=rest)
+        if unannotated == "background":
+            read = WithBackground(pairs, read, rest)
+        super().__init__(pairs, labels=table.labels, split=split, read=read)
+
+
+def _pairs(folder: Path, unannotated: Unannotated) -> tuple[Pair, ...]:
+    images = named_files(folder, pattern=_ANY_DEPTH, others=_JSON)
+    labels = named_files(folder, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
+    settled = settle_unlabelled("LabelMe", images, labels, unannotated)
+    return match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
+
+
+def _folder(where: Path, split: str) -> Path:
+    """The folder of a split, or the root where there are none."""
+    subfolders = [path.name for path in where.iterdir() if path.is_dir()]
+    name = find_split(split, subfolders, where)
+    if name is not None:
+        log_loose_files(where, apart={name, *split_names(subfolders)})
+        return where / name
+    if split_names(subfolders):
+        raise no_split_error(split, split_names(subfolders), where)
+    return where
+
+
+def _occurring(where: Path, ignored: Sequence[str], unlabelled: Unlabelled) -> list[str]:
+    found: set[str] = set()
+    faults = []
+    for path in named_files(
+        where, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES
+    ).values():
+        try:
+            found |= label_names(path)
+        except DataError as error:  # whoever reads the sample later is told
+            faults.append(error)
+    if faults and not found:
+        raise faults[0]
+    if faults:
+        _log.warning("%d files could not be read for their labels: %s", len(faults), faults[0])
+    plain = {_BACKGROUND if name == _LABELME_BACKGROUND else name for name in found}
+    names = sorted(plain - set(ignored))
+    if _BACKGROUND in names and (unlabelled == "background" or _LABELME_BACKGROUND in found):
+        names.remove(_BACKGROUND)  # it comes first
+        if unlabelled != "background":
+            names.insert(0, _BACKGROUND)
+    _log.info("classes inferred from the labels in %s: %s", where, ", ".join(names))
+    for alike in _alike(names):
+        _log.warning(
+            "%s differ in case or blanks alone; one class of them: 'labels.merge={%s: %s}'",
+            " and ".join(map(repr, alike)), alike[0].strip(), str(alike).replace("'", '"'),
+        )  # fmt: skip
+    return names
+
+
+def _alike(names: Sequence[str]) -> list[list[str]]:
+    """Groups of names that are one but for case and blanks."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("".join(name.lower().split()), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _table(
+    names: Sequence[str], ignored: Sequence[str], unlabelled: Unlabelled, where: Path
+) -> Classes:
+    both = sorted(set(names) & set(ignored))
+    if both:
+        raise ConfigError(f"dataset.classes and dataset.ignored both name {', '.join(both)}")
+    trained = [_BACKGROUND if name == _LABELME_BACKGROUND else name for name in names]
+    if unlabelled == "background" and _BACKGROUND not in trained:
+        trained.insert(0, _BACKGROUND)
+    colours = iter(distinct_palette(len(trained)))
+    black = (0, 0, 0)
+    entries = [
+        ClassEntry(name, id_, black if name == _BACKGROUND else next(colours))
+        for id_, name in enumerate(trained)
+    ]
+    entries += [
+        ClassEntry(name, id_, black, ignored=True)
+        for id_, name in enumerate(dict.fromkeys(ignored), start=_IGNORE_INDEX + 1)
+    ]
+    return make_classes(entries, where)

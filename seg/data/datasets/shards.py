@@ -1,0 +1,206 @@
+"""A lossless copy of a dataset in few large files, read by index from memory maps.
+
+The files are chunks of litdata (`chunk-0-0.bin`, ..., `index.json`) and are read here by their
+layout: a chunk holds the number of its samples and the offsets of all (uint32, little endian), then
+the samples, as `seg.data.shard_samples` has them. `labels.json` holds the checksum of each.
+"""
+
+import mmap
+import struct
+import zlib
+from bisect import bisect_right
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+
+from seg.data.readers.cache_folder import cache_folder
+from seg.data.readers.decoding import ImageDecoding, current_decoding
+from seg.data.readers.locations import Location, is_remote, read_bytes
+from seg.data.readers.roots import find_root
+from seg.data.readers.shard_files import (
+    HOW_TO_GET,
+    INDEX_FILE,
+    LABELS_FILE,
+    Chunk,
+    Copy,
+    inside,
+    read_index,
+    unreadable,
+)
+from seg.data.sample import Sample
+from seg.data.shard_samples import parse_sample
+from seg.errors import ConfigError, DataError, first_line
+from seg.io.files import STAGED, remove_stale, write_atomically
+from seg.io.lock import waiting_for
+
+PARTS = ("name", "image", "label")
+
+_TWO = struct.Struct("<II")
+_MAX_MAPPED = 128  # each holds a file open; most systems allow a process 1024
+
+
+class Shards:
+    """One split of the copy that `python -m seg.prepare task=shards` writes.
+
+    Its samples equal those of the original: names, pixels, labels and order. Local files are mapped
+    where they lie. Those of an object store are fetched whole, each when one of its samples is
+    first asked for, and kept in `$SEG_CACHE/shards`, which needs room for all of the copy.
+
+    The arrays of its samples are read-only. The checksum of each is held when a process first reads
+    it; copies of old have none.
+
+    Args:
+        split: the folder below `root`: `train`, `val` or `test`.
+        root: a folder, or an address (`s3://BUCKET/FOLDER`) (see
+            `seg.data.readers.addresses`);
+            None: `$SEG_DATA/shards` or `data/shards`.
+
+    Raises:
+        DataError: no such copy, an incomplete one, or one that is not readable.
+    """
+
+    def __init__(self, *, split: str, root: str | Path | None = None) -> None:
+        self._folder: Location
+        if root is not None and is_remote(root):
+            self._folder = inside(root, split)
+        else:
+            expected = (f"{split}/{LABELS_FILE}",)
+            home = find_root(root, dataset="shards", expected=expected, how_to_get=HOW_TO_GET)
+            self._folder = home / split
+        copy = Copy.read(self._folder)
+        self.labels = copy.labels
+        self.split = split
+        self.decoding = current_decoding()
+        _check_decoding(self._folder, copy.decoding, self.decoding)
+        self._chunks = read_index(self._folder, copy)
+        self._ends = np.cumsum([chunk.samples for chunk in self._chunks]).tolist()
+        self._mapped: OrderedDict[int, mmap.mmap] = OrderedDict()
+        self._checksums = np.frombuffer(bytes.fromhex(copy.checksums or ""), ">u4")
+        self._checked = bytearray(copy.samples)
+        self._kept = cache_folder() / "shards" / copy.index[:32]
+        remove_stale(self._kept)
+        if isinstance(self._folder, Path):
+            self._kept = self._folder
+            for chunk in self._chunks:
+                self._check_size(chunk)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one sample.
+
+        Raises:
+            IndexError: there is no such sample.
+            DataError: its file is missing, damaged or out of reach.
+        """
+        index = range(len(self))[index]
+        number = bisect_right(self._ends, index)
+        chunk = self._chunks[number]
+        position = index - self._ends[number] + chunk.samples
+        content = self._content(number)
+        try:
+            begin, end = _TWO.unpack_from(content, 4 * (1 + position))
+            stored = memoryview(content)[begin:end]
+            self._check(index, stored)
+            return parse_sample(stored)
+        except (struct.error, ValueError) as error:
+            raise self._damaged(chunk, f"sample {index}: {first_line(error)}") from error
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the maps: a spawned worker opens its own."""
+        return {**self.__dict__, "_mapped": OrderedDict()}
+
+    def _check(self, index: int, stored: memoryview) -> None:
+        """Raises ValueError where a sample is not what was written."""
+        if not len(self._checksums) or self._checked[index]:
+            return
+        if zlib.crc32(stored) != self._checksums[index]:
+            raise ValueError("wrong checksum")
+        self._checked[index] = 1
+
+    def _damaged(self, chunk: Chunk, why: str) -> DataError:
+        path = self._kept / chunk.name
+        if isinstance(self._folder, Path):
+            return unreadable(path, why)
+        return DataError(
+            f"{path}: no readable part of a sharded copy ({why})\n"
+            "  delete this file, and it is fetched again; if that does not help, make the copy"
+            f" again: {HOW_TO_GET}",
+            fault="damaged",
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all chunks together."""
+        return sum(chunk.size_bytes for chunk in self._chunks)
+
+    @property
+    def num_chunks(self) -> int:
+        return len(self._chunks)
+
+    def _content(self, number: int) -> mmap.mmap:
+        """The bytes of a chunk; samples that are still in use keep a map that is dropped here."""
+        if number in self._mapped:
+            self._mapped.move_to_end(number)
+            return self._mapped[number]
+        chunk = self._chunks[number]
+        if not isinstance(self._folder, Path):
+            self._fetch(chunk)
+        self._check_size(chunk)
+        with (self._kept / chunk.name).open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._mapped[number] = content
+        if len(self._mapped) > _MAX_MAPPED:
+            self._mapped.popitem(last=False)
+        return content
+
+    def _fetch(self, chunk: Chunk) -> None:
+        """Bring a chunk to this machine; of processes that want the same, one does."""
+        path = self._kept / chunk.name
+        if path.exists():
+            return
+        try:
+            self._kept.mkdir(parents=True, exist_ok=True)
+            waited = self._kept / f"{STAGED}{chunk.name}"  # goes like all that is half written
+            with waiting_for(waited):
+                try:
+                    if not path.exists():
+                        content = self._bytes_of(chunk)
+                        write_atomically(path, lambda file: file.write(content), synced=False)
+                finally:
+                    waited.unlink()
+        except OSError as error:
+            raise DataError(
+                f"{path}: a chunk of {self._folder} cannot be kept there"
+                f" ({error.strerror or error})\n"
+                f"  make room for {self.size_bytes / 2**30:.1f} GiB there,"
+                " or set $SEG_CACHE to another folder",
+                fault="unwritable",
+            ) from error
+
+    def _bytes_of(self, chunk: Chunk) -> bytes:
+        return read_bytes(inside(self._folder, chunk.name), "chunk", max_bytes=chunk.size_bytes)
+
+    def _check_size(self, chunk: Chunk) -> None:
+        path = self._kept / chunk.name
+        try:
+            found = path.stat().st_size
+        except OSError as error:
+            raise DataError(
+                f"{path}: {error.strerror}; the copy is incomplete\n  make it again: {HOW_TO_GET}",
+                fault="missing",
+            ) from error
+        if found != chunk.size_bytes:
+            raise DataError(
+                f"{path}: has {found} bytes, {INDEX_FILE} says {chunk.size_bytes}\n"
+                "  delete it where it was fetched, else make the copy again",
+                fault="truncated",
+            )
+
+
+def _check_decoding(folder: Location, copied: ImageDecoding, declared: ImageDecoding) -> None:
+    """Checkpoints remember what the configuration says: it must be what the copy was made by."""
+    if copied != declared:
+        raise ConfigError(f"{folder}: the copy was made with {copied}\n  give the same here")

@@ -1,0 +1,290 @@
+"""TIFF and JPEG 2000 files as GDAL reads them (extra `rasters`: rasterio)."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.alpha import check_alpha
+from seg.data.readers.decoding import ImageDecoding, as_text, inverted, is_plain
+from seg.data.readers.locations import Location
+from seg.errors import DataError, first_line
+
+INSTALL = "pip install 'seg-xception[rasters]'"
+
+_JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # a file, a bare codestream
+_COLOURS = ("red", "green", "blue")
+_PROBE_PX = 512  # side of the part that is looked at before any pixel is used
+
+
+def has_gdal() -> bool:
+    """Whether the extra `rasters` is installed."""
+    return find_spec("rasterio") is not None
+
+
+def is_jpeg2000(start: bytes) -> bool:
+    """Whether a file that starts so is a JPEG 2000 file."""
+    return start.startswith(_JPEG2000)
+
+
+def jpeg2000_bits(content: bytes) -> int:
+    """The bits of the deepest component (ISO/IEC 15444-1, A.5.1); 8 where no header is there."""
+    start = content.find(b"\xff\x4f\xff\x51")
+    count = int.from_bytes(content[start + 40 : start + 42])
+    depths = content[start + 42 : start + 42 + 3 * count : 3]
+    return max(((depth & 0x7F) + 1 for depth in depths), default=8) if start >= 0 else 8
+
+
+def jpeg2000_size(content: bytes) -> tuple[int, int]:
+    """Height and width of the reference grid (ISO/IEC 15444-1, A.5.1); 0 without a header."""
+    start = content.find(b"\xff\x4f\xff\x51")
+    width, height, left, top = (
+        int.from_bytes(content[start + place : start + place + 4]) for place in (8, 12, 16, 20)
+    )
+    return (height - top, width - left) if start >= 0 else (0, 0)
+
+
+def lies_on_a_map(path: Path) -> bool:
+    """Whether GDAL finds a place on the map: a transform, control points or RPCs."""
+    try:
+        with path.open("rb") as file:
+            jpeg2000 = is_jpeg2000(file.read(12))
+        with explained(path), open_dataset(path, jpeg2000=jpeg2000) as dataset:
+            return has_place(dataset)
+    except DataError:  # reading it will tell
+        return False
+
+
+def has_place(dataset: Any) -> bool:
+    """Whether an open dataset has a transform, control points or RPCs."""
+    return bool(not dataset.transform.is_identity or dataset.gcps[0] or dataset.rpcs)
+
+
+def open_dataset(place: Any, mode: str = "r", *, jpeg2000: bool = False, **options: Any) -> Any:
+    """Open a dataset by the one driver that its format needs; no other is asked.
+
+    GDAL would hold decoded blocks in a twentieth of the machine's memory.
+    """
+    import rasterio
+
+    os.environ.setdefault("GDAL_CACHEMAX", "64MB")  # read by GDAL when it opens the first one
+    _pass_over_undecodable_messages()
+    driver = "JP2OpenJPEG" if jpeg2000 else "GTiff"
+    with without_place():
+        return rasterio.open(place, mode, driver=driver, **options)
+
+
+@cache
+def _pass_over_undecodable_messages() -> None:
+    """Messages of GDAL about damaged text are no UTF-8: rasterio prints a traceback of each."""
+    usual = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        of_rasterio = "rasterio" in str(unraisable.object)
+        if not (of_rasterio and isinstance(unraisable.exc_value, UnicodeDecodeError)):
+            usual(unraisable)
+
+    sys.unraisablehook = hook
+
+
+@contextmanager
+def without_place() -> Iterator[None]:
+    """A raster need not lie on a map."""
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
+def explained(path: Location) -> Iterator[None]:
+    """What GDAL cannot read becomes a `DataError` that names the file."""
+    from rasterio._err import CPLE_BaseError  # some of GDAL's errors come out as they are
+    from rasterio.errors import RasterioError
+
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:
+        reason = first_line(error.__cause__ or error)
+        raise DataError(
+            f"{path}: raster is damaged or truncated ({reason})\n  copy or download it again",
+            fault="damaged",
+        ) from error
+
+
+@contextmanager
+def opened_content(content: bytes, path: Location, position: int = 0) -> Iterator[Any]:
+    """A dataset over a whole file in memory.
+
+    Args:
+        content: the file.
+        path: where it lies, for messages.
+        position: of the wanted directory of a TIFF.
+    """
+    from rasterio.io import MemoryFile
+
+    jpeg2000 = is_jpeg2000(content)
+    with explained(path), MemoryFile(content, ext=".jp2" if jpeg2000 else ".tif") as file:
+        name = file.name if position == 0 else f"GTIFF_DIR:{position + 1}:{file.name}"
+        with open_dataset(name, jpeg2000=jpeg2000) as dataset:
+            yield dataset
+
+
+class BandReader:
+    """The bands of a dataset that are its image, as RGB: colours, a palette's colours, or grey.
+
+    Args:
+        dataset: open.
+        path: the file, for messages.
+        decoding: what is declared about its values.
+        is_placed: whether the file lies on the map, where alpha may be a mask.
+
+    Raises:
+        DataError: its values are of another kind, their range is not declared, or further bands
+            would be lost.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        path: Location,
+        decoding: ImageDecoding,
+        is_placed: Callable[[], bool],
+    ) -> None:
+        self._dataset, self._path, self._decoding = dataset, path, decoding
+        self._is_placed = is_placed
+        meanings = [meaning.name for meaning in dataset.colorinterp]
+        self._alpha = meanings.index("alpha") + 1 if meanings.count("alpha") == 1 else None
+        if decoding.bands is not None:
+            self._alpha = None
+        self._bands = self._choose_bands(meanings)
+        self._dtype = self._kind_of_values()
+        structure = dataset.tags(self._bands[0], ns="IMAGE_STRUCTURE")
+        whole = dataset.tags(ns="IMAGE_STRUCTURE")
+        self._white_is_zero = whole.get("MINISWHITE") == "YES"
+        self.bits = int(structure.get("NBITS", 8 * self._dtype.itemsize))
+        self._palette = self._read_palette(meanings)
+
+    def check_range(self) -> None:
+        """Look at the middle of a raster that is read by windows.
+
+        Raises:
+            DataError: the range of its values is not declared.
+        """
+        plain = is_plain(np.empty(0, self._dtype), self.bits)
+        if self._palette is None and not plain and self._decoding.value_range is None:
+            raise self._decoding.undeclared(self._path, self._probe(), self.bits)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether a band says which pixels count."""
+        return self._alpha is not None
+
+    def read(self, window: Any = None) -> NDArray[np.uint8]:
+        """A window, h x w x 3, uint8 RGB; None: the whole.
+
+        Raises:
+            DataError: its part of the file is damaged, or a band that is marked as alpha is none.
+        """
+        with explained(self._path):
+            values_CHW = self._dataset.read(self._bands, window=window)
+            if self._alpha is not None:
+                self._check_alpha(window)
+        if self._palette is not None:
+            return np.asarray(self._palette[values_CHW[0]])
+        if self._white_is_zero:
+            values_CHW = inverted(values_CHW, self.bits, self._path)
+        scaled_CHW = self._decoding.scale(values_CHW, self.bits, self._path)
+        if len(scaled_CHW) == 1:
+            scaled_CHW = np.repeat(scaled_CHW, 3, 0)
+        return np.ascontiguousarray(scaled_CHW.transpose(1, 2, 0), np.uint8)
+
+    def _choose_bands(self, meanings: list[str]) -> list[int]:
+        count = len(meanings)
+        if self._decoding.bands is not None:
+            if max(self._decoding.bands) > count:
+                declared = as_text(self._decoding.bands)
+                raise DataError(
+                    f"{self._path}: image holds {count} band{'s' if count > 1 else ''}, and"
+                    f" {self._decoding.section}.bands=[{declared}] is declared\n"
+                    f"  declare bands from 1 to {count}, which every image must have, or leave it"
+                    " out",
+                    fault="bands",
+                )
+            return list(self._decoding.bands)
+        bands = [band for band in range(1, count + 1) if band != self._alpha]
+        if len(bands) not in (1, 3):
+            raise further_bands(self._path, count, self._decoding)
+        if sorted(meanings[band - 1] for band in bands) == sorted(_COLOURS):
+            return [meanings.index(colour) + 1 for colour in _COLOURS]
+        return bands
+
+    def _kind_of_values(self) -> np.dtype[Any]:
+        kinds = {self._dataset.dtypes[band - 1] for band in self._bands}
+        if len(kinds) > 1 or not all(kind.startswith(("int", "uint", "float")) for kind in kinds):
+            raise DataError(
+                f"{self._path}: the raster holds {', '.join(sorted(kinds))}\n"
+                "  allowed: whole and floating-point numbers of one kind",
+                fault="image_kind",
+            )
+        dtype: np.dtype[Any] = np.dtype(kinds.pop())
+        return dtype
+
+    def _probe(self) -> NDArray[Any]:
+        from rasterio.windows import Window
+
+        height, width = self._dataset.height, self._dataset.width
+        rows, columns = min(height, _PROBE_PX), min(width, _PROBE_PX)
+        window = Window((width - columns) // 2, (height - rows) // 2, columns, rows)
+        with explained(self._path):
+            return np.asarray(self._dataset.read(self._bands, window=window))
+
+    def _check_alpha(self, window: Any) -> None:
+        check_alpha(
+            self._dataset.read(self._alpha, window=window),
+            self._path,
+            is_mask=self._is_placed,
+            others=self._bands,
+            section=self._decoding.section,
+            whole=window is None,
+        )
+
+    def _read_palette(self, meanings: list[str]) -> NDArray[np.uint8] | None:
+        # GDAL shows WhiteIsZero as a palette.
+        if meanings[self._bands[0] - 1] != "palette" or self._white_is_zero:
+            return None
+        table = np.zeros((2**16, 3), np.uint8)
+        for value, colour in self._dataset.colormap(self._bands[0]).items():
+            table[value] = colour[:3]
+        return table
+
+
+def needs_gdal(path: Location, kind: str, what: str) -> DataError:
+    """Say that a file is read with the extra `rasters` alone."""
+    return DataError(
+        f"{path}: {kind} is a {what}, which is read by GDAL\n"
+        f"  {INSTALL}, or convert it to a plain TIFF or PNG",
+        fault="image_kind",
+    )
+
+
+def further_bands(path: Location, count: int, decoding: ImageDecoding) -> DataError:
+    """Say that an image has bands which nothing says are to be left out."""
+    bands = (1, 2, 3) if count > 2 else (1,)
+    options = " ".join(f"-b {band}" for band in bands)
+    return DataError(
+        f"{path}: image holds {count} bands; networks take one (grey) or three (RGB)\n"
+        f"  train with {decoding.section}.bands=[{','.join(map(str, bands))}] or others, which"
+        " checkpoints remember,\n"
+        f"  or write those: gdal_translate {options} IN.tif OUT.tif",
+        fault="bands",
+    )

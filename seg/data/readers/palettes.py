@@ -1,0 +1,147 @@
+"""Label files with a palette, held against the colors that a class file names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.class_entry import ClassEntry
+from seg.data.readers.classes import Classes
+from seg.data.readers.colours import Colour
+from seg.data.readers.locations import Location
+from seg.data.readers.reading import read_indices
+from seg.errors import DataError
+
+_IGNORED = 255
+_SHOWN = 6
+
+
+class PaletteLabels:
+    """Reads label files by their indices, or by color where the palette has another order.
+
+    A palette whose colors are those of the class file in another order tells which class is meant:
+    by index, classes would change their names. A palette of other colors tells nothing: its indices
+    must be ids. Files without a palette hold ids.
+
+    Args:
+        classes: each entry with its own color.
+    """
+
+    def __init__(self, classes: Classes) -> None:
+        self._entries: dict[Colour, ClassEntry] = {
+            entry.colour: entry for entry in classes.entries if entry.colour is not None
+        }
+        self._names = {entry.id: entry.name for entry in classes.entries}
+        self._source = classes.source
+
+    def __call__(self, path: Location) -> NDArray[Any]:
+        """H x W file ids.
+
+        Raises:
+            DataError: the file cannot be read, or palette and class file contradict each other.
+        """
+        label_HW, palette = read_indices(path)
+        if palette is None:
+            return label_HW
+        ids = self._by_colour(label_HW, palette, path)
+        if all(index == id_ for index, id_ in ids.items()):
+            return label_HW
+        table = np.arange(256, dtype=label_HW.dtype)
+        if max(ids.values()) > 255:
+            table = table.astype(np.int32)
+        for index, id_ in ids.items():
+            table[index] = id_
+        by_colour_HW: NDArray[Any] = table[label_HW]
+        return by_colour_HW
+
+    def remark(self, path: Location) -> str | None:
+        """How a file is read, in one line, where its palette is not that of the classes.
+
+        Raises:
+            DataError: as for reading it.
+        """
+        label_HW, palette = read_indices(path)
+        if palette is None:
+            return None
+        ids = self._by_colour(label_HW, palette, path)
+        if any(index != id_ for index, id_ in ids.items()):
+            return f"the palette of {path} has another order than {self._source}: read by color"
+        colors = [_colour(palette, index) for index in self._indices(label_HW, palette)]
+        strange = [_hex(color) for color in colors if color not in self._entries]
+        if not strange:
+            return None
+        return (
+            f"{len(strange)} of {len(colors)} colors of the palette of {path} are not in"
+            f" {self._source} ({_cut(strange)}): its indices are read as ids"
+        )
+
+    def _by_colour(
+        self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8], path: Location
+    ) -> Mapping[int, int]:
+        """The id of each index that occurs: by color where one belongs to another id."""
+        indices = self._indices(label_HW)
+        used = {
+            index: self._entries.get(_colour(palette_N3, index))
+            for index in indices
+            if index < len(palette_N3)
+        }
+        if all(entry is None or entry.id == index for index, entry in used.items()):
+            if not any(used.values()) and not self._names.keys() >= set(indices):
+                raise self._contradiction(path, indices, palette_N3)
+            return {}
+        ids = {index: entry.id for index, entry in used.items() if entry is not None}
+        if len(ids) < len(indices) or len(set(ids.values())) < len(ids):
+            raise self._contradiction(path, indices, palette_N3)
+        return ids
+
+    def _indices(
+        self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8] | None = None
+    ) -> list[int]:
+        """The indices that occur and are not ignored; of a palette, those that it gives a color."""
+        indices = [int(index) for index in np.unique(label_HW)]
+        if palette_N3 is not None:
+            indices = [index for index in indices if index < len(palette_N3)]
+        return [index for index in indices if index != _IGNORED or _IGNORED in self._names]
+
+    def _contradiction(
+        self, path: Location, indices: Sequence[int], palette_N3: NDArray[np.uint8]
+    ) -> DataError:
+        colours = {
+            index: _colour(palette_N3, index) for index in indices if index < len(palette_N3)
+        }
+        fault = "the colors of its palette belong to other classes than its indices"
+        if not any(colour in self._entries for colour in colours.values()):
+            fault = "neither the colors of its palette nor all of its indices are of classes"
+        in_file = [
+            f"{index} {self._entries[colour].name if colour in self._entries else _hex(colour)}"
+            for index, colour in colours.items()
+        ]
+        return DataError(
+            f"{path}: {fault}\n"
+            f"  by its palette: {_cut(in_file)}\n"
+            f"  by {self._source}: {_cut([f'{id_} {name}' for id_, name in self._names.items()])}\n"
+            "  dataset.label_kind=ids takes the indices, dataset.label_kind=colours the colors",
+            fault="label_kind",
+        )
+
+
+def palette_labels(classes: Classes) -> PaletteLabels | None:
+    """The reader for classes that have a color of their own each; None: colors tell nothing."""
+    colours = [entry.colour for entry in classes.entries]
+    if None in colours or len(set(colours)) < len(colours):
+        return None
+    return PaletteLabels(classes)
+
+
+def _colour(palette_N3: NDArray[np.uint8], index: int) -> Colour:
+    red, green, blue = (int(share) for share in palette_N3[index])
+    return red, green, blue
+
+
+def _hex(colour: Colour) -> str:
+    return "#" + "".join(f"{share:02x}" for share in colour)
+
+
+def _cut(words: Sequence[str]) -> str:
+    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")

@@ -1,0 +1,278 @@
+"""Labels drawn as shapes: the JSON files of LabelMe (github.com/wkentaro/labelme)."""
+
+import base64
+import binascii
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from seg.data.readers.held import held
+from seg.data.readers.json_file import read_json
+from seg.data.readers.locations import Location
+from seg.data.readers.pictures import MAX_PIXELS
+from seg.data.readers.reading import read_label
+from seg.errors import DataError, brief
+
+Point = tuple[float, float]
+# What LabelMe's own conversion draws lines and points with (labelme.utils.shape_to_mask).
+_LINE_WIDTH_PX = 10
+_POINT_RADIUS_PX = 5
+_MANY = 1_000_000
+_REACH = 10  # a corner may lie so many times the longer side away from the image's own corner
+_SMALL_PX = 100
+_MAX_RADIUS_PX = 100_000  # Pillow 13 draws an ellipse of ten times that for a minute
+_MAX_COST = 400_000_000  # corners times rows; some seconds
+_SHAPE_COST = 1_000
+_PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
+_LISTED, _SHOWN = 8, 80
+_POINTS = {  # fewest and most points of each kind of shape
+    "polygon": (3, _MANY),
+    "rectangle": (2, 2),
+    "oriented_rectangle": (4, 4),
+    "circle": (2, 2),
+    "line": (2, 2),
+    "linestrip": (2, _MANY),
+    "point": (1, 1),
+    "mask": (2, 2),
+    "rotation": (4, 4),
+    "quadrilateral": (4, 4),
+}
+# X-AnyLabeling (github.com/CVHub520/X-AnyLabeling) writes these with their four corners, and
+# rectangles too.
+_CORNERS = ("rectangle", "rotation", "quadrilateral")
+
+
+@dataclass(frozen=True)
+class _Shape:
+    kind: str
+    points: Sequence[Point]
+    mask: Any
+    id: int
+    where: str
+
+
+class PolygonLabels:
+    """Reads a LabelMe file into file ids; a shape lies over those before it.
+
+    Args:
+        ids: file id of each label.
+        unlabelled: file id of the pixels of no shape.
+    """
+
+    def __init__(self, ids: Mapping[str, int], *, unlabelled: int) -> None:
+        self._ids = dict(ids)
+        self._unlabelled = unlabelled
+
+    @property
+    def settings(self) -> str:
+        """What else than the classes decides what is read."""
+        return f"(unlabelled={self._unlabelled})"
+
+    def __call__(self, path: Location) -> NDArray[Any]:
+        """H x W file ids, int32.
+
+        Raises:
+            DataError: the file cannot be read, has a shape that cannot be drawn, or a label that is
+                no class.
+        """
+        told = read_annotation(path)
+        names = [_label(shape, f"{path}: shape {at}") for at, shape in enumerate(told["shapes"])]
+        strangers = sorted(set(names) - set(self._ids))
+        ids = self._ids | {name: -number for number, name in enumerate(strangers, start=1)}
+        size = _size(told, path)
+        drawn, cost = [], 0
+        for at, (shape, name) in enumerate(zip(told["shapes"], names, strict=True)):
+            where = f"{path}: shape {at} ({name[:_SHOWN]!r})"
+            kind = shape.get("shape_type") or "polygon"
+            points = _points(shape.get("points"), kind, where)
+            cost += _cost(points, kind, size, where)
+            drawn.append(_Shape(kind, points, shape.get("mask"), ids[name], where))
+        if cost > _MAX_COST:
+            raise DataError(
+                f"{path}: its shapes have too many corners to be drawn; simplify them, or save"
+                " label maps instead",
+                fault="too_large",
+            )
+        canvas = Image.new("I", size, self._unlabelled)
+        for each in drawn:
+            _draw(canvas, each)
+        label_HW = np.array(canvas, np.int32)
+        if strangers:
+            pixels = {name: int((label_HW == ids[name]).sum()) for name in strangers}
+            raise _no_class(path, pixels, list(self._ids))
+        return label_HW
+
+
+def read_annotation(path: Location) -> dict[str, Any]:
+    """A LabelMe file.
+
+    Raises:
+        DataError: it cannot be read or has no list of shapes.
+    """
+    told = read_json(path, "label")
+    if not isinstance(told, dict) or not isinstance(told.get("shapes"), list):
+        raise DataError(f"{path}: no list 'shapes': not a LabelMe file", fault="label_kind")
+    return told
+
+
+def label_names(path: Location) -> set[str]:
+    """The labels that occur in a LabelMe file.
+
+    Raises:
+        DataError: as for `read_annotation`; also a shape without a label.
+    """
+    shapes = read_annotation(path)["shapes"]
+    return {_label(shape, f"{path}: shape {at}") for at, shape in enumerate(shapes)}
+
+
+def _label(shape: Any, where: str) -> str:
+    label = shape.get("label") if isinstance(shape, dict) else None
+    if not isinstance(label, str) or not label:
+        raise DataError(f"{where} has no label", fault="damaged")
+    return label
+
+
+def _size(told: Mapping[str, Any], path: Location) -> tuple[int, int]:
+    width, height = told.get("imageWidth"), told.get("imageHeight")
+    if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
+        raise DataError(
+            f"{path}: imageWidth is {brief(width)}, imageHeight {brief(height)}:"
+            " save it again with LabelMe",
+            fault="damaged",
+        )
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{path}: label has more than {MAX_PIXELS} pixels; cut the picture into tiles",
+            fault="too_large",
+        )
+    return width, height
+
+
+def _cost(points: Sequence[Point], kind: str, size: tuple[int, int], where: str) -> int:
+    """Corners times the rows that they span: what drawing takes.
+
+    Raises:
+        DataError: a corner lies so far outside that drawing may never end.
+    """
+    reach = _REACH * max(*size, _SMALL_PX)
+    far = next((point for point in points if max(map(abs, point)) > reach), None)
+    if far is not None or (kind == "circle" and math.dist(*points) > _MAX_RADIUS_PX):
+        x, y = far or points[1]
+        raise DataError(
+            f"{where}: ({x:.6g}, {y:.6g}) lies far outside the image of {size[0]} x {size[1]}\n"
+            "  correct or remove the shape; is it of an image of another size?",
+            fault="damaged",
+        )
+    rows = [min(max(y, 0), size[1]) for _, y in points]
+    return len(points) * (1 + round(max(rows) - min(rows))) + _SHAPE_COST
+
+
+def _draw(canvas: Image.Image, shape: _Shape) -> None:
+    kind, points, id_ = shape.kind, shape.points, shape.id
+    draw = ImageDraw.Draw(canvas)
+    if kind in _CORNERS and len(points) == 4:
+        _fill_corners(canvas, points, id_)
+    elif kind == "mask":
+        _paste_mask(canvas, shape)
+    elif kind == "rectangle":
+        (x0, y0), (x1, y1) = points
+        corners = ((min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1)))
+        draw.rectangle(corners, fill=id_, outline=id_)
+    elif kind == "circle":  # its centre and a point on it
+        _draw_disc(draw, points[0], math.dist(*points), id_)
+    elif kind == "point":
+        _draw_disc(draw, points[0], _POINT_RADIUS_PX, id_)
+    elif kind in ("line", "linestrip"):
+        joint = "curve" if kind == "linestrip" else None
+        draw.line(points, fill=id_, width=_LINE_WIDTH_PX, joint=joint)
+    else:
+        draw.polygon(points, fill=id_, outline=id_)
+
+
+def _fill_corners(canvas: Image.Image, points: Sequence[Point], id_: int) -> None:
+    """Fill as X-AnyLabeling's own conversion: corners cut to whole pixels, the edge included."""
+    corners = np.array([[int(x), int(y)] for x, y in points], np.int32)
+    left, top = np.maximum(corners.min(axis=0), 0).tolist()
+    right, bottom = np.minimum(corners.max(axis=0), np.array(canvas.size) - 1).tolist()
+    if right < left or bottom < top:
+        return
+    mask_HW = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(mask_HW, [corners - (left, top)], (255,))
+    canvas.paste(id_, (left, top), Image.fromarray(mask_HW))
+
+
+def _draw_disc(draw: ImageDraw.ImageDraw, centre: Point, radius: float, id_: int) -> None:
+    (x, y) = centre
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=id_, outline=id_)
+
+
+def _points(told: Any, kind: Any, where: str) -> list[Point]:
+    if not isinstance(kind, str) or kind not in _POINTS:
+        raise DataError(
+            f"{where}: shape_type is {brief(kind)}; allowed: {', '.join(_POINTS)}",
+            fault="label_kind",
+        )
+    fewest, most = _POINTS[kind]
+    points = told if isinstance(told, list) else []
+    if kind == "rectangle" and len(points) == 4:
+        fewest = most = 4
+    if not fewest <= len(points) <= most or not all(_is_point(point) for point in points):
+        wanted = f"{fewest} points or more" if most == _MANY else f"{fewest} points"
+        raise DataError(f"{where}: a {kind} needs {wanted}, each [x, y]", fault="damaged")
+    return [(float(x), float(y)) for x, y in points]
+
+
+def _is_point(told: Any) -> bool:
+    return (
+        isinstance(told, list)
+        and len(told) == 2
+        and all(isinstance(part, int | float) and math.isfinite(part) for part in told)
+    )
+
+
+def _paste_mask(canvas: Image.Image, shape: _Shape) -> None:
+    """A mask is a small PNG file whose first pixel lies at the first point."""
+    where, corner = shape.where, shape.points[0]
+    try:
+        content = base64.b64decode(shape.mask, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise DataError(f"{where}: its mask is no base64: {error}", fault="damaged") from error
+    announced = struct.unpack(">II", content[16:24]) if content.startswith(_PNG) else (0, 0)
+    if announced[0] > canvas.size[0] or announced[1] > canvas.size[1]:
+        raise DataError(
+            f"{where}: its mask is larger than the image: {announced[0]} x {announced[1]}",
+            fault="size_mismatch",
+        )
+    with held(content, f"{where}: mask") as location:
+        mask_HW = read_label(location) > 0
+    sizes = [  # of corners that are cut or rounded
+        tuple(abs(whole(far) - whole(near)) + 1 for near, far in zip(*shape.points, strict=True))
+        for whole in (int, round)
+    ]
+    if mask_HW.shape[::-1] not in sizes:
+        raise DataError(
+            f"{where}: its mask is {mask_HW.shape[1]} x {mask_HW.shape[0]}, its points are the"
+            f" corners of {sizes[0][0]} x {sizes[0][1]} pixels",
+            fault="size_mismatch",
+        )
+    canvas.paste(shape.id, (round(corner[0]), round(corner[1])), Image.fromarray(mask_HW))
+
+
+def _no_class(path: Location, pixels: Mapping[str, int], allowed: Sequence[str]) -> DataError:
+    first = list(pixels.items())[:_LISTED]
+    listed = ", ".join(f"{name[:_SHOWN]!r} ({count} pixels)" for name, count in first)
+    listed += f" and {len(pixels) - _LISTED} more" if len(pixels) > _LISTED else ""
+    return DataError(
+        f"{path}: labels that are no class: {listed}\n"
+        f"  the classes are: {', '.join(allowed)}\n"
+        "  correct the labels, or add them to dataset.classes or dataset.ignored",
+        fault="unknown_values",
+        values=pixels,
+    )

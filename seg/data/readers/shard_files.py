@@ -1,0 +1,178 @@
+"""The JSON files of a sharded copy: `labels.json` and `index.json`; other keys may be there."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
+
+from seg.data.labels import LabelSpace
+from seg.data.readers.decoding import PLAIN, ImageDecoding
+from seg.data.readers.locations import Location, read_bytes
+from seg.errors import DataError
+from seg.io.json_file import digest_of, parse_json
+from seg.io.source import MAX_BYTES, Source, checked
+
+LABELS_FILE = "labels.json"
+INDEX_FILE = "index.json"
+HOW_TO_GET = "python -m seg.prepare task=shards dataset=NAME output=DIR, then dataset.root=DIR"
+
+_FORMAT = 1
+_REMEDY = f"make the copy again: {HOW_TO_GET}"
+_PART_KINDS = ["str", "numpy", "numpy"]  # litdata's names
+_CHECKSUM_DIGITS = 8
+_SEAL = "sha256"
+_CHUNK_NAME = re.compile(r"chunk-\d+-\d+\.bin")
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Decoding(_Lenient):
+    value_range: Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)] | None = None
+    bands: list[NonNegativeInt] | None = None
+
+
+class _CopyFile(_Lenient):
+    """`labels.json`."""
+
+    format: int
+    split: str
+    samples: PositiveInt
+    digest: str
+    index: str
+    labels: dict[str, Any]
+    decoding: _Decoding = _Decoding()
+    checksums: Annotated[str, Field(pattern="^[0-9a-f]*$")] | None = None
+    sha256: str | None = None
+
+
+class _ChunkEntry(_Lenient):
+    filename: str
+    chunk_bytes: NonNegativeInt
+    chunk_size: PositiveInt
+
+
+class _Config(_Lenient):
+    data_format: list[str]
+    compression: Any
+    encryption: Any
+
+
+class _IndexFile(_Lenient):
+    """`index.json`, as litdata writes it."""
+
+    config: _Config
+    chunks: list[_ChunkEntry]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What `labels.json` says of a whole copy of one split.
+
+    Attributes:
+        split: of the dataset.
+        samples: how many there are.
+        digest: SHA-256 over the samples' own, which cover names, shapes and pixels, in order.
+        index: SHA-256 of `index.json`.
+        labels: of the dataset.
+        decoding: of its images.
+        checksums: CRC-32 of each sample as it is stored, eight hexadecimal digits each; None in
+            copies of old.
+    """
+
+    split: str
+    samples: int
+    digest: str
+    index: str
+    labels: LabelSpace
+    decoding: ImageDecoding = PLAIN
+    checksums: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        plain = {"samples": self.samples, "digest": self.digest, "index": self.index}
+        whole = {"format": _FORMAT, "split": self.split, **plain, "labels": self.labels.to_dict()}
+        if self.decoding != PLAIN:
+            whole["decoding"] = self.decoding.to_dict()
+        if self.checksums is None:
+            return whole
+        whole["checksums"] = self.checksums
+        return {**whole, _SEAL: digest_of(whole)}
+
+    @classmethod
+    def read(cls, folder: Location) -> "Copy":
+        """Read it from the folder or address of a split.
+
+        Raises:
+            DataError: there is none (`fault` is `missing`), or it is not readable.
+        """
+        location = inside(folder, LABELS_FILE)
+        source = Source(location, "label space of the shards", _REMEDY)
+        facts = parse_json(read_bytes(location, source.kind, max_bytes=MAX_BYTES), source)
+        plain = checked(_CopyFile, facts, source)
+        if plain.format != _FORMAT:
+            raise unreadable(location, f"format {plain.format}, not {_FORMAT}")
+        if (plain.sha256, plain.checksums) != (None, None):
+            _check_seal(plain, {key: facts[key] for key in facts if key != _SEAL}, location)
+        try:
+            labels = LabelSpace.from_dict(plain.labels)
+            decoding = ImageDecoding.from_dict(plain.decoding.model_dump())
+        except (KeyError, TypeError, ValueError) as error:
+            raise unreadable(location, error) from error
+        digests = plain.digest, plain.index
+        return cls(plain.split, plain.samples, *digests, labels, decoding, plain.checksums)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A file of samples, as `index.json` says."""
+
+    name: str
+    size_bytes: int
+    samples: int
+
+
+def inside(folder: Location, name: str) -> Location:
+    """A file or folder below a folder or an address."""
+    return folder / name if isinstance(folder, Path) else f"{folder.rstrip('/')}/{name}"
+
+
+def read_index(folder: Location, copy: Copy) -> list[Chunk]:
+    """Read the files of a copy from the folder or address of a split.
+
+    Raises:
+        DataError: the index is missing, damaged, or of another copy.
+    """
+    location = inside(folder, INDEX_FILE)
+    content = read_bytes(location, "index of the shards", max_bytes=MAX_BYTES)
+    if hashlib.sha256(content).hexdigest() != copy.index:
+        raise unreadable(location, f"it is not the one of {LABELS_FILE}")
+    source = Source(location, "index of the shards", _REMEDY)
+    plain = checked(_IndexFile, parse_json(content, source), source)
+    config = plain.config
+    if config.data_format != _PART_KINDS or config.compression or config.encryption:
+        raise unreadable(location, "samples are not plain name, image and label")
+    chunks = [Chunk(each.filename, each.chunk_bytes, each.chunk_size) for each in plain.chunks]
+    strange = [chunk.name for chunk in chunks if not _CHUNK_NAME.fullmatch(chunk.name)]
+    if strange or sum(chunk.samples for chunk in chunks) != copy.samples or not copy.samples:
+        raise unreadable(location, f"it does not fit {copy.samples} samples")
+    return chunks
+
+
+def _check_seal(plain: _CopyFile, facts: dict[str, Any], location: Location) -> None:
+    if plain.sha256 != digest_of(facts):
+        raise unreadable(location, "it is not what was written: SHA-256 differs")
+    if len(plain.checksums or "") != plain.samples * _CHECKSUM_DIGITS:
+        raise unreadable(location, f"it has no checksum of each of {plain.samples} samples")
+
+
+def unreadable(location: Location, why: object) -> DataError:
+    """The error of a file that is no part of a copy, or no longer."""
+    return DataError(
+        f"{location}: no readable part of a sharded copy ({why})\n  make it again: {HOW_TO_GET}",
+        fault="damaged",
+    )

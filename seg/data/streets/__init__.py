@@ -1,5 +1,0 @@
-"""Street scenes rendered from a seed: the embedded dataset."""
-
-from seg.data.streets.dataset import Streets
-
-__all__ = ["Streets"]

@@ -1,0 +1,1 @@
+"""Datasets that change what another dataset gives: its samples, their order or classes."""

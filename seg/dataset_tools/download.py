@@ -1,0 +1,192 @@
+"""Fetches datasets whose licence allows it, and says how to obtain the others."""
+
+import logging
+import re
+import shutil
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from seg.dataset_tools.archives import Limits, unpack
+from seg.dataset_tools.folders import filled_aside
+from seg.errors import ConfigError, DataError
+from seg.io.files import write_json
+from seg.io.json_file import read_json
+from seg.models.weights.download import fetch
+
+NOTE_FILE = ".download.json"
+"""In a folder that was unpacked whole: dataset and SHA-256 of its archives."""
+
+_LOG = logging.getLogger(__name__)
+_MODULE = re.compile(r"[a-z][a-z0-9_]*")
+_GROWTH = 3  # pictures are packed already; labels and lists shrink more
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file of a publisher's.
+
+    Attributes:
+        url: where it lies.
+        size_bytes: its length.
+        sha256: 64 hexadecimal digits.
+        inner: the folder within it that becomes the root of the dataset.
+    """
+
+    url: str
+    size_bytes: int
+    sha256: str
+    inner: str = ""
+
+
+@dataclass(frozen=True)
+class Download:
+    """The archives of a dataset and what its publisher says of their use."""
+
+    archives: tuple[Archive, ...]
+    terms: str
+
+
+_OXFORD = "https://thor.robots.ox.ac.uk"
+
+# Sizes and digests as TensorFlow Datasets records them (url_checksums/voc.txt and ade20k.txt,
+# datasets/oxford_iiit_pet/checksums.tsv); the one of VOC there is of a mirror's copy.
+DOWNLOADS = {
+    "pascal_voc": Download(
+        archives=(
+            Archive(
+                url="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+                size_bytes=1_999_639_040,
+                sha256="e14f763270cf193d0b5f74b169f44157a4b0c6efa708f4dd0ff78ee691763bcb",
+                inner="VOCdevkit/VOC2012",
+            ),
+        ),
+        terms="pictures from Flickr, under Flickr's terms of use",
+    ),
+    "ade20k": Download(
+        archives=(
+            Archive(
+                url="http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip",
+                size_bytes=967_382_037,
+                sha256="7ff1be44964418441f542a7cc1e1a650e7dc0fc275f5d23252bc9bbdbc977b29",
+                inner="ADEChallengeData2016",
+            ),
+        ),
+        terms="annotations BSD-3-Clause; pictures for research and education, not for commerce",
+    ),
+    "oxford_pet": Download(
+        archives=(
+            Archive(
+                url=f"{_OXFORD}/~vgg/data/pets/images.tar.gz",
+                size_bytes=791_918_971,
+                sha256="67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
+            ),
+            Archive(
+                url=f"{_OXFORD}/~vgg/data/pets/annotations.tar.gz",
+                size_bytes=19_173_078,
+                sha256="52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
+            ),
+        ),
+        terms="CC BY-SA 4.0",
+    ),
+}
+"""By the name of the dataset's module in `seg.data`."""
+
+
+def download(dataset: str, root: str | Path) -> Path:
+    """Fetch and unpack a dataset, so that `dataset.root=ROOT` reads it.
+
+    What was fetched stays in `.NAME.downloads` beside the root until all is unpacked, so that an
+    interrupted call goes on from there. The root appears when it is complete.
+
+    Args:
+        dataset: the name of its module in `seg.data`, as `pascal_voc`.
+        root: a folder that does not exist, is empty, or was filled by this function before.
+
+    Returns:
+        The root.
+
+    Raises:
+        ConfigError: this dataset is not for download (with how to obtain it), or `root` holds
+            something else.
+        DataError: a file cannot be fetched, has another digest or is refused, or the disk is full.
+    """
+    chosen = DOWNLOADS.get(dataset)
+    if chosen is None:
+        raise _by_hand(dataset)
+    folder = Path(root).expanduser().absolute()
+    note = {"dataset": dataset, "archives": [archive.sha256 for archive in chosen.archives]}
+    if _is_complete(folder, note):
+        _LOG.info("%s: was fetched before", folder)
+        return folder
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ConfigError(
+            f"{folder}: exists and was not filled by a download of {dataset}\n"
+            "  give another folder, or remove this one"
+        )
+    kept = folder.with_name(f".{folder.name}.downloads")
+    _check_room(folder, kept, chosen)
+    _LOG.info("%s: %s", dataset, chosen.terms)
+    paths = [fetch(archive.url, archive.sha256, folder=kept) for archive in chosen.archives]
+    with filled_aside(folder) as aside:
+        for path, archive in zip(paths, chosen.archives, strict=True):
+            limits = Limits(total_bytes=_GROWTH * archive.size_bytes)
+            count = unpack(path, aside, limits=limits, inner=archive.inner)
+            _LOG.info("%s: %d files", path.name, count)
+        write_json(aside / NOTE_FILE, note)
+    shutil.rmtree(kept, ignore_errors=True)
+    return folder
+
+
+def how_to_get(dataset: str) -> str | None:
+    """What the dataset's own module says of where it comes from; None: it says nothing.
+
+    Raises:
+        ConfigError: there is no such dataset.
+    """
+    module: Any = None
+    if _MODULE.fullmatch(dataset):
+        try:
+            module = import_module(f"seg.data.datasets.{dataset}")
+        except ModuleNotFoundError as error:
+            if error.name != f"seg.data.datasets.{dataset}":
+                raise
+    if module is None:
+        raise ConfigError(f"no dataset {dataset!r}; for download: {', '.join(DOWNLOADS)}")
+    known = getattr(module, "HOW_TO_GET", None) or getattr(module, "_HOW_TO_GET", None)
+    return None if known is None else str(known)
+
+
+def _by_hand(dataset: str) -> ConfigError:
+    known = how_to_get(dataset)
+    if known is None:
+        return ConfigError(
+            f"dataset {dataset!r} is not one that somebody publishes: there is nothing to fetch\n"
+            f"  for download: {', '.join(DOWNLOADS)}"
+        )
+    return ConfigError(
+        f"dataset {dataset!r} is not for download here\n"
+        f"  to get it: {known}\n"
+        f"  for download: {', '.join(DOWNLOADS)}"
+    )
+
+
+def _is_complete(folder: Path, note: dict[str, Any]) -> bool:
+    try:
+        return bool(read_json(folder / NOTE_FILE, "note") == note)
+    except DataError:
+        return False
+
+
+def _check_room(folder: Path, kept: Path, chosen: Download) -> None:
+    there = next(parent for parent in folder.parents if parent.is_dir())
+    fetched = sum(path.stat().st_size for path in kept.glob("*")) if kept.is_dir() else 0
+    size = sum(archive.size_bytes for archive in chosen.archives)
+    needed, free = 2 * size - fetched, shutil.disk_usage(there).free
+    if needed > free:
+        raise DataError(
+            f"{folder}: needs {needed / 2**30:.1f} GiB, archives and files;"
+            f" {free / 2**30:.1f} GiB are free\n  make room, or give a folder on another disk",
+            fault="no_room",
+        )

@@ -1,0 +1,277 @@
+"""Writes a lossless sharded copy of a split, with litdata, to a folder or an object store."""
+
+import hashlib
+import json
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seg.data.datasets.shards import PARTS, Shards
+from seg.data.loading.measuring import measure_each
+from seg.data.readers.addresses import reach
+from seg.data.readers.decoding import PLAIN, decoding_images
+from seg.data.readers.locations import Location, is_remote
+from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE, Copy, inside
+from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
+from seg.data.shard_samples import checksum_of
+from seg.dataset_tools.folders import filled_aside
+from seg.errors import ConfigError, DataError
+from seg.io.files import scratch_directory, write_json
+
+MAX_CHUNK_MIB = 2048
+"""Offsets within a chunk have 32 bits, and a chunk may pass its size by one sample."""
+
+_SPLIT_NAME = re.compile(r"\w[\w.-]*")
+Digested = tuple[Sample, bytes]
+
+
+@dataclass(frozen=True)
+class ShardsSummary:
+    """What was written, or found to be there.
+
+    Attributes:
+        location: folder or address of the split.
+        samples, chunks: how many.
+        size_bytes: of all chunks together.
+        digest: see `seg.data.readers.shard_files.Copy`.
+        kept: the copy was there already, and nothing was written.
+    """
+
+    location: str
+    samples: int
+    chunks: int
+    size_bytes: int
+    digest: str
+    kept: bool
+
+
+def write_shards(
+    dataset: SegmentationDataset,
+    output: str | Path,
+    *,
+    split: str,
+    num_workers: int,
+    chunk_mib: int,
+    progress: Callable[[], object],
+) -> ShardsSummary:
+    """Copy every sample as it is decoded, to be read by `dataset=shards dataset.root=OUTPUT`.
+
+    A local copy is made beside its place and renamed; in an object store `labels.json` comes last,
+    without which no copy is read. A whole copy that is there already is compared and kept.
+
+    Args:
+        dataset: a split with at least one sample.
+        output: folder or address (`s3://BUCKET/FOLDER`) of all splits; this one goes to
+            `output/split`.
+        split: its name there.
+        num_workers: processes that decode; 0: this one.
+        chunk_mib: size of a file, 1 to 2048 MiB.
+        progress: called after each sample.
+
+    Raises:
+        ConfigError: litdata is missing, a value out of range, or a copy with other content there.
+        DataError: a sample cannot be read, or the copy cannot be written.
+    """
+    writer_of = _litdata_writer()
+    if not 1 <= chunk_mib <= MAX_CHUNK_MIB:
+        raise ConfigError(f"chunk_mib={chunk_mib}: allowed: 1 to {MAX_CHUNK_MIB}")
+    if not _SPLIT_NAME.fullmatch(split):
+        raise ConfigError(f"split {split!r}: allowed: letters, digits, '_', '-' and '.'")
+    if not len(dataset):
+        raise DataError(f"split {split!r} is empty: there is nothing to copy")
+    home: Location = output if is_remote(output) else Path(output).expanduser().absolute()
+    target = inside(home, split)
+    samples = _digested(dataset, num_workers, progress)
+    present = _present(target)
+    if present is not None:
+        _check_same(present, dataset, samples, _stored(dataset, split, home), target)
+    elif isinstance(target, Path):
+        with filled_aside(target) as folder:
+            _fill(folder, dataset, split, samples, writer_of(folder, chunk_mib))
+    else:
+        with scratch_directory() as staging:
+            _fill(staging, dataset, split, samples, writer_of(staging, chunk_mib), to=target)
+    return _summary(_stored(dataset, split, home), target, kept=present is not None)
+
+
+def _stored(dataset: SegmentationDataset, split: str, home: Location) -> Shards:
+    with decoding_images(getattr(dataset, "decoding", PLAIN)):
+        return Shards(split=split, root=home)
+
+
+def _summary(shards: Shards, target: Location, *, kept: bool) -> ShardsSummary:
+    return ShardsSummary(
+        str(target),
+        len(shards),
+        shards.num_chunks,
+        shards.size_bytes,
+        Copy.read(target).digest,
+        kept,
+    )
+
+
+def _litdata_writer() -> Callable[[Path, int], Any]:
+    """Makes a litdata writer of a folder and a chunk size in MiB."""
+    os.environ.setdefault("LITDATA_DISABLE_VERSION_CHECK", "1")  # else it may ask the web for news
+    try:
+        from litdata.streaming.serializers import StringSerializer
+        from litdata.streaming.writer import BinaryWriter
+    except ImportError as error:
+        raise ConfigError(
+            f"sharded copies are written by litdata, which is missing ({error})\n"
+            "  pip install 'seg-xception[shards]'"
+        ) from error
+
+    class NameSerializer(StringSerializer):  # type: ignore[misc]
+        def can_serialize(self, data: Any) -> bool:
+            # litdata's own takes a name for a file to be stored where one is called like it.
+            return isinstance(data, str)
+
+    def writer(folder: Path, chunk_mib: int) -> Any:
+        serializers = {"str": NameSerializer()}
+        return BinaryWriter(str(folder), chunk_bytes=chunk_mib * 2**20, serializers=serializers)
+
+    return writer
+
+
+def _digested(
+    dataset: SegmentationDataset, num_workers: int, progress: Callable[[], object]
+) -> Iterator[Digested]:
+    """Every sample in order, with its SHA-256."""
+    read = partial(_read, dataset)
+    for name, image, label, digest in measure_each(read, len(dataset), num_workers=num_workers):
+        yield Sample(name, image.numpy(), label.numpy()), digest
+        progress()
+
+
+def _read(dataset: SegmentationDataset, index: int) -> tuple[str, Tensor, Tensor, bytes]:
+    sample = dataset[index]
+    return sample.name, _shared(sample.image), _shared(sample.label), _digest(sample)
+
+
+def _shared(array: NDArray[np.uint8]) -> Tensor:
+    # Tensors leave a worker through shared memory. In its pipe an array could be stuck: a worker
+    # whose parent was killed would wait for ever.
+    return torch.from_numpy(np.require(array, requirements=("C", "W")))
+
+
+def _digest(sample: Sample) -> bytes:
+    height, width = sample.label.shape
+    try:
+        sample.name.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"sample {sample.name!r}: the name is not UTF-8; rename it") from error
+    digest = hashlib.sha256(json.dumps([sample.name, height, width]).encode())
+    for array, shape in ((sample.image, (height, width, IMAGE_CHANNELS)), (sample.label, None)):
+        if array.dtype != np.uint8 or (shape and array.shape != shape):
+            raise DataError(
+                f"sample {sample.name!r}: {array.dtype} {array.shape} with a label of"
+                f" {height} x {width}; a sample is uint8, H x W x 3 and H x W"
+            )
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()
+
+
+def _present(target: Location) -> Copy | None:
+    try:
+        return Copy.read(target)
+    except DataError as error:
+        if error.fault == "missing":
+            return None
+        raise
+
+
+def _check_same(
+    present: Copy,
+    dataset: SegmentationDataset,
+    samples: Iterator[Digested],
+    stored: Shards,
+    target: Location,
+) -> None:
+    """Hold a copy against its original; what an object store holds goes by its digest."""
+    same = len(dataset) == len(stored) and present.labels.to_dict() == dataset.labels.to_dict()
+    same = same and present.decoding == getattr(dataset, "decoding", PLAIN)
+    if same:
+        total = hashlib.sha256()
+        for position, (_, digest) in enumerate(samples):
+            total.update(digest)
+            same = is_remote(target) or _stored_digest(stored, position) == digest
+            if not same:
+                break
+        same = same and total.hexdigest() == present.digest
+    if not same:
+        raise ConfigError(
+            f"{target}: holds a copy of other samples or classes, or a damaged one\n"
+            "  give another output, or remove that copy"
+        )
+
+
+def _stored_digest(stored: Shards, position: int) -> bytes | None:
+    """None: that sample is damaged."""
+    try:
+        return _digest(stored[position])
+    except DataError:
+        return None
+
+
+def _fill(
+    folder: Path,
+    dataset: SegmentationDataset,
+    split: str,
+    samples: Iterator[Digested],
+    writer: Any,
+    *,
+    to: str | None = None,
+) -> None:
+    """Write chunks, index, labels.json, in this order; to address `to`, where there is one."""
+    total, checksums = hashlib.sha256(), list[str]()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "An item was larger")  # one of more than chunk_mib
+        for position, (sample, digest) in enumerate(samples):
+            total.update(digest)
+            checksums.append(f"{checksum_of(sample):08x}")
+            parts = zip(PARTS, (sample.name, sample.image, sample.label), strict=True)
+            _send(writer.add_item(position, dict(parts)), to)
+        for chunk in writer.done():
+            _send(chunk, to)
+    writer._merge_no_wait()  # `merge` waits for processes of a distributed run
+    index = folder / INDEX_FILE
+    copy = Copy(
+        split,
+        len(dataset),
+        total.hexdigest(),
+        hashlib.sha256(index.read_bytes()).hexdigest(),
+        dataset.labels,
+        getattr(dataset, "decoding", PLAIN),
+        "".join(checksums),
+    )
+    _send(str(index), to)
+    write_json(folder / LABELS_FILE, copy.to_dict())
+    _send(str(folder / LABELS_FILE), to)
+
+
+def _send(path: str | None, to: str | None) -> None:
+    """Move a file to the object store, if there are both."""
+    if path is None or to is None:
+        return
+    address = f"{to}/{Path(path).name}"
+    file_system, remote_path = reach(address)
+    try:
+        file_system.put_file(path, remote_path)
+    except Exception as error:  # each store has its own exceptions for what the network does
+        raise DataError(
+            f"{address}: cannot be written ({error})\n"
+            "  check the address and the right to write there",
+            fault="unwritable",
+        ) from error
+    Path(path).unlink()

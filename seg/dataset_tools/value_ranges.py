@@ -1,0 +1,82 @@
+"""Which values images of more than 8 bits hold, and what a declared range cuts off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.decoding import (
+    ImageDecoding,
+    as_text,
+    extremes,
+    is_plain,
+    kind_of,
+    likely_range,
+)
+from seg.data.readers.locations import Location
+from seg.data.wrappers.quarantine import Finding
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The values of one image.
+
+    Attributes:
+        kind: of the values, in words.
+        low, high: the smallest and the largest.
+        beyond: how many lie outside the declared range.
+        total: how many there are.
+    """
+
+    kind: str
+    low: float
+    high: float
+    beyond: int
+    total: int
+
+
+@dataclass(frozen=True)
+class WatchedDecoding(ImageDecoding):
+    """The same decoding, which notes the extent of what it scales."""
+
+    extents: list[Extent] = field(default_factory=list, compare=False)
+
+    @classmethod
+    def of(cls, decoding: ImageDecoding) -> "WatchedDecoding":
+        """Watch a decoding."""
+        return cls(decoding.value_range, decoding.bands, decoding.section)
+
+    def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[np.uint8]:
+        if not is_plain(values, bits) or self.value_range is not None:
+            low, high = self.value_range or (-np.inf, np.inf)
+            beyond = int(((values < low) | (values > high)).sum())
+            extent = Extent(kind_of(values, bits), *extremes(values), beyond, values.size)
+            self.extents.append(extent)
+        return super().scale(values, bits, path)
+
+
+def describe_ranges(
+    split: str, extents: Sequence[Extent], decoding: ImageDecoding
+) -> list[Finding]:
+    """At most one note: the range that the images of a split fill.
+
+    Args:
+        split: its name.
+        extents: of the images whose values are not plain (`is_plain`), or of all where a range is
+            declared.
+        decoding: what is declared.
+    """
+    if not extents:
+        return []
+    low, high = min(each.low for each in extents), max(each.high for each in extents)
+    kinds = " and ".join(sorted({each.kind for each in extents}))
+    message = f"{split}: {len(extents)} images of {kinds} values from {low:.12g} to {high:.12g}"
+    if decoding.value_range is None:
+        message += f": {decoding.section}.value_range=[{likely_range(low, high)}]"
+    else:
+        declared = as_text(decoding.value_range)
+        share = sum(each.beyond for each in extents) / sum(each.total for each in extents)
+        message += f"; {share:.1%} beyond {decoding.section}.value_range=[{declared}]"
+    return [Finding(split=split, sample="", file="", kind="value_range", message=message)]

@@ -1,0 +1,246 @@
+"""Reads every sample of a dataset strictly and reports what is wrong with which."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from seg.data.labels import LabelSpace
+from seg.data.readers.decoding import PLAIN
+from seg.data.readers.pairs import Lonely
+from seg.data.sample import SegmentationDataset
+from seg.data.wrappers.quarantine import Finding, LonelyFile, file_key, plain_text
+from seg.dataset_tools.duplicates import Appearance, equal_groups, near_twins
+from seg.dataset_tools.inspection import Inspection
+from seg.dataset_tools.processes import inspect_all
+from seg.dataset_tools.report import Report
+from seg.dataset_tools.sequences import shared_sequences
+from seg.dataset_tools.value_ranges import describe_ranges
+
+Inspected = Mapping[str, Sequence[Inspection]]
+
+_USUAL_LABEL_KINDS = ("8-bit", "RGB")
+_SHOWN = 3
+
+
+def verify(
+    splits: Mapping[str, SegmentationDataset],
+    lonely: Mapping[str, Sequence[Lonely]],
+    *,
+    num_workers: int,
+    on_sample: Callable[[], None] | None = None,
+    near_duplicates: bool = True,
+    labels: Mapping[str, LabelSpace] | None = None,
+) -> Report:
+    """Verify splits of one dataset.
+
+    Samples with a fault go to quarantine. Of a picture that is in two splits it is the copy in the
+    split that is trained on (train before val before test), so that evaluation sets stay what they
+    are.
+
+    Args:
+        splits: the datasets by their `split`, made within `tolerating_lonely_files`.
+        lonely: of each split the files without partners that were tolerated.
+        num_workers: processes that read; 0: this one.
+        on_sample: called after each sample.
+        near_duplicates: look also for pictures that are nearly the same.
+        labels: of each split the classes that its own are made into (`LabelSpace.regrouped`); None:
+            these themselves.
+
+    Raises:
+        ConfigError: the processes could not be started.
+        ValueError: a dataset stands under another name than its `split`.
+    """
+    if misnamed := [name for name, dataset in splits.items() if dataset.split != name]:
+        raise ValueError(f"datasets stand under names that are not their split: {misnamed}")
+    lonely = _once(lonely)
+    inspections = inspect_all(list(splits.values()), num_workers=num_workers, on_sample=on_sample)
+    found = dict(zip(splits, inspections, strict=True))
+    faults = [fault for each in found.values() for one in each for fault in one.faults]
+    notes = [note for each in found.values() for one in each for note in one.notes]
+    faults += [_alone(split, each) for split, files in lonely.items() for each in files]
+    for low, high in combinations(sorted(splits, key=_rank), 2):
+        faults += _across(found, low, high, near=near_duplicates)
+    for split, each in found.items():
+        notes += _within(split, each) + _label_kinds(split, each)
+        own = splits[split].labels
+        absent = _classes_without_pixels(split, each, own, (labels or {}).get(split, own))
+        (faults if split == "train" else notes).extend(absent)
+        extents = [one.extent for one in each if one.extent is not None]
+        notes += describe_ranges(split, extents, getattr(splits[split], "decoding", PLAIN))
+    notes += _sequences(found)
+    return _report(found, lonely, faults, notes)
+
+
+def _report(
+    found: Inspected,
+    lonely: Mapping[str, Sequence[Lonely]],
+    faults: Sequence[Finding],
+    notes: Sequence[Finding],
+) -> Report:
+    faulty = {(fault.split, fault.sample) for fault in faults}
+    indices = {
+        split: [i for i, one in enumerate(each) if (split, plain_text(one.name)) in faulty]
+        for split, each in found.items()
+    }
+    files = [(split, each) for split, some in lonely.items() for each in some]
+    return Report(
+        counts={split: len(each) for split, each in found.items()},
+        sound={split: len(each) - len(indices[split]) for split, each in found.items()},
+        label_kinds={split: _kinds(each) for split, each in found.items()},
+        faults=tuple(faults),
+        notes=tuple(notes),
+        quarantine={
+            split: tuple(plain_text(each[i].name) for i in indices[split])
+            for split, each in found.items()
+        },
+        indices={split: tuple(some) for split, some in indices.items()},
+        lonely=tuple(
+            LonelyFile(split=split, path=file_key(each.path), kind=each.kind, lacks=each.lacks)
+            for split, each in files
+        ),
+    )
+
+
+def _rank(split: str) -> int:
+    order = ("train", "val", "test")
+    return next((i for i, start in enumerate(order) if split.startswith(start)), len(order))
+
+
+def _once(lonely: Mapping[str, Sequence[Lonely]]) -> dict[str, list[Lonely]]:
+    """Each file at the first split that lists it: unsplit data is listed whole for each split."""
+    seen: set[tuple[str, str]] = set()
+    first: dict[str, list[Lonely]] = {}
+    for split, some in lonely.items():
+        first[split] = []
+        for each in some:
+            key = (file_key(each.path), each.kind)
+            if key not in seen:
+                seen.add(key)
+                first[split].append(each)
+    return first
+
+
+def _alone(split: str, lonely: Lonely) -> Finding:
+    path = plain_text(str(lonely.path))
+    where = "" if lonely.sought is None else f" (there is no {plain_text(str(lonely.sought))})"
+    message = f"{path}: this {lonely.kind} has no {lonely.lacks}{where}"
+    return Finding(split=split, sample="", file=path, kind=lonely.fault, message=message)
+
+
+def _looks(inspections: Sequence[Inspection]) -> list[tuple[Inspection, Appearance]]:
+    return [(one, one.look) for one in inspections if one.look is not None]
+
+
+def _across(found: Inspected, low: str, high: str, *, near: bool) -> list[Finding]:
+    """Samples of split `low` whose picture is in split `high`, too."""
+    first, second = _looks(found[low]), _looks(found[high])
+    if not first or not second:
+        return []
+    owners: dict[bytes, tuple[Inspection, Appearance]] = {}
+    for one, look in second:
+        owners.setdefault(look.digest, (one, look))
+    faults, others = [], []
+    for one, look in first:
+        if look.digest in owners:
+            twin, twin_look = owners[look.digest]
+            same = _same_label(look, twin_look)
+            message = f"{low}/{one.name} has the pixels of {high}/{twin.name}{same}"
+            faults.append(_duplicate(low, one, "duplicate", message))
+        else:
+            others.append((one, look))
+    if not near or not others:
+        return faults
+    icons_NHW, others_MHW = (np.stack([look.icon for _, look in x]) for x in (others, second))
+    for twin_of in near_twins(icons_NHW, others_MHW):
+        one, twin = others[twin_of.index][0], second[twin_of.twin][0]
+        more = f" and {twin_of.count - 1} more" if twin_of.count > 1 else ""
+        message = f"{low}/{one.name} is nearly {high}/{twin.name} ({twin_of.detail:.2f}){more}"
+        faults.append(_duplicate(low, one, "near_duplicate", message))
+    return faults
+
+
+def _duplicate(split: str, one: Inspection, kind: str, message: str) -> Finding:
+    name, told = plain_text(one.name), plain_text(message)
+    return Finding(split=split, sample=name, file="", kind=kind, message=told)
+
+
+def _same_label(first: Appearance, second: Appearance) -> str:
+    both = first.label_digest is not None and second.label_digest is not None
+    return ", and another label" if both and first.label_digest != second.label_digest else ""
+
+
+def _within(split: str, inspections: Sequence[Inspection]) -> list[Finding]:
+    """Pictures that are several times in one split."""
+    looks = _looks(inspections)
+    notes = []
+    for group in equal_groups([look.digest for _, look in looks]):
+        (first, first_look), *rest = (looks[i] for i in group)
+        listed = ", ".join(one.name for one, _ in rest[:_SHOWN])
+        more = ", ..." if len(rest) > _SHOWN else ""
+        differing = any(_same_label(first_look, look) for _, look in rest)
+        labels = "; their labels differ" if differing else ""
+        message = f"{split}/{first.name} has the pixels of {listed}{more}{labels}"
+        notes.append(_duplicate(split, first, "duplicate", message))
+    return notes
+
+
+def _kinds(inspections: Sequence[Inspection]) -> dict[str, int]:
+    return dict(Counter(one.label_kind for one in inspections if one.label_kind is not None))
+
+
+def _label_kinds(split: str, inspections: Sequence[Inspection]) -> list[Finding]:
+    """Kinds of labels other than the usual ones that are read all the same."""
+    notes = []
+    for kind in _kinds(inspections):
+        having = [one.name for one in inspections if one.label_kind == kind and not one.faults]
+        if having and kind not in _USUAL_LABEL_KINDS:
+            listed = ", ".join(having[:_SHOWN]) + (", ..." if len(having) > _SHOWN else "")
+            message = plain_text(f"{len(having)} labels of {split} are {kind} files: {listed}")
+            named = f"{kind.lower()}_label"
+            notes.append(Finding(split=split, sample="", file="", kind=named, message=message))
+    return notes
+
+
+def _classes_without_pixels(
+    split: str, inspections: Sequence[Inspection], own: LabelSpace, labels: LabelSpace
+) -> list[Finding]:
+    """Classes that no label holds; none where a label could not be read."""
+    present: set[int] = set()
+    for one in inspections:
+        if one.classes is None:
+            return []
+        present |= one.classes
+    made_into = dict(labels.file_ids)
+    present = {made_into[value] for value, train_id in own.file_ids if train_id in present}
+    absent = [name for id_, name in enumerate(labels.names) if id_ not in present]
+    if not absent:
+        return []
+    listed = ", ".join(absent[:_SHOWN]) + (", ..." if len(absent) > _SHOWN else "")
+    message = f"{len(absent)} of {labels.num_classes} classes have no pixel in {split}: {listed}"
+    kind, told = "class_without_pixels", plain_text(message)
+    return [Finding(split=split, sample="", file="", kind=kind, message=told)]
+
+
+def _sequences(found: Inspected) -> list[Finding]:
+    """Videos that were divided between splits."""
+    described = {}
+    for split, inspections in found.items():
+        looks = _looks(inspections)
+        if looks:
+            icons_NHW = np.stack([look.icon for _, look in looks])
+            described[split] = ([one.name for one, _ in looks], icons_NHW)
+    notes = []
+    for shared in shared_sequences(described):
+        parts = ", ".join(f"{split} {count}" for split, count in shared.counts.items())
+        message = (
+            f"frames of one video, {shared.prefix!r}, are in several splits: {parts}\n"
+            "  scores on them say little of other places"
+        )
+        message = plain_text(message)
+        split = next(iter(shared.counts))
+        notes.append(
+            Finding(split=split, sample="", file="", kind="shared_sequence", message=message)
+        )
+    return notes

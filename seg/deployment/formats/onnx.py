@@ -1,0 +1,168 @@
+"""ONNX files, run by ONNX Runtime; int8 as QDQ pairs with a scale a channel."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg.deployment.calibration import as_input
+from seg.deployment.card import Card
+from seg.deployment.format import ExportFormat, Runner, Source
+from seg.deployment.usage import INPUT, class_table
+from seg.errors import DataError
+from seg.io.files import staged_path
+from seg.usage_reports import switch_off_usage_reports
+
+_QUANTIZED = ["Conv"]  # sums of residual modules cost more agreement than time
+_NUMPY = {torch.float32: np.float32, torch.uint8: np.uint8}
+
+
+def write_onnx(source: Source, path: Path) -> list[Path]:
+    """Write one file that holds its weights; quantised where the precision is int8."""
+    kind = source.spec.output_kind
+    with _quiet():
+        program = torch.onnx.export(
+            source.program,
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=[kind],
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(path, external_data=False)
+    if source.spec.precision == "int8":
+        _quantize(source, path)
+    _describe(source, path)
+    return [path]
+
+
+def _describe(source: Source, path: Path) -> None:
+    """Write into the file itself what its use needs, as JSON a key."""
+    import onnx
+
+    model = onnx.load(str(path))
+    facts = {
+        **source.usage.model_dump(mode="json"),
+        "classes": class_table(source.model.labels),
+    }
+    onnx.helper.set_model_props(model, {key: json.dumps(fact) for key, fact in facts.items()})
+    onnx.save(model, str(path))
+
+
+def float_nodes(path: Path, modules: Sequence[str]) -> list[Any]:
+    """The convolutions of an ONNX file whose weights are those of some modules."""
+    import onnx
+
+    prefixes = tuple(f"network.{name}." for name in modules)
+    return [
+        node
+        for node in onnx.load(str(path)).graph.node
+        if node.op_type == "Conv" and node.input[1].startswith(prefixes)
+    ]
+
+
+def _quantize(source: Source, path: Path) -> None:
+    switch_off_usage_reports()
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+    from onnxruntime.quantization.quant_utils import QuantType
+
+    class Pictures(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.left = iter(source.calibration)
+
+        def get_next(self) -> dict[str, Any] | None:
+            picture = next(self.left, None)
+            if picture is None:
+                return None
+            return {INPUT: as_input(picture, source.spec, source.model.normalization).numpy()}
+
+    kept = [node.name for node in float_nodes(path, source.kept_float)]
+    with staged_path(path) as quantized, _quiet():
+        quantize_static(
+            str(path),
+            str(quantized),
+            Pictures(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_QUANTIZED,
+            per_channel=True,
+            # without VNNI the sums of two products of eight bits overflow sixteen
+            reduce_range=not torch.cpu._is_vnni_supported(),
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=kept,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporters announce changes of their own insides, and log what they do."""
+    levels = {name: logging.getLogger(name).level for name in ("torch.onnx", "onnxscript", "root")}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx")
+        try:
+            for name in levels:
+                logging.getLogger(name).setLevel(logging.ERROR)
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+class _OnnxRunner:
+    """A session with its input and output bound to memory, so that nothing is copied in."""
+
+    def __init__(self, path: Path) -> None:
+        switch_off_usage_reports()
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.inter_op_num_threads = 1
+        # torch works between passes: threads that spin there would take its cores
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # whatever a foreign file provokes
+            raise DataError(f"{path}: ONNX Runtime cannot open it ({error})") from None
+        self._output = self._session.get_outputs()[0].name
+
+    def __call__(self, image_BCHW: Tensor) -> Tensor:
+        image_BCHW = image_BCHW.cpu().contiguous()
+        binding = self._session.io_binding()
+        binding.bind_input(
+            INPUT, "cpu", 0, _NUMPY[image_BCHW.dtype], image_BCHW.shape, image_BCHW.data_ptr()
+        )
+        binding.bind_output(self._output, "cpu")
+        self._session.run_with_iobinding(binding)
+        return torch.from_numpy(binding.get_outputs()[0].numpy())
+
+
+def _open(path: Path, card: Card) -> Runner:
+    return _OnnxRunner(path)
+
+
+FORMAT = ExportFormat(
+    "onnx",
+    ".onnx",
+    ("fp32", "fp16", "int8"),
+    ("cpu",),
+    {"onnx": "onnx", "onnxscript": "onnxscript"},
+    {"onnxruntime": "onnxruntime"},
+    "onnx",
+    runs_code=False,
+    write=write_onnx,
+    open=_open,
+)

@@ -1,0 +1,116 @@
+"""OpenVINO's intermediate representation; int8 by NNCF's post-training quantisation."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg.cpu import multiplies_bfloat16
+from seg.deployment.calibration import as_input
+from seg.deployment.card import Card
+from seg.deployment.format import ExportFormat, Source
+from seg.deployment.formats.onnx import float_nodes, write_onnx
+from seg.errors import DataError, first_line
+from seg.models.rounding import round_weights
+from seg.usage_reports import switch_off_usage_reports
+
+_HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
+
+
+def _hint(precision: str) -> str:
+    """What is computed in where no eight bits are."""
+    return "bf16" if precision == "int8" and multiplies_bfloat16() else _HINTS[precision]
+
+
+def _write(source: Source, path: Path) -> list[Path]:
+    switch_off_usage_reports()
+    import openvino
+
+    spec = source.spec
+    as_float = spec.model_copy(update={"precision": "fp32"})
+    network = source.model
+    if spec.precision == "bf16":  # OpenVINO takes the nearest values: these
+        network = network.optimize(replacements={})
+        round_weights(network, torch.bfloat16)
+    onnx_path = path.with_suffix(".onnx")
+    write_onnx(Source(network, as_float), onnx_path)
+    try:
+        model = openvino.convert_model(str(onnx_path))
+        if spec.precision == "int8":
+            kept = _convolutions(model, float_nodes(onnx_path, source.kept_float))
+            model = _quantized(model, source, kept)
+    finally:
+        onnx_path.unlink()
+    openvino.save_model(model, str(path), compress_to_fp16=spec.precision in ("fp16", "bf16"))
+    return [path, path.with_suffix(".bin")]
+
+
+def _convolutions(model: Any, onnx_nodes: Sequence[Any]) -> list[str]:
+    """OpenVINO's names of an ONNX file's convolutions.
+
+    It splits the bias from each, which then is `name/WithoutBiases`, and calls those at the end of
+    the graph by their output.
+    """
+    known = {name for node in onnx_nodes for name in (node.name, *node.output)}
+    operations = [op for op in model.get_ordered_ops() if "Convolution" in op.get_type_name()]
+    names = [op.get_friendly_name() for op in operations]
+    found = [name for name in names if name.partition("/")[0] in known]
+    assert len(found) == len(onnx_nodes), (found, known)
+    return found
+
+
+def _quantized(model: object, source: Source, kept: list[str]) -> object:
+    import nncf
+
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    normalization = source.model.normalization
+    images = [as_input(each, source.spec, normalization).numpy() for each in source.calibration]
+    return nncf.quantize(
+        model,
+        nncf.Dataset(images),
+        subset_size=len(images),
+        preset=nncf.QuantizationPreset.MIXED,
+        ignored_scope=nncf.IgnoredScope(names=kept),
+    )
+
+
+class _OpenVinoRunner:
+    """One request of a compiled model; takes the input where it lies."""
+
+    def __init__(self, path: Path, card: Card) -> None:
+        switch_off_usage_reports()
+        import openvino
+
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_PRECISION_HINT": _hint(card.spec.precision),
+        }
+        try:
+            model = openvino.Core().read_model(str(path))
+            self._request = openvino.Core().compile_model(model, "CPU", options)
+        except RuntimeError as error:
+            raise DataError(f"{path}: OpenVINO cannot open it ({first_line(error)})") from None
+
+    def __call__(self, image_BCHW: Tensor) -> Tensor:
+        image = np.ascontiguousarray(image_BCHW.cpu().numpy())
+        return torch.from_numpy(np.array(self._request([image], share_inputs=True)[0]))
+
+
+FORMAT = ExportFormat(
+    "openvino",
+    ".xml",
+    ("fp32", "fp16", "bf16", "int8"),
+    ("cpu",),
+    {"nncf": "nncf", "onnx": "onnx", "onnxscript": "onnxscript"},
+    {"openvino": "openvino"},
+    "openvino",
+    runs_code=False,
+    write=_write,
+    open=_OpenVinoRunner,
+)

@@ -1,0 +1,125 @@
+"""Engines of TensorRT 10 for the GPU that built them, by way of ONNX."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seg.deployment.card import Card, Spec
+from seg.deployment.format import ExportFormat, Runner, Source
+from seg.deployment.formats.onnx import write_onnx
+from seg.deployment.graph import example_input
+from seg.deployment.usage import INPUT
+from seg.errors import ConfigError, DataError
+
+_WORKSPACE_BYTES = 2**32
+_MOST_PICTURES, _USUAL_PICTURES = 16, 1
+_SMALLEST_PX, _USUAL_PX, _LARGEST_PX = (65, 65), (1025, 2049), (2049, 4097)
+
+
+def _write(source: Source, path: Path) -> list[Path]:
+    import tensorrt
+
+    onnx_path = path.with_suffix(".onnx")
+    write_onnx(source, onnx_path)
+    logger = tensorrt.Logger(tensorrt.Logger.ERROR)
+    builder = tensorrt.Builder(logger)
+    # the types of the products are those of the graph, QDQ pairs included
+    flags = 1 << int(tensorrt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+    network = builder.create_network(flags)
+    parser = tensorrt.OnnxParser(network, logger)
+    try:
+        read = parser.parse(onnx_path.read_bytes())
+    finally:
+        onnx_path.unlink()
+    if not read:
+        faults = "; ".join(str(parser.get_error(each)) for each in range(parser.num_errors))
+        raise ConfigError(f"format=tensorrt: TensorRT cannot take the network ({faults[:400]})")
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(tensorrt.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
+    config.add_optimization_profile(_profile(builder, source))
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise ConfigError("format=tensorrt: no engine could be built; see TensorRT's log above")
+    path.write_bytes(bytes(plan))
+    return [path]
+
+
+def _profile(builder: Any, source: Source) -> Any:
+    """The range of shapes that the engine takes, and the one it is tuned for."""
+    channels = example_input(source.model, source.spec).shape[1]
+    profile = builder.create_optimization_profile()
+    shapes = (
+        (*pair, channels) for pair in zip(_batches(source.spec), _sizes(source.spec), strict=True)
+    )
+    profile.set_shape(INPUT, *((batch, count, *size) for batch, size, count in shapes))
+    return profile
+
+
+def _batches(spec: Spec) -> tuple[int, int, int]:
+    if spec.batch_size is not None:
+        return (spec.batch_size,) * 3
+    return 1, _USUAL_PICTURES, _MOST_PICTURES
+
+
+def _sizes(spec: Spec) -> tuple[tuple[int, int], ...]:
+    return (_SMALLEST_PX, _USUAL_PX, _LARGEST_PX) if spec.size is None else (spec.size,) * 3
+
+
+class _TensorRtRunner:
+    """An engine at work on torch's tensors and stream."""
+
+    def __init__(self, path: Path) -> None:
+        import tensorrt
+
+        logger = tensorrt.Logger(tensorrt.Logger.ERROR)
+        engine = tensorrt.Runtime(logger).deserialize_cuda_engine(path.read_bytes())
+        if engine is None:
+            raise DataError(
+                f"{path}: TensorRT cannot open it; an engine runs on the kind of GPU and the "
+                "version that built it; export it again here"
+            )
+        self._engine = engine
+        self._context = engine.create_execution_context()
+        self._output = engine.get_tensor_name(engine.num_io_tensors - 1)
+        types = {tensorrt.float32: torch.float32, tensorrt.uint8: torch.uint8}
+        self._dtype = types[engine.get_tensor_dtype(self._output)]
+
+    def __call__(self, image_BCHW: Tensor) -> Tensor:
+        image = image_BCHW.to("cuda").contiguous()
+        context = self._context
+        if not context.set_input_shape(INPUT, tuple(image.shape)):
+            shapes = self._engine.get_tensor_profile_shape(INPUT, 0)
+            raise ConfigError(
+                f"a picture of {tuple(image.shape)}: the engine takes {shapes[0]} to {shapes[2]}; "
+                "give inference.window or inference.max_memory_gib, or export with size=..."
+            )
+        output = torch.empty(
+            tuple(context.get_tensor_shape(self._output)), dtype=self._dtype, device=image.device
+        )
+        context.set_tensor_address(INPUT, image.data_ptr())
+        context.set_tensor_address(self._output, output.data_ptr())
+        stream = torch.cuda.current_stream()
+        if not context.execute_async_v3(stream.cuda_stream):
+            raise RuntimeError("TensorRT could not run the engine; see its log above")
+        image.record_stream(stream)
+        return output.to(image_BCHW.device)
+
+
+def _open(path: Path, card: Card) -> Runner:
+    return _TensorRtRunner(path)
+
+
+FORMAT = ExportFormat(
+    "tensorrt",
+    ".engine",
+    ("fp32", "fp16", "bf16", "int8"),
+    ("cuda",),
+    {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},
+    {"tensorrt": "tensorrt"},
+    None,
+    runs_code=True,
+    write=_write,
+    open=_open,
+)

@@ -1,0 +1,152 @@
+"""The gate of an export: what it says of real pictures, held against the network itself."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isnan, sqrt
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seg.data.sample import Sample
+from seg.deployment.engine import ExportedSegmenter
+from seg.errors import DataError
+from seg.inference.trained import TrainedSegmenter
+from seg.inference.views import label_maps
+from seg.metrics.confusion import ConfusionMatrix
+
+
+class ParityError(DataError):
+    """An exported network is not the network that it was made of."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What an export may differ by.
+
+    Attributes:
+        agreement: share of pixels that must have the same class.
+        miou_points: that the mIoU may fall, in hundredths.
+    """
+
+    agreement: float
+    miou_points: float
+
+
+TOLERANCES = {
+    "fp32": Tolerance(0.9999, 0.02),
+    "fp16": Tolerance(0.999, 0.1),
+    "bf16": Tolerance(0.998, 0.2),
+    "int8": Tolerance(0.97, 0.3),
+}
+"""Defaults by precision."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far an export is from the network.
+
+    Attributes:
+        pictures, pixels: that were seen.
+        agreement: share of pixels of the same class.
+        relative_error: of the logits, root of the summed squares over that of the logits
+            themselves; None where labels are exported.
+        max_error: the largest of the logits' errors; None likewise.
+        finite: whether all logits are finite.
+        miou_network, miou_export: on these pictures, 0 to 1.
+    """
+
+    pictures: int
+    pixels: int
+    agreement: float
+    relative_error: float | None
+    max_error: float | None
+    finite: bool
+    miou_network: float
+    miou_export: float
+
+    def to_dict(self, tolerance: Tolerance) -> dict[str, Any]:
+        """Plain data for the card."""
+        return {**asdict(self), "tolerance": asdict(tolerance)}
+
+    def faults(self, tolerance: Tolerance) -> list[str]:
+        """What is beyond a tolerance, in words."""
+        lost = 100 * (self.miou_network - self.miou_export)
+        if isnan(self.miou_network):  # of one class alone there is no mean: pixels decide
+            lost = 0.0
+        found = []
+        if not self.finite:
+            found.append("logits that are not finite")
+        if not self.agreement >= tolerance.agreement:
+            found.append(
+                f"{100 * self.agreement:.4f} % of the pixels have the same class, wanted "
+                f"{100 * tolerance.agreement:.4f} %"
+            )
+        if not lost <= tolerance.miou_points:
+            found.append(
+                f"{lost:.3f} points of mIoU are lost ({100 * self.miou_network:.2f} to "
+                f"{100 * self.miou_export:.2f}), allowed {tolerance.miou_points}"
+            )
+        return found
+
+    def __str__(self) -> str:
+        error = "" if self.relative_error is None else f"logits off by {self.relative_error:.1e}, "
+        return (
+            f"{error}{100 * self.agreement:.4f} % of {self.pixels} pixels have the same class, "
+            f"mIoU {100 * self.miou_network:.2f} -> {100 * self.miou_export:.2f}"
+        )
+
+
+@torch.inference_mode()
+def measure(
+    model: TrainedSegmenter, exported: ExportedSegmenter, samples: Sequence[Sample]
+) -> Parity:
+    """Show both the same pictures.
+
+    Args:
+        model: the network, in evaluation mode.
+        exported: what was made of it.
+        samples: pictures with their labels.
+    """
+    matrices = [ConfusionMatrix(model.num_classes, model.labels.ignore_index) for _ in range(2)]
+    errors = _Errors()
+    same = pixels = 0
+    for sample in samples:
+        picture_BCHW = torch.from_numpy(sample.image).permute(2, 0, 1)[None]
+        wanted = model.of_picture(picture_BCHW)
+        maps = [label_maps(wanted)]
+        if exported.card.spec.output_kind == "labels":
+            maps.append(torch.from_numpy(exported.predict(sample.image))[None])
+        else:
+            given = exported.of_picture(picture_BCHW)
+            errors.add(given.values.float(), wanted.values.float())
+            maps.append(label_maps(given))
+        label_BHW = torch.from_numpy(sample.label)[None]
+        for matrix, label_map in zip(matrices, maps, strict=True):
+            matrix.update(label_map, label_BHW)
+        same += int((maps[0] == maps[1]).sum())
+        pixels += label_BHW.numel()
+    scores = [matrix.mean_iou() for matrix in matrices]
+    return Parity(
+        len(samples), pixels, same / pixels, errors.relative, errors.largest, errors.finite, *scores
+    )
+
+
+class _Errors:
+    """Those of logits, over all pictures."""
+
+    def __init__(self) -> None:
+        self._squares = [0.0, 0.0]
+        self.largest: float | None = None
+        self.finite = True
+
+    def add(self, given: Tensor, wanted: Tensor) -> None:
+        difference = (given - wanted).double()
+        self._squares[0] += float(difference.square().sum())
+        self._squares[1] += float(wanted.double().square().sum())
+        self.largest = max(self.largest or 0.0, float(difference.abs().max()))
+        self.finite = self.finite and bool(given.isfinite().all())
+
+    @property
+    def relative(self) -> float | None:
+        return None if self.largest is None else sqrt(self._squares[0] / self._squares[1])

@@ -1,0 +1,173 @@
+"""Semi-supervised training: the moving average of a network labels pictures for it."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg.data.datasets.unlabelled import Unlabelled
+from seg.data.loading.endless import EndlessBatches
+from seg.data.transforms.augmentation import Augmentation
+from seg.data.transforms.device_augmentation import DeviceAugmentation
+from seg.distillation.checks import check_positive, check_shares
+from seg.distillation.forward_pass import forward_pass
+from seg.distillation.grid import labels_at, spread
+from seg.distillation.pseudo_labels import masked_cross_entropy, pseudo_labels, sigmoid_ramp
+from seg.distillation.term import Addition, Run, TrainingTerm
+from seg.errors import ConfigError
+from seg.inference.trained import TrainedSegmenter
+from seg.optim.averages import approach, decay_at
+
+_STREAM = 1  # numbers of its own: a labelled sample of the same index must not turn the same way
+
+
+class MeanTeacher(TrainingTerm):
+    """Learns from pictures without labels what the average of its own weights sees in them.
+
+    Each step takes a further batch. The teacher, in evaluation mode, predicts on a weakly augmented
+    view; the student learns the predictions that reach `threshold` on a strongly augmented view of
+    the same pixels. The loss is the mean over all pixels of the pictures, those without a confident
+    prediction counting as 0, and its weight ramps up.
+
+    Sources: Tarvainen & Valpola, "Mean teachers are better role models" (NeurIPS 2017) for teacher
+    and ramp; Sohn et al., "FixMatch" (NeurIPS 2020) for views, threshold and loss.
+
+    The student's weights are what is validated and used. `callbacks=moving_average` with the same
+    decay makes it the teacher's: both keep the same averages. Teacher and order of the pictures
+    are kept in the run's checkpoints.
+
+    Args:
+        images: folder of pictures, searched with its subfolders.
+        batch_size: pictures a step, on each process.
+        num_workers, prefetch_factor, pin_memory, timeout_s: of their loader.
+        augmentation: `(ignore_index=) -> Augmentation`, the weak view.
+        strong: transforms of `torchvision.transforms.v2` that make the strong view out of the weak
+            one; predictions follow where they move pixels.
+        decay: share of the old average in the new one, 0 to below 1.
+        threshold: lowest probability that counts, 0 to 1.
+        weight: factor on the loss after the ramp, above 0.
+        ramp_up: share of the run that the ramp takes, 0 to 1.
+        run: the facts.
+
+    Raises:
+        ConfigError: a value outside those, or fewer pictures than a batch.
+        DataError: no such folder, or no picture in it.
+    """
+
+    def __init__(
+        self,
+        *,
+        images: str,
+        batch_size: int,
+        num_workers: int,
+        prefetch_factor: int,
+        pin_memory: bool,
+        timeout_s: float,
+        augmentation: Callable[..., Augmentation],
+        strong: Sequence[Any],
+        decay: float,
+        threshold: float,
+        weight: float,
+        ramp_up: float,
+        run: Run,
+    ) -> None:
+        super().__init__()
+        check_positive(weight=weight)
+        check_shares(threshold=threshold, ramp_up=ramp_up)
+        if not 0 <= decay < 1:
+            raise ConfigError(f"teaching.decay={decay}; allowed: 0 to below 1")
+        labels = run.student.labels
+        pictures = Unlabelled(images, labels=labels, decoding=run.student.decoding)
+        if not 1 <= batch_size <= len(pictures):
+            raise ConfigError(
+                f"teaching.batch_size={batch_size} for {len(pictures)} pictures in {images}; "
+                f"allowed: 1 to {len(pictures)}"
+            )
+        self._seed = int(np.random.SeedSequence((run.seed, _STREAM)).generate_state(1)[0])
+        self._batches = EndlessBatches(
+            pictures,
+            augmentation=_on_cpu(augmentation(ignore_index=labels.ignore_index)),
+            batch_size=batch_size,
+            seed=self._seed,
+            num_workers=num_workers,
+            prefetch_factor=prefetch_factor,
+            pin_memory=pin_memory,
+            timeout_s=timeout_s,
+        )
+        self._strong = DeviceAugmentation(strong)
+        self._ignore_index = labels.ignore_index
+        self._decay = decay
+        self._threshold = threshold
+        self._weight = weight
+        self._ramp_up = ramp_up
+        self._step = 0
+        self._unregistered = (run.student,)  # the task has it already
+        self.teacher: TrainedSegmenter = copy.deepcopy(run.student).requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "MeanTeacher":
+        """As any module; the teacher stays in evaluation mode."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def begin(self, step: int) -> None:
+        """Average what the optimizer has made of the student since the last call."""
+        if step > self._step:
+            self._step = step
+            average, weights = self.teacher.state_dict(), self._unregistered[0].state_dict()
+            approach(average, weights, decay_at(step, self._decay))
+
+    def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> Addition:
+        """The weighted loss on the next pictures; `batch` only tells the device."""
+        student, device = self._unregistered[0], batch["image"].device
+        pictures = next(self._batches)
+        weak_BCHW = pictures["image"].to(device, non_blocking=True)
+        outside_BHW = pictures["label"].to(device, non_blocking=True)
+        keys = list(zip(pictures["epoch"].tolist(), pictures["index"].tolist(), strict=True))
+        strong_BCHW, pseudo_BHW = self._strong(
+            weak_BCHW, self._labelled(weak_BCHW, outside_BHW), seed=self._seed, keys=keys
+        )
+        learnt = forward_pass(student, strong_BCHW)
+        ignore_index = self._ignore_index
+        pseudo_Bhw = labels_at(pseudo_BHW, learnt.grid, ignore_index)
+        pixels = (labels_at(outside_BHW, learnt.grid, ignore_index) != ignore_index).sum()
+        loss = masked_cross_entropy(learnt.logits, pseudo_Bhw, pixels, ignore_index=ignore_index)
+        confident = (pseudo_Bhw != ignore_index).sum() / pixels.clamp(min=1)
+        weight = self._weight * sigmoid_ramp(step, self._ramp_up * total_steps)
+        logged: dict[str, Tensor | float] = {
+            "mean_teacher": loss.detach(),
+            "confident": confident,
+            "ramp": weight,
+        }
+        return Addition(weight * loss, logged)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Steps averaged and pictures delivered."""
+        return {"step": self._step, "order": dict(self._batches.state_dict())}
+
+    def set_extra_state(self, state: Any) -> None:
+        """Go on after `state`."""
+        self._step = state["step"]
+        self._batches.load_state_dict(state["order"])
+
+    @torch.no_grad()
+    def _labelled(self, weak_BCHW: Tensor, outside_BHW: Tensor) -> Tensor:
+        """What the teacher is sure of, uint8, B x H x W; ignored outside the pictures."""
+        seen = forward_pass(self.teacher, weak_BCHW)
+        coarse_Bhw = pseudo_labels(
+            seen.logits, threshold=self._threshold, ignore_index=self._ignore_index
+        )
+        height, width = outside_BHW.shape[1:]
+        pseudo_BHW = spread(coarse_Bhw, seen.grid, (height, width))
+        return pseudo_BHW.masked_fill(outside_BHW == self._ignore_index, self._ignore_index)
+
+
+def _on_cpu(augmentation: Augmentation) -> Augmentation:
+    if augmentation.on_device:
+        raise ConfigError(
+            "teaching.augmentation.on_device: makes no weak view; put these into teaching.strong"
+        )
+    return augmentation

@@ -1,0 +1,142 @@
+"""Starts the processes that train together by `torch.distributed.run`'s agent; tells their end."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from seg.config.schema import FitConfig, TrainerTarget
+from seg.engine.distributed.nodes import meeting
+from seg.errors import RankError
+from seg.io.files import scratch_directory
+from seg.io.json_file import read_json
+
+_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1")
+_SAVING_S = 60  # for a step and a checkpoint, after a signal
+_MEETING_S = 900  # until all machines are there
+_LAST_LINES = 12
+
+
+def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
+    """Fit in `trainer.devices` processes on this machine.
+
+    Signals go on to the processes. The first one writes on this terminal; what the others say is
+    shown where one of them ends without having told why.
+
+    Args:
+        command: `train` or `pretrain`: what each process does.
+        config: of the run.
+        run_dir: of the run.
+
+    Returns:
+        the value that the first process has found; None on other machines and after a dry run.
+
+    Raises:
+        ConfigError: with several machines, what `meeting` raises.
+        RankError: a process failed; the words and the exit code of the first that did.
+        SystemExit: a signal came: 130 after SIGINT, else 143.
+    """
+    trainer = config.trainer
+    with scratch_directory() as folder, _own_signals_and_environment(trainer):
+        launch_config = _launch_config(trainer, folder)
+        result = folder / "value.json"
+        (folder / "config.json").write_text(config.model_dump_json(by_alias=True))
+        start = elastic_launch(launch_config, sys.executable)
+        try:
+            start("-u", "-m", "seg.engine.distributed.worker", command, str(run_dir), str(result))
+        except SignalException as error:
+            sys.exit(130 if error.sigval == signal.SIGINT else 143)
+        except ChildFailedError as error:
+            raise _told(error, folder) from None
+        value: float | None = read_json(result, "value") if result.exists() else None
+        return value
+
+
+def _launch_config(trainer: TrainerTarget, folder: Path) -> LaunchConfig:
+    silent = dict.fromkeys(range(1, trainer.devices_a_node), Std.ALL)
+    config = LaunchConfig(
+        min_nodes=trainer.nodes,
+        max_nodes=trainer.nodes,
+        nproc_per_node=trainer.devices_a_node,
+        max_restarts=0,
+        run_id="seg",
+        logs_specs=DefaultLogsSpecs(log_dir=str(folder / "said"), redirects=silent),
+        signals_to_handle=",".join(_SIGNALS),
+        shutdown_timeout=_SAVING_S,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        local_addr="localhost",
+    )
+    if trainer.nodes == 1:
+        return config
+    place = meeting(trainer)
+    return replace(
+        config,
+        rdzv_backend="static",
+        rdzv_endpoint=f"{place.address}:{place.port}",
+        rdzv_configs={"rank": place.rank, "timeout": _MEETING_S},
+        local_addr=None,
+    )
+
+
+@contextmanager
+def _own_signals_and_environment(trainer: TrainerTarget) -> Iterator[None]:
+    """The agent says little, divides the cores, and leaves no trace in the jobs that come after."""
+    for name in ("torch.distributed.elastic", "torch.distributed.launcher"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    environment = dict(os.environ)
+    handlers = {name: signal.getsignal(getattr(signal, name)) for name in _SIGNALS}
+    cores = torch.get_num_threads() // trainer.devices_a_node
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores)))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        for name, handler in handlers.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _told(error: ChildFailedError, folder: Path) -> RankError:
+    """The failure that the others came from: one that can be mended, or else the earliest."""
+    rank, failure = min(
+        error.failures.items(), key=lambda item: (not _can_be_mended(item[1]), item[1].timestamp)
+    )
+    code = failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
+    return RankError(_words(rank, failure, folder), exit_code=code)
+
+
+def _details(failure: ProcessFailure) -> dict[str, Any]:
+    message = failure.error_file_data.get("message")
+    return message if isinstance(message, dict) else {}
+
+
+def _can_be_mended(failure: ProcessFailure) -> bool:
+    return bool(_details(failure).get("extraInfo", {}).get("can_be_mended"))
+
+
+def _words(rank: int, failure: ProcessFailure, folder: Path) -> str:
+    text = _details(failure).get("message")
+    if _can_be_mended(failure):
+        return str(text)
+    if text is not None:
+        return f"process {rank} failed\n{text}"
+    said = [path.read_text(errors="replace") for path in folder.glob(f"said/*/*/{rank}/stderr.log")]
+    lines = "".join(said).splitlines()[-_LAST_LINES:]
+    how = failure.signal_name() if failure.exitcode < 0 else f"exit code {failure.exitcode}"
+    told = [f"process {rank} ended by {how}, without a word about why"]
+    if how == "SIGKILL":
+        told.append(
+            "  most often for want of memory: lower loader.batch_size or loader.num_workers"
+        )
+    return "\n".join([*told, *lines])

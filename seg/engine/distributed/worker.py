@@ -1,0 +1,109 @@
+"""`python -m seg.engine.distributed.worker COMMAND RUN_DIR RESULT`: one process of `launch`."""
+
+import atexit
+import ctypes
+import json
+import logging.config
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from time import time
+from typing import Any, NoReturn
+
+from omegaconf import OmegaConf
+
+from seg.config.schema import PretrainConfig, TrainConfig, validate
+from seg.cpu import keep_freed_memory, share_cores
+from seg.errors import exit_code_of, message_of
+from seg.io.json_file import read_json
+from seg.io.run_record import PROPOSED, accept
+from seg.io.terminal import log_plainly
+from seg.io.yaml_file import read_yaml
+
+_PR_SET_PDEATHSIG = 1  # Linux, prctl.h
+
+
+def main() -> None:
+    """Do as COMMAND by the `config.json` beside RESULT; the first process writes the value there.
+
+    An error is written where `launch` finds it, instead of told beside those of other processes
+    that fail because this one did.
+    """
+    keep_freed_memory()
+    share_cores()
+    _end_with_the_launcher()
+    command, run_dir, result = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    _start_logging(run_dir)
+    try:
+        config = read_json(result.parent / "config.json", "configuration")
+        value = _carry_out(command, config, run_dir)
+    except Exception as error:
+        _report(error)
+        _leave(1 if message_of(error) is None else exit_code_of(error))
+    if _is_first():
+        result.write_text(json.dumps(value))
+    _leave(0)
+
+
+def _carry_out(command: str, config: dict[str, Any], run_dir: Path) -> float | None:
+    if command == "pretrain":
+        from seg.engine.pretraining import pretrain
+
+        return pretrain(validate(PretrainConfig, config), run_dir)
+    from seg.engine.training import train
+
+    return train(validate(TrainConfig, config), run_dir)
+
+
+def _leave(code: int) -> NoReturn:
+    """End with what is left to do at the end, but for the connections to the other processes.
+
+    These may have ended already. To take connections to them down can hang or crash, which would
+    turn a run that is done into one that has failed, and keep other machines waiting.
+    """
+    from lightning_fabric.utilities.distributed import _destroy_dist_connection
+
+    atexit.unregister(_destroy_dist_connection)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _is_first() -> bool:
+    return os.environ["RANK"] == "0"
+
+
+def _end_with_the_launcher() -> None:
+    """Nobody else would end this process after a kill -9 of the one that has started it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _start_logging(run_dir: Path) -> None:
+    """As the command that was typed; the other processes say no more than warnings."""
+    composed = run_dir / ".hydra" / "hydra.yaml"
+    if not _is_first():
+        log_plainly(logging.WARNING)
+    elif composed.is_file():
+        node = OmegaConf.create(read_yaml(composed, "configuration"))
+        wanted = OmegaConf.to_container(OmegaConf.select(node, "hydra.job_logging"), resolve=True)
+        logging.config.dictConfig(wanted)  # type: ignore[arg-type]
+        if not (run_dir / PROPOSED).exists():  # nothing is left to accept
+            accept(run_dir)
+    else:
+        log_plainly(logging.INFO, sys.stdout)
+
+
+def _report(error: Exception) -> None:
+    told = message_of(error)
+    details = {"timestamp": str(int(time())), "can_be_mended": told is not None}
+    text = told or "".join(traceback.format_exception(error)).rstrip()
+    content = {"message": {"message": text, "extraInfo": details}}
+    Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(content))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Names of a file -> names of a module, by the dialect that fits best."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from seg.models.weights.key_maps import dialects
+
+# Where projects hang an encoder; `encoder.model.` and `encoder.model.body.` are smp around timm.
+_ENCODER_PREFIXES = (
+    *("", "encoder.", "backbone.", "body.", "encoder.body."),
+    *("encoder.model.", "encoder.model.body."),
+)
+_OURS = ("our own names", "")
+_WRAPPED = ("the wrapped library's own names", "body.")
+# smp: decoder and last layer side by side; ours: both in the decoder
+_SMP_HEADS = {"decoder.": "decoder.decoder.", "segmentation_head.": "decoder.segmentation_head."}
+
+
+def translate(names: Collection[str], targets: Collection[str]) -> tuple[dict[str, str], str]:
+    """Ours for each name of a file, and which dialect that is.
+
+    The reading that finds most places wins; a second may place what the first left outside the
+    encoder. Names without a place keep what the first calls them, so that they are reported.
+
+    Args:
+        names: of the file.
+        targets: of the module, `encoder.`, `decoder.`, `linear.`.
+    """
+    encoder = frozenset(name for name in targets if name.startswith("encoder."))
+    others = frozenset(targets) - encoder
+    description, best = max(_readings(names), key=lambda reading: _hits(reading[1], encoder))
+    chosen = {name: ours for name, ours in best.items() if ours in encoder}
+    rest = [name for name in names if name not in chosen]
+    second = max(
+        (best, *(reading for _, reading in _readings(rest))), key=lambda r: _hits(r, others)
+    )
+    chosen |= {name: ours for name, ours in second.items() if ours in others}
+    return {name: chosen.get(name, best.get(name, name)) for name in names}, description
+
+
+def _hits(reading: Mapping[str, str], places: frozenset[str]) -> int:
+    return len(places & set(reading.values()))
+
+
+def _readings(names: Collection[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    yield _OURS[0], {name: name for name in names}
+    yield "smp", {name: _smp_head(name) for name in names}
+    for prefix in _ENCODER_PREFIXES:
+        inside = {name.removeprefix(prefix): name for name in names if name.startswith(prefix)}
+        for description, ours in (_OURS, _WRAPPED):
+            yield description, {name: f"encoder.{ours}{inner}" for inner, name in inside.items()}
+        for dialect in dialects():
+            renamed = dialect.rename(inside)
+            if renamed is not None:
+                yield dialect.description, {inside[key]: ours for key, ours in renamed.items()}
+
+
+def _smp_head(name: str) -> str:
+    for theirs, ours in _SMP_HEADS.items():
+        if name.startswith(theirs):
+            return ours + name.removeprefix(theirs)
+    return name

@@ -1,0 +1,71 @@
+"""`cityscapes.zip`: for the test server of Cityscapes, and for cityscapesScripts."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from seg.data.datasets.cityscapes import OFFICIAL
+from seg.errors import ConfigError
+from seg.inference.raster import Raster
+from seg.io.zips import write_zip
+from seg.prediction.format import PARTS, Format, Gathered, Record, Settings, Writer
+from seg.prediction.items import Item
+from seg.visualization.pictures import save_png
+
+_NAME = re.compile(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*")  # csHelpers.py of cityscapesScripts
+_UNLABELED = 0
+
+
+class CityscapesArchive(Format):
+    """`CITY_SEQUENCE_FRAME_labelIds.png` of official ids for each picture of such a name.
+
+    Raises:
+        ConfigError: a class that Cityscapes does not have; two pictures of one frame.
+    """
+
+    name = "cityscapes"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        ids = {name: id_ for id_, name, _, _ in OFFICIAL if id_ >= 0}
+        unknown = [name for name in settings.labels.names if name not in ids]
+        if unknown:
+            raise ConfigError(
+                f"formats=cityscapes: the network's class {unknown[0]!r} is none of Cityscapes'\n"
+                "  its server takes what was trained on dataset=cityscapes"
+            )
+        self._ids = np.full(256, _UNLABELED, np.uint8)
+        self._ids[: settings.labels.num_classes] = [ids[name] for name in settings.labels.names]
+
+    def targets(self, item: Item) -> tuple[str, ...]:
+        return (f"{PARTS}/cityscapes/{self._frame(item)}_labelIds.png",)
+
+    def begin(self, item: Item, raster: Raster) -> Writer:
+        path = self.path(self.targets(item)[0])
+        return Gathered(
+            raster.height,
+            lambda piece: self._ids[piece.label_HW],
+            lambda ids_HW: save_png(path, Image.fromarray(ids_HW)),
+        )
+
+    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+        return ("cityscapes.zip",)
+
+    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+        parts = [self.path(self.targets(item)[0]) for item, _ in done]
+        write_zip(self.path("cityscapes.zip"), [(part.name, part) for part in parts])
+
+    def _frame(self, item: Item) -> str:
+        match = _NAME.fullmatch(item.name)
+        if match is None:
+            raise ConfigError(
+                f"formats=cityscapes: {item.source}: is not named CITY_SEQUENCE_FRAME, each number "
+                "of six digits, as in berlin_000000_000019_leftImg8bit.png\n"
+                "  give the pictures of Cityscapes as input"
+            )
+        return match[1]
+
+
+FORMAT = CityscapesArchive

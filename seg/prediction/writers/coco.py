@@ -1,0 +1,122 @@
+"""`annotations.json`: all label maps as COCO annotations."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.digest import sha256_of
+from seg.inference.raster import Raster
+from seg.io.files import write_atomically
+from seg.io.json_file import read_json
+from seg.io.source import Source, checked
+from seg.prediction.format import PARTS, Format, Gathered, Record, Writer
+from seg.prediction.items import Item
+from seg.prediction.runs import ClassRuns, class_runs
+
+
+class Coco(Format):
+    """One annotation a picture and class that occurs in it, as COCO-Stuff has them.
+
+    `coco_segmentation=rle` holds the pixels exactly. `polygons` are the outlines of the connected
+    regions: a hole in a region counts as part of it, since COCO's polygons know none.
+    `category_id` is the data set's id of the class; with `values=index` its position + 1, since
+    COCO counts from 1. Images are numbered from 1 in the order of their names.
+    """
+
+    name = "coco"
+    holds_values = True
+
+    def targets(self, item: Item) -> tuple[str, ...]:
+        return (f"{PARTS}/coco/{item.name}.json",)
+
+    def begin(self, item: Item, raster: Raster) -> Writer:
+        path = self.path(self.targets(item)[0])
+        return Gathered(
+            raster.height, lambda piece: piece.label_HW, lambda label_HW: self._save(path, label_HW)
+        )
+
+    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+        return ("annotations.json",)
+
+    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+        write_atomically(self.path("annotations.json"), lambda file: self._fill(file, done))
+
+    def _save(self, path: Path, label_HW: NDArray[np.uint8]) -> None:
+        found = [
+            self._annotation(label_HW, runs)
+            for runs in class_runs(label_HW, num_classes=self.settings.labels.num_classes)
+        ]
+        write_atomically(path, lambda file: file.write(_compact(found)))
+
+    def _annotation(self, label_HW: NDArray[np.uint8], runs: ClassRuns) -> dict[str, Any]:
+        as_polygons = self.settings.coco_segmentation == "polygons"
+        return {
+            "category_id": self._category_id(runs.class_id),
+            "bbox": list(runs.box),
+            "area": runs.area,
+            "iscrowd": 0,
+            "segmentation": outlines(label_HW, runs) if as_polygons else runs.encoded(),
+        }
+
+    def _category_id(self, index: int) -> int:
+        values = self.settings.label_values
+        return values.classes[index] + (values.kind == "index")
+
+    def _fill(self, file: IO[bytes], done: Sequence[tuple[Item, Record]]) -> None:
+        categories = [
+            {"id": self._category_id(index), "name": name}
+            for index, name in enumerate(self.settings.labels.names)
+        ]
+        file.write(b'{"categories":' + _compact(categories) + b',"images":[')
+        for number, (item, record) in enumerate(done, 1):
+            file.write(b",\n" if number > 1 else b"\n")
+            file.write(_compact(_image(number, item, record)))
+        file.write(b'\n],"annotations":[')
+        for index, annotation in enumerate(self._numbered(done)):
+            file.write(b",\n" if index else b"\n")
+            file.write(_compact({"id": index + 1, **annotation}))
+        file.write(b"\n]}\n")
+
+    def _numbered(self, done: Sequence[tuple[Item, Record]]) -> Iterator[dict[str, Any]]:
+        for number, (item, record) in enumerate(done, 1):
+            (target,) = self.targets(item)
+            path = self.path(target)
+            source = Source(path, "part", f"delete it and run the command again: rm {path}")
+            mark = record.get("files", {}).get(target)
+            if mark is not None and sha256_of(path) != mark["sha256"]:
+                raise source.damaged("damaged: its SHA-256 is not that of the manifest")
+            part = read_json(path, source.kind, remedy=source.remedy)
+            for annotation in checked(list[dict[str, Any]], part, source):
+                yield {"image_id": number, **annotation}
+
+
+def outlines(label_HW: NDArray[np.uint8], runs: ClassRuns) -> list[list[float]]:
+    """The outer boundaries of a class's connected regions, x and y in turn, in pixels."""
+    left, top, width, height = runs.box
+    mask = label_HW[top : top + height, left : left + width] == runs.class_id
+    # OpenCV's contours go through the middle of pixels; on a mask of twice the size the middle of
+    # the outer quarters lies inside each pixel and around its centre
+    fine = np.repeat(np.repeat(mask.astype(np.uint8), 2, 0), 2, 1)
+    contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [
+        ((contour.reshape(-1, 2) + 0.5) / 2 + (left, top)).round(2).ravel().tolist()
+        for contour in contours
+    ]
+
+
+def _image(number: int, item: Item, record: Record) -> dict[str, Any]:
+    width, height = record["size"]
+    suffix = Path(item.source).suffix if item.kind in ("picture", "raster") else ""
+    return {"id": number, "file_name": item.name + suffix, "width": width, "height": height}
+
+
+def _compact(content: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+FORMAT = Coco

@@ -1,0 +1,50 @@
+"""`NAME.png`: a label map as a palette PNG; of rasters `NAME.tif`, with their place on the map."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+from PIL import Image
+
+from seg.data.label_values import LabelValues
+from seg.inference.raster import Raster
+from seg.prediction.format import Format, Gathered, Writer
+from seg.prediction.items import Item
+from seg.visualization.pictures import save_png
+
+
+class Labels(Format):
+    """The pixel values are those of `LabelValues`; `ignored` where a raster has no data.
+
+    Where a value is above 255 the files have 16 bits, and no colors.
+    """
+
+    name = "labels"
+    keeps_place = True
+    holds_values = True
+
+    def targets(self, item: Item) -> tuple[str, ...]:
+        return (f"{item.name}.tif" if item.kind == "raster" else f"{item.name}.png",)
+
+    def begin(self, item: Item, raster: Raster) -> Writer:
+        path, values = self.path(self.targets(item)[0]), self.settings.label_values
+        if item.kind == "raster":
+            from seg.prediction.rasters import GeoTiff
+
+            return GeoTiff(
+                path, raster, lambda piece: values.written(piece.label_HW), values=values
+            )
+        return Gathered(
+            raster.height,
+            lambda piece: values.written(piece.label_HW),
+            lambda value_HW: save_png(path, _image(value_HW, values)),
+        )
+
+
+def _image(value_HW: NDArray[Any], values: LabelValues) -> Image.Image:
+    image = Image.fromarray(value_HW)  # grey, of 8 or 16 bits
+    if image.mode == "L":
+        image.putpalette(values.palette().tobytes())
+    return image
+
+
+FORMAT = Labels

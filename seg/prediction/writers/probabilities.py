@@ -1,0 +1,119 @@
+"""`NAME.npz`: the probabilities of all or of chosen classes."""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from seg.errors import ConfigError
+from seg.inference.raster import Raster
+from seg.io.files import staged_file
+from seg.io.zips import entry
+from seg.prediction.format import Format, Piece, Settings, Staged, Writer
+from seg.prediction.items import Item
+
+_HELD_BYTES = 2**26  # what waits for compression in another thread
+
+
+class Probabilities(Format):
+    """`probabilities_HWK`, float16, `classes`, the K names, and `values`, their numbers in label
+    files; read by `numpy.load`.
+
+    A pixel's classes lie together, so that rasters of any height are written as they come.
+    """
+
+    name = "probabilities"
+    wants_probabilities = True
+    holds_values = True
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._chosen = chosen_classes(settings)
+
+    def targets(self, item: Item) -> tuple[str, ...]:
+        return (f"{item.name}.npz",)
+
+    def begin(self, item: Item, raster: Raster) -> Writer:
+        shape = (raster.height, raster.width)
+        facts = classes_of(self.settings, self._chosen)
+        return _Npz(self.path(self.targets(item)[0]), shape, self._chosen, facts)
+
+
+def chosen_classes(settings: Settings) -> list[int]:
+    """Train ids of the classes whose probabilities are written.
+
+    Raises:
+        ConfigError: the network has no such class.
+    """
+    names = settings.labels.names
+    for name in settings.classes:
+        if name not in names:
+            raise ConfigError(f"classes: no class {name!r}; allowed: {', '.join(names)}")
+    return [names.index(name) for name in settings.classes or names]
+
+
+def classes_of(settings: Settings, chosen: Sequence[int]) -> dict[str, list[Any]]:
+    """Names of chosen classes, and their numbers in label files."""
+    names, values = settings.labels.names, settings.label_values.classes
+    return {
+        "classes": [names[index] for index in chosen],
+        "values": [values[index] for index in chosen],
+    }
+
+
+def rows_of(piece: Piece, chosen: Sequence[int]) -> NDArray[np.float16]:
+    """Rows x W x K of the chosen classes."""
+    assert piece.probabilities_KHW is not None
+    return piece.probabilities_KHW[list(chosen)].transpose(1, 2, 0).astype(np.float16)
+
+
+class _Npz(Writer):
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int],
+        chosen: Sequence[int],
+        facts: Mapping[str, list[Any]],
+    ) -> None:
+        self._chosen = chosen
+        self._facts = facts
+        self._held: list[NDArray[np.float16]] = []
+        self._staged = Staged(staged_file(path))
+        self._zip = zipfile.ZipFile(self._staged.target, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
+        self._array = self._zip.open(entry("probabilities_HWK.npy"), "w", force_zip64=True)
+        header = {"descr": "<f2", "fortran_order": False, "shape": (*shape, len(chosen))}
+        npy.write_array_header_1_0(self._array, header)
+
+    def add(self, piece: Piece) -> None:
+        self._held.append(rows_of(piece, self._chosen))
+        if sum(rows.nbytes for rows in self._held) > _HELD_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        for rows in self._held:
+            self._array.write(np.ascontiguousarray(rows, "<f2").data)
+        self._held.clear()
+
+    def finish(self) -> None:
+        self._write()
+        self._array.close()
+        for name, content in self._facts.items():
+            with self._zip.open(entry(f"{name}.npy"), "w") as file:
+                npy.write_array(file, np.array(content), allow_pickle=False)
+        self._zip.close()
+        self._staged.place()
+
+    def discard(self) -> None:
+        self._held.clear()
+        self._zip.fp = io.BytesIO()  # it wants to end what it began, and the disk may be full
+        self._array.close()
+        self._zip.close()
+        self._staged.discard()
+
+
+FORMAT = Probabilities

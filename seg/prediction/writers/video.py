@@ -1,0 +1,113 @@
+"""`NAME_overlay.mp4`: a video with the colours of the classes over it."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+
+from seg.data.readers.reading import read_label
+from seg.errors import ConfigError, StorageError
+from seg.inference.raster import Raster
+from seg.io.files import write_atomically
+from seg.prediction.format import PARTS, Format, Gathered, Piece, Record, Writer
+from seg.prediction.items import Item
+from seg.prediction.sources import CAMERA
+from seg.prediction.video import FrameReader, open_video
+from seg.visualization.pictures import overlay, palette_image, save_png
+
+_PARTS = f"{PARTS}/video"
+_CODEC = "mp4v"
+_FPS = 25.0  # of videos that do not say
+
+
+class OverlayVideo(Format):
+    """One video a source, at its own rate; pictures among the input have none.
+
+    Raises:
+        ConfigError: the input holds no video, or is a camera.
+    """
+
+    name = "video"
+
+    def targets(self, item: Item) -> tuple[str, ...]:
+        return (f"{_PARTS}/{item.name}.png",) if item.kind == "frame" else ()
+
+    def begin(self, item: Item, raster: Raster) -> Writer:
+        if item.kind != "frame":
+            return _Nothing()
+        path, labels = self.path(self.targets(item)[0]), self.settings.labels
+        return Gathered(
+            raster.height,
+            lambda piece: piece.label_HW,
+            lambda label_HW: save_png(path, palette_image(label_HW, labels)),
+        )
+
+    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+        frames = [item for item in items if item.kind == "frame"]
+        if not frames or frames[0].source.startswith(CAMERA):
+            raise ConfigError(
+                "formats=video: is for video files, and the input holds none\n"
+                "  take overlay, which also shows the frames of a camera"
+            )
+        return tuple(f"{name}_overlay.mp4" for name in dict.fromkeys(map(_video_name, frames)))
+
+    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+        frames = [item for item, _ in done if item.kind == "frame"]
+        for name, its in groupby(frames, _video_name):
+            working = self.path(f"{_PARTS}/{name}.mp4")  # OpenCV tells the container by the suffix
+            self._encode(working, list(its))
+            with working.open("rb") as content:
+                write_atomically(
+                    self.path(f"{name}_overlay.mp4"),
+                    lambda file, content=content: shutil.copyfileobj(content, file),  # type: ignore[misc]
+                )
+            working.unlink()
+
+    def _encode(self, path: Path, frames: Sequence[Item]) -> None:
+        video: Any = None
+        for shown_HW3 in self._shown(frames):
+            if video is None:
+                size = shown_HW3.shape[1::-1]
+                codec = cv2.VideoWriter.fourcc(*_CODEC)
+                video = cv2.VideoWriter(str(path), codec, _rate(frames), size)
+                if not video.isOpened():
+                    raise StorageError(f"{path}: OpenCV cannot write a {_CODEC} video here")
+            video.write(cv2.cvtColor(shown_HW3, cv2.COLOR_RGB2BGR))
+        if video is not None:
+            video.release()
+
+    def _shown(self, frames: Sequence[Item]) -> Iterator[Any]:
+        reader = FrameReader()
+        for item in frames:
+            label_HW = read_label(self.path(self.targets(item)[0])).astype(np.uint8)
+            image_HW3 = reader.read(item.source, item.part)
+            opacity = self.settings.overlay_opacity
+            yield np.asarray(overlay(image_HW3, label_HW, self.settings.labels, opacity))
+        reader.close()
+
+
+def _video_name(item: Item) -> str:
+    return str(PurePosixPath(item.name).parent)
+
+
+def _rate(frames: Sequence[Item]) -> float:
+    video = open_video(frames[0].source)
+    rate = video.get(cv2.CAP_PROP_FPS) or _FPS
+    video.release()
+    step = frames[1].part - frames[0].part if len(frames) > 1 else 1
+    return float(rate) / step
+
+
+class _Nothing(Writer):
+    def add(self, piece: Piece) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+
+FORMAT = OverlayVideo

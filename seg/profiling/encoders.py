@@ -1,0 +1,115 @@
+"""Every classifier that Xception is compared with: what it costs and how good it is said to be."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from seg.models.classifier import Classifier
+from seg.models.encoders import create_encoder
+from seg.models.weights.published import PUBLISHED
+from seg.profiling.cost import count
+
+_CLASSES = 1000
+_OURS_PX = 299
+_OURS = (
+    "aligned_xception41",
+    "aligned_xception65",
+    "aligned_xception71",
+    "aligned_xception41p",
+    "aligned_xception65p",
+    "xception",
+)
+# the encoders' names there; the first published weights of each
+_TORCHVISION = {
+    "vgg16": 224,
+    "vgg16_bn": 224,
+    "vgg19_bn": 224,
+    "resnet50": 224,
+    "resnet101": 224,
+    "resnet152": 224,
+    "googlenet": 224,
+    "inception_v3": 299,
+}
+# top-1 of one crop as the TensorFlow release tells it: tensorflow/models, research/slim
+_TIMM = {"inception_v4": 80.2, "inception_resnet_v2": 80.4}
+_KERAS_XCEPTION = 79.0  # Chollet 2017, table 1, and Keras Applications
+
+
+@dataclass(frozen=True)
+class Classification:
+    """A classifier.
+
+    Attributes:
+        name: of the encoder.
+        image_px: side of the picture that is counted, which is the published number's.
+        parameters: with its classifier of 1000 classes.
+        multiply_adds: of one picture.
+        top1_percent: ImageNet validation, one crop; None: nobody tells.
+        source: who says so.
+    """
+
+    name: str
+    image_px: int
+    parameters: int
+    multiply_adds: int
+    top1_percent: float | None
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def classifications() -> list[Classification]:
+    """All of them, counted, the cheapest first."""
+    found = [*_of_torchvision(), *_of_timm(), *_ours()]
+    return sorted(found, key=lambda each: each.multiply_adds)
+
+
+def _counted(
+    name: str, build: Callable[[], nn.Module], image_px: int, top1: float | None, source: str
+) -> Classification:
+    with torch.device("meta"):  # shapes alone: some have 140 million parameters
+        network = build()
+    cost = count(network, (1, 3, image_px, image_px))
+    return Classification(name, image_px, cost.parameters, cost.multiply_adds, top1, source)
+
+
+def _of_torchvision() -> Iterator[Classification]:
+    from torchvision.models import get_model, get_model_weights
+
+    for name, image_px in _TORCHVISION.items():
+        weights = next(iter(get_model_weights(name)))
+        top1 = weights.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+        without = {"aux_logits": False, "init_weights": False}
+        options = without if name in ("googlenet", "inception_v3") else {}
+        build = partial(get_model, name, weights=None, **options)
+        yield _counted(name, build, image_px, top1, f"torchvision, {weights.name}")
+
+
+def _of_timm() -> Iterator[Classification]:
+    import timm
+
+    for name, top1 in _TIMM.items():
+        build = partial(timm.create_model, name, num_classes=_CLASSES)
+        yield _counted(name, build, _OURS_PX, top1, "TensorFlow slim")
+
+
+def _ours() -> Iterator[Classification]:
+    classifiers = [each for each in PUBLISHED if each.holds == "classifier"]
+    told = {each.encoder: each for each in classifiers if each.default}
+    # the recipe of the release, which is nearer to the other networks' than timm's newer one
+    told |= {each.encoder: each for each in classifiers if ".tf_" in each.name}
+    for name in _OURS:
+        published = told.get(name)
+        top1 = published.top1_percent if published else _KERAS_XCEPTION
+        source = published.name if published else "Chollet 2017, table 1"
+        yield _counted(name, partial(_classifier, name), _OURS_PX, top1, source)
+
+
+def _classifier(name: str) -> nn.Module:
+    return Classifier(create_encoder(name, output_stride=32), num_classes=_CLASSES)

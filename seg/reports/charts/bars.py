@@ -1,0 +1,132 @@
+"""Shares of 0 to 1 as horizontal bars with their intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from seg.reports.charts.markup import element, path, svg
+from seg.reports.formats import percent, percent_range
+
+Colour = tuple[int, int, int]
+_THIN = 10
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar.
+
+    Attributes:
+        value: 0 to 1; None: not defined.
+        interval: its 95 % interval.
+        role: CSS class that gives its colour; `class` is the colour of the row.
+        name: for the tooltip.
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None = None
+    role: str = "class"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Bars of one thing.
+
+    Attributes:
+        name: what they are of.
+        bars: one, or one a run.
+        colour: of the thing itself.
+    """
+
+    name: str
+    bars: Sequence[Bar]
+    colour: Colour | None = None
+
+
+def bar_chart(rows: Sequence[Row], title: str, *, top: float = 1.0, digits: int = 1) -> Markup:
+    """Rows of name, bars and numbers in hundredths.
+
+    Args:
+        rows: from top to bottom.
+        title: for those who cannot see it.
+        top: the value that fills the width.
+        digits: of the numbers, behind the point.
+    """
+    return element(
+        "div",
+        *(_row(row, top, digits) for row in rows),
+        class_="bars",
+        role="list",
+        aria_label=title,
+    )
+
+
+def swatch(colour: Colour | None) -> Markup:
+    """A small square in the colour of a class; nothing where it has none."""
+    if colour is None:
+        return Markup("")
+    return element("i", class_="swatch", style=f"background:{rgb(colour)}")
+
+
+def rgb(colour: Colour) -> str:
+    """A colour for CSS."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _row(row: Row, most: float, digits: int) -> Markup:
+    height = max(1, len(row.bars))
+    marks = [path([(x, 0), (x, _THIN * height)], class_="grid") for x in (25, 50, 75, 100)]
+    for place, bar in enumerate(row.bars):
+        marks += _bar(row, bar, place, 100 / most)
+    chart = svg(
+        *marks,
+        height=_THIN * height,
+        aria_hidden="true",
+        class_="bar-track",
+        style=f"--bars:{height}",
+    )
+    numbers = (element("span", percent(bar.value, digits), _bounds(bar)) for bar in row.bars)
+    return element(
+        "div",
+        element("span", swatch(row.colour), row.name, class_="bar-name", title=row.name),
+        chart,
+        element("span", *numbers, class_="bar-value"),
+        class_="bar-row",
+        role="listitem",
+    )
+
+
+def _bar(row: Row, bar: Bar, place: int, length: float) -> list[Markup]:
+    if bar.value is None:
+        return []
+    top = _THIN * place
+    said = f"{bar.name or row.name}: {percent(bar.value, 2)} %"
+    if bar.interval is not None:
+        said += f", 95 % interval {percent_range(bar.interval)}"
+    fill = rgb(row.colour) if bar.role == "class" and row.colour else None
+    found = [
+        element(
+            "rect",
+            element("title", said),
+            x=0,
+            y=top + 1.5,
+            width=max(0.2, length * bar.value),
+            height=_THIN - 3,
+            class_=f"bar {bar.role}",
+            style=f"fill:{fill}" if fill else None,
+            vector_effect="non-scaling-stroke",
+        )
+    ]
+    if bar.interval is not None:
+        low, high = (length * bound for bound in bar.interval)
+        middle = top + _THIN / 2
+        found.append(path([(low, middle), (high, middle)], class_="whisker-halo"))
+        found.append(path([(low, middle), (high, middle)], class_="whisker"))
+    return found
+
+
+def _bounds(bar: Bar) -> Markup:
+    if bar.interval is None:
+        return Markup("")
+    return element("small", percent_range(bar.interval))

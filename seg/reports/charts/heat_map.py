@@ -1,0 +1,134 @@
+"""A confusion matrix: labels down, predictions across, each row as shares of its label."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from seg.reports.charts.bars import Colour, rgb
+from seg.reports.charts.markup import element
+from seg.reports.formats import percent
+
+_WIDTH_PX, _CELL_PX, _SMALL_CELL_PX = 540, (27, 46), 12
+_LETTER_PX = 6.6
+_MOST_WITH_NUMBERS = 30
+_LEAST_SHARE, _LEAST_TITLED, _LEAST_NUMBERED = 0.002, 0.005, 0.01
+_DARK = 0.66
+_LONGEST_NAME = 22
+
+
+@dataclass(frozen=True)
+class _Layout:
+    names: Sequence[str]
+    cell_px: int
+    margin_px: int
+    numbered: bool
+
+    def left(self, column: int) -> int:
+        return self.margin_px + column * self.cell_px
+
+
+def heat_map(
+    confusion: Sequence[Sequence[int]],
+    names: Sequence[str],
+    colours: Sequence[Colour] | None = None,
+) -> Markup:
+    """The matrix with class names at its sides; the darker a cell, the larger the share.
+
+    Args:
+        confusion: pixels, rows: label, columns: prediction.
+        names: of the classes.
+        colours: of the classes, as swatches.
+    """
+    numbered = len(names) <= _MOST_WITH_NUMBERS
+    longest = max(len(_shortened(name)) for name in names)
+    least, most = _CELL_PX
+    cell_px = min(most, max(least, _WIDTH_PX // len(names))) if numbered else _SMALL_CELL_PX
+    layout = _Layout(names, cell_px, round(longest * _LETTER_PX) + 30, numbered)
+    parts = [_column_name(place, layout) for place in range(len(names))]
+    for place, row in enumerate(confusion):
+        parts += _row_name(place, layout, colours[place] if colours else None)
+        parts += _cells(row, place, layout)
+    size = layout.left(len(names)) + 4
+    return element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {size} {size}",
+        width=size,
+        height=size,
+        class_="heat-map",
+        role="img",
+        aria_label="confusion matrix: rows are labels, columns predictions",
+    )
+
+
+def most_confused(
+    confusion: Sequence[Sequence[int]], names: Sequence[str], count: int = 8
+) -> list[tuple[str, str, float, int]]:
+    """What is taken for what most often: `(label, prediction, share of the label, pixels)`."""
+    found = [
+        (names[label], names[other], pixels / sum(row), pixels)
+        for label, row in enumerate(confusion)
+        for other, pixels in enumerate(row)
+        if other != label and pixels
+    ]
+    return sorted(found, key=lambda each: (-each[3], each[0], each[1]))[:count]
+
+
+def _column_name(place: int, layout: _Layout) -> Markup:
+    x, y = layout.left(place) + layout.cell_px / 2 + 4, layout.margin_px - 8
+    name = _shortened(layout.names[place])
+    return element("text", name, x=x, y=y, transform=f"rotate(-90 {x:g} {y:g})", class_="name")
+
+
+def _row_name(place: int, layout: _Layout, colour: Colour | None) -> list[Markup]:
+    middle = layout.left(place) + layout.cell_px / 2
+    name, x = _shortened(layout.names[place]), layout.margin_px - 24
+    parts = [element("text", name, x=x, y=middle + 4, text_anchor="end", class_="name")]
+    if colour is not None:
+        size = min(11, layout.cell_px - 2)
+        parts.append(
+            element(
+                "rect",
+                x=layout.margin_px - 18,
+                y=middle - size / 2,
+                width=size,
+                height=size,
+                rx=2,
+                class_="swatch",
+                style=f"fill:{rgb(colour)}",
+            )
+        )
+    return parts
+
+
+def _cells(row: Sequence[int], label: int, layout: _Layout) -> list[Markup]:
+    total, top, size = sum(row), layout.left(label), layout.cell_px - 1
+    width = len(row) * layout.cell_px - 1
+    parts = [element("rect", x=layout.margin_px, y=top, width=width, height=size, class_="empty")]
+    for place, pixels in enumerate(row):
+        share = pixels / total if total else 0.0
+        if share >= _LEAST_SHARE:
+            parts += _cell(label, place, share, pixels, layout)
+    return parts
+
+
+def _cell(label: int, place: int, share: float, pixels: int, layout: _Layout) -> list[Markup]:
+    left, top, size = layout.left(place), layout.left(label), layout.cell_px - 1
+    names = layout.names
+    said = f"{names[label]} → {names[place]}: {percent(share)} %, {pixels:,} pixels"
+    title = [element("title", said)] if share >= _LEAST_TITLED else []
+    strength = share**0.6  # small confusions are what one looks for
+    kind = "cell right" if place == label else "cell"
+    place_of = {"x": left, "y": top, "width": size, "height": size}
+    parts = [element("rect", *title, **place_of, class_=kind, fill_opacity=strength)]
+    if layout.numbered and share >= _LEAST_NUMBERED:
+        middle = layout.cell_px / 2
+        colour = "number on-dark" if strength > _DARK else "number"
+        at = {"x": left + middle - 0.5, "y": top + middle + 3.5, "text_anchor": "middle"}
+        parts.append(element("text", percent(share, 0), **at, class_=colour))
+    return parts
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

@@ -1,0 +1,120 @@
+"""Parallel coordinates: an axis a choice, a line a trial, the result last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from seg.reports.charts.markup import element, path, svg
+from seg.reports.charts.scales import Scale
+
+_LONGEST = 20
+
+
+@dataclass(frozen=True)
+class Strand:
+    """A line through all axes.
+
+    Attributes:
+        said: what is told of it where the pointer is.
+        shade: 0 (worst) to 1 (best), its colour; None: it has not been compared.
+        best: whether it stands out.
+    """
+
+    said: str
+    shade: float | None
+    best: bool = False
+
+
+def parallel_coordinates(
+    scales: Sequence[Scale], strands: Sequence[Strand], title: str, hint: str
+) -> Markup:
+    """Lines from axis to axis, the better ones in the stronger colour, the best on top.
+
+    Args:
+        scales: from left to right; each has a place for every strand.
+        strands: the lines.
+        title: for the caption and for those who cannot see it.
+        hint: stands below until a line is pointed at.
+    """
+    across = [100 * at / max(1, len(scales) - 1) for at in range(len(scales))]
+    marks = [path([(x, 0), (x, 100)], class_="axis") for x in across]
+    marks += [
+        _strand(strands[place], _points(scales, across, place))
+        for place in sorted(range(len(strands)), key=lambda each: _depth(strands[each]))
+    ]
+    area = element(
+        "div",
+        svg(*marks, aria_label=title),
+        *(_ticks(scale, x) for scale, x in zip(scales, across, strict=True)),
+        class_="area",
+    )
+    names = (_name(scale, x) for scale, x in zip(scales, across, strict=True))
+    axes = element(
+        "div",
+        element("div", *names, class_="names"),
+        area,
+        class_="axes",
+        style=f"--axes:{len(scales)}",
+    )
+    return element(
+        "figure",
+        element("figcaption", element("b", title), _legend()),
+        element("div", axes, class_="scroll", tabindex="0", role="region", aria_label=title),
+        element("p", hint, class_="said note", aria_live="polite"),
+        class_="chart parallel",
+        data_strands="",
+    )
+
+
+def _depth(strand: Strand) -> tuple[bool, float]:
+    return strand.best, -1.0 if strand.shade is None else strand.shade
+
+
+def _points(
+    scales: Sequence[Scale], across: Sequence[float], place: int
+) -> list[tuple[float, float]]:
+    return [(x, 100 * (1 - scale.places[place])) for scale, x in zip(scales, across, strict=True)]
+
+
+def _strand(strand: Strand, points: list[tuple[float, float]]) -> Markup:
+    kind = "best-one" if strand.best else ("shaded" if strand.shade is not None else "apart")
+    return element(
+        "g",
+        element("title", strand.said),
+        path(points, class_="reach"),
+        path(points, class_="line"),
+        class_=f"strand {kind}",
+        style=None if strand.shade is None else f"--shade:{100 * strand.shade:.0f}%",
+        data_said=strand.said,
+    )
+
+
+def _ticks(scale: Scale, x: float) -> Markup:
+    spans = (
+        element(
+            "span",
+            _shortened(text),
+            title=text if len(text) > _LONGEST else None,
+            style=f"left:{x:.3f}%;top:{100 * (1 - place):.2f}%",
+        )
+        for place, text in scale.ticks
+    )
+    return element("div", *spans, class_="ticks", aria_hidden="true")
+
+
+def _name(scale: Scale, x: float) -> Markup:
+    parts = [element("code", scale.name.rpartition(".")[2])]
+    if scale.logarithmic:
+        parts.append(element("small", "log"))
+    return element("span", *parts, style=f"left:{x:.3f}%", title=scale.name)
+
+
+def _legend() -> Markup:
+    ramp = element("li", "worse", element("i", class_="ramp"), "better")
+    best = element("li", element("i", class_="key best-key"), "the best")
+    return element("ul", ramp, best, class_="legend")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,107 @@
+"""Where a value stands on an axis of its own: numbers evenly or by their logarithm, or choices."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from seg.reports.charts.axis import label, ticks
+from seg.reports.formats import NONE, significant
+
+_LOG_FROM_DECADES = 1.5
+_FEW = 6
+_BOTTOM_OF_THE_KNOWN = 0.14  # where some have no value; they stand at 0
+_LEAST_DISTANCE = 0.06
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis.
+
+    Attributes:
+        name: of what it shows.
+        places: of each thing shown, 0 (bottom) to 1 (top).
+        ticks: `(place, text)`, from the bottom up.
+        logarithmic: whether equal distances are equal factors.
+    """
+
+    name: str
+    places: Sequence[float]
+    ticks: Sequence[tuple[float, str]]
+    logarithmic: bool = False
+
+
+def number_scale(
+    name: str,
+    values: Sequence[float | None],
+    shown: Callable[[float], str] | None = None,
+) -> Scale:
+    """An axis of numbers; logarithmic where positive ones span more than 1.5 decades.
+
+    Args:
+        name: of what it shows.
+        values: finite; None stands apart, below the others.
+        shown: a number as text; None: as many digits as are needed.
+    """
+    known = sorted({value for value in values if value is not None})
+    if not known:
+        return Scale(name, [0.0 for _ in values], [(0.0, NONE)])
+    low, high = known[0], known[-1]
+    logarithmic = low > 0 and math.log10(high / low) > _LOG_FROM_DECADES
+    bottom = _BOTTOM_OF_THE_KNOWN if None in values else 0.0
+
+    def place(value: float) -> float:
+        if high == low:
+            return bottom + (1 - bottom) / 2
+        one = math.log(value / low) / math.log(high / low) if logarithmic else 0.0
+        return bottom + (1 - bottom) * (one if logarithmic else (value - low) / (high - low))
+
+    marked = known if len(known) <= _FEW else _marked(low, high, logarithmic)
+    text = shown or (_digits(marked) if len(known) > _FEW else _plain)
+    told = [(0.0, NONE)] if bottom else []
+    told += [(place(value), text(value)) for value in marked]
+    places = [0.0 if value is None else place(value) for value in values]
+    return Scale(name, places, _apart(told), logarithmic)
+
+
+def choice_scale(name: str, texts: Sequence[str]) -> Scale:
+    """An axis of choices at equal distances, in the order of their first appearance.
+
+    Args:
+        name: of what is chosen.
+        texts: the choices, the first one on top.
+    """
+    order = list(dict.fromkeys(texts))
+    most = len(order) - 1
+    place = {text: 1 - at / most if most else 0.5 for at, text in enumerate(order)}
+    ticks_up = sorted((place[text], text) for text in order)
+    return Scale(name, [place[text] for text in texts], _apart(ticks_up))
+
+
+def _marked(low: float, high: float, logarithmic: bool) -> list[float]:
+    if not logarithmic:
+        return ticks(low, high, 4)
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    return sorted({low, high, *(10.0**power for power in range(first, last + 1))})
+
+
+def _digits(marked: Sequence[float]) -> Callable[[float], str]:
+    steps = [b - a for a, b in pairwise(marked)]
+    even = all(math.isclose(step, steps[0], rel_tol=1e-6) for step in steps)
+    return (lambda value: label(value, marked)) if steps and even else significant
+
+
+def _plain(value: float) -> str:
+    """A value that was chosen, as short as it is exact enough."""
+    return f"{value:.6g}"
+
+
+def _apart(told: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Without those whose text would stand in the next one's; both ends stay."""
+    kept: list[tuple[float, str]] = []
+    for place, text in told:
+        while len(kept) > 1 and place == told[-1][0] and place - kept[-1][0] < _LEAST_DISTANCE:
+            kept.pop()
+        if not kept or place - kept[-1][0] >= _LEAST_DISTANCE:
+            kept.append((place, text))
+    return kept

@@ -1,0 +1,118 @@
+"""Several runs beside each other, and whether their numbers may be compared."""
+
+from typing import Any
+
+from seg.reports.charts.bars import bar_chart
+from seg.reports.charts.lines import Line, line_chart, smoothed
+from seg.reports.choices import differences
+from seg.reports.formats import significant
+from seg.reports.run import Run
+from seg.reports.scores import Score, headlines, iou_rows
+from seg.reports.sections import percent_axis
+
+_COLOURS = 6
+_MOST_DIFFERENCES = 60
+_MOST_CLASSES = 8
+
+
+def comparison(runs: list[Run]) -> dict[str, Any]:
+    """What the page shows of several runs together."""
+    rows = differences([run.config for run in runs])
+    charts = [_curves(runs, "val/miou", "mIoU, %"), _curves(runs, "val/top1", "Top-1, %")]
+    charts += [_curves(runs, "train/loss", "Training loss")]
+    classes = iou_rows(runs)
+    return {
+        "runs": [(run, role(place)) for place, run in enumerate(runs)],
+        "scores": _table([headlines(run) for run in runs], comparable=_of_one_kind(runs)),
+        "warnings": warnings(runs),
+        "charts": [chart for chart in charts if chart is not None],
+        "classes": bar_chart(classes, "IoU of each class, a bar a run") if classes else None,
+        "differences": rows[:_MOST_DIFFERENCES],
+        "more_differences": max(0, len(rows) - _MOST_DIFFERENCES),
+    }
+
+
+def role(place: int) -> str:
+    """The CSS class that gives a run its colour."""
+    return f"run-{place % _COLOURS + 1}"
+
+
+def _of_one_kind(runs: list[Run]) -> bool:
+    return len({run.split for run in runs}) == 1 and not _unlike_classes(runs)
+
+
+def _table(of_runs: list[list[Score]], *, comparable: bool) -> list[dict[str, Any]]:
+    """A row a score: its title, and for each run the score and whether it is the best."""
+    first = {score.key: score for scores in reversed(of_runs) for score in scores}
+    order = list(dict.fromkeys(score.key for scores in of_runs for score in scores))
+    table = []
+    for key in order:
+        cells = [next((s for s in scores if s.key == key), None) for scores in of_runs]
+        values = [cell.value for cell in cells if cell is not None]
+        best = min(values) if first[key].lower_is_better else max(values)
+        best_of = [cell for cell in cells if cell is not None and cell.value == best]
+        table.append(
+            {
+                "title": first[key].title,
+                "meaning": first[key].meaning,
+                "unit": first[key].unit,
+                "cells": [
+                    (cell, comparable and cell in best_of and len(set(values)) > 1)
+                    for cell in cells
+                ],
+            }
+        )
+    return table
+
+
+def warnings(runs: list[Run]) -> list[str]:
+    """Why the numbers of several runs may not be compared."""
+    protocols = [run.evaluation.get("protocol") or {} for run in runs]
+    checks = (
+        ("split", "The runs were scored on different splits."),
+        ("split_sha256", "The runs were scored on different pictures."),
+        ("label_map", "The runs were scored on labels that were read differently."),
+        ("inference", "The runs were scored with different inference (windows, scales, flips)."),
+    )
+    found = _unlike_classes(runs)
+    for key, warning in checks:
+        told = [repr(protocol[key]) for protocol in protocols if protocol.get(key) is not None]
+        if len(set(told)) > 1:
+            found.append(warning)
+    if any(run.finished for run in runs) and not all(run.finished for run in runs):
+        found.append("Not every run has finished.")
+    return found
+
+
+def _unlike_classes(runs: list[Run]) -> list[str]:
+    """The classes of the first run and of one that has others, those that both have left out."""
+    known = [run for run in runs if run.classes]
+    other = next((run for run in known if run.classes != known[0].classes), None)
+    if other is None:
+        return []
+    one, two = known[0].classes, other.classes
+    alone = ([name for name in one if name not in two], [name for name in two if name not in one])
+    if not any(alone):
+        return [f"The runs have their classes in different orders: {known[0].name}, {other.name}."]
+    listed = (
+        f"{run.name} has {', '.join(names[:_MOST_CLASSES]) or 'none'}"
+        + (f" and {len(names) - _MOST_CLASSES} more" if len(names) > _MOST_CLASSES else "")
+        for run, names in zip((known[0], other), alone, strict=True)
+    )
+    return [f"The runs were scored on different classes; alone {'; alone '.join(listed)}."]
+
+
+def _curves(runs: list[Run], column: str, title: str) -> Any:
+    is_loss = column == "train/loss"
+    lines = [
+        Line(
+            run.name,
+            smoothed(run.series(column)) if is_loss else run.series(column),
+            role(place),
+            dotted=not is_loss,
+        )
+        for place, run in enumerate(runs)
+    ]
+    if not any(line.points for line in lines):
+        return None
+    return line_chart(lines, title=title, shown=significant if is_loss else percent_axis)

@@ -1,0 +1,157 @@
+"""The numbers of a run, in the order in which they are read."""
+
+from dataclasses import dataclass
+
+from seg.reports.charts.bars import Bar, Colour, Row
+from seg.reports.formats import percent, significant
+from seg.reports.run import Run
+
+_HEADLINES = (
+    ("top1", "Top-1 accuracy", "share of the pictures whose class is the first guess"),
+    ("top5", "Top-5 accuracy", "share of the pictures whose class is among five guesses"),
+    ("miou", "mIoU", "intersection over union, mean over the classes"),
+    ("pixel_accuracy", "Pixel accuracy", "share of the pixels that are right"),
+    ("mean_accuracy", "Class accuracy", "recall, mean over the classes"),
+    ("frequency_weighted_iou", "Weighted IoU", "IoU weighted by how often a class occurs"),
+    ("mean_dice", "Dice", "mean over the classes; also called F1"),
+    ("boundary_miou", "Boundary mIoU", "IoU of what lies near the contours"),
+    ("trimap_miou", "Trimap mIoU", "mIoU of the pixels near contours"),
+    ("ece", "Calibration error", "how far confidence is from accuracy; lower is better"),
+    ("loss", "Loss", "on the pictures that are scored; lower is better"),
+)
+TITLES = {f"val/{key}": title for key, title, _ in _HEADLINES}
+_NOT_SHARES = {"loss"}
+_LOWER_IS_BETTER = {"loss", "ece"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A headline number.
+
+    Attributes:
+        key: as in `metrics.json`, without the split.
+        title, meaning: for people.
+        value: the number.
+        text, unit: how it is shown.
+        interval: its 95 % interval.
+        lower_is_better: whether it is an error.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    value: float
+    text: str
+    unit: str
+    interval: tuple[float, float] | None
+    lower_is_better: bool
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """The numbers of a class; None: not known, or the class is absent."""
+
+    name: str
+    colour: Colour | None
+    iou: float | None
+    interval: tuple[float, float] | None
+    dice: float | None
+    accuracy: float | None
+    boundary_iou: float | None
+    labelled: float | None
+    predicted: float | None
+    history: list[tuple[float, float]]
+
+
+def headlines(run: Run) -> list[Score]:
+    """The scores that a run has, the first one being what it was chosen by."""
+    found = []
+    for key, title, meaning in _HEADLINES:
+        value = run.score(key)
+        if value is not None:
+            text = significant(value) if key in _NOT_SHARES else percent(value)
+            unit = "" if key in _NOT_SHARES else "%"
+            lower = key in _LOWER_IS_BETTER
+            found.append(Score(key, title, meaning, value, text, unit, run.interval(key), lower))
+    return found
+
+
+def class_scores(run: Run) -> list[ClassScores]:
+    """The classes in their order; of a run that goes on, as it was validated last."""
+    labelled, predicted = _frequencies(run)
+    palette = run.palette
+    found = []
+    for place, name in enumerate(run.classes):
+        history = run.series(f"val/iou/{name}")
+        iou = run.score(f"iou/{name}")
+        if not run.finished and history:
+            iou = history[-1][1]
+        found.append(
+            ClassScores(
+                name,
+                palette.get(name),
+                iou,
+                run.interval(f"iou/{name}"),
+                run.score(f"dice/{name}"),
+                run.score(f"accuracy/{name}"),
+                run.score(f"boundary_iou/{name}"),
+                labelled[place] if labelled else None,
+                predicted[place] if predicted else None,
+                history,
+            )
+        )
+    return found
+
+
+def iou_rows(runs: list[Run]) -> list[Row]:
+    """A row a class, a bar a run; the classes of the first run that has any, the best first."""
+    scored = [{each.name: each for each in class_scores(run)} for run in runs]
+    names = list(dict.fromkeys(name for each in scored for name in each))
+    rows = []
+    for name in names:
+        of_run = [each.get(name) for each in scored]
+        colour = next((each.colour for each in of_run if each is not None and each.colour), None)
+        bars = [
+            Bar(
+                each.iou if each else None,
+                each.interval if each else None,
+                "class" if len(runs) == 1 else f"run-{place % 6 + 1}",
+                "" if len(runs) == 1 else f"{name}, {runs[place].name}",
+            )
+            for place, each in enumerate(of_run)
+        ]
+        rows.append(Row(name, bars, colour))
+    return sorted(rows, key=_best_first)
+
+
+def frequency_rows(run: Run) -> list[Row]:
+    """How often each class is labelled and predicted; in the order of `iou_rows`."""
+    of_class = {each.name: each for each in class_scores(run)}
+    ordered = [of_class[row.name] for row in iou_rows([run])]
+    return [
+        Row(
+            each.name,
+            [
+                Bar(each.labelled, name=f"{each.name}, labelled"),
+                Bar(each.predicted, None, "soft", f"{each.name}, predicted"),
+            ],
+            each.colour,
+        )
+        for each in ordered
+        if each.labelled is not None
+    ]
+
+
+def _best_first(row: Row) -> tuple[bool, float]:
+    value = row.bars[0].value
+    return value is None, -(value or 0.0)
+
+
+def _frequencies(run: Run) -> tuple[list[float], list[float]]:
+    """Shares of the pixels by label and by prediction."""
+    confusion = run.evaluation.get("confusion") or []
+    total = sum(map(sum, confusion))
+    if not total or len(confusion) != len(run.classes):
+        return [], []
+    labelled = [sum(row) / total for row in confusion]
+    return labelled, [sum(column) / total for column in zip(*confusion, strict=False)]

@@ -1,0 +1,157 @@
+"""Trials drawn by Optuna; the study lies beside them, in `optuna.db`."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from hydra.core.override_parser.types import Override
+
+from seg.config.arguments import quoted
+from seg.errors import ConfigError
+from seg.io.files import staged_path
+from seg.sweeps.processes import is_installed
+from seg.sweeps.spaces import space_of
+from seg.sweeps.trials import Trial
+from seg.training.callbacks.study import STUDY, open_storage
+
+DATABASE = "optuna.db"
+_SAMPLERS, _PRUNERS = ("tpe", "random"), ("none", "median", "hyperband")
+
+
+class OptunaSearch:
+    """Draws each trial by a sampler that is seeded by the trial's number and knows those before.
+
+    So a sweep that was cut off goes on with the draws it would have made. A draw is in the study
+    before its trial starts. Failed trials stay unfinished there, so that they can be tried again.
+
+    Args:
+        sweeps: key -> what it is swept over.
+        options: `conf/hydra/sweeper/tpe.yaml`.
+
+    Raises:
+        ConfigError: Optuna is not installed, or an option or a space makes no sense.
+    """
+
+    def __init__(self, sweeps: Mapping[str, Override], options: Mapping[str, Any]) -> None:
+        if not is_installed("optuna"):
+            raise ConfigError(
+                f"hydra/sweeper={options['sampler']}: needs the extra `sweeps`: "
+                "pip install 'seg-xception[sweeps]'; or list values (a,b,c) and give "
+                "hydra/sweeper=grid"
+            )
+        for key, allowed in (("sampler", _SAMPLERS), ("pruner", _PRUNERS)):
+            if options[key] not in allowed:
+                known = ", ".join(allowed)
+                raise ConfigError(f"hydra.sweeper.{key}={options[key]}; allowed: {known}")
+        if not sweeps:
+            raise ConfigError(
+                "hydra/sweeper: nothing to draw; give KEY=interval(LOW,HIGH) or KEY=a,b,c"
+            )
+        self._spaces = {key: space_of(key, sweep) for key, sweep in sweeps.items()}
+        self._options = options
+        self.total = int(options["n_trials"])
+
+    def begin(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for trial in known:
+            if set(trial.choices) != set(self._spaces):
+                chosen, asked = ", ".join(trial.choices), ", ".join(self._spaces)
+                raise ConfigError(
+                    f"resume: the trials in {directory} choose {chosen}, the command line {asked}\n"
+                    f"  resume={directory} takes the line that began it"
+                )
+        self._direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
+        path = directory.resolve() / DATABASE
+        self._address = f"sqlite:///{path}"
+        if not path.exists():
+            self._create(path)
+        self._study = optuna.load_study(study_name=STUDY, storage=open_storage(self._address))
+
+    def samples(self) -> list[dict[str, str]]:
+        """Every counted value once, the others' lower bounds."""
+        most = max(len(space.values) or 1 for space in self._spaces.values())
+        return [
+            {
+                key: space.values[index % len(space.values)] if space.values else space.first
+                for key, space in self._spaces.items()
+            }
+            for index in range(most)
+        ]
+
+    def choices(self, number: int) -> dict[str, str]:
+        if number >= len(self._study.get_trials(deepcopy=False)):
+            self._draw(number)
+        params = self._frozen(number).params
+        return {key: space.text(params[key]) for key, space in self._spaces.items()}
+
+    def extras(self, number: int) -> list[str]:
+        options = self._options
+        if options["pruner"] == "none":
+            return []
+        section = {
+            "storage": quoted(self._address),
+            "number": number,
+            "pruner": options["pruner"],
+            "startup_trials": options["pruner_startup_trials"],
+            "warmup": options["pruner_warmup"],
+        }
+        inner = ",".join(f"{key}:{value}" for key, value in section.items())
+        return [f"trial={{{inner}}}"]
+
+    def ended(self, trial: Trial) -> float | None:
+        from optuna.trial import TrialState
+
+        frozen = self._frozen(trial.number)
+        if trial.state == "pruned":
+            if not frozen.state.is_finished():
+                self._study.tell(trial.number, state=TrialState.PRUNED)
+            seen = frozen.intermediate_values
+            return seen[max(seen)] if seen else None
+        if trial.value is not None and not frozen.state.is_finished():
+            self._study.tell(trial.number, trial.value)
+        return trial.value
+
+    def _create(self, path: Path) -> None:
+        """The study is whole or not there."""
+        import optuna
+
+        with staged_path(path) as staged:
+            storage = open_storage(f"sqlite:///{staged}")
+            optuna.create_study(study_name=STUDY, storage=storage, direction=self._direction)
+            storage.engine.dispose()
+
+    def _draw(self, number: int) -> None:
+        """Draw from a copy, so that the study gets a trial with all its values at once."""
+        import optuna
+        from optuna.trial import TrialState, create_trial
+
+        distributions = {key: space.distribution for key, space in self._spaces.items()}
+        copy = optuna.create_study(direction=self._direction, sampler=self._sampler(number))
+        ended = (TrialState.COMPLETE, TrialState.PRUNED)
+        try:
+            copy.add_trials(self._study.get_trials(deepcopy=False, states=ended))
+            drawn = copy.ask(distributions).params
+        except ValueError as error:
+            raise ConfigError(
+                f"{self._address}: its trials were drawn from other spaces ({error})"
+            ) from None
+        params = {key: space.rounded(drawn[key]) for key, space in self._spaces.items()}
+        self._study.add_trial(
+            create_trial(state=TrialState.RUNNING, params=params, distributions=distributions)
+        )
+
+    def _sampler(self, number: int) -> Any:
+        import numpy as np
+        from optuna.samplers import RandomSampler, TPESampler
+
+        seed = int(np.random.SeedSequence([self._options["seed"], number]).generate_state(1)[0])
+        if self._options["sampler"] == "random":
+            return RandomSampler(seed=seed)
+        return TPESampler(seed=seed, n_startup_trials=self._options["startup_trials"])
+
+    def _frozen(self, number: int) -> Any:
+        return self._study.get_trials(deepcopy=False)[number]

@@ -1,0 +1,131 @@
+"""How far a sweep is, in memory and in its directory."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from seg.io.lock import is_locked
+from seg.sweeps.outcome import leave_failure, outcome_of, over_budget
+from seg.sweeps.records import read_metrics
+from seg.sweeps.search import Search
+from seg.sweeps.trials import Sweep, Trial, write_sweep
+
+log = logging.getLogger(__name__)
+NO_WORD = "its process ended without a word about why"
+
+
+class Progress:
+    """The trials of a sweep; `trials.json` follows.
+
+    Args:
+        directory: of the sweep.
+        sweep: as it began, or as it stood when it was cut off.
+        search: proposes trials, and is told how they end.
+        max_failures: no trial starts once more have failed; None: any number.
+    """
+
+    def __init__(
+        self, directory: Path, sweep: Sweep, search: Search, *, max_failures: int | None
+    ) -> None:
+        self.directory = directory
+        self.search = search
+        self.max_failures = max_failures
+        self._sweep = sweep
+        self._trials = {trial.number: trial for trial in sweep.trials}
+
+    @property
+    def sweep(self) -> Sweep:
+        """As it stands."""
+        return replace(
+            self._sweep, trials=tuple(self._trials[number] for number in sorted(self._trials))
+        )
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether more trials have failed than the sweep bears."""
+        return over_budget(self.directory, self.max_failures)
+
+    def next_numbers(self, together: int | None) -> list[int]:
+        """Trials to launch: those that were cut off, then new ones; none that is at work elsewhere.
+
+        New ones fill up a block of `together`: all of a block are drawn before one of it ends, also
+        if the sweep is cut off between.
+        """
+        size = together or self.search.total
+        elsewhere = self.at_work_elsewhere()
+        running = [n for n in self._running() if n not in elsewhere]
+        missing = [n for n in range(self.search.total) if n not in self._trials]
+        first = max(self._trials, default=0) if running else min(missing, default=0)
+        end = (first // size + 1) * size
+        return (running + [number for number in missing if number < end])[:size]
+
+    def at_work_elsewhere(self) -> list[int]:
+        """Trials that other processes are at work on: such as an earlier sweep has submitted."""
+        return [number for number in self._running() if is_locked(self.run_dir(number))]
+
+    def begin(self, numbers: Sequence[int]) -> dict[int, Mapping[str, str]]:
+        """Note that trials start; returns what each chooses."""
+        for number in numbers:
+            if number not in self._trials:
+                chosen = self.search.choices(number)
+                self._trials[number] = Trial(number, chosen, "running")
+        self.write()
+        return {number: self._trials[number].choices for number in numbers}
+
+    def fail(self, number: int, error: str) -> None:
+        """Note that a trial has failed outside its own process."""
+        run_dir = self.run_dir(number)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        leave_failure(run_dir, error)
+        self._end(replace(self._trials[number], state="failed", error=error))
+
+    def collect(self, numbers: Sequence[int], *, lost: str | None = NO_WORD) -> None:
+        """Take note of how trials have ended, by what they left in their directories.
+
+        Args:
+            numbers: of the trials.
+            lost: error of those that left no word; None: they may go on later.
+        """
+        for number in numbers:
+            if self._trials[number].state != "running":
+                continue
+            outcome = outcome_of(self.run_dir(number))
+            if outcome is not None and outcome.state != "running":
+                ended = replace(
+                    self._trials[number],
+                    state=outcome.state,
+                    seconds=round(outcome.seconds, 3),
+                    error=outcome.error,
+                    value=self._value(number) if outcome.state == "finished" else None,
+                )
+                self._end(ended)
+            elif is_locked(self.run_dir(number)):
+                continue
+            elif lost is not None and outcome is None and self.is_over_budget:
+                del self._trials[number]  # it was not started
+            elif lost is not None:
+                self.fail(number, lost)
+        self.write()
+
+    def write(self) -> None:
+        """Write `trials.json`."""
+        write_sweep(self.directory, self.sweep)
+
+    def run_dir(self, number: int) -> Path:
+        """Of a trial."""
+        return self.directory / str(number)
+
+    def _running(self) -> list[int]:
+        return [number for number, each in sorted(self._trials.items()) if each.state == "running"]
+
+    def _end(self, trial: Trial) -> None:
+        self._trials[trial.number] = replace(trial, value=self.search.ended(trial))
+        if trial.error is not None:
+            log.warning("trial %d failed: %s", trial.number, trial.error.splitlines()[0])
+        elif trial.state == "pruned":
+            log.info("trial %d was pruned", trial.number)
+
+    def _value(self, number: int) -> float | None:
+        """The monitored one, of the best weights; None after a dry run."""
+        return read_metrics(self.run_dir(number)).get(self._sweep.monitor)

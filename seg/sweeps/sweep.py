@@ -1,0 +1,206 @@
+"""Runs a sweep: proposes trials, launches them, writes down how each ended, goes on later."""
+
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+from seg.errors import ConfigError, StorageError, UserError, first_line, is_out_of_room
+from seg.io.files import write_atomically
+from seg.io.lock import locked
+from seg.sweeps.composition import Composer
+from seg.sweeps.optuna_search import OptunaSearch
+from seg.sweeps.outcome import FAILURE, forget_failure
+from seg.sweeps.progress import NO_WORD, Progress
+from seg.sweeps.resumed import refuse_other_choices, typed
+from seg.sweeps.search import Grid, Search
+from seg.sweeps.spaces import split
+from seg.sweeps.trials import FILE, Sweep, Trial, read_sweep
+
+log = logging.getLogger(__name__)
+_LOOK_S = 1.0
+_TOGETHER = 4  # trials that are drawn at once for a launcher that does not say how many it runs
+
+
+class SweepError(UserError):
+    """A sweep has ended without what it was asked for."""
+
+
+def sweep(
+    options: Mapping[str, Any],
+    arguments: list[str],
+    context: HydraContext,
+    config: DictConfig,
+    launcher: Launcher,
+) -> None:
+    """Carry out a sweep in `hydra.sweep.dir`, or with `resume=auto` go on with the one there.
+
+    Args:
+        options: `conf/hydra/sweeper/*.yaml`.
+        arguments: of the command line, less those for Hydra.
+        context: loads configurations.
+        config: of the sweep; its `hydra` section names directory and launcher.
+        launcher: runs trials.
+
+    Raises:
+        ConfigError: no trial could be composed, or the directory holds another sweep.
+        SweepError: more trials failed than it bears, or all did; after the rest was written.
+    """
+    directory = Path(str(config.hydra.sweep.dir)).absolute()
+    parser = OverridesParser.create(config_loader=context.config_loader)
+    params = [f"{key}={value}" for key, value in options["params"].items() if value is not None]
+    swept = split(parser.parse_overrides([*params, *arguments]))
+    search: Search = (
+        OptunaSearch(swept.sweeps, options) if "sampler" in options else Grid(swept.sweeps)
+    )
+    composer = Composer(context, config, swept.common)
+    monitor, maximize = composer.monitor(search.samples())
+    with locked(directory, "hydra.sweep.dir"):
+        line = [each for each in sys.argv[1:] if each not in ("-m", "--multirun")]
+        begun = Sweep(composer.command, line, monitor, maximize)
+        begun = _known(directory, begun, resumes="resume=auto" in swept.common, swept=swept.sweeps)
+        search.begin(directory, maximize=maximize, known=begun.trials)
+        begun = _retried(directory, begun) if options["retry_failed"] else begun
+        text = OmegaConf.to_yaml(config)
+        write_atomically(directory / "multirun.yaml", lambda file: file.write(text.encode()))
+        progress = Progress(directory, begun, search, max_failures=options["max_failures"])
+        together = at_once(options, config.hydra.launcher)
+        _run(progress, composer, launcher, together)
+        _close(progress)
+
+
+def at_once(options: Mapping[str, Any], launcher: Mapping[str, Any]) -> int | None:
+    """How many trials the launcher is given together; None: all."""
+    if options["at_once"] is not None:
+        return max(1, int(options["at_once"]))
+    if str(launcher["_target_"]).endswith(".BasicLauncher"):
+        return 1
+    if "sampler" not in options:
+        return None
+    jobs = launcher.get("n_jobs")
+    return int(jobs) if jobs is not None and int(jobs) > 0 else _TOGETHER
+
+
+def _known(directory: Path, begun: Sweep, *, resumes: bool, swept: Collection[str]) -> Sweep:
+    """The sweep that is there already, or the new one."""
+    if not (directory / FILE).exists():
+        return begun
+    if not resumes:
+        raise ConfigError(
+            f"hydra.sweep.dir={directory}: holds a sweep already; choose another, move that one "
+            f"away, or go on with it: {typed(begun.command, f'resume={directory}')}"
+        )
+    known = read_sweep(directory)
+    if (known.command, known.monitor) != (begun.command, begun.monitor):
+        raise ConfigError(
+            f"hydra.sweep.dir={directory}: holds a sweep of seg.{known.command} by "
+            f"{known.monitor}, this one is of seg.{begun.command} by {begun.monitor}"
+        )
+    refuse_other_choices(directory, known.line, begun.line, swept)
+    return known
+
+
+def _retried(directory: Path, known: Sweep) -> Sweep:
+    """Failed trials become such that were cut off."""
+    trials = []
+    for trial in known.trials:
+        again = trial.state == "failed"
+        if again:
+            forget_failure(directory / str(trial.number))
+        trials.append(Trial(trial.number, trial.choices, "running") if again else trial)
+    return replace(known, trials=tuple(trials))
+
+
+def _run(progress: Progress, composer: Composer, launcher: Launcher, together: int | None) -> None:
+    # those that ended while nobody was left to note it
+    progress.collect([trial.number for trial in progress.sweep.trials], lost=None)
+    while not progress.is_over_budget:
+        numbers = progress.next_numbers(together)
+        if not numbers and not _wait_for_others(progress):
+            return
+        jobs = {}
+        for number, choices in progress.begin(numbers).items():
+            extras = progress.search.extras(number)
+            overrides = composer.overrides(number, choices, extras)
+            fault = composer.fault(overrides)
+            if fault is None:
+                jobs[number] = overrides
+            else:
+                progress.fail(number, fault)
+        progress.write()
+        if jobs:
+            _launch(progress, launcher, jobs)
+
+
+def _wait_for_others(progress: Progress) -> bool:
+    """Wait until a trial that another process is at work on has ended; False: there is none."""
+    elsewhere = progress.at_work_elsewhere()
+    if elsewhere:
+        log.info("waiting for trials that other processes are at work on: %s", elsewhere)
+    while elsewhere and progress.at_work_elsewhere() == elsewhere:
+        time.sleep(_LOOK_S)
+    progress.collect(elsewhere, lost=None)
+    return bool(elsewhere)
+
+
+def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[str]]) -> None:
+    """Run trials to their ends.
+
+    Raises:
+        Exception: the launcher's own, where it could start none of them.
+        StorageError: there is no room for a trial; it can be gone on with.
+    """
+    numbers = list(jobs)
+    try:
+        ended = launcher.launch([list(each) for each in jobs.values()], initial_job_idx=numbers[0])
+    except Exception as error:
+        if is_out_of_room(error):
+            progress.collect(numbers, lost=None)
+            raise
+        if not any(progress.run_dir(number).exists() for number in numbers):
+            raise
+        log.warning("the launcher ended with %s", first_line(error))
+        progress.collect(numbers, lost=f"the launcher ended with {first_line(error)}")
+    except BaseException:  # a signal: what was going on can be gone on with
+        progress.collect(numbers, lost=None)
+        command = typed(progress.sweep.command, f"resume={progress.directory}")
+        log.warning("the sweep was ended; this goes on with it: %s", command)
+        raise
+    else:
+        errors = [each._return_value for each in ended]
+        full = next((error for error in errors if isinstance(error, StorageError)), None)
+        progress.collect(numbers, lost=NO_WORD if full is None else None)
+        if full is not None:
+            command = typed(progress.sweep.command, f"resume={progress.directory}")
+            raise StorageError(f"{full}\n  the sweep goes on by {command}")
+
+
+def _close(progress: Progress) -> None:
+    from seg.sweeps.closing import close_sweep
+
+    sweep = progress.sweep
+    counts = Counter(trial.state for trial in sweep.trials)
+    total, left = progress.search.total, progress.search.total - len(sweep.trials)
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    log.info("sweep of %d trials: %s in %s", total, told, progress.directory)
+    close_sweep(progress.directory)
+    if not counts["failed"] or (counts["finished"] and not progress.is_over_budget):
+        return
+    first = next(trial for trial in sweep.trials if trial.state == "failed")
+    again = typed(sweep.command, f"resume={progress.directory}", "hydra.sweeper.retry_failed=true")
+    allowed = f", {progress.max_failures} allowed" if progress.is_over_budget else ""
+    raise SweepError(
+        f"{counts['failed']} of {len(sweep.trials)} trials failed{allowed}; {left} were not begun\n"
+        f"  the first, trial {first.number}: {str(first.error).splitlines()[0]}\n"
+        f"  all of it: {progress.directory / '*' / FAILURE}\n"
+        f"  once it is mended: {again}"
+    )

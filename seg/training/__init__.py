@@ -1,0 +1,1 @@
+"""What Lightning sees: the tasks, their checkpoints, callbacks and loggers."""

@@ -1,0 +1,115 @@
+"""A process that is told to end saves first."""
+
+import logging
+import os
+import signal
+import threading
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+
+from seg.interruption import SWEEP_PROCESS
+from seg.training.callbacks.checkpoints import BestAndLast, validation_follows
+
+log = logging.getLogger(__name__)
+# Schedulers of clusters warn by SIGUSR1 or SIGTERM, people by Ctrl-C.
+_EXIT_CODES = {signal.SIGTERM: 143, signal.SIGUSR1: 143, signal.SIGINT: 130}
+_ONE_KEY_PRESS_S = 2.0
+
+
+class Interruption(Callback):
+    """On SIGTERM, SIGUSR1 or SIGINT writes `last.ckpt` after the step in hand and ends the process.
+
+    The exit code is 143, after SIGINT 130. In a validation the state before it is written, so that
+    it is done anew. A second signal ends the process at once. With several processes each leaves
+    when one of them was told to.
+    """
+
+    def __init__(self) -> None:
+        self._received: signal.Signals | None = None
+        self._received_at = 0.0
+        self._handlers: dict[signal.Signals, Any] = {}
+        self._written = False
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage != "fit" or threading.current_thread() is not threading.main_thread():
+            return  # signals are the main thread's alone
+        # Lightning's own handlers end without a checkpoint, and wait for other ranks inside
+        trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
+        self._handlers = {number: signal.signal(number, self._note) for number in _EXIT_CODES}
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        self.teardown(trainer, pl_module, "fit")
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        step_is_done = not trainer.fit_loop._should_accumulate()
+        if step_is_done and self._asked(trainer) and not validation_follows(trainer):
+            self._write(trainer)
+            self._written = True  # the step's numbers are not yet in the curves
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        if self._written:
+            self._leave(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._written:
+            self._leave(trainer)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == TrainerFn.FITTING and self._asked(trainer):
+            self._write(trainer)
+            self._leave(trainer)
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any
+    ) -> None:
+        # ranks may have unequal shares of the pictures, and would wait for each other
+        alone = trainer.world_size == 1
+        if trainer.state.fn == TrainerFn.FITTING and alone and self._asked(trainer):
+            self._write(trainer)
+            self._leave(trainer)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if self._received is not None and self._is_the_same():
+            return
+        if self._received is not None:
+            os._exit(_EXIT_CODES[signal.Signals(number)])
+        self._received, self._received_at = signal.Signals(number), monotonic()
+        log.warning("%s: saving after this step; a second signal ends at once", name)
+
+    def _is_the_same(self) -> bool:
+        """What a process group gets reaches a process also by its launcher, or its sweep's end."""
+        launched = "TORCHELASTIC_RUN_ID" in os.environ or SWEEP_PROCESS in os.environ
+        return launched and monotonic() - self._received_at < _ONE_KEY_PRESS_S
+
+    def _asked(self, trainer: Trainer) -> bool:
+        asked = self._received is not None
+        if trainer.world_size > 1:
+            asked = bool(trainer.strategy.reduce_boolean_decision(asked, all=False))
+        return asked
+
+    def _write(self, trainer: Trainer) -> None:
+        for keeper in trainer.checkpoint_callbacks:
+            if isinstance(keeper, BestAndLast) and not trainer.sanity_checking:
+                keeper.write_last(trainer)
+
+    def _leave(self, trainer: Trainer) -> None:
+        log.warning(
+            "ended at step %d; resume=%s goes on", trainer.global_step, trainer.default_root_dir
+        )
+        raise SystemExit(_EXIT_CODES[self._received or signal.SIGTERM])
+
+
+def _nothing() -> None:
+    return None

@@ -1,0 +1,202 @@
+"""Plain checkpoints: tensors, a plain configuration and a label space; no pickled objects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins import TorchCheckpointIO
+from torch import Tensor
+
+from seg.data.labels import LabelSpace
+from seg.errors import DataError, StorageError, brief, first_line
+from seg.io.files import write_atomically
+from seg.models.contract import Normalization
+from seg.models.weights.digests import DIGESTS_KEY, digests
+from seg.models.weights.matching import require_finite
+from seg.models.weights.torch_file import (
+    CHECKPOINT_KEY,
+    find_checkpoint,
+    load_safely,
+    network_state,
+    stored_normalization,
+)
+from seg.training.lightning_base import CHECKPOINT_FORMAT
+
+SEGMENTATION = "segmentation"
+_KINDS = (SEGMENTATION, "classification")
+_DEEPEST, _MOST_VALUES = 32, 1_000_000  # of a configuration and its classes
+
+
+@dataclass(frozen=True)
+class State:
+    """What any run of ours has kept of its network.
+
+    Attributes:
+        path: the file.
+        kind: of network: `segmentation` or `classification`.
+        config: the resolved configuration, plain data.
+        classes: the classes it was trained on, plain data.
+        model_state: the network's tensors, under the network's own names.
+        normalization: what the network's images go through; None: as its encoder has it.
+        step: optimizer steps that it was trained for.
+    """
+
+    path: Path
+    kind: str
+    config: dict[str, Any]
+    classes: dict[str, Any]
+    model_state: dict[str, Tensor]
+    normalization: Normalization | None
+    step: int
+
+    @property
+    def identity(self) -> Path:
+        """The file whose hash tells this network from any other."""
+        return self.path
+
+    @property
+    def engine(self) -> str:
+        """What computes."""
+        return "torch"
+
+
+@dataclass(frozen=True)
+class Checkpoint(State):
+    """What is needed to use a trained segmenter.
+
+    Attributes:
+        labels: the classes it was trained on.
+    """
+
+    labels: LabelSpace
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a segmenter's checkpoint; a run directory stands for its `checkpoints/best.ckpt`.
+
+    Raises:
+        DataError: as for `read_state`; also an image classifier.
+    """
+    state = read_state(path)
+    if state.kind != SEGMENTATION:
+        raise DataError(
+            f"{state.path}: an image classifier of seg.pretrain, which labels no pixels\n"
+            "  train a segmenter from it: python -m seg.train encoder.weights=RUN_DIR"
+        )
+    try:
+        labels = LabelSpace.from_dict(state.classes)
+    except Exception as error:
+        raise _damaged(state.path, error) from None
+    return Checkpoint(**vars(state), labels=labels)
+
+
+def read_state(path: Path) -> State:
+    """Read what any run of ours has kept; a run directory stands for its `checkpoints/best.ckpt`.
+
+    Raises:
+        DataError: missing, damaged, foreign or hostile file, named with the remedy; nothing is
+            executed.
+    """
+    path = _find(path)
+    content = load_safely(path)
+    if not isinstance(content, dict) or CHECKPOINT_KEY not in content:
+        raise DataError(
+            f"{path}: a torch file, but not one of ours; use checkpoints/best.ckpt of a run"
+        )
+    try:
+        require_plain(content[CHECKPOINT_KEY])
+        state = _parse(path, content)
+        require_finite(state.model_state, path)
+        return state
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # tensors where plain values are meant raise nearly anything
+        raise _damaged(path, error) from None
+
+
+def require_plain(content: Any) -> None:
+    """Refuse what no configuration is: nested without end, or far too large.
+
+    Raises:
+        ValueError: what is wrong.
+    """
+    todo, count = [(content, 0)], 0
+    while todo:
+        value, depth = todo.pop()
+        count += 1
+        if depth > _DEEPEST or count > _MOST_VALUES:
+            raise ValueError(f"nested deeper than {_DEEPEST} or more than {_MOST_VALUES} values")
+        if isinstance(value, Mapping):
+            todo += [(each, depth + 1) for each in (*value.keys(), *value.values())]
+        elif isinstance(value, list | tuple | set | frozenset):
+            todo += [(each, depth + 1) for each in value]
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path}: damaged: {type(error).__name__} {first_line(error)}\n"
+        "  take another checkpoint of the run, or restore it from a copy"
+    )
+
+
+def _parse(path: Path, content: dict[str, Any]) -> State:
+    own = content[CHECKPOINT_KEY]
+    if own["format"] != CHECKPOINT_FORMAT:
+        raise DataError(
+            f"{path}: checkpoint format {own['format']}; this version reads "
+            f"{CHECKPOINT_FORMAT}; update seg-xception"
+        )
+    kind = own.get("kind", SEGMENTATION)  # the oldest ones do not tell
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ValueError(f"kind {brief(kind)}, not one of {', '.join(_KINDS)}")
+    return State(
+        path,
+        kind,
+        dict(own["config"]),
+        dict(own["labels"]),
+        network_state(content),
+        stored_normalization(own),
+        int(content.get("global_step", 0)),
+    )
+
+
+def _find(path: Path) -> Path:
+    found = find_checkpoint(path)
+    if found is not None:
+        return found
+    if path.is_dir():
+        raise DataError(
+            f"checkpoint={path}: a folder without checkpoints/best.ckpt; "
+            "give a run directory or a file"
+        )
+    raise DataError(
+        f"checkpoint={path}: no such file; give a run directory or its checkpoints/best.ckpt"
+    )
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target, then renames: a kill or a full disk leaves the old file whole.
+
+    Reads tensors and plain data only.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        try:
+            own = {**checkpoint[CHECKPOINT_KEY], DIGESTS_KEY: digests(checkpoint)}
+            content = {**checkpoint, CHECKPOINT_KEY: own}
+            write_atomically(Path(path), lambda file: torch.save(content, file))
+        except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
+            raise StorageError(
+                f"{path}: cannot be written ({first_line(error, 120)})\n"
+                "  the checkpoint before it is whole; make room, then go on with resume=RUN_DIR"
+            ) from error
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        content: dict[str, Any] = load_safely(Path(path))
+        return content

@@ -1,0 +1,150 @@
+"""Segmentation as a LightningModule: one step for training, validation and test."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from seg.data.label_ids import nothing_counts
+from seg.data.labels import LabelSpace
+from seg.distillation.term import TrainingTerm
+from seg.inference.trained import TrainedSegmenter
+from seg.inference.views import label_maps
+from seg.losses.pixels import is_lean
+from seg.metrics.scores import Scores
+from seg.models.auxiliary import AuxiliaryHeads
+from seg.models.batch_norm import BatchNormPolicy
+from seg.models.coarse_logits import CoarseLogits
+from seg.optim.groups import ParameterGroups
+from seg.training.lightning_base import Batch, TrainingTask
+
+
+class SegmentationTask(TrainingTask):
+    """Trains and scores a segmenter.
+
+    Args:
+        model: the network; images are normalised on its device by `model.normalization`.
+        loss: `loss(logits_BKHW, label_BHW) -> scalar`; a lean one is trained by `CoarseLogits`.
+        labels: classes of the data set.
+        terms: what is added to the loss in training.
+        auxiliary: heads that are trained beside the network, each by a loss of the same kind.
+        optimizer: parameter groups -> optimizer; None where nothing is trained.
+        scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
+        parameters: which of the network's parameters train, decay, and how fast each moves.
+        batch_norm: what batch norms do in training; None: as they are.
+        config: the resolved configuration as plain data; it travels in the checkpoint.
+        channels_last: memory format of network and images.
+    """
+
+    kind = "segmentation"
+    headlines = (("val/miou", "mIoU"), ("val/pixel_accuracy", "pixel accuracy"))
+    size_key = "augmentation.crop"
+    model: TrainedSegmenter
+    labels: LabelSpace
+    scores: Scores
+
+    def __init__(
+        self,
+        *,
+        model: TrainedSegmenter,
+        loss: nn.Module,
+        labels: LabelSpace,
+        config: dict[str, Any],
+        terms: Sequence[TrainingTerm] = (),
+        auxiliary: AuxiliaryHeads | None = None,
+        optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
+        scheduler: Callable[..., LRScheduler] | None = None,
+        parameters: ParameterGroups | None = None,
+        batch_norm: BatchNormPolicy | None = None,
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__(
+            model=model,
+            labels=labels,
+            scores=Scores(labels.names, labels.ignore_index),
+            config=config,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            parameters=parameters,
+            batch_norm=batch_norm,
+            channels_last=channels_last,
+        )
+        self.loss = loss
+        self._terms = tuple(terms)
+        self.terms = nn.ModuleList(terms).to(memory_format=self.memory_format)
+        self.auxiliary = auxiliary
+        self.auxiliary_losses = nn.ModuleList()
+        if auxiliary is not None:
+            auxiliary.to(memory_format=self.memory_format)
+            # one a head: a loss may count its steps
+            self.auxiliary_losses.extend(copy.deepcopy(loss) for _ in auxiliary.weights)
+        self.freeze_parts()
+
+    def forward(self, image_u8_BCHW: Tensor) -> Tensor:
+        """uint8 images -> logits B x K x H x W."""
+        return self.coarse(image_u8_BCHW).resized()
+
+    def coarse(self, image_u8_BCHW: Tensor) -> CoarseLogits:
+        """uint8 images -> logits before the last resize."""
+        image_BCHW = self.normalized(image_u8_BCHW)
+        height, width = image_BCHW.shape[2:]
+        return self.model.decode(self.model.encode(image_BCHW), (height, width))
+
+    def loss_of(self, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
+        """The loss, of logits at full size only where it needs them."""
+        return _loss(self.loss, logits, label_BHW)
+
+    def training_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """What a training step minimises, and those parts of it that have curves of their own."""
+        for term in self._terms:
+            term.begin(self.global_step)
+        loss = self.supervised_loss(batch)
+        logged: dict[str, Tensor | float] = {}
+        for term in self._terms:
+            added, parts = term(batch, step=self.global_step, total_steps=self.total_steps)
+            loss = loss + added
+            logged.update(parts)
+        return loss, logged
+
+    def supervised_loss(self, batch: Batch) -> Tensor:
+        """The loss of a training batch, of logits at full size only where the loss needs them."""
+        image_BCHW = self.normalized(batch["image"])
+        height, width = image_BCHW.shape[2:]
+        features = self.model.encode(image_BCHW)
+        logits = self.model.decode(features, (height, width))
+        loss = self.loss_of(logits, batch["label"])
+        if self.auxiliary is not None:
+            further = self.auxiliary(features, logits.resize)
+            parts = zip(self.auxiliary.weights, self.auxiliary_losses, further, strict=True)
+            for weight, of_head, head_logits in parts:
+                loss = loss + weight * _loss(of_head, head_logits, batch["label"])
+        return loss
+
+    def score(self, batch: Batch) -> None:
+        """Count a batch in `scores`."""
+        logits, label_BHW = self.coarse(batch["image"]), batch["label"]
+        self.scores.update(label_maps(logits), label_BHW, self.loss_of(logits, label_BHW))
+
+    def _finish(self, stage: str) -> None:
+        """Raise a `DataError` where no pixel of the split counts."""
+        counted = self.scores.confusion.counts.sum()
+        if not self.trainer.sanity_checking and not self.trainer.strategy.reduce(
+            counted, reduce_op="sum"
+        ):
+            raise nothing_counts(stage, f"{self.scores.images} labels")
+        super()._finish(stage)
+
+    def further_modules(self) -> list[nn.Module]:
+        """Terms and heads."""
+        return [self.terms] if self.auxiliary is None else [self.terms, self.auxiliary]
+
+
+def _loss(loss: nn.Module, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
+    if is_lean(loss):
+        value: Tensor = loss(logits, label_BHW)
+    else:  # torch's own want int64; what is lean reads bytes
+        value = loss(logits.resized(), label_BHW.long())
+    return value

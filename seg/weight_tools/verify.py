@@ -1,0 +1,129 @@
+"""A weight file through our reader, against the implementation that it comes from."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seg.errors import DataError, first_line
+from seg.models.encoders import create_encoder
+from seg.models.weights import load_weights
+from seg.models.weights.key_maps.translate import translate
+from seg.weight_tools.survey import Survey, survey
+
+TOLERANCE = 1e-4
+_SIZE_HW = (129, 128)  # one side odd, one even: paddings differ there
+_TIMM_NAMES = {
+    "aligned_xception41": "xception41",
+    "aligned_xception65": "xception65",
+    "aligned_xception71": "xception71",
+    "aligned_xception41p": "xception41p",
+    "aligned_xception65p": "xception65p",
+    "legacy_xception": "legacy_xception",
+}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Our network beside the origin's, on one random picture.
+
+    Attributes:
+        encoder: ours.
+        origin: the implementation compared with.
+        relative_error: largest difference of the last map, in units of its largest value.
+    """
+
+    encoder: str
+    origin: str
+    relative_error: float
+
+    @property
+    def equal(self) -> bool:
+        """Whether the difference is what float32 explains."""
+        return self.relative_error < TOLERANCE
+
+
+def verify(source: str, encoder: str | None = None) -> Verification:
+    """Load a source here and in the origin's own implementation, and compare the last map.
+
+    Args:
+        source: see `seg.models.weights.sources.locate`.
+        encoder: see `seg.weight_tools.survey.survey`.
+
+    Raises:
+        DataError: a source that does not load, or whose origin cannot be run here.
+    """
+    found = survey(source, encoder)
+    origin, run = _origin(found)
+    ours = create_encoder(found.encoder, output_stride=32)
+    load_weights(ours, found.located.path)
+    image = torch.rand(1, 3, *_SIZE_HW, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        last = ours.eval()(image)[-1].numpy()
+    theirs = run(found, image)
+    error = float(np.abs(last - theirs).max() / max(float(np.abs(theirs).max()), 1e-30))
+    return Verification(found.encoder, origin, error)
+
+
+def _origin(found: Survey) -> tuple[str, Callable[[Survey, Tensor], NDArray[Any]]]:
+    if found.format == "Keras":
+        if find_spec("keras") is None:
+            raise _cannot(found, "Keras is not installed; pip install keras")
+        return "keras.applications.Xception", _run_keras
+    if found.coverage.dialect == "our own names":
+        raise _cannot(found, "it is in our own names, and so has no other implementation")
+    if found.format in ("PyTorch", "safetensors") and found.encoder in _TIMM_NAMES:
+        return f"timm {_TIMM_NAMES[found.encoder]}", _run_timm
+    raise _cannot(
+        found,
+        f"the implementation behind {found.format} files of {found.encoder} does not run beside "
+        "today's libraries; tests/models compares with numbers recorded from it",
+    )
+
+
+def _cannot(found: Survey, reason: str) -> DataError:
+    return DataError(f"source={found.located.origin}: cannot be verified here: {reason}")
+
+
+def _run_timm(found: Survey, image_BCHW: Tensor) -> NDArray[Any]:
+    import timm
+
+    theirs: nn.Module = timm.create_model(_TIMM_NAMES[found.encoder], num_classes=0).eval()
+    wanted = theirs.state_dict()
+    places, _ = translate(list(wanted), list(found.content.arrays))
+    for name, place in places.items():
+        if not name.endswith("num_batches_tracked"):
+            wanted[name] = torch.tensor(found.content.arrays[place]).reshape(wanted[name].shape)
+    theirs.load_state_dict(wanted)
+    with torch.inference_mode():
+        features: Any = theirs.forward_features(image_BCHW)  # type: ignore[operator]
+    map_BCHW: NDArray[Any] = features.numpy()
+    return map_BCHW
+
+
+def _run_keras(found: Survey, image_BCHW: Tensor) -> NDArray[Any]:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    import keras
+
+    head = found.content.arrays.get("linear.weight")
+    theirs = keras.applications.Xception(
+        weights=None,
+        include_top=head is not None,
+        classes=1000 if head is None else len(head),
+        input_shape=(*_SIZE_HW, 3),
+    )
+    try:
+        theirs.load_weights(found.located.path)
+    except (ValueError, OSError) as error:
+        reason = first_line(error, 160)
+        raise _cannot(found, f"Keras itself does not load it ({reason})") from None
+    last = theirs.get_layer("block14_sepconv2_act").output
+    map_BHWC = keras.Model(theirs.input, last)(image_BCHW.permute(0, 2, 3, 1).numpy())
+    map_BCHW: NDArray[Any] = keras.ops.convert_to_numpy(map_BHWC).transpose(0, 3, 1, 2)
+    return map_BCHW

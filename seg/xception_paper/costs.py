@@ -1,0 +1,127 @@
+"""What the forms cost: counted, not measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seg.errors import UserError
+from seg.reports.run import read_runs
+from seg.xception_paper.forms import Form
+
+_CHANNELS = 3
+_WHOLE_PX = 513  # of pictures that a configuration says no size of
+_DEEPEST = 99  # levels of modules: more than any encoder has
+_AGREED = 5e-3
+
+
+@dataclass(frozen=True)
+class Counted:
+    """An encoder's cost.
+
+    Attributes:
+        parameters: how many.
+        multiply_adds: for one picture.
+        size_px: of that picture, (height, width).
+        convolutions: multiply-adds of what stands in the place of each separable convolution.
+        formula: 1/M + 1/K^2 of each pair, M its outputs, K the side of its kernel.
+    """
+
+    parameters: int
+    multiply_adds: int
+    size_px: tuple[int, int]
+    convolutions: Mapping[str, int]
+    formula: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Separable convolutions beside full ones.
+
+    Attributes:
+        share: of the full ones' multiply-adds, all layers together.
+        largest_gap: between count and formula, relative, in the layer where it is largest.
+        layers: how many were compared.
+    """
+
+    share: float
+    largest_gap: float
+    layers: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the formula holds in every layer."""
+        return self.layers > 0 and self.largest_gap < _AGREED
+
+
+def count_form(directory: Path, form: Form) -> Counted | None:
+    """Count the encoder of the first trial whose `config.yaml` can be read and built."""
+    for trial in form.trials.values():
+        try:
+            (run,) = read_runs([directory / str(trial.number)])
+            if "encoder" in run.config:
+                return _count(run.config)
+        except UserError:  # told where that trial is; a count is no reason to end
+            continue
+    return None
+
+
+def savings(separable: Counted | None, full: Counted | None) -> Saved | None:
+    """What one saves of the other; None where either is unknown."""
+    if separable is None or full is None:
+        return None
+    shares = {
+        name: separable.convolutions[name] / full.convolutions[name]
+        for name in separable.formula
+        if full.convolutions.get(name)
+    }
+    whole = sum(full.convolutions[name] for name in shares)
+    if not whole:
+        return None
+    gaps = [abs(share / separable.formula[name] - 1) for name, share in shares.items()]
+    ours = sum(separable.convolutions[name] for name in shares)
+    return Saved(ours / whole, max(gaps), len(shares))
+
+
+def _count(config: Mapping[str, Any]) -> Counted:
+    import torch
+
+    from seg.build.building import build
+    from seg.config.facts import FACTS
+    from seg.config.targets import check
+    from seg.models.blocks import SeparableConv2d
+    from seg.models.variants import VariantConv2d
+    from seg.profiling.cost import count
+
+    node = {**config["encoder"], "weights": None}
+    check(node, "encoder", FACTS["encoder"], from_file=True)
+    with torch.device("meta"):
+        encoder = build("encoder", node, in_channels=_CHANNELS)
+        # where the pairs stand, also in a network that has something else in their places
+        usual = build("encoder", {**node, "variant": None}, in_channels=_CHANNELS)
+    size_px = _size_px(config)
+    cost = count(encoder, (1, _CHANNELS, *size_px), depth=_DEEPEST)
+    modules = dict(encoder.named_modules())
+    convolutions, formula = {}, {}
+    for name, module in usual.named_modules():
+        if not isinstance(module, SeparableConv2d):
+            continue
+        part = cost
+        for step in name.split("."):
+            part = part.parts[step]
+        convolutions[name] = part.multiply_adds
+        pair = modules[name]
+        if isinstance(pair, SeparableConv2d | VariantConv2d):
+            formula[name] = 1 / pair.pointwise.conv.out_channels
+            formula[name] += 1 / pair.depthwise.conv.kernel_size[0] ** 2
+    return Counted(cost.parameters, cost.multiply_adds, size_px, convolutions, formula)
+
+
+def _size_px(recorded: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width of what the network is scored or trained on."""
+    pictures = recorded.get("image_augmentation") or {}
+    side = pictures.get("eval_size") or pictures.get("size")
+    if side:
+        return int(side), int(side)
+    height, width = (recorded.get("augmentation") or {}).get("crop") or (_WHOLE_PX, _WHOLE_PX)
+    return int(height), int(width)
