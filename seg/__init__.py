@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seg.build.networks import load_model
+    from seg.build.models import load_model
     from seg.models.encoders import create_encoder
     from seg.models.segmenter import create_model
     from seg.models.weights import load_weights
@@ -16,7 +16,7 @@ _HOMES = {
     "create_encoder": "seg.models.encoders",
     "create_model": "seg.models.segmenter",
     "load_weights": "seg.models.weights",
-    "load_model": "seg.build.networks",
+    "load_model": "seg.build.models",
 }
 
 __all__ = ["create_encoder", "create_model", "load_model", "load_weights"]

@@ -15,22 +15,22 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seg.config.arguments import open_mappings, quote_paths, spell_out
 from seg.config.budget import with_budget
-from seg.config.explain import explain
+from seg.config.cli_overrides import open_mappings, quote_paths, spell_out
+from seg.config.conf_dir import conf_dir
+from seg.config.error_messages import explain
 from seg.config.help import asks_for_help, help_text
-from seg.config.location import conf_dir
 from seg.config.misread import check_flags, check_options
 from seg.config.recorded_length import with_recorded_length
-from seg.config.resumed import with_run_directory
+from seg.config.resume_overrides import with_run_directory
 from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import keep_freed_memory, share_cores
-from seg.data.readers.cache_folder import cache_folder
-from seg.engine.distributed.nodes import follows
+from seg.data.readers.cache_directory import cache_folder
+from seg.engine.distributed.rendezvous import follows
 from seg.errors import ConfigError, exit_code_of, message_of
 from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts
-from seg.io.files import scratch_directory
+from seg.io.atomic import scratch_directory
 from seg.io.lock import LOCK, locked
 from seg.io.run_record import (
     CONFIG,
@@ -42,10 +42,10 @@ from seg.io.run_record import (
     withdraw,
 )
 from seg.io.terminal import say
-from seg.sweeps.outcome import FAILURE, NAME, carry_out
-from seg.sweeps.parent import ending_with_the_sweep
-from seg.sweeps.processes import add_plugins
-from seg.sweeps.resumed import with_sweep_directory
+from seg.sweeps.launcher_env import add_plugins
+from seg.sweeps.parent_process import ending_with_the_sweep
+from seg.sweeps.resume import with_sweep_directory
+from seg.sweeps.trial_result import FAILURE, NAME, carry_out
 from seg.usage_reports import switch_off_usage_reports
 
 C = TypeVar("C", bound=Section)

@@ -13,8 +13,8 @@ with exiting_when_interrupted():
     from seg.config.commands import BenchmarkConfig
 
 if TYPE_CHECKING:
-    from seg.benchmarks.networks import Job
-    from seg.benchmarks.turns import Measured, Way
+    from seg.benchmarks.interleaved import Measured, Way
+    from seg.benchmarks.models import Job
 
 log = logging.getLogger(__name__)
 Numbers = dict[str, dict[str, Any]]
@@ -23,8 +23,8 @@ Numbers = dict[str, dict[str, Any]]
 @app("benchmark", BenchmarkConfig, verb="task")
 def main(config: BenchmarkConfig, run_dir: Path) -> None:
     """Print the tables; write them to `benchmark.md` and the numbers to `benchmark.json`."""
-    from seg.benchmarks.report import machine, write
-    from seg.training.callbacks.quiet import quiet
+    from seg.benchmarks.writer import machine, write
+    from seg.training.callbacks.silence_warnings import quiet
 
     quiet()
     tasks = {
@@ -39,12 +39,12 @@ def main(config: BenchmarkConfig, run_dir: Path) -> None:
     }
     tables, numbers = tasks[config.task](config)
     if times := numbers.get("seconds"):
-        from seg.benchmarks.picture import write_bars
+        from seg.benchmarks.plots import write_bars
         from seg.benchmarks.timing import Timing
 
         write_bars(run_dir / "benchmark.png", {name: Timing(each) for name, each in times.items()})
     if config.task == "memory":
-        from seg.benchmarks.picture import write_curves
+        from seg.benchmarks.plots import write_curves
 
         write_curves(run_dir / "benchmark.png", numbers["peak_mib"])
     text = "\n\n".join([f"{machine()}, {tables[0]}", *tables[1:]])
@@ -72,11 +72,11 @@ def _data(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
 
 
 def _loss(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
-    from seg.benchmarks import loss_cost, training_speed
+    from seg.benchmarks import loss_speed, training_speed
     from seg.inference.device import choose_device
 
     device = choose_device(config.device)
-    found = _in_turn(config, loss_cost.ways(config.logits, device))
+    found = _in_turn(config, loss_speed.ways(config.logits, device))
     shape = " x ".join(map(str, config.logits))
     text = training_speed.table(found, unit="ms")
     tables = [
@@ -147,15 +147,15 @@ def _startup(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
 
 
 def _memory(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
-    from seg.benchmarks import growth
+    from seg.benchmarks import memory_scaling
 
-    peaks = growth.run(config.checkpoint, sides=config.sides, lengths=config.lengths)
-    tables = ["once each", f"Memory at the peak of a command\n\n{growth.table(peaks)}"]
+    peaks = memory_scaling.run(config.checkpoint, sides=config.sides, lengths=config.lengths)
+    tables = ["once each", f"Memory at the peak of a command\n\n{memory_scaling.table(peaks)}"]
     return tables, {"peak_mib": {name: dict(each) for name, each in peaks.items()}}
 
 
 def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Job":
-    from seg.benchmarks.networks import Job
+    from seg.benchmarks.models import Job
     from seg.inference.device import choose_device
 
     return Job(
@@ -170,7 +170,7 @@ def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Job"
 
 
 def _in_turn(config: BenchmarkConfig, ways: "Mapping[str, Way]") -> "dict[str, Measured]":
-    from seg.benchmarks.turns import chosen, in_turn
+    from seg.benchmarks.interleaved import chosen, in_turn
     from seg.inference.device import choose_device
 
     wanted = chosen(ways, config.ways)

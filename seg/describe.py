@@ -13,7 +13,7 @@ with exiting_when_interrupted():
 if TYPE_CHECKING:
     from torch import nn
 
-    from seg.profiling.network import Description, Shape
+    from seg.profiling.summary import Description, Shape
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 @app("describe", DescribeConfig, verb="task")
 def main(config: DescribeConfig, run_dir: Path) -> None:
     """Print the table; write it as `describe.json`, networks also as `describe.png`."""
-    from seg.training.callbacks.quiet import quiet
+    from seg.training.callbacks.silence_warnings import quiet
 
     quiet()
     {"network": _network, "encoders": _encoders, "scale": _scale}[config.task](config, run_dir)
@@ -29,11 +29,11 @@ def main(config: DescribeConfig, run_dir: Path) -> None:
 
 
 def _network(config: DescribeConfig, run_dir: Path) -> None:
-    from seg.build.building import build, check_sections
-    from seg.io.files import write_json
+    from seg.build.instantiate import build, check_sections
+    from seg.io.atomic import write_json
     from seg.models.segmenter import Segmenter
-    from seg.profiling.network import describe, savings
-    from seg.profiling.seconds import with_full_convolutions
+    from seg.profiling.latency import with_full_convolutions
+    from seg.profiling.summary import describe, savings
     from seg.profiling.table import network_table, savings_table
 
     check_sections(config, "encoder", "decoder")
@@ -83,7 +83,7 @@ def _seconds(
     if not config.rounds:
         return {}
     from seg.inference.device import choose_device
-    from seg.profiling.seconds import measure
+    from seg.profiling.latency import measure
 
     device = choose_device(config.device)
     networks = {"separable": model} | ({} if full is None else {"full": full})
@@ -115,8 +115,8 @@ def _draw(
 ) -> None:
     from statistics import median
 
-    from seg.profiling.pictures import bars
-    from seg.visualization.pictures import save_png
+    from seg.profiling.plots import bars
+    from seg.visualization.grids import save_png
 
     full = {} if other is None else {row.name: row for row in other.flows}
     groups = {
@@ -144,11 +144,11 @@ def _draw(
 
 
 def _encoders(config: DescribeConfig, run_dir: Path) -> None:
-    from seg.io.files import write_json
+    from seg.io.atomic import write_json
     from seg.profiling.encoders import classifications
-    from seg.profiling.pictures import accuracy_against_cost
+    from seg.profiling.plots import accuracy_against_cost
     from seg.profiling.table import encoders_table
-    from seg.visualization.pictures import save_png
+    from seg.visualization.grids import save_png
 
     found = classifications()
     log.info("%s\n", encoders_table(found))
@@ -158,8 +158,8 @@ def _encoders(config: DescribeConfig, run_dir: Path) -> None:
 
 def _scale(config: DescribeConfig, run_dir: Path) -> None:
     from seg.errors import ConfigError
-    from seg.io.files import write_json
-    from seg.profiling.scale import Recipe, plan, read_measured, scale_table
+    from seg.io.atomic import write_json
+    from seg.profiling.scaling_plan import Recipe, plan, read_measured, scale_table
 
     if config.training is None:
         raise ConfigError(

@@ -29,9 +29,9 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
 
     refuse_wrong_root(config.dataset)
     refuse_missing_root(Path(config.checkpoint), config.dataset)
-    from seg.build.building import build, check_sections
-    from seg.build.networks import read_trained
-    from seg.build.parts import assemble_evaluation
+    from seg.build.instantiate import build, check_sections
+    from seg.build.models import read_trained
+    from seg.build.segmentation import assemble_evaluation
     from seg.evaluation.evaluator import Evaluator
     from seg.evaluation.protocol import checkpoint_facts
     from seg.inference.device import choose_device
@@ -60,7 +60,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
 
 def _compare(config: EvaluateConfig, run_dir: Path) -> None:
     from seg.evaluation.comparison import compare, table
-    from seg.io.files import write_json
+    from seg.io.atomic import write_json
 
     comparison = compare(config.compare or [], config.across)
     write_json(run_dir / "comparison.json", comparison)

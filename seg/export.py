@@ -11,7 +11,7 @@ with exiting_when_interrupted():
     from seg.io.terminal import say
 
 if TYPE_CHECKING:
-    from seg.deployment.card import Spec
+    from seg.deployment.metadata import Spec
 
 
 @app("export", ExportConfig, leaves_a_run=False)
@@ -20,15 +20,15 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.build.datasets import refuse_wrong_root
 
     refuse_wrong_root(config.dataset)
-    from seg.build.networks import restore
-    from seg.build.parts import dataset_of
-    from seg.data.readers.digest import sha256_of
+    from seg.build.models import restore
+    from seg.build.segmentation import dataset_of
+    from seg.data.readers.sha256 import sha256_of
     from seg.data.sample import Sample
     from seg.deployment.calibration import spread
-    from seg.deployment.card import Origin
-    from seg.deployment.exported import export_folder
-    from seg.deployment.format import find_format
-    from seg.deployment.writing import Wanted, export, file_name, tolerance_of
+    from seg.deployment.exporter import Wanted, export, file_name, tolerance_of
+    from seg.deployment.format_interface import find_format
+    from seg.deployment.loading import export_folder
+    from seg.deployment.metadata import Origin
     from seg.training.checkpoint import read_checkpoint
 
     kind = find_format(config.format)
@@ -58,7 +58,7 @@ def main(config: ExportConfig, run_dir: Path) -> None:
 
 
 def _spec(config: ExportConfig, usual_device: Literal["cpu", "cuda"]) -> "Spec":
-    from seg.deployment.card import Spec
+    from seg.deployment.metadata import Spec
 
     return Spec(
         precision=config.precision,

@@ -16,8 +16,8 @@ def main(config: PredictConfig, run_dir: Path) -> None:
     A damaged picture is reported and the rest goes on; the command then ends with exit code 3. The
     same command again does what is not done yet.
     """
-    from seg.build.building import check_sections
-    from seg.prediction.command import predict
+    from seg.build.instantiate import check_sections
+    from seg.prediction.run import predict
 
     check_sections(config, "inference")
     predict(config, run_dir)

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 @app("prepare", PrepareConfig, verb="task")
 def main(config: PrepareConfig, run_dir: Path) -> None:
     """Do one task; what it finds goes into `run_dir`, a copy or a download to `output`."""
-    from seg.build.building import check_sections
-    from seg.training.callbacks.quiet import quiet
+    from seg.build.instantiate import check_sections
+    from seg.training.callbacks.silence_warnings import quiet
 
     quiet()
     check_sections(config, "dataset")
@@ -40,7 +40,7 @@ def main(config: PrepareConfig, run_dir: Path) -> None:
 
 def _verify(config: PrepareConfig, run_dir: Path) -> None:
     from seg.build.datasets import open_tolerantly
-    from seg.data.wrappers.quarantine import read_quarantine, without_quarantined
+    from seg.data.wrappers.excluded import read_quarantine, without_quarantined
 
     opened = {split: open_tolerantly(config.dataset, split) for split in config.splits}
     from seg.dataset_tools.progress import counted  # after that: these import torch
@@ -73,9 +73,9 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
 
 def _stats(config: PrepareConfig, run_dir: Path) -> None:
     opened = _open(config)
-    from seg.dataset_tools.class_statistics import describe, draw
-    from seg.io.files import write_json  # after that: these import torch
-    from seg.visualization.pictures import save_png
+    from seg.dataset_tools.statistics import describe, draw
+    from seg.io.atomic import write_json  # after that: these import torch
+    from seg.visualization.grids import save_png
 
     found: dict[str, Any] = {}
     for split, dataset in opened.items():
@@ -89,9 +89,9 @@ def _preview(config: PrepareConfig, run_dir: Path) -> None:
     opened = _open(config)
     from PIL import Image  # after that: some of these import torch
 
-    from seg.build.building import build, check_sections
+    from seg.build.instantiate import build, check_sections
     from seg.dataset_tools.preview import contact_sheet, write_page
-    from seg.visualization.pictures import save_png
+    from seg.visualization.grids import save_png
 
     check_sections(config, "augmentation")
     for split, dataset in opened.items():
@@ -137,7 +137,7 @@ def _shards(config: PrepareConfig, run_dir: Path) -> None:
 
 
 def _download(config: PrepareConfig, run_dir: Path) -> None:
-    from seg.data.readers.roots import default_root
+    from seg.data.readers.dataset_root import default_root
     from seg.dataset_tools.download import download
 
     name = config.dataset.target.split(".")[-2]

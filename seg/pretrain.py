@@ -23,7 +23,7 @@ def main(config: PretrainConfig, run_dir: Path) -> float | None:
         from seg.engine.distributed.launch import launch
 
         return launch("pretrain", config, run_dir)
-    from seg.engine.pretraining import pretrain
+    from seg.engine.pretrain import pretrain
 
     return pretrain(config, run_dir)
 

@@ -22,7 +22,7 @@ def main(config: ReportConfig, _: Path) -> None:
     """
     from seg.reports.energy import Tariff
     from seg.reports.page import write_report
-    from seg.reports.run import find_runs
+    from seg.reports.run_reader import find_runs
     from seg.sweeps.trials import is_sweep
 
     told = {
@@ -43,7 +43,7 @@ def main(config: ReportConfig, _: Path) -> None:
 
 
 def _sweep(config: ReportConfig, directory: Path) -> None:
-    from seg.sweeps.closing import leave_page
+    from seg.sweeps.finalize import leave_page
     from seg.sweeps.trials import read_sweep
 
     if config.export is not None:
@@ -56,7 +56,7 @@ def _sweep(config: ReportConfig, directory: Path) -> None:
 
 def _export(config: ReportConfig, runs: list[Path]) -> None:
     from seg.reports.fiftyone import write_fiftyone
-    from seg.reports.predicted import predicted
+    from seg.reports.fiftyone_predictions import predicted
 
     if len(runs) > 1:
         raise ConfigError(f"runs: {len(runs)} of them; export={config.export} takes one")

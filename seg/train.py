@@ -23,7 +23,7 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
         from seg.engine.distributed.launch import launch
 
         return launch("train", config, run_dir)
-    from seg.engine.training import train
+    from seg.engine.train import train
 
     return train(config, run_dir)
 

@@ -25,7 +25,7 @@ def main(config: WeightsConfig, run_dir: Path) -> None:
 
 
 def _list(config: WeightsConfig) -> None:
-    from seg.models.weights.published import PUBLISHED
+    from seg.models.weights.model_zoo import PUBLISHED
 
     for each in PUBLISHED:
         if config.encoder_name in (None, each.encoder):
@@ -41,8 +41,8 @@ def _list(config: WeightsConfig) -> None:
 
 
 def _inspect(config: WeightsConfig) -> None:
-    from seg.models.weights.coverage import shortened
-    from seg.weight_tools.survey import survey
+    from seg.models.weights.load_report import shortened
+    from seg.weight_tools.inspect import survey
 
     found = survey(_source(config), config.encoder_name)
     content, covered = found.content, found.coverage
@@ -77,7 +77,7 @@ def _convert(config: WeightsConfig) -> None:
         card = convert(_source(config), config.output, config.encoder_name)
         _say("%s: %s, %d tensors", config.output, card["encoder"], card["tensors"])
     else:
-        from seg.weight_tools.smp_directory import write_smp_directory
+        from seg.weight_tools.export_smp import write_smp_directory
 
         write_smp_directory(Path(_source(config)), config.output)
         _say("%s: smp.from_pretrained(%r)", config.output, str(config.output))

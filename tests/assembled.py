@@ -5,8 +5,8 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seg.build.parts import Parts, assemble
-from seg.config.location import conf_dir
+from seg.build.segmentation import Parts, assemble
+from seg.config.conf_dir import conf_dir
 from seg.config.schema import TrainConfig, validate
 from tests.conftest import SMALL
 

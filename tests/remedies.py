@@ -7,11 +7,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seg.build.building import check_targets
+from seg.build.instantiate import check_targets
 from seg.config import commands
-from seg.config.arguments import open_mappings, quote_paths, spell_out
-from seg.config.explain import explain
-from seg.config.location import conf_dir
+from seg.config.cli_overrides import open_mappings, quote_paths, spell_out
+from seg.config.conf_dir import conf_dir
+from seg.config.error_messages import explain
 from seg.config.misread import check_flags, check_options
 from seg.config.schema import (
     FitConfig,

@@ -106,7 +106,7 @@ def test_hydra_utils_is_used_by_build_alone() -> None:
     users = {
         module_of(path) for path in FILES if any(n.startswith("hydra.utils") for n in imports(path))
     }
-    assert users == {"seg.build.building"}
+    assert users == {"seg.build.instantiate"}
 
 
 def test_names_say_what_they_hold() -> None:

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seg.data.labels import LabelSpace
-from seg.inference.trained import TrainedSegmenter
+from seg.data.label_space import LabelSpace
+from seg.inference.segmentation_model import TrainedSegmenter
 from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.hard_pixels import TopPixels
+from seg.losses.hard_pixel_mining import TopPixels
 from seg.losses.lovasz import Lovasz
 from seg.losses.weighted_sum import WeightedSum
 from seg.models.auxiliary import AuxiliaryHeads

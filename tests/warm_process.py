@@ -20,12 +20,12 @@ from tests import faults
 
 STREAMS = ("stdout", "stderr")
 IMPORTED = (
-    "seg.build.parts",
-    "seg.engine.training",
-    "seg.engine.pretraining",
+    "seg.build.segmentation",
+    "seg.engine.train",
+    "seg.engine.pretrain",
     "seg.inference.device",
-    "seg.visualization.pictures",
-    "seg.prediction.command",
+    "seg.visualization.grids",
+    "seg.prediction.run",
 )
 
 

@@ -9,19 +9,19 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from seg.benchmarks import levers
-from seg.benchmarks.textbook import FLIP_P, JITTER, JITTER_P, SCALE, TextbookSamples
+from seg.benchmarks import input_pipeline
+from seg.benchmarks.baseline_pipeline import FLIP_P, JITTER, JITTER_P, SCALE, TextbookSamples
 from seg.benchmarks.timing import Timing, interleaved
 from seg.data.datasets.camvid import CamVid
 from seg.data.datasets.cityscapes import LABEL_IDS, Cityscapes
 from seg.data.datasets.streets import Streets
 from seg.data.loading.loader import KeyedSamples, SegmentationLoader
-from seg.data.loading.order import EpochOrder
-from seg.data.readers.pairs import PairDataset
+from seg.data.loading.resumable_sampler import EpochOrder
+from seg.data.readers.image_label_pairs import PairDataset
 from seg.data.sample import SegmentationDataset
-from seg.data.wrappers.cache import CachedDataset
+from seg.data.wrappers.cached import CachedDataset
 from seg.data.wrappers.subset import Subset
-from seg.io.files import scratch_directory
+from seg.io.atomic import scratch_directory
 
 TEXTBOOK, FIRST, LATER = "textbook", "seg, first epoch", "seg, later epochs (cache)"
 _BATCH = 8
@@ -61,7 +61,7 @@ def run(
         results = {case.name: _time(case, scratch / "cache", rounds, num_workers) for case in cases}
         results["Cityscapes-like, first epoch: reading processes"] = _processes(cases[0], rounds)
         sample = cases[0].dataset[0]
-        parts = levers.run(sample.image, sample.label, cases[0].crop, rounds=rounds)
+        parts = input_pipeline.run(sample.image, sample.label, cases[0].crop, rounds=rounds)
     return results | {f"one 2048x1024 sample: {part}": timings for part, timings in parts.items()}
 
 
@@ -129,9 +129,9 @@ def street_augmentation(crop: tuple[int, int]) -> Any:
     """What `conf/augmentation/street.yaml` builds; all crops are resized, as the textbook does."""
     import albumentations
 
-    from seg.data.transforms.augmentation import Augmentation
     from seg.data.transforms.color_jitter import LinearColorJitter
-    from seg.data.transforms.scale_crop import RandomScaleCrop
+    from seg.data.transforms.pipeline import Augmentation
+    from seg.data.transforms.random_scale_crop import RandomScaleCrop
 
     transforms = [
         RandomScaleCrop(SCALE, crop),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seg.benchmarks.timing import Timing, interleaved
 from seg.errors import ConfigError
-from seg.kernels import depthwise_ways
+from seg.kernels import depthwise_impls
 from seg.kernels.depthwise import DepthwiseConv2d
 from seg.models.encoders.aligned_xception import LAYOUTS, AlignedXception
 
@@ -69,7 +69,7 @@ def run(*, rounds: int, images: Shape, device: torch.device) -> dict[Layer, dict
     """
     if device.type != "cuda":
         raise ConfigError("task=depthwise times the kernels of a card; give device=cuda")
-    if depthwise_ways.way() != "auto":
+    if depthwise_impls.way() != "auto":
         raise ConfigError("task=depthwise compares all kernels; leave SEG_DEPTHWISE unset, or auto")
     return {layer: _timed(layer, device, rounds) for layer in layers(images)}
 
@@ -87,14 +87,14 @@ def ways(layer: Layer, device: torch.device) -> dict[str, Callable[[], Tensor]]:
         torch.bfloat16, memory_format=torch.channels_last
     )
     choices = (
-        depthwise_ways.of_output(image, weight, numbers),
-        depthwise_ways.of_input_gradient(gradient, image, weight, numbers),
-        depthwise_ways.of_weight_gradient(gradient, image, weight, numbers),
+        depthwise_impls.of_output(image, weight, numbers),
+        depthwise_impls.of_input_gradient(gradient, image, weight, numbers),
+        depthwise_impls.of_weight_gradient(gradient, image, weight, numbers),
     )
     found: dict[str, Callable[[], Tensor]] = {}
     for part, choice in zip(PARTS, choices, strict=True):
         found |= {f"{part}, {name}": way for name, way in choice.items()}
-        native = partial(_without_cudnn, choice[depthwise_ways.PYTORCH])
+        native = partial(_without_cudnn, choice[depthwise_impls.PYTORCH])
         found[f"{part}, {NATIVE}"] = native
     return found
 

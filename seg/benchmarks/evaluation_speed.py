@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seg.benchmarks.networks import NUM_CLASSES
-from seg.benchmarks.turns import Prepared, Way
-from seg.inference.views import label_maps
+from seg.benchmarks.interleaved import Prepared, Way
+from seg.benchmarks.models import NUM_CLASSES
+from seg.inference.fusion import label_maps
 from seg.metrics.confusion import ConfusionMatrix
 from seg.models.coarse_logits import CoarseLogits, Resize
 

@@ -9,18 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seg.benchmarks import networks
+from seg.benchmarks import models
+from seg.benchmarks.interleaved import Measured, Prepared, Way
 from seg.benchmarks.layers import Machine
-from seg.benchmarks.networks import Job
-from seg.benchmarks.turns import Measured, Prepared, Way
-from seg.inference.views import label_maps
+from seg.benchmarks.models import Job
+from seg.inference.fusion import label_maps
 
 FIRST = "smp eager"
 
 
 def ways(job: Job, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]:
     """Name -> way; the plainest comes first. A further way is one line."""
-    smp, ours = partial(_peer, networks.smp_network, job), partial(_ours, job)
+    smp, ours = partial(_peer, models.smp_network, job), partial(_ours, job)
     rows = {
         FIRST: Way(smp),
         "smp, memory kept": Way(smp, tuned=True),
@@ -31,9 +31,9 @@ def ways(job: Job, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]
             partial(smp, last=True, bf16=True), tuned=True
         ),
         "torchvision DeepLabV3 ResNet-101 (its own network)": Way(
-            partial(_peer, networks.torchvision_network, job)
+            partial(_peer, models.torchvision_network, job)
         ),
-        "timm, encoder alone": Way(partial(_peer, networks.timm_network, job)),
+        "timm, encoder alone": Way(partial(_peer, models.timm_network, job)),
         "seg": Way(partial(ours, ()), tuned=True),
         "seg, channels_last": Way(partial(ours, ("last",)), tuned=True),
         "seg, optimize()": Way(partial(ours, ("last", "optimize")), tuned=True),
@@ -115,7 +115,7 @@ def _peer(
 
     @torch.inference_mode()
     def call() -> Tensor:
-        image = networks.normalized(pictures)
+        image = models.normalized(pictures)
         image = image.contiguous(memory_format=torch.channels_last) if last else image
         with autocast(job.device, wanted=bf16):
             return run(image).argmax(1).byte()  # type: ignore[no-any-return]
@@ -125,7 +125,7 @@ def _peer(
 
 def _ours(job: Job, changes: Sequence[str], *, bf16: bool = False) -> Prepared:
     torch.manual_seed(0)
-    model = networks.our_network(job).eval().to(job.device)
+    model = models.our_network(job).eval().to(job.device)
     for change in changes:
         model = CHANGES[change](model)
     call = _segmented(model, job, last="last" in changes, bf16=bf16)
@@ -133,7 +133,7 @@ def _ours(job: Job, changes: Sequence[str], *, bf16: bool = False) -> Prepared:
 
 
 def _engine(file: Path, job: Job) -> Prepared:
-    model, pictures = networks.engine(file)(job), job.pictures()
+    model, pictures = models.engine(file)(job), job.pictures()
     return Prepared(lambda: model.label_maps(pictures))
 
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seg.benchmarks import networks
+from seg.benchmarks import models
 from seg.benchmarks.inference_speed import CHANGES, autocast, channels_last
-from seg.benchmarks.networks import NUM_CLASSES, Job
-from seg.benchmarks.turns import Measured, Prepared, Way
-from seg.kernels import depthwise_ways
+from seg.benchmarks.interleaved import Measured, Prepared, Way
+from seg.benchmarks.models import NUM_CLASSES, Job
+from seg.kernels import depthwise_impls
 from seg.losses.cross_entropy import CrossEntropy
 
 FIRST = "smp eager"
@@ -68,13 +68,13 @@ def _batch(job: Job) -> tuple[Tensor, Tensor]:
 
 def _peer(job: Job, *, last: bool = False, bf16: bool = False) -> Prepared:
     torch.manual_seed(0)
-    model = networks.smp_network(job).train().to(job.device)
+    model = models.smp_network(job).train().to(job.device)
     model = channels_last(model) if last else model
     pictures, label_BHW = _batch(job)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
 
     def loss_of() -> Tensor:
-        image = networks.normalized(pictures)
+        image = models.normalized(pictures)
         image = image.contiguous(memory_format=torch.channels_last) if last else image
         with autocast(job.device, wanted=bf16):
             logits = model(image)
@@ -96,10 +96,10 @@ def _ours(
 ) -> Prepared:
     torch.manual_seed(0)
     if kernels == "torch":
-        depthwise_ways.WAY = kernels
-    depthwise_ways.AT_ONCE = kernels == "all"
+        depthwise_impls.WAY = kernels
+    depthwise_impls.AT_ONCE = kernels == "all"
     options = {"gradient_checkpointing": True} if recomputed else {}
-    model = networks.our_network(job, **options).train().to(job.device)
+    model = models.our_network(job, **options).train().to(job.device)
     model.pad_to_grid = padded  # without it on as many cells as the peer
     model = channels_last(model) if last else model
     model = CHANGES["compile"](model) if compiled else model

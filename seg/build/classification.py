@@ -6,9 +6,9 @@ from pathlib import Path
 import pytorch_lightning as pl
 from torch import nn
 
-from seg.build.building import build, check_targets, later
 from seg.build.datasets import open_image_dataset
-from seg.build.parts import FitParts
+from seg.build.instantiate import build, check_targets, later
+from seg.build.segmentation import FitParts
 from seg.build.trainer import equip
 from seg.config.schema import PretrainConfig
 from seg.data.classification.augmentation import CentreCrops, ImageAugmentation
@@ -17,11 +17,11 @@ from seg.data.classification.mixing import Mixing
 from seg.data.classification.sample import Categories, ImageDataset
 from seg.data.sample import IMAGE_CHANNELS
 from seg.errors import ConfigError
-from seg.losses.image_labels import ImageLabelLoss
+from seg.losses.classification import ImageLabelLoss
 from seg.models.batch_norm import BatchNormPolicy
 from seg.models.classifier import Classifier
 from seg.models.weights import load_weights
-from seg.training.callbacks.quiet import quiet
+from seg.training.callbacks.silence_warnings import quiet
 from seg.training.classification_task import ClassificationTask
 
 

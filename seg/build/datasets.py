@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from seg.build.building import build, check_sections
 from seg.build.decoding import decoding_of
+from seg.build.instantiate import build, check_sections
 from seg.config.schema import (
     DatasetTarget,
     FitConfig,
@@ -16,13 +16,13 @@ from seg.config.schema import (
     PretrainConfig,
     TrainConfig,
 )
-from seg.data.readers.decoding import decoding_images
-from seg.data.readers.locations import is_remote
-from seg.data.readers.pairs import Lonely, lonely_files_error, tolerating_lonely_files
+from seg.data.readers.image_label_pairs import Lonely, lonely_files_error, tolerating_lonely_files
+from seg.data.readers.urls import is_remote
+from seg.data.readers.value_range import decoding_images
 from seg.data.sample import SegmentationDataset
-from seg.data.wrappers.cache import CachedDataset
-from seg.data.wrappers.quarantine import read_quarantine, without_quarantined
-from seg.data.wrappers.relabelled import Relabelled
+from seg.data.wrappers.cached import CachedDataset
+from seg.data.wrappers.excluded import read_quarantine, without_quarantined
+from seg.data.wrappers.remapped import Relabelled
 from seg.data.wrappers.subset import Subset
 from seg.errors import ConfigError, DataError
 from seg.io.yaml_file import read_yaml

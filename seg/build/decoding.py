@@ -1,7 +1,7 @@
 """Configuration -> how image files are decoded."""
 
 from seg.config.schema import ImagesTarget
-from seg.data.readers.decoding import ImageDecoding
+from seg.data.readers.value_range import ImageDecoding
 
 
 def decoding_of(config: ImagesTarget, section: str = "dataset") -> ImageDecoding:

@@ -7,11 +7,11 @@ from typing import Any
 from hydra.errors import InstantiationException
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from seg.build.building import build
+from seg.build.instantiate import build
 from seg.config.schema import Target
 from seg.errors import ConfigError
-from seg.training.loggers.background import BackgroundLogger
-from seg.training.loggers.curve import Curve
+from seg.training.loggers.async_logger import BackgroundLogger
+from seg.training.loggers.csv_logger import Curve
 
 
 def open_loggers(nodes: Mapping[str, Target | None], run_dir: Path) -> list[Logger]:

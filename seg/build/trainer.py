@@ -7,20 +7,20 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from seg.build.building import build
+from seg.build.ddp import process_facts
+from seg.build.instantiate import build
 from seg.build.loggers import open_loggers
 from seg.build.precision import precision_of
-from seg.build.processes import process_facts
 from seg.config.schema import FitConfig
 from seg.errors import ConfigError
 from seg.models.batch_norm import BatchNormPolicy
-from seg.training.callbacks.agreement import Agreement
-from seg.training.callbacks.interruption import Interruption
-from seg.training.callbacks.last_batches import LastBatches
-from seg.training.callbacks.learning_rate_scale import LearningRateScale
+from seg.training.callbacks.batch_history import LastBatches
+from seg.training.callbacks.batch_norm_recalibration import Recalibration
+from seg.training.callbacks.ddp_consistency import Agreement
+from seg.training.callbacks.lr_rollback import LearningRateScale
 from seg.training.callbacks.pruning import Pruning
-from seg.training.callbacks.random_state import RandomState
-from seg.training.callbacks.recalibration import Recalibration
+from seg.training.callbacks.rng_state import RandomState
+from seg.training.callbacks.signal_checkpoint import Interruption
 
 
 def equip(config: FitConfig, run_dir: Path) -> tuple[BatchNormPolicy, pl.Trainer]:

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from seg.config.location import conf_dir
+from seg.config.conf_dir import conf_dir
 
 Place = tuple[str | int, ...]
 _FLAGS = ("--help", "-h")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from seg.config.conf_dir import conf_dir
 from seg.config.facts import FOLLOWS, follows
-from seg.config.location import conf_dir
 from seg.config.nearest import nearest
 from seg.config.synonyms import typed_here
 

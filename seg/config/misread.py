@@ -9,9 +9,9 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from seg.config.arguments import quoted
+from seg.config.cli_overrides import quoted
+from seg.config.conf_dir import conf_dir
 from seg.config.hints import hint
-from seg.config.location import conf_dir
 from seg.errors import ConfigError
 
 _SEVERAL = re.compile(r"Ambiguous value for argument '(.*)'")

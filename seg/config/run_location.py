@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seg.config.arguments import is_multirun
+from seg.config.cli_overrides import is_multirun
 from seg.errors import ConfigError
-from seg.io.files import scratch_directory
+from seg.io.atomic import scratch_directory
 
 _RUNS = Path("runs")
 _PLACES = ("hydra.run.dir=", "hydra.sweep.dir=", "resume=")

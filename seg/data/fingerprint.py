@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seg.data.readers.decoding import PLAIN
-from seg.data.readers.locations import Location, is_remote
+from seg.data.readers.urls import Location, is_remote
+from seg.data.readers.value_range import PLAIN
 from seg.data.sample import SegmentationDataset
 
 

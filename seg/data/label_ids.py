@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seg.data.datasets.hf_dataset import HfDataset
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.sample import LEAVE_OUT, SegmentationDataset
 from seg.data.wrappers.subset import spread_over
 from seg.errors import DataError

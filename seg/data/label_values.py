@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.errors import ConfigError
 
 ValueKind = Literal["id", "index"]

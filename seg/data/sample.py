@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.errors import DataError
 
 IMAGE_CHANNELS = 3

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.fingerprint import fingerprint
-from seg.data.loading.measuring import measure_each
-from seg.data.readers.cache_folder import cache_folder
-from seg.data.readers.locations import is_remote
+from seg.data.loading.parallel_map import measure_each
+from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.urls import is_remote
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError
-from seg.io.files import staged_file
+from seg.io.atomic import staged_file
 from seg.io.npz_file import read_npz
 
 _log = logging.getLogger(__name__)

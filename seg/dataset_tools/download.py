@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seg.dataset_tools.archives import Limits, unpack
-from seg.dataset_tools.folders import filled_aside
+from seg.dataset_tools.atomic_directory import filled_aside
 from seg.errors import ConfigError, DataError
-from seg.io.files import write_json
+from seg.io.atomic import write_json
 from seg.io.json_file import read_json
 from seg.models.weights.download import fetch
 

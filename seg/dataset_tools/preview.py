@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample, SegmentationDataset
-from seg.data.transforms.augmentation import Augmentation
+from seg.data.transforms.pipeline import Augmentation
 from seg.errors import ConfigError
-from seg.io.files import write_atomically
-from seg.visualization.pictures import _legend, overlay, palette_image
+from seg.io.atomic import write_atomically
+from seg.visualization.grids import _legend, overlay, palette_image
 
 _OPACITY = 0.5
 _TILE_PX, _GAP_PX, _CAPTION_PX = 360, 8, 20

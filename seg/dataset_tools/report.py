@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seg.data.readers.pairs import NO_ANNOTATION, NO_ANNOTATION_REMEDY
-from seg.data.wrappers.quarantine import Finding, Verification
-from seg.io.files import write_json
+from seg.data.readers.image_label_pairs import NO_ANNOTATION, NO_ANNOTATION_REMEDY
+from seg.data.wrappers.excluded import Finding, Verification
+from seg.io.atomic import write_json
 
 _MAX_FAULT_KINDS, _MAX_NOTE_KINDS = 7, 5
 _FILES, _VALUES = 3, 6
@@ -54,7 +54,7 @@ class Report(Verification):
         return self.model_dump(mode="json")
 
     def write(self, path: Path) -> None:
-        """Write `verify.json`; `seg.data.wrappers.quarantine.read_quarantine` reads it."""
+        """Write `verify.json`; `seg.data.wrappers.excluded.read_quarantine` reads it."""
         write_json(path, self.to_dict())
 
     def summary(self, written: str | Path = "verify.json") -> str:

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.data.datasets.shards import PARTS, Shards
-from seg.data.loading.measuring import measure_each
-from seg.data.readers.addresses import reach
-from seg.data.readers.decoding import PLAIN, decoding_images
-from seg.data.readers.locations import Location, is_remote
+from seg.data.loading.parallel_map import measure_each
 from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE, Copy, inside
+from seg.data.readers.url_policy import reach
+from seg.data.readers.urls import Location, is_remote
+from seg.data.readers.value_range import PLAIN, decoding_images
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
 from seg.data.shard_samples import checksum_of
-from seg.dataset_tools.folders import filled_aside
+from seg.dataset_tools.atomic_directory import filled_aside
 from seg.errors import ConfigError, DataError
-from seg.io.files import scratch_directory, write_json
+from seg.io.atomic import scratch_directory, write_json
 
 MAX_CHUNK_MIB = 2048
 """Offsets within a chunk have 32 bits, and a chunk may pass its size by one sample."""

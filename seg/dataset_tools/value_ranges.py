@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.decoding import (
+from seg.data.readers.urls import Location
+from seg.data.readers.value_range import (
     ImageDecoding,
     as_text,
     extremes,
@@ -15,8 +16,7 @@ from seg.data.readers.decoding import (
     kind_of,
     likely_range,
 )
-from seg.data.readers.locations import Location
-from seg.data.wrappers.quarantine import Finding
+from seg.data.wrappers.excluded import Finding
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ from itertools import combinations
 
 import numpy as np
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.decoding import PLAIN
-from seg.data.readers.pairs import Lonely
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import Lonely
+from seg.data.readers.value_range import PLAIN
 from seg.data.sample import SegmentationDataset
-from seg.data.wrappers.quarantine import Finding, LonelyFile, file_key, plain_text
+from seg.data.wrappers.excluded import Finding, LonelyFile, file_key, plain_text
 from seg.dataset_tools.duplicates import Appearance, equal_groups, near_twins
-from seg.dataset_tools.inspection import Inspection
-from seg.dataset_tools.processes import inspect_all
+from seg.dataset_tools.parallel_checks import inspect_all
 from seg.dataset_tools.report import Report
-from seg.dataset_tools.sequences import shared_sequences
+from seg.dataset_tools.sample_checks import Inspection
 from seg.dataset_tools.value_ranges import describe_ranges
+from seg.dataset_tools.video_leakage import shared_sequences
 
 Inspected = Mapping[str, Sequence[Inspection]]
 

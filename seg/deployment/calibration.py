@@ -7,8 +7,8 @@ from torch import Tensor
 
 from seg.data.sample import Sample, SegmentationDataset
 from seg.data.wrappers.subset import spread_over
-from seg.deployment.card import Spec
-from seg.models.contract import Normalization
+from seg.deployment.metadata import Spec
+from seg.models.interfaces import Normalization
 
 
 def as_input(picture_HW3: NDArray[np.uint8], spec: Spec, normalization: Normalization) -> Tensor:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from seg.data.sample import Sample
-from seg.deployment.engine import ExportedSegmenter
+from seg.deployment.exported_model import ExportedSegmenter
 from seg.errors import DataError
-from seg.inference.trained import TrainedSegmenter
-from seg.inference.views import label_maps
+from seg.inference.fusion import label_maps
+from seg.inference.segmentation_model import TrainedSegmenter
 from seg.metrics.confusion import ConfusionMatrix
 
 

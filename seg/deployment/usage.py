@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from seg.data.label_space import LabelSpace
 from seg.data.label_values import label_values
-from seg.data.labels import LabelSpace
 from seg.errors import ConfigError
-from seg.inference.trained import TrainedSegmenter
+from seg.inference.segmentation_model import TrainedSegmenter
 
 INPUT = "image"
 _TYPES = {"uint8": "uint8", "float32": "float32", "normalized": "float32"}

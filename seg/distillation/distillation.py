@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from seg.distillation.forward_pass import Watched, forward_pass
-from seg.distillation.objective import Objective
-from seg.distillation.term import Addition, Run, TrainingTerm
+from seg.distillation.base_kd import Objective
+from seg.distillation.extra_loss import Addition, Run, TrainingTerm
+from seg.distillation.forward_hooks import Watched, forward_pass
 from seg.errors import ConfigError
 
 

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from seg.data.datasets.unlabelled import Unlabelled
-from seg.data.loading.endless import EndlessBatches
-from seg.data.transforms.augmentation import Augmentation
-from seg.data.transforms.device_augmentation import DeviceAugmentation
-from seg.distillation.checks import check_positive, check_shares
-from seg.distillation.forward_pass import forward_pass
-from seg.distillation.grid import labels_at, spread
+from seg.data.loading.infinite_loader import EndlessBatches
+from seg.data.transforms.gpu_transforms import DeviceAugmentation
+from seg.data.transforms.pipeline import Augmentation
+from seg.distillation.extra_loss import Addition, Run, TrainingTerm
+from seg.distillation.feature_alignment import labels_at, spread
+from seg.distillation.forward_hooks import forward_pass
 from seg.distillation.pseudo_labels import masked_cross_entropy, pseudo_labels, sigmoid_ramp
-from seg.distillation.term import Addition, Run, TrainingTerm
+from seg.distillation.validation import check_positive, check_shares
 from seg.errors import ConfigError
-from seg.inference.trained import TrainedSegmenter
-from seg.optim.averages import approach, decay_at
+from seg.inference.segmentation_model import TrainedSegmenter
+from seg.optim.ema import approach, decay_at
 
 _STREAM = 1  # numbers of its own: a labelled sample of the same index must not turn the same way
 

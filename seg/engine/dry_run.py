@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seg.build.parts import FitParts
+from seg.build.segmentation import FitParts
 from seg.data.loading.loader import SegmentationLoader
 from seg.engine.extension import optimizer_steps
-from seg.profiling.cost import count
+from seg.profiling.flops import count
 from seg.training.lightning_base import require_finite
 
 log = logging.getLogger(__name__)

@@ -6,12 +6,12 @@ from typing import Any
 
 from torch.optim.lr_scheduler import LambdaLR
 
-from seg.build.parts import FitParts
+from seg.build.segmentation import FitParts
 from seg.config.changes import Changes, table
 from seg.config.schema import FitConfig
 from seg.errors import ConfigError
-from seg.training.callbacks.learning_rate_scale import LearningRateScale
-from seg.training.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
+from seg.training.callbacks.lr_rollback import LearningRateScale
+from seg.training.callbacks.swa import StochasticWeightAveraging
 from seg.training.checkpoint import State
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import numpy as np
 
 from seg.errors import ConfigError
 from seg.evaluation.protocol import differences
-from seg.evaluation.record import Record, read_record
+from seg.evaluation.results_file import Record, read_record
 from seg.metrics.bootstrap import paired_difference
 
 _SIGNIFICANT = 0.05

@@ -12,21 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor, distributed
 
-from seg.build.parts import Parts
+from seg.build.segmentation import Parts
 from seg.data.label_ids import nothing_counts
 from seg.data.loading.loader import Batch
 from seg.dataset_tools.progress import counted
-from seg.evaluation.measures import Measures, Shown, intervals
+from seg.evaluation.metrics_collection import Measures, Shown, intervals
 from seg.evaluation.protocol import protocol
-from seg.evaluation.record import write_examples, write_record
+from seg.evaluation.results_file import write_examples, write_record
+from seg.inference.fusion import Tile, View, tiles
+from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
-from seg.inference.raster import ArrayRaster
-from seg.inference.views import Tile, View, tiles
+from seg.io.atomic import write_atomically, write_json
 from seg.io.csv_table import format_csv
-from seg.io.files import write_atomically, write_json
 from seg.metrics.per_image import ImageScores
 from seg.metrics.unlearnt import unlearnt
-from seg.visualization.pictures import predicted_grid, save_png
+from seg.visualization.grids import predicted_grid, save_png
 
 log = logging.getLogger(__name__)
 _PICTURED_SAMPLES = 6

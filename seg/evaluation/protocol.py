@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.digest import sha256_of
-from seg.evaluation.measures import BOUNDARY_RATIO, TRIMAP_PX
-from seg.evaluation.split_hash import SplitHash
+from seg.data.label_space import LabelSpace
+from seg.data.readers.sha256 import sha256_of
+from seg.evaluation.dataset_hash import SplitHash
+from seg.evaluation.metrics_collection import BOUNDARY_RATIO, TRIMAP_PX
 from seg.inference.inference import Inference
 
 

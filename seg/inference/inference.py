@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.inference.footprint import bytes_per_pixel
-from seg.inference.raster import Raster
-from seg.inference.scaling import device_of, scaled_part
-from seg.inference.views import Tile, View, tiles
-from seg.inference.windows import Side, scaled_length, sides
+from seg.inference.fusion import Tile, View, tiles
+from seg.inference.image_source import Raster
+from seg.inference.memory_estimate import bytes_per_pixel
+from seg.inference.multi_scale import device_of, scaled_part
+from seg.inference.sliding_window import Side, scaled_length, sides
 from seg.models.segmenter import Segmenter
 
 _GIB = 2**30

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seg.io.files import write_atomically, write_json
+from seg.io.atomic import write_atomically, write_json
 from seg.io.json_file import read_json
 
 CONFIG, FINISHED, HYDRA = "config.yaml", "finished.json", ".hydra"

@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seg.kernels.compiled import bands, compiled, in_parallel
-from seg.kernels.places import Places, block_px, follow
+from seg.kernels.linear_resize import Places, block_px, follow
+from seg.kernels.numba_jit import bands, compiled, in_parallel
 
 _LEAST_ROWS = 8
 

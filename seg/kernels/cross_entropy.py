@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.kernels.compiled import in_parallel
 from seg.kernels.cross_entropy_loops import Floats, add_gradient, fill_losses
-from seg.kernels.places import Places, block_px
+from seg.kernels.linear_resize import Places, block_px
+from seg.kernels.numba_jit import in_parallel
 
 _BAND = 16  # coarse rows
 _Bands = list[tuple[int, int, int]]

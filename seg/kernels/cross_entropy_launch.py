@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from seg.kernels.cross_entropy_triton import coarse_gradient, pixel_losses
-from seg.kernels.launching import device_of
+from seg.kernels.triton_device import device_of
 
 _PIXELS, _VALUES = 256, 64
 

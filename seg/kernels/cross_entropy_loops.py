@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.kernels.compiled import compiled
 from seg.kernels.exponential import exponential, logarithm
-from seg.kernels.places import blend, follow, narrow
+from seg.kernels.linear_resize import blend, follow, narrow
+from seg.kernels.numba_jit import compiled
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.kernels import depthwise_ways
-from seg.kernels.choice import (
+from seg.kernels import depthwise_impls
+from seg.kernels.dispatch import (
     FLOATS,
     HAS_TRITON,
     depthwise_gains,
@@ -48,7 +48,7 @@ def depthwise(
         ConfigError: `SEG_DEPTHWISE` is none of its values.
     """
     wanted = torch.is_grad_enabled() or torch.compiler.is_compiling()
-    if depthwise_ways.way() != "torch" and HAS_TRITON and wanted and not is_recorded():
+    if depthwise_impls.way() != "torch" and HAS_TRITON and wanted and not is_recorded():
         x_cast = _as_autocast(x_BCHW)
         if _suits(x_cast, weight, stride, dilation, padding):
             # declaring operators takes a tenth of a second, which a CPU has no use for
@@ -65,7 +65,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
         """B x C x H x W -> B x C x H' x W'."""
-        if not (input.is_cuda or depthwise_ways.INTERPRETED):
+        if not (input.is_cuda or depthwise_impls.INTERPRETED):
             return self._on_cpu(input)
         if isinstance(self.padding, str):
             return super().forward(input)
@@ -96,7 +96,7 @@ class DepthwiseConv2d(nn.Conv2d):
         return super().forward(x_BCHW)
 
     def _by_loops(self, x_BCHW: Tensor) -> Tensor:
-        from seg.kernels.depthwise_apart import convolve
+        from seg.kernels.depthwise_dilated import convolve
 
         assert not isinstance(self.padding, str)
         stride, dilation, padding = (
@@ -131,8 +131,8 @@ def normed_at_once(
         and norm.affine
         and conv.bias is None
         and {type(pre_act), type(act)} <= {nn.ReLU, nn.Identity, type(None)}
-        and depthwise_ways.AT_ONCE
-        and depthwise_ways.way() != "torch"
+        and depthwise_impls.AT_ONCE
+        and depthwise_impls.way() != "torch"
         and HAS_TRITON
         and torch.is_grad_enabled()
         and not (torch.compiler.is_compiling() or is_recorded())
@@ -155,9 +155,9 @@ def _as_autocast(x_BCHW: Tensor) -> Tensor:
 
 
 def _suits(x_BCHW: Tensor, weight: Tensor, stride: Pair, dilation: Pair, padding: Pair) -> bool:
-    forced = depthwise_ways.way() == "triton"
+    forced = depthwise_impls.way() == "triton"
     return (
-        (x_BCHW.is_cuda or (forced and depthwise_ways.INTERPRETED))
+        (x_BCHW.is_cuda or (forced and depthwise_impls.INTERPRETED))
         and (forced or x_BCHW.dtype in _HALF)
         and x_BCHW.dim() == 4
         and x_BCHW.is_contiguous(memory_format=torch.channels_last)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seg.kernels.depthwise_shapes import TILES, WEIGHT_TILES, Geometry, Tile
 from seg.kernels.depthwise_triton import tap_sums, weight_sums
-from seg.kernels.launching import device_of
+from seg.kernels.triton_device import device_of
 
 # programs that a weight gradient is spread over: eight for each processor of a large card
 _PROGRAMS = 1024

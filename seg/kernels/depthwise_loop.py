@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.overrides import wrap_torch_function
 
-from seg.kernels.compiled import bands, compiled, in_parallel
+from seg.kernels.numba_jit import bands, compiled, in_parallel
 
 _LEAST_ROWS = 2
 Floats = NDArray[np.float32]

@@ -3,7 +3,8 @@
 Three operators: the convolution, its gradient to the input, its gradient to the weight. Each is
 linear in both of its tensors, and the derivatives of each are the other two: they can be
 differentiated any number of times. Each picks its kernel by itself, among those of
-`depthwise_ways`, for the shapes at hand; what a graph records is the operator, whichever is picked.
+`depthwise_impls`, for the shapes at hand; what a graph records is the operator, whichever is
+picked.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seg.kernels import depthwise_ways as ways
+from seg.kernels import depthwise_impls as ways
+from seg.kernels.autotune import run_fastest
 from seg.kernels.depthwise_shapes import Geometry
-from seg.kernels.timed_choice import run_fastest
 
 
 @torch.library.custom_op("seg::depthwise", mutates_args=())

@@ -6,7 +6,7 @@ The polynomials are those of Cephes' `expf` and `logf` (Moshier).
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.kernels.compiled import compiled
+from seg.kernels.numba_jit import compiled
 
 _f = np.float32
 _LEAST, _LOG2_E, _LN2 = _f(-87.0), _f(1.44269504), _f(0.69314718)

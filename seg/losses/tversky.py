@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.losses.pixels import SMALLEST
+from seg.losses.pixel_loss import SMALLEST
 
 
 class Tversky(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.losses.pixels import is_lean
+from seg.losses.pixel_loss import is_lean
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from seg.errors import ConfigError, DataError
 from seg.metrics.accumulator import Sums, checked
-from seg.metrics.draws import draws
 from seg.metrics.ratios import mean_of_several, ratio
+from seg.metrics.seeded_rng import draws
 
 _POISSON_CDF = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(18)])  # up to 1 - 2**-53
 

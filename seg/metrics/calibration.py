@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seg.errors import ConfigError, DataError
 from seg.metrics.accumulator import PER_ONE, Sums, checked
-from seg.metrics.pair_counts import joint_counts
+from seg.metrics.joint_counts import joint_counts
 from seg.metrics.ratios import ratio
 
 _MOST_BINS = 100

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
 from seg.metrics.accumulator import Sums, checked
-from seg.metrics.pair_counts import pair_counts
+from seg.metrics.joint_counts import pair_counts
 from seg.metrics.ratios import mean_of_several
 
 

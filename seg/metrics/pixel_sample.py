@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.errors import ConfigError, DataError
-from seg.metrics.draws import draws
+from seg.metrics.seeded_rng import draws
 
 _LEAST_LOG_PROBABILITY = -1e4  # -inf would make the likelihood of any sample infinite
 _SLACK = 4  # choose anew when a quarter more is held

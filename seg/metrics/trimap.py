@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from seg.errors import ConfigError
 from seg.metrics.accumulator import Sums, checked
 from seg.metrics.contours import near_change
-from seg.metrics.pair_counts import joint_counts, marked
+from seg.metrics.joint_counts import joint_counts, marked
 from seg.metrics.ratios import iou, mean_of_several
 
 

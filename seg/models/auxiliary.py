@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from seg.errors import ConfigError
 from seg.models.blocks import ConvNormAct, initialize
 from seg.models.coarse_logits import CoarseLogits, Resize
-from seg.models.contract import Encoder
+from seg.models.interfaces import Encoder
 
 _NORM_EPS = 1e-5
 _LOGITS_STD = 0.01

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.models.contract import Normalization
+from seg.models.interfaces import Normalization
 
 Outputs = Literal["softmax", "logistic"]
 
@@ -20,7 +20,7 @@ class Classifier(nn.Module):
     with dropout before it, and optionally with fully connected layers in between.
 
     Args:
-        encoder: keeps `seg.models.contract.Encoder`.
+        encoder: keeps `seg.models.interfaces.Encoder`.
         num_classes: number of logits an image.
         hidden: widths of the fully connected layers, each followed by ReLU.
         dropout: share of the last layer's inputs that is dropped in training.

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from seg.kernels.choice import depthwise_gains, is_for_inference
 from seg.kernels.depthwise_shapes import taps_first
+from seg.kernels.dispatch import depthwise_gains, is_for_inference
 
 
 def faster_depthwise(conv: nn.Module) -> nn.Module | None:

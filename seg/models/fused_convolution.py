@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import wrap_torch_function
 
-from seg.kernels.choice import is_for_inference
+from seg.kernels.dispatch import is_for_inference
 
 _in_order: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
 _onednn: Any = torch.backends.mkldnn

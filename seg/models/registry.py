@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from torch import nn
 
-from seg.config.targets import check_type
+from seg.config.target_validation import check_type
 from seg.errors import ConfigError
 
 Factory = TypeVar("Factory", bound=Callable[..., nn.Module])

@@ -14,17 +14,17 @@ from seg.errors import ConfigError
 from seg.kernels.depthwise import adopt_dilated
 from seg.models.batch_norm import set_momentum
 from seg.models.coarse_logits import CoarseLogits, Resize
-from seg.models.contract import Normalization
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
-from seg.models.optimizing import (
+from seg.models.inference_optimization import (
     FASTER_CONVOLUTIONS,
     Replacement,
     fold_batch_norms,
     fuse_relus,
     replace_modules,
 )
-from seg.models.parts import last_layer_name
+from seg.models.interfaces import Normalization
+from seg.models.layer_groups import last_layer_name
 from seg.models.rounding import round_weights
 from seg.models.weights import load_weights
 
@@ -33,7 +33,7 @@ class Segmenter(nn.Module):
     """Image -> one logit a class and pixel.
 
     Args:
-        encoder: keeps `seg.models.contract.Encoder`.
+        encoder: keeps `seg.models.interfaces.Encoder`.
         decoder: the encoder's maps -> logits, with `num_classes`.
         norm_momentum: weight of a new batch in the running statistics of every batch norm; None
             leaves what the parts have (PyTorch's 0.1). The published 3e-4 spoils runs
@@ -159,8 +159,8 @@ class Segmenter(nn.Module):
                 rounded by `seg.models.rounding.round_weights`.
             channels_last: layout of weights and maps; quicker on CPUs and tensor cores.
             compiled: compile encoder and decoder at the first pass of a size.
-            replacements: see `seg.models.optimizing.replace_modules`; after folding. None: those
-                of `seg.models.optimizing.FASTER_CONVOLUTIONS`.
+            replacements: see `inference_optimization.replace_modules`; after folding. None: those
+                of `seg.models.inference_optimization.FASTER_CONVOLUTIONS`.
         """
         model = copy.deepcopy(self).eval().requires_grad_(False)
         weight = next(model.parameters())

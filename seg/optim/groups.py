@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from seg.errors import ConfigError
 from seg.models.classifier import Classifier
-from seg.models.parts import encoder_parts
+from seg.models.layer_groups import encoder_parts
 from seg.models.segmenter import Segmenter
 
 _WHOLE_ENCODER = "encoder"
@@ -38,7 +38,7 @@ class ParameterGroups:
             part has it once (Clark et al., "ELECTRA", 2020; Bao et al., "BEiT", 2022).
         frozen_parts: how many parts of the encoder, from the image on, keep their weights and stay
             in evaluation mode; `encoder` for all. Ours count the stem as one part and each block as
-            one; `seg.models.parts` says what a part of another library's network is.
+            one; `seg.models.layer_groups` says what a part of another library's network is.
 
     Raises:
         ConfigError: a factor that is not positive, or a layer decay above 1.

@@ -7,9 +7,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from seg.inference.raster import ArrayRaster, Raster
+from seg.inference.image_source import ArrayRaster, Raster
+from seg.prediction.inputs import CAMERA
 from seg.prediction.items import Item
-from seg.prediction.sources import CAMERA
 from seg.prediction.video import open_camera
 
 

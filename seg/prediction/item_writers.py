@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from seg.inference.raster import Raster
-from seg.prediction.format import Format, Piece, Record, Writer
+from seg.inference.image_source import Raster
 from seg.prediction.items import Item
-from seg.prediction.records import done_record, file_mark, incomplete_record
+from seg.prediction.manifest_entries import done_record, file_mark, incomplete_record
+from seg.prediction.writer import Format, Piece, Record, Writer
 
 
 class ItemWriters:

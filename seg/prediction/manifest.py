@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import IO, Any
 
 from seg.errors import ConfigError, DataError
-from seg.io.files import staged_file
+from seg.io.atomic import staged_file
 from seg.io.lock import is_same_file, lock, release
-from seg.prediction.format import PARTS, Record
 from seg.prediction.items import Item
 from seg.prediction.manifest_lines import DONE, line_of, parse_manifest
+from seg.prediction.writer import PARTS, Record
 
 _VERSION = 1
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from seg.errors import DataError
 from seg.io.json_file import parse_json_lines
-from seg.prediction.format import Record
+from seg.prediction.writer import Record
 
 log = logging.getLogger(__name__)
 DONE, INCOMPLETE = "done", "incomplete"

@@ -10,15 +10,15 @@ import numpy as np
 
 from seg.cpu import give_back_memory
 from seg.errors import DataError, StorageError
+from seg.inference.image_source import Raster
 from seg.inference.inference import Band, Inference
-from seg.inference.raster import Raster
-from seg.inference.trained import TrainedSegmenter
+from seg.inference.segmentation_model import TrainedSegmenter
 from seg.prediction.camera import Camera
-from seg.prediction.format import Format, Piece, Record
 from seg.prediction.item_writers import ItemWriters
 from seg.prediction.items import Item
-from seg.prediction.opening import Opener
-from seg.prediction.records import damaged_record
+from seg.prediction.manifest_entries import damaged_record
+from seg.prediction.reader import Opener
+from seg.prediction.writer import Format, Piece, Record
 
 _READ_AHEAD = 2  # items, the one in hand among them
 _WRITING_THREADS = 2

@@ -11,7 +11,6 @@ from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from seg.data.label_values import LabelValues
-from seg.data.readers.decoding import PLAIN, ImageDecoding
 from seg.data.readers.gdal import (
     BandReader,
     explained,
@@ -21,12 +20,13 @@ from seg.data.readers.gdal import (
     without_place,
 )
 from seg.data.readers.image_pixels import check_colors
-from seg.data.readers.reading import read_image
+from seg.data.readers.readers import read_image
 from seg.data.readers.tiff_pages import TiffPage, is_tiff, read_pages
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError, first_line
-from seg.inference.raster import Raster
-from seg.io.files import staged_path
-from seg.prediction.format import Piece, Staged, Writer
+from seg.inference.image_source import Raster
+from seg.io.atomic import staged_path
+from seg.prediction.writer import Piece, Staged, Writer
 
 _BLOCK_PX = 256
 

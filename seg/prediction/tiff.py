@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from seg.data.readers.gdal import has_gdal, is_jpeg2000, jpeg2000_size
+from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.map_place import is_placed, placed_beside
-from seg.data.readers.pictures import MAX_PIXELS
 from seg.data.readers.tiff_pages import TiffPage, full_pages, is_tiff, read_pages
 from seg.prediction.items import Item, Kind
 

@@ -4,8 +4,8 @@ import json
 import logging
 from collections.abc import Sequence
 
-from seg.io.files import write_atomically
-from seg.prediction.format import Format, Settings
+from seg.io.atomic import write_atomically
+from seg.prediction.writer import Format, Settings
 
 VALUES_FILE = "values.json"
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from seg.models.probing import attached, in_mode, shapes_only
+from seg.models.hooks import attached, in_mode, shapes_only
 
 _BATCH = 2  # norms refuse a single value a channel
 

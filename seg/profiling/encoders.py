@@ -10,8 +10,8 @@ from torch import nn
 
 from seg.models.classifier import Classifier
 from seg.models.encoders import create_encoder
-from seg.models.weights.published import PUBLISHED
-from seg.profiling.cost import count
+from seg.models.weights.model_zoo import PUBLISHED
+from seg.profiling.flops import count
 
 _CLASSES = 1000
 _OURS_PX = 299

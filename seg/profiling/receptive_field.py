@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from seg.models.probing import attached, in_mode, shapes_only
+from seg.models.hooks import attached, in_mode, shapes_only
 
 _ATEN = torch.ops.aten
 _MIXING = (_ATEN.bmm, _ATEN._scaled_dot_product_flash_attention, _ATEN._softmax)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from seg.profiling.encoders import Classification
-from seg.profiling.network import Description, Row, Saving
+from seg.profiling.summary import Description, Row, Saving
 
 
 def network_table(told: Description, *, layers: bool) -> str:

@@ -4,9 +4,9 @@ from typing import Any
 
 from seg.reports.charts.bars import bar_chart
 from seg.reports.charts.lines import Line, line_chart, smoothed
-from seg.reports.choices import differences
-from seg.reports.formats import significant
-from seg.reports.run import Run
+from seg.reports.config_summary import differences
+from seg.reports.number_format import significant
+from seg.reports.run_reader import Run
 from seg.reports.scores import Score, headlines, iou_rows
 from seg.reports.sections import percent_axis
 

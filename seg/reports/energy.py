@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from seg.reports.formats import parse_time
-from seg.reports.run import Run, is_number
+from seg.reports.number_format import parse_time
+from seg.reports.run_reader import Run, is_number
 
 _SECONDS_AN_HOUR = 3600.0
 _ENDS = ("finished", "interrupted", "failed")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
-from seg.dataset_tools.folders import filled_aside
+from seg.dataset_tools.atomic_directory import filled_aside
 
 # FiftyOne shows the value 0 as nothing: it is what is not labelled, classes begin at 1.
 _FIRST_CLASS = 1

@@ -13,16 +13,16 @@ from markupsafe import Markup
 
 from seg import __version__
 from seg.errors import is_out_of_room
-from seg.io.files import write_atomically
-from seg.reports import formats
+from seg.io.atomic import write_atomically
+from seg.reports import number_format
 from seg.reports.charts.bars import bar_chart, swatch
 from seg.reports.charts.lines import sparkline
-from seg.reports.choices import main_choices
 from seg.reports.comparison import comparison, role, warnings
+from seg.reports.config_summary import main_choices
 from seg.reports.energy import Tariff, estimate
-from seg.reports.pictures import animation, photograph
-from seg.reports.provenance import history, sessions
-from seg.reports.run import Run, read_runs
+from seg.reports.history import history, sessions
+from seg.reports.images import animation, photograph
+from seg.reports.run_reader import Run, read_runs
 from seg.reports.scores import class_scores, frequency_rows, headlines, iou_rows
 from seg.reports.sections import (
     calibration,
@@ -119,7 +119,7 @@ def _environment() -> Environment:
         "moment",
         "capitalize_first",
     ):
-        found.filters[name] = getattr(formats, name)
+        found.filters[name] = getattr(number_format, name)
     found.filters["swatch"] = swatch
     found.globals["sparkline"] = sparkline
     return found

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from seg.reports.charts.bars import Bar, Colour, Row
-from seg.reports.formats import percent, significant
-from seg.reports.run import Run
+from seg.reports.number_format import percent, significant
+from seg.reports.run_reader import Run
 
 _HEADLINES = (
     ("top1", "Top-1 accuracy", "share of the pictures whose class is the first guess"),

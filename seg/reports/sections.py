@@ -11,9 +11,9 @@ from seg.metrics.unlearnt import unlearnt
 from seg.reports.charts.heat_map import heat_map, most_confused
 from seg.reports.charts.lines import Line, line_chart, smoothed
 from seg.reports.charts.reliability import reliability_diagram
-from seg.reports.formats import percent, significant, whole
-from seg.reports.pictures import Embedded, drawing, photograph
-from seg.reports.run import Run, is_number
+from seg.reports.images import Embedded, drawing, photograph
+from seg.reports.number_format import percent, significant, whole
+from seg.reports.run_reader import Run, is_number
 
 _LAYERS = ("image", "label", "prediction", "error")
 _EXAMPLES = 4

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from seg.io.atomic import write_atomically
 from seg.io.csv_table import format_csv
-from seg.io.files import write_atomically
-from seg.sweeps.records import folder_of, read_metrics
-from seg.sweeps.standings import Standing, over_seeds
+from seg.sweeps.seed_aggregation import Standing, over_seeds
+from seg.sweeps.trial_files import folder_of, read_metrics
 from seg.sweeps.trials import Sweep, Trial
 
 FILE, BY_CHOICE_FILE = "leaderboard.csv", "leaderboard_by_choice.csv"

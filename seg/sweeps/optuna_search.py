@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from hydra.core.override_parser.types import Override
 
-from seg.config.arguments import quoted
+from seg.config.cli_overrides import quoted
 from seg.errors import ConfigError
-from seg.io.files import staged_path
-from seg.sweeps.processes import is_installed
-from seg.sweeps.spaces import space_of
+from seg.io.atomic import staged_path
+from seg.sweeps.launcher_env import is_installed
+from seg.sweeps.search_spaces import space_of
 from seg.sweeps.trials import Trial
-from seg.training.callbacks.study import STUDY, open_storage
+from seg.training.callbacks.optuna_study import STUDY, open_storage
 
 DATABASE = "optuna.db"
 _SAMPLERS, _PRUNERS = ("tpe", "random"), ("none", "median", "hyperband")

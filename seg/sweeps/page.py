@@ -9,23 +9,23 @@ from typing import Any
 
 from markupsafe import Markup
 
-from seg.io.files import write_atomically
-from seg.reports.formats import percent, significant
+from seg.io.atomic import write_atomically
+from seg.reports.number_format import percent, significant
 from seg.reports.page import filled
+from seg.sweeps.best_config import Winner, winner_of
 from seg.sweeps.importance import ABSENT
 from seg.sweeps.leaderboard import measured, ordered
-from seg.sweeps.pictured import (
+from seg.sweeps.metric_text import is_share, title_of
+from seg.sweeps.plots import (
     curves_chart,
     importance_chart,
     importance_notes,
     parallel_chart,
     progress_chart,
 )
-from seg.sweeps.records import folder_of
-from seg.sweeps.shown import is_share, title_of
-from seg.sweeps.standings import SEED, Standing, over_seeds, winner
+from seg.sweeps.seed_aggregation import SEED, Standing, over_seeds, winner
+from seg.sweeps.trial_files import folder_of
 from seg.sweeps.trials import Sweep, Trial
-from seg.sweeps.winner import Winner, winner_of
 
 FILE = "report.html"
 _SHOWN_ROWS = 30

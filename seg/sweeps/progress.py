@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from seg.io.lock import is_locked
-from seg.sweeps.outcome import leave_failure, outcome_of, over_budget
-from seg.sweeps.records import read_metrics
-from seg.sweeps.search import Search
+from seg.sweeps.grid_search import Search
+from seg.sweeps.trial_files import read_metrics
+from seg.sweeps.trial_result import leave_failure, outcome_of, over_budget
 from seg.sweeps.trials import Sweep, Trial, write_sweep
 
 log = logging.getLogger(__name__)

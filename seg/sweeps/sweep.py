@@ -15,15 +15,15 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from seg.errors import ConfigError, StorageError, UserError, first_line, is_out_of_room
-from seg.io.files import write_atomically
+from seg.io.atomic import write_atomically
 from seg.io.lock import locked
-from seg.sweeps.composition import Composer
+from seg.sweeps.grid_search import Grid, Search
 from seg.sweeps.optuna_search import OptunaSearch
-from seg.sweeps.outcome import FAILURE, forget_failure
 from seg.sweeps.progress import NO_WORD, Progress
-from seg.sweeps.resumed import refuse_other_choices, typed
-from seg.sweeps.search import Grid, Search
-from seg.sweeps.spaces import split
+from seg.sweeps.resume import refuse_other_choices, typed
+from seg.sweeps.search_spaces import split
+from seg.sweeps.trial_config import Composer
+from seg.sweeps.trial_result import FAILURE, forget_failure
 from seg.sweeps.trials import FILE, Sweep, Trial, read_sweep
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[
 
 
 def _close(progress: Progress) -> None:
-    from seg.sweeps.closing import close_sweep
+    from seg.sweeps.finalize import close_sweep
 
     sweep = progress.sweep
     counts = Counter(trial.state for trial in sweep.trials)

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from seg.errors import DataError
-from seg.io.files import write_json
+from seg.io.atomic import write_json
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
 

@@ -9,12 +9,12 @@ import torch
 from pytorch_lightning.plugins import TorchCheckpointIO
 from torch import Tensor
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.errors import DataError, StorageError, brief, first_line
-from seg.io.files import write_atomically
-from seg.models.contract import Normalization
+from seg.io.atomic import write_atomically
+from seg.models.interfaces import Normalization
 from seg.models.weights.digests import DIGESTS_KEY, digests
-from seg.models.weights.matching import require_finite
+from seg.models.weights.state_dict_matching import require_finite
 from seg.models.weights.torch_file import (
     CHECKPOINT_KEY,
     find_checkpoint,

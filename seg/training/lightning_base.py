@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from seg.data.sample import Classes
 from seg.errors import DivergenceError
 from seg.models.batch_norm import BatchNormPolicy
-from seg.models.contract import Normalization
+from seg.models.interfaces import Normalization
 from seg.models.weights.torch_file import CHECKPOINT_KEY
 from seg.optim.groups import ParameterGroups, Trainable, create_optimizer
 

@@ -9,11 +9,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seg.data.label_ids import nothing_counts
-from seg.data.labels import LabelSpace
-from seg.distillation.term import TrainingTerm
-from seg.inference.trained import TrainedSegmenter
-from seg.inference.views import label_maps
-from seg.losses.pixels import is_lean
+from seg.data.label_space import LabelSpace
+from seg.distillation.extra_loss import TrainingTerm
+from seg.inference.fusion import label_maps
+from seg.inference.segmentation_model import TrainedSegmenter
+from seg.losses.pixel_loss import is_lean
 from seg.metrics.scores import Scores
 from seg.models.auxiliary import AuxiliaryHeads
 from seg.models.batch_norm import BatchNormPolicy

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 
-from seg.data.readers.digest import sha256_of
+from seg.data.readers.sha256 import sha256_of
 from seg.errors import ConfigError, DataError
-from seg.models.contract import Normalization
-from seg.models.weights.matching import require_finite
+from seg.models.interfaces import Normalization
+from seg.models.weights.state_dict_matching import require_finite
 from seg.models.weights.torch_file import find_checkpoint
-from seg.weight_tools.encoder_file import write_with_card
-from seg.weight_tools.survey import Survey, survey
+from seg.weight_tools.encoder_checkpoint import write_with_card
+from seg.weight_tools.inspect import Survey, survey
 
 
 def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, 
     Args:
         source: see `seg.models.weights.sources.locate`.
         output: a `.safetensors` file that does not exist yet.
-        encoder: see `seg.weight_tools.survey.survey`.
+        encoder: see `seg.weight_tools.inspect.survey`.
 
     Raises:
         ConfigError: an output of another kind, or one that exists.

@@ -15,7 +15,7 @@ from seg.errors import DataError, first_line
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
 from seg.models.weights.key_maps.translate import translate
-from seg.weight_tools.survey import Survey, survey
+from seg.weight_tools.inspect import Survey, survey
 
 TOLERANCE = 1e-4
 _SIZE_HW = (129, 128)  # one side odd, one even: paddings differ there
@@ -54,7 +54,7 @@ def verify(source: str, encoder: str | None = None) -> Verification:
 
     Args:
         source: see `seg.models.weights.sources.locate`.
-        encoder: see `seg.weight_tools.survey.survey`.
+        encoder: see `seg.weight_tools.inspect.survey`.
 
     Raises:
         DataError: a source that does not load, or whose origin cannot be run here.

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from seg.errors import UserError
-from seg.reports.run import read_runs
-from seg.xception_paper.forms import Form
+from seg.reports.run_reader import read_runs
+from seg.xception_paper.variants import Form
 
 _CHANNELS = 3
 _WHOLE_PX = 513  # of pictures that a configuration says no size of
@@ -86,12 +86,12 @@ def savings(separable: Counted | None, full: Counted | None) -> Saved | None:
 def _count(config: Mapping[str, Any]) -> Counted:
     import torch
 
-    from seg.build.building import build
+    from seg.build.instantiate import build
     from seg.config.facts import FACTS
-    from seg.config.targets import check
+    from seg.config.target_validation import check
     from seg.models.blocks import SeparableConv2d
     from seg.models.variants import VariantConv2d
-    from seg.profiling.cost import count
+    from seg.profiling.flops import count
 
     node = {**config["encoder"], "weights": None}
     check(node, "encoder", FACTS["encoder"], from_file=True)

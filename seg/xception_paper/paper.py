@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seg.models.variants import Variant
-from seg.xception_paper.judgement import Kind
+from seg.xception_paper.paired_test import Kind
 
 Measure = Literal["score", "speed"]
 # One norm after the pair, nothing between its steps: section 3 and figure 5.

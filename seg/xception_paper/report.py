@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seg.io.files import write_atomically, write_json
+from seg.io.atomic import write_atomically, write_json
 from seg.models.variants import Variant
-from seg.reports.formats import NONE, duration, percent, significant, whole
-from seg.reports.run import Points
+from seg.reports.number_format import NONE, duration, percent, significant, whole
+from seg.reports.run_reader import Points
 from seg.sweeps.trials import Sweep
-from seg.xception_paper.answers import MARGIN, Answer, Compared, Findings, find
-from seg.xception_paper.forms import KEY, name_of, place_words, seeds_alone
+from seg.xception_paper.variants import KEY, name_of, place_words, seeds_alone
+from seg.xception_paper.verdicts import MARGIN, Answer, Compared, Findings, find
 
 JSON_FILE, TEXT_FILE = "claims.json", "claims.md"
 _HEADER = ("form", "trials", "mean", "spread", "parameters", "multiply-adds", "time a trial")

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from seg.benchmarks.loss_cost import OURS, TEXTBOOK, loss_and_gradient
+from seg.benchmarks.loss_speed import OURS, TEXTBOOK, loss_and_gradient
 from tests.conftest import seg
 
 

@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from seg.benchmarks import evaluation_speed, inference_speed, training_speed
+from seg.benchmarks.interleaved import Prepared, Way, chosen, in_turn
 from seg.benchmarks.layers import layers_of
-from seg.benchmarks.networks import Job
-from seg.benchmarks.turns import Prepared, Way, chosen, in_turn
+from seg.benchmarks.models import Job
 from seg.cpu import keep_freed_memory
 from seg.errors import ConfigError
 from tests.conftest import SMALL, seg
@@ -127,7 +127,7 @@ def test_the_command_leaves_numbers_table_and_picture(tmp_path, task, ways):
 
 @pytest.mark.slow
 def test_the_first_training_step_ends_the_process(tmp_path):
-    line = [sys.executable, "-m", "seg.benchmarks.first_step", *SMALL, "hydra.run.dir=run"]
+    line = [sys.executable, "-m", "seg.benchmarks.time_to_first_step", *SMALL, "hydra.run.dir=run"]
     subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, timeout=120)
     assert (tmp_path / "run/config.yaml").exists()
     assert not list(tmp_path.rglob("*.ckpt"))

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from scipy.stats import ks_2samp
 
+from seg.benchmarks.baseline_pipeline import TextbookSamples
 from seg.benchmarks.data_speed import street_augmentation
-from seg.benchmarks.textbook import TextbookSamples
 from seg.benchmarks.timing import Timing, interleaved, table
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.loading.loader import KeyedSamples
-from seg.data.loading.order import SampleKey
-from seg.data.readers.pairs import Pair, PairDataset
+from seg.data.loading.resumable_sampler import SampleKey
+from seg.data.readers.image_label_pairs import Pair, PairDataset
 from tests.conftest import seg
 
 CROP = (48, 64)

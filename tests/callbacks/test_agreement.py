@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from seg.errors import RankError
-from seg.training.callbacks.agreement import Agreement
+from seg.training.callbacks.ddp_consistency import Agreement
 
 
 class SecondProcess:

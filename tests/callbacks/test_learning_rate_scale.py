@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seg.optim.schedules import poly
-from seg.training.callbacks.learning_rate_scale import LearningRateScale
+from seg.training.callbacks.lr_rollback import LearningRateScale
 
 
 @pytest.mark.parametrize("scale", [None, 0.5])

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 
 import seg as package
 from seg.errors import ConfigError
-from seg.training.callbacks.moving_average import MovingAverage
-from seg.training.callbacks.quiet import quiet
+from seg.training.callbacks.ema import MovingAverage
+from seg.training.callbacks.silence_warnings import quiet
 from tests.conftest import SMALL, seg
 
 STEPS = 7

@@ -6,10 +6,10 @@ import torch
 from pytorch_lightning import Callback
 from torch.optim.swa_utils import AveragedModel, update_bn
 
-from seg.engine.training import fit
+from seg.engine.train import fit
 from seg.errors import ConfigError
-from seg.training.callbacks.quiet import quiet
-from seg.training.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
+from seg.training.callbacks.silence_warnings import quiet
+from seg.training.callbacks.swa import StochasticWeightAveraging
 from tests.assembled import parts_of
 from tests.callbacks.test_moving_average import QUIET, STEPS, Task, assert_equal, loader
 

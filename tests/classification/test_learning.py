@@ -13,7 +13,7 @@ from seg.data.classification.augmentation import ImageAugmentation, centre_crop
 from seg.data.classification.mixing import Mixing
 from seg.data.classification.sample import Categories, ClassifiedImage
 from seg.errors import ConfigError, DataError
-from seg.losses.image_labels import ImageLabelLoss
+from seg.losses.classification import ImageLabelLoss
 from seg.metrics.top_k import TopKScores, ranks
 from seg.models.classifier import Classifier
 from seg.models.encoders import create_encoder

@@ -8,7 +8,7 @@ import pytest
 
 from seg.data.classification.street_objects import SCENE_PX, StreetObjects
 from seg.data.datasets.cityscapes import TRAIN_IDS
-from seg.data.datasets.streets.dice import Dice
+from seg.data.datasets.streets.rng import Dice
 from seg.data.datasets.streets.scene import render
 from seg.errors import ConfigError
 

@@ -16,9 +16,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from seg.build.building import check_targets
-from seg.config.arguments import is_multirun, open_mappings, quote_paths, spell_out
-from seg.config.location import conf_dir
+from seg.build.instantiate import check_targets
+from seg.config.cli_overrides import is_multirun, open_mappings, quote_paths, spell_out
+from seg.config.conf_dir import conf_dir
 from seg.config.schema import FitConfig, foreign_sections, validate
 from tests.commands.documented import command_lines, heads, values_of_keys, words
 from tests.conftest import SMALL, seg

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from seg.build.networks import load_model
+from seg.build.models import load_model
 from seg.errors import DataError
 from tests.conftest import SMALL, seg
 

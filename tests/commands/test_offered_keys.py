@@ -14,8 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from seg.config.allowed import locate
-from seg.config.location import conf_dir
+from seg.config.allowed_targets import locate
+from seg.config.conf_dir import conf_dir
 from seg.errors import ConfigError
 from seg.models.decoders import create_decoder
 from seg.models.decoders.deeplabv3plus import DeepLabV3Plus

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import seg as package
-from seg.data.readers.decoding import ImageDecoding
-from seg.data.readers.reading import read_image
+from seg.data.readers.readers import read_image
+from seg.data.readers.value_range import ImageDecoding
 from tests.conftest import seg
 
 DECLARED = "dataset.value_range=[0,4095]"

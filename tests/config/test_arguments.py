@@ -2,7 +2,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
 
-from seg.config.arguments import open_mappings, quote_paths
+from seg.config.cli_overrides import open_mappings, quote_paths
 
 
 @pytest.mark.parametrize(

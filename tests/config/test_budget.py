@@ -4,7 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seg.config.location import conf_dir
+from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, validate
 
 OWN = ("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "coco_panoptic", "shards")

@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 
-from seg.build.building import check_targets
-from seg.config.location import conf_dir
+from seg.build.instantiate import check_targets
+from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from tests.config.test_options import composed, known_to_pretraining
 

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
+from seg.config.conf_dir import conf_dir
 from seg.config.help import asks_for_help, help_text
-from seg.config.location import conf_dir
 from tests.conftest import seg
 
 COMMANDS = sorted(file.stem for file in conf_dir().glob("*.yaml"))

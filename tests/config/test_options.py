@@ -7,10 +7,10 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from seg.build.building import check_targets
-from seg.config import targets
+from seg.build.instantiate import check_targets
+from seg.config import target_validation
 from seg.config.commands import EvaluateConfig, PredictConfig
-from seg.config.location import conf_dir
+from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.models.encoders import create_encoder
 
@@ -75,7 +75,7 @@ def test_every_dataset_can_be_evaluated(dataset):
 )
 def test_every_inference_builds(option):
     node = composed("evaluate", f"inference={option}", "checkpoint=x")["inference"]
-    targets.check(node, "inference")
+    target_validation.check(node, "inference")
     assert instantiate(node, _convert_="all").plain == (option == "whole")
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.config.recorded import check_recorded
+from seg.config.recorded_overrides import check_recorded
 from seg.errors import ConfigError
 
 RECORD = Path("run", ".hydra", "overrides.yaml")
@@ -42,7 +42,7 @@ def test_what_only_chooses_is_taken_up(choice):
         ("encoder={_target_: seg.models.encoders.create_encoder}", "no option of encoder"),
         ("encoder._target_=seg.models.weights.download.fetch", "not registered for encoder"),
         ("encoder._target_='os.system',b", "not registered for encoder"),
-        ("+encoder.variant={_target_: seg.data.readers.digest.sha256_of}", "not registered"),
+        ("+encoder.variant={_target_: seg.data.readers.sha256.sha256_of}", "not registered"),
         ("+encoder.variant={a: [{_target_: 'os.system'}]}", "not registered for encoder"),
         ("+encoder.variant={a: 1},{_target_: os.system}", "not registered for encoder"),
         ("+callbacks.x._target_=pytorch_lightning.callbacks.EarlyStopping", "not registered"),

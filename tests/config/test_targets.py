@@ -1,6 +1,6 @@
 import pytest
 
-from seg.config.targets import check
+from seg.config.target_validation import check
 from seg.errors import ConfigError
 
 LOSS = "seg.losses.cross_entropy.CrossEntropy"
@@ -21,8 +21,8 @@ def test_a_right_node_passes():
         "numpy.load",
         "subprocess.Popen",
         "hydra.utils.instantiate",
-        "seg.io.files.os.system",
-        "seg.data.readers.reading.cv2.imwrite",
+        "seg.io.atomic.os.system",
+        "seg.data.readers.readers.cv2.imwrite",
         "seg.training.checkpoint.read_checkpoint",
         "torch.optim.optimizer.torch.load",
         "albumentations.load",
@@ -107,7 +107,7 @@ def test_a_missing_argument_is_named():
 
 
 FLIP = {"_target_": "albumentations.HorizontalFlip", "p": 0.5}
-AUGMENTATION = "seg.data.transforms.augmentation.Augmentation"
+AUGMENTATION = "seg.data.transforms.pipeline.Augmentation"
 ENCODER = "seg.models.encoders.create_encoder"
 NETWORK_FACTS = {"encoder": ("in_channels",), "decoder": ("encoder", "num_classes")}
 FETCH = {
@@ -122,9 +122,9 @@ FETCH = {
     [
         ("loss", "torch.optim.SGD"),  # another key's
         ("dataset", "seg.losses.dice.Dice"),
-        ("dataset", "seg.data.readers.locations.read_bytes"),  # not made of a split
-        ("dataset", "seg.data.transforms.augmentation._leaves"),
-        ("encoder", "seg.models.encoders.pyramid._anything"),
+        ("dataset", "seg.data.readers.urls.read_bytes"),  # not made of a split
+        ("dataset", "seg.data.transforms.pipeline._leaves"),
+        ("encoder", "seg.models.encoders.xception_base._anything"),
         ("encoder", "seg.models.weights.download.fetch"),
         ("optimizer", "torch.optim.lr_scheduler.StepLR"),
         ("optimizer", "timm.optim.create_optimizer"),

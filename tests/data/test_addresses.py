@@ -2,10 +2,10 @@
 
 import pytest
 
-from seg.data.readers.addresses import reach, redirect_fault
-from seg.data.readers.locations import read_bytes
+from seg.data.readers.url_policy import reach, redirect_fault
+from seg.data.readers.urls import read_bytes
 from seg.errors import DataError
-from seg.prediction.sources import list_items
+from seg.prediction.inputs import list_items
 from tests.models.web import CONTENT, Web, running
 
 METADATA = "http://169.254.169.254/x"

@@ -11,8 +11,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from seg.data.sample import Sample
-from seg.data.transforms.augmentation import MEAN_COLOUR, Augmentation
-from seg.data.transforms.scale_crop import RandomScaleCrop
+from seg.data.transforms.pipeline import MEAN_COLOUR, Augmentation
+from seg.data.transforms.random_scale_crop import RandomScaleCrop
 from seg.errors import ConfigError, DataError
 
 CONF = Path(__file__).resolve().parents[2] / "conf/augmentation"

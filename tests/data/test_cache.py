@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.pairs import Pair, PairDataset
-from seg.data.wrappers.cache import CachedDataset
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import Pair, PairDataset
+from seg.data.wrappers.cached import CachedDataset
 
 LABELS = LabelSpace.identity(("a", "b", "c"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3)).astype(np.uint8)

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 from PIL import Image
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.pairs import Pair, PairDataset
-from seg.data.wrappers.cache import CachedDataset
-from seg.io.files import STAGED
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import Pair, PairDataset
+from seg.data.wrappers.cached import CachedDataset
+from seg.io.atomic import STAGED
 
 LABELS = LabelSpace.identity(("road", "sky"), ((10, 20, 30), (200, 100, 50)))
 KILLED = """

@@ -1,6 +1,6 @@
 import pytest
 
-from seg.data.choices import check_choice
+from seg.data.options import check_choice
 from seg.errors import ConfigError
 
 

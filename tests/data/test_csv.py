@@ -9,7 +9,7 @@ from PIL import Image
 
 from seg.data.datasets.csv import Csv
 from seg.data.loading.loader import KeyedSamples, SegmentationLoader
-from seg.data.loading.order import EpochOrder
+from seg.data.loading.resumable_sampler import EpochOrder
 from seg.errors import ConfigError, DataError
 
 

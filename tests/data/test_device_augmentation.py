@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from seg.data.transforms.device_augmentation import DeviceAugmentation
+from seg.data.transforms.gpu_transforms import DeviceAugmentation
 from seg.errors import ConfigError
 
 IMAGE = torch.arange(4 * 3 * 8 * 10).reshape(4, 3, 8, 10).to(torch.uint8)

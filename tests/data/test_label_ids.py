@@ -7,7 +7,7 @@ from PIL import Image
 from seg.data.datasets.folder import Folder
 from seg.data.datasets.streets import Streets
 from seg.data.label_ids import check_label_ids
-from seg.data.wrappers.relabelled import Relabelled
+from seg.data.wrappers.remapped import Relabelled
 from seg.errors import DataError, message_of
 from tests.conftest import seg
 

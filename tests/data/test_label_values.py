@@ -8,8 +8,8 @@ from seg.data.datasets.cityscapes import LABEL_IDS, TRAIN_IDS
 from seg.data.datasets.coco_stuff import LABELS as COCO_STUFF
 from seg.data.datasets.oxford_pet import FOREGROUND
 from seg.data.datasets.pascal_voc import LABELS as VOC
+from seg.data.label_space import LabelSpace
 from seg.data.label_values import label_values
-from seg.data.labels import LabelSpace
 from seg.errors import ConfigError
 
 PALETTE = ((1, 2, 3), (4, 5, 6))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.errors import ConfigError, DataError
 
 SPACE = LabelSpace(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.oxford_pet import BREED, OxfordPet
-from seg.data.readers.pairs import tolerating_lonely_files
+from seg.data.readers.image_label_pairs import tolerating_lonely_files
 from seg.errors import ConfigError, DataError
 
 TRAINVAL = [f"Abyssinian_{number} 1 1 1" for number in range(1, 16)]

@@ -10,7 +10,7 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from seg.data.datasets.pascal_voc import LABELS, PascalVoc, voc_palette
-from seg.data.readers.pairs import tolerating_lonely_files
+from seg.data.readers.image_label_pairs import tolerating_lonely_files
 from seg.errors import ConfigError, DataError
 
 # VOClabelcolormap.m of the development kit gives these for 0-20.

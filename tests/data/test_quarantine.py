@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.pairs import Lonely, PairDataset, match_pairs, named_files
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import Lonely, PairDataset, match_pairs, named_files
 from seg.data.sample import Sample
-from seg.data.wrappers import quarantine as module
-from seg.data.wrappers.quarantine import (
+from seg.data.wrappers import excluded as module
+from seg.data.wrappers.excluded import (
     LonelyFile,
     Verification,
     file_key,

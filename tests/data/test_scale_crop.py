@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from seg.data.transforms.scale_crop import RandomScaleCrop
+from seg.data.transforms.random_scale_crop import RandomScaleCrop
 
 RNG = np.random.default_rng(0)
 CROP = (48, 64)

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from seg.data.datasets.shards import Shards
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.loading.datamodule import DataModule
 from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE
 from seg.data.sample import Sample
-from seg.data.transforms.augmentation import Augmentation
-from seg.data.transforms.scale_crop import RandomScaleCrop
+from seg.data.transforms.pipeline import Augmentation
+from seg.data.transforms.random_scale_crop import RandomScaleCrop
 from seg.dataset_tools.shards import write_shards
 from seg.errors import DataError
 

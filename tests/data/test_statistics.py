@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.pairs import PairDataset, match_pairs, named_files
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import PairDataset, match_pairs, named_files
 from seg.data.sample import Sample
 from seg.data.statistics import DatasetStatistics, collect, median_frequency_weights
 from seg.errors import DataError

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.unlabelled import Unlabelled
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.errors import DataError
 
 LABELS = LabelSpace.identity(("a", "b"), ((0, 0, 0), (9, 9, 9)))

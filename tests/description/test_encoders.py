@@ -4,7 +4,7 @@ import pytest
 from torchvision.models import get_model_weights
 
 from seg.profiling.encoders import classifications
-from seg.profiling.pictures import accuracy_against_cost
+from seg.profiling.plots import accuracy_against_cost
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seg.errors import ConfigError, DataError
-from seg.profiling.scale import Measured, Recipe, plan, read_measured
+from seg.profiling.scaling_plan import Measured, Recipe, plan, read_measured
 from tests.conftest import seg
 
 TRAINING = {

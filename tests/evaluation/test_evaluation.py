@@ -11,14 +11,14 @@ from PIL import Image
 from torchmetrics.functional import jaccard_index
 
 import seg as package
-from seg.build.parts import assemble_evaluation
+from seg.build.segmentation import assemble_evaluation
 from seg.errors import ConfigError, DataError
 from seg.evaluation.comparison import FEWEST_IMAGES, compare, table
 from seg.evaluation.evaluator import Evaluator
 from seg.evaluation.protocol import checkpoint_facts, differences
-from seg.evaluation.record import read_record
+from seg.evaluation.results_file import read_record
 from seg.inference.inference import Inference
-from seg.reports.run import read_runs
+from seg.reports.run_reader import read_runs
 from seg.reports.scores import headlines
 from seg.training.checkpoint import read_checkpoint
 from tests.conftest import seg

@@ -3,7 +3,7 @@
 import pytest
 
 import seg as package
-from seg.deployment.format import find_format
+from seg.deployment.format_interface import find_format
 from tests.exporting.networks import exported, small_network
 
 

@@ -5,13 +5,13 @@ from torch import nn
 
 from seg.data.datasets.streets import Streets
 from seg.deployment.calibration import spread
-from seg.deployment.card import Origin, Spec
+from seg.deployment.exporter import Wanted, export, file_name
+from seg.deployment.metadata import Origin, Spec
 from seg.deployment.parity import Tolerance
-from seg.deployment.writing import Wanted, export, file_name
-from seg.inference.trained import TrainedSegmenter
+from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.blocks import SeparableConv2d, XceptionModule
-from seg.models.contract import Normalization
 from seg.models.decoders.deeplabv3plus import DeepLabV3Plus
+from seg.models.interfaces import Normalization
 from tests.models.conftest import settled
 
 SIZE = (65, 97)

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import seg as package
-from seg.data.readers.digest import sha256_of
-from seg.deployment.card import card_path, read_card, write_card
-from seg.deployment.exported import choose_engine, export_folder, read_export
-from seg.deployment.format import find_format
+from seg.data.readers.sha256 import sha256_of
+from seg.deployment.format_interface import find_format
+from seg.deployment.loading import choose_engine, export_folder, read_export
+from seg.deployment.metadata import card_path, read_card, write_card
 from seg.errors import ConfigError, DataError
 from tests.exporting.networks import ORIGIN, samples
 

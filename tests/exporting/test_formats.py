@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import seg as package
-from seg.deployment.format import find_format, format_names
+from seg.deployment.format_interface import find_format, format_names
 from seg.deployment.parity import Tolerance
 from seg.errors import ConfigError
+from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
-from seg.inference.raster import ArrayRaster
 from tests.exporting.networks import exported, samples
 
 LOOSE = Tolerance(0.5, 5.0)

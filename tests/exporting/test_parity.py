@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from seg.deployment.exported import read_export
+from seg.deployment.loading import read_export
+from seg.deployment.mixed_precision_search import RoundedNetwork, float_choices
 from seg.deployment.parity import Parity, ParityError, Tolerance, measure
-from seg.deployment.sensitivity import RoundedNetwork, float_choices
 from tests.exporting.networks import exported, samples, small_network
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 import seg as package
-from seg.deployment.card import card_path, read_card, write_card
+from seg.deployment.metadata import card_path, read_card, write_card
 from seg.deployment.usage import usage_of
 from tests.exporting.networks import small_network
 from tests.prediction.conftest import street

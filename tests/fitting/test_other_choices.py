@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from seg.build.networks import load_model
+from seg.build.models import load_model
 from seg.errors import DataError
 from tests.conftest import seg
 from tests.fitting.conftest import RECIPE, assert_equal, checkpoint, curve

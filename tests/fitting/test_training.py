@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning import Callback
 
 import seg as package
-from seg.engine.training import fit
+from seg.engine.train import fit
 from seg.training.checkpoint import read_checkpoint
 from tests.assembled import parts_of
 

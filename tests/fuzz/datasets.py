@@ -17,15 +17,15 @@ from seg.data.datasets.coco_panoptic import CocoPanoptic
 from seg.data.datasets.csv import Csv
 from seg.data.datasets.cvat_mask import CvatMask
 from seg.data.datasets.pascal_voc import PascalVoc
-from seg.data.labels import LabelSpace
-from seg.data.readers.classes import read_classes
-from seg.data.readers.pairs import Pair, PairDataset
+from seg.data.label_space import LabelSpace
+from seg.data.readers.class_table import read_classes
+from seg.data.readers.image_label_pairs import Pair, PairDataset
 from seg.data.readers.polygons import PolygonLabels
-from seg.data.readers.reading import read_colours, read_image, read_indices, read_label
-from seg.data.wrappers.cache import CachedDataset
+from seg.data.readers.readers import read_colours, read_image, read_indices, read_label
+from seg.data.wrappers.cached import CachedDataset
 from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
-from seg.prediction.opening import Opener
+from seg.prediction.reader import Opener
 from tests.data.test_cvat_mask import plant
 from tests.fuzz.kind import Kind
 

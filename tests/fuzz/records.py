@@ -6,30 +6,30 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from seg.config.resumed import with_run_directory
+from seg.config.resume_overrides import with_run_directory
 from seg.data.datasets.shards import Shards
-from seg.data.labels import LabelSpace
-from seg.data.wrappers.quarantine import read_quarantine
-from seg.deployment.card import Card, card_path, digests, write_card
-from seg.deployment.exported import read_export
-from seg.engine.resuming import finished_value
+from seg.data.label_space import LabelSpace
+from seg.data.wrappers.excluded import read_quarantine
+from seg.deployment.loading import read_export
+from seg.deployment.metadata import Card, card_path, digests, write_card
+from seg.engine.resume import finished_value
 from seg.evaluation.comparison import compare, table
-from seg.evaluation.record import write_record
-from seg.models.contract import IMAGENET
+from seg.evaluation.results_file import write_record
+from seg.models.interfaces import IMAGENET
 from seg.prediction.items import Item
 from seg.prediction.manifest import Manifest
-from seg.prediction.records import done_record, file_mark
-from seg.profiling.scale import Recipe, plan, read_measured
+from seg.prediction.manifest_entries import done_record, file_mark
+from seg.profiling.scaling_plan import Recipe, plan, read_measured
 from seg.reports.energy import Tariff
 from seg.reports.page import render
-from seg.reports.run import read_runs
+from seg.reports.run_reader import read_runs
 from seg.sweeps.leaderboard import ordered
-from seg.sweeps.outcome import Outcome, _write, forget_failure, outcome_of
-from seg.sweeps.records import read_curve, read_metrics, read_overrides
-from seg.sweeps.standings import over_seeds, winner
+from seg.sweeps.seed_aggregation import over_seeds, winner
+from seg.sweeps.trial_files import read_curve, read_metrics, read_overrides
+from seg.sweeps.trial_result import Outcome, _write, forget_failure, outcome_of
 from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
-from seg.training.environment import _read as read_environment_again
-from seg.training.loggers.curve import Curve, cut_curve
+from seg.training.loggers.csv_logger import Curve, cut_curve
+from seg.training.provenance import _read as read_environment_again
 from tests.data.test_quarantine import verification
 from tests.description.test_scale import DATA, TRAINING
 from tests.fuzz.kind import Kind

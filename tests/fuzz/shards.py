@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.readers.shard_files import Copy
 
 

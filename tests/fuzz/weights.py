@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from seg.models.contract import IMAGENET
+from seg.models.interfaces import IMAGENET
 from seg.models.weights.digests import sealed
 from seg.models.weights.reading import read_weights
 from seg.models.weights.safetensors_file import facts_header

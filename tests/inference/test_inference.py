@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.inference.footprint import bytes_per_pixel
+from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
-from seg.inference.raster import ArrayRaster
+from seg.inference.memory_estimate import bytes_per_pixel
 from seg.models.segmenter import create_model
 
 HEIGHT, WIDTH = 65, 97
@@ -61,7 +61,7 @@ def test_whole_is_what_the_network_says(model, image, size):
 
 def test_tiles_of_any_size_are_the_same(model, image, monkeypatch):
     whole = probabilities(Inference(), model, image)
-    monkeypatch.setattr("seg.inference.views._TILE_BYTES", {"cpu": 2**11})
+    monkeypatch.setattr("seg.inference.fusion._TILE_BYTES", {"cpu": 2**11})
     monkeypatch.setattr("seg.inference.inference._BAND_PX", 10)
     assert_near(probabilities(Inference(), model, image), whole)
 

@@ -6,19 +6,19 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seg.build.networks import load_model
-from seg.config.location import conf_dir
-from seg.data.labels import LabelSpace
+from seg.build.models import load_model
+from seg.config.conf_dir import conf_dir
+from seg.data.label_space import LabelSpace
 from seg.errors import ConfigError, DataError
-from seg.inference.trained import TrainedSegmenter
-from seg.models.contract import Normalization
+from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.decoders import create_decoder
 from seg.models.decoders.smp import create_smp_decoder
 from seg.models.encoders import create_encoder
 from seg.models.encoders.smp_encoder import create_smp_encoder
+from seg.models.interfaces import Normalization
 from seg.models.weights import load_weights
 from seg.models.weights.torch_file import CHECKPOINT_KEY
-from seg.weight_tools.smp_directory import write_smp_directory
+from seg.weight_tools.export_smp import write_smp_directory
 
 TINY = "aligned_xception_tiny"
 LABELS = LabelSpace.identity(("road", "sky", "car"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)))

@@ -14,7 +14,7 @@ from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
 from seg.training.checkpoint import read_checkpoint
 from seg.weight_tools.convert import convert
-from seg.weight_tools.survey import survey
+from seg.weight_tools.inspect import survey
 from seg.weight_tools.verify import verify
 from tests.conftest import seg
 

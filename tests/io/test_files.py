@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
 from seg.errors import exit_code_of, message_of
-from seg.io.files import (
+from seg.io.atomic import (
     STAGED,
     remove_stale,
     staged_directory,
@@ -23,7 +23,7 @@ from seg.io.files import (
     write_json,
 )
 from seg.io.lock import LockedError
-from seg.visualization.pictures import overlay, palette_image, prediction_grid, save_png
+from seg.visualization.grids import overlay, palette_image, prediction_grid, save_png
 
 LABELS = LabelSpace.identity(("road", "sky"), ((10, 20, 30), (200, 100, 50)))
 
@@ -45,7 +45,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 STAGE = """
 import sys, time
 from pathlib import Path
-from seg.io.files import staged_directory, staged_file
+from seg.io.atomic import staged_directory, staged_file
 path = Path(sys.argv[1])
 with staged_file(path) as file, staged_directory(path) as folder:
     file.write(b"half")
@@ -73,7 +73,7 @@ def test_what_a_killed_process_staged_goes_and_what_a_live_one_writes_stays(tmp_
 FORK = """
 import os, sys, time
 from pathlib import Path
-from seg.io.files import staged_directory, staged_file
+from seg.io.atomic import staged_directory, staged_file
 path = Path(sys.argv[1])
 with staged_file(path) as file, staged_directory(path) as folder:
     if os.fork() == 0:
@@ -126,7 +126,7 @@ def test_what_earlier_versions_left_goes_once_nobody_can_write_it_any_more(tmp_p
 def test_scratch_of_a_killed_process_goes(tmp_path):
     code = """
 import os, signal
-from seg.io.files import scratch_directory
+from seg.io.atomic import scratch_directory
 with scratch_directory() as directory:
     (directory / "file").write_bytes(b"1")
     os.kill(os.getpid(), signal.SIGKILL)

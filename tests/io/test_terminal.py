@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from seg.config.location import conf_dir
+from seg.config.conf_dir import conf_dir
 from seg.io.terminal import PlainFormatter, log_plainly, printable
 from tests.conftest import REPO, seg
 

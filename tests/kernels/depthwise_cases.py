@@ -158,7 +158,7 @@ def step(device, dtype=x32, *, training=True, relu_before=False, relu_after=True
 
 def block(device):
     """A strided block and the ReLU before it, in training, with and without the step at once."""
-    from seg.kernels import depthwise_ways
+    from seg.kernels import depthwise_impls
     from seg.models.blocks import ConvNormAct
 
     ours = ConvNormAct(8, 8, 3, stride=2, groups=8, norm_eps=1e-3, activation=False).to(device)
@@ -166,14 +166,14 @@ def block(device):
     x = tensors((2, 8, 7, 8), x32, device)
     results = []
     for network, at_once in ((ours, True), (theirs, False)):
-        depthwise_ways.AT_ONCE = at_once
+        depthwise_impls.AT_ONCE = at_once
         given = x.clone().requires_grad_()
         found = network(given, pre_act)
         assert ("NormRelu" in found.grad_fn.name()) == at_once
         found.square().sum().backward()
         gradients = [parameter.grad for parameter in network.parameters()]
         results.append([found, given.grad, *network.buffers(), *gradients])
-    depthwise_ways.AT_ONCE = True
+    depthwise_impls.AT_ONCE = True
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 

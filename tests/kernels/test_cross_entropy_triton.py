@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from seg.kernels import timed_choice
+from seg.kernels import autotune
 from seg.losses.cross_entropy import CrossEntropy
 from seg.models.coarse_logits import CoarseLogits, Resize
 from tests.conftest import REPO
@@ -65,7 +65,7 @@ def test_on_a_card(name):
 
 @pytest.mark.gpu
 def test_a_card_may_choose_them():
-    timed_choice.forget()
+    autotune.forget()
     resize = Resize((257, 257), (257, 257), True)
     values = torch.randn(2, 19, 65, 65, device="cuda", requires_grad=True)
     label = torch.randint(0, 19, (2, 257, 257), device="cuda", dtype=torch.uint8)
@@ -76,5 +76,5 @@ def test_a_card_may_choose_them():
     (expected_gradient,) = torch.autograd.grad(expected, values)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(gradient, expected_gradient, rtol=1e-4, atol=1e-9)
-    chosen = {key[0] for key in timed_choice.choices()}
+    chosen = {key[0] for key in autotune.choices()}
     assert {"cross entropy, losses", "cross entropy, gradient"} <= chosen

@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.kernels import depthwise_ops, depthwise_ways, timed_choice
+from seg.kernels import autotune, depthwise_impls, depthwise_ops
 from seg.kernels.depthwise import DepthwiseConv2d, depthwise
 from seg.models.blocks import SeparableConv2d
-from seg.profiling.cost import count
+from seg.profiling.flops import count
 from tests.conftest import REPO
 from tests.kernels.depthwise_cases import CASES, SLOW_CASES, outcomes, tensors
 
@@ -63,7 +63,7 @@ def test_interpreted_kernels_in_other_shapes(many, name):
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", {**CASES, **SLOW_CASES})
 def test_kernels_on_a_card(monkeypatch, name):
-    monkeypatch.setattr(depthwise_ways, "WAY", "triton")
+    monkeypatch.setattr(depthwise_impls, "WAY", "triton")
     failure = outcomes([name], torch.device("cuda"))[name]
     assert not failure, failure
 
@@ -78,7 +78,7 @@ DEVICES = [
 def device(request, monkeypatch):
     """The operators are the same on each device; on the CPU they call PyTorch."""
     kind, way = request.param
-    monkeypatch.setattr(depthwise_ways, "WAY", way)
+    monkeypatch.setattr(depthwise_impls, "WAY", way)
     return torch.device(kind)
 
 
@@ -123,14 +123,14 @@ def test_compiled_in_one_graph(device):
 
 @pytest.mark.parametrize("way", ["auto", "triton", "torch"])
 def test_on_the_cpu_it_is_conv2d_to_the_bit(monkeypatch, way):
-    monkeypatch.setattr(depthwise_ways, "WAY", way)
+    monkeypatch.setattr(depthwise_impls, "WAY", way)
     _, x, weight = operands("cpu", torch.bfloat16)
     expected = functional.conv2d(x, weight, None, 1, 1, 1, 8)
     assert torch.equal(depthwise(x, weight, **PAIRS), expected)
 
 
 def test_a_way_that_does_not_exist(monkeypatch):
-    monkeypatch.setattr(depthwise_ways, "WAY", "cudnn")
+    monkeypatch.setattr(depthwise_impls, "WAY", "cudnn")
     _, x, weight = operands("cpu")
     with pytest.raises(ConfigError, match="auto, triton, torch"):
         depthwise(x, weight, **PAIRS)
@@ -152,8 +152,8 @@ def test_the_module_is_a_convolution_like_any_other():
 def test_a_recorded_graph_knows_pytorchs_operators_alone(monkeypatch):
     block = SeparableConv2d(8, 12, norm_eps=1e-3, activation=True).eval()
     image = tensors((1, 8, 6, 5), torch.float32, "cpu")
-    monkeypatch.setattr(depthwise_ways, "WAY", "triton")
-    monkeypatch.setattr(depthwise_ways, "INTERPRETED", True)  # as if it were on a card
+    monkeypatch.setattr(depthwise_impls, "WAY", "triton")
+    monkeypatch.setattr(depthwise_impls, "INTERPRETED", True)  # as if it were on a card
     exported = torch.export.export(block, (image,)).graph
     assert "conv2d" in str(exported)
     assert "seg.depthwise" not in str(exported)
@@ -167,8 +167,8 @@ def test_without_triton_nothing_is_imported():
 
 @pytest.mark.gpu
 def test_the_choice_is_made_once_and_under_autocast(monkeypatch):
-    monkeypatch.setattr(depthwise_ways, "WAY", "auto")
-    timed_choice.forget()
+    monkeypatch.setattr(depthwise_impls, "WAY", "auto")
+    autotune.forget()
     conv = DepthwiseConv2d(64, 64, 3, padding=1, groups=64, bias=False).cuda()
     image = tensors((2, 64, 33, 33), torch.float32, "cuda").requires_grad_()
     for _ in range(2):
@@ -176,7 +176,7 @@ def test_the_choice_is_made_once_and_under_autocast(monkeypatch):
             output = conv(image)
         assert output.dtype == torch.bfloat16
         output.float().square().mean().backward()
-    assert [key[0] for key in timed_choice.choices()] == [
+    assert [key[0] for key in autotune.choices()] == [
         "output",
         "input gradient",
         "weight gradient",
@@ -186,8 +186,8 @@ def test_the_choice_is_made_once_and_under_autocast(monkeypatch):
 
 @pytest.mark.gpu
 def test_deterministic_algorithms_are_pytorchs_own(monkeypatch):
-    monkeypatch.setattr(depthwise_ways, "WAY", "auto")
-    timed_choice.forget()
+    monkeypatch.setattr(depthwise_impls, "WAY", "auto")
+    autotune.forget()
     _, x, weight = operands("cuda", torch.bfloat16)
     torch.use_deterministic_algorithms(True)
     try:
@@ -195,4 +195,4 @@ def test_deterministic_algorithms_are_pytorchs_own(monkeypatch):
     finally:
         torch.use_deterministic_algorithms(False)
     assert torch.equal(found, functional.conv2d(x, weight, None, 1, 1, 1, 8))
-    assert not timed_choice.choices()
+    assert not autotune.choices()

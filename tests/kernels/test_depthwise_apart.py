@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from seg.kernels import choice
+from seg.kernels import dispatch
 from seg.kernels.depthwise import DepthwiseConv2d, adopt_dilated
-from seg.kernels.depthwise_apart import convolve
+from seg.kernels.depthwise_dilated import convolve
 from seg.models.encoders import create_encoder
 from seg.models.segmenter import create_model
 
@@ -98,7 +98,7 @@ def test_bits_of_bfloat16_are_those_of_torch():
 @pytest.mark.parametrize("loops", [True, False])
 def test_weight_gradients_in_bfloat16_are_right(options, channels, loops, monkeypatch):
     """PyTorch's are not, of dilated depthwise convolutions on maps of some 29 pixels and wider."""
-    monkeypatch.setattr(choice, "available", lambda: loops)
+    monkeypatch.setattr(dispatch, "available", lambda: loops)
     chosen = {"kernel_size": 3, "padding": 2, "bias": False, **options}
     plain = nn.Conv2d(channels, channels, dilation=2, groups=channels, **chosen)
     network = nn.Sequential(plain)
@@ -130,7 +130,7 @@ def test_networks_of_others_are_adopted():
 def test_wide_modules_train_by_it_in_channels_last(autocast, dilation, far, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        "seg.kernels.depthwise_apart.convolve",
+        "seg.kernels.depthwise_dilated.convolve",
         lambda *given, far: calls.append(far) or convolve(*given, far=far),
     )
 
@@ -159,7 +159,7 @@ def test_wide_modules_train_by_it_in_channels_last(autocast, dilation, far, monk
 
 
 def test_where_loops_do_not_gain_modules_are_torchs_to_the_bit(monkeypatch):
-    monkeypatch.setattr("seg.kernels.depthwise_apart.convolve", None)
+    monkeypatch.setattr("seg.kernels.depthwise_dilated.convolve", None)
     image = torch.randn(2, 128, 30, 30).to(memory_format=torch.channels_last)
     beside = DepthwiseConv2d(128, 128, 3, groups=128, bias=False)
     few = DepthwiseConv2d(64, 64, 3, dilation=2, groups=64, bias=False)

@@ -12,13 +12,13 @@ from torch import nn
 from torch.nn import functional
 
 from seg.errors import DataError
-from seg.inference import views
-from seg.inference.views import View, label_maps, tiles
-from seg.kernels import choice
+from seg.inference import fusion
+from seg.inference.fusion import View, label_maps, tiles
+from seg.kernels import dispatch
 from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.target import Target
-from seg.losses.upsampled import summed_cross_entropy, upsampled_cross_entropy
-from seg.metrics.pair_counts import pair_counts
+from seg.losses.cross_entropy_spec import Target
+from seg.losses.fused_cross_entropy import summed_cross_entropy, upsampled_cross_entropy
+from seg.metrics.joint_counts import pair_counts
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.faster_depthwise import FasterDepthwise, faster_depthwise
 
@@ -27,8 +27,8 @@ pytest.importorskip("numba")
 
 @pytest.fixture(autouse=True)
 def _for_small_arrays_too(monkeypatch):
-    monkeypatch.setattr(choice, "_RESIZED_BYTES", 0)
-    monkeypatch.setattr(choice, "_PAIRS", range(2**31))
+    monkeypatch.setattr(dispatch, "_RESIZED_BYTES", 0)
+    monkeypatch.setattr(dispatch, "_PAIRS", range(2**31))
 
 
 def coarse(classes, size, resize, images=2):
@@ -73,7 +73,7 @@ def test_of_equal_logits_the_first_class_counts():
 def test_labels_do_not_depend_on_tiles_or_threads(monkeypatch):
     logits = coarse(19, (33, 65), Resize((129, 257), (129, 257), True))
     label = label_maps(logits)[1]
-    monkeypatch.setitem(views._TILE_BYTES, "cpu", 2**14)
+    monkeypatch.setitem(fusion._TILE_BYTES, "cpu", 2**14)
     pieces = list(tiles([[View.whole(logits, 1)]], slice(0, 129), 257))
     assert len(pieces) > 9
     for tile in pieces:
@@ -248,7 +248,8 @@ def test_forked_processes_have_threads_of_their_own():
 
 def test_commands_start_without_the_compiler():
     code = (
-        "import sys, seg.inference.views, seg.losses.upsampled; assert 'numba' not in sys.modules;"
-        " from seg.kernels import choice; assert choice.available()"
+        "import sys, seg.inference.fusion, seg.losses.fused_cross_entropy;"
+        " assert 'numba' not in sys.modules;"
+        " from seg.kernels import dispatch as choice; assert choice.available()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,7 +6,7 @@ import time
 
 from pytorch_lightning.loggers import Logger
 
-from seg.training.loggers.background import BackgroundLogger
+from seg.training.loggers.async_logger import BackgroundLogger
 
 
 class Server(Logger):

@@ -7,10 +7,10 @@ from seg.losses.boundary import Boundary
 from seg.losses.cross_entropy import CrossEntropy
 from seg.losses.dice import Dice
 from seg.losses.focal import Focal
-from seg.losses.hard_pixels import Ohem, TopPixels
+from seg.losses.hard_pixel_mining import Ohem, TopPixels
 from seg.losses.jaccard import Jaccard
 from seg.losses.lovasz import Lovasz
-from seg.losses.mutual_information import RegionMutualInformation
+from seg.losses.region_mutual_information import RegionMutualInformation
 from seg.losses.tversky import Tversky
 
 LOSSES = [

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.losses.focal import Focal
-from seg.losses.hard_pixels import Ohem, TopPixels
+from seg.losses.hard_pixel_mining import Ohem, TopPixels
 
 FACTS = {"num_classes": 4, "ignore_index": 255}
 

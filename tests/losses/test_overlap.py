@@ -10,7 +10,7 @@ from seg.losses.boundary import Boundary
 from seg.losses.cross_entropy import CrossEntropy
 from seg.losses.dice import Dice
 from seg.losses.lovasz import Lovasz
-from seg.losses.mutual_information import RegionMutualInformation
+from seg.losses.region_mutual_information import RegionMutualInformation
 from seg.losses.tversky import Tversky
 
 FACTS = {"num_classes": 3, "ignore_index": 255}

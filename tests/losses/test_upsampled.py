@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seg.losses import pixels, tiled
+from seg.losses import fused_cross_entropy_tiled as tiled
+from seg.losses import pixel_loss
 from seg.losses.cross_entropy import CrossEntropy
+from seg.losses.cross_entropy_spec import Target
 from seg.losses.focal import Focal
-from seg.losses.hard_pixels import Ohem, TopPixels
+from seg.losses.fused_cross_entropy import upsampled_cross_entropy
+from seg.losses.hard_pixel_mining import Ohem, TopPixels
 from seg.losses.jaccard import Jaccard
-from seg.losses.pixels import is_lean
-from seg.losses.target import Target
-from seg.losses.upsampled import upsampled_cross_entropy
+from seg.losses.pixel_loss import is_lean
 from seg.losses.weighted_sum import WeightedSum
 from seg.models.coarse_logits import CoarseLogits, Resize
 
@@ -23,7 +24,7 @@ FACTS = {"num_classes": 5, "ignore_index": 255}
 @pytest.fixture(autouse=True)
 def _many_small_tiles(monkeypatch):
     monkeypatch.setitem(tiled._TILE_BYTES, "cpu", 2**13)
-    monkeypatch.setattr(pixels, "_TILES_FROM_BYTES", 0)
+    monkeypatch.setattr(pixel_loss, "_TILES_FROM_BYTES", 0)
 
 
 def batch(classes=5, dtype=torch.float32):

@@ -10,8 +10,8 @@ from seg.metrics.bootstrap import PoissonBootstrap
 from seg.metrics.boundary import BoundaryIoU
 from seg.metrics.calibration import ReliabilityBins
 from seg.metrics.confusion import ConfusionMatrix
-from seg.metrics.pair_counts import pair_counts
-from seg.metrics.strata import SizeStrata
+from seg.metrics.joint_counts import pair_counts
+from seg.metrics.size_strata import SizeStrata
 from seg.metrics.trimap import TrimapIoU
 from tests.metrics.maps import IGNORE, random_maps
 

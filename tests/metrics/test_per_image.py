@@ -7,7 +7,7 @@ from torch import from_numpy
 from torchmetrics.functional.classification import multiclass_jaccard_index
 
 from seg.errors import ConfigError, DataError
-from seg.metrics.pair_counts import pair_counts
+from seg.metrics.joint_counts import pair_counts
 from seg.metrics.per_image import Extremes, ImageScores, image_scores
 from tests.metrics.maps import IGNORE, random_maps
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from seg.metrics.strata import STRATA, SizeStrata
+from seg.metrics.size_strata import STRATA, SizeStrata
 from tests.metrics.maps import IGNORE, random_maps
 
 

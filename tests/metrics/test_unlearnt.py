@@ -8,7 +8,7 @@ from seg.metrics.unlearnt import unlearnt
 NAMES = ("background", "crack", "paint")
 AUTO = {
     "loss": {"_target_": "seg.losses.cross_entropy.CrossEntropy", "class_weights": None},
-    "sampler": {"_target_": "seg.data.loading.sampling.Shuffle"},
+    "sampler": {"_target_": "seg.data.loading.samplers.Shuffle"},
     "trainer": {"max_steps": 500},
 }
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from seg.engine.training import fit
+from seg.engine.train import fit
 from seg.errors import ConfigError
 from seg.models.batch_norm import BatchNormPolicy, batch_norms, momentum_for, recalibrate
 from seg.models.segmenter import create_model

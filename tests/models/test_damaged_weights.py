@@ -12,19 +12,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from seg.build.networks import load_model
-from seg.data.labels import LabelSpace
+from seg.build.models import load_model
+from seg.data.label_space import LabelSpace
 from seg.errors import DataError
 from seg.models.encoders import create_encoder
 from seg.models.parameter_limit import TooManyParametersError, parameters_limited
 from seg.models.segmenter import create_model
 from seg.models.weights import load_weights
-from seg.models.weights.bundle import Bundle
 from seg.models.weights.digests import digests, sealed, unsealed
 from seg.models.weights.keras import FORMAT as KERAS
 from seg.models.weights.reading import read_weights
+from seg.models.weights.tensor_bundle import Bundle
 from seg.training.checkpoint import AtomicCheckpointIO, read_checkpoint
-from seg.weight_tools.encoder_file import write_with_card
+from seg.weight_tools.encoder_checkpoint import write_with_card
 from tests.models.bundle_writer import write_bundle
 
 ENCODER = "aligned_xception_micro"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.data.readers.cache_folder import cache_folder
+from seg.data.readers.cache_directory import cache_folder
 from seg.errors import ConfigError, DataError
 from seg.models.weights import download
 from seg.models.weights.download import fetch

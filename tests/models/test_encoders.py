@@ -9,7 +9,7 @@ from torch import nn
 
 from seg.errors import ConfigError
 from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names
-from seg.models.encoders.pyramid import plan_dilation
+from seg.models.encoders.xception_base import plan_dilation
 
 STRIDES = (4, 8, 16, 32)
 TINY = "aligned_xception_tiny"

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from seg.models.fused_convolution import FusedConv2d, fused
-from seg.models.optimizing import FASTER_CONVOLUTIONS, fuse_relus, replace_modules
+from seg.models.inference_optimization import FASTER_CONVOLUTIONS, fuse_relus, replace_modules
 
 KINDS = [
     {"kernel_size": 1},

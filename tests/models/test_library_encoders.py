@@ -9,13 +9,13 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import nn
 
-from seg.config.location import conf_dir
+from seg.config.conf_dir import conf_dir
 from seg.errors import ConfigError
-from seg.models.contract import IMAGENET, Normalization
 from seg.models.encoders.library_encoder import LibraryEncoder
 from seg.models.encoders.smp_encoder import as_normalization, create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.encoders.torchvision_encoder import create_torchvision_encoder
+from seg.models.interfaces import IMAGENET, Normalization
 from seg.models.segmenter import create_model
 
 SEEDS = {

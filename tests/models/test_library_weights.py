@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from seg.errors import ConfigError, DataError
-from seg.models.contract import Normalization
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.encoders.torchvision_encoder import create_torchvision_encoder
+from seg.models.interfaces import Normalization
 from tests.models.test_library_encoders import randomized, torchvision_googlenet
 
 

@@ -9,7 +9,7 @@ import torch
 from seg.errors import DataError
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
-from seg.models.weights.bundle import Bundle
+from seg.models.weights.tensor_bundle import Bundle
 from seg.models.weights.tensorflow import module_name
 from tests.models.bundle_writer import write_bundle
 

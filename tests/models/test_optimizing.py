@@ -7,7 +7,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from seg.models.blocks import ConvNormAct
 from seg.models.encoders.timm_encoder import create_timm_encoder
-from seg.models.optimizing import fold_batch_norms, replace_modules
+from seg.models.inference_optimization import fold_batch_norms, replace_modules
 from seg.models.segmenter import create_model
 from tests.models.conftest import settled
 

@@ -7,7 +7,7 @@ import pytest
 import timm
 
 from seg.models.encoders import encoder_names
-from seg.models.weights.published import PUBLISHED, default_source
+from seg.models.weights.model_zoo import PUBLISHED, default_source
 
 
 def test_published_checkpoints_are_consistent():

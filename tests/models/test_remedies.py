@@ -9,12 +9,12 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 import seg
-from seg.build.building import build, check_targets
-from seg.build.networks import network
-from seg.config.explain import explain
-from seg.config.location import conf_dir
+from seg.build.instantiate import build, check_targets
+from seg.build.models import network
+from seg.config.conf_dir import conf_dir
+from seg.config.error_messages import explain
 from seg.config.schema import TrainConfig, validate
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.errors import ConfigError, DataError, UserError
 from seg.models.decoders import decoder_names
 from seg.models.encoders import create_encoder, encoder_names

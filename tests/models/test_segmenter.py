@@ -13,7 +13,7 @@ from seg.models.classifier import Classifier
 from seg.models.decoders import create_decoder, decoder_names
 from seg.models.encoders import create_encoder
 from seg.models.segmenter import Segmenter, create_model
-from seg.profiling.cost import count
+from seg.profiling.flops import count
 
 TINY = "aligned_xception_tiny"
 SMALL = {"aspp_channels": 32, "decoder_channels": 32, "low_level_channels": 16}

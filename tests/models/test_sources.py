@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save_file
 
 from seg.errors import ConfigError, DataError
-from seg.models.contract import Normalization
 from seg.models.encoders import create_encoder
+from seg.models.interfaces import Normalization
 from seg.models.weights.sources import locate
 from tests.models.hub import COMMIT, HALF, Hub, content
 from tests.models.web import running

@@ -10,8 +10,8 @@ from torch import nn
 
 from seg.models.blocks import resize
 from seg.models.classifier import Classifier
-from seg.models.contract import Normalization
 from seg.models.encoders import create_encoder
+from seg.models.interfaces import Normalization
 from seg.models.segmenter import create_model
 from seg.models.weights import load_weights
 

@@ -10,7 +10,7 @@ from seg.models.blocks import SeparableConv2d
 from seg.models.encoders import create_encoder
 from seg.models.registry import ENCODERS
 from seg.models.variants import Variant, VariantConv2d, full_convolution
-from seg.profiling.cost import count
+from seg.profiling.flops import count
 from tests.models.conftest import settled
 
 IN, OUT = 8, 12

@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.errors import DataError
-from seg.inference.trained import TrainedSegmenter
+from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.classifier import Classifier
-from seg.models.contract import Normalization
 from seg.models.encoders import create_encoder
+from seg.models.interfaces import Normalization
 from seg.models.segmenter import create_model
 from seg.models.weights import load_weights
 from seg.models.weights.safetensors_file import facts_header

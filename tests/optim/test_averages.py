@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seg.optim.averages import approach, copied, decay_at
+from seg.optim.ema import approach, copied, decay_at
 
 
 def test_the_average_is_its_recursion():

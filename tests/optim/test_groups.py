@@ -15,7 +15,7 @@ from seg.models.decoders.smp import create_smp_decoder
 from seg.models.encoders import create_encoder, encoder_names
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
-from seg.models.parts import encoder_parts
+from seg.models.layer_groups import encoder_parts
 from seg.models.segmenter import create_model
 from seg.optim.groups import ParameterGroups, create_optimizer, scale_rates
 from tests.assembled import parts_of

@@ -2,7 +2,7 @@
 
 import csv
 
-from seg.training.loggers.curve import Curve, cut_curve
+from seg.training.loggers.csv_logger import Curve, cut_curve
 
 
 def rows(path):

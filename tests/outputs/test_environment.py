@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import torch
 
-from seg.training.environment import noted
+from seg.training.provenance import noted
 from tests.conftest import SMALL, seg
 
 LINE = (*SMALL, "hydra.run.dir=run")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
 from seg.errors import ConfigError
-from seg.training.callbacks.learning_gif import LearningGif, frame, write_gif
+from seg.training.callbacks.prediction_gif import LearningGif, frame, write_gif
 from tests.assembled import parts_of
 from tests.conftest import SMALL, seg
 

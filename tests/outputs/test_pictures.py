@@ -1,9 +1,9 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
-from seg.visualization.pictures import prediction_grid
+from seg.visualization.grids import prediction_grid
 
 LABELS = LabelSpace.identity(("a", "b"), ((1, 2, 3), (4, 5, 6)))
 GAP_PX, HEADER_PX = 4, 18

@@ -4,7 +4,7 @@ from time import sleep
 
 import pytest
 
-from seg.training.power import PowerMeter
+from seg.training.energy_meter import PowerMeter
 
 
 def zone(folder, name, energy_uj, kind="package-0", most=1_000_000_000):

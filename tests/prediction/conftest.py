@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from seg.data.datasets.streets import Streets
-from seg.prediction.format import Piece, Settings
+from seg.prediction.writer import Piece, Settings
 from tests.assembled import parts_of
 from tests.conftest import seg
 
@@ -71,7 +71,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 def write(kind, settings: Settings, item, label_HW, *, image_HW3=None, probabilities_KHW=None):
     """Write a label map in one format, in bands of 7 rows; the part for the manifest."""
-    from seg.inference.raster import ArrayRaster
+    from seg.inference.image_source import ArrayRaster
 
     height, width = label_HW.shape
     image = np.zeros((height, width, 3), np.uint8) if image_HW3 is None else image_HW3

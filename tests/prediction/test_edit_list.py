@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seg.errors import DataError
-from seg.prediction.opening import Opener
-from seg.prediction.sources import list_items
+from seg.prediction.inputs import list_items
+from seg.prediction.reader import Opener
 
 FRAMES, TICKS = 30, 1024  # of a frame, of a track of 10,240 a second; the film has 1,000 a second
 

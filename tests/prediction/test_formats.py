@@ -11,14 +11,14 @@ from PIL import Image
 
 from seg.data.datasets.cityscapes import OFFICIAL, TRAIN_IDS
 from seg.data.datasets.pascal_voc import LABELS as VOC
-from seg.data.labels import LabelSpace
-from seg.data.readers.classes import read_classes
-from seg.data.readers.reading import read_label
+from seg.data.label_space import LabelSpace
+from seg.data.readers.class_table import read_classes
+from seg.data.readers.readers import read_label
 from seg.errors import ConfigError
-from seg.prediction.format import Settings, load_formats
+from seg.prediction.inputs import list_items
 from seg.prediction.items import Item
-from seg.prediction.sources import list_items
 from seg.prediction.value_table import write_values
+from seg.prediction.writer import Settings, load_formats
 from seg.prediction.writers.areas import Areas
 from seg.prediction.writers.areas_parquet import ParquetAreas
 from seg.prediction.writers.cityscapes import CityscapesArchive

@@ -9,7 +9,7 @@ import pytest
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
 from seg.prediction.manifest import Manifest
-from seg.prediction.records import damaged_record, done_record, file_mark
+from seg.prediction.manifest_entries import damaged_record, done_record, file_mark
 
 HEADER = {"checkpoint_sha256": "ab", "inference": {"window": [3, 4]}, "formats": ["labels"]}
 ITEMS = [Item(f"{n}", f"in/{n}.png", version="1") for n in range(4)]

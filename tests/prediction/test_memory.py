@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.benchmarks.growth import peak_mib
+from seg.benchmarks.memory_scaling import peak_mib
 from tests.prediction.conftest import street
 
 MIB = 2**20

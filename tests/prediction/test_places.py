@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.readers import gdal
 from seg.errors import ConfigError
-from seg.prediction.format import Piece, Settings, load_formats
-from seg.prediction.opening import Opener
-from seg.prediction.places import report_lost_places
-from seg.prediction.sources import list_items
+from seg.prediction.georeference import report_lost_places
+from seg.prediction.inputs import list_items
+from seg.prediction.reader import Opener
+from seg.prediction.writer import Piece, Settings, load_formats
 from tests.prediction.conftest import predict, street
 
 rasterio = pytest.importorskip("rasterio")

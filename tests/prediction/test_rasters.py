@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.decoding import PLAIN, ImageDecoding
-from seg.data.readers.reading import read_image
+from seg.data.label_space import LabelSpace
+from seg.data.readers.readers import read_image
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
-from seg.prediction.format import Piece, Settings
-from seg.prediction.opening import Opener
-from seg.prediction.sources import list_items
+from seg.prediction.inputs import list_items
+from seg.prediction.reader import Opener
+from seg.prediction.writer import Piece, Settings
 from seg.prediction.writers.labels import Labels
 from seg.prediction.writers.overlay import Overlay
 from tests.prediction.conftest import files_in, predict, street

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seg.prediction.runs import class_runs
+from seg.prediction.rle import class_runs
 from seg.prediction.writers.coco import outlines
 from tests.prediction.conftest import OF_PYCOCOTOOLS
 

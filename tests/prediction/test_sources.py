@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.readers.pictures import opened
+from seg.data.readers.image_decoding import opened
 from seg.errors import ConfigError, DataError
+from seg.prediction.inputs import list_items
 from seg.prediction.items import share
-from seg.prediction.opening import Opener
-from seg.prediction.sources import list_items
+from seg.prediction.reader import Opener
 from tests.prediction.conftest import SIZE, film
 
 

@@ -10,8 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.pairs import PairDataset, match_pairs, named_files, tolerating_lonely_files
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import (
+    PairDataset,
+    match_pairs,
+    named_files,
+    tolerating_lonely_files,
+)
 
 LABELS = LabelSpace.identity(tuple("abcde"), ((1, 2, 3),) * 5, ignored=(5,))
 COUNTS = {"train": 60, "val": 40}

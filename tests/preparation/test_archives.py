@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from seg.dataset_tools.archives import Limits, unpack
-from seg.dataset_tools.folders import filled_aside
+from seg.dataset_tools.atomic_directory import filled_aside
 from seg.errors import DataError
 
 SMALL = Limits(entries=20, total_bytes=3 * 2**20, ratio=50)

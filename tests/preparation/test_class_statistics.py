@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from seg.data.datasets.camvid import CamVid
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
-from seg.dataset_tools.class_statistics import describe, draw
+from seg.dataset_tools.statistics import describe, draw
 
 RED, GREEN, BLUE = (210, 10, 10), (10, 160, 10), (10, 10, 230)
 LABELS = LabelSpace.identity(("road", "car", "tree"), (RED, GREEN, BLUE))

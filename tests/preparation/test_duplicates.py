@@ -17,7 +17,7 @@ from seg.dataset_tools.duplicates import (
     equal_groups,
     near_twins,
 )
-from seg.dataset_tools.sequences import shared_sequences
+from seg.dataset_tools.video_leakage import shared_sequences
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from seg.dataset_tools.folders import filled_aside
+from seg.dataset_tools.atomic_directory import filled_aside
 from seg.errors import DataError
 
 

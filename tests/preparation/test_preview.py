@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.loading.loader import KeyedSamples
-from seg.data.loading.order import SampleKey
+from seg.data.loading.resumable_sampler import SampleKey
 from seg.data.sample import Sample
-from seg.data.transforms.augmentation import Augmentation
+from seg.data.transforms.pipeline import Augmentation
 from seg.dataset_tools.preview import contact_sheet, write_page
 from seg.errors import ConfigError
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 from seg.data.datasets.camvid import CamVid
 from seg.data.datasets.shards import Shards
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.readers.shard_files import Copy
 from seg.dataset_tools.shards import MAX_CHUNK_MIB, write_shards
 from seg.errors import ConfigError, DataError
-from seg.io.files import staged_directory
+from seg.io.atomic import staged_directory
 
 REPO = Path(__file__).resolve().parents[2]
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.unlabelled import Unlabelled
-from seg.data.labels import LabelSpace
-from seg.data.readers.decoding import PLAIN, ImageDecoding, decoding_images
-from seg.data.readers.pairs import Pair, PairDataset
-from seg.dataset_tools.inspection import inspect
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import Pair, PairDataset
+from seg.data.readers.value_range import PLAIN, ImageDecoding, decoding_images
+from seg.dataset_tools.sample_checks import inspect
 from seg.dataset_tools.value_ranges import Extent, describe_ranges
 
 SPACE = LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199)))

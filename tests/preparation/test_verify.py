@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.camvid import CamVid
-from seg.data.labels import LabelSpace
-from seg.data.readers.decoding import ImageDecoding, decoding_images
-from seg.data.readers.pairs import Lonely, Pair, PairDataset
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import Lonely, Pair, PairDataset
+from seg.data.readers.value_range import ImageDecoding, decoding_images
 from seg.data.sample import Sample
-from seg.data.wrappers.quarantine import read_quarantine, without_quarantined
+from seg.data.wrappers.excluded import read_quarantine, without_quarantined
 from seg.dataset_tools.verify import verify
 from tests.preparation.faulty_tree import (
     COUNTS,

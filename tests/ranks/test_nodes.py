@@ -3,7 +3,7 @@
 import pytest
 
 from seg.config.schema import TrainerTarget
-from seg.engine.distributed.nodes import Meeting, follows, meeting
+from seg.engine.distributed.rendezvous import Meeting, follows, meeting
 from seg.errors import ConfigError
 
 THREE = TrainerTarget(_target_="pytorch_lightning.Trainer", max_epochs=1, num_nodes=3)

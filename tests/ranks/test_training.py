@@ -11,10 +11,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import multiprocessing
 
-from seg.build.parts import Parts, assemble
-from seg.config.location import conf_dir
+from seg.build.segmentation import Parts, assemble
+from seg.config.conf_dir import conf_dir
 from seg.config.schema import TrainConfig, validate
-from seg.engine.training import fit
+from seg.engine.train import fit
 from tests.conftest import SMALL
 
 WORLD = 2

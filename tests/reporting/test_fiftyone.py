@@ -9,7 +9,7 @@ from PIL import Image
 
 import seg as package
 from seg.data.datasets.streets import Streets
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
 from seg.errors import DataError
 from seg.reports.fiftyone import write_fiftyone

@@ -14,7 +14,7 @@ from PIL import Image
 from seg.errors import ConfigError, DataError
 from seg.reports.energy import Tariff
 from seg.reports.page import write_report
-from seg.reports.run import find_runs
+from seg.reports.run_reader import find_runs
 from tests.reporting.run_directory import CLASSES, PALETTE, STEPS, write_run
 
 HOSTILE = (

@@ -14,12 +14,12 @@ from scipy import stats
 from seg.errors import DataError
 from seg.models.encoders import create_encoder
 from seg.models.variants import Variant
-from seg.sweeps.sections import sections_for
+from seg.sweeps.report_sections import sections_for
 from seg.sweeps.trials import Sweep, Trial, read_sweep
-from seg.xception_paper.forms import variant_of
-from seg.xception_paper.judgement import joint, judge, paired_interval
+from seg.xception_paper.paired_test import joint, judge, paired_interval
 from seg.xception_paper.paper import CLAIMS, PAPER
 from seg.xception_paper.report import write_claims
+from seg.xception_paper.variants import variant_of
 from tests.conftest import seg
 
 BASE = "{between:none,norm_between:False}"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from seg.errors import DataError
-from seg.sweeps.closing import close_sweep
+from seg.sweeps.finalize import close_sweep
 from seg.sweeps.leaderboard import BY_CHOICE_FILE, FILE, ordered
 from seg.sweeps.page import Section, page
-from seg.sweeps.standings import over_seeds, winner
+from seg.sweeps.seed_aggregation import over_seeds, winner
 from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
 from tests.conftest import seg
 from tests.reporting.run_directory import write_run
@@ -95,7 +95,7 @@ def test_one_seed_has_no_spread():
 def test_what_is_told(tmp_path, caplog, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_seeds(tmp_path / "my sweep")
-    with caplog.at_level(logging.INFO, "seg.sweeps.closing"):
+    with caplog.at_level(logging.INFO, "seg.sweeps.finalize"):
         close_sweep(tmp_path / "my sweep")
     told = caplog.messages
     assert told[0] == "best: trial 1, val/miou 52.00 %: loss=dice seed=1"
@@ -118,7 +118,7 @@ def test_what_is_told(tmp_path, caplog, monkeypatch):
 def test_what_seeds_tell(tmp_path, caplog, values, line):
     trials = [Trial(n, {"seed": str(n)}, "finished", value) for n, value in enumerate(values)]
     write(tmp_path, Sweep("train", ("seed=0,1,2",), "val/miou", trials=tuple(trials)))
-    with caplog.at_level(logging.INFO, "seg.sweeps.closing"):
+    with caplog.at_level(logging.INFO, "seg.sweeps.finalize"):
         close_sweep(tmp_path)
     assert [each for each in caplog.messages if each.startswith("its choices")] == (
         [line] if line else []

@@ -10,7 +10,7 @@ import pytest
 
 from seg.errors import PrunedError, RankError, StorageError
 from seg.io.lock import LockedError, locked
-from seg.sweeps.outcome import (
+from seg.sweeps.trial_result import (
     FAILURE,
     NAME,
     TrialError,

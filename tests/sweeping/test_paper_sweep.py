@@ -9,11 +9,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from seg.build.building import check_targets
-from seg.config.location import conf_dir
+from seg.build.instantiate import check_targets
+from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, validate
-from seg.xception_paper.forms import variant_of
 from seg.xception_paper.paper import CLAIMS, PAPER
+from seg.xception_paper.variants import variant_of
 
 
 def composed(command, *overrides):

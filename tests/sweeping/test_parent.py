@@ -10,7 +10,7 @@ import pytest
 
 SWEEP = """
 import subprocess, sys, time
-from seg.sweeps.parent import announce_sweep
+from seg.sweeps.parent_process import announce_sweep
 announce_sweep()
 # between it and the trial is another process, as some launchers have it
 launcher = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
@@ -19,7 +19,7 @@ time.sleep(100)
 """
 TRIAL = """
 import os, signal, sys, time
-from seg.sweeps.parent import ending_with_the_sweep
+from seg.sweeps.parent_process import ending_with_the_sweep
 def saved(*_):
     print("saved", flush=True)
     raise SystemExit(143)

@@ -4,9 +4,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seg.io.lock import locked
+from seg.sweeps.grid_search import Grid
 from seg.sweeps.progress import Progress
-from seg.sweeps.search import Grid
-from seg.sweeps.spaces import split
+from seg.sweeps.search_spaces import split
 from seg.sweeps.sweep import at_once
 from seg.sweeps.trials import Sweep, Trial, read_sweep
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from seg.config.arguments import is_multirun
-from seg.config.resumed import with_run_directory
+from seg.config.cli_overrides import is_multirun
+from seg.config.resume_overrides import with_run_directory
 from seg.errors import ConfigError
-from seg.sweeps.resumed import with_sweep_directory
+from seg.sweeps.resume import with_sweep_directory
 from seg.sweeps.trials import Sweep, write_sweep
 
 LINE = ("optimizer.lr=1e-3,1e-2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=3")

@@ -4,8 +4,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seg.errors import ConfigError
-from seg.sweeps.search import Grid
-from seg.sweeps.spaces import space_of, split
+from seg.sweeps.grid_search import Grid
+from seg.sweeps.search_spaces import space_of, split
 
 
 def sweeps(*overrides):

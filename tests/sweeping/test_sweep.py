@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from seg.sweeps.outcome import FAILURE
+from seg.sweeps.trial_result import FAILURE
 from seg.sweeps.trials import read_sweep
 from tests.conftest import SMALL, seg
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from seg.sweeps.closing import close_sweep
-from seg.sweeps.standings import winner
+from seg.sweeps.finalize import close_sweep
+from seg.sweeps.seed_aggregation import winner
 from tests.reporting.chromium import Tab, executable
 from tests.reporting.test_browser import CONTRASTS
 from tests.sweeping.sweep_directory import write_seeds, write_wide

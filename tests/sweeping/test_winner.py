@@ -8,9 +8,9 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seg.config.location import conf_dir
+from seg.config.conf_dir import conf_dir
+from seg.sweeps.best_config import winner_of, write_winner
 from seg.sweeps.trials import Sweep, Trial, read_sweep
-from seg.sweeps.winner import winner_of, write_winner
 from tests.conftest import seg
 from tests.sweeping.test_sweep import run
 
@@ -111,7 +111,7 @@ def test_a_sweep_that_sets_more_than_its_search_is_kept_but_begins_none(tmp_path
         "hydra:\n  mode: MULTIRUN\n  sweeper:\n    params: {seed: '0,1'}\nloss: {gamma: 3}\n"
         "trainer: {max_epochs: 77}\n"
     )
-    for module in (f"{__name__}", "seg.sweeps.said"):
+    for module in (f"{__name__}", "seg.sweeps.overrides_to_yaml"):
         monkeypatch.setattr(f"{module}.conf_dir", lambda: conf)
     overrides = ["sweep=long", "trainer.max_epochs=5", "seed=1"]
     found = left(tmp_path / "sweep", "train", overrides, recorded=True)

@@ -5,12 +5,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
-from seg.build.parts import assemble
-from seg.config.location import conf_dir
+from seg.build.segmentation import assemble
+from seg.config.conf_dir import conf_dir
 from seg.config.schema import TrainConfig, validate
-from seg.data.labels import LabelSpace
-from seg.inference.trained import TrainedSegmenter
-from seg.models.contract import Normalization
+from seg.data.label_space import LabelSpace
+from seg.inference.segmentation_model import TrainedSegmenter
+from seg.models.interfaces import Normalization
 from tests.conftest import SMALL
 
 LABELS = LabelSpace.identity(("a", "b", "c"), ((0, 0, 0), (9, 9, 9), (99, 99, 99)))

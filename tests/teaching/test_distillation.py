@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import seg as package
-from seg.build.networks import load_model
+from seg.build.models import load_model
 from seg.distillation.distillation import Distillation
-from seg.distillation.soft_labels import SoftLabels
-from seg.distillation.term import Run
+from seg.distillation.extra_loss import Run
+from seg.distillation.logit_kd import SoftLabels
 from seg.errors import ConfigError
 from seg.training.checkpoint import read_checkpoint
 from tests.conftest import SMALL, seg

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seg.distillation.grid import Grid, labels_at, resampled, spread
+from seg.distillation.feature_alignment import Grid, labels_at, resampled, spread
 
 
 @pytest.mark.parametrize("align_corners", [True, False])

@@ -12,11 +12,11 @@ from torchvision.transforms import v2
 
 import seg as package
 from seg.data.datasets.streets import Streets
-from seg.data.transforms.augmentation import Augmentation
+from seg.data.transforms.pipeline import Augmentation
+from seg.distillation.extra_loss import Run
 from seg.distillation.mean_teacher import MeanTeacher
-from seg.distillation.term import Run
 from seg.errors import ConfigError, DataError
-from seg.optim.averages import approach, copied, decay_at
+from seg.optim.ema import approach, copied, decay_at
 from tests.conftest import SMALL, seg
 from tests.teaching.networks import parts_of, pictures, segmenter
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from scipy.special import log_softmax
 
-from seg.data.labels import LabelSpace
-from seg.distillation.channel_wise import ChannelWise
-from seg.distillation.feature_maps import FeatureMaps
-from seg.distillation.forward_pass import forward_pass
-from seg.distillation.soft_labels import SoftLabels
+from seg.data.label_space import LabelSpace
+from seg.distillation.channel_wise_kd import ChannelWise
+from seg.distillation.feature_kd import FeatureMaps
+from seg.distillation.forward_hooks import forward_pass
+from seg.distillation.logit_kd import SoftLabels
 from seg.errors import ConfigError
 from tests.teaching.networks import LABELS, pictures, segmenter
 

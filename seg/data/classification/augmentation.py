@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seg.data.classification.draws import drawing_from
 from seg.data.classification.sample import Categories, ClassifiedImage, ImageDataset
-from seg.data.transforms.augmentation import SampleStreams
+from seg.data.classification.torch_rng import drawing_from
+from seg.data.transforms.pipeline import SampleStreams
 from seg.errors import ConfigError, DataError
 
 _CENTRE_SHARE = 0.875  # 224 of 256, as AlexNet's and most since

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seg.data.classification.sample import Categories, ImageFile, ImageFiles
 from seg.data.datasets.csv import Row, named_samples, read_table, resolve, rows_of_split
-from seg.data.readers.locations import Location, is_remote
+from seg.data.readers.urls import Location, is_remote
 from seg.errors import ConfigError, DataError
 
 
@@ -13,7 +13,7 @@ class ImageCsv(ImageFiles):
     """One split of the pictures that a CSV file lists.
 
     The file has a header and commas between its columns. Files are given relative to it, as
-    absolute paths, or as addresses (`s3://`, `gs://`, `hf://`, see `seg.data.readers.addresses`).
+    absolute paths, or as addresses (`s3://`, `gs://`, `hf://`, see `seg.data.readers.url_policy`).
     Classes are the names in the label column of the training split, sorted.
 
     Args:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seg.data.classification.sample import Categories, ImageFile, ImageFiles
-from seg.data.readers.roots import default_root
+from seg.data.readers.dataset_root import default_root
 from seg.data.readers.splits import find_split, held_out, no_split_error, split_names
-from seg.data.readers.unread import UnreadFiles, is_hidden, log_loose_files
+from seg.data.readers.unread_files import UnreadFiles, is_hidden, log_loose_files
 from seg.errors import DataError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")

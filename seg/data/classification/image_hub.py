@@ -5,8 +5,8 @@ from typing import Any
 
 from seg.data.classification.sample import Categories, ClassifiedImage
 from seg.data.datasets.hf_dataset import load_rows, located, part_called
-from seg.data.readers.decoding import current_decoding
-from seg.data.readers.reading import read_image
+from seg.data.readers.readers import read_image
+from seg.data.readers.value_range import current_decoding
 from seg.errors import ConfigError, DataError
 
 

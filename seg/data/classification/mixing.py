@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.data.classification.draws import drawing_from
+from seg.data.classification.torch_rng import drawing_from
 from seg.errors import ConfigError
 
 

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.decoding import current_decoding
-from seg.data.readers.locations import Location
-from seg.data.readers.reading import read_image
+from seg.data.readers.readers import read_image
+from seg.data.readers.urls import Location
+from seg.data.readers.value_range import current_decoding
 from seg.errors import DataError
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seg.data.classification.sample import Categories, ClassifiedImage
 from seg.data.datasets.cityscapes import TRAIN_IDS
-from seg.data.datasets.streets.dice import Dice
+from seg.data.datasets.streets.rng import Dice
 from seg.data.datasets.streets.scene import render
 from seg.errors import ConfigError
 

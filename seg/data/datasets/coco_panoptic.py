@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.class_entry import ClassEntry
-from seg.data.readers.classes import Classes, make_classes, rgb
-from seg.data.readers.colours import packed
+from seg.data.readers.class_table import Classes, make_classes, rgb
+from seg.data.readers.color_labels import packed
+from seg.data.readers.dataset_root import find_root
+from seg.data.readers.image_label_pairs import Pair, PairDataset
 from seg.data.readers.json_file import read_json
-from seg.data.readers.listed import listed_pairs
-from seg.data.readers.locations import Location
-from seg.data.readers.pairs import Pair, PairDataset
-from seg.data.readers.reading import read_colours
-from seg.data.readers.roots import find_root
-from seg.data.readers.unread import log_unlisted
+from seg.data.readers.listed_pairs import listed_pairs
+from seg.data.readers.readers import read_colours
+from seg.data.readers.unread_files import log_unlisted
+from seg.data.readers.urls import Location
 from seg.errors import DataError, brief
 
 _SPLIT = "{split}"

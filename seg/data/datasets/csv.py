@@ -4,25 +4,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from seg.data.readers.classes import given_classes
-from seg.data.readers.listed import listed_pairs
-from seg.data.readers.locations import Location, is_remote, read_bytes
-from seg.data.readers.own_labels import LabelKind, infer_from_files, own_labels
-from seg.data.readers.pairs import (
+from seg.data.readers.class_table import given_classes
+from seg.data.readers.dataset_root import find_root
+from seg.data.readers.image_label_pairs import (
     NO_ANNOTATION,
     NO_ANNOTATION_REMEDY,
     Pair,
     PairDataset,
     first_of,
 )
-from seg.data.readers.roots import find_root
+from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_labels
+from seg.data.readers.listed_pairs import listed_pairs
 from seg.data.readers.splits import find_split, held_out, no_split_error
-from seg.data.readers.unannotated import (
+from seg.data.readers.unannotated_frames import (
     Unannotated,
     label_files,
     settle_unannotated,
     with_background,
 )
+from seg.data.readers.urls import Location, is_remote, read_bytes
 from seg.errors import DataError, brief
 from seg.io.csv_table import parse_csv
 from seg.io.source import MAX_BYTES, Source
@@ -47,7 +47,7 @@ class Csv(PairDataset):
 
     The file has a header and commas between its columns (RFC 4180, UTF-8). Files are given
     relative to the CSV file, as absolute paths, or as addresses (`s3://`, `gs://`, `hf://`;
-    all schemes: `seg.data.readers.addresses`).
+    all schemes: `seg.data.readers.url_policy`).
 
     Args:
         split: `train`, `val`, `test`, however the column spells them, or another value of it.
@@ -55,7 +55,7 @@ class Csv(PairDataset):
             `data/csv`.
         image_column, label_column: the columns of the two files.
         split_column: the column of the split; None: a fixed part of the rows is `val`.
-        classes: a JSON or text file (its forms: `seg.data.readers.classes.read_classes`); None:
+        classes: a JSON or text file (its forms: `seg.data.readers.class_table.read_classes`); None:
             `classes.json` or `classes.txt` beside a local table, else the ids that occur in
             the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.

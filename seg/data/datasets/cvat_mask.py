@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from seg.data.datasets.pascal_voc import voc_palette
+from seg.data.readers.class_table import Classes, make_classes
 from seg.data.readers.class_text import entries_of_label_map, numbered_lines
-from seg.data.readers.classes import Classes, make_classes
-from seg.data.readers.listed import listed_pairs
-from seg.data.readers.pairs import NO_ANNOTATION, Pair, PairDataset, named_files
-from seg.data.readers.roots import find_root
+from seg.data.readers.dataset_root import find_root
+from seg.data.readers.image_label_pairs import NO_ANNOTATION, Pair, PairDataset, named_files
+from seg.data.readers.listed_pairs import listed_pairs
 from seg.data.readers.splits import find_split, no_split_error, part_of
-from seg.data.readers.unannotated import Unannotated, settle_unannotated, with_background
-from seg.data.readers.unread import log_unlisted
+from seg.data.readers.unannotated_frames import Unannotated, settle_unannotated, with_background
+from seg.data.readers.unread_files import log_unlisted
 from seg.errors import DataError
 
 _LISTS = "ImageSets/Segmentation"

@@ -4,26 +4,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from seg.data.readers.classes import CLASS_FILES, given_classes
+from seg.data.readers.class_table import CLASS_FILES, given_classes
+from seg.data.readers.dataset_root import find_root
+from seg.data.readers.image_label_pairs import NO_ANNOTATION, Pair, PairDataset, match_pairs
+from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_labels
 from seg.data.readers.layout_search import Layout
 from seg.data.readers.layouts import find_layout_error
-from seg.data.readers.own_labels import LabelKind, infer_from_files, own_labels
-from seg.data.readers.pairs import NO_ANNOTATION, Pair, PairDataset, match_pairs
-from seg.data.readers.patterns import (
+from seg.data.readers.path_patterns import (
     FilePattern,
     files_of,
     pairing_remedy,
     parse_pattern,
 )
-from seg.data.readers.roots import find_root
 from seg.data.readers.splits import find_split, no_split_error, part_of, split_names
-from seg.data.readers.unannotated import (
+from seg.data.readers.unannotated_frames import (
     Unannotated,
     label_files,
     settle_unlabelled,
     with_background,
 )
-from seg.data.readers.unread import log_loose_files
+from seg.data.readers.unread_files import log_loose_files
 from seg.errors import ConfigError, DataError
 
 _HOW_TO_GET = (
@@ -49,7 +49,7 @@ class Folder(PairDataset):
         root: the folder; None: `$SEG_DATA/folder` or `data/folder`.
         images, labels: the two directories, with or without the pattern of their files' names;
             both may lie in one directory.
-        classes: a JSON or text file (its forms: `seg.data.readers.classes.read_classes`); None:
+        classes: a JSON or text file (its forms: `seg.data.readers.class_table.read_classes`); None:
             `classes.json` or `classes.txt` in the root, else the ids that occur in
             the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.readers.class_entry import ClassEntry
-from seg.data.readers.classes import Classes, given_classes, make_classes
-from seg.data.readers.decoding import current_decoding
-from seg.data.readers.held import held
-from seg.data.readers.locations import Location
-from seg.data.readers.own_labels import LabelKind, infer_classes, own_labels
-from seg.data.readers.pictures import opened
-from seg.data.readers.reading import ReadLabel, read_grey, read_label, read_pair
+from seg.data.readers.class_table import Classes, given_classes, make_classes
+from seg.data.readers.image_decoding import opened
+from seg.data.readers.in_memory import held
+from seg.data.readers.label_encoding import LabelKind, infer_classes, own_labels
+from seg.data.readers.readers import ReadLabel, read_grey, read_label, read_pair
+from seg.data.readers.urls import Location
+from seg.data.readers.value_range import current_decoding
 from seg.data.sample import Sample, naming_quarantine
 from seg.errors import ConfigError, DataError
 
@@ -39,7 +39,7 @@ class HfDataset:
         image_column, label_column: the two columns.
         train_split, val_split, test_split: what the dataset calls the splits; parts such as
             `train[:90%]` are allowed. None: it has none.
-        classes: a JSON file (its forms: `seg.data.readers.classes.read_classes`, `id2label.json`
+        classes: a JSON file (its forms: `class_table.read_classes`, `id2label.json`
             among them); None: the names that the label column declares, else the ids that occur in
             the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.

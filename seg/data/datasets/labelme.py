@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from seg.data.choices import check_choice
+from seg.data.options import check_choice
 from seg.data.readers.class_entry import ClassEntry
-from seg.data.readers.classes import Classes, distinct_palette, make_classes
-from seg.data.readers.pairs import (
+from seg.data.readers.class_table import Classes, distinct_palette, make_classes
+from seg.data.readers.dataset_root import find_root
+from seg.data.readers.image_label_pairs import (
     IMAGE_SUFFIXES,
     NO_ANNOTATION,
     Pair,
@@ -17,11 +18,10 @@ from seg.data.readers.pairs import (
     named_files,
 )
 from seg.data.readers.polygons import PolygonLabels, label_names
-from seg.data.readers.reading import ReadLabel
-from seg.data.readers.roots import find_root
+from seg.data.readers.readers import ReadLabel
 from seg.data.readers.splits import find_split, no_split_error, part_of, split_names
-from seg.data.readers.unannotated import Unannotated, WithBackground, settle_unlabelled
-from seg.data.readers.unread import log_loose_files
+from seg.data.readers.unannotated_frames import Unannotated, WithBackground, settle_unlabelled
+from seg.data.readers.unread_files import log_loose_files
 from seg.errors import ConfigError, DataError
 
 Unlabelled = Literal["background", "ignored"]

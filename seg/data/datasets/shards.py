@@ -14,10 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.readers.cache_folder import cache_folder
-from seg.data.readers.decoding import ImageDecoding, current_decoding
-from seg.data.readers.locations import Location, is_remote, read_bytes
-from seg.data.readers.roots import find_root
+from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.dataset_root import find_root
 from seg.data.readers.shard_files import (
     HOW_TO_GET,
     INDEX_FILE,
@@ -28,10 +26,12 @@ from seg.data.readers.shard_files import (
     read_index,
     unreadable,
 )
+from seg.data.readers.urls import Location, is_remote, read_bytes
+from seg.data.readers.value_range import ImageDecoding, current_decoding
 from seg.data.sample import Sample
 from seg.data.shard_samples import parse_sample
 from seg.errors import ConfigError, DataError, first_line
-from seg.io.files import STAGED, remove_stale, write_atomically
+from seg.io.atomic import STAGED, remove_stale, write_atomically
 from seg.io.lock import waiting_for
 
 PARTS = ("name", "image", "label")
@@ -53,7 +53,7 @@ class Shards:
     Args:
         split: the folder below `root`: `train`, `val` or `test`.
         root: a folder, or an address (`s3://BUCKET/FOLDER`) (see
-            `seg.data.readers.addresses`);
+            `seg.data.readers.url_policy`);
             None: `$SEG_DATA/shards` or `data/shards`.
 
     Raises:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.decoding import PLAIN, ImageDecoding
-from seg.data.readers.pairs import named_files
-from seg.data.readers.reading import read_image
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import named_files
+from seg.data.readers.readers import read_image
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.sample import Sample
 from seg.errors import DataError
 

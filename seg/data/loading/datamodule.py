@@ -5,10 +5,10 @@ from typing import Any, Generic, TypeVar
 import pytorch_lightning
 
 from seg.data.loading.loader import Batch, Change, KeyedSamples, SegmentationLoader
-from seg.data.loading.order import EpochOrder, OrderState
-from seg.data.loading.sampling import Sampling
+from seg.data.loading.resumable_sampler import EpochOrder, OrderState
+from seg.data.loading.samplers import Sampling
 from seg.data.sample import Classes, LabelledDataset
-from seg.data.transforms.augmentation import Augmentation
+from seg.data.transforms.pipeline import Augmentation
 from seg.errors import ConfigError
 
 D = TypeVar("D", bound=LabelledDataset)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
-from seg.data.loading.order import EpochOrder, OrderState, SampleKey
+from seg.data.loading.resumable_sampler import EpochOrder, OrderState, SampleKey
 from seg.data.loading.workers import shared_memory_shortage, start_worker, starting_workers
 from seg.data.sample import LabelledDataset
 from seg.errors import DataError, UserError

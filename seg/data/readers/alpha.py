@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.locations import Location
+from seg.data.readers.urls import Location
 from seg.errors import DataError
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from seg.data.readers.colours import Colour
-from seg.data.readers.locations import Location
+from seg.data.readers.color_labels import Colour
+from seg.data.readers.urls import Location
 from seg.errors import DataError, brief
 
 CLASS_FORMS = (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from seg.data.readers.class_entry import CLASS_FORMS, ClassEntry, class_id, class_name
-from seg.data.readers.locations import Location, read_bytes
+from seg.data.readers.urls import Location, read_bytes
 from seg.errors import DataError, brief
 from seg.io.csv_table import parse_csv
 from seg.io.source import Source

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.alpha import check_alpha
-from seg.data.readers.decoding import ImageDecoding, as_text, inverted, is_plain
-from seg.data.readers.locations import Location
+from seg.data.readers.urls import Location
+from seg.data.readers.value_range import ImageDecoding, as_text, inverted, is_plain
 from seg.errors import DataError, first_line
 
 INSTALL = "pip install 'seg-xception[rasters]'"

@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.data.readers.alpha import check_alpha
-from seg.data.readers.decoding import ImageDecoding, as_text, inverted, no_rgb
 from seg.data.readers.gdal import BandReader, explained, has_gdal, needs_gdal, opened_content
-from seg.data.readers.locations import Location
+from seg.data.readers.image_decoding import Opened
 from seg.data.readers.map_place import is_placed
-from seg.data.readers.pictures import Opened
 from seg.data.readers.stored_values import (
     deep_colour,
     deep_pnm,
@@ -21,6 +19,8 @@ from seg.data.readers.stored_values import (
     white_is_zero,
 )
 from seg.data.readers.tiff_pages import TiffPage
+from seg.data.readers.urls import Location
+from seg.data.readers.value_range import ImageDecoding, as_text, inverted, no_rgb
 from seg.errors import DataError
 
 _ORIENTATION = 0x0112
@@ -52,7 +52,7 @@ def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArra
         uint8, H x W x 3, writable.
 
     Raises:
-        DataError: see `seg.data.readers.reading.read_image`; damaged files raise nearly anything.
+        DataError: see `seg.data.readers.readers.read_image`; damaged files raise nearly anything.
     """
     if file.page is not None:
         check_colors(file.page, path, decoding)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from seg.data.readers.locations import Location, is_remote, read_bytes
+from seg.data.readers.urls import Location, is_remote, read_bytes
 from seg.io.json_file import parse_json
 from seg.io.source import Source
 

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from seg.data.readers.patterns import FilePattern, affixes_around, cores, paired_by_affixes
-from seg.data.readers.pictures import opened
+from seg.data.readers.image_decoding import opened
+from seg.data.readers.path_patterns import FilePattern, affixes_around, cores, paired_by_affixes
 from seg.errors import DataError
 
 _LEAST_PAIRS = 3

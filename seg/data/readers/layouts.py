@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from seg.data.readers.classes import CLASS_FILES
+from seg.data.readers.class_table import CLASS_FILES
+from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES, first_of
 from seg.data.readers.layout_search import (
     Candidates,
     ImageFile,
@@ -13,9 +14,8 @@ from seg.data.readers.layout_search import (
     matching,
     quoted,
 )
-from seg.data.readers.pairs import IMAGE_SUFFIXES, first_of
 from seg.data.readers.splits import split_names
-from seg.data.readers.unread import is_hidden
+from seg.data.readers.unread_files import is_hidden
 from seg.errors import DataError
 
 _MAX_FILES, _SHOWN, _SHOWN_DIRECTORIES = 20_000, 3, 4

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from seg.data.readers.gdal import has_gdal, is_jpeg2000, lies_on_a_map
-from seg.data.readers.locations import Location, is_remote
 from seg.data.readers.tiff_pages import TiffPage
+from seg.data.readers.urls import Location, is_remote
 
 _PLACES = (b"<GeoTransform", b"<GCPList", b"<SRS")  # in the .aux.xml files of GDAL
 _LARGEST_SIDECAR = 2**20

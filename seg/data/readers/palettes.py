@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.class_entry import ClassEntry
-from seg.data.readers.classes import Classes
-from seg.data.readers.colours import Colour
-from seg.data.readers.locations import Location
-from seg.data.readers.reading import read_indices
+from seg.data.readers.class_table import Classes
+from seg.data.readers.color_labels import Colour
+from seg.data.readers.readers import read_indices
+from seg.data.readers.urls import Location
 from seg.errors import DataError
 
 _IGNORED = 255

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from seg.data.readers.held import held
+from seg.data.readers.image_decoding import MAX_PIXELS
+from seg.data.readers.in_memory import held
 from seg.data.readers.json_file import read_json
-from seg.data.readers.locations import Location
-from seg.data.readers.pictures import MAX_PIXELS
-from seg.data.readers.reading import read_label
+from seg.data.readers.readers import read_label
+from seg.data.readers.urls import Location
 from seg.errors import DataError, brief
 
 Point = tuple[float, float]

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
 
-from seg.data.labels import LabelSpace
-from seg.data.readers.decoding import PLAIN, ImageDecoding
-from seg.data.readers.locations import Location, read_bytes
+from seg.data.label_space import LabelSpace
+from seg.data.readers.urls import Location, read_bytes
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
 from seg.io.json_file import digest_of, parse_json
 from seg.io.source import MAX_BYTES, Source, checked

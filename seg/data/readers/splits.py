@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable
 
-from seg.data.readers.pairs import Pair
+from seg.data.readers.image_label_pairs import Pair
 from seg.errors import ConfigError, DataError
 
 _SPELLINGS = {

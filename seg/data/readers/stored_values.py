@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.pictures import Opened
+from seg.data.readers.image_decoding import Opened
 
 _PNG_DEPTH = 24  # position of the bit depth in a PNG file
 _GAP = rb"(?:\s|#[^\n]*\n)+"

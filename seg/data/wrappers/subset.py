@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.sample import Sample, SegmentationDataset
-from seg.data.wrappers.view import DatasetView
+from seg.data.wrappers.wrapper import DatasetView
 
 
 class Subset(DatasetView):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from seg.deployment.card import Card
-from seg.deployment.format import ExportFormat, Runner, Source
+from seg.deployment.format_interface import ExportFormat, Runner, Source
 from seg.deployment.formats.pt2 import TorchRunner
+from seg.deployment.metadata import Card
 from seg.errors import ConfigError, DataError, first_line
 
 

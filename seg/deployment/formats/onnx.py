@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from seg.deployment.calibration import as_input
-from seg.deployment.card import Card
-from seg.deployment.format import ExportFormat, Runner, Source
+from seg.deployment.format_interface import ExportFormat, Runner, Source
+from seg.deployment.metadata import Card
 from seg.deployment.usage import INPUT, class_table
 from seg.errors import DataError
-from seg.io.files import staged_path
+from seg.io.atomic import staged_path
 from seg.usage_reports import switch_off_usage_reports
 
 _QUANTIZED = ["Conv"]  # sums of residual modules cost more agreement than time

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from seg.cpu import multiplies_bfloat16
 from seg.deployment.calibration import as_input
-from seg.deployment.card import Card
-from seg.deployment.format import ExportFormat, Source
+from seg.deployment.format_interface import ExportFormat, Source
 from seg.deployment.formats.onnx import float_nodes, write_onnx
+from seg.deployment.metadata import Card
 from seg.errors import DataError, first_line
 from seg.models.rounding import round_weights
 from seg.usage_reports import switch_off_usage_reports

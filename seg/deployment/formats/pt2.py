@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seg.deployment.card import Card
-from seg.deployment.format import ExportFormat, Runner, Source
+from seg.deployment.format_interface import ExportFormat, Runner, Source
+from seg.deployment.metadata import Card
 from seg.errors import DataError, first_line
 from seg.io.json_file import parse_json
 from seg.io.source import Source as FileSource

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seg.deployment.card import Card, Spec
-from seg.deployment.format import ExportFormat, Runner, Source
+from seg.deployment.export_graph import example_input
+from seg.deployment.format_interface import ExportFormat, Runner, Source
 from seg.deployment.formats.onnx import write_onnx
-from seg.deployment.graph import example_input
+from seg.deployment.metadata import Card, Spec
 from seg.deployment.usage import INPUT
 from seg.errors import ConfigError, DataError
 

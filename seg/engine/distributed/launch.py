@@ -16,9 +16,9 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from seg.config.schema import FitConfig, TrainerTarget
-from seg.engine.distributed.nodes import meeting
+from seg.engine.distributed.rendezvous import meeting
 from seg.errors import RankError
-from seg.io.files import scratch_directory
+from seg.io.atomic import scratch_directory
 from seg.io.json_file import read_json
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1")

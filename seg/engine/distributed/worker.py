@@ -49,10 +49,10 @@ def main() -> None:
 
 def _carry_out(command: str, config: dict[str, Any], run_dir: Path) -> float | None:
     if command == "pretrain":
-        from seg.engine.pretraining import pretrain
+        from seg.engine.pretrain import pretrain
 
         return pretrain(validate(PretrainConfig, config), run_dir)
-    from seg.engine.training import train
+    from seg.engine.train import train
 
     return train(validate(TrainConfig, config), run_dir)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from seg.models.contract import Encoder
+from seg.models.interfaces import Encoder
 from seg.models.registry import DECODERS
 
 DECODERS.discover(__name__, __path__)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.models.blocks import ConvNormAct, SeparableConv2d, initialize, resize
-from seg.models.contract import Encoder
+from seg.models.interfaces import Encoder
 from seg.models.registry import DECODERS
 
 _NORM_EPS = 1e-5

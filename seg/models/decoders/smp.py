@@ -10,10 +10,10 @@ import segmentation_models_pytorch as smp
 from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor, nn
 
-from seg.config.targets import check_type
+from seg.config.target_validation import check_type
 from seg.errors import ConfigError
 from seg.models.blocks import resize
-from seg.models.contract import Encoder
+from seg.models.interfaces import Encoder
 from seg.models.registry import unknown
 
 # Its decoder takes the tokens of a vision transformer, not maps.

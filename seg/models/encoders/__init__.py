@@ -18,7 +18,7 @@ from seg.models.encoders.named import create_named_encoder, named_library_encode
 from seg.models.registry import ENCODERS
 from seg.models.variants import Variant, apply_variant
 from seg.models.weights import load_weights
-from seg.models.weights.published import default_source
+from seg.models.weights.model_zoo import default_source
 
 ENCODERS.discover(__name__, __path__)
 _USUAL_STRIDE = 16
@@ -41,7 +41,7 @@ def create_encoder(
     variant: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> nn.Module:
-    """Build an encoder, `image_BCHW -> list of maps` (see `seg.models.contract.Encoder`).
+    """Build an encoder, `image_BCHW -> list of maps` (see `seg.models.interfaces.Encoder`).
 
     Args:
         name: one of `encoder_names()`, or another option of the group `encoder` in `conf/`, such as

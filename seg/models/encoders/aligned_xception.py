@@ -12,7 +12,7 @@ from torch import nn
 
 from seg.errors import ConfigError
 from seg.models.blocks import ConvNormAct, XceptionModule, rising_probabilities
-from seg.models.encoders.pyramid import (
+from seg.models.encoders.xception_base import (
     DEEPEST,
     XceptionPyramid,
     check_in_channels,

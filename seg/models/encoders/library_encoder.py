@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError, DataError
-from seg.models.contract import Normalization
-from seg.models.encoders.pyramid import OUTPUT_STRIDES
+from seg.models.encoders.xception_base import OUTPUT_STRIDES
+from seg.models.interfaces import Normalization
 from seg.models.registry import unknown
 from seg.models.weights import load_weights
 
@@ -25,7 +25,7 @@ _CANNOT_DILATE = (AssertionError, KeyError, RuntimeError, TypeError, ValueError)
 
 
 class LibraryEncoder(nn.Module):
-    """A network of another library under `seg.models.contract.Encoder`.
+    """A network of another library under `seg.models.interfaces.Encoder`.
 
     Channels and strides are measured, by running the network on a small picture.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from seg.config.location import conf_dir
+from seg.config.conf_dir import conf_dir
 from seg.errors import ConfigError
 from seg.io.yaml_file import read_yaml
 from seg.models.encoders.library_encoder import LibraryEncoder

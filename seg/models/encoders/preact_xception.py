@@ -18,7 +18,7 @@ from seg.models.blocks import (
     skip_connection,
 )
 from seg.models.encoders.aligned_xception import Layout, multi_grid_factors
-from seg.models.encoders.pyramid import (
+from seg.models.encoders.xception_base import (
     DEEPEST,
     XceptionPyramid,
     check_in_channels,

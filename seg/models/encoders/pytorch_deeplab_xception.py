@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from seg.models.blocks import ConvNormAct, Skip, XceptionModule
-from seg.models.contract import IMAGENET
 from seg.models.encoders.aligned_xception import multi_grid_factors
-from seg.models.encoders.pyramid import (
+from seg.models.encoders.xception_base import (
     DEEPEST,
     XceptionPyramid,
     check_in_channels,
     plan_dilation,
 )
+from seg.models.interfaces import IMAGENET
 from seg.models.registry import ENCODERS
 
 _NORM_EPS = 1e-5

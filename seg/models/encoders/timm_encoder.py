@@ -5,13 +5,13 @@ from typing import Any
 import timm
 
 from seg.errors import ConfigError
-from seg.models.contract import IMAGENET, Normalization
 from seg.models.encoders.library_encoder import (
     LibraryEncoder,
     check_name,
     create_library_encoder,
 )
-from seg.models.encoders.pyramid import check_in_channels
+from seg.models.encoders.xception_base import check_in_channels
+from seg.models.interfaces import IMAGENET, Normalization
 
 _DEFAULT_TAG = "imagenet"
 # How timm's transformers are told to take pictures of other sizes than they were trained on.

@@ -7,13 +7,13 @@ import torchvision
 from torch import Tensor, nn
 
 from seg.models.blocks import initialize
-from seg.models.contract import Normalization
 from seg.models.encoders.library_encoder import (
     LibraryEncoder,
     check_name,
     create_library_encoder,
 )
-from seg.models.encoders.pyramid import check_in_channels
+from seg.models.encoders.xception_base import check_in_channels
+from seg.models.interfaces import Normalization
 from seg.models.weights import adapt_input_channels
 
 _DEFAULT_TAG = "imagenet"

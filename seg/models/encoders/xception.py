@@ -14,7 +14,7 @@ from torch.nn import functional
 from seg.errors import ConfigError
 from seg.models.blocks import ConvNormAct, SeparableConv2d, XceptionModule, skip_connection
 from seg.models.encoders.aligned_xception import multi_grid_factors
-from seg.models.encoders.pyramid import (
+from seg.models.encoders.xception_base import (
     DEEPEST,
     XceptionPyramid,
     check_in_channels,

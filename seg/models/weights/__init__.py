@@ -14,19 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import DataError
-from seg.models.parts import last_layer_name
-from seg.models.weights.coverage import Coverage, shortened
+from seg.models.layer_groups import last_layer_name
 from seg.models.weights.format import WeightFile
 from seg.models.weights.key_maps.translate import translate
-from seg.models.weights.matching import (
+from seg.models.weights.load_report import Coverage, shortened
+from seg.models.weights.reading import read_weights, readable_formats
+from seg.models.weights.sources import locate
+from seg.models.weights.state_dict_matching import (
     adapt_input_channels,
     coverage,
     match,
     misfit,
     require_finite,
 )
-from seg.models.weights.reading import read_weights, readable_formats
-from seg.models.weights.sources import locate
 
 __all__ = ["Coverage", "adapt_input_channels", "load_weights", "readable_formats"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seg.errors import DataError
 from seg.io.json_file import digest_of
-from seg.models.weights.coverage import shortened
+from seg.models.weights.load_report import shortened
 
 DIGESTS_KEY = "sha256"
 _FACTS = ""  # no tensor has this name

@@ -19,9 +19,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from seg.data.readers.addresses import redirect_fault
-from seg.data.readers.cache_folder import cache_folder
-from seg.data.readers.digest import sha256_of
+from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.sha256 import sha256_of
+from seg.data.readers.url_policy import redirect_fault
 from seg.errors import ConfigError, DataError
 from seg.io.lock import waiting_for
 

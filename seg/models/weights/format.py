@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.models.contract import Normalization
+from seg.models.interfaces import Normalization
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError, first_line
-from seg.models.contract import Normalization
+from seg.models.interfaces import Normalization
 from seg.models.weights.archive import check_archive, require_plausible
 from seg.models.weights.format import (
     NORM_FIELDS,

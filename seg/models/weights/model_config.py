@@ -5,7 +5,7 @@ from typing import Any
 
 from seg.errors import DataError
 from seg.io.json_file import read_json
-from seg.models.contract import Normalization
+from seg.models.interfaces import Normalization
 
 _REMEDY = "mend it, or move it away if it does not describe these weights"
 

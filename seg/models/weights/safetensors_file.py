@@ -11,7 +11,7 @@ from torch import Tensor
 from seg.errors import DataError
 from seg.io.json_file import parse_json
 from seg.io.source import Source
-from seg.models.contract import Normalization
+from seg.models.interfaces import Normalization
 from seg.models.weights.digests import require_digests, sealed, unsealed
 from seg.models.weights.format import WeightFile, WeightFormat
 from seg.models.weights.torch_file import weight_file

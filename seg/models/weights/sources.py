@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
-from seg.data.readers.cache_folder import cache_folder
-from seg.data.readers.digest import sha256_of
+from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.sha256 import sha256_of
 from seg.errors import ConfigError, DataError
-from seg.models.contract import Normalization
+from seg.models.interfaces import Normalization
 from seg.models.weights.download import fetch
 from seg.models.weights.model_config import normalization_beside
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.models.contract import Normalization
-from seg.models.weights.bundle import Bundle
+from seg.models.interfaces import Normalization
 from seg.models.weights.format import (
     Arrays,
     WeightFile,
@@ -19,6 +18,7 @@ from seg.models.weights.format import (
     convolution,
     depthwise,
 )
+from seg.models.weights.tensor_bundle import Bundle
 
 _SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")
 _AVERAGE = "/ExponentialMovingAverage"

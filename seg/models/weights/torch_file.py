@@ -13,7 +13,7 @@ from numpy._core import multiarray
 from torch import Tensor
 
 from seg.errors import DataError, first_line
-from seg.models.contract import Normalization
+from seg.models.interfaces import Normalization
 from seg.models.weights.archive import check_archive, require_plausible
 from seg.models.weights.digests import DIGESTS_KEY, nested_tensors, require_digests
 from seg.models.weights.format import Arrays, WeightFile, WeightFormat

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from seg.inference.raster import Raster
+from seg.inference.image_source import Raster
+from seg.io.atomic import write_atomically
 from seg.io.csv_table import format_csv
-from seg.io.files import write_atomically
-from seg.prediction.format import Format, Piece, Record, Writer
 from seg.prediction.items import Item
+from seg.prediction.writer import Format, Piece, Record, Writer
 
 COLUMNS = ("picture", "class_id", "class", "pixels", "share")
 

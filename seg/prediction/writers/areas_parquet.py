@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from seg.errors import ConfigError
-from seg.io.files import write_atomically
-from seg.prediction.format import Record, Settings
+from seg.io.atomic import write_atomically
 from seg.prediction.items import Item
+from seg.prediction.writer import Record, Settings
 from seg.prediction.writers.areas import COLUMNS, Areas
 
 

@@ -8,11 +8,11 @@ from PIL import Image
 
 from seg.data.datasets.cityscapes import OFFICIAL
 from seg.errors import ConfigError
-from seg.inference.raster import Raster
-from seg.io.zips import write_zip
-from seg.prediction.format import PARTS, Format, Gathered, Record, Settings, Writer
+from seg.inference.image_source import Raster
+from seg.io.zip import write_zip
 from seg.prediction.items import Item
-from seg.visualization.pictures import save_png
+from seg.prediction.writer import PARTS, Format, Gathered, Record, Settings, Writer
+from seg.visualization.grids import save_png
 
 _NAME = re.compile(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*")  # csHelpers.py of cityscapesScripts
 _UNLABELED = 0

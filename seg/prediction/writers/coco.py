@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.digest import sha256_of
-from seg.inference.raster import Raster
-from seg.io.files import write_atomically
+from seg.data.readers.sha256 import sha256_of
+from seg.inference.image_source import Raster
+from seg.io.atomic import write_atomically
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
-from seg.prediction.format import PARTS, Format, Gathered, Record, Writer
 from seg.prediction.items import Item
-from seg.prediction.runs import ClassRuns, class_runs
+from seg.prediction.rle import ClassRuns, class_runs
+from seg.prediction.writer import PARTS, Format, Gathered, Record, Writer
 
 
 class Coco(Format):

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.data.label_values import LabelValues
-from seg.inference.raster import Raster
-from seg.prediction.format import Format, Gathered, Writer
+from seg.inference.image_source import Raster
 from seg.prediction.items import Item
-from seg.visualization.pictures import save_png
+from seg.prediction.writer import Format, Gathered, Writer
+from seg.visualization.grids import save_png
 
 
 class Labels(Format):

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.inference.raster import Raster
-from seg.prediction.format import Format, Gathered, Piece, Writer
+from seg.inference.image_source import Raster
 from seg.prediction.items import Item
-from seg.visualization.pictures import overlay, save_png
+from seg.prediction.writer import Format, Gathered, Piece, Writer
+from seg.visualization.grids import overlay, save_png
 
 
 class Overlay(Format):

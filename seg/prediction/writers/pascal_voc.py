@@ -7,11 +7,11 @@ import numpy as np
 
 from seg.data.datasets.pascal_voc import LABELS
 from seg.errors import ConfigError
-from seg.inference.raster import Raster
-from seg.io.zips import write_zip
-from seg.prediction.format import PARTS, Format, Gathered, Record, Settings, Writer
+from seg.inference.image_source import Raster
+from seg.io.zip import write_zip
 from seg.prediction.items import Item
-from seg.visualization.pictures import palette_image, save_png
+from seg.prediction.writer import PARTS, Format, Gathered, Record, Settings, Writer
+from seg.visualization.grids import palette_image, save_png
 
 _FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
 _BACKGROUND = 0

@@ -11,11 +11,11 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.inference.raster import Raster
-from seg.io.files import staged_file
-from seg.io.zips import entry
-from seg.prediction.format import Format, Piece, Settings, Staged, Writer
+from seg.inference.image_source import Raster
+from seg.io.atomic import staged_file
+from seg.io.zip import entry
 from seg.prediction.items import Item
+from seg.prediction.writer import Format, Piece, Settings, Staged, Writer
 
 _HELD_BYTES = 2**26  # what waits for compression in another thread
 

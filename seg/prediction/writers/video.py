@@ -9,15 +9,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from seg.data.readers.reading import read_label
+from seg.data.readers.readers import read_label
 from seg.errors import ConfigError, StorageError
-from seg.inference.raster import Raster
-from seg.io.files import write_atomically
-from seg.prediction.format import PARTS, Format, Gathered, Piece, Record, Writer
+from seg.inference.image_source import Raster
+from seg.io.atomic import write_atomically
+from seg.prediction.inputs import CAMERA
 from seg.prediction.items import Item
-from seg.prediction.sources import CAMERA
 from seg.prediction.video import FrameReader, open_video
-from seg.visualization.pictures import overlay, palette_image, save_png
+from seg.prediction.writer import PARTS, Format, Gathered, Piece, Record, Writer
+from seg.visualization.grids import overlay, palette_image, save_png
 
 _PARTS = f"{PARTS}/video"
 _CODEC = "mp4v"

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.inference.raster import Raster
-from seg.io.zips import write_zip
-from seg.prediction.format import PARTS, Format, Piece, Settings, Writer
+from seg.inference.image_source import Raster
+from seg.io.zip import write_zip
 from seg.prediction.items import Item
+from seg.prediction.writer import PARTS, Format, Piece, Settings, Writer
 from seg.prediction.writers.probabilities import chosen_classes, classes_of, rows_of
 
 _CHUNK_PX = 256

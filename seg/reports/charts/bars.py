@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from seg.reports.charts.markup import element, path, svg
-from seg.reports.formats import percent, percent_range
+from seg.reports.number_format import percent, percent_range
 
 Colour = tuple[int, int, int]
 _THIN = 10

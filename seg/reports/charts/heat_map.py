@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from seg.reports.charts.bars import Colour, rgb
 from seg.reports.charts.markup import element
-from seg.reports.formats import percent
+from seg.reports.number_format import percent
 
 _WIDTH_PX, _CELL_PX, _SMALL_CELL_PX = 540, (27, 46), 12
 _LETTER_PX = 6.6

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from seg.reports.charts.markup import element, path, svg
-from seg.reports.formats import percent
+from seg.reports.number_format import percent
 
 _QUARTERS = (0, 25, 50, 75, 100)
 

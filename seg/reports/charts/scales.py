@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from seg.reports.charts.axis import label, ticks
-from seg.reports.formats import NONE, significant
+from seg.reports.number_format import NONE, significant
 
 _LOG_FROM_DECADES = 1.5
 _FEW = 6

@@ -7,7 +7,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.config.schema import TrialOf
 from seg.errors import ConfigError, PrunedError
-from seg.training.callbacks.study import ReportingTrial
+from seg.training.callbacks.optuna_study import ReportingTrial
 
 
 class Pruning(Callback):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.readers.decoding import ImageDecoding
-from seg.data.readers.reading import read_image
+from seg.data.readers.readers import read_image
+from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
-from seg.prediction.opening import Opener
-from seg.prediction.sources import list_items
+from seg.prediction.inputs import list_items
+from seg.prediction.reader import Opener
 
 RNG = np.random.default_rng(0)
 SIZE = (24, 40)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.readers.classes import distinct_palette, given_classes, read_classes
+from seg.data.readers.class_table import distinct_palette, given_classes, read_classes
 from seg.errors import ConfigError, DataError
 
 

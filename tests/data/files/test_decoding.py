@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.unlabelled import Unlabelled
-from seg.data.labels import LabelSpace
-from seg.data.readers.decoding import PLAIN, ImageDecoding, decoding_images, likely_range
-from seg.data.readers.pairs import Pair, PairDataset
-from seg.data.wrappers.cache import CachedDataset
+from seg.data.label_space import LabelSpace
+from seg.data.readers.image_label_pairs import Pair, PairDataset
+from seg.data.readers.value_range import PLAIN, ImageDecoding, decoding_images, likely_range
+from seg.data.wrappers.cached import CachedDataset
 from seg.data.wrappers.subset import Subset
 from seg.errors import DataError
 

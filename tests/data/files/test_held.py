@@ -3,8 +3,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from seg.data.readers.held import held
-from seg.data.readers.reading import read_image, read_label
+from seg.data.readers.in_memory import held
+from seg.data.readers.readers import read_image, read_label
 from seg.errors import DataError
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from seg.data.readers.inferred import classes_of_values
+from seg.data.readers.inferred_classes import classes_of_values
 from seg.errors import DataError
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.readers.decoding import ImageDecoding
-from seg.data.readers.reading import read_image, read_pair
+from seg.data.readers.readers import read_image, read_pair
+from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
 from tests.data.files.test_stored_values import plant
 

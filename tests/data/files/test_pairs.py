@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.loading.loader import KeyedSamples, SegmentationLoader
-from seg.data.loading.measuring import measure_each
-from seg.data.loading.order import EpochOrder
-from seg.data.readers.pairs import PairDataset, match_pairs, named_files, tolerating_lonely_files
+from seg.data.loading.parallel_map import measure_each
+from seg.data.loading.resumable_sampler import EpochOrder
+from seg.data.readers.image_label_pairs import (
+    PairDataset,
+    match_pairs,
+    named_files,
+    tolerating_lonely_files,
+)
 from seg.errors import DataError, message_of
 
 LABELS = LabelSpace.identity(("a", "b"), ((1, 2, 3), (4, 5, 6)), ignored=(2,))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.folder import Folder
-from seg.data.readers.patterns import parse_pattern, suggested_patterns
+from seg.data.readers.path_patterns import parse_pattern, suggested_patterns
 from seg.errors import ConfigError, DataError
 
 USUAL = (parse_pattern("images", "images"), parse_pattern("labels", "labels"))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from seg.data.readers import pictures
-from seg.data.readers.reading import read_image, read_label, read_pair
+from seg.data.readers import image_decoding
+from seg.data.readers.readers import read_image, read_label, read_pair
 from seg.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -147,7 +147,7 @@ def test_a_flipped_bit_in_a_png_is_noticed(tmp_path, read, content):
 
 def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     path = save(tmp_path / "a.png", PHOTO)
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 100)
+    monkeypatch.setattr(image_decoding, "MAX_PIXELS", 100)
     refuses(read_image, path, "more than 100 pixels", "tiles")
     refuses(read_label, path, "more than 100 pixels")
 

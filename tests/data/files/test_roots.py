@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from seg.data.readers.roots import find_root
+from seg.data.readers.dataset_root import find_root
 from seg.errors import DataError
 
 find = functools.partial(

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from seg.data.readers import gdal
-from seg.data.readers.decoding import ImageDecoding
-from seg.data.readers.reading import read_colours, read_image, read_label
+from seg.data.readers.readers import read_colours, read_image, read_label
+from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ from PIL import Image
 
 from seg.data.classification.image_folder import ImageFolder
 from seg.data.datasets.folder import Folder
-from seg.data.readers.pairs import named_files
-from seg.data.readers.unread import UnreadFiles, is_hidden
+from seg.data.readers.image_label_pairs import named_files
+from seg.data.readers.unread_files import UnreadFiles, is_hidden
 from seg.errors import DataError
 
 

@@ -6,8 +6,8 @@ from zlib import compress, crc32
 import numpy as np
 import pytest
 
-from seg.data.readers.decoding import ImageDecoding
-from seg.data.readers.reading import read_image, read_label
+from seg.data.readers.readers import read_image, read_label
+from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
 from tests.data.files.test_alpha import by_prediction
 from tests.data.files.test_stored_values import RNG, SHAPE, full_range, noise, plant, scaled

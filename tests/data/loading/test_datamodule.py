@@ -10,11 +10,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from seg.data.labels import LabelSpace
+from seg.data.label_space import LabelSpace
 from seg.data.loading.datamodule import DataModule
 from seg.data.sample import Sample
-from seg.data.transforms.augmentation import Augmentation
-from seg.data.transforms.scale_crop import RandomScaleCrop
+from seg.data.transforms.pipeline import Augmentation
+from seg.data.transforms.random_scale_crop import RandomScaleCrop
 from seg.errors import ConfigError, DataError
 
 LABELS = LabelSpace.identity(("a", "b", "c"), ((1, 1, 1), (2, 2, 2), (3, 3, 3)))

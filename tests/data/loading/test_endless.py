@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from seg.data.datasets.unlabelled import Unlabelled
-from seg.data.labels import LabelSpace
-from seg.data.loading.endless import EndlessBatches
-from seg.data.transforms.augmentation import Augmentation
-from seg.data.transforms.scale_crop import RandomScaleCrop
+from seg.data.label_space import LabelSpace
+from seg.data.loading.infinite_loader import EndlessBatches
+from seg.data.transforms.pipeline import Augmentation
+from seg.data.transforms.random_scale_crop import RandomScaleCrop
 
 LABELS = LabelSpace.identity(("a", "b"), ((0, 0, 0), (9, 9, 9)))
 PICTURES, BATCH = 7, 2

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from seg.data.loading.measuring import measure_each
+from seg.data.loading.parallel_map import measure_each
 from seg.errors import DataError
 
 

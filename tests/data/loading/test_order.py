@@ -2,7 +2,7 @@
 
 import pytest
 
-from seg.data.loading.order import EpochOrder, SampleKey
+from seg.data.loading.resumable_sampler import EpochOrder, SampleKey
 from seg.errors import ConfigError
 
 

@@ -5,9 +5,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from seg.config.location import conf_dir
-from seg.config.targets import check
-from seg.data.loading.sampling import ClassUniform, RepeatFactor, Shuffle
+from seg.config.conf_dir import conf_dir
+from seg.config.target_validation import check
+from seg.data.loading.samplers import ClassUniform, RepeatFactor, Shuffle
 from seg.data.statistics import DatasetStatistics
 from seg.errors import ConfigError, DataError
 

@@ -11,7 +11,7 @@ import pytest
 
 LOADER = """
 import os, time
-from seg.data.loading.measuring import measure_each
+from seg.data.loading.parallel_map import measure_each
 
 def measure(index):
     if index == 0:
@@ -25,7 +25,7 @@ print("all", flush=True)
 POOL = """
 import os, time
 from seg.data.loading import workers
-from seg.dataset_tools.processes import _Processes
+from seg.dataset_tools.parallel_checks import _Processes
 
 if __name__ == "__main__":
     import pickle

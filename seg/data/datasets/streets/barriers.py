@@ -4,7 +4,7 @@ import numpy as np
 
 from seg.data.datasets.streets.camera import Floats
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.stage import Stage, dim, train_id
+from seg.data.datasets.streets.scene_state import Stage, dim, train_id
 from seg.data.datasets.streets.texture import Texture
 
 STONES: tuple[tuple[Color, Texture], ...] = (

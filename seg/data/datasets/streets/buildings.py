@@ -6,8 +6,8 @@ import numpy as np
 
 from seg.data.datasets.streets.camera import Floats
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.dice import Dice
-from seg.data.datasets.streets.stage import Stage, dim, mix, train_id
+from seg.data.datasets.streets.rng import Dice
+from seg.data.datasets.streets.scene_state import Stage, dim, mix, train_id
 from seg.data.datasets.streets.texture import Texture
 
 PLASTERS: tuple[Color, ...] = (

@@ -1,9 +1,9 @@
 """Cars and trucks."""
 
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.dice import Dice
 from seg.data.datasets.streets.mesh import Block, Face, block
-from seg.data.datasets.streets.stage import Point, dim, mix
+from seg.data.datasets.streets.rng import Dice
+from seg.data.datasets.streets.scene_state import Point, dim, mix
 from seg.data.datasets.streets.texture import Texture
 
 GLASS: Color = (44, 54, 64)

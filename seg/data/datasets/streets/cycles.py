@@ -3,7 +3,7 @@
 from seg.data.datasets.streets.canvas import Color
 from seg.data.datasets.streets.cars import DARK, METAL, RED_LIGHT, RUBBER, WHITE_LIGHT
 from seg.data.datasets.streets.people import Figure, Outfit
-from seg.data.datasets.streets.stage import Board, Point, Stage, dim, train_id
+from seg.data.datasets.streets.scene_state import Board, Point, Stage, dim, train_id
 
 FRAMES: tuple[Color, ...] = (
     (34, 36, 40), (170, 36, 36), (40, 80, 150), (60, 120, 84), (210, 210, 206), (206, 130, 40),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seg.data.datasets.cityscapes import TRAIN_IDS
-from seg.data.datasets.streets.dice import Dice
+from seg.data.datasets.streets.rng import Dice
 from seg.data.datasets.streets.scene import render
 from seg.data.sample import Sample
 from seg.errors import ConfigError

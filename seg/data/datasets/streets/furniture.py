@@ -1,7 +1,7 @@
 """Poles, street lamps, traffic lights and traffic signs."""
 
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.stage import Board, Lamp, Point, Stage, dim, train_id
+from seg.data.datasets.streets.scene_state import Board, Lamp, Point, Stage, dim, train_id
 
 POLES: tuple[Color, ...] = (
     (112, 116, 118),

@@ -3,8 +3,8 @@
 import numpy as np
 
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.stage import Stage, dim, train_id
-from seg.data.datasets.streets.street import END_M, NEAR_M, Side, Street
+from seg.data.datasets.streets.road_layout import END_M, NEAR_M, Side, Street
+from seg.data.datasets.streets.scene_state import Stage, dim, train_id
 from seg.data.datasets.streets.texture import Texture
 
 ROADS: tuple[tuple[Color, Texture], ...] = (

@@ -7,7 +7,7 @@ import numpy as np
 
 from seg.data.datasets.streets.camera import Floats
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.stage import CIRCLE, Point, Stage, dim
+from seg.data.datasets.streets.scene_state import CIRCLE, Point, Stage, dim
 from seg.data.datasets.streets.texture import Texture
 
 Corner = tuple[float, float, float]

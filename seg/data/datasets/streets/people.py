@@ -1,8 +1,8 @@
 """People on foot, and riders with their bicycles and motorcycles."""
 
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.dice import Dice
-from seg.data.datasets.streets.stage import Board, Point, Stage, dim, train_id
+from seg.data.datasets.streets.rng import Dice
+from seg.data.datasets.streets.scene_state import Board, Point, Stage, dim, train_id
 
 SKINS: tuple[Color, ...] = ((232, 190, 160), (206, 158, 126), (160, 112, 82), (98, 66, 48))
 HAIRS: tuple[Color, ...] = ((34, 26, 22), (82, 56, 36), (176, 140, 84), (130, 126, 122))

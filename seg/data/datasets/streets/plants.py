@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from seg.data.datasets.streets.barriers import upright
 from seg.data.datasets.streets.canvas import Color, Mask
-from seg.data.datasets.streets.stage import Board, Stage, dim, train_id
+from seg.data.datasets.streets.scene_state import Board, Stage, dim, train_id
 from seg.data.datasets.streets.texture import TILE, Texture, wallpaper
 
 LEAVES: tuple[Color, ...] = (

@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 
 from seg.data.datasets.streets.camera import Camera
 from seg.data.datasets.streets.canvas import Canvas
-from seg.data.datasets.streets.develop import develop
-from seg.data.datasets.streets.dice import Dice
 from seg.data.datasets.streets.ground import draw_ground
-from seg.data.datasets.streets.lots import backdrop, line_up
-from seg.data.datasets.streets.stage import Actor, Lamp, Stage, in_order, train_id
-from seg.data.datasets.streets.street import draw_street
+from seg.data.datasets.streets.plots_of_land import backdrop, line_up
+from seg.data.datasets.streets.render import develop
+from seg.data.datasets.streets.rng import Dice
+from seg.data.datasets.streets.road_layout import draw_street
+from seg.data.datasets.streets.scene_state import Actor, Lamp, Stage, in_order, train_id
 from seg.data.datasets.streets.traffic import Traffic
 from seg.data.datasets.streets.walkers import furnish
 from seg.data.datasets.streets.weather import draw_weather

@@ -7,7 +7,6 @@ import numpy as np
 
 from seg.data.datasets.streets.cars import car, truck
 from seg.data.datasets.streets.cycles import bicycle, motorcycle
-from seg.data.datasets.streets.dice import Dice
 from seg.data.datasets.streets.mesh import (
     AWAY,
     TO_LEFT,
@@ -18,8 +17,9 @@ from seg.data.datasets.streets.mesh import (
     draw_blocks,
     footprint,
 )
-from seg.data.datasets.streets.stage import Actor, Lamp, Stage, train_id
-from seg.data.datasets.streets.street import LANE_M, Street
+from seg.data.datasets.streets.rng import Dice
+from seg.data.datasets.streets.road_layout import LANE_M, Street
+from seg.data.datasets.streets.scene_state import Actor, Lamp, Stage, train_id
 from seg.data.datasets.streets.transit import bus, tram
 
 Builder = Callable[[Dice, bool], list[Block]]

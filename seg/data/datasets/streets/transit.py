@@ -11,9 +11,9 @@ from seg.data.datasets.streets.cars import (
     tyres,
     wheels,
 )
-from seg.data.datasets.streets.dice import Dice
 from seg.data.datasets.streets.mesh import Block, Face, block, sheared
-from seg.data.datasets.streets.stage import dim, mix
+from seg.data.datasets.streets.rng import Dice
+from seg.data.datasets.streets.scene_state import dim, mix
 
 AMBER: Color = (250, 170, 40)
 LIVERIES: tuple[tuple[Color, Color], ...] = (

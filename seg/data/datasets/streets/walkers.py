@@ -13,8 +13,8 @@ from seg.data.datasets.streets.furniture import (
 )
 from seg.data.datasets.streets.people import person
 from seg.data.datasets.streets.plants import tree
-from seg.data.datasets.streets.stage import Actor, Stage
-from seg.data.datasets.streets.street import Side, Street
+from seg.data.datasets.streets.road_layout import Side, Street
+from seg.data.datasets.streets.scene_state import Actor, Stage
 from seg.data.datasets.streets.traffic import Traffic
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.dice import Dice
+from seg.data.datasets.streets.rng import Dice
 
 
 @dataclass(frozen=True)

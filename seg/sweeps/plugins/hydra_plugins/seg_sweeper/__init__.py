@@ -20,8 +20,8 @@ class SegSweeper(Sweeper):
     ) -> None:
         from hydra.core.plugins import Plugins
 
-        from seg.sweeps.parent import announce_sweep
-        from seg.sweeps.processes import let_processes_find_plugins
+        from seg.sweeps.launcher_env import let_processes_find_plugins
+        from seg.sweeps.parent_process import announce_sweep
 
         self.given = hydra_context, config
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(

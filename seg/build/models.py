@@ -1,0 +1,139 @@
+"""Configuration or checkpoint -> network."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import nn
+
+from seg.build.decoding import decoding_of
+from seg.build.instantiate import build, check_sections, check_targets
+from seg.config.schema import FitConfig, TrainConfig, validate
+from seg.data.label_space import LabelSpace
+from seg.data.sample import IMAGE_CHANNELS
+from seg.deployment.loading import Export, is_export, open_export, read_export
+from seg.errors import ConfigError, DataError, UserError, first_line, first_lines
+from seg.inference.segmentation_model import TrainedSegmenter
+from seg.models.parameter_limit import parameters_limited
+from seg.training.checkpoint import Checkpoint, State, read_checkpoint
+
+F = TypeVar("F", bound=FitConfig)
+_ANY_NETWORK = 2**25  # values that are granted to any checkpoint, 128 MiB
+_BUILDS = 4  # a library's encoder is built anew for another stride, and then measured
+
+
+def load_model(checkpoint: str | Path, *, trust: bool = False) -> TrainedSegmenter:
+    """A trained network in evaluation mode, on the CPU.
+
+    Args:
+        checkpoint: a checkpoint file, a run directory, or a file that `seg.export` wrote.
+        trust: also open exported files that may hold code: `pt2`, `aoti`, `tensorrt`.
+
+    Returns:
+        normalised B x C x H x W -> logits B x K x H x W, with `.classes`, `.palette`,
+        `.normalization` and `.predict`.
+
+    Raises:
+        DataError: the file is missing, damaged or foreign.
+        ConfigError: an exported file that needs `trust`, or a package that is not installed.
+    """
+    return restore(read_trained(Path(checkpoint), trust=trust))
+
+
+def read_trained(path: Path, *, trust: bool = False) -> Checkpoint | Export:
+    """What stands for a trained network: a checkpoint, or an exported file.
+
+    Raises:
+        DataError, ConfigError: see `load_model`.
+    """
+    return read_export(path, trust=trust) if is_export(path) else read_checkpoint(path)
+
+
+def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
+    """The network of a checkpoint, with its weights, in evaluation mode."""
+    if isinstance(checkpoint, Export):
+        exported = open_export(checkpoint)
+        if "dataset" in checkpoint.config:
+            config = training_config(checkpoint, TrainConfig)
+            exported.decoding = decoding_of(config.dataset)
+        return exported
+    config = training_config(checkpoint, TrainConfig, "encoder", "decoder")
+    model = _limited_network(checkpoint, config)
+    try:
+        model.load_state_dict(checkpoint.model_state)
+    except RuntimeError as error:
+        detail = "\n".join(str(error).splitlines()[:4])
+        raise DataError(
+            f"{checkpoint.path}: its tensors do not fit its own configuration\n{detail}"
+        ) from None
+    _require_types(model, checkpoint)
+    encoder: Any = model.encoder
+    stored = checkpoint.normalization
+    if stored is not None:
+        if len(stored.mean) != encoder.channels[0]:
+            raise DataError(
+                f"{checkpoint.path}: damaged: normalization of {len(stored.mean)} channels, the "
+                f"network reads {encoder.channels[0]}\n"
+                "  take another checkpoint, or restore this one from a copy"
+            )
+        encoder.normalization = stored
+    model.decoding = decoding_of(config.dataset)
+    return model.eval()
+
+
+def _require_types(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """Loading takes an integer, a truth value or half of a complex number for a weight."""
+    for name, tensor in model.state_dict().items():
+        stored = checkpoint.model_state[name]
+        if tensor.is_floating_point() != stored.is_floating_point():
+            raise DataError(
+                f"{checkpoint.path}: damaged: {name} is {stored.dtype}, the network has "
+                f"{tensor.dtype}\n  take another checkpoint, or restore this one from a copy"
+            )
+
+
+def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegmenter:
+    """The network of a checkpoint's configuration, which asks for no more than the file fills."""
+    # the weights lie in the checkpoint: what the encoder started from is no longer needed
+    encoder = {**config.encoder.node(), "weights": None}
+    stored = sum(tensor.numel() for tensor in checkpoint.model_state.values())
+    try:
+        with parameters_limited(max(_ANY_NETWORK, _BUILDS * stored)):
+            return network(encoder, config.decoder.node(), checkpoint.labels)
+    except UserError as error:
+        raise DataError(
+            f"{checkpoint.path}: cannot build the network of its configuration: "
+            f"{first_line(error)}\n  take another checkpoint, or restore this one from a copy"
+        ) from None
+
+
+def training_config(checkpoint: State | Export, schema: type[F], *built: str) -> F:
+    """The configuration that made a checkpoint, held against today's schema and signatures.
+
+    Args:
+        checkpoint: of a run, or a card; others may have written it.
+        schema: what it is held against.
+        built: sections of which the caller builds something: what these name must be registered
+            for its key, so that a checkpoint does nothing but be read.
+
+    Raises:
+        DataError: it does not fit.
+    """
+    try:
+        config = validate(schema, checkpoint.config)
+        check_targets(config)
+        check_sections(config, *built, from_file=True)
+    except ConfigError as error:
+        raise DataError(
+            f"{checkpoint.path}: its configuration does not fit this version:\n{first_lines(error)}"
+        ) from None
+    return config
+
+
+def network(
+    encoder: Mapping[str, Any], decoder: Mapping[str, Any], labels: LabelSpace
+) -> TrainedSegmenter:
+    built: nn.Module = build("encoder", encoder, in_channels=IMAGE_CHANNELS)
+    return TrainedSegmenter(
+        built, build("decoder", decoder, encoder=built, num_classes=labels.num_classes), labels
+    )

@@ -1,0 +1,184 @@
+"""What each key may name: the allow-list of `_target_`, by key, by registry and by kind."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib import import_module
+from typing import Any
+
+from seg.config.conf_dir import conf_dir
+from seg.errors import ConfigError
+
+_TRANSFORMS = ("seg.data", "albumentations", "torchvision.transforms.v2")
+_MODULE = ("torch.nn.Module",)
+_LIGHTNING = "pytorch_lightning"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What may stand under a key.
+
+    Attributes:
+        rooms: modules, with those below, in which a target is defined and by which it is named.
+        kinds: a target is a subclass of one of these; empty: the rooms decide alone.
+        parts: rooms of the nodes inside; empty: none is built inside.
+    """
+
+    rooms: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+_RULES = {
+    "dataset": Rule(("seg.data",)),
+    "augmentation": Rule(("seg.data.transforms.pipeline",), parts=_TRANSFORMS),
+    "encoder": Rule(("seg.models.encoders",), _MODULE),
+    "decoder": Rule(("seg.models.decoders",), _MODULE),
+    "sampler": Rule(("seg.data.loading.samplers",)),
+    "loss": Rule(("seg.losses",), _MODULE, ("seg.losses",)),
+    "teaching": Rule(
+        ("seg.distillation",),
+        ("seg.distillation.extra_loss.TrainingTerm",),
+        ("seg.distillation", *_TRANSFORMS),
+    ),
+    "auxiliary": Rule(("seg.models.auxiliary",), _MODULE),
+    "optimizer": Rule(("seg.optim", "torch.optim", "timm.optim"), ("torch.optim.Optimizer",)),
+    "scheduler": Rule(("seg.optim.schedules",)),
+    "parameters": Rule(("seg.optim.groups",)),
+    "batch_norm": Rule(("seg.models.batch_norm",)),
+    "trainer": Rule((f"{_LIGHTNING}.trainer",), (f"{_LIGHTNING}.Trainer",)),
+    "inference": Rule(("seg.inference.inference",)),
+    "image_dataset": Rule(("seg.data.classification",)),
+    "image_augmentation": Rule(("seg.data.classification.augmentation",), parts=_TRANSFORMS),
+    "mixing": Rule(("seg.data.classification.mixing",)),
+    "classifier": Rule(("seg.models.classifier",), _MODULE),
+    "callbacks": Rule(
+        ("seg.training.callbacks", f"{_LIGHTNING}.callbacks"), (f"{_LIGHTNING}.Callback",)
+    ),
+    "logger": Rule(
+        ("seg.training.loggers", f"{_LIGHTNING}.loggers"),
+        (f"{_LIGHTNING}.loggers.Logger",),
+    ),
+}
+_GROUPS_OF_NODES = ("callbacks", "logger")
+# What may be known by its kind alone when a file names it: to build it writes and fetches nothing.
+_HARMLESS = ("encoder", "decoder", "loss", "auxiliary", "optimizer", "classifier")
+
+
+def rule_of(key: str) -> Rule:
+    """The rule of the section in which a key stands."""
+    return _RULES[section_of(key)]
+
+
+def section_of(key: str) -> str:
+    """`callbacks.gif` and `loss.terms[0]` -> `callbacks`, `loss`."""
+    return re.split(r"[.\[]", key, maxsplit=1)[0]
+
+
+@cache
+def registered(section: str) -> frozenset[str]:
+    """The targets that the options of a group in `conf/` name for it: its registry."""
+    indent = "  " if section in _GROUPS_OF_NODES else ""
+    line = re.compile(rf"^{indent}_target_: *(\S+)", re.MULTILINE)
+    files = sorted((conf_dir() / section).glob("*.yaml"))
+    return frozenset(name for file in files for name in line.findall(file.read_text("utf-8")))
+
+
+def locate(path: Any, key: str, *, from_file: bool) -> Any:
+    """Import what a key names.
+
+    Args:
+        path: the `_target_`.
+        key: where it stands.
+        from_file: whether a file says so, such as a checkpoint, not the user: an option of `conf/`
+            then, or a network, loss or optimizer class.
+
+    Raises:
+        ConfigError: not allowed under this key, or not there.
+    """
+    rule, section = rule_of(key), section_of(key)
+    if path in registered(section):
+        return _imported(path, key)
+    if from_file and section not in _HARMLESS:
+        raise not_allowed(path, key, rule.rooms)
+    found = _of_rooms(path, key, rule.rooms)
+    is_factory = not isinstance(found, type) and rule.kinds in ((), _MODULE)
+    if not (is_of(found, rule.kinds) or is_factory) or (from_file and is_factory):
+        raise not_allowed(path, key, rule.rooms)
+    return found
+
+
+def locate_part(path: Any, key: str, kinds: Callable[[], tuple[type, ...]]) -> Any:
+    """Import what a node inside another one names: a class of these kinds, of the rule's rooms.
+
+    Args:
+        path: the `_target_`.
+        key: where it stands.
+        kinds: gives what the argument there is declared to take; nothing: plain values.
+
+    Raises:
+        ConfigError: not allowed under this key, or not there.
+    """
+    rooms = rule_of(key).parts
+    if not rooms:
+        raise ConfigError(f"{key}._target_={path}: not allowed; {section_of(key)} has no parts")
+    found = _of_rooms(path, key, rooms)
+    allowed = kinds()
+    if not (allowed and isinstance(found, type) and issubclass(found, allowed)):
+        names = ", ".join(sorted({kind.__name__ for kind in allowed})) or "plain values"
+        raise ConfigError(f"{key}._target_={path}: not allowed; this key takes {names}")
+    return found
+
+
+def is_of(found: Any, kinds: tuple[str, ...]) -> bool:
+    """Whether it is a class, and a subclass of one of these where there are any."""
+    return isinstance(found, type) and (
+        not kinds or any(issubclass(found, named(kind)) for kind in kinds)
+    )
+
+
+def named(path: str) -> Any:
+    """The class or function of that path, which this project names itself."""
+    module_name, _, attribute = path.rpartition(".")
+    return getattr(import_module(module_name), attribute)
+
+
+def not_allowed(path: Any, key: str, rooms: tuple[str, ...]) -> ConfigError:
+    """The error for a target that the key may not name."""
+    section = section_of(key)
+    options = sorted(registered(section))
+    several = f"one of {', '.join(options[:4])}" + (", ..." if len(options) > 4 else "")
+    return ConfigError(
+        f"{key}._target_={path}: not allowed; the options of conf/{section} name {several}\n"
+        f"  a target lies in {' or '.join(rooms)}, and is public"
+    )
+
+
+def _of_rooms(path: Any, key: str, rooms: tuple[str, ...]) -> Any:
+    """Nothing outside the rooms is imported, nor what is private or runs when it is imported."""
+    inside = isinstance(path, str) and path.startswith(tuple(f"{room}." for room in rooms))
+    if not inside or _is_private(path):
+        raise not_allowed(path, key, rooms)
+    found = _imported(path, key)
+    origin = found.func if isinstance(found, partial) else found
+    home = str(getattr(origin, "__module__", None) or "")
+    at_home = any(home == room or home.startswith(f"{room}.") for room in rooms)
+    private = _is_private(f"{home}.{getattr(origin, '__qualname__', '')}", of_seg=True)
+    if not callable(found) or not at_home or private:
+        raise not_allowed(path, key, rooms)
+    return found
+
+
+def _is_private(path: str, *, of_seg: bool = False) -> bool:
+    """Libraries define public names in private modules; here these are private."""
+    if of_seg and not path.startswith("seg."):
+        return False
+    return any(part.startswith("_") or not part for part in path.split("."))
+
+
+def _imported(path: str, key: str) -> Any:
+    try:
+        return named(path)
+    except (ImportError, AttributeError, ValueError):
+        raise ConfigError(f"{key}._target_={path}: there is no such class or function") from None

@@ -1,0 +1,81 @@
+"""Choices that a run or a sweep has recorded: taken up again where they only choose.
+
+Others may have written the record, so it may say less than a user: an option of a group by its
+name, plain values, and the targets that are registered for their key.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, QuotedString, Sweep
+from hydra.errors import HydraException
+
+from seg.config.allowed_targets import registered
+from seg.config.conf_dir import conf_dir
+from seg.errors import ConfigError
+
+_OPTION = re.compile(r"[\w-]+")
+_RESOLVER = re.compile(r"\$\{.*:", re.DOTALL)  # ${a.b} names another key, ${a:b} calls something
+
+
+def check_recorded(choices: Iterable[str], record: Path, typed: Sequence[str] = ()) -> None:
+    """Hold recorded choices against what a record may say.
+
+    Args:
+        choices: overrides, as a command line has them.
+        record: where they stand, for messages.
+        typed: those that the user types now, too: these are free.
+
+    Raises:
+        ConfigError: the first that a record may not say, and the remedy.
+    """
+    for choice in choices:
+        reason = None if choice in typed else _fault(choice)
+        if reason is not None:
+            raise ConfigError(
+                f"{record}: {choice[:120]!r}: {reason}; a record that others may have written "
+                "cannot choose that\n  if it is yours, type this choice again beside resume=..."
+            )
+
+
+def _fault(choice: str) -> str | None:
+    try:
+        override = OverridesParser.create().parse_override(choice)
+    except HydraException:
+        return "is no KEY=VALUE"
+    key = override.key_or_group
+    names = [*re.split(r"[./]", key)[:1], *(override.package or "").split(".")]
+    if "hydra" in names:  # also as `@_global_.hydra`
+        return "reaches into Hydra's own settings"
+    section, _, last = key.rpartition(".")
+    pairs = list(_pairs(override.value(), last))
+    if (conf_dir() / key).is_dir() and not all(_OPTION.fullmatch(str(text)) for _, text in pairs):
+        return f"names no option of {key}"
+    for name, text in pairs:
+        if name == "_target_" and not _is_registered(section.partition(".")[0], text):
+            return f"{text} is not registered for {section}"
+        if _RESOLVER.search(f"{name} {text}"):
+            return "calls a resolver"
+    return None
+
+
+def _is_registered(section: str, target: Any) -> bool:
+    return (conf_dir() / section).is_dir() and target in registered(section)
+
+
+def _pairs(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every value at any depth with the name that it stands under."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _pairs(inner, str(key))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _pairs(inner, name)
+    elif isinstance(value, Sweep | Glob):
+        for inner in getattr(value, "list", None) or ():
+            yield from _pairs(inner, name)
+    else:
+        yield name, value.text if isinstance(value, QuotedString) else value

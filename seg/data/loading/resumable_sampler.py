@@ -1,0 +1,163 @@
+"""The order in which samples are seen: a function of (seed, epoch), so that runs can resume."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from seg.data.loading.samplers import Sampling
+from seg.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class SampleKey:
+    """Which sample, and in which epoch: all that its augmentation depends on besides the seed."""
+
+    epoch: int
+    index: int
+
+
+class OrderState(TypedDict):
+    """Where a run stands: batches of `epoch` that were delivered on each rank."""
+
+    epoch: int
+    batches: int
+
+
+class EpochOrder(Sampler[list[SampleKey]]):
+    """Batches of sample keys, a batch sampler for a DataLoader.
+
+    The samples are cut into steps of `batch_size * world_size`, of which each rank takes its share:
+    no two ranks see the same sample in an epoch. With `shuffle` every rank is given the same number
+    of batches, so that none waits for another (at most `world_size - 1` samples are left out).
+
+    Call `advance` once a batch is delivered; loaders fetch ahead, so the order itself cannot know.
+    Each complete pass is followed by the next epoch; a pass that was broken off is started again.
+
+    Args:
+        length: number of samples of the dataset.
+        batch_size: samples a batch on each rank.
+        seed: of the run, not negative.
+        shuffle: a new random order every epoch (training) or the dataset's own (evaluation).
+        drop_last: leave out a last step that is not full.
+        sampling: which samples an epoch holds, where `shuffle` is set; None: each once.
+        rank, world_size: this process among all.
+
+    Raises:
+        ConfigError: a size below 1, a negative seed, a rank outside the world, or, in training,
+            a step that is larger than the dataset; fewer samples than processes.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        *,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        drop_last: bool,
+        sampling: Sampling | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        _check_sizes(length, batch_size, seed, rank, world_size)
+        self.batch_size = batch_size
+        self._indices = length
+        self._seed = seed
+        self._shuffle = shuffle
+        self._drop_last = drop_last
+        self._sampling = sampling
+        self._rank = rank
+        self._world_size = world_size
+        self._epoch = 0
+        self._delivered = 0
+        self._start = 0
+        if (shuffle or drop_last) and self._step > length:
+            ranks = f" on each of {world_size} processes" if world_size > 1 else ""
+            raise ConfigError(
+                f"loader.batch_size {batch_size}{ranks} is larger than the {length} samples\n"
+                f"  allowed: 1 to {length // world_size}"
+            )
+        if length < world_size:
+            raise ConfigError(
+                f"{length} samples to score for {world_size} processes: one would wait in vain\n"
+                f"  give trainer.devices={length} or fewer, or a larger split"
+            )
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @property
+    def sampler(self) -> "EpochOrder":
+        """Itself: Lightning calls `set_epoch` on a batch sampler's `sampler` before each epoch."""
+        return self
+
+    @property
+    def _step(self) -> int:
+        return self.batch_size * self._world_size
+
+    @property
+    def _used(self) -> int:
+        """How many samples an epoch delivers, over all ranks."""
+        left_over = self._indices % self._step
+        if self._drop_last:
+            return self._indices - left_over
+        return self._indices - (left_over % self._world_size if self._shuffle else 0)
+
+    def __len__(self) -> int:
+        """Batches an epoch on this rank, those before a resumed position included."""
+        full, left_over = divmod(self._used, self._step)
+        return full + (left_over > self._rank)
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        if self._start == 0 and self._delivered >= len(self):
+            self.set_epoch(self._epoch + 1)
+        start, self._start = self._start, 0
+        epoch, order = self._epoch, self._permutation()
+        self._delivered = start
+        for first in range(start * self._step, self._used, self._step):
+            last = min(first + self._step, self._used)
+            batch = order[first + self._rank : last : self._world_size]
+            if len(batch):
+                yield [SampleKey(epoch, int(index)) for index in batch]
+
+    def _permutation(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        if not self._shuffle:
+            return np.arange(self._indices)
+        generator = np.random.default_rng((self._seed, self._epoch))
+        if self._sampling is not None:
+            return self._sampling.draw(generator)
+        return generator.permutation(self._indices)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the start of an epoch; naming the current one again changes nothing."""
+        if epoch != self._epoch:
+            self._epoch, self._delivered, self._start = epoch, 0, 0
+
+    def advance(self) -> None:
+        """Note that one more batch was handed to whoever trains."""
+        self._delivered += 1
+
+    def state_dict(self) -> OrderState:
+        """The epoch and how many of its batches were delivered."""
+        return {"epoch": self._epoch, "batches": self._delivered}
+
+    def load_state_dict(self, state: OrderState) -> None:
+        """Go on after the batches of `state`; after the last one, with the next epoch."""
+        self._epoch = state["epoch"]
+        self._delivered = state["batches"]
+        self._start = self._delivered if self._delivered < len(self) else 0
+
+
+def _check_sizes(length: int, batch_size: int, seed: int, rank: int, world_size: int) -> None:
+    if length < 1:
+        raise ConfigError("there are no samples to put in order: the dataset is empty")
+    if batch_size < 1:
+        raise ConfigError(f"loader.batch_size {batch_size} must be 1 or more")
+    if seed < 0:
+        raise ConfigError(f"seed {seed} must be 0 or more")
+    if not 0 <= rank < world_size:
+        raise ConfigError(f"rank {rank} is not within 0 to {world_size - 1}")

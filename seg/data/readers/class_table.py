@@ -1,0 +1,251 @@
+"""The classes of people's own data: a checked table, from a JSON file or from a format's own."""
+
+import colorsys
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from seg.data.label_space import LabelSpace
+from seg.data.readers.class_entry import CLASS_FORMS, ClassEntry, class_id, class_name
+from seg.data.readers.class_text import entries_of_table, entries_of_text
+from seg.data.readers.color_labels import Colour, ColourLabels
+from seg.data.readers.json_file import read_json
+from seg.data.readers.urls import Location, is_remote
+from seg.errors import ConfigError, DataError, brief
+
+CLASS_FILES = ("classes.json", "classes.txt")
+"""Names of a class file that is read without being named; the first that exists."""
+
+_IGNORE_INDEX = 255
+_ID_DIGITS = 20
+_KEYS = ("name", "id", "color", "ignore")
+_GOLDEN_RATIO = 0.618034
+_HEX = re.compile("#" + 3 * "([0-9a-fA-F]{2})")
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a dataset; made by `make_classes`.
+
+    Attributes:
+        labels: trained classes in the order of the entries; 255 is ignored unless it is a class.
+        entries: all of them, the ignored included.
+        source: where they were told, for messages.
+    """
+
+    labels: LabelSpace
+    entries: tuple[ClassEntry, ...]
+    source: str
+
+    def colour_labels(self) -> ColourLabels:
+        """The reader of label files that hold the colours of these classes.
+
+        Raises:
+            DataError: a class has no colour, or a class shares its colour.
+        """
+        known: dict[Colour, ClassEntry] = {}
+        for entry in self.entries:
+            if entry.colour is None:
+                raise DataError(
+                    f"the labels hold colours, and {self.source} gives {entry.name!r} none\n"
+                    '  give each class its colour: {"road": [128, 64, 128], ...}'
+                )
+            other = known.setdefault(entry.colour, entry)
+            if other is not entry and not (entry.ignored and other.ignored):
+                raise DataError(
+                    f"{self.source}: {other.name!r} and {entry.name!r} have one colour,"
+                    f" {list(entry.colour)}\n  in labels that hold colours each class needs its own"
+                )
+        return ColourLabels({colour: entry.id for colour, entry in known.items()}, self.source)
+
+
+def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
+    """Check a table of classes and lay it out; classes without a colour get a distinct one.
+
+    Args:
+        entries: in the order of the train ids.
+        source: the file that tells them, for messages.
+
+    Raises:
+        DataError: names or ids repeat, some entries have colours and some not, or there are too
+            many or too few classes.
+    """
+    _refuse_repeats(entries, source)
+    trained = [entry for entry in entries if not entry.ignored]
+    if len(trained) > _IGNORE_INDEX:
+        raise DataError(
+            f"{source}: {len(trained)} classes to train; more than {_IGNORE_INDEX} are not"
+            " supported\n  merge some of them in the label files, or ignore some"
+        )
+    if len(trained) < 2:
+        raise DataError(
+            f"{source}: {_listed(trained)}; two or more are needed\n"
+            "  what is not of the class is a class too: add it (background)"
+        )
+    bare = next((entry.name for entry in entries if entry.colour is None), None)
+    if bare is not None and any(entry.colour is not None for entry in entries):
+        raise DataError(
+            f"{source}: entry {bare!r} has no color and others have; give all of them one, or none"
+        )
+    train_ids = {entry.id: train_id for train_id, entry in enumerate(trained)}
+    file_ids = {_IGNORE_INDEX: _IGNORE_INDEX}
+    file_ids |= {entry.id: train_ids.get(entry.id, _IGNORE_INDEX) for entry in entries}
+    palette = distinct_palette(len(trained))
+    if bare is None:
+        palette = tuple(entry.colour for entry in trained if entry.colour is not None)
+    labels = LabelSpace(
+        tuple(entry.name for entry in trained), palette, tuple(sorted(file_ids.items()))
+    )
+    return Classes(labels, tuple(entries), str(source))
+
+
+def given_classes(classes: Location | None, beside: Path | None) -> Classes | None:
+    """The classes of the file that the configuration names, else of a class file in a directory.
+
+    Args:
+        classes: the file; None: the first of `CLASS_FILES` in `beside`, if there is any.
+        beside: the directory of the data.
+
+    Raises:
+        ConfigError: the named file does not exist.
+        DataError: what is wrong with which entry.
+    """
+    if classes is None:
+        names = CLASS_FILES if beside is not None else ()
+        usual = [beside / name for name in names if beside and (beside / name).is_file()]
+        return read_classes(usual[0]) if usual else None
+    if is_remote(classes):
+        return read_classes(classes)
+    path = Path(classes).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"dataset.classes={classes}: no such file ({path.absolute()})")
+    return read_classes(path)
+
+
+def read_classes(location: Location) -> Classes:
+    """The classes that a file names.
+
+    A text file (`.txt`) and a table (`.csv`): `seg.data.readers.class_text`. A JSON file has one of
+    four forms:
+
+    * `["road", "car"]`: the ids are 0, 1, ... in this order.
+    * `{"road": [128, 64, 128], "car": [0, 0, 142]}`: the same, with colours.
+    * `{"0": "road", "1": "car"}`: names by id (the Hub's `id2label.json`).
+    * `[{"name": "road", "id": 7, "color": [128, 64, 128], "ignore": false}, ...]`: only `name` must
+      be there. `id` and `color` have all entries or none; without `id` it is the position.
+
+    Raises:
+        DataError: the file cannot be read, or what is wrong with which entry.
+    """
+    readers = {".txt": entries_of_text, ".csv": entries_of_table}
+    reader = readers.get(PurePosixPath(str(location)).suffix.lower())
+    if reader is not None:
+        return make_classes(reader(location), location)
+    told = read_json(location, "class file")
+    if not isinstance(told, list | dict) or not told:
+        raise DataError(f"{location}: holds no classes; allowed:\n  {CLASS_FORMS}")
+    if isinstance(told, list):
+        entries = _from_list(told, location)
+    elif all(isinstance(value, str) and not _HEX.fullmatch(value) for value in told.values()):
+        entries = _from_names_by_id(told, location)
+    else:
+        entries = [
+            ClassEntry(
+                class_name(name, location, at), at, rgb(value, f"{location}: entry {name!r}")
+            )
+            for at, (name, value) in enumerate(told.items())
+        ]
+    return make_classes(entries, location)
+
+
+def rgb(value: Any, where: str) -> Colour:
+    """A colour that JSON tells as `[r, g, b]` or `"#rrggbb"`.
+
+    Raises:
+        DataError: it is none, with `where`.
+    """
+    if isinstance(value, str) and (match := _HEX.fullmatch(value)):
+        red, green, blue = (int(share, 16) for share in match.groups())
+        return red, green, blue
+    if isinstance(value, list) and len(value) == 3 and all(type(share) is int for share in value):
+        red, green, blue = value
+        if min(value) >= 0 and max(value) <= 255:
+            return red, green, blue
+    raise DataError(f"{where}: color is {brief(value)}; allowed: [r, g, b], each 0 to 255")
+
+
+def distinct_palette(count: int) -> tuple[Colour, ...]:
+    """`count` different colours, none of them black; a longer palette begins like a shorter one."""
+    return tuple(colour for _, colour in zip(range(count), _distinct_colours(), strict=False))
+
+
+def _distinct_colours() -> Iterator[Colour]:
+    used: set[Colour] = {(0, 0, 0)}
+    step = 0
+    while True:
+        saturation, value = 0.85 - 0.3 * (step // 3 % 2), 0.95 - 0.2 * (step % 3)
+        shares = colorsys.hsv_to_rgb(step * _GOLDEN_RATIO % 1, saturation, value)
+        red, green, blue = (round(255 * share) for share in shares)
+        step += 1
+        if (red, green, blue) not in used:
+            used.add((red, green, blue))
+            yield red, green, blue
+
+
+def _listed(trained: Sequence[ClassEntry]) -> str:
+    return f"{trained[0].name!r} is the only class to train" if trained else "0 classes to train"
+
+
+def _refuse_repeats(entries: Sequence[ClassEntry], source: object) -> None:
+    names: dict[str, ClassEntry] = {}
+    ids: dict[int, ClassEntry] = {}
+    for entry in entries:
+        if names.setdefault(entry.name, entry) is not entry:
+            raise DataError(f"{source}: the name {entry.name!r} occurs twice")
+        other = ids.setdefault(entry.id, entry)
+        if other is not entry:
+            raise DataError(f"{source}: {other.name!r} and {entry.name!r} have one id, {entry.id}")
+
+
+def _from_list(told: Sequence[Any], location: Location) -> list[ClassEntry]:
+    if all(isinstance(item, str) for item in told):
+        return [ClassEntry(class_name(name, location, at), at) for at, name in enumerate(told)]
+    entries = [_entry(item, location, at) for at, item in enumerate(told)]
+    with_id = ["id" in item for item in told]
+    if any(with_id) and not all(with_id):
+        lacking = entries[with_id.index(False)].name
+        raise DataError(
+            f"{location}: entry {lacking!r} has no id and others have;"
+            " give all of them one, or none"
+        )
+    return entries
+
+
+def _entry(item: Any, location: Location, at: int) -> ClassEntry:
+    if not isinstance(item, dict):
+        raise DataError(f"{location}: entry {at} is {brief(item)}; allowed forms:\n  {CLASS_FORMS}")
+    strange = sorted(set(item) - set(_KEYS))
+    if strange:
+        raise DataError(
+            f"{location}: entry {at} has the key {brief(strange[0])}; allowed: {', '.join(_KEYS)}"
+        )
+    name = class_name(item.get("name"), location, at)
+    entry = f"entry {name!r}"
+    ignored = item.get("ignore", False)
+    if not isinstance(ignored, bool):
+        raise DataError(f"{location}: {entry}: ignore is {brief(ignored)}; allowed: true, false")
+    colour = rgb(item["color"], f"{location}: {entry}") if "color" in item else None
+    return ClassEntry(name, class_id(item.get("id", at), location, entry), colour, ignored)
+
+
+def _from_names_by_id(told: dict[str, str], location: Location) -> list[ClassEntry]:
+    for key in told:
+        if not (key.isascii() and key.isdigit() and len(key) < _ID_DIGITS):
+            raise DataError(
+                f"{location}: key {brief(key)} is no id; a file of names by id is"
+                ' {"0": "road", "1": "car"}'
+            )
+    ordered = sorted((class_id(int(key), location, f"entry {key!r}"), key) for key in told)
+    return [ClassEntry(class_name(told[key], location, id_), id_) for id_, key in ordered]

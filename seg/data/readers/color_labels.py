@@ -1,0 +1,91 @@
+"""Label files whose classes are colours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.readers import read_colours
+from seg.data.readers.urls import Location
+from seg.errors import DataError
+
+Colour = tuple[int, int, int]
+MIXED_COLORS_REMEDY = (
+    "edges drawn smoothly (anti-aliased), resizing and JPEG mix colors: export the masks again"
+    " without,\n  or add the colors to "
+)
+"""What to do where a label holds colors that are no class; the file of the classes follows."""
+
+_SHOWN = 8
+_UNKNOWN = -1
+
+
+class ColourLabels:
+    """Reads a colour-coded label file into file ids: a `ReadLabel`.
+
+    Args:
+        ids: file id of each colour, RGB 0 to 255.
+        source: what tells the colours, for messages.
+    """
+
+    def __init__(
+        self, ids: Mapping[Colour, int], source: str = "the class file (dataset.classes)"
+    ) -> None:
+        self._source = source
+        codes = np.array([_code(colour) for colour in ids], np.int64)
+        order = np.argsort(codes)
+        self._codes = codes[order]
+        self._ids = np.array(list(ids.values()), np.int32)[order]
+
+    def __call__(self, path: Location) -> NDArray[Any]:
+        """H x W file ids, int32.
+
+        Raises:
+            DataError: the file cannot be read, or holds a colour that is no class.
+        """
+        codes_HW = packed(read_colours(path))
+        found, inverse = np.unique(codes_HW, return_inverse=True)
+        position = np.searchsorted(self._codes, found).clip(max=len(self._codes) - 1)
+        known = self._codes[position] == found
+        if not known.all():
+            counts = np.bincount(inverse.ravel(), minlength=len(found))
+            raise _unknown_colours(path, found[~known], counts[~known], self._codes, self._source)
+        ids: NDArray[np.int32] = self._ids[position][inverse].reshape(codes_HW.shape)
+        return ids
+
+
+def packed(rgb_HWC: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Each colour as one number, R + 256 G + 65536 B: the code of COCO's panoptic pictures."""
+    red, green, blue = (rgb_HWC[..., channel].astype(np.int64) for channel in range(3))
+    return red | green << 8 | blue << 16
+
+
+def _code(colour: Colour) -> int:
+    return colour[0] | colour[1] << 8 | colour[2] << 16
+
+
+def _unknown_colours(
+    path: Location,
+    codes: NDArray[Any],
+    counts: NDArray[Any],
+    allowed: NDArray[Any],
+    source: str,
+) -> DataError:
+    values = {_hex(code): int(n) for code, n in zip(codes, counts, strict=True)}
+    listed = ", ".join(f"{c} ({n} pixels)" for c, n in list(values.items())[:_SHOWN])
+    known = ", ".join(_hex(code) for code in allowed[:_SHOWN])
+    remedy = f"{MIXED_COLORS_REMEDY}{source}"
+    if len(values) == 1:
+        remedy = f"add a class of this color to {source}"
+    return DataError(
+        f"{path}: {len(values)} colours are no class: {listed}\n"
+        f"  the {len(allowed)} classes have: {known}{', ...' if len(allowed) > _SHOWN else ''}\n"
+        f"  {remedy}",
+        fault="unknown_colors",
+        values=values,
+    )
+
+
+def _hex(code: int) -> str:
+    return f"#{code & 255:02x}{code >> 8 & 255:02x}{code >> 16 & 255:02x}"

@@ -1,0 +1,264 @@
+"""Datasets made of image files and label files, paired by name."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.label_space import LabelSpace
+from seg.data.readers.readers import ReadLabel, read_label, read_pair
+from seg.data.readers.unread_files import UnreadFiles, is_hidden
+from seg.data.readers.urls import Location
+from seg.data.readers.value_range import current_decoding
+from seg.data.sample import LEAVE_OUT, Sample, naming_quarantine
+from seg.errors import DataError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+NO_ANNOTATION = "no_annotation"
+"""The `Lonely.fault` of images for which an annotation tool has written no label."""
+
+NO_ANNOTATION_REMEDY = (
+    "frames without annotation: dataset.unannotated=background takes them as background,"
+    " dataset.unannotated=exclude leaves them out"
+)
+_SHOWN = 3
+_COMPLETE = "an image and its label share a name; complete or repeat the download"
+_NO_NAMES = "  an image and its label share a name: rename them, or look whether they fit"
+_lonely: ContextVar["list[Lonely] | None"] = ContextVar("lonely", default=None)
+
+
+@dataclass(frozen=True)
+class Lonely:
+    """A file without its partner.
+
+    Attributes:
+        path: the file.
+        kind: `image` or `label`.
+        lacks: the other.
+        sought: where the partner should be, if a list says it.
+        fault: the kind of fault; `no_annotation` where tools write no label for an empty image.
+    """
+
+    path: Location
+    kind: str
+    lacks: str
+    sought: Location | None = None
+    fault: str = "no_partner"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two files of one sample; `name` is unique within a split."""
+
+    name: str
+    image: Location
+    label: Location
+
+
+class PairDataset:
+    """Samples read from pairs of files; a `SegmentationDataset`.
+
+    Args:
+        pairs: the files, in the order of the dataset.
+        labels: what the values of the label files mean.
+        split: the name of the split, for messages.
+        read: how the label files store their values.
+
+    Raises:
+        DataError: there are no pairs.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        labels: LabelSpace,
+        split: str,
+        read: ReadLabel = read_label,
+    ) -> None:
+        if not pairs:
+            raise DataError(f"split {split!r} is empty: no image and label files were found")
+        self.pairs = tuple(pairs)
+        self.labels = labels
+        self.split = split
+        self.decoding = current_decoding()
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one sample.
+
+        Raises:
+            IndexError: there is no such sample.
+            DataError: a file is missing or damaged, sizes differ, or a label value is unknown.
+        """
+        pair = self.pairs[index]
+        with naming_quarantine():
+            image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read, self.decoding)
+            return Sample(pair.name, image_HWC, self.labels.encode(file_label_HW, pair.label))
+
+    @property
+    def reader(self) -> str:
+        """What tells one way to read label files from another."""
+        name = getattr(self._read, "__qualname__", None)  # of a function
+        settings = getattr(self._read, "settings", "")
+        return f"{name or type(self._read).__qualname__}{settings}"
+
+    def read_label(self, index: int) -> NDArray[np.uint8]:
+        """The label of one sample, uint8, H x W, train ids; its image is not opened.
+
+        Raises:
+            IndexError, DataError: as for reading the sample.
+        """
+        label = self.pairs[index].label
+        with naming_quarantine():
+            return self.labels.encode(self._read(label), label)
+
+
+def named_files(
+    folder: Path,
+    *,
+    pattern: str = "*",
+    ending: str = "",
+    suffixes: Sequence[str] = IMAGE_SUFFIXES,
+    others: Sequence[str] = (),
+) -> dict[str, Path]:
+    """Files of a folder by the name that image and label share, sorted.
+
+    What is not read is counted in one line of the log; hidden files and directories never are.
+
+    Args:
+        folder: where to look.
+        pattern: a glob relative to `folder`; `*/*` descends one level and names hold a `/`.
+        ending: what follows the shared name, before the suffix (`_leftImg8bit`).
+        suffixes: allowed suffixes, lower case.
+        others: suffixes of files that are read for another purpose, lower case.
+
+    Raises:
+        DataError: nothing fits (with what was looked for), or two files claim one name.
+    """
+    found: dict[str, Path] = {}
+    unread = UnreadFiles(folder)
+    for path in sorted(folder.glob(pattern)):
+        relative, suffix = path.relative_to(folder), path.suffix.lower()
+        if is_hidden(relative) or suffix not in suffixes:
+            if (is_hidden(relative) or suffix not in others) and path.is_file():
+                unread.add(relative)
+            continue
+        stem = relative.with_suffix("").as_posix()
+        if not stem.endswith(ending):
+            continue
+        name = stem.removesuffix(ending)
+        if name in found:
+            raise DataError(
+                f"two files for one sample in {folder}: {found[name].name} and {path.name}"
+            )
+        found[name] = path
+    if not found:
+        wanted = f"{pattern}{ending}{{{','.join(suffixes)}}}"
+        also = f"\n  {unread.line}" if unread else ""
+        raise DataError(f"no files in {folder}\n  looked for {wanted}{also}")
+    unread.log()
+    return found
+
+
+@contextmanager
+def tolerating_lonely_files() -> Iterator[list[Lonely]]:
+    """Within it `match_pairs` leaves files without a partner out and lists them here."""
+    lonely: list[Lonely] = []
+    token = _lonely.set(lonely)
+    try:
+        yield lonely
+    finally:
+        _lonely.reset(token)
+
+
+def tolerate(lonely: Sequence[Lonely]) -> bool:
+    """List files within `tolerating_lonely_files`; elsewhere False."""
+    tolerated = _lonely.get()
+    if tolerated is not None:
+        tolerated.extend(lonely)
+    return tolerated is not None
+
+
+def match_pairs(
+    images: Mapping[str, Location],
+    labels: Mapping[str, Location],
+    *,
+    remedy: str = "",
+    unlabelled_fault: str = "no_partner",
+) -> tuple[Pair, ...]:
+    """Join images and labels of equal name, sorted by name.
+
+    Args:
+        images, labels: the files by name.
+        remedy: what to do where no names are equal; empty: the usual.
+        unlabelled_fault: the `Lonely.fault` of images without a label.
+
+    Raises:
+        DataError: an image without a label or a label without an image, with count and first names;
+            within `tolerating_lonely_files` only where nothing pairs up.
+    """
+    lonely = [
+        Lonely(images[name], "image", "label", fault=unlabelled_fault)
+        for name in images
+        if name not in labels
+    ]
+    lonely += [Lonely(labels[name], "label", "image") for name in labels if name not in images]
+    pairs = tuple(
+        Pair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())
+    )
+    among = f"{len(images)} images and {len(labels)} labels"
+    if lonely and not pairs:
+        raise lonely_files_error(lonely, among, remedy or _NO_NAMES)
+    if lonely and not tolerate(lonely):
+        raise lonely_files_error(lonely, among)
+    return pairs
+
+
+def lonely_files_error(lonely: Sequence[Lonely], among: str, remedy: str = "") -> DataError:
+    """What to say of files without a partner.
+
+    Args:
+        lonely: the files.
+        among: of how many.
+        remedy: what to do; empty: complete them, or leave them out.
+    """
+    lines = [f"{among} do not pair up"]
+    for what, some in _grouped(lonely):
+        if some:
+            lines.append(f"  {len(some)} {what}: {first_of(some)}")
+    bare = [each.fault == NO_ANNOTATION for each in lonely]
+    if any(bare):
+        lines.append(f"  {NO_ANNOTATION_REMEDY}")
+    if remedy or not all(bare):
+        lines.append(remedy or f"  {_COMPLETE}\n{LEAVE_OUT}")
+    return DataError("\n".join(lines), fault="no_partner")
+
+
+def _grouped(lonely: Sequence[Lonely]) -> Iterator[tuple[str, list[str]]]:
+    for kind, what in (("image", "images have no label"), ("label", "labels have no image")):
+        here = [each for each in lonely if each.kind == kind]
+        yield (
+            what,
+            [str(each.path) for each in here if each.sought is None or each.fault == NO_ANNOTATION],
+        )
+    yield (
+        "listed files do not exist",
+        [
+            str(each.sought)
+            for each in lonely
+            if each.sought is not None and each.fault != NO_ANNOTATION
+        ],
+    )
+
+
+def first_of(words: Sequence[str]) -> str:
+    """The first three, for messages."""
+    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")

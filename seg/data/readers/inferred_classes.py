@@ -1,0 +1,142 @@
+"""Classes from the values that occur in label maps, where no file names any."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+from seg.data.readers.class_entry import ClassEntry
+from seg.data.readers.class_table import Classes, make_classes
+from seg.errors import DataError
+
+_IGNORED = 255
+_LARGEST_ID = 65535
+_BINARY = (("background", 0), ("foreground", 255))
+# Ids are counted up from 0. Above this value, and where less than a quarter of the values below
+# the largest occur, they are more likely levels of grey: 0, 128, 255 or 0, 85, 170, 255.
+_LEAST_GREY, _LEAST_DENSITY = 64, 0.25
+# Smoothed or resized masks are black and white but for a seam of all greys.
+_SEAMED, _LEAST_SEAM_VALUES = 0.8, 16
+_NEARLY = 8
+_SHOWN = 8
+_NAME_THEM = "name the classes in a JSON file (dataset.classes)"
+_log = logging.getLogger(__name__)
+
+
+def classes_of_values(
+    labels: Sequence[Counter[int]], source: str, *, binary: bool, grey: bool
+) -> Classes:
+    """The classes `class_<id>` of the values in labels; 255 is ignored beside other values.
+
+    Args:
+        labels: of each label map the pixels of each value.
+        source: what the labels are, for messages.
+        binary: whether 0 and 255 alone are background and foreground.
+        grey: whether values that look like levels of grey are refused.
+
+    Raises:
+        DataError: fewer than two classes or more than 255, or the values are no class ids.
+    """
+    pixels: Counter[int] = Counter()
+    for label in labels:
+        pixels.update(label)
+    if binary and set(pixels) == {0, _IGNORED}:
+        _log.info(
+            "classes inferred from %s: 0 and 255 alone: background and foreground;"
+            " a JSON file (dataset.classes) names them otherwise",
+            source,
+        )
+        return make_classes([ClassEntry(name, id_) for name, id_ in _BINARY], source)
+    ordered = sorted(set(pixels) - {_IGNORED})
+    _check_range(ordered, source)
+    if grey:
+        _refuse_grey(pixels, ordered, source)
+    if binary:
+        _refuse_mixed(labels, ordered, source)
+    _check_count(ordered, len(pixels), source)
+    _log.info(
+        "classes inferred from %s: %d ids: %s%s; a JSON file (dataset.classes) gives them names",
+        source, len(ordered), ", ".join(map(str, ordered)),
+        "; 255 is ignored" if _IGNORED in pixels else "",
+    )  # fmt: skip
+    return make_classes([ClassEntry(f"class_{id_}", id_) for id_ in ordered], source)
+
+
+def _check_range(ordered: Sequence[int], source: str) -> None:
+    if ordered and (ordered[0] < 0 or ordered[-1] > _LARGEST_ID):
+        raise DataError(
+            f"{source} hold values from {ordered[0]} to {ordered[-1]}, not class ids\n"
+            f"  class ids are 0 to {_LARGEST_ID}"
+        )
+
+
+def _check_count(ordered: Sequence[int], values: int, source: str) -> None:
+    if len(ordered) > _IGNORED:
+        raise DataError(
+            f"{source} hold {values} different values, up to {ordered[-1]}: more than {_IGNORED}"
+            " classes are not supported\n"
+            "  merge classes in the label files; or are they no class ids at all"
+            " (depths, instances, a photograph)?"
+        )
+    if len(ordered) < 2:
+        held = f"the value {ordered[0]} alone" if ordered else "no value"
+        raise DataError(
+            f"{source} hold {held} beside 255 (ignored): {len(ordered)} of the two classes that"
+            " training needs\n"
+            f"  are these the right files? If others occur elsewhere, {_NAME_THEM}"
+        )
+
+
+def _refuse_grey(pixels: Counter[int], ordered: Sequence[int], source: str) -> None:
+    if not ordered or ordered[-1] < _LEAST_GREY or len(ordered) > _IGNORED:
+        return
+    sparse = len(ordered) < _LEAST_DENSITY * ordered[-1]
+    extremes = pixels[0] + pixels[_IGNORED]
+    smoothed = (
+        min(pixels[0], pixels[_IGNORED]) > 0
+        and len(ordered) >= _LEAST_SEAM_VALUES
+        and extremes > _SEAMED * pixels.total()
+    ) or _is_blurred_binary(pixels)
+    if not (sparse or smoothed):
+        return
+    values = sorted(pixels)
+    listed = ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
+    remedy = (
+        "masks that were smoothed, resized or saved as JPEG: export them again without that"
+        if smoothed or len(ordered) >= _LEAST_SEAM_VALUES
+        else f"{_NAME_THEM} by their values:\n    {_table(values)}"
+    )
+    raise DataError(
+        f"{source} hold {len(values)} values that look like levels of grey, not like ids:"
+        f" {listed}\n"
+        f"  {remedy}\n"
+        "  dataset.label_kind=ids takes them as ids as they are (255: ignored)",
+        fault="label_kind",
+    )
+
+
+def _is_blurred_binary(pixels: Counter[int]) -> bool:
+    """Whether most pixels are nearly black or nearly white, as JPEG leaves masks of 0 and 255."""
+    dark = [value for value in pixels if value <= _NEARLY]
+    bright = [value for value in pixels if _IGNORED - _NEARLY <= value < _IGNORED]
+    near = sum(pixels[value] for value in (*dark, *bright)) + pixels[_IGNORED]
+    return min(len(dark), len(bright)) > 1 and near > _SEAMED * pixels.total()
+
+
+def _table(values: Sequence[int]) -> str:
+    """A class file to begin with."""
+    return "{" + ", ".join(f'"{value}": "name_{at}"' for at, value in enumerate(values)) + "}"
+
+
+def _refuse_mixed(labels: Sequence[Counter[int]], ordered: Sequence[int], source: str) -> None:
+    """Masks of 0 and 1 among masks of 0 and 255: neither 1 nor 255 says what it means."""
+    if list(ordered) != [0, 1]:
+        return
+    ones, ignored = ([value in label for label in labels] for value in (1, _IGNORED))
+    if any(ignored) and not any(a and b for a, b in zip(ones, ignored, strict=True)):
+        raise DataError(
+            f"{source}: {sum(ones)} hold 0 and 1, {sum(ignored)} others 255: two ways to write one"
+            " mask, or ignored pixels?\n"
+            "  write them all in one way; or, if 255 is to be ignored, name the classes in a JSON"
+            ' file\n  (dataset.classes), as ["background", "foreground"]',
+            fault="label_kind",
+        )

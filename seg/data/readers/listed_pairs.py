@@ -1,0 +1,73 @@
+"""Pairs of files that a list names, some of which may be missing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seg.data.readers.image_label_pairs import (
+    NO_ANNOTATION,
+    Lonely,
+    Pair,
+    first_of,
+    lonely_files_error,
+    tolerate,
+)
+from seg.data.readers.urls import Location, is_remote
+from seg.data.sample import LEAVE_OUT
+from seg.errors import DataError
+
+
+def listed_pairs(
+    pairs: Sequence[Pair],
+    source: Location,
+    *,
+    relative: bool = False,
+    unlabelled_fault: str = "no_partner",
+    remedy: str = "",
+) -> tuple[Pair, ...]:
+    """Those pairs whose two files exist, sorted by name; addresses are taken to exist.
+
+    Args:
+        pairs: as they are listed.
+        source: the list, for messages.
+        relative: whether it holds paths relative to itself.
+        unlabelled_fault: the `Lonely.fault` of images whose label does not exist.
+        remedy: what else may be done where labels do not exist.
+
+    Raises:
+        DataError: files are missing (within `tolerating_lonely_files`: their partners are listed
+            there, and only a list without any whole pair is an error).
+    """
+    whole, lonely, missing = [], [], []
+    for pair in pairs:
+        absent = [each for each in (pair.image, pair.label) if not _exists(each)]
+        missing += [str(each) for each in absent]
+        if not absent:
+            whole.append(pair)
+        elif pair.image in absent:
+            lonely.append(Lonely(pair.label, "label", "image", sought=pair.image))
+        else:
+            lonely.append(
+                Lonely(pair.image, "image", "label", sought=pair.label, fault=unlabelled_fault)
+            )
+    if lonely and not (whole and tolerate(lonely)):
+        if all(each.fault == NO_ANNOTATION for each in lonely):
+            raise lonely_files_error(lonely, f"{source}: {len(pairs)} listed images")
+        where = f"; relative ones are sought in {Path(source).parent}" if relative else ""
+        lines = [
+            f"{source}: of {2 * len(pairs)} listed files {len(missing)} do not exist{where}:",
+            f"  {first_of(missing)}",
+        ]
+        if whole and remedy and any(each.kind == "image" for each in lonely):
+            lines.append(f"  {remedy}")
+        if any("\\" in path for path in missing):
+            lines.append("  backslashes separate directories on Windows alone: write / instead")
+        lines += [LEAVE_OUT] if whole else []
+        raise DataError("\n".join(lines), fault="missing")
+    return tuple(sorted(whole, key=lambda pair: pair.name))
+
+
+def _exists(location: Location) -> bool:
+    try:
+        return is_remote(location) or Path(location).is_file()
+    except OSError:  # a name that is too long for a file
+        return False

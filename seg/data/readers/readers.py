@@ -1,0 +1,284 @@
+"""Strict readers: a file yields the pixels it was meant to hold, or a `DataError` naming it.
+
+Pillow decodes what it keeps as it is: it refuses truncated files and keeps palette indices and
+16-bit grey, where OpenCV returns half-grey pictures, colours for indices, and labels divided by
+256. What it would change or lose is undone (`stored_values`) or left to GDAL.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from seg.data.readers.image_decoding import PLAIN_CHUNKS, Opened, decode_plain_png, opened
+from seg.data.readers.image_pixels import orientation_of, read_band, upright_rgb
+from seg.data.readers.stored_values import stored_bits, stored_grey
+from seg.data.readers.urls import Location
+from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.errors import DataError
+
+_LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
+_GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def read_image(
+    path: Location,
+    *,
+    decoding: ImageDecoding = PLAIN,
+    page: int | None = None,
+    max_pixels: int | None = None,
+) -> NDArray[np.uint8]:
+    """Decode a picture and turn it upright as its EXIF orientation says.
+
+    Grey, palette and CMYK pictures become RGB.
+
+    Args:
+        path: the file.
+        decoding: what is declared about its values.
+        page: of a file of several pages, the wanted one, from 0.
+        max_pixels: the largest that is decoded; None: `MAX_PIXELS`.
+
+    Returns:
+        uint8, H x W x 3, RGB, writable.
+
+    Raises:
+        DataError: the file is missing, empty, damaged, truncated, larger than `max_pixels`,
+            animated, partly transparent, holds floating-point or other non-RGB colour, further
+            bands, or more than 8 bits whose range is not declared.
+    """
+    return _read_image(path, decoding, page, max_pixels)[0]
+
+
+def read_label(path: Location, shape: tuple[int, int] | None = None) -> NDArray[Any]:
+    """Decode a label map: palette indices, or grey values as stored (1, 2, 4, 8 or 16 bits).
+
+    Args:
+        path: a lossless, single-channel picture file.
+        shape: `(height, width)` that the label must have.
+
+    Returns:
+        H x W file values, uint8, uint16 or int32.
+
+    Raises:
+        DataError: as for `read_image`; also colours, a lossy format, an EXIF orientation, or
+            another shape.
+    """
+    label_HW, _ = read_indices(path)
+    if shape is not None and label_HW.shape != shape:
+        raise DataError(
+            f"{path}: label is {_size(label_HW.shape)}, expected {_size(shape)}",
+            fault="size_mismatch",
+        )
+    return label_HW
+
+
+def read_indices(path: Location) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
+    """Decode a label map as `read_label` does, with the colors of its palette.
+
+    Returns:
+        the H x W file values, and N x 3 colors of the values 0 to N - 1; None: it has no palette.
+
+    Raises:
+        DataError: as for `read_label`.
+    """
+    with opened(path, "label") as file:
+        _check_label_kind(file, path)
+        label_HW = _label_values(file, path)
+        palette = file.pillow.getpalette("RGB") if file.pillow and file.mode == "P" else None
+    return label_HW, None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
+
+
+def read_colours(path: Location) -> NDArray[np.uint8]:
+    """Decode a picture whose colours are a code: for classes, or for the ids of segments.
+
+    Args:
+        path: a lossless picture file in RGB, or with a palette that gives RGB.
+
+    Returns:
+        uint8, H x W x 3.
+
+    Raises:
+        DataError: as for `read_label`; also grey pixels and partly transparent ones.
+    """
+    return _read_rgb_label(path, ("RGB", "RGBA", "P"))
+
+
+def read_grey(path: Location) -> NDArray[Any]:
+    """Decode a label map as `read_label` does, or one of three equal channels (grey saved as RGB).
+
+    Returns:
+        H x W file values.
+
+    Raises:
+        DataError: as for `read_label`; also colors, and pixels that are partly transparent.
+    """
+    with opened(path, "label") as file:
+        if file.mode not in ("RGB", "RGBA", "LA"):
+            _check_label_kind(file, path)
+            return _label_values(file, path)
+    rgb_HW3 = _read_rgb_label(path, ("RGB", "RGBA", "LA"))
+    if (rgb_HW3 != rgb_HW3[..., :1]).any():
+        raise DataError(
+            f"{path}: label holds colors, and the first one of the dataset grey values\n"
+            "  give all labels the same kind",
+            fault="label_kind",
+        )
+    return rgb_HW3[..., 0]
+
+
+def _read_rgb_label(path: Location, modes: Sequence[str]) -> NDArray[np.uint8]:
+    with opened(path, "label") as file:
+        _check_lossless(file, path)
+        if file.mode not in modes:
+            raise DataError(
+                f"{path}: label holds {file.mode} pixels, not colours\n"
+                "  allowed: RGB, or a palette; single-channel ids are another kind of label",
+                fault="label_kind",
+            )
+        if stored_bits(file) > 8:
+            raise DataError(
+                f"{path}: label holds colours of {stored_bits(file)} bits a channel; allowed: 8\n"
+                "  export the labels again as 8-bit RGB",
+                fault="label_kind",
+            )
+        pixels = decode_plain_png(file)
+        if pixels is not None:
+            return pixels
+        try:
+            return upright_rgb(file, path, PLAIN)
+        except DataError as error:
+            if error.fault == "transparent" and file.pillow and "A" in file.pillow.getbands():
+                raise _alpha_in_label(file.pillow, path) from error
+            raise
+
+
+ReadLabel = Callable[[Location], NDArray[Any]]
+"""Gives the H x W integer values of a label file; raises `DataError`."""
+
+
+def read_pair(
+    image_path: Location,
+    label_path: Location,
+    read: ReadLabel = read_label,
+    decoding: ImageDecoding = PLAIN,
+) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """Read an image and the label of the same size.
+
+    Args:
+        image_path, label_path: the two files.
+        read: how labels are stored.
+        decoding: what is declared about the values of images.
+
+    Returns:
+        the upright image, uint8, H x W x 3, and the values of the label file, integer, H x W.
+
+    Raises:
+        DataError: either file cannot be read, or their sizes differ.
+    """
+    image, orientation = _read_image(image_path, decoding)
+    label = read(label_path)
+    if image.shape[:2] == label.shape:
+        return image, label
+    hint = "give the label the size of its image, enlarged or reduced with nearest neighbour"
+    if orientation > 1 and image.shape[1::-1] == label.shape:
+        hint = (
+            f"the image is turned by its EXIF orientation {orientation} and the label is not:\n"
+            "  turn the label, or remove the orientation tag from the image"
+        )
+    raise DataError(
+        "image and label differ in size (width x height):\n"
+        f"  image {image_path}: {_size(image.shape)}\n"
+        f"  label {label_path}: {_size(label.shape)}\n"
+        f"  {hint}",
+        fault="size_mismatch",
+    )
+
+
+def _read_image(
+    path: Location,
+    decoding: ImageDecoding,
+    page: int | None = None,
+    max_pixels: int | None = None,
+) -> tuple[NDArray[np.uint8], int]:
+    """The upright picture and the EXIF orientation (1: none) that it was turned by."""
+    with opened(path, "image", page=page, max_pixels=max_pixels) as file:
+        as_rgb = file.mode == "RGB" and decoding.bands in (None, (1, 2, 3))
+        pixels = decode_plain_png(file) if as_rgb else None
+        if pixels is not None:
+            return decoding.scale(pixels, 8, path), 1
+        orientation = orientation_of(file)  # Pillow forgets it while it decodes
+        return upright_rgb(file, path, decoding), orientation
+
+
+def _alpha_in_label(image: Image.Image, path: Location) -> DataError:
+    values = np.unique(np.asarray(image.getchannel("A"))).tolist()
+    listed = ", ".join(map(str, values[:3])) + (", ..." if len(values) > 3 else "")
+    return DataError(
+        f"{path}: label has an alpha channel of {len(values)} values ({listed}), and nothing says"
+        " whether it or the colors are the label\n"
+        "  save the one that is: with Pillow, Image.open(FILE).getchannel('A').save(FILE) for the"
+        " alpha,\n  Image.open(FILE).convert('RGB').save(FILE) for the colors",
+        fault="transparent",
+    )
+
+
+def _check_label_kind(file: Opened, path: Location) -> None:
+    _check_lossless(file, path)
+    bands = 1 if file.page is None else file.page.samples
+    if file.mode not in (*_GREY, "P") or bands != 1:
+        raise DataError(
+            f"{path}: label holds {_pixel_kind(file, bands)}, not class ids\n"
+            f"  {_label_remedy(file)}",
+            fault="label_kind",
+        )
+
+
+def _check_lossless(file: Opened, path: Location) -> None:
+    if file.format not in _LOSSLESS:
+        raise DataError(
+            f"{path}: {file.format} may change pixel values, so it cannot hold class ids\n"
+            f"  allowed: {', '.join(_LOSSLESS)}; export the labels again from their source",
+            fault="lossy_label",
+        )
+    if file.chunks and file.chunks <= PLAIN_CHUNKS:
+        return  # asking Pillow for the orientation of a PNG decodes it
+    orientation = orientation_of(file)
+    if orientation != 1:
+        raise DataError(
+            f"{path}: label carries EXIF orientation {orientation}\n"
+            "  turn its pixels to fit the upright image and save it without the tag",
+            fault="orientation",
+        )
+
+
+def _pixel_kind(file: Opened, bands: int) -> str:
+    if file.mode.endswith("bands") or (bands > 1 and file.mode in _GREY):
+        return f"{bands} bands"
+    colours = file.pillow is not None and len(file.pillow.getbands()) > 2
+    return f"{'colours' if colours else 'pixels'} ({file.mode})"
+
+
+def _label_remedy(file: Opened) -> str:
+    if file.mode in ("LA", "PA"):
+        return (
+            "save its grey or its alpha channel, whichever holds the ids, as a PNG of one channel"
+        )
+    if file.mode not in ("RGB", "RGBA") or file.pillow is None:
+        return "save the ids as a single-channel PNG of 8 or 16 bits"
+    channels = np.asarray(file.pillow.convert("RGB"))
+    if (channels == channels[..., :1]).all():
+        return "its three channels are equal: save one of them as a single-channel PNG"
+    return "translate each colour to its class id and save a single-channel or palette PNG"
+
+
+def _label_values(file: Opened, path: Location) -> NDArray[Any]:
+    values: NDArray[Any] | None = decode_plain_png(file)
+    if values is not None:
+        return values
+    return stored_grey(file) if file.pillow is not None else read_band(file, path)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]}"

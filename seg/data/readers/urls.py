@@ -1,0 +1,64 @@
+"""Where a file lies: a local path, or an address in an object store."""
+
+from pathlib import Path
+
+from seg.data.readers.url_policy import reach
+from seg.errors import DataError, brief
+from seg.io.source import Source
+
+Location = str | Path
+"""A path, or `SCHEME://...` (`s3://`, `gs://`, `hf://`; all: `seg.data.readers.url_policy`)."""
+
+
+def is_remote(location: Location) -> bool:
+    """Whether a location is an address rather than a path."""
+    return isinstance(location, str) and "://" in location
+
+
+def read_bytes(location: Location, kind: str, *, max_bytes: int | None = None) -> bytes:
+    """All of a file.
+
+    Args:
+        location: a path or an address.
+        kind: what the file is, for messages: `image`, `label`.
+        max_bytes: the largest file that is read; None: no limit. Of a larger one at most one byte
+            more is read.
+
+    Raises:
+        DataError: it is missing, empty, too large, a folder or out of reach.
+    """
+    if "\0" in str(location):
+        raise DataError(f"{brief(str(location))}: no name of a file: {kind}", fault="missing")
+    try:
+        content = _read(location, -1 if max_bytes is None else max_bytes + 1)
+    except FileNotFoundError as error:
+        raise DataError(f"{location}: {kind} not found", fault="missing") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{location}: {kind} expected, found a folder", fault="missing") from error
+    except OSError as error:
+        raise DataError(
+            f"{location}: {kind} cannot be read: {error.strerror or error}", fault="unreadable"
+        ) from error
+    if max_bytes is not None:
+        Source(location, kind, max_bytes=max_bytes).check_size(len(content))
+    if not content:
+        raise DataError(
+            f"{location}: {kind} is empty (0 bytes); copy or download it again", fault="empty"
+        )
+    return content
+
+
+def _read(location: Location, num_bytes: int) -> bytes:
+    if not is_remote(location):
+        with Path(location).open("rb") as file:
+            return file.read(num_bytes)
+    file_system, path = reach(str(location))
+    try:
+        if num_bytes < 0:
+            return bytes(file_system.cat_file(path))
+        with file_system.open(path, "rb") as stream:  # may be of unknown length
+            return bytes(stream.read(num_bytes))
+    except OSError:
+        raise
+    except Exception as error:  # each store has its own exceptions for what the network does
+        raise OSError(str(error)) from error

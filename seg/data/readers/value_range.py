@@ -1,0 +1,211 @@
+"""How the values of image files become RGB of 0 to 255."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.urls import Location
+from seg.errors import DataError
+
+_BYTE_BITS = 8
+
+
+@dataclass(frozen=True)
+class ImageDecoding:
+    """What a configuration declares about the values of a dataset's image files.
+
+    Attributes:
+        value_range: the values that become 0 and 255; values outside are clipped. None: files of up
+            to 8 bits a channel use all of their range, and files of more bits, of signed and of
+            floating-point values are refused.
+        bands: of TIFF and JPEG 2000 files, the band that is grey, or those that are red, green and
+            blue, counted from 1. None: files of further bands are refused.
+        section: of the configuration that holds both, for messages.
+    """
+
+    value_range: tuple[float, float] | None = None
+    bands: tuple[int, ...] | None = None
+    section: str = field(default="dataset", compare=False)
+
+    def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[np.uint8]:
+        """Scale stored values to 0..255.
+
+        Args:
+            values: whole numbers or floating-point ones, of any shape.
+            bits: of a stored value.
+            path: the file, for messages.
+
+        Raises:
+            DataError: other values than unsigned ones of up to 8 bits and no declared range, a
+                declared range that values of so few bits cannot fill, or values that are no
+                numbers.
+        """
+        if self.value_range is None:
+            if not is_plain(values, bits):
+                raise self.undeclared(path, values, bits)
+            if bits == _BYTE_BITS:
+                return np.asarray(values, np.uint8)
+        else:
+            self._check_few_bits(values, bits, path)
+        low, high = self.value_range or (0.0, 2.0**bits - 1)
+        if values.dtype in (np.uint8, np.uint16):
+            return np.asarray(_table(low, high, bits)[values], np.uint8)
+        if (lacking := _count_no_numbers(values)) > 0:
+            raise DataError(
+                f"{path}: image holds {lacking} values that are NaN or infinite\n"
+                "  write numbers in their place, or leave it out",
+                fault="image_kind",
+            )
+        return _scaled(values, low, high)
+
+    def undeclared(self, path: Location, values: NDArray[Any], bits: int) -> DataError:
+        """Say that such values need a declared range, and which was seen."""
+        low, high = extremes(values)
+        seen = as_text((low, high)).replace(",", " to ")
+        return DataError(
+            f"{path}: image holds {kind_of(values, bits)} values, {seen}, and nothing says which"
+            " are black and white\n"
+            f"  train with {self.section}.value_range=[{likely_range(low, high)}], which"
+            " checkpoints remember, or convert images to 8 bits",
+            fault="value_range",
+        )
+
+    def _check_few_bits(self, values: NDArray[Any], bits: int, path: Location) -> None:
+        low, high = self.value_range or (0.0, 0.0)
+        signed = values.dtype.kind == "i"
+        lowest, highest = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+        if bits <= _BYTE_BITS and (low < lowest or high > highest):
+            raise DataError(
+                f"{path}: image holds values of {bits} bits, {lowest} to {highest}, and"
+                f" {self.section}.value_range=[{as_text((low, high))}] is declared\n"
+                "  give images of one kind: convert this one, or leave it out",
+                fault="value_range",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What decides the pixels, as plain data."""
+        value_range = None if self.value_range is None else list(self.value_range)
+        return {
+            "value_range": value_range,
+            "bands": None if self.bands is None else list(self.bands),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "ImageDecoding":
+        """The inverse of `to_dict`."""
+        value_range, bands = plain.get("value_range"), plain.get("bands")
+        return cls(
+            None if value_range is None else (float(value_range[0]), float(value_range[1])),
+            None if bands is None else tuple(int(band) for band in bands),
+        )
+
+    def __str__(self) -> str:
+        lists = {
+            key: "null" if values is None else f"[{as_text(values)}]"
+            for key, values in self.to_dict().items()
+        }
+        return " ".join(f"{self.section}.{key}={text}" for key, text in lists.items())
+
+
+PLAIN = ImageDecoding()
+"""Nothing declared: images of up to 8 bits, grey or RGB."""
+
+_current: ContextVar[ImageDecoding] = ContextVar("image_decoding", default=PLAIN)
+
+
+@contextmanager
+def decoding_images(decoding: ImageDecoding) -> Iterator[None]:
+    """Within it, datasets that are built take this decoding."""
+    token = _current.set(decoding)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_decoding() -> ImageDecoding:
+    """The decoding that a dataset which is being built takes."""
+    return _current.get()
+
+
+def is_plain(values: NDArray[Any], bits: int) -> bool:
+    """Whether values use all of a range that needs no declaration: unsigned, up to 8 bits."""
+    return bits <= _BYTE_BITS and values.dtype.kind in "ub"
+
+
+def kind_of(values: NDArray[Any], bits: int) -> str:
+    """Name the kind of stored values: `16-bit`, `signed 16-bit`, `32-bit floating-point`."""
+    if values.dtype.kind == "f":
+        return f"{bits}-bit floating-point"
+    return f"signed {bits}-bit" if values.dtype.kind == "i" else f"{bits}-bit"
+
+
+def extremes(values: NDArray[Any]) -> tuple[float, float]:
+    """The smallest and the largest number; NaN and infinite ones are passed over."""
+    numbers = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    return (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
+
+
+def likely_range(low: float, high: float) -> str:
+    """Return a range to declare for values seen from `low` to `high`.
+
+    Of whole numbers from 0 on, that of the fewest bits which hold them: 0 to 4095 for 3000.
+    """
+    if low < 0:
+        return as_text((low, high))
+    whole = float(high).is_integer()
+    most = float(2 ** int(high).bit_length() - 1) if whole else float(np.ceil(high))
+    return as_text((0.0, max(most, 1.0)))
+
+
+def as_text(numbers: Iterable[float]) -> str:
+    """Numbers as they are typed in a list of the configuration."""
+    return ",".join(f"{number:.12g}" for number in numbers)
+
+
+def inverted(values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:
+    """Values of a file that means white by 0, with 0 for black.
+
+    Raises:
+        DataError: they are signed or floating-point, where nothing says which value is black.
+    """
+    if values.dtype.kind not in "ub":
+        raise DataError(
+            f"{path}: image holds {kind_of(values, bits)} values of which 0 means white\n"
+            "  write it again with 0 for black (PhotometricInterpretation 1)",
+            fault="image_kind",
+        )
+    return np.asarray(2**bits - 1 - values, values.dtype)
+
+
+def no_rgb(path: Location, kind: str) -> DataError:
+    """Say that an image has pixels that are no colors which can become RGB."""
+    return DataError(
+        f"{path}: image has pixels of kind {kind!r}\n"
+        "  allowed: grey, RGB, palette, CMYK; convert it to 8-bit RGB",
+        fault="image_kind",
+    )
+
+
+def _count_no_numbers(values: NDArray[Any]) -> int:
+    return int((~np.isfinite(values)).sum()) if values.dtype.kind == "f" else 0
+
+
+def _scaled(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    shares = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
+    return np.rint(shares * 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=8)
+def _table(low: float, high: float, bits: int) -> NDArray[np.uint8]:
+    values = np.arange(2**bits, dtype=np.float64)
+    scaled = np.clip((values - low) / (high - low), 0, 1) * 255
+    table: NDArray[np.uint8] = np.rint(scaled).astype(np.uint8)
+    table.flags.writeable = False
+    return table

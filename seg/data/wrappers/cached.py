@@ -1,0 +1,142 @@
+"""Decoded samples on disk, memory-mapped: the second epoch decodes nothing."""
+
+import logging
+import mmap
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.fingerprint import fingerprint
+from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
+from seg.data.wrappers.wrapper import DatasetView
+from seg.errors import ConfigError, DataError
+from seg.io.atomic import remove_stale, write_atomically
+
+_log = logging.getLogger(__name__)
+_HEADER = struct.Struct("<8sIII")  # magic, height, width, bytes of the name
+_CHECKSUM = struct.Struct("<I")  # CRC-32 of the header and of all that follows
+_MAGIC = b"segpix02"
+_OLD_MAGIC = b"segpix01"  # its header had no checksum
+_MAX_MAPPED = 16_384  # a quarter of what Linux lets a process map
+
+
+class CachedDataset(DatasetView):
+    """The same samples, each decoded once and then read from a memory map.
+
+    Each sample is a file of its own below `folder/<fingerprint>`: written beside its place and
+    renamed, so that processes may share the folder and be killed at any moment. Its checksum is
+    held when a process first reads it; a damaged file is made again. Where the disk is full the
+    samples that do not fit are decoded each time, and that is said once.
+
+    The arrays of its samples are read-only.
+
+    Args:
+        dataset: made of files.
+        folder: where the decoded samples go: 4 bytes a pixel, as much as the raw pictures.
+
+    Raises:
+        ConfigError: the dataset is not made of files.
+        DataError: one of its files is not there, or the folder cannot be made.
+    """
+
+    def __init__(self, dataset: SegmentationDataset, folder: Path) -> None:
+        super().__init__(dataset)
+        try:
+            digest = fingerprint(dataset)
+            if digest is None:
+                raise ConfigError(
+                    "dataset.cache: only data sets made of files have something to cache; leave it"
+                    " null here"
+                )
+            self._folder = folder.expanduser().absolute() / digest
+            self._folder.mkdir(parents=True, exist_ok=True)
+            remove_stale(self._folder)
+        except OSError as error:
+            raise DataError(f"dataset.cache: {error.filename}: {error.strerror}") from error
+        self._mapped: dict[int, Sample] = {}
+        self._writes = True
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._mapped.get(index) or self._open(index)
+        if sample is None:
+            sample = self.source[index]
+            self._store(index, sample)
+        return sample
+
+    def read_label(self, index: int) -> NDArray[np.uint8]:
+        """The label alone, uint8, H x W."""
+        sample = self._mapped.get(index) or self._open(index)
+        return self.source_label(index) if sample is None else sample.label
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the maps: a spawned worker opens its own."""
+        return {**self.__dict__, "_mapped": {}}
+
+    def _open(self, index: int) -> Sample | None:
+        path = self._path(index)
+        try:
+            with path.open("rb") as file:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            if content[: len(_OLD_MAGIC)] == _OLD_MAGIC:
+                return None
+            sample = _parsed(content)
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError) as error:
+            _log.warning("%s: damaged (%s), decoded again", path, error)
+            return None
+        if len(self._mapped) < _MAX_MAPPED:
+            self._mapped[index] = sample
+        return sample
+
+    def _store(self, index: int, sample: Sample) -> None:
+        if not self._writes:
+            return
+        content = _packed(sample)
+        try:
+            write_atomically(self._path(index), lambda file: file.writelines(content), synced=False)
+        except OSError as error:
+            self._writes = False
+            _log.warning(
+                "dataset.cache %s: %s; samples that are not in it yet are decoded each time",
+                self._folder, error.strerror,
+            )  # fmt: skip
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"{index:06d}.pixels"
+
+
+def _packed(sample: Sample) -> list[bytes]:
+    name = sample.name.encode()
+    header = _HEADER.pack(_MAGIC, *sample.label.shape, len(name))
+    content = [name, sample.image.tobytes(), sample.label.tobytes()]
+    checksum = 0
+    for part in (header, *content):
+        checksum = zlib.crc32(part, checksum)
+    return [header, _CHECKSUM.pack(checksum), *content]
+
+
+def _parsed(content: mmap.mmap) -> Sample:
+    """Raises ValueError where header, length and checksum do not agree."""
+    name_at = _HEADER.size + _CHECKSUM.size
+    if len(content) < name_at:
+        raise ValueError("no header")
+    magic, height, width, name_bytes = _HEADER.unpack_from(content)
+    (checksum,) = _CHECKSUM.unpack_from(content, _HEADER.size)
+    pixels = height * width
+    image_at = name_at + name_bytes
+    if magic != _MAGIC or len(content) != image_at + pixels * (IMAGE_CHANNELS + 1):
+        raise ValueError("wrong header or length")
+    with memoryview(content) as view, view[name_at:] as rest:
+        if zlib.crc32(rest, zlib.crc32(view[: _HEADER.size])) != checksum:
+            raise ValueError("wrong checksum")
+    image = np.frombuffer(content, np.uint8, pixels * IMAGE_CHANNELS, image_at)
+    label = np.frombuffer(content, np.uint8, pixels, image_at + pixels * IMAGE_CHANNELS)
+    return Sample(
+        content[name_at:image_at].decode(),
+        image.reshape(height, width, IMAGE_CHANNELS),
+        label.reshape(height, width),
+    )

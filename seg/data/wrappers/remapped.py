@@ -1,0 +1,38 @@
+"""A dataset whose classes were merged, ignored or picked."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.label_space import LabelSpace
+from seg.data.sample import Sample, SegmentationDataset
+from seg.data.wrappers.wrapper import DatasetView
+
+
+class Relabelled(DatasetView):
+    """The same samples in another label space.
+
+    Args:
+        dataset: whose train ids are translated.
+        labels: made from the dataset's own by `LabelSpace.regrouped`.
+    """
+
+    def __init__(self, dataset: SegmentationDataset, labels: LabelSpace) -> None:
+        super().__init__(dataset)
+        self.labels = labels
+        new_id = dict(labels.file_ids)
+        table = np.full(256, labels.ignore_index, np.uint8)
+        for value, old in dataset.labels.file_ids:
+            table[old] = new_id[value]
+        self._table = table
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.source[index]
+        return Sample(sample.name, sample.image, self._translate(sample.label))
+
+    def read_label(self, index: int) -> NDArray[np.uint8]:
+        """The label alone, uint8, H x W."""
+        return self._translate(self.source_label(index))
+
+    def _translate(self, label_HW: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(cv2.LUT(label_HW, self._table), np.uint8)

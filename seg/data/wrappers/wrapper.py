@@ -1,0 +1,38 @@
+"""A dataset seen through something: other labels, other samples, a cache."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.sample import Sample, SegmentationDataset
+
+
+class DatasetView:
+    """What all views of a dataset share; by itself, the dataset unchanged.
+
+    Args:
+        source: the dataset behind; its `pairs`, if it has any, are the view's, too.
+    """
+
+    def __init__(self, source: SegmentationDataset) -> None:
+        self.source = source
+        self.labels = source.labels
+        self.split = source.split
+        self.decoding: ImageDecoding = getattr(source, "decoding", PLAIN)
+        pairs: Any = getattr(source, "pairs", None)
+        if pairs is not None:
+            self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.source[index]
+
+    def source_label(self, index: int) -> NDArray[np.uint8]:
+        """The label that the source has, uint8, H x W, without decoding the image if it can."""
+        read: Any = getattr(self.source, "read_label", None)
+        label_HW: NDArray[np.uint8] = read(index) if read else self.source[index].label
+        return label_HW

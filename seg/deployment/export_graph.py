@@ -1,0 +1,86 @@
+"""The network as one graph: pictures in, logits or labels out, at any size."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.nn import functional
+
+from seg.deployment.metadata import Spec
+from seg.errors import ConfigError, first_line
+from seg.models.segmenter import Segmenter
+
+DTYPES = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "int8": torch.float32,
+}
+
+
+class PictureGraph(nn.Module):
+    """What is exported: normalisation, padding, the network, and the labels where they are wanted.
+
+    Args:
+        network: in evaluation mode.
+        spec: kinds of input and output.
+    """
+
+    def __init__(self, network: Segmenter, spec: Spec) -> None:
+        super().__init__()
+        self.network = network
+        self.normalized = spec.input_kind == "normalized"
+        self.labels = spec.output_kind == "labels"
+
+    def forward(self, image: Tensor) -> Tensor:
+        """B x C x H x W -> logits B x K x h x w, float32, or labels B x H x W, uint8."""
+        height, width = image.shape[2:]
+        image_BCHW = image if self.normalized else self.network.normalization(image)
+        logits = self.network.decode(self.network.encode(image_BCHW), (height, width))
+        if not self.labels:
+            return logits.values
+        resize = logits.resize
+        grid_BKHW = functional.interpolate(
+            logits.values, size=resize.grid, mode="bilinear", align_corners=resize.align_corners
+        )
+        label_BHW = grid_BKHW.argmax(1).to(torch.uint8)
+        # a slice would let torch.export ask whether the grid is the picture, and keep the answer
+        rows = torch.arange(height, device=image.device)
+        columns = torch.arange(width, device=image.device)
+        return label_BHW.index_select(1, rows).index_select(2, columns)
+
+
+def exported_program(network: Segmenter, spec: Spec) -> ExportedProgram:
+    """Trace the graph of a network that is ready for inference, on the spec's device.
+
+    Raises:
+        ConfigError: the network takes only pictures of one size.
+    """
+    graph = PictureGraph(network, spec).eval().to(spec.device)
+    example = example_input(network, spec).to(spec.device)
+    with torch.no_grad():
+        try:
+            return torch.export.export(graph, (example,), dynamic_shapes=(_dynamic(spec),))
+        except Exception as error:  # whatever tracing an unknown network provokes
+            if spec.size is not None and spec.batch_size is not None:
+                raise
+            raise ConfigError(
+                f"size={spec.size}, batch_size={spec.batch_size}: the network cannot be traced for "
+                f"any size or batch ({first_line(error)})\n"
+                "  give size=[HEIGHT,WIDTH] and, where that is not enough, batch_size=1"
+            ) from error
+
+
+def example_input(network: Segmenter, spec: Spec) -> Tensor:
+    """An image of the spec's kind; of no special size, where the size is open."""
+    step = max(network.output_stride, network.input_multiple or 1)
+    size = spec.size or (4 * step + 2, 6 * step + 3)
+    shape = (spec.batch_size or 2, len(network.normalization.mean), *size)
+    dtype = torch.uint8 if spec.input_kind == "uint8" else torch.float32
+    return torch.zeros(shape, dtype=dtype)
+
+
+def _dynamic(spec: Spec) -> dict[int, Any]:
+    axes = (() if spec.batch_size else (0,)) + (() if spec.size else (2, 3))
+    return dict.fromkeys(axes, Dim.DYNAMIC)

@@ -1,0 +1,154 @@
+"""What a format of exported networks is: one file of `formats/` each, with a `FORMAT`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from seg.config.nearest import nearest
+from seg.deployment.export_graph import DTYPES, exported_program
+from seg.deployment.metadata import Card, Spec
+from seg.deployment.usage import Usage, usage_of
+from seg.errors import ConfigError
+from seg.inference.segmentation_model import TrainedSegmenter
+
+Runner = Callable[[Tensor], Tensor]
+"""Input of the card's kind, B x C x H x W -> logits or labels, a tensor of its own."""
+
+_ROOM = "seg.deployment.formats"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a format is given to write.
+
+    Attributes:
+        model: the network, float32, on the CPU.
+        spec: what is wanted.
+        calibration: pictures by which int8 ranges are chosen, uint8, H x W x 3; else empty.
+        kept_float: names of the network's modules that an int8 network computes in float.
+    """
+
+    model: TrainedSegmenter
+    spec: Spec
+    calibration: Sequence[NDArray[np.uint8]] = ()
+    kept_float: Sequence[str] = ()
+
+    @property
+    def usage(self) -> Usage:
+        """How the file is used."""
+        spec = self.spec
+        return usage_of(
+            self.model,
+            input_kind=spec.input_kind,
+            output_kind=spec.output_kind,
+            size=spec.size,
+        )
+
+    @cached_property
+    def program(self) -> ExportedProgram:
+        """The graph of the folded network, in the precision's type."""
+        dtype = DTYPES[self.spec.precision]
+        optimized = self.model.optimize(dtype=dtype, channels_last=False)
+        return exported_program(optimized, self.spec)
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """A kind of file and the engine that runs it.
+
+    Attributes:
+        name: of the file in `formats/`.
+        suffix: of the file.
+        precisions: that the engine computes in.
+        devices: that it computes on, the usual one first.
+        writing, running: module -> what pip calls its package, of all that either needs.
+        extra: of this package, that brings them; None where there is none.
+        runs_code: whether opening a file may run code that lies in it; such a file is opened on
+            the user's word alone.
+        write: makes the file, named by the path, and others beside it; gives all of them, the one
+            to open first.
+        open: a file and its card -> what runs it.
+    """
+
+    name: str
+    suffix: str
+    precisions: tuple[str, ...]
+    devices: tuple[Literal["cpu", "cuda"], ...]
+    writing: Mapping[str, str]
+    running: Mapping[str, str]
+    extra: str | None
+    runs_code: bool
+    write: Callable[[Source, Path], list[Path]]
+    open: Callable[[Path, Card], Runner]
+
+    def require_writing(self, spec: Spec) -> None:
+        """Refuse what cannot be exported here.
+
+        Raises:
+            ConfigError: a precision or device that the format lacks, or a package that is not
+                installed.
+        """
+        for key, allowed in (("precision", self.precisions), ("device", self.devices)):
+            if getattr(spec, key) not in allowed:
+                raise ConfigError(
+                    f"format={self.name} {key}={getattr(spec, key)}: allowed: {', '.join(allowed)}"
+                )
+        self._require({**self.writing, **self.running})
+
+    def require_running(self) -> None:
+        """Refuse what cannot be run here.
+
+        Raises:
+            ConfigError: a package is not installed.
+        """
+        self._require(self.running)
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether all packages are installed that running it takes."""
+        return not _lacking(self.running)
+
+    def _require(self, packages: Mapping[str, str]) -> None:
+        lacking = _lacking(packages)
+        if lacking:
+            remedy = " ".join(lacking)
+            if self.extra is not None:
+                remedy = f"'seg-xception[{self.extra}]'"
+            raise ConfigError(
+                f"format={self.name}: needs {', '.join(lacking)}, not installed here; "
+                f"pip install {remedy}"
+            )
+
+
+def _lacking(packages: Mapping[str, str]) -> list[str]:
+    return [pip for module, pip in packages.items() if find_spec(module) is None]
+
+
+def format_names() -> list[str]:
+    """All formats, in alphabetical order."""
+    return sorted(module.name for module in iter_modules(import_module(_ROOM).__path__))
+
+
+def find_format(name: str) -> ExportFormat:
+    """The format of a name.
+
+    Raises:
+        ConfigError: there is none, with those that there are.
+    """
+    names = format_names()
+    if name not in names:
+        raise ConfigError(
+            f"format={name}: no such format; allowed: {', '.join(names)}{nearest(name, names)}"
+        )
+    found: ExportFormat = import_module(f"{_ROOM}.{name}").FORMAT
+    return found

@@ -1,0 +1,176 @@
+"""Exported files in the place of checkpoints."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seg.config.nearest import nearest
+from seg.data.label_space import LabelSpace
+from seg.data.readers.sha256 import sha256_of
+from seg.deployment.exported_model import ExportedSegmenter
+from seg.deployment.format_interface import find_format, format_names
+from seg.deployment.metadata import Card, card_path, check_files, read_card
+from seg.errors import ConfigError, DataError
+from seg.models.interfaces import Normalization
+
+log = logging.getLogger(__name__)
+_WANTED = "export of this checkpoint that gives logits of any size here (output_kind=logits)"
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is needed to use an exported network; stands for its `Checkpoint`.
+
+    Attributes:
+        path: the file.
+        card: what lies beside it.
+    """
+
+    path: Path
+    card: Card
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The training configuration of the checkpoint."""
+        return self.card.checkpoint.config
+
+    @property
+    def labels(self) -> LabelSpace:
+        """The classes."""
+        return LabelSpace.from_dict(self.card.labels)
+
+    @property
+    def normalization(self) -> Normalization:
+        """What images go through."""
+        return Normalization.from_dict(self.card.network_normalization)
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps that the network was trained for."""
+        return self.card.checkpoint.step
+
+    @property
+    def identity(self) -> Path:
+        """The file whose hash tells this export from any other: the card names all files."""
+        return card_path(self.path)
+
+    @property
+    def engine(self) -> str:
+        """What computes, and in what precision."""
+        return f"{self.card.format} {self.card.spec.precision}"
+
+
+def is_export(path: Path) -> bool:
+    """Whether a path is named like an exported file."""
+    return path.name.endswith(tuple(find_format(name).suffix for name in format_names()))
+
+
+def read_export(path: Path, *, trust: bool = False) -> Export:
+    """Read the card of an exported file and hold the file against it; nothing is opened yet.
+
+    The card tells damage and mix-ups, not intent: whoever can change a file can write a card.
+
+    Args:
+        path: the file.
+        trust: also take formats whose files may hold code that runs when they are opened.
+
+    Raises:
+        DataError: missing, damaged or changed files, or no card.
+        ConfigError: a format that needs `trust`, or a package that is not installed.
+    """
+    if not path.is_file():
+        raise DataError(f"checkpoint={path}: no such file")
+    card = read_card(path)
+    check_files(path, card)
+    kind = find_format(card.format)
+    if kind.runs_code and not trust:
+        raise ConfigError(
+            f"{path}: opening a file of format {kind.name} may run code that lies in it\n"
+            "  give trust=true for a file that you made yourself, or export to onnx or openvino"
+        )
+    kind.require_running()
+    try:
+        LabelSpace.from_dict(card.labels)
+        Normalization.from_dict(card.network_normalization)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{card_path(path)}: damaged ({error}); export it again") from None
+    return Export(path, card)
+
+
+def open_export(export: Export) -> ExportedSegmenter:
+    """Start the engine.
+
+    Raises:
+        DataError: the engine cannot open the file.
+    """
+    kind = find_format(export.card.format)
+    return ExportedSegmenter(export.card, kind.open(export.path, export.card))
+
+
+def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = False) -> Path:
+    """The file to use for a checkpoint: itself, or an export in the `export` folder of its run.
+
+    Args:
+        checkpoint: a checkpoint file; an exported file stays what it is.
+        engine: `torch` for the checkpoint; `auto` for the newest export of this very checkpoint
+            that gives logits of any size and runs here, on a CPU; a format's name for the newest
+            of that format.
+        device: `auto`, `cpu` or `cuda`; auto takes exports on a CPU alone.
+        trust: see `read_export`.
+
+    Raises:
+        ConfigError: an unknown engine, or no export of that format.
+    """
+    engines = ("auto", "torch", *format_names())
+    if engine not in engines:
+        close = nearest(engine, list(engines))
+        raise ConfigError(f"engine={engine}: unknown; allowed: {', '.join(engines)}{close}")
+    if engine == "torch" or is_export(checkpoint) or (engine == "auto" and device != "cpu"):
+        return checkpoint
+    wanted = None if engine == "auto" else engine
+    found = [each for each in _exports_of(checkpoint) if _usable(each.card, wanted, trust=trust)]
+    if not found and engine != "auto":
+        raise ConfigError(
+            f"engine={engine}: {export_folder(checkpoint)} holds no {engine} export of this "
+            f"checkpoint\n  python -m seg.export checkpoint={checkpoint} format={engine}"
+        )
+    if not found:
+        folder = export_folder(checkpoint)
+        if folder.is_dir():
+            log.info("engine     torch: %s holds no %s", folder, _WANTED)
+        return checkpoint
+    newest = max(found, key=lambda each: each.card.created)
+    log.info("engine     %s: %s", newest.engine, newest.path)
+    return newest.path
+
+
+def export_folder(checkpoint: Path) -> Path:
+    """Where the exports of a checkpoint file lie by default."""
+    folder = checkpoint.absolute().parent
+    return (folder.parent if folder.name == "checkpoints" else folder) / "export"
+
+
+def _exports_of(checkpoint: Path) -> list[Export]:
+    cards = sorted(export_folder(checkpoint).glob("*.json"))
+    paths = [card.with_name(card.name.removesuffix(".json")) for card in cards]
+    found = []
+    for path in paths:
+        try:
+            if path.is_file() and is_export(path):
+                found.append(Export(path, read_card(path)))
+        except DataError as error:
+            log.warning("%s", error)
+    if not found:
+        return []
+    own = sha256_of(checkpoint)
+    return [each for each in found if each.card.checkpoint.sha256 == own]
+
+
+def _usable(card: Card, wanted: str | None, *, trust: bool) -> bool:
+    if wanted is not None:
+        return card.format == wanted
+    kind = find_format(card.format)
+    plain = card.spec.output_kind == "logits" and card.spec.size is None
+    allowed = trust or not kind.runs_code
+    return plain and card.spec.device == "cpu" and kind.runs_here and allowed

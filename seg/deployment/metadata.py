@@ -1,0 +1,178 @@
+"""The card of an exported network: a JSON file beside it that says all that is needed to use it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from seg.data.readers.sha256 import sha256_of
+from seg.deployment.usage import Usage
+from seg.errors import DataError
+from seg.io.atomic import write_json
+from seg.io.json_file import read_json
+from seg.io.source import Source, checked
+from seg.models.weights.digests import sealed, unsealed
+
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
+_VERSION = 1
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Spec(_Plain):
+    """What is exported.
+
+    Attributes:
+        precision: of the products; what is picky may stay float.
+        input_kind: pictures in 0..255 as `uint8` or `float32`, or `normalized` images.
+        output_kind: `logits` before the last resize, float32, or `labels`, the likeliest class of
+            each pixel, uint8, B x H x W.
+        size: height and width of all pictures, in pixels; None: any.
+        batch_size: pictures of every pass; None: any.
+        device: `cpu` or `cuda`.
+    """
+
+    precision: Precision
+    input_kind: Literal["uint8", "float32", "normalized"] = "float32"
+    output_kind: Literal["logits", "labels"] = "logits"
+    size: tuple[Positive, Positive] | None = None
+    batch_size: Positive | None = None
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+class Geometry(_Plain):
+    """How logits lie over the picture, and what a pass takes: see `Segmenter`."""
+
+    output_stride: Positive
+    input_multiple: Positive | None
+    align_corners: bool
+    bytes_per_pixel: float
+
+
+class Origin(_Plain):
+    """The checkpoint that was exported.
+
+    Attributes:
+        sha256: of its file.
+        step: optimizer steps that it was trained for.
+        config: of its training.
+    """
+
+    sha256: str
+    step: int
+    config: dict[str, Any]
+
+
+class Card(_Plain):
+    """What `NAME.json` beside an exported file says.
+
+    Attributes:
+        card_version: of this layout.
+        format: name of one of `formats/`.
+        files: of the export, the one to name first, with their sha256.
+        spec, geometry, checkpoint: see there.
+        labels: the classes, as of `LabelSpace.to_dict`.
+        usage: how the file is used without this package.
+        classes: what the labels mean, see `seg.deployment.usage.class_table`.
+        normalization: what images must go through before, as of `Normalization.to_dict`; None:
+            nothing, the graph does it.
+        normalized_inside: what the graph does itself; None likewise.
+        kept_float: modules that an int8 network computes in float.
+        parity: how far it is from the network itself, on which pictures.
+        versions: of the libraries that wrote it.
+        created: date and time, UTC, ISO 8601.
+    """
+
+    card_version: Literal[1] = 1
+    format: str
+    files: dict[str, str]
+    spec: Spec
+    geometry: Geometry
+    checkpoint: Origin
+    usage: Usage | None = None
+    classes: list[dict[str, Any]] = []
+    labels: dict[str, Any]
+    normalization: dict[str, list[float]] | None
+    normalized_inside: dict[str, list[float]] | None = None
+    kept_float: list[str]
+    parity: dict[str, Any]
+    versions: dict[str, str]
+    created: str
+
+    @property
+    def network_normalization(self) -> dict[str, list[float]]:
+        """What images of the network go through, inside the graph or before it."""
+        return self.normalization or self.normalized_inside or {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_what_is_left_to_do(cls, plain: Any) -> Any:
+        """Older cards named the normalization of the network, also where the graph does it."""
+        if not isinstance(plain, dict) or "usage" in plain:
+            return plain
+        spec = plain.get("spec")
+        if isinstance(spec, dict) and spec.get("input_kind") != "normalized":
+            inside = plain.get("normalization")
+            plain = {**plain, "normalization": None, "normalized_inside": inside}
+        return plain
+
+
+def card_path(path: Path) -> Path:
+    """Where the card of an exported file lies."""
+    return path.with_name(f"{path.name}.json")
+
+
+def write_card(path: Path, card: Card) -> None:
+    """Write the card of an exported file."""
+    write_json(card_path(path), sealed(card.model_dump(mode="json")))
+
+
+def read_card(path: Path) -> Card:
+    """The card of an exported file.
+
+    Raises:
+        DataError: missing, damaged, or of another version.
+    """
+    place = card_path(path)
+    if not place.exists():
+        raise DataError(
+            f"{path}: its card {place.name} is missing; an exported file is used together with "
+            "the card beside it\n  copy both, or export it again: python -m seg.export"
+        )
+    source = Source(place, "card", "export it again: python -m seg.export")
+    content = read_json(place, source.kind, remedy=source.remedy)
+    if not isinstance(content, dict) or content.get("card_version") != _VERSION:
+        raise DataError(f"{place}: no card of this version\n  {source.remedy}")
+    return checked(Card, unsealed(content, place)[0], source)
+
+
+def check_files(path: Path, card: Card) -> None:
+    """Hold the files of an export against the hashes of its card.
+
+    Raises:
+        DataError: a file is missing, or not the one that was exported.
+    """
+    if path.name not in card.files:
+        raise DataError(
+            f"{path}: its card is of {', '.join(card.files)}; keep the names of exported files"
+        )
+    for name, expected in card.files.items():
+        if Path(name).name != name:
+            raise DataError(f"{card_path(path)}: names a file in another folder: {name}")
+        file = path.with_name(name)
+        if not file.is_file():
+            raise DataError(f"{file}: missing, though {path.name} belongs together with it")
+        if sha256_of(file) != expected:
+            raise DataError(
+                f"{file}: not the file that its card was written for (sha256 differs)\n"
+                "  it is damaged or was changed; copy or export it again"
+            )
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """sha256 by file name."""
+    return {path.name: sha256_of(path) for path in paths}

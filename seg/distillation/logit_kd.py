@@ -1,0 +1,32 @@
+"""Soft labels: a network learns how sure another is of every class, at every pixel."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from seg.distillation.base_kd import TemperedLogits
+from seg.distillation.feature_alignment import labels_at, resampled
+from seg.distillation.forward_hooks import ForwardPass
+
+
+class SoftLabels(TemperedLogits):
+    """`T^2 KL(softmax(teacher / T) || softmax(student / T))`, the mean over the pixels that count.
+
+    Source: Hinton et al., "Distilling the Knowledge in a Neural Network" (2015), section 2: T^2
+    keeps the size of the gradients where T changes. Ignored pixels do not count, as they may be the
+    padding of a crop. Both networks are compared where the student's coarse logits lie.
+    """
+
+    name = "soft_labels"
+
+    def forward(self, student: ForwardPass, teacher: ForwardPass, label_BHW: Tensor) -> Tensor:
+        """Both passes over the pictures of `label_BHW` -> scalar; 0 if all pixels are ignored."""
+        logits = resampled(teacher.logits.float(), teacher.grid, student.grid)
+        divergence_Bhw = functional.kl_div(
+            functional.log_softmax(student.logits.float() / self.temperature, 1),
+            functional.log_softmax(logits / self.temperature, 1),
+            log_target=True,
+            reduction="none",
+        ).sum(1)
+        counted = labels_at(label_BHW, student.grid, self._ignore_index) != self._ignore_index
+        mean = divergence_Bhw.where(counted, 0).sum() / counted.sum().clamp(min=1)
+        return self.temperature**2 * mean

@@ -1,0 +1,85 @@
+"""Says what was too large when memory ran out, and what would fit."""
+
+import gc
+import traceback
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seg.build.segmentation import FitParts
+from seg.cpu import give_back_memory
+from seg.errors import MemoryShortageError
+
+_SIGNS = (
+    *("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory"),
+    "could not create a primitive",  # oneDNN's only word for it
+)
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error says that memory ran out."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(sign in str(error).lower() for sign in _SIGNS)
+
+
+def shortage(parts: FitParts, error: BaseException) -> MemoryShortageError:
+    """What was too large, and a batch size that was tried and fits."""
+    cause: BaseException | None = error
+    while cause is not None:  # their frames hold the tensors of the step that failed
+        traceback.clear_frames(cause.__traceback__)
+        cause = cause.__context__
+    reason = (str(error).strip() or "no more memory").splitlines()[0]
+    return MemoryShortageError(_explained(parts, reason))
+
+
+def _explained(parts: FitParts, reason: str) -> str:
+    trainer, batch_size = parts.trainer, parts.data.batch_size
+    device = trainer.strategy.root_device
+    batch = next(iter(parts.data.train_dataloader()))
+    height, width = batch["image"].shape[2:]
+    fits = _largest_that_fits(parts, {"image": batch["image"], "label": batch["label"]})
+    told = (
+        f"out of memory on {device} ({reason[:120]})\n"
+        f"  loader.batch_size={batch_size}, crops of {height} x {width}, "
+        f"trainer.precision={trainer.precision}\n"
+    )
+    if fits is None:
+        return f"{told}  not even one crop fits: use a smaller {parts.task.size_key} or encoder"
+    steps = trainer.accumulate_grad_batches * -(-batch_size // fits)
+    return (
+        f"{told}  this fits: loader.batch_size={fits} trainer.accumulate_grad_batches={steps}; "
+        "less memory is also used with encoder.gradient_checkpointing=true"
+        + ("" if device.type == "cpu" else " and trainer.precision=bf16-mixed")
+    )
+
+
+def _largest_that_fits(parts: FitParts, batch: dict[str, Tensor]) -> int | None:
+    """The largest half, quarter, ... of a batch that a training step has room for."""
+    size = len(batch["image"]) // 2
+    while size:
+        gc.collect()
+        give_back_memory()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if _fits(parts, {key: value[:size] for key, value in batch.items()}):
+            return size
+        size //= 2
+    return None
+
+
+def _fits(parts: FitParts, batch: dict[str, Tensor]) -> bool:
+    task, device = parts.task.train(), parts.trainer.strategy.root_device
+    try:
+        task.to(device)
+        with parts.trainer.precision_plugin.forward_context():
+            loss: Any = task.training_loss({k: value.to(device) for k, value in batch.items()})[0]
+            loss.backward()
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        return False
+    finally:
+        task.zero_grad(set_to_none=True)
+    return True

@@ -1,0 +1,82 @@
+"""Trains an encoder as a classifier, scores its best weights and writes them for segmentation."""
+
+import logging
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from seg.build.classification import ClassificationParts, assemble_classification
+from seg.config.schema import PretrainConfig
+from seg.engine import fit_loop
+from seg.engine.fit_loop import Ended, Job
+from seg.io.atomic import write_json
+from seg.visualization.classification_grid import write_guesses
+from seg.weight_tools.encoder_checkpoint import write_encoder
+
+log = logging.getLogger(__name__)
+# What the card tells of the configuration: how such weights come about.
+_RECIPE = (
+    *("image_dataset", "image_augmentation", "mixing", "classifier", "label_smoothing"),
+    *("optimizer", "scheduler", "loader", "trainer", "weights", "seed"),
+)
+
+
+def pretrain(config: PretrainConfig, run_dir: Path) -> float | None:
+    """As `seg.engine.fit_loop.carry_out`; the score is `val/top1`."""
+    return fit_loop.carry_out(_CLASSIFICATION, config, run_dir)
+
+
+def _finish(parts: ClassificationParts, ended: Ended) -> dict[str, float]:
+    """`metrics.json`, `predictions.png`, `encoder.safetensors` and its card."""
+    started_at = perf_counter()
+    parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
+    scores = dict(parts.task.results)
+    timings = {"training_s": ended.training_s, "evaluation_s": perf_counter() - started_at}
+    if parts.trainer.is_global_zero:
+        step = None if ended.best is None else ended.best.step
+        write_guesses(parts.task.model, parts.data.split("val"), ended.run_dir)
+        write_encoder(parts.task.model.encoder, ended.run_dir, _facts(parts, scores, step))
+        write_json(ended.run_dir / "metrics.json", {**scores, **timings})
+        log.info(
+            "val top-1 %.4f  top-5 %.4f on %d pictures; for segmentation: encoder.weights=%s",
+            scores["val/top1"],
+            scores["val/top5"],
+            len(parts.data.split("val")),
+            ended.run_dir,
+        )
+        _warn_of_one_class(parts)
+    return scores
+
+
+def _warn_of_one_class(parts: ClassificationParts) -> None:
+    """Say that every image is predicted as one class: top-1 is no more than its share then."""
+    guesses, labels = parts.task.scores.first_guesses, parts.task.labels
+    predicted = [name for name, count in zip(labels.names, guesses, strict=True) if count]
+    if len(predicted) == 1 and sum(guesses) > 1:
+        log.warning(
+            "every image is predicted as %s\n  try: more steps (trainer.max_steps), another "
+            "optimizer.lr, weights to start from (encoder.weights)",
+            predicted[0],
+        )
+
+
+def _facts(
+    parts: ClassificationParts, scores: dict[str, float], step: int | None
+) -> dict[str, Any]:
+    config = parts.task.config
+    names = list(parts.task.labels.names)
+    dataset = config["image_dataset"]
+    return {
+        "encoder": config["encoder"].get("name"),
+        "options": config["encoder"],
+        "origin": f"seg.pretrain on {dataset['_target_'].rpartition('.')[2]}",
+        "dataset": dataset,
+        "classes": names,
+        "multi_label": parts.task.labels.multi_label,
+        "scores": scores,
+        "step": step,
+        "recipe": {key: config[key] for key in _RECIPE},
+    }
+
+
+_CLASSIFICATION = Job(PretrainConfig, assemble_classification, _finish, "val/top1", "top-1")

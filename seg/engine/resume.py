@@ -1,0 +1,164 @@
+"""Where a run stands, and whether it may go on."""
+
+import json
+import logging
+import math
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seg.build.models import training_config
+from seg.config.changes import LENGTH, Changes, changes, table
+from seg.config.schema import FitConfig, validate
+from seg.errors import ConfigError, DataError, first_lines
+from seg.io.atomic import write_atomically
+from seg.io.json_file import read_json
+from seg.io.run_record import CONFIG, accept, is_finished, mark_unfinished
+from seg.io.source import Source, checked
+from seg.io.yaml_file import read_yaml
+from seg.training.checkpoint import State, read_state
+from seg.training.loggers.csv_logger import cut_curve
+
+log = logging.getLogger(__name__)
+F = TypeVar("F", bound=FitConfig)
+
+
+def finished_value(run_dir: Path, score: str) -> float | None:
+    """That score of a run that has ended; None where there is more to do."""
+    path = run_dir / "metrics.json"
+    if not is_finished(run_dir) or not path.exists():
+        return None
+    source = Source(path, "record of scores", "delete it to score anew")
+    scores = checked(
+        dict[str, float | None], read_json(path, source.kind, remedy=source.remedy), source
+    )
+    if score not in scores:
+        raise source.damaged(f"damaged (no {score})")
+    value = scores[score]
+    return math.nan if value is None else value
+
+
+def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
+    """The newest checkpoint that can be read whole; damaged ones are named and passed over.
+
+    Args:
+        run_dir: of the run.
+        before: only checkpoints before this optimizer step.
+
+    Returns:
+        where the run goes on; None: at its start.
+
+    Raises:
+        DataError: there are checkpoints, but none is sound.
+    """
+    folder = run_dir / "checkpoints"
+    found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in found:
+        try:
+            checkpoint = read_state(path)
+        except DataError as error:
+            log.warning("passed over: %s", error)
+        else:
+            if checkpoint.step < before:
+                return checkpoint
+    if found and before == math.inf:
+        raise DataError(
+            f"resume: none of the checkpoints in {folder} is sound\n"
+            "  restore one from a copy, or start anew in another hydra.run.dir"
+        )
+    return None
+
+
+def begin(position: State | None, run_dir: Path) -> None:
+    """Accept this start; cut the curve of a run back to where it goes on, and note that it does."""
+    accept(run_dir)
+    mark_unfinished(run_dir)
+    if position is not None:
+        name = position.path.name
+        _make_it_the_last(position.path)
+        log.info("going on from step %d (%s) in %s", position.step, name, run_dir)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry = {"time": now, "step": position.step, "checkpoint": name}
+        with (run_dir / "resumes.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+    cut_curve(run_dir / "metrics.csv", 0 if position is None else position.step)
+
+
+def _make_it_the_last(checkpoint: Path) -> None:
+    """A process that was killed between the two may have left a best that is newer."""
+    last = checkpoint.with_name("last.ckpt")
+    if checkpoint != last:
+        with checkpoint.open("rb") as file:
+            write_atomically(last, lambda copy: shutil.copyfileobj(file, copy))
+
+
+def rescaled(config: F, position: State | None) -> F:
+    """With `rescale` and another number of processes, the batch that keeps the step as it was.
+
+    Raises:
+        ConfigError: the samples of a step cannot be shared out evenly.
+    """
+    if position is None or not config.rescale:
+        return config
+    before = training_config(position, type(config))
+    processes = config.trainer.processes
+    samples = before.loader.batch_size * before.trainer.processes
+    if samples % processes:
+        raise ConfigError(
+            f"rescale: {samples} samples a step cannot be shared by {processes} processes; "
+            "give a number of devices that divides them"
+        )
+    log.warning(
+        "%d processes instead of %d: loader.batch_size=%d instead of %d, %d samples a step",
+        processes,
+        before.trainer.processes,
+        samples // processes,
+        before.loader.batch_size,
+        samples,
+    )
+    loader = config.loader.model_copy(update={"batch_size": samples // processes})
+    return config.model_copy(update={"loader": loader})
+
+
+def changes_at(position: State, config: Mapping[str, Any], now: F) -> Changes:
+    """Hold the configuration of a run that goes on against the one it was begun with.
+
+    Args:
+        position: where it goes on.
+        config: what its parts were made of, plain data.
+        now: the same, as it was chosen.
+
+    Returns:
+        what differs of its length alone; the other differences are refused.
+
+    Raises:
+        ConfigError: a key that changes its numbers: both sides in a table.
+    """
+    recorded = training_config(position, type(now)).model_dump(mode="json", by_alias=True)
+    return _length_alone(changes(recorded, config, rescale=now.rescale), str(position.path))
+
+
+def changes_since(run_dir: Path, now: FitConfig) -> Changes:
+    """The same of a run that has finished, by its `config.yaml`.
+
+    Raises:
+        ConfigError: as `changes_at`.
+        DataError: that file does not fit this version.
+    """
+    path = run_dir / CONFIG
+    if not path.exists():
+        return {}
+    try:
+        recorded = validate(type(now), read_yaml(path, "configuration"))
+    except ConfigError as error:
+        raise DataError(f"{path}: does not fit this version:\n{first_lines(error)}") from None
+    before, after = (each.model_dump(mode="json", by_alias=True) for each in (recorded, now))
+    return _length_alone(changes(before, after, rescale=now.rescale), str(run_dir))
+
+
+def _length_alone(changed: Changes, what: str) -> Changes:
+    if not changed.keys() <= LENGTH:
+        raise ConfigError(table(changed, what))
+    return changed

@@ -1,0 +1,184 @@
+"""Everything that one pass over a split measures; memory does not grow with the split."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, distributed
+
+from seg.data.label_space import LabelSpace
+from seg.evaluation.dataset_hash import SplitHash
+from seg.inference.fusion import Tile
+from seg.metrics.accumulator import Accumulator, total
+from seg.metrics.bootstrap import PoissonBootstrap, interval
+from seg.metrics.boundary import BoundaryIoU
+from seg.metrics.calibration import ReliabilityBins
+from seg.metrics.confusion import ConfusionMatrix
+from seg.metrics.joint_counts import pair_counts
+from seg.metrics.per_image import Extremes, ImageScores, image_scores
+from seg.metrics.pixel_sample import LogProbabilitySample
+from seg.metrics.size_strata import SizeStrata
+from seg.metrics.temperature import fit_temperature, tempered_reliability
+from seg.metrics.trimap import TrimapIoU
+
+BOUNDARY_RATIO = 0.02  # Cheng et al., CVPR 2021, for pictures of streets and everyday scenes
+TRIMAP_PX = 5
+_BELOW_SHARE = (0.001, 0.01, 1.0)  # of the picture's area: small, medium, large segments
+_SUMMED = ("confusion", "boundary", "trimap", "reliability", "bootstrap", "strata", "split")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture that may be shown: uint8, H x W x 3 and H x W."""
+
+    image: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+    prediction: NDArray[np.uint8]
+
+
+class Measures:
+    """Filled picture by picture, by one or several processes.
+
+    Args:
+        labels: the classes.
+        split: that is measured; the scores are named after it.
+        examples: how many of the worst and of the best pictures are kept.
+    """
+
+    def __init__(self, labels: LabelSpace, *, split: str = "val", examples: int = 6) -> None:
+        facts = (labels.num_classes, labels.ignore_index)
+        self._names, self._ignore_index = labels.names, labels.ignore_index
+        self.confusion = ConfusionMatrix(*facts)
+        self.boundary = BoundaryIoU(*facts, ratio=BOUNDARY_RATIO)
+        self.trimap = TrimapIoU(*facts, width_px=TRIMAP_PX)
+        self.reliability = ReliabilityBins()
+        self.bootstrap = PoissonBootstrap(labels.num_classes)
+        self.strata = SizeStrata(*facts)
+        self.split = SplitHash()
+        self._prefix = f"{split}/"
+        self.sample = LogProbabilitySample(*facts)
+        self.extremes: Extremes[Shown] = Extremes(examples)
+        self.loss_sum, self.loss_images = 0.0, 0
+        self.class_images = np.zeros(labels.num_classes, np.int64)  # whose labels hold the class
+
+    def add_tile(self, name: str, tile: Tile, label_HW: Tensor) -> Tensor:
+        """Add some pixels of a picture.
+
+        Returns:
+            the predicted classes, uint8, H x W.
+        """
+        log_HKW = tile.logits_HKW.log_softmax(1)
+        best_HW = log_HKW.max(1)
+        counted_HW = label_HW != self._ignore_index
+        self.reliability.update(
+            best_HW.values[counted_HW].exp(), best_HW.indices[counted_HW] == label_HW[counted_HW]
+        )
+        place = f"{name}#{tile.rows.start},{tile.columns.start}"
+        self.sample.update(place, log_HKW.transpose(0, 1), label_HW)
+        return tile.label_HW
+
+    def add_picture(self, name: str, shown: Shown) -> ImageScores:
+        """Add a picture, all of whose tiles were added."""
+        prediction_HW, label_HW = shown.prediction, shown.label
+        counts_KK = pair_counts(prediction_HW, label_HW, len(self._names), self._ignore_index)
+        self.confusion.add(counts_KK)
+        self.bootstrap.update(name, counts_KK)
+        self.class_images += counts_KK.sum(1) > 0
+        for each in (self.boundary, self.trimap, self.strata):
+            each.update(prediction_HW, label_HW)
+        self.split.update(name, label_HW)
+        scores = image_scores(name, counts_KK)
+        if self.extremes.wants(scores):
+            self.extremes.add(scores, shown)
+        return scores
+
+    def add_loss(self, loss: Tensor, images: int) -> None:
+        """Add the mean loss of a batch."""
+        self.loss_sum += float(loss) * images
+        self.loss_images += images
+
+    def reduce(self) -> None:
+        """Take in what the other processes have measured, where there are any."""
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return
+        others: list[Any] = [None] * distributed.get_world_size()
+        distributed.all_gather_object(others, self)
+        for name in _SUMMED:
+            self._summed(name).load_sums(total(other._summed(name).sums() for other in others))
+        for rank, other in enumerate(others):
+            if rank != distributed.get_rank():
+                self.sample.merge(other.sample)
+                self.extremes.merge(other.extremes)
+        self.loss_sum = sum(other.loss_sum for other in others)
+        self.loss_images = sum(other.loss_images for other in others)
+        self.class_images = np.sum([other.class_images for other in others], axis=0)
+
+    def _summed(self, name: str) -> Accumulator:
+        accumulator: Accumulator = getattr(self, name)
+        return accumulator
+
+    def scores(self) -> dict[str, float]:
+        """Flat keys under the split; NaN for absent classes and where no loss was computed."""
+        confusion = self.confusion
+        flat = {
+            "loss": self.loss_sum / self.loss_images if self.loss_images else float("nan"),
+            "miou": confusion.mean_iou(),
+            "pixel_accuracy": confusion.pixel_accuracy(),
+            "mean_accuracy": confusion.mean_accuracy(),
+            "frequency_weighted_iou": confusion.frequency_weighted_iou(),
+            "mean_dice": confusion.mean_dice(),
+            "boundary_miou": self.boundary.mean_iou(),
+            "trimap_miou": self.trimap.mean_iou(),
+            "ece": self.reliability.ece(),
+        }
+        a_class: dict[str, list[float]] = {
+            "iou": confusion.iou().tolist(),
+            "accuracy": confusion.class_accuracy().tolist(),
+            "dice": confusion.dice().tolist(),
+            "boundary_iou": self.boundary.iou().tolist(),
+        }
+        for kind, values in a_class.items():
+            named = zip(self._names, values, strict=True)
+            flat |= {f"{kind}/{name}": value for name, value in named}
+        return {self._prefix + key: value for key, value in flat.items()}
+
+    def replicates(self) -> dict[str, NDArray[np.float32]]:
+        """Scores over resampled pictures: the mIoU, the pixel accuracy, and the IoU of classes."""
+        bootstrap = self.bootstrap
+        flat = {"miou": bootstrap.mean_iou(), "pixel_accuracy": bootstrap.pixel_accuracy()}
+        of_class = zip(self._names, bootstrap.iou().T, strict=True)
+        flat |= {f"iou/{name}": values for name, values in of_class}
+        return {self._prefix + key: values.astype(np.float32) for key, values in flat.items()}
+
+    def calibration(self) -> dict[str, Any]:
+        """The reliability diagram, and the temperature that mends it best; plain data."""
+        diagram = self.reliability.diagram()
+        temperature = ece_after = float("nan")
+        if len(self.sample):
+            temperature = fit_temperature(self.sample)
+            ece_after = tempered_reliability(self.sample, temperature).ece()
+        return {
+            "edges": diagram.edges.tolist(),
+            "count": diagram.pixels.tolist(),
+            "confidence": diagram.confidence.tolist(),
+            "accuracy": diagram.accuracy.tolist(),
+            "ece": self.reliability.ece(),
+            "temperature": temperature,
+            "ece_after": ece_after,
+        }
+
+    def size_strata(self) -> list[dict[str, Any]]:
+        """Recall of segments by their size; plain data."""
+        return [
+            {"name": name, "below": below, **values}
+            for (name, values), below in zip(
+                self.strata.scores().items(), _BELOW_SHARE, strict=True
+            )
+        ]
+
+
+def intervals(replicates: Mapping[str, NDArray[Any]]) -> dict[str, tuple[float, float]]:
+    """95 % of the replicates of each score lie between these."""
+    return {key: interval(values.astype(np.float64)) for key, values in replicates.items()}

@@ -1,0 +1,94 @@
+"""Where the windows of a picture lie."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+
+import numpy as np
+
+from seg.inference.fusion import Fade
+from seg.models.coarse_logits import Resize
+from seg.models.resampling import Axis
+
+_SIGMA_SHARE = 1 / 8  # of the window: Isensee et al., Nature Methods 2021, nnU-Net
+
+
+@dataclass(frozen=True)
+class Side:
+    """A window's extent along one side of a scaled picture.
+
+    Attributes:
+        start, stop: pixels of the scaled picture.
+        scaled, length: of the scaled picture and of the picture itself, in pixels.
+        align_corners: whether the outer pixels of both coincide, else their outer edges.
+    """
+
+    start: int
+    stop: int
+    scaled: int
+    length: int
+    align_corners: bool
+
+    @property
+    def _scaling(self) -> Axis:
+        """From the picture's pixels to the scaled ones."""
+        return Axis.of_resize(
+            self.scaled, self.length, self.length, align_corners=self.align_corners
+        )
+
+    @cached_property
+    def covered(self) -> slice:
+        """Pixels of the picture that lie over the window."""
+        places = np.arange(self.length) * self._scaling.slope + self._scaling.offset
+        first, last = np.searchsorted(places, (self.start - 0.5, self.stop - 0.5))
+        return slice(int(first), int(last))
+
+    def axis(self, coarse: int, resize: Resize, side: int, *, flipped: bool) -> Axis:
+        """From the picture's pixels to the coarse logits of the window."""
+        window = Axis.of_resize(
+            coarse, resize.grid[side], resize.kept[side], align_corners=resize.align_corners
+        )
+        slope, offset = self._scaling.slope, self._scaling.offset - self.start
+        if flipped:
+            slope, offset = -slope, self.stop - self.start - 1 - offset
+        pixels = self.covered
+        return Axis(
+            pixels.start,
+            pixels.stop,
+            coarse,
+            window.slope * slope,
+            window.slope * offset + window.offset,
+        )
+
+    def fade(self, *, gaussian: bool) -> Fade:
+        """What the window's say weighs."""
+        slope, offset = self._scaling.slope or 1.0, self._scaling.offset
+        middle = ((self.start + self.stop - 1) / 2 - offset) / slope
+        sigma = (self.stop - self.start) * _SIGMA_SHARE / slope
+        return Fade(middle, sigma if gaussian else None)
+
+
+def sides(
+    length: int, scaled: int, window: int | None, overlap: float, *, align_corners: bool
+) -> Iterator[Side]:
+    """Windows along one side, evenly spaced, the outermost flush with the picture.
+
+    Args:
+        length, scaled: of the picture and the scaled picture, in pixels.
+        window: of each, in pixels of the scaled picture; None: all of it.
+        overlap: at least this share of a window lies in the next one.
+        align_corners: how the picture is scaled.
+    """
+    span = scaled if window is None else min(window, scaled)
+    steps = ceil((scaled - span) / max(1, int(span * (1 - overlap))))
+    for step in range(steps + 1):
+        start = round(step * (scaled - span) / steps) if steps else 0
+        yield Side(start, start + span, scaled, length, align_corners)
+
+
+def scaled_length(length: int, scale: float, *, align_corners: bool) -> int:
+    """Of a side in pixels; with aligned corners the distance of the outer pixels is scaled."""
+    if align_corners:
+        return max(1, int((length - 1) * scale + 1))
+    return max(1, round(length * scale))

@@ -1,0 +1,141 @@
+"""When a compiled loop gains; to be asked before its module, and Numba with it, is imported."""
+
+import importlib.util
+import os
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+_RESIZED_BYTES = 2**24  # smaller logits: loading a loop takes more than it saves
+_PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
+_BYTE = 256
+HAS_TRITON = importlib.util.find_spec("triton") is not None
+_NEAR = {"AVX512": 6}  # greatest dilation whose taps oneDNN's quick kernel reaches
+_NEAR_ELSEWHERE = 4
+FLOATS = (torch.float32, torch.bfloat16)  # what loops take: they sum in float32
+_WIDE = 128  # fewer channels: a loop over them hardly begins
+
+
+@lru_cache(maxsize=1)
+def available() -> bool:
+    """Whether loops can be compiled; `NUMBA_DISABLE_JIT=1` says that they shall not."""
+    disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return not disabled and importlib.util.find_spec("numba") is not None
+
+
+def argmax_gains(logits_hKw: Tensor, pixels: int) -> bool:
+    """Whether `argmax.upsampled_argmax` gains for a picture of `pixels`."""
+    return _large(logits_hKw, pixels * logits_hKw.shape[1]) and logits_hKw.shape[1] <= _BYTE
+
+
+def cross_entropy_gains(values_BKhw: Tensor, label_BHW: Tensor, ignore_index: int) -> bool:
+    """Whether the loops of `cross_entropy` take these coarse logits, as float32, and gain."""
+    classes = values_BKhw.shape[1]
+    return (
+        _large(values_BKhw, label_BHW.numel() * classes)
+        and values_BKhw.dtype != torch.float64
+        and classes < _BYTE
+        and 0 <= ignore_index < _BYTE
+        and (label_BHW.dtype == torch.uint8 or _bytes(label_BHW))
+    )
+
+
+def pairs_gain(pixels: int) -> bool:
+    """Whether `joint_histogram.byte_pairs` gains for arrays of `pixels`."""
+    return pixels in _PAIRS and available()
+
+
+def is_recorded() -> bool:
+    """Whether a graph is made for other machines, which know PyTorch's operators alone."""
+    return (
+        torch.compiler.is_exporting()
+        or torch._C._get_tracing_state() is not None
+        or torch.onnx.is_in_onnx_export()
+    )
+
+
+def is_at_hand(map_BCHW: Tensor) -> bool:
+    """Whether a map lies on a CPU in channels_last, and no graph of operators is made."""
+    return (
+        map_BCHW.device.type == "cpu"
+        and map_BCHW.is_contiguous(memory_format=torch.channels_last)
+        and not (torch.compiler.is_compiling() or is_recorded())
+    )
+
+
+def is_for_inference(map_BCHW: Tensor) -> bool:
+    """Whether it is at hand, of a type that sums in float32, and wants no gradient."""
+    return (
+        is_at_hand(map_BCHW)
+        and map_BCHW.dtype in FLOATS
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def depthwise_gains(conv: nn.Conv2d) -> bool:
+    """Whether `depthwise_loop.depthwise` gains, on a CPU and channels_last.
+
+    oneDNN takes up to thirty times as long where taps lie farther apart than its kernel for the
+    processor reaches, and is quicker up to there, at any stride.
+    """
+    near = _NEAR.get(torch.backends.cpu.get_cpu_capability(), _NEAR_ELSEWHERE)
+    return max(conv.dilation) > near and _is_depthwise(conv)
+
+
+def depthwise_gradients_gain(conv: nn.Conv2d, dtype: torch.dtype) -> bool:
+    """Whether the gradients of `depthwise_dilated` are to be had, there too.
+
+    oneDNN's take four to ten times as long where taps are not beside each other; in bfloat16 they
+    may be wrong there (see `depthwise_gradient_is_wrong`), and take four to six times as long at a
+    stride of 2, where in float32 they are the quicker ones.
+    """
+    half, wide = dtype == torch.bfloat16, conv.in_channels >= _WIDE
+    apart, strided = max(conv.dilation) > 1, max(conv.stride) > 1
+    gains = (apart and (wide or half)) or (strided and wide and half)
+    return gains and conv.bias is None and _is_depthwise(conv)
+
+
+def depthwise_gradient_is_wrong(conv: nn.Conv2d, map_BCHW: Tensor, dtype: torch.dtype) -> bool:
+    """Whether PyTorch's own call may give a wrong gradient to the weight.
+
+    That of a dilated depthwise convolution in bfloat16 and channels_last is, by oneDNN 3.12 (torch
+    2.14, AVX-512): on maps of some 29 pixels and wider it has no likeness to the sum that it stands
+    for, and is another one each time.
+    """
+    return (
+        is_dilated_depthwise(conv)
+        and dtype == torch.bfloat16
+        and map_BCHW.device.type == "cpu"
+        and torch.is_grad_enabled()
+        and not is_recorded()
+        and (
+            torch.compiler.is_compiling()  # which chooses layouts itself
+            or map_BCHW.is_contiguous(memory_format=torch.channels_last)
+        )
+    )
+
+
+def is_dilated_depthwise(conv: nn.Conv2d) -> bool:
+    """Of any kernel and padding."""
+    return conv.groups == conv.in_channels > 1 and max(conv.dilation) > 1
+
+
+def _is_depthwise(conv: nn.Conv2d) -> bool:
+    return (
+        conv.groups == conv.in_channels == conv.out_channels
+        and conv.kernel_size == (3, 3)
+        and conv.padding_mode == "zeros"
+        and isinstance(conv.padding, tuple)
+        and available()
+    )
+
+
+def _large(values: Tensor, resized: int) -> bool:
+    return values.device.type == "cpu" and 4 * resized >= _RESIZED_BYTES and available()
+
+
+def _bytes(label_BHW: Tensor) -> bool:
+    low, high = label_BHW.aminmax()
+    return int(low) >= 0 and int(high) < _BYTE

@@ -1,0 +1,156 @@
+"""What losses that are a mean over pixels share."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+
+from seg.errors import ConfigError
+from seg.kernels.dispatch import cross_entropy_gains
+from seg.losses.cross_entropy_spec import Target
+from seg.losses.fused_cross_entropy import summed_cross_entropy, upsampled_cross_entropy
+from seg.models.coarse_logits import CoarseLogits, Logits
+
+ClassWeights = Sequence[float] | Literal["auto"] | None
+_TILES_FROM_BYTES = 2**26  # smaller logits are quicker resized at once, but for compiled loops
+SMALLEST = torch.finfo(torch.float32).tiny
+
+
+class PixelLoss(nn.Module):
+    """A loss made of the cross entropy of single pixels.
+
+    It is lean: it takes `CoarseLogits` too, and resizes them without holding the large logits.
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+        class_weights: one factor a class, or None for equal weights. `auto` stands for numbers that
+            are counted where a run is put together.
+
+    Raises:
+        ConfigError: as many weights as classes are needed, none negative.
+    """
+
+    lean = True
+    weight: Tensor | None
+
+    def __init__(
+        self, *, num_classes: int, ignore_index: int, class_weights: ClassWeights = None
+    ) -> None:
+        super().__init__()
+        self.ignore_index = ignore_index
+        self.register_buffer("weight", _checked(class_weights, num_classes), persistent=False)
+
+    def surprisal(self, logits: Logits, label_BHW: Tensor) -> Tensor:
+        """`-log p` of each pixel's right class, float32, B x H x W; 0 where it is ignored."""
+        return cross_entropy(logits, label_BHW, Target(self.ignore_index))
+
+    def pixel_losses(
+        self, logits: Logits, label_BHW: Tensor, *, label_smoothing: float = 0.0
+    ) -> Tensor:
+        """Weighted cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
+        target = Target(self.ignore_index, self.weight, label_smoothing)
+        return cross_entropy(logits, label_BHW, target)
+
+    def summed(self, logits: Logits, label_BHW: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """The sum of `pixel_losses`: quicker where its gradient is wanted alone."""
+        if isinstance(logits, CoarseLogits) and not label_smoothing and torch.is_grad_enabled():
+            _check_size(logits, label_BHW)
+            if cross_entropy_gains(logits.values, label_BHW, self.ignore_index):
+                target = Target(self.ignore_index, self.weight)
+                return summed_cross_entropy(logits, label_BHW, target)
+        return self.pixel_losses(logits, label_BHW, label_smoothing=label_smoothing).sum()
+
+    def weighed(self, losses_BHW: Tensor, label_BHW: Tensor) -> Tensor:
+        """Losses of pixels times the weight of their class."""
+        if self.weight is None:
+            return losses_BHW
+        index_BHW = label_BHW.where(label_BHW != self.ignore_index, 0).long()
+        return losses_BHW * self.weight[index_BHW]
+
+    def mass(self, label_BHW: Tensor) -> Tensor:
+        """What the pixels that count weigh together, float32.
+
+        While several processes train together: the mean of theirs. The mean over processes of
+        `sum / mass`, which is what they train by, then is the mean over all their pixels.
+        """
+        counted_BHW = label_BHW != self.ignore_index
+        if self.weight is not None:
+            mass = self.weight[label_BHW[counted_BHW].long()].sum()
+        else:
+            mass = counted_BHW.sum().float()
+        # while scoring, processes may have different numbers of batches: no waiting for others
+        if self.training and distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(mass)
+            mass /= distributed.get_world_size()
+        return mass
+
+
+def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:
+    """Cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
+    if isinstance(logits, CoarseLogits):
+        _check_size(logits, label_BHW)
+        if _resizes_in_parts(logits, label_BHW, target):
+            return upsampled_cross_entropy(logits, label_BHW, target)
+        logits = logits.resized()
+    exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return functional.cross_entropy(
+        exact,
+        label_BHW.long(),
+        None if target.weight is None else target.weight.to(exact.dtype),
+        ignore_index=target.ignore_index,
+        reduction="none",
+        label_smoothing=target.label_smoothing,
+    )
+
+
+def _check_size(logits: CoarseLogits, label_BHW: Tensor) -> None:
+    if label_BHW.shape[1:] != logits.resize.kept:
+        raise ValueError(f"labels {tuple(label_BHW.shape)} for a picture {logits.resize.kept}")
+
+
+def _resizes_in_parts(logits: CoarseLogits, label_BHW: Tensor, target: Target) -> bool:
+    return (
+        logits.values.device.type != "cpu"
+        or _resized_bytes(logits) > _TILES_FROM_BYTES
+        or (
+            not target.label_smoothing
+            and cross_entropy_gains(logits.values, label_BHW, target.ignore_index)
+        )
+    )
+
+
+def _resized_bytes(logits: CoarseLogits) -> int:
+    pixels_of = prod(logits.resize.kept) / prod(logits.values.shape[2:])
+    return int(logits.values.numel() * pixels_of * logits.values.element_size())
+
+
+def _checked(class_weights: ClassWeights, num_classes: int) -> Tensor | None:
+    if class_weights is None:
+        return None
+    if isinstance(class_weights, str):
+        raise ConfigError(
+            "loss.class_weights: auto needs the training labels; give numbers or null here"
+        )
+    if len(class_weights) != num_classes:
+        raise ConfigError(
+            f"loss.class_weights: {len(class_weights)} weights for {num_classes} classes; "
+            f"give {num_classes} numbers or null"
+        )
+    if min(class_weights) < 0:
+        raise ConfigError(f"loss.class_weights: negative weight {min(class_weights)}")
+    return torch.tensor(list(class_weights), dtype=torch.float32)
+
+
+def check_share(key: str, value: float) -> None:
+    """Raises ConfigError for anything but a number above 0 and at most 1."""
+    if not 0 < value <= 1:
+        raise ConfigError(f"loss.{key}={value}; allowed: above 0 up to 1")
+
+
+def is_lean(loss: nn.Module) -> bool:
+    """Whether a loss takes `CoarseLogits` in place of logits."""
+    return bool(getattr(loss, "lean", False))

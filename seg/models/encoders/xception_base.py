@@ -1,0 +1,162 @@
+"""What all Xception encoders share: flows, feature taps, input channels, checkpointing."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from segmentation_models_pytorch.encoders._base import EncoderMixin  # no public name
+from torch import Tensor, nn
+
+from seg.errors import ConfigError
+from seg.models.blocks import ConvNormAct, initialize
+from seg.models.checkpointing import run_checkpointed
+from seg.models.interfaces import Normalization
+from seg.models.weights import adapt_input_channels
+
+OUTPUT_STRIDES = (4, 8, 16, 32)
+DEEPEST = 5
+
+
+def plan_dilation(strides: Sequence[int], output_stride: int) -> list[tuple[int, int]]:
+    """Stride and dilation of each block after the stem (stride 2), for an output stride.
+
+    A block that would step beyond `output_stride` loses its stride and runs at the dilation reached
+    so far; its stride multiplies the dilation of what follows (DeepLab, `stack_blocks_dense`).
+
+    Raises:
+        ConfigError: an output stride other than 4, 8, 16, 32.
+    """
+    if output_stride not in OUTPUT_STRIDES:
+        allowed = ", ".join(map(str, OUTPUT_STRIDES))
+        raise ConfigError(f"output_stride {output_stride!r}; allowed: {allowed} (16 is usual)")
+    reached, dilation = 2, 1
+    plan = []
+    for stride in strides:
+        if reached * stride <= output_stride:
+            plan.append((stride, dilation))
+            reached *= stride
+        else:
+            plan.append((1, dilation))
+            dilation *= stride
+    return plan
+
+
+class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is untyped
+    """Stem, entry, middle, exit flow; gives the image and maps of nominal stride 2, 4, ... 32.
+
+    Each map but the last is the tap of a block that steps: the output of its second separable
+    convolution, before ReLU. True strides never exceed `output_stride`. The same class is an
+    encoder of segmentation-models-pytorch (`out_channels`, `set_in_channels`, `make_dilated`).
+
+    Args:
+        stem: two convolutions, the first with stride 2.
+        flows: `entry`, `middle`, `exit`, each a list of blocks `x -> (output, tap)`.
+        steps: for each block of all flows, whether it steps (in a network of output stride 32).
+        channels: channels of the six maps, the image first.
+        output_stride: 4, 8, 16 or 32.
+        gradient_checkpointing: recompute each block in the backward pass.
+        depth: the last of the maps, 1 to 5; less than 5 ends the forward pass early.
+    """
+
+    def __init__(
+        self,
+        *,
+        stem: Sequence[ConvNormAct],
+        flows: tuple[Iterable[nn.Module], Iterable[nn.Module], Iterable[nn.Module]],
+        steps: Sequence[bool],
+        channels: Sequence[int],
+        output_stride: int,
+        gradient_checkpointing: bool,
+        depth: int = DEEPEST,
+    ) -> None:
+        super().__init__()
+        if not 1 <= depth <= DEEPEST:
+            raise ConfigError(f"depth {depth}; allowed: 1 to {DEEPEST}")
+        self.stem = nn.Sequential(*stem)
+        self.entry, self.middle, self.exit = (nn.ModuleList(flow) for flow in flows)
+        self.gradient_checkpointing = gradient_checkpointing
+        self._steps = tuple(steps)
+        self._depth = depth
+        self._in_channels = channels[0]
+        self._out_channels = list(channels)
+        self._output_stride = output_stride
+        # [-1, 1], the range of the TensorFlow and Keras releases; loaded weights may bring another
+        self.normalization = Normalization().for_channels(channels[0])
+        initialize(self)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each map; the first is the image's."""
+        return tuple(self._out_channels[: self._depth + 1])
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """True stride of each map, in pixels."""
+        return tuple(min(2**level, self._output_stride) for level in range(self._depth + 1))
+
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """Stem and blocks, from the image to the last map."""
+        return (self.stem, *self.entry, *self.middle, *self.exit)
+
+    @property
+    def input_conv(self) -> nn.Conv2d:
+        """The convolution that reads the image."""
+        first = self.stem[0]
+        assert isinstance(first, ConvNormAct)
+        return first.conv
+
+    def forward(self, image_BCHW: Tensor) -> list[Tensor]:
+        """B x in_channels x H x W, normalised -> `depth` + 1 maps, the image itself first."""
+        features = [image_BCHW]
+        x = self.stem(image_BCHW)
+        blocks = (*self.entry, *self.middle, *self.exit)
+        for block, steps in zip(blocks, self._steps, strict=True):
+            x, tap = self._run(block, x)
+            if steps:
+                features.append(tap)
+            if len(features) > self._depth:
+                return features
+        return [*features, x]
+
+    def _run(self, block: nn.Module, x_BCHW: Tensor) -> Any:
+        if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
+            return run_checkpointed(block, x_BCHW)
+        return block(x_BCHW)
+
+    def set_in_channels(self, in_channels: int, pretrained: bool = True) -> None:
+        """Read images of another number of channels; for segmentation-models-pytorch.
+
+        Args:
+            in_channels: 1 or more.
+            pretrained: keep what the first convolution has learnt (see `adapt_input_channels`).
+        """
+        conv = self.input_conv
+        if in_channels == conv.in_channels:
+            return
+        kernel = conv.weight.detach()
+        conv.in_channels = in_channels
+        conv.weight = nn.Parameter(adapt_input_channels(kernel, in_channels))
+        if not pretrained:
+            initialize(conv)
+        self._in_channels = in_channels
+        self._out_channels = [in_channels, *self._out_channels[1:]]
+        self.normalization = self.normalization.for_channels(in_channels)
+
+    def make_dilated(self, output_stride: int) -> None:
+        """Confirm the output stride that the encoder was built for; called by smp.
+
+        Raises:
+            ConfigError: another output stride.
+        """
+        if output_stride != self._output_stride:
+            raise ConfigError(
+                f"this encoder was built for output stride {self._output_stride}, not "
+                f"{output_stride}; build it with output_stride={output_stride}"
+            )
+
+
+def check_in_channels(in_channels: int) -> None:
+    """Raises ConfigError unless `in_channels` is a whole number of 1 or more."""
+    if not isinstance(in_channels, int) or in_channels < 1:
+        raise ConfigError(f"in_channels {in_channels!r}; allowed: 1 or more (3 for RGB)")

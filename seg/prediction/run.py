@@ -1,0 +1,226 @@
+"""The work of `python -m seg.predict`."""
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from seg.config.commands import PredictConfig
+from seg.data.readers.urls import is_remote
+from seg.dataset_tools.progress import counted
+from seg.deployment.loading import Export
+from seg.errors import ConfigError, DataError, StorageError
+from seg.io.atomic import remove_stale, staged_directory
+from seg.prediction.camera import Camera
+from seg.prediction.georeference import report_lost_places
+from seg.prediction.inputs import CAMERA, list_items
+from seg.prediction.items import Item, share
+from seg.prediction.manifest import Manifest, are_parts_removed
+from seg.prediction.manifest_entries import is_damaged, is_written
+from seg.prediction.output_paths import refuse_overwriting
+from seg.prediction.remote_output import Store
+from seg.prediction.spec import Job
+from seg.prediction.value_table import log_values, write_values
+from seg.prediction.writer import PARTS, Format, Record, check_names, load_formats
+from seg.training.checkpoint import Checkpoint
+
+_log = logging.getLogger(__name__)
+_LISTED = 5
+
+
+def predict(config: PredictConfig, run_dir: Path) -> None:
+    """Predict what the input holds and is not done yet; into `output`, or else `run_dir`.
+
+    Raises:
+        DataError: the input is missing, or, at the end, some of it is damaged.
+        ConfigError: what formats, inference or device refuse; results of other choices in `output`.
+        StorageError: a file cannot be written.
+    """
+    check_names(config.formats)
+    output = config.output or str(run_dir)
+    if config.input.startswith(CAMERA):
+        _predict_camera(config, output)
+        return
+    items = list_items(
+        config.input, output=output, frame_step=config.frame_step, max_frames=config.max_frames
+    )
+    damaged, total = _Folder(config, output, run_dir).fill(items)
+    _log.info("%d of %d pictures: %s", total - len(damaged), total, output)
+    if damaged:
+        raise DataError(
+            f"{len(damaged)} of {total} pictures could not be read or written: "
+            + ", ".join(damaged[:_LISTED])
+        )
+
+
+class _Folder:
+    """The results, in a folder, or at an address by way of a folder."""
+
+    def __init__(self, config: PredictConfig, output: str, run_dir: Path) -> None:
+        self._config = config
+        self._output = output
+        self._store: Store | None = None
+        address = output if is_remote(output) else None
+        folder = Path(output) if address is None else run_dir / "sent"
+        if address is not None:
+            self._store = Store(address, folder)
+        self._job = Job.of(config, folder, address)
+        self._checkpoint = self._job.trained()
+        self._settings = self._job.settings(self._checkpoint.labels)
+        self._formats = load_formats(self._job.formats, self._settings)
+        log_values(self._settings, self._formats)
+
+    def fill(self, items: Sequence[Item]) -> tuple[list[str], int]:
+        """Do this process' share; the damaged sources, and the size of the share."""
+        report_lost_places(items, self._formats, keep=self._config.place == "keep")
+        refuse_overwriting(items, self._formats, self._output)
+        mine = share(items, shard=self._config.shard, num_shards=self._config.num_shards)
+        sizes = None if self._store is None else self._store.fetch_manifests()
+        with _manifest(self._config, self._job, self._checkpoint, sizes) as manifest:
+            settled = self._is_settled(items, manifest)
+            todo = [] if settled else [item for item in mine if not manifest.is_done(item)]
+            records = self._records(todo)  # what is refused is refused before anything is written
+            removed = manifest.start()
+            remove_stale(self._job.output)
+            written = write_values(self._settings, self._formats)
+            if self._store is not None:
+                self._store.remove(removed)
+                self._store.send(written)
+            damaged = _keep(records, manifest, len(todo), self._store)
+            manifest.sort(items)
+            if self._store is not None:
+                self._store.send_manifest(manifest.name, at_once=True)
+                self._store.fetch_manifests(besides=manifest.name)
+            if not settled:
+                self._finish(items, manifest)
+        if self._store is not None:
+            shutil.rmtree(self._job.output)
+        return damaged, len(mine)
+
+    def _is_settled(self, items: Sequence[Item], manifest: Manifest) -> bool:
+        return manifest.is_settled(items, self._assembled(items))
+
+    def _assembled(self, items: Sequence[Item]) -> list[str]:
+        return [name for each in self._formats for name in each.assembled(items)]
+
+    def _finish(self, items: Sequence[Item], manifest: Manifest) -> None:
+        """Assemble, and remove what was assembled; damaged sources may be mended, and need it."""
+        try:
+            whole = _assemble(items, self._formats, manifest, self._store)
+        except (DataError, StorageError, OSError):
+            store = self._store
+            sizes = None if store is None else store.fetch_manifests(besides=manifest.name)
+            if are_parts_removed(self._job.output, self._assembled(items), sizes):
+                return  # by another shard, which has ended at the same time
+            raise
+        records = manifest.all_records()
+        if not whole or any(is_damaged(records[each.name]) for each in items):
+            return
+        if self._store is not None:
+            files = (name for each in items for name in records[each.name]["files"])
+            self._store.remove(name for name in files if name.startswith(f"{PARTS}/"))
+        parts = self._job.output / PARTS
+        with suppress(FileNotFoundError), staged_directory(parts) as aside:
+            parts.rename(aside / PARTS)
+
+    def _records(self, todo: Sequence[Item]) -> Iterator[Record]:
+        if not todo:
+            return iter(())
+        if self._config.predict == "ray":
+            from seg.prediction.ray import records_on_ray
+
+            workers, address = self._config.ray_workers, self._config.ray_address
+            return records_on_ray(self._job, todo, workers=workers, address=address)
+        return self._job.predictor(self._checkpoint).records(todo)
+
+
+def _manifest(
+    config: PredictConfig,
+    job: Job,
+    checkpoint: Checkpoint | Export,
+    sizes: dict[str, int] | None = None,
+) -> Manifest:
+    return Manifest(
+        job.output,
+        job.header(checkpoint),
+        shard=config.shard,
+        num_shards=config.num_shards,
+        skip_existing=config.skip_existing,
+        sizes=sizes,
+    )
+
+
+def _keep(
+    records: Iterable[Record], manifest: Manifest, total: int | None, store: Store | None = None
+) -> list[str]:
+    """Write down what is done; the sources that are damaged."""
+    damaged = []
+    with counted("predicting", total) as on_item:
+        for record in records:
+            manifest.append(record)
+            if store is not None:
+                store.send_manifest(manifest.name)
+            if is_damaged(record):
+                _log.error("%s", record["error"])
+                damaged.append(record["source"])
+            on_item()
+    return damaged
+
+
+def _assemble(
+    items: Sequence[Item],
+    formats: Sequence[Format],
+    manifest: Manifest,
+    store: Store | None = None,
+) -> bool:
+    """Make what is made of all items, once the last shard has done its share; whether it has."""
+    making = [each for each in formats if each.assembled(items)]
+    records = manifest.all_records()
+    known = [item for item in items if records.get(item.name, {}).get("version") == item.version]
+    if len(known) < len(items):
+        if making:
+            _log.info("%d of %d are done; the last shard writes the rest", len(known), len(items))
+        return False
+    if store is not None:
+        store.fetch_parts(records[item.name] for item in known)
+    for each in making:
+        done = [(item, records[item.name]) for item in known]
+        each.assemble([pair for pair in done if is_written(pair[1], each.name)])
+        if store is not None:
+            store.send(each.assembled(items))
+    return True
+
+
+def _predict_camera(config: PredictConfig, output: str) -> None:
+    """Predict live pictures until the camera ends, `max_frames`, or Ctrl-C."""
+    if config.num_shards > 1 or config.predict != "local" or is_remote(output):
+        raise ConfigError(
+            f"input={config.input}: one process reads a camera, into a folder of this machine\n"
+            "  give num_shards=1 predict=local output=FOLDER"
+        )
+    job = Job.of(config, Path(output))
+    checkpoint = job.trained()
+    settings = job.settings(checkpoint.labels)
+    formats = load_formats(job.formats, settings)
+    log_values(settings, formats)
+    with _manifest(config, job, checkpoint) as manifest:
+        there = manifest.all_records()
+        first = next(n for n in count() if Camera.name_of(config.input, n) not in there)
+        camera = Camera(config.input, first=first, max_frames=config.max_frames)
+        predictor = job.predictor(checkpoint, camera)
+        manifest.start()
+        write_values(settings, formats)
+        try:
+            _keep(predictor.records(camera.items()), manifest, None)
+        except KeyboardInterrupt:
+            _log.info("stopped")
+        records = manifest.all_records()
+        items = [
+            Item(name, record["source"], "frame", record["part"], record["version"])
+            for name, record in sorted(records.items())
+            if record["source"] == config.input
+        ]
+        _assemble(items, formats, manifest)
+    _log.info("%d pictures of %s: %s", len(items) - first, config.input, output)

@@ -1,0 +1,94 @@
+"""What a network costs: parameters, and the multiply-adds of one forward pass."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from seg.kernels.depthwise import DepthwiseConv2d
+from seg.models.hooks import attached, in_mode, shapes_only
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Attributes:
+    parameters: number of trainable and frozen parameters, buffers left out.
+    multiply_adds: of convolutions and linear layers, for the whole batch.
+    parts: the same of each part, by module name; parts add up to the whole.
+    """
+
+    parameters: int
+    multiply_adds: int
+    parts: dict[str, "Cost"] = field(default_factory=dict)
+
+
+def count(model: nn.Module, input_shape: Sequence[int], *, depth: int = 1) -> Cost:
+    """Count a network without computing or allocating anything: shapes alone pass through it.
+
+    Args:
+        model: takes one tensor; counted as in evaluation.
+        input_shape: of that tensor, batch first, such as (1, 3, 513, 513).
+        depth: levels of named parts to list; 1 gives `encoder` and `decoder`, 2 also the flows.
+    """
+    multiply_adds: dict[str, int] = {}
+    dtype = next((each.dtype for each in model.parameters()), None)
+    image = torch.empty(tuple(input_shape), device="meta", dtype=dtype)
+    counting = attached(_counters(model, multiply_adds))
+    with counting, in_mode(model, training=False), torch.no_grad():
+        torch.func.functional_call(model, shapes_only(model), (image,))
+    return _gather(model, "", multiply_adds, depth)
+
+
+def _counters(model: nn.Module, multiply_adds: dict[str, int]) -> Iterator[RemovableHandle]:
+    for name, module in model.named_modules():
+        if type(module) in _PRICES:
+            price = _PRICES[type(module)]
+            yield module.register_forward_hook(partial(_add, multiply_adds, name, price))
+
+
+def _add(
+    counts: dict[str, int],
+    name: str,
+    price: Callable[[Any], int],
+    module: nn.Module,
+    _inputs: tuple[Tensor, ...],
+    output: Tensor,
+) -> None:
+    counts[name] = counts.get(name, 0) + output.numel() * price(module)
+
+
+def _convolution_price(conv: nn.Conv2d) -> int:
+    return conv.in_channels // conv.groups * math.prod(conv.kernel_size)
+
+
+def _linear_price(linear: nn.Linear) -> int:
+    return linear.in_features
+
+
+# multiply-adds for one value of the output
+_PRICES: dict[type[nn.Module], Callable[[Any], int]] = {
+    nn.Conv2d: _convolution_price,
+    DepthwiseConv2d: _convolution_price,
+    nn.Linear: _linear_price,
+}
+
+
+def _gather(module: nn.Module, name: str, multiply_adds: dict[str, int], depth: int) -> Cost:
+    below = f"{name}." if name else ""
+    return Cost(
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        multiply_adds=sum(
+            amount
+            for layer, amount in multiply_adds.items()
+            if layer == name or layer.startswith(below)
+        ),
+        parts={
+            child_name: _gather(child, below + child_name, multiply_adds, depth - 1)
+            for child_name, child in (module.named_children() if depth > 0 else ())
+        },
+    )

@@ -1,0 +1,108 @@
+"""How long a network takes for a picture, flow by flow."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from seg.benchmarks.timing import Timing, interleaved
+from seg.models.hooks import attached
+from seg.models.variants import Variant, apply_variant
+from seg.profiling.summary import Shape
+
+WHOLE = ""
+
+
+def with_full_convolutions(model: nn.Module) -> nn.Module | None:
+    """The same network with a convolution in the place of every separable one; None: it has none.
+
+    Its weights are random.
+    """
+    full = copy.deepcopy(model)
+    return full if apply_variant(full, Variant(full=True)) else None
+
+
+def measure(
+    networks: Mapping[str, nn.Module],
+    shape: Shape,
+    *,
+    flows: Sequence[str],
+    rounds: int,
+    device: torch.device,
+) -> dict[str, dict[str, Timing]]:
+    """Seconds a picture, networks in turn.
+
+    Args:
+        networks: by name.
+        shape: channels, height and width of the picture.
+        flows: names of modules that are timed too.
+        rounds: how often each is timed.
+        device: where.
+
+    Returns:
+        network -> flow -> seconds; the empty name stands for all of it.
+    """
+    image = torch.randn((1, *shape), device=device).to(memory_format=torch.channels_last)
+    seconds: dict[str, dict[str, list[float]]] = {}
+    ways = {}
+    for name, network in networks.items():
+        network.to(device).to(memory_format=torch.channels_last).eval()
+        seconds[name] = {flow: [] for flow in flows}
+        ways[name] = _Pass(network, image, seconds[name])
+    whole = interleaved(ways, rounds=rounds)
+    return {
+        name: {WHOLE: whole[name], **{f: Timing(tuple(s[-rounds:])) for f, s in each.items()}}
+        for name, each in seconds.items()
+    }
+
+
+class _Pass:
+    """One forward pass; notes what each flow took."""
+
+    def __init__(
+        self, network: nn.Module, image: torch.Tensor, seconds: dict[str, list[float]]
+    ) -> None:
+        self._network, self._image, self._seconds = network, image, seconds
+
+    @torch.inference_mode()
+    def __call__(self) -> int:
+        parts: dict[str, float] = dict.fromkeys(self._seconds, 0.0)
+        with attached(_timers(self._network, parts, self._image.device)):
+            self._network(self._image)
+            _wait(self._image.device)
+        for name, taken in parts.items():
+            self._seconds[name].append(taken)
+        return 1
+
+
+def _timers(
+    network: nn.Module, seconds: dict[str, float], device: torch.device
+) -> Iterator[RemovableHandle]:
+    """Add up what each module of those named takes; a list of blocks is the sum of its blocks."""
+    for name in seconds:
+        for module in _callable(network.get_submodule(name)):
+            started: list[float] = []
+
+            def enter(*_: Any, started: list[float] = started) -> None:
+                _wait(device)
+                started.append(perf_counter())
+
+            def leave(*_: Any, started: list[float] = started, name: str = name) -> None:
+                _wait(device)
+                seconds[name] += perf_counter() - started.pop()
+
+            yield module.register_forward_pre_hook(enter)
+            yield module.register_forward_hook(leave)
+
+
+def _callable(module: nn.Module) -> list[nn.Module]:
+    return list(module) if isinstance(module, nn.ModuleList) else [module]
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

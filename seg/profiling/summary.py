@@ -1,0 +1,144 @@
+"""One network, flow by flow and layer by layer."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import nn
+
+from seg.models.blocks import SeparableConv2d
+from seg.profiling.activation_memory import saved_bytes
+from seg.profiling.flops import Cost, count
+from seg.profiling.receptive_field import Field, receptive_fields
+
+Shape = tuple[int, int, int]
+_MIB = 2**20
+_ALL = 99  # levels of parts: more than any network has
+
+
+@dataclass(frozen=True)
+class Row:
+    """A part of a network, or all of it.
+
+    Attributes:
+        name: of the module; empty for the network.
+        parameters: how many.
+        multiply_adds: of convolutions and linear layers, for one picture.
+        activation_mib: what training keeps for the backward pass, for one picture in float32.
+        receptive_field_px: side of what a value of its last map sees; None: the whole picture.
+        stride_px: pixels between what two neighbours see; None where it gives no map.
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: int
+    activation_mib: float
+    receptive_field_px: int | None
+    stride_px: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Description:
+    """Rows of the network itself, of its flows, and of its layers; the cost of every module."""
+
+    whole: Row
+    flows: tuple[Row, ...]
+    layers: tuple[Row, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What one separable convolution costs of the full convolution in its place.
+
+    Attributes:
+        name: of the module.
+        outputs: its output channels, M.
+        kernel: side of its kernel, K.
+        counted: multiply-adds over those of the full convolution, counted.
+    """
+
+    name: str
+    outputs: int
+    kernel: int
+    counted: float
+
+    @property
+    def formula(self) -> float:
+        """1/M + 1/K^2 (Howard et al., "MobileNets", 2017, section 3.1)."""
+        return 1 / self.outputs + 1 / self.kernel**2
+
+
+def describe(model: nn.Module, shape: Shape) -> Description:
+    """Count a network of `encoder` and `decoder`; nothing is computed.
+
+    Args:
+        model: takes one tensor.
+        shape: channels, height and width of the picture.
+    """
+    input_shape = (1, *shape)
+    cost = count(model, input_shape, depth=_ALL)
+    fields = receptive_fields(model, input_shape)
+    saved = saved_bytes(model, input_shape)
+    layers = {
+        name: part
+        for name, part in _nodes(cost)
+        if not part.parts and (part.parameters or part.multiply_adds or saved.get(name))
+    }
+    flows = {
+        f"{outer}.{inner}": part
+        for outer, half in cost.parts.items()
+        for inner, part in half.parts.items()
+        if part.parameters
+    }
+    return Description(
+        _row("", cost, fields, saved),
+        tuple(_row(name, part, fields, saved) for name, part in flows.items()),
+        tuple(_row(name, part, fields, saved) for name, part in layers.items()),
+        cost,
+    )
+
+
+def savings(model: nn.Module, told: Description, full: Description) -> list[Saving]:
+    """What each separable convolution saves.
+
+    Args:
+        model: with separable convolutions.
+        told: of it.
+        full: of the same network with full ones in their places.
+    """
+    ours, theirs = (dict(_nodes(each.cost)) for each in (told, full))
+    return [
+        Saving(
+            name,
+            module.pointwise.conv.out_channels,
+            module.depthwise.conv.kernel_size[0],
+            ours[name].multiply_adds / theirs[name].multiply_adds,
+        )
+        for name, module in model.named_modules()
+        if isinstance(module, SeparableConv2d) and theirs[name].multiply_adds
+    ]
+
+
+def _row(name: str, cost: Cost, fields: Mapping[str, Field], saved: Mapping[str, int]) -> Row:
+    field = fields.get(name)
+    seen = None if field is None or math.isinf(field.size_px) else round(field.size_px)
+    inside = sum(
+        amount
+        for module, amount in saved.items()
+        if not name or module == name or module.startswith(f"{name}.")
+    )
+    jump = None if field is None else round(field.jump_px, 2)
+    return Row(name, cost.parameters, cost.multiply_adds, inside / _MIB, seen, jump)
+
+
+def _nodes(cost: Cost, name: str = "") -> list[tuple[str, Cost]]:
+    """The cost of every module, by name."""
+    below = f"{name}." if name else ""
+    inner = [_nodes(part, below + child) for child, part in cost.parts.items()]
+    return [(name, cost), *(pair for pairs in inner for pair in pairs)]

@@ -1,0 +1,117 @@
+"""What a command line says, as a file of an `experiment` group says it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from seg.config.conf_dir import conf_dir
+from seg.errors import DataError
+from seg.io.yaml_file import read_yaml
+
+_SWEEPS = "sweep"
+_OF_THE_RUN_ALONE = ("resume", "trial")
+
+
+class Said:
+    """Overrides one after the other, as a defaults list and keys.
+
+    Args:
+        group: that the file will be in.
+
+    Attributes:
+        values: keys as they were set.
+        words: what no file can say: `~key`, entries of lists.
+    """
+
+    def __init__(self, group: str) -> None:
+        self.values: DictConfig = OmegaConf.create()
+        self.words: list[str] = []
+        self._group = group
+        self._files: list[str] = []
+        self._added: dict[str, Any] = {}
+        self._chosen: dict[str, Any] = {}
+
+    def add(self, override: Override) -> None:
+        """Take one over; what concerns the run's place, or a sweep as such, is left out."""
+        key, value = override.key_or_group, override.value()
+        if override.is_hydra_override() or key in _OF_THE_RUN_ALONE:
+            return
+        is_group = (conf_dir() / key).is_dir() and not isinstance(value, dict)
+        in_a_list = "[" in key or any(part.isdecimal() for part in key.split("."))
+        if override.is_delete() or override.is_sweep_override() or (in_a_list and not is_group):
+            self.words.append(override.input_line or "")
+        elif is_group and key == _SWEEPS:
+            self._add_sweep(str(value))
+        elif is_group and key == self._group:
+            self._files += map(str, value if isinstance(value, list) else [value])
+        elif is_group:
+            name = f"/{key}" if override.package is None else f"/{key}@{override.package}"
+            (self._added if override.is_add() else self._chosen)[name] = value
+        else:
+            OmegaConf.update(self.values, key, value, merge=True, force_add=True)
+
+    def is_ours(self) -> bool:
+        """Whether all options that are named lie in the project's own `conf`."""
+        named = [f"/{self._group}/{name}" for name in self._files if not name.startswith("/")]
+        for group, options in {**self._added, **self._chosen}.items():
+            each = options if isinstance(options, list) else [options]
+            named += [f"{group.partition('@')[0]}/{option}" for option in each if option != "null"]
+        return all((conf_dir() / f"{name[1:]}.yaml").is_file() for name in named)
+
+    def text(self) -> str:
+        """The file, less its head."""
+        chosen = [{f"override {name}": option} for name, option in self._chosen.items()]
+        added = [{name: option} for name, option in self._added.items()]
+        return _text([*self._files, *added, "_self_", *chosen], self.values)
+
+    def _add_sweep(self, name: str) -> None:
+        """Take over what `sweep=NAME` says of its runs; by itself it would begin a sweep again."""
+        path = conf_dir() / _SWEEPS / f"{name}.yaml"
+        found = read_yaml(path, "sweep") if path.is_file() else {}
+        defaults = [key for each in found.pop("defaults", []) if each != "_self_" for key in each]
+        of_hydra = all(str(key).startswith("override /hydra") for key in defaults)
+        if not of_hydra or set(found) - {"hydra"}:
+            self._files.append(f"/{_SWEEPS}/{name}")
+            OmegaConf.update(self.values, "hydra.mode", "RUN", force_add=True)
+
+
+def whole(folder: Path, command: str) -> str:
+    """A file that says all of a run's configuration, whatever options it was made of.
+
+    Args:
+        folder: the run directory.
+        command: of the run.
+
+    Raises:
+        DataError: it does not tell its configuration.
+    """
+    config = _mapping(folder / "config.yaml")
+    if not config:
+        raise DataError(f"{folder}: was told options that are not in {conf_dir()}: no config.yaml")
+    options: Mapping[str, Any] = {}
+    with suppress(KeyError, TypeError):
+        options = _mapping(folder / ".hydra" / "hydra.yaml")["hydra"]["runtime"]["choices"]
+    chosen = []
+    for entry in _mapping(conf_dir() / f"{command}.yaml")["defaults"]:
+        group = str(next(iter(entry))) if isinstance(entry, dict) else ""
+        if group in options and group not in ("hydra", _SWEEPS, "experiment", "pretraining"):
+            known = (conf_dir() / group / f"{options[group]}.yaml").is_file()
+            chosen.append({f"override /{group}": options[group] if known else None})
+    said = {key: value for key, value in config.items() if key not in _OF_THE_RUN_ALONE}
+    return _text(["_self_", *chosen], OmegaConf.create(said))
+
+
+def _text(defaults: list[Any], values: DictConfig) -> str:
+    listed = OmegaConf.to_yaml(OmegaConf.create({"defaults": defaults}))
+    return f"{listed}\n{OmegaConf.to_yaml(values)}" if values else listed
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    with suppress(DataError):
+        found = read_yaml(path, "configuration")
+        return dict(found) if isinstance(found, Mapping) else {}
+    return {}

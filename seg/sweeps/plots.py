@@ -1,0 +1,135 @@
+"""The charts of a sweep's page; None where there is nothing to show."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from seg.reports.charts.bars import Bar, Row, bar_chart
+from seg.reports.charts.lines import Line, line_chart
+from seg.reports.charts.parallel import Strand, parallel_coordinates
+from seg.reports.charts.scales import Scale, choice_scale, number_scale
+from seg.reports.charts.search import Mark, search_chart
+from seg.reports.number_format import significant
+from seg.reports.sections import percent_axis
+from seg.sweeps.importance import ABSENT, importances, numbers_of
+from seg.sweeps.metric_text import is_share, title_of, value_text
+from seg.sweeps.seed_aggregation import winner
+from seg.sweeps.trial_files import folder_of, read_curve
+from seg.sweeps.trials import Sweep, Trial
+
+_HINT = "Point at a line, or touch it, to see its trial."
+_CUT_OF_LOSSES = 0.02
+
+
+def parallel_chart(sweep: Sweep) -> Markup | None:
+    """An axis a swept key, the value last; a line a trial that has a value."""
+    trials = [t for t in sweep.trials if t.value is not None and t.state in ("finished", "pruned")]
+    keys = sweep.swept
+    if not trials or not keys:
+        return None
+    values = [trial.value for trial in trials]
+    last = number_scale(title_of(sweep.monitor), values, lambda value: _axis(sweep, value))
+    shades = _shades(sweep)
+    best = winner(sweep)
+    strands = [Strand(_said(sweep, t), shades.get(t.number), t == best) for t in trials]
+    scales = [*(_scale(key, trials) for key in keys), last]
+    return parallel_coordinates(scales, strands, "What was chosen, and what came of it", _HINT)
+
+
+def importance_chart(sweep: Sweep) -> Markup | None:
+    """A bar a key: the share of the variance that its groups explain."""
+    rows = [
+        Row(each.key, [Bar(each.share, name=each.key, role="train")]) for each in importances(sweep)
+    ]
+    title = "share of the variance that each key explains, in hundredths"
+    return bar_chart(rows, title, digits=0) if rows else None
+
+
+def importance_notes(sweep: Sweep) -> list[str]:
+    """How the groups of each key were made."""
+    ranked = len(sweep.ranked())
+    notes = []
+    for each in importances(sweep):
+        groups = f"{each.groups} {'quarters of its values' if each.quartiles else 'values'}"
+        alone = f"; each of the {ranked} trials has its own" if each.groups == ranked else ""
+        notes.append(f"{each.key}: {groups}{alone}")
+    return notes
+
+
+def curves_chart(directory: Path, sweep: Sweep) -> Markup | None:
+    """The monitored value over the steps of each trial."""
+    shades, best = _shades(sweep), winner(sweep)
+    lines = []
+    for trial in sorted(sweep.trials, key=lambda each: shades.get(each.number, -1.0)):
+        points = read_curve(folder_of(directory, trial), sweep.monitor)
+        if trial != best:
+            lines.append(_curve(sweep, trial, points, shades.get(trial.number)))
+    if best is not None:
+        points = read_curve(folder_of(directory, best), sweep.monitor)
+        lines.append(Line(f"trial {best.number}, the best", points, "val", dotted=True))
+    if not any(line.points for line in lines):
+        return None
+    return line_chart(
+        lines,
+        title=f"{_with_unit(sweep)} over the training",
+        shown=lambda value: _axis(sweep, value),
+        from_zero=sweep.maximize,
+        cut=0.0 if sweep.maximize else _CUT_OF_LOSSES,
+    )
+
+
+def progress_chart(sweep: Sweep) -> Markup | None:
+    """The value over the number of the trial, and the best one so far."""
+    marks = [
+        Mark(trial.number, trial.value, trial.state)
+        for trial in sorted(sweep.trials, key=lambda each: each.number)
+        if trial.state != "running"
+    ]
+    if not any(mark.value is not None for mark in marks):
+        return None
+    return search_chart(
+        marks,
+        title=f"{_with_unit(sweep)} by trial",
+        shown=lambda value: _axis(sweep, value),
+        maximize=sweep.maximize,
+    )
+
+
+def _curve(
+    sweep: Sweep, trial: Trial, points: Sequence[tuple[float, float]], shade: float | None
+) -> Line:
+    role = "line-of-trial" if shade is not None else "apart"
+    return Line(_said(sweep, trial), points, role, shade=0.0 if shade is None else shade)
+
+
+def _scale(key: str, trials: Sequence[Trial]) -> Scale:
+    numbers = numbers_of(key, trials)
+    if numbers is not None:
+        return number_scale(key, numbers)
+    return choice_scale(key, [trial.choices.get(key, ABSENT) for trial in trials])
+
+
+def _shades(sweep: Sweep) -> dict[int, float]:
+    """Number of a ranked trial -> 0 (worst value) to 1 (best)."""
+    ranked = [(trial.number, trial.value) for trial in sweep.ranked() if trial.value is not None]
+    if not ranked:
+        return {}
+    best, worst = ranked[0][1], ranked[-1][1]
+    span = (best - worst) or 1.0
+    return {number: (value - worst) / span for number, value in ranked}
+
+
+def _said(sweep: Sweep, trial: Trial) -> str:
+    chosen = ", ".join(f"{key}={value}" for key, value in trial.choices.items())
+    state = "" if trial.state == "finished" else f" ({trial.state})"
+    value = value_text(sweep.monitor, trial.value)
+    return f"trial {trial.number}{state}: {title_of(sweep.monitor)} {value}; {chosen}"
+
+
+def _with_unit(sweep: Sweep) -> str:
+    return title_of(sweep.monitor) + (", %" if is_share(sweep.monitor) else "")
+
+
+def _axis(sweep: Sweep, value: float) -> str:
+    return percent_axis(value) if is_share(sweep.monitor) else significant(value)

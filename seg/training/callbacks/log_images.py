@@ -1,0 +1,41 @@
+"""Predictions as training goes on, in every logger that takes pictures."""
+
+from typing import Any
+
+import numpy as np
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+
+from seg.errors import ConfigError
+from seg.training.loggers.image_logging import log_picture, takes_pictures
+from seg.visualization.grids import predicted_grid
+
+
+class LoggedPictures(Callback):
+    """Shows the same validation samples after each validation: image, label, prediction, error.
+
+    Args:
+        samples: how many, spread evenly over the split; 1 or more.
+
+    Raises:
+        ConfigError: no samples.
+    """
+
+    def __init__(self, *, samples: int) -> None:
+        super().__init__()
+        if samples < 1:
+            raise ConfigError(f"callbacks.pictures.samples={samples}; allowed: 1 or more")
+        self.samples = samples
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # before `on_validation_end`, where averaged weights are put away
+        fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+        loggers = [logger for logger in trainer.loggers if takes_pictures(logger)]
+        if not (fitting and trainer.is_global_zero and loggers):
+            return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        model: Any = pl_module.model
+        with trainer.precision_plugin.forward_context():
+            picture = np.asarray(predicted_grid(model, data.split("val"), self.samples))
+        for logger in loggers:
+            log_picture(logger, "val/predictions", picture, trainer.global_step)

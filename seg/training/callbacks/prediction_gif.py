@@ -1,0 +1,199 @@
+"""`learning.gif`: the same samples after each validation, so that one sees a network learn."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+
+from seg.data.label_space import LabelSpace
+from seg.data.sample import Sample
+from seg.data.wrappers.subset import spread_over
+from seg.errors import ConfigError, is_out_of_room
+from seg.io.atomic import write_atomically
+
+log = logging.getLogger(__name__)
+_FOLDER, _GIF = "learning", "learning.gif"
+_GAP_PX, _HEADER_PX = 6, 22
+_PAPER, _INK, _TRACK = (250, 249, 246), (32, 35, 40), (222, 219, 211)
+_LENGTH_MS, _SHORTEST_MS, _LAST_MS = 8000, 100, 2500
+
+
+class LearningGif(Callback):
+    """Draws a few validation samples after each validation, and at the end an animation of them.
+
+    The frames lie as PNG files in the run's `learning/`: a run that was cut off goes on with them.
+
+    Args:
+        samples: how many, spread evenly over the split; 1 or more.
+        tile_px: width of each of the three pictures of a sample.
+        frames: of the animation at most; of more every other one is left out.
+
+    Raises:
+        ConfigError: a number that is too small.
+    """
+
+    def __init__(self, *, samples: int, tile_px: int = 192, frames: int = 48) -> None:
+        super().__init__()
+        for key, value, least in (
+            ("samples", samples, 1),
+            ("tile_px", tile_px, 32),
+            ("frames", frames, 2),
+        ):
+            if value < least:
+                raise ConfigError(f"callbacks.gif.{key}={value}; allowed: {least} or more")
+        self._count, self._tile_px, self._frames = samples, tile_px, frames
+        self._samples: list[Sample] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:  # what came after the step that the run goes on from, comes anew
+            for path in _frames(_folder(trainer)):
+                if _step(path) > trainer.global_step:
+                    path.unlink()
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # before `on_validation_end`, where averaged weights are put away
+        fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+        if not (fitting and trainer.is_global_zero):
+            return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        model: Any = pl_module.model
+        if not self._samples:
+            split = data.split("val")
+            self._samples = [split[place] for place in spread_over(len(split), self._count)]
+        with trainer.precision_plugin.forward_context():
+            predictions = [model.predict(sample.image) for sample in self._samples]
+        done = trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))
+        title = f"step {trainer.global_step}, epoch {trainer.current_epoch + 1}"
+        picture = frame(
+            self._samples,
+            predictions,
+            model.labels,
+            tile_px=self._tile_px,
+            title=title,
+            done=done,
+        )
+        path = _folder(trainer) / f"{trainer.global_step:09d}.png"
+        with _dispensable(path):
+            write_atomically(path, lambda file: picture.save(file, "PNG"), synced=False)
+            self._thin_out(_folder(trainer))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        paths = _frames(_folder(trainer))
+        if paths:
+            chosen = spread_over(len(paths), self._frames)
+            target = _folder(trainer).parent / _GIF
+            with _dispensable(target):
+                write_gif(target, [paths[place] for place in chosen])
+
+    def _thin_out(self, folder: Path) -> None:
+        paths = _frames(folder)
+        if len(paths) > 2 * self._frames:
+            for path in paths[1:-1:2]:
+                path.unlink()
+
+
+def frame(
+    samples: Sequence[Sample],
+    predictions: Sequence[NDArray[np.uint8]],
+    labels: LabelSpace,
+    *,
+    tile_px: int,
+    title: str,
+    done: float,
+) -> Image.Image:
+    """One row a sample: image | label | prediction; above, `title` and a bar of the share done."""
+    rows = [
+        _row((sample.image, labels.colorize(sample.label), labels.colorize(label_HW)), tile_px)
+        for sample, label_HW in zip(samples, predictions, strict=True)
+    ]
+    width = rows[0].width + 2 * _GAP_PX
+    height = _HEADER_PX + sum(row.height + _GAP_PX for row in rows)
+    picture = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(12)
+    draw.text((_GAP_PX, 3), title, fill=_INK, font=font)
+    left = width // 2
+    draw.rectangle((left, 9, width - _GAP_PX - 1, 13), fill=_TRACK)
+    draw.rectangle((left, 9, left + round(min(1.0, done) * (width - _GAP_PX - 1 - left)), 13), _INK)
+    top = _HEADER_PX
+    for row in rows:
+        picture.paste(row, (_GAP_PX, top))
+        top += row.height + _GAP_PX
+    return picture
+
+
+def write_gif(path: Path, frames: Sequence[Path]) -> None:
+    """Write an endless animation of PNG files of one size; the last frame stays longer.
+
+    Args:
+        path: the file to write.
+        frames: the files in their order; what is not of the last one's size is left out.
+
+    Raises:
+        OSError: a file is damaged, or there is no room.
+    """
+    pictures = []
+    for each in frames:
+        with Image.open(each) as opened:
+            pictures.append(opened.convert("RGB"))
+    last = pictures[-1]
+    pictures = [each for each in pictures if each.size == last.size]
+    # one palette: a change of colours from frame to frame would flicker
+    palette = last.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    reduced = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures]
+    each_ms = max(_SHORTEST_MS, _LENGTH_MS // len(reduced))
+    durations = [each_ms] * (len(reduced) - 1) + [_LAST_MS]
+    write_atomically(
+        path,
+        lambda file: reduced[0].save(
+            file, "GIF", save_all=True, append_images=reduced[1:], duration=durations, loop=0
+        ),
+        synced=False,
+    )
+
+
+@contextmanager
+def _dispensable(path: Path) -> Iterator[None]:
+    """A picture is no reason to end a run: what goes wrong is told in a line.
+
+    Raises:
+        OSError: there is no room; the run goes on, and makes the picture, once there is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_out_of_room(error):
+            raise
+        log.warning("%s: not written (%s)", path, error)
+
+
+def _row(pictures: Sequence[NDArray[np.uint8]], tile_px: int) -> Image.Image:
+    height, width = pictures[0].shape[:2]
+    size = (tile_px, max(1, round(height * tile_px / width)))
+    row = Image.new("RGB", (len(pictures) * (tile_px + _GAP_PX) - _GAP_PX, size[1]), _PAPER)
+    for place, picture in enumerate(pictures):
+        method = Image.Resampling.BILINEAR if place == 0 else Image.Resampling.NEAREST
+        tile = Image.fromarray(picture).resize(size, method)
+        row.paste(tile, (place * (tile_px + _GAP_PX), 0))
+    return row
+
+
+def _folder(trainer: Trainer) -> Path:
+    return Path(trainer.default_root_dir) / _FOLDER
+
+
+def _frames(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
+
+
+def _step(path: Path) -> int:
+    return int(path.stem)

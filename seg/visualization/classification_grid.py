@@ -1,0 +1,68 @@
+"""`predictions.png` of a classifier: pictures with what they show and what is guessed."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from seg.data.classification.sample import Categories, ClassifiedImage, ImageDataset
+from seg.data.wrappers.subset import spread_over
+from seg.models.classifier import Classifier
+from seg.visualization.grids import save_png
+
+_SHOWN = 24
+_COLUMNS = 6
+_SIDE_PX = 128
+_TEXT_PX = 32
+_GAP_PX = 6
+_RIGHT, _WRONG = (20, 110, 50), (190, 30, 30)
+
+
+def write_guesses(model: Classifier, data: ImageDataset, run_dir: Path) -> None:
+    """Write what a network guesses of pictures spread over a dataset."""
+    samples = [data[place] for place in spread_over(len(data), _SHOWN)]
+    save_png(run_dir / "predictions.png", guess_grid(samples, guessed(model, samples), data.labels))
+
+
+@torch.inference_mode()
+def guessed(model: Classifier, samples: list[ClassifiedImage]) -> Tensor:
+    """Probabilities N x K of pictures of one size, on the CPU; sets evaluation mode."""
+    model.eval()
+    weight = next(model.parameters())
+    images = np.stack([sample.image for sample in samples])
+    image_BCHW = torch.from_numpy(images).permute(0, 3, 1, 2).to(weight.device)
+    logits = model(model.normalization(image_BCHW).to(weight.dtype))
+    return model.probabilities(logits.float()).cpu()
+
+
+def guess_grid(
+    samples: list[ClassifiedImage], probability_NK: Tensor, labels: Categories
+) -> Image.Image:
+    """Pictures in rows, each above its classes and, green or red, the best guess."""
+    cell = (_SIDE_PX + _GAP_PX, _SIDE_PX + _TEXT_PX + _GAP_PX)
+    columns = min(_COLUMNS, len(samples))
+    rows = -(-len(samples) // columns)
+    grid = Image.new("RGB", (columns * cell[0], rows * cell[1]), "white")
+    draw = ImageDraw.Draw(grid)
+    for place, (sample, probability_K) in enumerate(zip(samples, probability_NK, strict=True)):
+        left, top = place % columns * cell[0], place // columns * cell[1]
+        picture = Image.fromarray(sample.image).resize((_SIDE_PX, _SIDE_PX))
+        grid.paste(picture, (left, top))
+        guess = int(probability_K.argmax())
+        shown = _classes(sample)
+        color = _RIGHT if guess in shown else _WRONG
+        truth = ", ".join(labels.names[each] for each in shown) or "none"
+        draw.text((left, top + _SIDE_PX + 2), truth[:22], fill="black")
+        told = f"{labels.names[guess][:15]} {100 * float(probability_K[guess]):.0f} %"
+        draw.text((left, top + _SIDE_PX + 16), told, fill=color)
+    return grid
+
+
+def _classes(sample: ClassifiedImage) -> list[int]:
+    """The classes of a picture."""
+    if sample.label.ndim == 0:
+        return [int(sample.label)]
+    found: list[int] = np.flatnonzero(sample.label).tolist()
+    return found

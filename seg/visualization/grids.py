@@ -1,0 +1,124 @@
+"""Pictures of labels and predictions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from seg.data.label_space import LabelSpace
+from seg.data.sample import Sample, SegmentationDataset
+from seg.data.wrappers.subset import spread_over
+from seg.io.atomic import write_atomically
+
+if TYPE_CHECKING:  # what only draws labels need not wait for the networks' libraries
+    from seg.inference.segmentation_model import TrainedSegmenter
+
+_GAP_PX = 4
+_HEADER_PX = 18
+_COLUMN_PX = 512
+_MIN_COLUMN_PX = 72  # for the longest heading
+_RIGHT, _WRONG = (235, 235, 235), (214, 39, 40)
+
+
+def save_png(path: Path, image: Image.Image) -> None:
+    """Write a PNG atomically."""
+    write_atomically(path, lambda file: image.save(file, "PNG"))
+
+
+def palette_image(label_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Image:
+    """Class ids as a palette PNG: the pixel values are the ids, the colours the dataset's."""
+    image = Image.fromarray(label_HW, mode=None).convert("L")
+    colors = labels.colorize(np.arange(256, dtype=np.uint8)[None])[0]
+    image.putpalette(colors.tobytes())
+    return image
+
+
+def overlay(
+    image_HW3: NDArray[np.uint8], label_HW: NDArray[np.uint8], labels: LabelSpace, opacity: float
+) -> Image.Image:
+    """The colours of a label map laid over its picture; `opacity` 0 shows the picture alone."""
+    return Image.blend(
+        Image.fromarray(image_HW3), Image.fromarray(labels.colorize(label_HW)), opacity
+    )
+
+
+def error_picture(
+    label_HW: NDArray[np.uint8], prediction_HW: NDArray[np.uint8], labels: LabelSpace
+) -> NDArray[np.uint8]:
+    """RGB, H x W x 3: wrong pixels red, right ones light, ignored ones black."""
+    error_HW3 = np.where((prediction_HW == label_HW)[..., None], _RIGHT, _WRONG).astype(np.uint8)
+    error_HW3[label_HW == labels.ignore_index] = 0
+    return error_HW3
+
+
+def predicted_grid(model: "TrainedSegmenter", data: SegmentationDataset, count: int) -> Image.Image:
+    """`prediction_grid` of what a network says of `count` samples, spread over a dataset."""
+    samples = [data[place] for place in spread_over(len(data), count)]
+    predictions = [model.predict(sample.image) for sample in samples]
+    return prediction_grid(samples, predictions, model.labels)
+
+
+def prediction_grid(
+    samples: Sequence[Sample], predictions: Sequence[NDArray[np.uint8]], labels: LabelSpace
+) -> Image.Image:
+    """One row a sample: image | label | prediction | error, each column headed.
+
+    In the error column wrong pixels are red, right ones light, ignored ones black. Below, a legend
+    of the classes.
+    """
+    column_px = max(_MIN_COLUMN_PX, *(_tile_size(sample)[0] for sample in samples))
+    rows = [
+        _row(sample, prediction, labels, column_px)
+        for sample, prediction in zip(samples, predictions, strict=True)
+    ]
+    width = rows[0].width
+    height = _HEADER_PX + sum(row.height + _GAP_PX for row in rows)
+    legend = _legend(labels, width)
+    grid = Image.new("RGB", (width, height + legend.height), "white")
+    draw = ImageDraw.Draw(grid)
+    for position, title in enumerate(("image", "label", "prediction", "error")):
+        draw.text((position * (column_px + _GAP_PX) + 4, 3), title, fill="black")
+    top = _HEADER_PX
+    for row in rows:
+        grid.paste(row, (0, top))
+        top += row.height + _GAP_PX
+    grid.paste(legend, (0, top))
+    return grid
+
+
+def _tile_size(sample: Sample) -> tuple[int, int]:
+    """Width and height of each of a sample's four images in the grid."""
+    height, width = sample.label.shape
+    shown_px = min(width, _COLUMN_PX)
+    return shown_px, max(1, round(height * shown_px / width))
+
+
+def _row(
+    sample: Sample, prediction_HW: NDArray[np.uint8], labels: LabelSpace, column_px: int
+) -> Image.Image:
+    """The images of one sample, each at the left of its column, whatever the other rows' sizes."""
+    error = error_picture(sample.label, prediction_HW, labels)
+    shown = (sample.image, labels.colorize(sample.label), labels.colorize(prediction_HW), error)
+    size = _tile_size(sample)
+    row = Image.new("RGB", (4 * (column_px + _GAP_PX) - _GAP_PX, size[1]), "white")
+    for position, picture in enumerate(shown):
+        method = Image.Resampling.BILINEAR if position == 0 else Image.Resampling.NEAREST
+        row.paste(
+            Image.fromarray(picture).resize(size, method), (position * (column_px + _GAP_PX), 0)
+        )
+    return row
+
+
+def _legend(labels: LabelSpace, width: int) -> Image.Image:
+    columns = max(1, width // 130)
+    lines = -(-labels.num_classes // columns)
+    legend = Image.new("RGB", (width, lines * 18 + 6), "white")
+    draw = ImageDraw.Draw(legend)
+    for index, (name, color) in enumerate(zip(labels.names, labels.palette, strict=True)):
+        left, top = index % columns * 130 + 4, index // columns * 18 + 4
+        draw.rectangle((left, top, left + 13, top + 12), fill=color, outline="black")
+        draw.text((left + 18, top), name[:18], fill="black")
+    return legend

@@ -1,0 +1,108 @@
+"""A trained model as a directory of segmentation-models-pytorch: `smp.from_pretrained(DIR)`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from seg.build.models import restore
+from seg.errors import ConfigError, DataError
+from seg.inference.segmentation_model import TrainedSegmenter
+from seg.io.atomic import write_json
+from seg.models.decoders.smp import create_smp_decoder, stride_option
+from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names
+from seg.models.encoders.smp_encoder import create_smp_encoder
+from seg.models.weights.digests import sealed
+from seg.models.weights.safetensors_file import FACTS_IN_DIRECTORY
+from seg.training.checkpoint import Checkpoint, read_checkpoint
+
+_TOLERANCE = 1e-5
+_SIDE_PX = 256
+_TO_SMP = {
+    "encoder.body.": "encoder.",
+    "decoder.decoder.": "decoder.",
+    "decoder.segmentation_head.": "segmentation_head.",
+}
+
+
+def write_smp_directory(run: Path, output: Path) -> None:
+    """Write `config.json`, `model.safetensors` and our own `seg.json` into `output`.
+
+    An encoder of ours loads there after `import seg.models.encoders`, which registers its name.
+
+    Args:
+        run: a run directory or a checkpoint, whose decoder is one of smp's (`decoder=smp`).
+        output: a folder that does not exist yet.
+
+    Raises:
+        ConfigError: a folder that exists.
+        DataError: a network that smp does not have, or computes in another way.
+    """
+    if output.exists():
+        raise ConfigError(f"output={output}: exists already; choose another name, or move it away")
+    checkpoint = read_checkpoint(run)
+    ours = restore(checkpoint)
+    theirs = _twin(checkpoint, ours)
+    _require_equal(ours, theirs, run)
+    theirs.save_pretrained(output)
+    facts = {"classes": list(ours.classes), "normalization": ours.normalization.to_dict()}
+    write_json(output / FACTS_IN_DIRECTORY, sealed(facts, load_file(output / "model.safetensors")))
+
+
+def _twin(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:
+    """smp's own model of the same network, with the same tensors."""
+    encoder, decoder = dict(checkpoint.config["encoder"]), dict(checkpoint.config["decoder"])
+    if not (_builds(decoder, create_smp_decoder) and _has_name(encoder)):
+        raise DataError(
+            f"{checkpoint.path}: {encoder.get('name')} under {decoder.get('name')} is no network "
+            "of smp; train with decoder=smp and an encoder of ours or encoder=smp"
+        )
+    options = {key: value for key, value in decoder.items() if key not in ("_target_", "name")}
+    options |= stride_option(getattr(smp, decoder["name"]), ours.output_stride)
+    theirs = smp.create_model(
+        decoder["name"],
+        encoder_name=SMP_NAMES.get(encoder["name"], encoder["name"]),
+        encoder_weights=None,
+        classes=ours.num_classes,
+        **options,
+    )
+    try:
+        theirs.load_state_dict(_smp_names(ours.state_dict()))
+    except RuntimeError as error:
+        detail = "\n".join(str(error).splitlines()[:4])
+        raise DataError(f"{checkpoint.path}: smp builds this network otherwise\n{detail}") from None
+    return theirs.eval()
+
+
+def _builds(node: Mapping[str, Any], builder: Any) -> bool:
+    return bool(node["_target_"] == f"{builder.__module__}.{builder.__name__}")
+
+
+def _has_name(encoder: Mapping[str, Any]) -> bool:
+    ours = _builds(encoder, create_encoder) and encoder["name"] in encoder_names()
+    return ours or _builds(encoder, create_smp_encoder)
+
+
+def _smp_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    renamed = {}
+    for name, tensor in state.items():
+        ours = next((prefix for prefix in _TO_SMP if name.startswith(prefix)), "")
+        renamed[_TO_SMP.get(ours, "") + name.removeprefix(ours)] = tensor
+    return renamed
+
+
+def _require_equal(ours: TrainedSegmenter, theirs: nn.Module, run: Path) -> None:
+    image = torch.randn(1, 3, _SIDE_PX, _SIDE_PX, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        mine, other = ours(image), theirs(image)
+    error = ((mine - other).abs().max() / other.abs().max().clamp(min=1e-30)).item()
+    if error > _TOLERANCE:
+        raise DataError(
+            f"{run}: smp computes other logits from the same weights (relative error {error:.1g}), "
+            "since it builds this encoder at another output stride; "
+            "train with encoder.output_stride=32, or 16 for DeepLabV3Plus"
+        )
