@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.sweeping.test_sweep import TINY
+from tests.sweeps.test_sweep import TINY
 
 
 @pytest.mark.slow

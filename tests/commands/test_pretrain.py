@@ -14,7 +14,7 @@ from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
 from seg.training.checkpoint import read_checkpoint, read_state
 from tests.conftest import SMALL, seg
-from tests.fitting.conftest import assert_equal
+from tests.engine.conftest import assert_equal
 
 ENCODER = "aligned_xception_micro"
 LINE = (

@@ -30,10 +30,10 @@ from seg.sweeps.trial_result import Outcome, _write, forget_failure, outcome_of
 from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
 from seg.training.loggers.csv_logger import Curve, cut_curve
 from seg.training.provenance import _read as read_environment_again
-from tests.data.test_quarantine import verification
-from tests.description.test_scale import DATA, TRAINING
+from tests.data.wrappers.test_excluded import verification
 from tests.fuzz.kind import Kind
-from tests.reporting.run_directory import PALETTE, write_run
+from tests.profiling.test_scaling_plan import DATA, TRAINING
+from tests.reports.run_directory import PALETTE, write_run
 
 LABELS = LabelSpace.identity(("road", "car"), PALETTE[:2])
 HEADER = {"checkpoint_sha256": "ab", "inference": {"window": [3, 4]}}
