@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from seg.config.conf_dir import conf_dir
+from seg.config.former_names import present_name
 from seg.errors import ConfigError
 
 _TRANSFORMS = ("seg.data", "albumentations", "torchvision.transforms.v2")
@@ -97,6 +98,7 @@ def locate(path: Any, key: str, *, from_file: bool) -> Any:
     Raises:
         ConfigError: not allowed under this key, or not there.
     """
+    path = present_name(path)
     rule, section = rule_of(key), section_of(key)
     if path in registered(section):
         return _imported(path, key)
@@ -120,6 +122,7 @@ def locate_part(path: Any, key: str, kinds: Callable[[], tuple[type, ...]]) -> A
     Raises:
         ConfigError: not allowed under this key, or not there.
     """
+    path = present_name(path)
     rooms = rule_of(key).parts
     if not rooms:
         raise ConfigError(f"{key}._target_={path}: not allowed; {section_of(key)} has no parts")

@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 
 from seg.config.allowed_targets import registered
 from seg.config.conf_dir import conf_dir
+from seg.config.former_names import present_name
 from seg.errors import ConfigError
 
 _OPTION = re.compile(r"[\w-]+")
@@ -63,7 +64,7 @@ def _fault(choice: str) -> str | None:
 
 
 def _is_registered(section: str, target: Any) -> bool:
-    return (conf_dir() / section).is_dir() and target in registered(section)
+    return (conf_dir() / section).is_dir() and present_name(target) in registered(section)
 
 
 def _pairs(value: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from seg.config.budget import with_budget
+from seg.config.former_names import with_present_names
 from seg.config.hints import no_such_key
 from seg.config.type_errors import reason
 from seg.errors import ConfigError
@@ -272,7 +273,7 @@ def validate(schema: type[C], plain: Mapping[str, Any]) -> C:
         ConfigError: every wrong key and value, each on a line, with the nearest allowed name.
     """
     try:
-        return schema.model_validate(plain)
+        return schema.model_validate(with_present_names(plain))
     except ValidationError as error:
         lines = [_describe(schema, detail) for detail in error.errors()]
         raise ConfigError("\n".join(lines)) from None

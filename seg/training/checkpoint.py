@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.plugins import TorchCheckpointIO
 from torch import Tensor
 
+from seg.config.former_names import with_present_names
 from seg.data.label_space import LabelSpace
 from seg.errors import DataError, StorageError, brief, first_line
 from seg.io.atomic import write_atomically
@@ -154,7 +155,7 @@ def _parse(path: Path, content: dict[str, Any]) -> State:
     return State(
         path,
         kind,
-        dict(own["config"]),
+        with_present_names(dict(own["config"])),
         dict(own["labels"]),
         network_state(content),
         stored_normalization(own),

@@ -1,0 +1,51 @@
+"""Each part that a configuration could name before its module was renamed is found today."""
+
+from pathlib import Path
+
+import pytest
+
+from seg.config.allowed_targets import locate, registered
+from seg.config.former_names import present_name, with_present_names
+from seg.config.recorded_overrides import check_recorded
+from seg.errors import ConfigError
+
+# group of conf/ and target, as they stood there before the modules were renamed
+FORMER = [
+    tuple(line.split())
+    for line in Path(__file__).with_name("former_targets.txt").read_text().splitlines()
+]
+
+
+@pytest.mark.parametrize(("group", "target"), FORMER)
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_former_target_is_located(group, target, from_file):
+    found = locate(target, group, from_file=from_file)
+    assert found is locate(present_name(target), group, from_file=from_file)
+    assert present_name(target) in registered(group)
+    assert found.__name__ == target.rpartition(".")[2]
+
+
+def test_targets_at_any_depth_take_their_present_names():
+    before = {
+        "_target_": "seg.data.augmentation.Augmentation",
+        "transforms": [{"_target_": "seg.data.scale_crop.RandomScaleCrop", "crop": [2, 3]}],
+        "root": "seg.data.folder.Folder",
+    }
+    assert with_present_names(before) == {
+        "_target_": "seg.data.transforms.pipeline.Augmentation",
+        "transforms": [
+            {"_target_": "seg.data.transforms.random_scale_crop.RandomScaleCrop", "crop": [2, 3]}
+        ],
+        "root": "seg.data.folder.Folder",
+    }
+    assert with_present_names({"_target_": 3}) == {"_target_": 3}
+
+
+def test_a_former_name_opens_no_other_door(tmp_path):
+    with pytest.raises(ConfigError, match="not allowed"):
+        locate("seg.data.streets.os", "dataset", from_file=True)
+    with pytest.raises(ConfigError, match="not allowed"):
+        locate("seg.losses.hard_pixels.Ohem", "dataset", from_file=False)
+    check_recorded(["dataset._target_=seg.data.folder.Folder"], tmp_path)
+    with pytest.raises(ConfigError, match="not registered"):
+        check_recorded(["dataset._target_=seg.data.folder.Path"], tmp_path)
