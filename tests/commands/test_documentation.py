@@ -20,8 +20,8 @@ from seg.build.instantiate import check_targets
 from seg.config.cli_overrides import is_multirun, open_mappings, quote_paths, spell_out
 from seg.config.conf_dir import conf_dir
 from seg.config.schema import FitConfig, foreign_sections, validate
-from tests.commands.documented import command_lines, heads, values_of_keys, words
-from tests.conftest import SMALL, seg
+from tests.commands.documented import PAGES, command_lines, heads, values_of_keys, words
+from tests.conftest import REPO, SMALL, seg
 from tests.remedies import SCHEMAS
 
 LINES = command_lines()
@@ -29,8 +29,8 @@ OURS = [line for line in LINES if "python -m seg." in line]
 # What stands for the words in capitals, and for `...`, where a line is composed.
 VALUES = {
     **{word: word.lower() for word in ("RUN_DIR", "SWEEP_DIR", "RUN_A", "RUN_B", "SOURCE", "DIR")},
-    **{word: word.lower() for word in ("FOLDER_OR_ADDRESS", "FOLDER", "FILES", "FILE")},
-    **dict.fromkeys(("PICTURE_OR_FOLDER", "FILE_FOLDER_GLOB_VIDEO_OR_ADDRESS"), "in"),
+    **{word: word.lower() for word in ("DIR_OR_URL", "FILES", "FILE")},
+    "IMAGES": "in",
     "KEY=VALUE": "seed=1",
     "dataset=...": "dataset=streets",
     "input=...": "input=in",
@@ -121,6 +121,10 @@ OWN = (
 REDUCED = {
     "train -m": (*TINY, "trainer.limit_train_batches=1", "trainer.limit_val_batches=1"),
     "train dataset=folder": (*OWN, "trainer.max_steps=2", "trainer.val_check_interval=2"),
+    "train dataset=folder dataset.root=DIR hydra": (
+        *OWN,
+        *("trainer.max_steps=2", "trainer.val_check_interval=2", "dataset.value_range=[0,4095]"),
+    ),
     "train weights": (*SMALL, "trainer.max_epochs=1", "callbacks.gif=null"),
     "train KEY": (*TINY,),
     "train resume=RUN_DIR trainer": ("callbacks.gif=null",),
@@ -148,9 +152,8 @@ RUN = [
     "python -m seg.evaluate 'compare=[RUN_A,RUN_B]'",
     "python -m seg.export checkpoint=RUN_DIR",
     "python -m seg.export checkpoint=RUN_DIR format=onnx output_kind=logits",
-    "python -m seg.predict checkpoint=RUN_DIR input=PICTURE_OR_FOLDER output=DIR",
-    "python -m seg.predict checkpoint=RUN_DIR input=FILE_FOLDER_GLOB_VIDEO_OR_ADDRESS output=DIR "
-    "'formats=[labels,overlay]'",
+    "python -m seg.predict checkpoint=RUN_DIR input=IMAGES output=DIR",
+    "python -m seg.predict checkpoint=RUN_DIR input=IMAGES output=DIR 'formats=[labels,overlay]'",
     "python -m seg.predict checkpoint=RUN_DIR input=...",
     "python -m seg.prepare verify",
     "python -m seg.prepare verify dataset=folder dataset.root=DIR",
@@ -161,6 +164,7 @@ RUN = [
     "python -m seg.report RUN_DIR export=fiftyone output=DIR",
     "python -m seg.train -m hydra/launcher=joblib hydra.launcher.n_jobs=2 seed=1,2,3",
     'python -m seg.train dataset=folder dataset.root=DIR "dataset.value_range=[0,4095]"',
+    "python -m seg.train dataset=folder dataset.root=DIR hydra.run.dir=runs/mine",
     "python -m seg.train resume=RUN_DIR",
     "python -m seg.train resume=RUN_DIR trainer.max_epochs=N",
     "python -m seg.train KEY=VALUE ... hydra.run.dir=DIR resume=auto",
@@ -178,9 +182,12 @@ NOT_RUN = {
     r"predict=ray|shards|engines=|sweep=|sweeper=": "needs an extra; its room has a test",
     r"shard=0 num_shards=8": "tests/prediction/test_rle.py",
     r"weights verify": "needs published files; tests/weight_tools",
-    r"output=FOLDER": "needs a run of decoder=smp; tests/weight_tools/test_export_smp.py",
+    r"convert source=RUN_DIR": "needs a run of decoder=smp; tests/weight_tools/test_export_smp.py",
     r"SWEEP_DIR": "needs a sweep; tests/sweeps",
-    r"seg\.benchmark (data|training|evaluation|startup|memory)": "takes minutes; tests/benchmarks",
+    r"benchmark (data|inference|training|evaluation|startup|memory)": "minutes; tests/benchmarks",
+    r"benchmark loss rounds": "the same line with its own sizes runs",
+    r"pretraining=street_objects_micro": "takes minutes; composed above",
+    r"checkpoint=runs/mine": "the same lines with RUN_DIR run",
     r"describe encoders": "takes minutes; tests/profiling/test_encoders.py",
     r"encoder=\w+,\w+|optimizer.lr=\S+,": "a grid of large networks; the sweep over seeds runs",
     r"RUN_DIR/export|format=onnx$": "needs an export of the same kind, which runs above",
@@ -233,3 +240,28 @@ def test_it_runs_in_a_reduced_form(line, place):
     further = REDUCED[begins] if begins is not None else ()
     done = seg(module.removeprefix("seg."), *arguments, *further, cwd=place)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_is_read_in_one_sitting():
+    assert len((REPO / "README.md").read_bytes()) <= 10_240
+
+
+@pytest.mark.parametrize("page", [*PAGES, REPO / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name) if name else page
+        assert linked.is_file(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+def anchors(page):
+    """Headings of a page as the fragments of URLs that lead to them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def test_each_finding_has_its_line():
+    page = (REPO / "docs" / "findings.md").read_text()
+    for script in (REPO / "findings").iterdir():
+        assert f"(../findings/{script.name})" in page, script
