@@ -265,3 +265,19 @@ def test_each_finding_has_its_line():
     page = (REPO / "docs" / "findings.md").read_text()
     for script in (REPO / "findings").iterdir():
         assert f"(../findings/{script.name})" in page, script
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_of_the_repository_exist(page):
+    for path in re.findall(r"`((?:seg|tests|conf|docs|findings)/[\w/.-]*)`", page.read_text()):
+        assert (REPO / path).exists() or "NAME" in path, path
+
+
+def test_the_architecture_page_names_files_where_they_are():
+    text = (REPO / "docs" / "architecture.md").read_text()
+    for packages, content in re.findall(r"^\| (`seg/.*?) \| (.*) \|$", text, re.MULTILINE):
+        first, *others = re.findall(r"`([\w/.]+)`", packages)
+        places = [REPO / first, *((REPO / first).parent / each for each in others)]
+        assert all(place.exists() for place in places), packages
+        for name in re.findall(r"`(\w+\.py)`", content):
+            assert any((place / name).is_file() for place in places), (packages, name)
