@@ -1,6 +1,8 @@
 """Frames of videos and cameras, by OpenCV."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +60,32 @@ def _missing_end(path: Path, count: int, announced: int, wanted: int | None) -> 
 
 def open_video(source: str | int) -> Any:
     """OpenCV's reader of a file, a stream or a camera; what is wrong is left to its callers."""
+    with silent_opencv():
+        return cv2.VideoCapture(source)
+
+
+@contextmanager
+def silent_opencv() -> Iterator[None]:
+    """Keep OpenCV and FFmpeg from writing to the terminal; their callers check the results."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet: FFmpeg writes past all streams
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        return cv2.VideoCapture(source)
+        yield
     finally:
         cv2.utils.logging.setLogLevel(level)
+
+
+def is_whole(path: Path, frames: int) -> bool:
+    """Whether an MP4 file has all its bytes and its index lists `frames` frames.
+
+    OpenCV's writer returns no error: on a full disk it leaves a part of the video, most often
+    without the index, which comes last.
+    """
+    video = open_video(str(path))
+    listed = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+    video.release()
+    return listed == frames and path.stat().st_size >= announced_bytes(path)
 
 
 class FrameReader:

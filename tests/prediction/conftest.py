@@ -55,6 +55,16 @@ def film(path: Path, frames: int = 6, size: tuple[int, int] = SIZE) -> Path:
     return path
 
 
+def noise(path: Path, frames: int = 12, size: tuple[int, int] = SIZE) -> Path:
+    """A lossless video that no codec makes small."""
+    random = np.random.default_rng(0)
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), 10, size[::-1])
+    for _ in range(frames):
+        video.write(random.integers(0, 256, (*size, 3), np.uint8))
+    video.release()
+    return path
+
+
 def predict(checkpoint, source, *arguments, cwd, output="out", fault=None):
     """`python -m seg.predict` on the CPU."""
     line = (f"checkpoint={checkpoint}", f"input={source}", "device=cpu", *arguments)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import seg as package
 from tests.conftest import seg
-from tests.prediction.conftest import SIZE, files_in, film, predict, street
+from tests.prediction.conftest import SIZE, files_in, film, noise, predict, street
 
 CONFIG, DATA, STORAGE, KILLED = 2, 3, 6, -9
 EVERYTHING = "formats=[labels,overlay,probabilities,coco,areas]"
@@ -340,3 +340,21 @@ def test_results_of_other_choices_are_not_mixed(checkpoint, pictures, tmp_path):
     assert "skip_existing=false" in other.stderr
     line = ("overlay_opacity=0.2", "skip_existing=false")
     assert predict(checkpoint, source, *line, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("missing", [1, 600, 15_000])
+def test_a_video_that_is_cut_by_a_full_disk_is_no_result(checkpoint, tmp_path, missing):
+    source = noise(tmp_path / "clip.avi")
+    assert predict(checkpoint, source, "formats=[video]", cwd=tmp_path).returncode == 0
+    whole = (tmp_path / "out/clip_overlay.mp4").read_bytes()
+    line = (checkpoint, source, "formats=[video]")
+    room = f"full_disk:{len(whole) - missing}"
+    done = predict(*line, cwd=tmp_path, output="cut", fault=room)
+    assert done.returncode == STORAGE, done.stderr
+    assert "clip_overlay.mp4: OpenCV has not written the whole mp4v video" in done.stderr
+    assert len(done.stderr.splitlines()) <= 6
+    assert not (tmp_path / "cut/clip_overlay.mp4").exists()
+    done = predict(*line, cwd=tmp_path, output="cut")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "cut/clip_overlay.mp4").read_bytes() == whole
+    assert not (tmp_path / "cut/.parts").exists()

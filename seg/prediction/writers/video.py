@@ -15,7 +15,7 @@ from seg.inference.image_source import Raster
 from seg.io.atomic import write_atomically
 from seg.prediction.inputs import CAMERA
 from seg.prediction.items import Item
-from seg.prediction.video import FrameReader, open_video
+from seg.prediction.video import FrameReader, is_whole, open_video, silent_opencv
 from seg.prediction.writer import PARTS, Format, Gathered, Piece, Record, Writer
 from seg.visualization.grids import overlay, palette_image, save_png
 
@@ -59,10 +59,18 @@ class OverlayVideo(Format):
         frames = [item for item, _ in done if item.kind == "frame"]
         for name, its in groupby(frames, _video_name):
             working = self.path(f"{_PARTS}/{name}.mp4")  # OpenCV tells the container by the suffix
-            self._encode(working, list(its))
+            target, shown = self.path(f"{name}_overlay.mp4"), list(its)
+            with silent_opencv():
+                self._encode(working, shown)
+            if not is_whole(working, len(shown)):
+                working.unlink(missing_ok=True)
+                raise StorageError(
+                    f"{target}: OpenCV has not written the whole {_CODEC} video\n"
+                    "  make room, and the same command goes on; without that codec leave video out"
+                )
             with working.open("rb") as content:
                 write_atomically(
-                    self.path(f"{name}_overlay.mp4"),
+                    target,
                     lambda file, content=content: shutil.copyfileobj(content, file),  # type: ignore[misc]
                 )
             working.unlink()
@@ -75,7 +83,7 @@ class OverlayVideo(Format):
                 codec = cv2.VideoWriter.fourcc(*_CODEC)
                 video = cv2.VideoWriter(str(path), codec, _rate(frames), size)
                 if not video.isOpened():
-                    raise StorageError(f"{path}: OpenCV cannot write a {_CODEC} video here")
+                    return
             video.write(cv2.cvtColor(shown_HW3, cv2.COLOR_RGB2BGR))
         if video is not None:
             video.release()
