@@ -1,12 +1,13 @@
 """Choices that a run or a sweep has recorded: taken up again where they only choose.
 
 Others may have written the record, so it may say less than a user: an option of a group by its
-name, plain values, and the targets that are registered for their key.
+name, plain values, and the targets that are registered for their key. Loggers write where their
+arguments say: these stay in the run directory, or name a server.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,6 +19,9 @@ from seg.config.conf_dir import conf_dir
 from seg.config.former_names import present_name
 from seg.errors import ConfigError
 
+_LOGGER = "logger"
+_SERVER = re.compile(r"https?://")
+_OTHER_ADDRESS = re.compile(r"[a-z][\w+.-]+:/", re.IGNORECASE)  # file:/x, sqlite:///x, s3://x
 _OPTION = re.compile(r"[\w-]+")
 _RESOLVER = re.compile(r"\$\{.*:", re.DOTALL)  # ${a.b} names another key, ${a:b} calls something
 
@@ -55,12 +59,25 @@ def _fault(choice: str) -> str | None:
     pairs = list(_pairs(override.value(), last))
     if (conf_dir() / key).is_dir() and not all(_OPTION.fullmatch(str(text)) for _, text in pairs):
         return f"names no option of {key}"
-    for name, text in pairs:
-        if name == "_target_" and not _is_registered(section.partition(".")[0], text):
-            return f"{text} is not registered for {section}"
-        if _RESOLVER.search(f"{name} {text}"):
-            return "calls a resolver"
-    return None
+    faults = (_fault_of_value(name, text, section.partition(".")[0]) for name, text in pairs)
+    outside = _LOGGER in names and any(_leaves_the_run(str(text)) for _, text in pairs)
+    place = "names a place outside the run directory" if outside else None
+    return next(filter(None, faults), place)
+
+
+def _fault_of_value(name: str, text: Any, section: str) -> str | None:
+    if name == "_target_" and not _is_registered(section, text):
+        return f"{text} is not registered for {section or 'a configuration as a whole'}"
+    return "calls a resolver" if _RESOLVER.search(f"{name} {text}") else None
+
+
+def _leaves_the_run(text: str) -> bool:
+    """Whether a logger that takes this for a place may write elsewhere than in the run."""
+    if _SERVER.match(text):
+        return False
+    path = PureWindowsPath(text)  # takes both kinds of slash
+    outside = bool(path.drive or path.root) or ".." in path.parts or "${" in text
+    return outside or bool(_OTHER_ADDRESS.match(text))
 
 
 def _is_registered(section: str, target: Any) -> bool:

@@ -23,6 +23,9 @@ RECORD = Path("run", ".hydra", "overrides.yaml")
         "augmentation.crop=[64,96]",
         "augmentation.transforms.0.crop=${augmentation.crop}",
         "trial={number:3}",
+        "logger.tensorboard.version=curves/2",
+        "+logger.mlflow.tracking_uri=https://example.org/mlflow",
+        "logger=[csv,tensorboard]",
     ],
 )
 def test_what_only_chooses_is_taken_up(choice):
@@ -48,6 +51,12 @@ def test_what_only_chooses_is_taken_up(choice):
         ("+callbacks.x._target_=pytorch_lightning.callbacks.EarlyStopping", "not registered"),
         ("seed=${oc.env:HOME}", "calls a resolver"),
         ("+a={b: '${oc.create:x}'}", "calls a resolver"),
+        ("logger.tensorboard.version=/tmp/x", "outside the run directory"),
+        ("+logger.tensorboard.sub_dir=../../x", "outside the run directory"),
+        ("+logger.tensorboard={name: '..\\\\x'}", "outside the run directory"),
+        ("logger.tensorboard.name=${dataset.root}", "outside the run directory"),
+        ("+logger.mlflow.tracking_uri=sqlite:////tmp/x.db", "outside the run directory"),
+        ("+logger.mlflow.tracking_uri=file:/tmp/x", "outside the run directory"),
         ("a", "no KEY=VALUE"),
     ],
 )
