@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, brief
 
 _UNKNOWN = -1
 _MAX_TRAIN_ID = 255
@@ -181,8 +181,7 @@ class LabelSpace:
         """The inverse of `to_dict`.
 
         Raises:
-            KeyError, TypeError, ValueError: it is not in that form; no file can make a label space
-                of unlimited size.
+            ValueError: it is not in that form; no file can make a label space of unlimited size.
         """
         _check_plain(plain)
         return cls(
@@ -194,7 +193,8 @@ class LabelSpace:
 
 
 def _check_plain(plain: Mapping[str, Any]) -> None:
-    ignore_index = plain["ignore_index"]
+    _check_lists(plain)
+    ignore_index = plain.get("ignore_index")
     if type(ignore_index) is not int or not 0 <= ignore_index <= _MAX_TRAIN_ID:
         raise ValueError(f"ignore index {ignore_index!r}; allowed: 0 to {_MAX_TRAIN_ID}")
     if not all(isinstance(name, str) for name in plain["names"]):
@@ -204,8 +204,19 @@ def _check_plain(plain: Mapping[str, Any]) -> None:
         raise ValueError("a color is not [r, g, b], each 0 to 255")
     train_ids = {*range(len(plain["names"])), ignore_index}
     for value, train_id in plain["file_ids"]:
-        if type(value) is not int or not 0 <= value <= _MAX_FILE_ID or train_id not in train_ids:
+        known = type(train_id) is int and train_id in train_ids
+        if type(value) is not int or not 0 <= value <= _MAX_FILE_ID or not known:
             raise ValueError(f"file id {value!r} of class {train_id!r}")
+
+
+def _check_lists(plain: Mapping[str, Any]) -> None:
+    for key in ("names", "palette", "file_ids"):
+        if not isinstance(plain.get(key), list | tuple):
+            raise ValueError(f"{key} of the classes is {brief(plain.get(key))}; a list is expected")
+    for key, length in (("palette", 3), ("file_ids", 2)):
+        for entry in plain[key]:
+            if not isinstance(entry, list | tuple) or len(entry) != length:
+                raise ValueError(f"{key} of the classes holds {brief(entry)}, not {length} numbers")
 
 
 def _new_names(names: Sequence[str], merge: Mapping[str, Sequence[str]]) -> dict[str, str]:

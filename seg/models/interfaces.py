@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from seg.errors import brief
+
 
 @dataclass(frozen=True)
 class Normalization:
@@ -26,7 +28,12 @@ class Normalization:
         Raises:
             ValueError: not one mean and one positive deviation a channel, all of them finite.
         """
-        mean, std = tuple(map(float, plain["mean"])), tuple(map(float, plain["std"]))
+        try:
+            mean, std = tuple(map(float, plain["mean"])), tuple(map(float, plain["std"]))
+        except (KeyError, TypeError, ValueError, IndexError):
+            raise ValueError(
+                f"normalization is {brief(plain)}; a mean and a std of each channel are expected"
+            ) from None
         finite = all(map(isfinite, (*mean, *std)))
         if not mean or len(mean) != len(std) or not finite or min(std) <= 0:
             raise ValueError(f"normalization of mean {mean} and std {std}")

@@ -20,6 +20,7 @@ from seg.models.weights.torch_file import (
     CHECKPOINT_KEY,
     find_checkpoint,
     load_safely,
+    mapping_at,
     network_state,
     stored_normalization,
 )
@@ -136,17 +137,19 @@ def require_plain(content: Any) -> None:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
+    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__} "
     return DataError(
-        f"{path}: damaged: {type(error).__name__} {first_line(error)}\n"
+        f"{path}: damaged: {kind}{first_line(error)}\n"
         "  take another checkpoint of the run, or restore it from a copy"
     )
 
 
 def _parse(path: Path, content: dict[str, Any]) -> State:
-    own = content[CHECKPOINT_KEY]
-    if own["format"] != CHECKPOINT_FORMAT:
+    own = mapping_at(content, CHECKPOINT_KEY)
+    version = own.get("format")
+    if version != CHECKPOINT_FORMAT:
         raise DataError(
-            f"{path}: checkpoint format {own['format']}; this version reads "
+            f"{path}: checkpoint format {brief(version)}; this version reads "
             f"{CHECKPOINT_FORMAT}; update seg-xception"
         )
     kind = own.get("kind", SEGMENTATION)  # the oldest ones do not tell
@@ -155,12 +158,19 @@ def _parse(path: Path, content: dict[str, Any]) -> State:
     return State(
         path,
         kind,
-        with_present_names(dict(own["config"])),
-        dict(own["labels"]),
+        with_present_names(dict(mapping_at(content, CHECKPOINT_KEY, "config"))),
+        dict(mapping_at(content, CHECKPOINT_KEY, "labels")),
         network_state(content),
         stored_normalization(own),
-        int(content.get("global_step", 0)),
+        _step(content),
     )
+
+
+def _step(content: Mapping[str, Any]) -> int:
+    step = content.get("global_step", 0)
+    if not isinstance(step, int) or step < 0:
+        raise ValueError(f"global_step is {brief(step)}; a whole number from 0 is expected")
+    return step
 
 
 def _find(path: Path) -> Path:

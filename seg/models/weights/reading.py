@@ -32,8 +32,9 @@ def read_weights(path: Path) -> WeightFile:
     except Exception as error:  # whatever a damaged file provokes in the libraries that read it
         if isinstance(error, OSError) and error.filename is not None:
             raise
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
         raise DataError(
-            f"{path}: damaged ({type(error).__name__}: {first_line(error)})\n"
+            f"{path}: damaged ({kind}{first_line(error)})\n"
             "  fetch it again, or restore it from a copy"
         ) from error
 

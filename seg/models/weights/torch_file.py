@@ -12,7 +12,7 @@ import torch
 from numpy._core import multiarray
 from torch import Tensor
 
-from seg.errors import DataError, first_line
+from seg.errors import DataError, brief, first_line
 from seg.models.interfaces import Normalization
 from seg.models.weights.archive import check_archive, require_plausible
 from seg.models.weights.digests import DIGESTS_KEY, nested_tensors, require_digests
@@ -128,12 +128,33 @@ def weight_file(content: Mapping[str, Any], path: Path, **facts: Any) -> WeightF
     )
 
 
+def mapping_at(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """The mapping that keys lead to in a file of ours.
+
+    Raises:
+        ValueError: there is none; says which key it is.
+    """
+    for position, key in enumerate(keys, 1):
+        name = ".".join(keys[:position])
+        if key not in content:
+            raise ValueError(f"no {name} in it")
+        if not isinstance(content[key], Mapping):
+            raise ValueError(f"{name} is {brief(content[key])}; a mapping is expected")
+        content = content[key]
+    return content
+
+
 def _own(content: Mapping[str, Any], own: Mapping[str, Any]) -> WeightFile:
+    kept = content.get("moving_average")
+    in_training = {} if kept is None else mapping_at(content, "moving_average", "in_training")
+    names = mapping_at(content, CHECKPOINT_KEY, "labels").get("names")
+    if not isinstance(names, list | tuple):
+        raise ValueError(f"{CHECKPOINT_KEY}.labels.names is {brief(names)}; a list is expected")
     return WeightFile(
         arrays(network_state(content)),
-        in_training=arrays((content.get("moving_average") or {}).get("in_training", {})),
+        in_training=arrays(in_training),
         normalization=stored_normalization(own),
-        classes=tuple(map(str, own["labels"]["names"])),
+        classes=tuple(map(str, names)),
     )
 
 
@@ -142,9 +163,16 @@ def network_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
     prefix = "model."
     return {
         name.removeprefix(prefix): tensor
-        for name, tensor in content["state_dict"].items()
-        if name.startswith(prefix)
+        for name, tensor in mapping_at(content, "state_dict").items()
+        if _is_tensor(name, tensor) and name.startswith(prefix)
     }
+
+
+def _is_tensor(name: Any, tensor: Any) -> bool:
+    """Every entry of our state dicts is one."""
+    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        raise ValueError(f"state_dict.{name} is {brief(tensor)}; a tensor is expected")
+    return True
 
 
 def stored_normalization(own: Mapping[str, Any]) -> Normalization | None:
