@@ -11,7 +11,7 @@ from seg.data.readers.sha256 import sha256_of
 from seg.deployment.exported_model import ExportedSegmenter
 from seg.deployment.format_interface import find_format, format_names
 from seg.deployment.metadata import Card, card_path, check_files, read_card
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, brief
 from seg.models.interfaces import Normalization
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def read_export(path: Path, *, trust: bool = False) -> Export:
     """
     if not path.is_file():
         raise DataError(f"checkpoint={path}: no such file")
-    card = read_card(path)
+    card = _read_known_card(path)
     check_files(path, card)
     kind = find_format(card.format)
     if kind.runs_code and not trust:
@@ -96,6 +96,16 @@ def read_export(path: Path, *, trust: bool = False) -> Export:
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{card_path(path)}: damaged ({error}); export it again") from None
     return Export(path, card)
+
+
+def _read_known_card(path: Path) -> Card:
+    card = read_card(path)
+    if card.format not in format_names():
+        raise DataError(
+            f"{card_path(path)}: format {brief(card.format)}; this version opens "
+            f"{', '.join(format_names())}\n  export it again: python -m seg.export"
+        )
+    return card
 
 
 def open_export(export: Export) -> ExportedSegmenter:
@@ -158,7 +168,7 @@ def _exports_of(checkpoint: Path) -> list[Export]:
     for path in paths:
         try:
             if path.is_file() and is_export(path):
-                found.append(Export(path, read_card(path)))
+                found.append(Export(path, _read_known_card(path)))
         except DataError as error:
             log.warning("%s", error)
     if not found:

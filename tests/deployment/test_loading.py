@@ -100,6 +100,12 @@ def test_a_card_names_no_file_elsewhere(file):
         package.load_model(file, trust=True)
 
 
+def test_a_card_of_a_format_that_is_not_known(file):
+    _stamp(file, format="os")
+    with pytest.raises(DataError, match=r"pt2\.json: format 'os'; this version opens aoti, onnx"):
+        package.load_model(file, trust=True)
+
+
 def test_another_kind_of_file_under_a_card(file):
     file.write_bytes(b"no archive")
     _stamp(file)
