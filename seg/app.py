@@ -3,8 +3,9 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from seg.io.run_record import (
     HYDRA,
     accept,
     is_finished,
+    leaving_nothing_of_a_refusal,
     mark_finished,
     propose,
     withdraw,
@@ -72,13 +74,17 @@ def app(
     """
 
     def decorate(command: Command[C]) -> Callable[[], None]:
+        begun_s = 0.0
+
         def job(composed: DictConfig) -> Any:
             if _is_trial():
                 return _try(lambda: _run(command, schema, composed, leaves_a_run=leaves_a_run))
-            with _told(name):
+            with _told(name), _removed_if_refused(begun_s) if leaves_a_run else nullcontext():
                 return _run(command, schema, composed, leaves_a_run=leaves_a_run)
 
         def main() -> None:
+            nonlocal begun_s
+            begun_s = time.time()
             watch_for_interrupts()
             keep_freed_memory()
             share_cores()
@@ -121,6 +127,10 @@ def _try(work: Callable[[], Any]) -> Any:
     run_dir = Path(hydra_config.runtime.output_dir)
     with ending_with_the_sweep():
         return carry_out(run_dir, work, max_failures=hydra_config.sweeper.max_failures)
+
+
+def _removed_if_refused(since_s: float) -> AbstractContextManager[None]:
+    return leaving_nothing_of_a_refusal(Path(HydraConfig.get().runtime.output_dir), since_s=since_s)
 
 
 @contextmanager
@@ -203,6 +213,7 @@ def _claimed(
     A run that is there stays as it is until it accepts this start.
     """
     record = run_dir / CONFIG
+    before = {path.name for path in run_dir.iterdir()}
     with locked(run_dir, "hydra.run.dir"):
         begun = record.read_bytes() if record.exists() else b""
         resumes = isinstance(config, FitConfig) and config.resume is not None
@@ -215,7 +226,7 @@ def _claimed(
             yield
         finally:
             withdraw(run_dir)
-            left = {path.name for path in run_dir.iterdir()}
+            left = {path.name for path in run_dir.iterdir()} - before
             if not begun and left <= {CONFIG, HYDRA, LOCK, log_name, *_BEGUN}:
                 record.unlink(missing_ok=True)
 

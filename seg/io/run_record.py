@@ -2,12 +2,14 @@
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from seg.io.atomic import write_atomically, write_json
 from seg.io.json_file import read_json
+from seg.io.lock import LockedError
 
 CONFIG, FINISHED, HYDRA = "config.yaml", "finished.json", ".hydra"
 PROPOSED = ".hydra.next"
@@ -75,6 +77,32 @@ def _write(path: Path, content: bytes) -> None:
 def withdraw(run_dir: Path) -> None:
     """Leave nothing of a start that was refused."""
     shutil.rmtree(run_dir / PROPOSED, ignore_errors=True)
+
+
+@contextmanager
+def leaving_nothing_of_a_refusal(run_dir: Path, *, since_s: float) -> Iterator[None]:
+    """Remove what an error has left of a start without any result, where it logged nothing either.
+
+    Args:
+        run_dir: of the run, before anything is put into it.
+        since_s: when this process began, seconds since the epoch; a directory that was there
+            before stays.
+    """
+    is_new = run_dir.stat().st_ctime >= since_s
+    before = {path.name for path in run_dir.iterdir()}
+    try:
+        yield
+    except LockedError:  # what is new there is another process's
+        raise
+    except BaseException:
+        begun = {path.name for path in run_dir.iterdir()} - before
+        if CONFIG not in before and begun <= {HYDRA}:
+            for name in begun:
+                shutil.rmtree(run_dir / name)
+            if is_new and not before:
+                with suppress(OSError):  # another process has begun there
+                    run_dir.rmdir()
+        raise
 
 
 def is_finished(run_dir: Path) -> bool:

@@ -184,3 +184,25 @@ def test_help_is_quick_and_lists_the_choices(tmp_path):
     done = seg("train", "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "encoder: aligned_xception41, aligned_xception41p, aligned_xception65" in done.stdout
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("evaluate", ["checkpoint=nothing.ckpt"]),
+        ("train", [*SMALL, "weights=nothing.pth"]),
+        ("train", ["loader.batch_size=many"]),
+    ],
+    ids=["checkpoint", "weights", "configuration"],
+)
+def test_a_refused_start_leaves_no_directory(command, arguments, there, tmp_path):
+    run_dir = tmp_path / "run"
+    if there:
+        run_dir.mkdir()
+        (run_dir / "notes.txt").write_text("mine")
+    before = sorted(run_dir.rglob("*"))
+    refused = seg(command, *arguments, f"hydra.run.dir={run_dir}", cwd=tmp_path)
+    assert refused.returncode in (CONFIG, DATA), refused.stderr
+    assert run_dir.exists() == there
+    assert sorted(run_dir.rglob("*")) == before
