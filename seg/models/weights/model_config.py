@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from seg.errors import DataError
+from seg.errors import DataError, brief
 from seg.io.json_file import read_json
 from seg.models.interfaces import Normalization
 
@@ -21,16 +21,33 @@ def normalization_beside(path: Path) -> Normalization | None:
         does not tell them.
 
     Raises:
-        DataError: a file that is no JSON, or numbers that are no normalization.
+        DataError: a file that is no JSON, one of both alone, or numbers that are no normalization
+            of values from 0 to 1.
     """
     config = (path if path.is_dir() else path.parent) / "config.json"
     if not config.is_file() or not path.exists():
         return None
     content: Any = read_json(config, "model configuration", remedy=_REMEDY)
-    entry = content.get("pretrained_cfg", content) if isinstance(content, dict) else None
-    if not isinstance(entry, dict) or not {"mean", "std"} <= entry.keys():
+    entry = content.get("pretrained_cfg") if isinstance(content, dict) else content
+    if entry is None:
+        entry = content
+    if not isinstance(entry, dict):
+        raise DataError(f"{config}: holds {brief(entry)}, not named values\n  {_REMEDY}")
+    given = [key for key in ("mean", "std") if entry.get(key) is not None]
+    if not given:
         return None
+    if len(given) == 1:
+        raise DataError(
+            f"{config}: gives a {given[0]} alone; mean and std belong together\n  {_REMEDY}"
+        )
     try:
-        return Normalization.from_dict(entry)
+        normalization = Normalization.from_dict(entry)
     except (TypeError, ValueError) as error:
         raise DataError(f"{config}: mean and std are damaged ({error})\n  {_REMEDY}") from None
+    if max(*normalization.mean, *normalization.std) > 1:
+        raise DataError(
+            f"{config}: mean {brief(normalization.mean)} and std {brief(normalization.std)} are "
+            "those of values from 0 to 255; they are meant for values from 0 to 1\n"
+            "  divide both by 255 in that file"
+        )
+    return normalization
