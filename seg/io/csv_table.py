@@ -25,6 +25,11 @@ def format_csv(rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
+def column_name(text: str) -> str:
+    """Return the name of a column as it stands in a table and is read back: one line."""
+    return str(_cell(text)).replace("\n", "\\n")
+
+
 def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value

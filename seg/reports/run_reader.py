@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from seg.errors import ConfigError
+from seg.io.csv_table import column_name
 from seg.metrics.score_keys import under_split
 from seg.reports.run_files import (
     read_config,
@@ -66,7 +67,8 @@ class Run:
 
     def series(self, column: str) -> Points:
         """`(step, value)` of a column of the curve, where it has one."""
-        return [(row["step"], row[column]) for row in self.curve if column in row and "step" in row]
+        name = column_name(column)
+        return [(row["step"], row[name]) for row in self.curve if name in row and "step" in row]
 
     def score(self, name: str) -> float | None:
         """A score of the best weights, such as `miou`; None: not known, or not defined."""

@@ -69,10 +69,13 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
         source: the file that tells them, for messages.
 
     Raises:
-        DataError: names or ids repeat, some entries have colours and some not, or there are too
-            many or too few classes.
+        DataError: names or ids repeat, a name has several lines, some entries have colours and
+            some not, or there are too many or too few classes.
     """
     _refuse_repeats(entries, source)
+    for entry in entries:
+        if entry.name.splitlines() != [entry.name]:
+            raise DataError(f"{source}: class name {brief(entry.name)}: give it in one line")
     trained = [entry for entry in entries if not entry.ignored]
     if len(trained) > _IGNORE_INDEX:
         raise DataError(

@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from seg.io.atomic import write_atomically
-from seg.io.csv_table import format_csv, parse_numbers, read_header
+from seg.io.csv_table import column_name, format_csv, parse_numbers, read_header
 from seg.io.source import Source
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Curve(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        row = {_STEP: step, **metrics}
+        row = {_STEP: step, **{column_name(key): value for key, value in metrics.items()}}
         fields = read_header(self._path)
         if row.keys() <= set(fields):
             with self._path.open("a", newline="") as file:

@@ -231,3 +231,11 @@ def test_hexadecimal_colors(read):
     assert classes.labels.palette == ((10, 11, 12), (255, 0, 0))
     entries = [{"name": "sky", "color": "#000000"}, {"name": "road", "color": [1, 2, 3]}]
     assert read(entries).labels.palette == ((0, 0, 0), (1, 2, 3))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\rb", "a\u2028b"])
+@pytest.mark.parametrize("kind", [list, dict])
+def test_a_name_of_several_lines_is_refused(read, name, kind):
+    names = {"road": [128, 64, 128], name: [0, 0, 142]}
+    with pytest.raises(DataError, match=r"classes\.json: class name 'a.*b': give it in one line"):
+        read(kind(names))

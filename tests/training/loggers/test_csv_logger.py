@@ -2,6 +2,9 @@
 
 import csv
 
+import pytest
+
+from seg.io.csv_table import column_name, parse_numbers
 from seg.training.loggers.csv_logger import Curve, cut_curve
 
 
@@ -48,3 +51,16 @@ def test_a_damaged_first_line_loses_nothing(tmp_path):
     cut_curve(path, 3)
     assert not path.exists()
     assert path.with_name("metrics.csv.damaged").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "a\nb", "a\r\nb", "=1+1", 'a,"b"', "\u202eder"])
+def test_rows_of_any_class_name_are_read_again(tmp_path, name):
+    curve = Curve(save_dir=str(tmp_path))
+    for step in range(3):
+        curve.log_metrics({"train/loss": 0.5}, 2 * step)
+        curve.log_metrics({f"val/iou/{name}": step / 4, name: 0.25}, 2 * step + 1)
+    header, sound, damaged = parse_numbers((tmp_path / "metrics.csv").read_bytes())
+    column = column_name(f"val/iou/{name}")
+    assert sorted(header) == sorted(["step", "train/loss", column, column_name(name)])
+    assert damaged == 0
+    assert [row[column] for row in sound] == ["", "0.0", "", "0.25", "", "0.5"]
