@@ -26,3 +26,30 @@ def test_it_ends_without_a_traceback(module, tmp_path):
     messages = [each for each in rest.splitlines() if not each.startswith("import time:")]
     assert messages == []
     assert process.returncode == INTERRUPTED
+
+
+def test_a_library_that_turns_it_into_an_error_of_its_own(tmp_path):
+    code = (
+        "import os, signal\n"
+        "from seg.interruption import exiting_when_interrupted\n"
+        "with exiting_when_interrupted():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    finally:\n"
+        "        None.flags\n"
+    )
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")
+
+
+def test_other_errors_of_imports_are_raised():
+    code = (
+        "from seg.interruption import exiting_when_interrupted\n"
+        "with exiting_when_interrupted():\n"
+        "    import no_such_module\n"
+    )
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No module named 'no_such_module'" in done.stderr
