@@ -155,7 +155,6 @@ RUN = [
     "python -m seg.predict checkpoint=RUN_DIR input=IMAGES output=DIR",
     "python -m seg.predict checkpoint=RUN_DIR input=IMAGES output=DIR 'formats=[labels,overlay]'",
     "python -m seg.predict checkpoint=RUN_DIR input=...",
-    "python -m seg.prepare verify",
     "python -m seg.prepare verify dataset=folder dataset.root=DIR",
     "python -m seg.prepare stats dataset=...",
     "python -m seg.prepare preview dataset=...",
