@@ -46,14 +46,17 @@ def with_budget(plain: Any) -> Any:
 
 def _settle_length(trainer: dict[str, Any], usual: _Epochs | None, batch_size: Any) -> None:
     steps = trainer.get("max_steps")
-    if trainer.get("max_epochs") == AUTO:
+    given = trainer.get("max_epochs")
+    if given is None and steps == AUTO:
+        trainer["max_epochs"] = -1
+    if given == AUTO:
         counts_steps = usual is None or (isinstance(steps, int) and steps >= 0)
         trainer["max_epochs"] = -1 if counts_steps or usual is None else usual.length
     if steps == AUTO:
         processes = _positive(trainer, "devices") * _positive(trainer, "num_nodes")
         samples = _positive(trainer, "accumulate_grad_batches") * processes * _whole(batch_size)
         budget = max(_LEAST_STEPS, -(-_LEAST_SAMPLES // samples))
-        trainer["max_steps"] = -1 if _epochs(trainer) is not None else budget
+        trainer["max_steps"] = -1 if _epochs(trainer) is not None or given == -1 else budget
 
 
 def _settle_validations(trainer: dict[str, Any], usual: _Epochs | None) -> None:

@@ -61,7 +61,7 @@ def test_faults_are_told_and_the_sound_rest_trains(folder):
     assert "9 (2240 pixels)" in done.stdout
     assert done.stdout.strip().endswith("verify.json")
     report = json.loads((folder.parent / "out/verify.json").read_text())
-    assert {fault["kind"] for fault in report["faults"]} == {"no_partner", "unknown_values"}
+    assert {fault["kind"] for fault in report["faults"]} == {"no_annotation", "unknown_values"}
 
     run = trained_on(folder, "dataset.quarantine=out/verify.json", "hydra.run.dir=run")
     assert run.returncode == 0, run.stderr

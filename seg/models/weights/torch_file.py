@@ -164,13 +164,13 @@ def network_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in mapping_at(content, "state_dict").items()
-        if _is_tensor(name, tensor) and name.startswith(prefix)
+        if str(name).startswith(prefix) and _is_tensor(name, tensor)
     }
 
 
 def _is_tensor(name: Any, tensor: Any) -> bool:
-    """Every entry of our state dicts is one."""
-    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+    """Every entry of a network's state is one; terms of the loss may hold others."""
+    if not isinstance(tensor, Tensor):
         raise ValueError(f"state_dict.{name} is {brief(tensor)}; a tensor is expected")
     return True
 
