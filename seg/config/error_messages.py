@@ -17,7 +17,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from seg.config.allowed_targets import locate
 from seg.config.conf_dir import conf_dir
 from seg.config.facts import FOLLOWS, follows
-from seg.config.hints import no_such_key
+from seg.config.hints import no_such_key, options_of
 from seg.config.misread import misplaced, misread, several_values
 from seg.config.nearest import nearest
 from seg.errors import ConfigError
@@ -55,8 +55,7 @@ def _missing_option(error: MissingConfigException) -> str:
     first, _, rest = str(error.missing_cfg_file).partition("/")
     if first in _OTHERS:  # what was given may be a path
         group, option = first, rest
-    options = sorted(file.stem for file in (conf_dir() / group).glob("*.yaml"))
-    options = options or sorted(str(option) for option in error.options or ())
+    options = options_of(group) or sorted(str(option) for option in error.options or ())
     if not group or not options:
         return str(error).splitlines()[0]
     close = "" if Path(option).is_dir() else nearest(option, options)

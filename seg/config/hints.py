@@ -54,8 +54,12 @@ def options_with(group: str, name: str) -> list[str]:
     """The options of a group that have a key of that name."""
     if not group.isidentifier():
         return []
-    files = sorted((conf_dir() / group).glob("*.yaml"))
-    return [file.stem for file in files if name in _keys(file)]
+    return [file.stem for file in _files(group) if name in _keys(file)]
+
+
+def options_of(group: str) -> list[str]:
+    """The options of a group, sorted."""
+    return [file.stem for file in _files(group)]
 
 
 def listed(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 
 from seg.config.cli_overrides import quoted
 from seg.config.conf_dir import conf_dir
-from seg.config.hints import hint
+from seg.config.hints import hint, options_of
 from seg.errors import ConfigError
 
 _SEVERAL = re.compile(r"Ambiguous value for argument '(.*)'")
@@ -63,9 +63,7 @@ def check_options(arguments: list[str], command: str) -> None:
         match = _NO_OPTION.fullmatch(argument)
         if match is None or not (conf_dir() / match["group"]).is_dir():
             continue
-        options = ", ".join(
-            sorted(file.stem for file in (conf_dir() / match["group"]).glob("*.yaml"))
-        )
+        options = ", ".join(options_of(match["group"]))
         none = rf"^  - (override )?{match['group']}: null"
         default = (conf_dir() / f"{command}.yaml").read_text()
         remedy = "; for none leave it out" if re.search(none, default, re.M) else ""

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from itertools import combinations
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Layout:
     def options(self) -> str:
         """The options of `dataset=folder`, to be typed in a shell."""
         keys = (("dataset.images", self.images.text), ("dataset.labels", self.labels.text))
-        return " ".join(quoted(f"{key}={text or '.'}") for key, text in keys)
+        return " ".join(quote(f"{key}={text or '.'}") for key, text in keys)
 
     @property
     def splits(self) -> tuple[list[str], list[str]]:
@@ -205,7 +206,3 @@ def _looks_like_label(path: Path) -> float:
 
 def holds(outer: str, inner: str) -> bool:
     return not outer or inner.startswith(f"{outer}/")
-
-
-def quoted(option: str) -> str:
-    return option if re.fullmatch(r"[\w./=-]+", option, re.ASCII) else f"'{option}'"

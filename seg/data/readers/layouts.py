@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
 from seg.data.readers.class_table import CLASS_FILES
 from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES, first_of
@@ -12,7 +13,6 @@ from seg.data.readers.layout_search import (
     ImageFile,
     Layout,
     matching,
-    quoted,
 )
 from seg.data.readers.splits import split_names
 from seg.data.readers.unread_files import is_hidden
@@ -52,7 +52,7 @@ def find_layout_error(
             continue  # the options would pass over the other splits
         for leaving_out in (False, True):
             if pairs_up(root, layout, leaving_out):
-                place = f"{quoted(f'dataset.root={root}')} " if is_below else ""
+                place = f"{quote(f'dataset.root={root}')} " if is_below else ""
                 exclude = " dataset.unannotated=exclude" if leaving_out else ""
                 remedy = (
                     f"to pair them give {place}{layout.options}{exclude}{_other_kind(root, files)}"
@@ -120,7 +120,7 @@ def _table_remedy(root: Path, files: Sequence[ImageFile], layout: Layout) -> str
     if split:
         columns, end, unsplit = "image,label,split", f",{split}", ""
     table = root / "samples.csv"
-    option = quoted(f"dataset.table={table}")
+    option = quote(f"dataset.table={table}")
     return (
         f"list them in {table} and give dataset=csv {option}{unsplit}\n"
         f"    {columns}\n"
@@ -131,9 +131,9 @@ def _table_remedy(root: Path, files: Sequence[ImageFile], layout: Layout) -> str
 def _other_kind(root: Path, files: Sequence[ImageFile]) -> str:
     """Name the kind of dataset that reads this, too, if it is an export of an annotation tool."""
     if (root / "labelmap.txt").is_file() and (root / "ImageSets").is_dir():
-        return f"\n  as an export of CVAT: dataset=cvat_mask {quoted(f'dataset.root={root}')}"
+        return f"\n  as an export of CVAT: dataset=cvat_mask {quote(f'dataset.root={root}')}"
     if any((root / file.path).with_suffix(".json").is_file() for file in files[:_SHOWN]):
-        return f"\n  as files of LabelMe: dataset=labelme {quoted(f'dataset.root={root}')}"
+        return f"\n  as files of LabelMe: dataset=labelme {quote(f'dataset.root={root}')}"
     return ""
 
 
