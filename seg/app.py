@@ -26,10 +26,10 @@ from seg.config.recorded_length import with_recorded_length
 from seg.config.resume_overrides import with_run_directory
 from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
-from seg.cpu import keep_freed_memory, share_cores
+from seg.cpu import disable_malloc_trim, limit_openmp_spin
 from seg.data.readers.cache_directory import cache_folder
 from seg.engine.distributed.rendezvous import follows
-from seg.errors import ConfigError, exit_code_of, message_of
+from seg.errors import ConfigError, exit_code_of, user_message
 from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts
 from seg.io.atomic import scratch_directory
 from seg.io.lock import LOCK, locked
@@ -47,7 +47,7 @@ from seg.io.terminal import say
 from seg.sweeps.launcher_env import add_plugins
 from seg.sweeps.parent_process import ending_with_the_sweep
 from seg.sweeps.resume import with_sweep_directory
-from seg.sweeps.trial_result import FAILURE, NAME, carry_out
+from seg.sweeps.trial_result import FAILURE, NAME, run_trial
 from seg.usage_reports import switch_off_usage_reports
 
 C = TypeVar("C", bound=Section)
@@ -58,7 +58,7 @@ _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 def app(
-    name: str, schema: type[C], *, leaves_a_run: bool = True, verb: str | None = None
+    name: str, schema: type[C], *, creates_run_dir: bool = True, positional: str | None = None
 ) -> Callable[[Command[C]], Callable[[], None]]:
     """Make a command of a function `(config, run_dir) -> value for the sweeper`.
 
@@ -69,8 +69,8 @@ def app(
     Args:
         name: of the command and of its configuration.
         schema: what the configuration is held against.
-        leaves_a_run: False for a command that answers on the terminal; no `config.yaml` then.
-        verb: the key that a first argument without `=` gives, as in `seg.weights list`.
+        creates_run_dir: False for a command that answers on the terminal; no `config.yaml` then.
+        positional: the key that a first argument without `=` gives, as in `seg.weights list`.
     """
 
     def decorate(command: Command[C]) -> Callable[[], None]:
@@ -78,29 +78,36 @@ def app(
 
         def job(composed: DictConfig) -> Any:
             if _is_trial():
-                return _try(lambda: _run(command, schema, composed, leaves_a_run=leaves_a_run))
-            with _told(name), _removed_if_refused(begun_s) if leaves_a_run else nullcontext():
-                return _run(command, schema, composed, leaves_a_run=leaves_a_run)
+                return _try(
+                    lambda: _run(command, schema, composed, creates_run_dir=creates_run_dir)
+                )
+            with (
+                _user_errors(name),
+                _removed_if_refused(begun_s) if creates_run_dir else nullcontext(),
+            ):
+                return _run(command, schema, composed, creates_run_dir=creates_run_dir)
 
         def main() -> None:
             nonlocal begun_s
             begun_s = time.time()
             watch_for_interrupts()
-            keep_freed_memory()
-            share_cores()
+            disable_malloc_trim()
+            limit_openmp_spin()
             switch_off_usage_reports()
             # matplotlib, which a library imports where it is installed, writes a list of fonts
             os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
             logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
-            with _told(name):
+            with _user_errors(name):
                 if asks_for_help(sys.argv[1:]):
                     say(help_text(name, quote_paths(sys.argv[1:])))
                     return
                 check_flags(sys.argv[1:], name)
                 check_options(sys.argv[1:], name)
-                given = with_sweep_directory(spell_out(verb, sys.argv[1:]), name)
-                place = writable_run_directory(given, name) if leaves_a_run else nullcontext(given)
+                given = with_sweep_directory(spell_out(positional, sys.argv[1:]), name)
+                place = (
+                    writable_run_directory(given, name) if creates_run_dir else nullcontext(given)
+                )
                 with place as given:
                     sys.argv[1:] = open_mappings(quote_paths(with_run_directory(given, name)))
                     add_plugins()
@@ -126,7 +133,7 @@ def _try(work: Callable[[], Any]) -> Any:
     hydra_config = HydraConfig.get()
     run_dir = Path(hydra_config.runtime.output_dir)
     with ending_with_the_sweep():
-        return carry_out(run_dir, work, max_failures=hydra_config.sweeper.max_failures)
+        return run_trial(run_dir, work, max_failures=hydra_config.sweeper.max_failures)
 
 
 def _removed_if_refused(since_s: float) -> AbstractContextManager[None]:
@@ -134,7 +141,7 @@ def _removed_if_refused(since_s: float) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _user_errors(name: str) -> Iterator[None]:
     """Turn what a user can mend into a few lines and an exit code."""
     try:
         yield
@@ -156,7 +163,7 @@ def _message(error: Exception, name: str) -> str | None:
     """What to tell; None where only a traceback helps."""
     if isinstance(error, HydraException | OmegaConfBaseException):  # some are OSErrors too
         return explain(error, name, _overrides())
-    return message_of(error)
+    return user_message(error)
 
 
 def _overrides() -> list[str]:
@@ -165,19 +172,21 @@ def _overrides() -> list[str]:
     ]
 
 
-def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a_run: bool) -> Any:
+def _run(
+    command: Command[C], schema: type[C], composed: DictConfig, *, creates_run_dir: bool
+) -> Any:
     context = HydraConfig.get()
     run_dir = Path(context.runtime.output_dir)
     plain: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
         composed, resolve=True, throw_on_missing=True
     )
-    _refuse_foreign_groups(schema, list(context.overrides.task))
+    _reject_unused_groups(schema, list(context.overrides.task))
     known = {key: value for key, value in plain.items() if key not in foreign_sections(schema)}
     known = with_budget(known)
     if known.get("resume") is not None:
         known = with_recorded_length(known, run_dir, context.overrides.task)
     config = validate(schema, known)
-    if not leaves_a_run:
+    if not creates_run_dir:
         return command(config, run_dir)
     if isinstance(config, FitConfig) and follows(config.trainer):
         if config.resume is not None:
@@ -185,7 +194,7 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, leaves_a
         with scratch_directory() as folder:
             return command(config, folder)  # the run directory is the first machine's
     files = _recorded(composed, known)
-    with _claimed(run_dir, config, files, log_name=f"{context.job.name}.log"):
+    with _locked_run_dir(run_dir, config, files, log_name=f"{context.job.name}.log"):
         value = command(config, run_dir)
         if not (isinstance(config, FitConfig) and config.dry_run):
             mark_finished(run_dir, context.job.name, value)
@@ -205,7 +214,7 @@ def _recorded(composed: DictConfig, resolved: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def _claimed(
+def _locked_run_dir(
     run_dir: Path, config: Section, files: dict[str, str], *, log_name: str
 ) -> Iterator[None]:
     """Take the run directory by its `config.yaml`; give it back if nothing is left there.
@@ -242,7 +251,7 @@ def _refuse_other_runs(run_dir: Path, config: Section, *, same: bool) -> None:
     )
 
 
-def _refuse_foreign_groups(schema: type[Section], overrides: list[str]) -> None:
+def _reject_unused_groups(schema: type[Section], overrides: list[str]) -> None:
     for override in overrides:
         key = override.lstrip("+~").partition("=")[0].partition(".")[0]
         if key in foreign_sections(schema):

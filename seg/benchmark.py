@@ -14,13 +14,13 @@ with exiting_when_interrupted():
 
 if TYPE_CHECKING:
     from seg.benchmarks.interleaved import Measured, Way
-    from seg.benchmarks.models import Job
+    from seg.benchmarks.models import Workload
 
 log = logging.getLogger(__name__)
 Numbers = dict[str, dict[str, Any]]
 
 
-@app("benchmark", BenchmarkConfig, verb="task")
+@app("benchmark", BenchmarkConfig, positional="task")
 def main(config: BenchmarkConfig, run_dir: Path) -> None:
     """Print the tables; write them to `benchmark.md` and the numbers to `benchmark.json`."""
     from seg.benchmarks.writer import machine, write
@@ -154,11 +154,11 @@ def _memory(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     return tables, {"peak_mib": {name: dict(each) for name, each in peaks.items()}}
 
 
-def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Job":
-    from seg.benchmarks.models import Job
+def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Workload":
+    from seg.benchmarks.models import Workload
     from seg.inference.device import choose_device
 
-    return Job(
+    return Workload(
         config.batch or batch,
         config.size or size,
         config.encoder_name,
@@ -177,7 +177,7 @@ def _in_turn(config: BenchmarkConfig, ways: "Mapping[str, Way]") -> "dict[str, M
     return in_turn(wanted, rounds=config.rounds, device=choose_device(config.device))
 
 
-def _told(config: BenchmarkConfig, job: "Job") -> str:
+def _told(config: BenchmarkConfig, job: "Workload") -> str:
     size = "x".join(map(str, (job.batch, 3, *job.size)))
     return f"{job.device}, {size}, {config.encoder_name}, median of {config.rounds} rounds"
 

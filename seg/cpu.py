@@ -11,7 +11,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc, malloc.h
 _WITH_BFLOAT16 = ("avx512_bf16", "amx_tile")
 
 
-def keep_freed_memory() -> None:
+def disable_malloc_trim() -> None:
     """On Linux, let freed blocks be used again instead of unmapped.
 
     Each large activation is otherwise mapped, faulted in page by page and unmapped again, which
@@ -33,7 +33,7 @@ def give_back_memory() -> None:
         trim(0)
 
 
-def share_cores() -> None:
+def limit_openmp_spin() -> None:
     """Let OpenMP threads sleep soon when they wait, unless the user has said how they shall wait.
 
     Threads that spin take the core from whoever they wait for: with one other busy process on two
@@ -45,7 +45,7 @@ def share_cores() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
-def multiplies_bfloat16() -> bool:
+def has_native_bfloat16() -> bool:
     """Whether the cores have instructions for it; others emulate it, many times slower."""
     import torch
 

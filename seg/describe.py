@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@app("describe", DescribeConfig, verb="task")
+@app("describe", DescribeConfig, positional="task")
 def main(config: DescribeConfig, run_dir: Path) -> None:
     """Print the table; write it as `describe.json`, networks also as `describe.png`."""
     from seg.training.callbacks.silence_warnings import quiet

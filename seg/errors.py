@@ -39,7 +39,7 @@ class DivergenceError(UserError):
         self.step = step
 
 
-class MemoryShortageError(UserError):
+class OutOfMemoryError(UserError):
     """A training step does not fit into memory."""
 
     exit_code = 5
@@ -76,7 +76,7 @@ class DataError(UserError):
         self.values = dict(values or {})
 
 
-class RankError(UserError):
+class WorkerProcessError(UserError):
     """One of several processes that train together has failed.
 
     Args:
@@ -89,7 +89,7 @@ class RankError(UserError):
         self.exit_code = exit_code
 
 
-def message_of(error: BaseException) -> str | None:
+def user_message(error: BaseException) -> str | None:
     """What to tell a user who can mend it; None where only a traceback helps."""
     if isinstance(error, UserError):
         return "\n".join([str(error), *dict.fromkeys(getattr(error, "__notes__", ()))])
@@ -123,7 +123,7 @@ def _place_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         reason = (error.strerror or "no room").lower()
         return f"{error.filename}: {reason}" if error.filename else reason
-    return f"a file cannot be written ({first_line(error, 120)})"
+    return f"a file cannot be written ({error_summary(error, 120)})"
 
 
 def brief(value: object, most: int = 80) -> str:
@@ -132,7 +132,7 @@ def brief(value: object, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def first_line(error: BaseException, most: int = 200) -> str:
+def error_summary(error: BaseException, most: int = 200) -> str:
     """What a library says of a failure, cut to so many characters; its kind where it says nothing.
 
     For the reason within a message of ours: libraries add what they have tried, or a traceback.

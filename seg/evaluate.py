@@ -31,16 +31,16 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
     refuse_missing_root(Path(config.checkpoint), config.dataset)
     from seg.build.instantiate import build, check_sections
     from seg.build.models import read_trained
-    from seg.build.segmentation import assemble_evaluation
+    from seg.build.segmentation import build_evaluation
     from seg.evaluation.evaluator import Evaluator
     from seg.evaluation.protocol import checkpoint_facts
     from seg.inference.device import choose_device
-    from seg.reports.page import leave_report
+    from seg.reports.page import write_run_report
 
     check_sections(config, "inference")
     inference = build("inference", config.inference.node())
     checkpoint = read_trained(config.checkpoint, trust=config.trust)
-    parts = assemble_evaluation(
+    parts = build_evaluation(
         checkpoint,
         dataset=config.dataset,
         labels=config.labels,
@@ -54,7 +54,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
     facts |= {"path": str(checkpoint.path), "engine": checkpoint.engine}
     scores = Evaluator(parts, inference, facts).run(run_dir)
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
-    leave_report(run_dir)
+    write_run_report(run_dir)
     return scores[f"{config.split}/miou"]
 
 

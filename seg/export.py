@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from seg.deployment.metadata import Spec
 
 
-@app("export", ExportConfig, leaves_a_run=False)
+@app("export", ExportConfig, creates_run_dir=False)
 def main(config: ExportConfig, run_dir: Path) -> None:
     """Write the file and its card, or end with exit code 3 if it is not the same network."""
     from seg.build.datasets import refuse_wrong_root
 
     refuse_wrong_root(config.dataset)
     from seg.build.models import restore
-    from seg.build.segmentation import dataset_of
+    from seg.build.segmentation import checkpoint_dataset
     from seg.data.readers.sha256 import sha256_of
     from seg.data.sample import Sample
     from seg.deployment.calibration import spread
@@ -40,7 +40,9 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     model = restore(checkpoint)
 
     def samples(split: str, count: int | None) -> list[Sample]:
-        chosen = dataset_of(checkpoint, dataset=config.dataset, labels=config.labels, split=split)
+        chosen = checkpoint_dataset(
+            checkpoint, dataset=config.dataset, labels=config.labels, split=split
+        )
         return spread(chosen, count, spec.size, model.labels.ignore_index)
 
     calibration = config.calibration

@@ -20,7 +20,7 @@ _COLUMNS = 4
 log = logging.getLogger(__name__)
 
 
-@app("prepare", PrepareConfig, verb="task")
+@app("prepare", PrepareConfig, positional="task")
 def main(config: PrepareConfig, run_dir: Path) -> None:
     """Do one task; what it finds goes into `run_dir`, a copy or a download to `output`."""
     from seg.build.instantiate import check_sections
@@ -39,10 +39,10 @@ def main(config: PrepareConfig, run_dir: Path) -> None:
 
 
 def _verify(config: PrepareConfig, run_dir: Path) -> None:
-    from seg.build.datasets import open_tolerantly
+    from seg.build.datasets import open_with_unmatched
     from seg.data.wrappers.excluded import read_quarantine, without_quarantined
 
-    opened = {split: open_tolerantly(config.dataset, split) for split in config.splits}
+    opened = {split: open_with_unmatched(config.dataset, split) for split in config.splits}
     from seg.dataset_tools.progress import counted  # after that: these import torch
     from seg.dataset_tools.verify import verify
 

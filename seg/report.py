@@ -13,7 +13,7 @@ with exiting_when_interrupted():
 log = logging.getLogger(__name__)
 
 
-@app("report", ReportConfig, leaves_a_run=False, verb="runs")
+@app("report", ReportConfig, creates_run_dir=False, positional="runs")
 def main(config: ReportConfig, _: Path) -> None:
     """Write the page: into the run directory of a single run, else into the folder one is in.
 
@@ -43,12 +43,12 @@ def main(config: ReportConfig, _: Path) -> None:
 
 
 def _sweep(config: ReportConfig, directory: Path) -> None:
-    from seg.sweeps.finalize import leave_page
+    from seg.sweeps.finalize import write_sweep_report
     from seg.sweeps.trials import read_sweep
 
     if config.export is not None:
         raise ConfigError(f"runs: a sweep; export={config.export} takes a run, such as one of its")
-    output = leave_page(
+    output = write_sweep_report(
         directory, read_sweep(directory), config.output or directory / "report.html"
     )
     log.info("report: %s", output.resolve())

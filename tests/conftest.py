@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from seg.cpu import share_cores
+from seg.cpu import limit_openmp_spin
 from tests.warm_process import Running, WarmProcess
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-share_cores()  # before any test imports torch
+limit_openmp_spin()  # before any test imports torch
 
 REPO = Path(__file__).resolve().parent.parent
 FIXTURES = REPO.parent / "shared" / "fixtures"

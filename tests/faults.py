@@ -110,7 +110,7 @@ def _at(moment: str, happens: Callable[[], object]) -> None:
 
 def little_memory(mib: str) -> None:
     """Address space for so much more than is used now; what is freed is given back to it."""
-    importlib.import_module("seg.app").keep_freed_memory = lambda: None
+    importlib.import_module("seg.app").disable_malloc_trim = lambda: None
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limit = used + int(mib) * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

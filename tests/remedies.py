@@ -44,8 +44,8 @@ MOST_LINES = 6
 
 def answer(command: str, *arguments: str) -> str | None:
     """The error that a command line gets for its words alone; None where they are sound."""
-    schema, verb = SCHEMAS[command]
-    typed = open_mappings(quote_paths(spell_out(verb, list(arguments))))
+    schema, positional = SCHEMAS[command]
+    typed = open_mappings(quote_paths(spell_out(positional, list(arguments))))
     try:
         check_flags(typed, command)
         check_options(typed, command)

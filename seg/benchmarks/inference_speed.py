@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from seg.benchmarks import models
 from seg.benchmarks.interleaved import Measured, Prepared, Way
 from seg.benchmarks.layers import Machine
-from seg.benchmarks.models import Job
+from seg.benchmarks.models import Workload
 from seg.inference.fusion import label_maps
 
 FIRST = "smp eager"
 
 
-def ways(job: Job, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]:
+def ways(job: Workload, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]:
     """Name -> way; the plainest comes first. A further way is one line."""
     smp, ours = partial(_peer, models.smp_network, job), partial(_ours, job)
     rows = {
@@ -100,8 +100,8 @@ def layer_table(found: Mapping[str, Measured]) -> str:
 
 
 def _peer(
-    build: Callable[[Job], nn.Module],
-    job: Job,
+    build: Callable[[Workload], nn.Module],
+    job: Workload,
     *,
     last: bool = False,
     bf16: bool = False,
@@ -123,7 +123,7 @@ def _peer(
     return Prepared(call, model, parted=not compiled)
 
 
-def _ours(job: Job, changes: Sequence[str], *, bf16: bool = False) -> Prepared:
+def _ours(job: Workload, changes: Sequence[str], *, bf16: bool = False) -> Prepared:
     torch.manual_seed(0)
     model = models.our_network(job).eval().to(job.device)
     for change in changes:
@@ -132,12 +132,12 @@ def _ours(job: Job, changes: Sequence[str], *, bf16: bool = False) -> Prepared:
     return Prepared(call, model, parted="compile" not in changes)
 
 
-def _engine(file: Path, job: Job) -> Prepared:
+def _engine(file: Path, job: Workload) -> Prepared:
     model, pictures = models.engine(file)(job), job.pictures()
     return Prepared(lambda: model.label_maps(pictures))
 
 
-def _segmented(model: Any, job: Job, *, last: bool, bf16: bool) -> Callable[[], Tensor]:
+def _segmented(model: Any, job: Workload, *, last: bool, bf16: bool) -> Callable[[], Tensor]:
     pictures = job.pictures()
 
     @torch.inference_mode()

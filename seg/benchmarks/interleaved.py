@@ -15,11 +15,11 @@ import torch
 from seg.benchmarks.layers import Layers, layers_of
 from seg.benchmarks.peak_memory import added_mib
 from seg.benchmarks.timing import Timing
-from seg.cpu import give_back_memory, keep_freed_memory
+from seg.cpu import disable_malloc_trim, give_back_memory
 from seg.data.loading.workers import leave_signals, starting_workers
 from seg.errors import ConfigError
 
-_WAITING = "GOMP_SPINCOUNT"  # see `seg.cpu.share_cores`
+_WAITING = "GOMP_SPINCOUNT"  # see `seg.cpu.limit_openmp_spin`
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _serve(
 ) -> None:
     leave_signals()
     if tuned:
-        keep_freed_memory()
+        disable_malloc_trim()
     prepared: Prepared | None = None
     while True:
         try:

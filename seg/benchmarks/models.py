@@ -16,7 +16,7 @@ Layout = torch.memory_format
 
 
 @dataclass(frozen=True)
-class Job:
+class Workload:
     """What every way is given.
 
     Attributes:
@@ -47,7 +47,7 @@ class Job:
         return torch.randint(256, shape, generator=generator, dtype=torch.uint8).to(self.device)
 
 
-def smp_network(job: Job) -> nn.Module:
+def smp_network(job: Workload) -> nn.Module:
     """The DeepLabV3+ of segmentation-models-pytorch, random weights."""
     import segmentation_models_pytorch as smp
 
@@ -74,7 +74,7 @@ class _Padded(nn.Module):
         return logits[..., :height, :width]
 
 
-def torchvision_network(job: Job) -> nn.Module:
+def torchvision_network(job: Workload) -> nn.Module:
     """The DeepLabV3 of torchvision: a network of its own, of another encoder."""
     from torchvision.models.segmentation import deeplabv3_resnet101
 
@@ -92,7 +92,7 @@ def torchvision_network(job: Job) -> nn.Module:
     return Out()
 
 
-def timm_network(job: Job) -> nn.Module:
+def timm_network(job: Workload) -> nn.Module:
     """The encoder alone, features only: what no decoder can be faster than."""
     import timm
 
@@ -112,7 +112,7 @@ def timm_network(job: Job) -> nn.Module:
     return Last()
 
 
-def our_network(job: Job, **encoder_options: object) -> Any:
+def our_network(job: Workload, **encoder_options: object) -> Any:
     """Ours, of random weights."""
     from seg.models.segmenter import create_model
 
@@ -125,10 +125,10 @@ def our_network(job: Job, **encoder_options: object) -> Any:
     )
 
 
-def engine(file: Path) -> Callable[[Job], Any]:
+def engine(file: Path) -> Callable[[Workload], Any]:
     """What an exported file holds."""
 
-    def load(_job: Job) -> Any:
+    def load(_job: Workload) -> Any:
         from seg.build.models import load_model
 
         return load_model(file)

@@ -3,7 +3,7 @@
 import os
 import runpy
 
-from seg.cpu import keep_freed_memory, share_cores
+from seg.cpu import disable_malloc_trim, limit_openmp_spin
 
 
 def _end(*_: object) -> None:
@@ -12,8 +12,8 @@ def _end(*_: object) -> None:
 
 def main() -> None:
     """As `python -m seg.train`, up to the first step of an optimizer."""
-    keep_freed_memory()
-    share_cores()
+    disable_malloc_trim()
+    limit_openmp_spin()
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
     register_optimizer_step_post_hook(_end)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from seg.benchmarks import models
 from seg.benchmarks.inference_speed import CHANGES, autocast, channels_last
 from seg.benchmarks.interleaved import Measured, Prepared, Way
-from seg.benchmarks.models import NUM_CLASSES, Job
+from seg.benchmarks.models import NUM_CLASSES, Workload
 from seg.kernels import depthwise_impls
 from seg.losses.cross_entropy import CrossEntropy
 
@@ -18,7 +18,7 @@ FIRST = "smp eager"
 _IGNORED = 255
 
 
-def ways(job: Job, *, compiled: bool = False) -> dict[str, Way]:
+def ways(job: Workload, *, compiled: bool = False) -> dict[str, Way]:
     """Name -> way; the plainest comes first. A further way is one line."""
     smp, ours = partial(_peer, job), partial(_ours, job)
     best = partial(ours, last=True, fused=True, bf16=True)
@@ -58,7 +58,7 @@ def table(found: Mapping[str, Measured], *, unit: str = "s") -> str:
     return "\n".join(lines)
 
 
-def _batch(job: Job) -> tuple[Tensor, Tensor]:
+def _batch(job: Workload) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     shape = (job.batch, *job.size)
     label_BHW = torch.randint(NUM_CLASSES, shape, generator=generator, dtype=torch.uint8)
@@ -66,7 +66,7 @@ def _batch(job: Job) -> tuple[Tensor, Tensor]:
     return job.pictures(), label_BHW.to(job.device)
 
 
-def _peer(job: Job, *, last: bool = False, bf16: bool = False) -> Prepared:
+def _peer(job: Workload, *, last: bool = False, bf16: bool = False) -> Prepared:
     torch.manual_seed(0)
     model = models.smp_network(job).train().to(job.device)
     model = channels_last(model) if last else model
@@ -84,7 +84,7 @@ def _peer(job: Job, *, last: bool = False, bf16: bool = False) -> Prepared:
 
 
 def _ours(
-    job: Job,
+    job: Workload,
     *,
     last: bool = False,
     bf16: bool = False,

@@ -9,7 +9,7 @@ from seg.data.statistics import DatasetStatistics, collect, median_frequency_wei
 _AUTO = "auto"
 
 
-class StatisticsOf:
+class LazyStatistics:
     """The statistics of a dataset, on call; `num_workers` processes read the labels."""
 
     def __init__(self, dataset: SegmentationDataset, *, num_workers: int) -> None:
@@ -23,7 +23,7 @@ class StatisticsOf:
         return self._found
 
 
-def with_class_weights(config: TrainConfig, statistics: StatisticsOf) -> TrainConfig:
+def with_class_weights(config: TrainConfig, statistics: LazyStatistics) -> TrainConfig:
     """`class_weights: auto` of the loss, at any depth, becomes the numbers themselves.
 
     They are median-frequency weights of the training split; the checkpoint holds the numbers.

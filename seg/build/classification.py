@@ -7,9 +7,9 @@ import pytorch_lightning as pl
 from torch import nn
 
 from seg.build.datasets import open_image_dataset
-from seg.build.instantiate import build, check_targets, later
+from seg.build.instantiate import build, check_targets, partial_build
 from seg.build.segmentation import FitParts
-from seg.build.trainer import equip
+from seg.build.trainer import build_trainer_and_batch_norm
 from seg.config.schema import PretrainConfig
 from seg.data.classification.augmentation import CentreCrops, ImageAugmentation
 from seg.data.classification.datamodule import ImageDataModule
@@ -33,7 +33,7 @@ class ClassificationParts(FitParts):
     task: ClassificationTask
 
 
-def assemble_classification(config: PretrainConfig, run_dir: Path) -> ClassificationParts:
+def build_classification(config: PretrainConfig, run_dir: Path) -> ClassificationParts:
     """Build a training run.
 
     Raises:
@@ -52,7 +52,7 @@ def assemble_classification(config: PretrainConfig, run_dir: Path) -> Classifica
             reset_head=config.reset_head,
             moving_average=config.moving_average,
         )
-    batch_norm, trainer = equip(config, run_dir)
+    batch_norm, trainer = build_trainer_and_batch_norm(config, run_dir)
     return ClassificationParts(
         data=_data(config, train, val),
         task=_task(config, model, train.labels, batch_norm),
@@ -98,8 +98,8 @@ def _task(
         plain_loss=ImageLabelLoss(model.outputs),
         labels=labels,
         config=config.model_dump(mode="json", by_alias=True),
-        optimizer=later("optimizer", config.optimizer.node()),
-        scheduler=later("scheduler", config.scheduler.node()),
+        optimizer=partial_build("optimizer", config.optimizer.node()),
+        scheduler=partial_build("scheduler", config.scheduler.node()),
         parameters=build("parameters", config.parameters.node()),
         batch_norm=batch_norm,
         channels_last=config.channels_last,

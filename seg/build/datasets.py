@@ -116,7 +116,7 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
     opened: SegmentationDataset | None = _ahead.pop(_key(config, labels, split), None)
     if opened is not None:
         return opened
-    dataset, lonely = open_tolerantly(config, split)
+    dataset, lonely = open_with_unmatched(config, split)
     if lonely:
         raise lonely_files_error(lonely, "some files")
     if config.cache is not None:
@@ -130,7 +130,7 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
     return dataset
 
 
-def open_tolerantly(
+def open_with_unmatched(
     config: DatasetTarget, split: str
 ) -> tuple[SegmentationDataset, tuple[Lonely, ...]]:
     """One split as its files are, and the files without partners that the quarantine lacks.

@@ -16,7 +16,7 @@ from seg.training.checkpoint import AtomicCheckpointIO
 ONE_PROCESS = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 
 
-def process_facts(node: Mapping[str, Any], callbacks: list[Callback]) -> dict[str, Any]:
+def ddp_kwargs(node: Mapping[str, Any], callbacks: list[Callback]) -> dict[str, Any]:
     """Arguments of the trainer that follow from how many processes there are.
 
     Gradients are averaged over processes; buffers stay their own (`MeanStatistics` joins the

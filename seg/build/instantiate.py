@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 
 from seg.build.precision import precision_of
 from seg.config import target_validation
-from seg.config.facts import FACTS
+from seg.config.facts import RUNTIME_ARGS
 from seg.config.schema import FitConfig, Section
 from seg.errors import ConfigError, UserError
 
@@ -22,7 +22,7 @@ def check_targets(config: FitConfig) -> None:
     Raises:
         ConfigError: what is wrong with which key.
     """
-    check_sections(config, *(key for key in FACTS if key in type(config).model_fields))
+    check_sections(config, *(key for key in RUNTIME_ARGS if key in type(config).model_fields))
     for group, given in (("callbacks", ()), ("logger", _LOGGER_FACTS)):
         for name, node in getattr(config, group).items():
             if node:
@@ -36,7 +36,9 @@ def check_sections(config: Section, *keys: str, from_file: bool = False) -> None
         if section is not None:
             node = section.node()
             settled = {"precision": precision_of(node)} if key == "trainer" else {}
-            target_validation.check({**node, **settled}, key, FACTS[key], from_file=from_file)
+            target_validation.check(
+                {**node, **settled}, key, RUNTIME_ARGS[key], from_file=from_file
+            )
 
 
 def build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:
@@ -45,7 +47,7 @@ def build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:
         return instantiate(dict(node), _convert_="all", **facts)
 
 
-def later(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
+def partial_build(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
     """The same for a node that is called once training knows its arguments."""
     partial = build(key, node)
 

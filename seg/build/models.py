@@ -12,7 +12,7 @@ from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.label_space import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS
 from seg.deployment.loading import Export, is_export, open_export, read_export
-from seg.errors import ConfigError, DataError, UserError, first_line, first_lines
+from seg.errors import ConfigError, DataError, UserError, error_summary, first_lines
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.parameter_limit import parameters_limited
 from seg.training.checkpoint import Checkpoint, State, read_checkpoint
@@ -103,7 +103,7 @@ def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegm
     except UserError as error:
         raise DataError(
             f"{checkpoint.path}: cannot build the network of its configuration: "
-            f"{first_line(error)}\n  take another checkpoint, or restore this one from a copy"
+            f"{error_summary(error)}\n  take another checkpoint, or restore this one from a copy"
         ) from None
 
 

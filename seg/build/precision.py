@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seg.cpu import multiplies_bfloat16
+from seg.cpu import has_native_bfloat16
 from seg.errors import ConfigError
 
 _PLAIN = "32-true"
@@ -23,5 +23,5 @@ def precision_of(node: Mapping[str, Any]) -> str:
     if node.get("accelerator", "auto") in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         able = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        able = multiplies_bfloat16()
+        able = has_native_bfloat16()
     return "bf16-mixed" if able else _PLAIN

@@ -8,15 +8,15 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from seg.build.class_weights import StatisticsOf, with_class_weights
+from seg.build.class_weights import LazyStatistics, with_class_weights
 from seg.build.datasets import open_dataset
 from seg.build.ddp import ONE_PROCESS
 from seg.build.decoding import decoding_of
-from seg.build.instantiate import build, check_targets, later
+from seg.build.instantiate import build, check_targets, partial_build
 from seg.build.models import load_model, network, restore, training_config
-from seg.build.trainer import build_trainer, equip
+from seg.build.trainer import build_trainer, build_trainer_and_batch_norm
 from seg.config import target_validation
-from seg.config.facts import FACTS
+from seg.config.facts import RUNTIME_ARGS
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
 from seg.data.label_ids import check_label_ids
 from seg.data.loading.datamodule import DataModule
@@ -55,7 +55,7 @@ class Parts(FitParts):
     task: SegmentationTask
 
 
-def assemble(config: TrainConfig, run_dir: Path) -> Parts:
+def build_segmentation(config: TrainConfig, run_dir: Path) -> Parts:
     """Build a training run.
 
     Raises:
@@ -67,7 +67,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     sets = {split: open_dataset(config.dataset, config.labels, split) for split in ("train", "val")}
     _refuse_empty(sets)
     check_label_ids(sets["val"], training=check_label_ids(sets["train"]))
-    statistics = StatisticsOf(sets["train"], num_workers=config.loader.num_workers)
+    statistics = LazyStatistics(sets["train"], num_workers=config.loader.num_workers)
     config = with_class_weights(config, statistics)
     model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)
     model.decoding = decoding_of(config.dataset)
@@ -82,7 +82,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     augmentation = build(
         "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
     )
-    batch_norm, trainer = equip(config, run_dir)
+    batch_norm, trainer = build_trainer_and_batch_norm(config, run_dir)
     terms = _terms(config, model)
     if not terms:  # a teacher can be learned from without labels
         trainer.callbacks.append(CountedPixels(model.labels.ignore_index))  # type: ignore[attr-defined]
@@ -95,7 +95,7 @@ def assemble(config: TrainConfig, run_dir: Path) -> Parts:
     )
 
 
-def assemble_evaluation(
+def build_evaluation(
     checkpoint: Checkpoint | Export,
     *,
     dataset: Mapping[str, Any],
@@ -124,7 +124,7 @@ def assemble_evaluation(
     """
     quiet()
     config = training_config(checkpoint, TrainConfig, "loss", "trainer")
-    chosen = dataset_of(checkpoint, dataset=dataset, labels=labels, split=split)
+    chosen = checkpoint_dataset(checkpoint, dataset=dataset, labels=labels, split=split)
     wanted = {"eval_batch_size": batch_size, "num_workers": num_workers}
     wanted = {key: value for key, value in wanted.items() if value is not None}
     config = config.model_copy(update={"loader": config.loader.model_copy(update=wanted)})
@@ -140,7 +140,7 @@ def assemble_evaluation(
     return Parts(data=_data(config, {"val": chosen}, None, None), task=task, trainer=built)
 
 
-def dataset_of(
+def checkpoint_dataset(
     checkpoint: Checkpoint | Export,
     *,
     dataset: Mapping[str, Any],
@@ -149,7 +149,7 @@ def dataset_of(
 ) -> SegmentationDataset:
     """The data set that a checkpoint was trained for, or another of the same classes.
 
-    Args, Raises: see `assemble_evaluation`.
+    Args, Raises: see `build_evaluation`.
     """
     given = {key: value for key, value in dataset.items() if value is not None}
     typed = "_target_" in given
@@ -159,7 +159,7 @@ def dataset_of(
     # a cache is written: where the user says, not a file that others may have made
     own = declared if typed else {**config.dataset.model_dump(by_alias=True), "cache": None}
     section = validate(DatasetChoice, {"dataset": {**own, **given}}).dataset
-    target_validation.check(section.node(), "dataset", FACTS["dataset"])
+    target_validation.check(section.node(), "dataset", RUNTIME_ARGS["dataset"])
     chosen = open_dataset(section, config.labels if labels is None else labels, split)
     if chosen.labels.names != checkpoint.labels.names:
         raise ConfigError(
@@ -182,7 +182,7 @@ def _refuse_empty(sets: Mapping[str, SegmentationDataset]) -> None:
 
 
 def _sampling(
-    config: TrainConfig, train: SegmentationDataset, statistics: StatisticsOf
+    config: TrainConfig, train: SegmentationDataset, statistics: LazyStatistics
 ) -> Sampling | None:
     if config.sampler is None:
         return None
@@ -219,7 +219,7 @@ def _set_compute_dtype(task: SegmentationTask, precision: str) -> None:
 def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[TrainingTerm]:
     if config.teaching is None:
         return []
-    build_now = later("teaching", config.teaching.node())
+    build_now = partial_build("teaching", config.teaching.node())
     return [build_now(run=Run(student=model, load_teacher=load_model, seed=config.seed))]
 
 
@@ -251,8 +251,8 @@ def _task(
         labels=labels,
         terms=terms,
         config=config.model_dump(mode="json", by_alias=True),
-        optimizer=later("optimizer", optimizer) if trained else None,
-        scheduler=later("scheduler", scheduler) if trained else None,
+        optimizer=partial_build("optimizer", optimizer) if trained else None,
+        scheduler=partial_build("scheduler", scheduler) if trained else None,
         parameters=build("parameters", config.parameters.node()) if trained else None,
         batch_norm=batch_norm,
         channels_last=config.channels_last,

@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from seg.build.ddp import process_facts
+from seg.build.ddp import ddp_kwargs
 from seg.build.instantiate import build
 from seg.build.loggers import open_loggers
 from seg.build.precision import precision_of
@@ -23,7 +23,9 @@ from seg.training.callbacks.rng_state import RandomState
 from seg.training.callbacks.signal_checkpoint import Interruption
 
 
-def equip(config: FitConfig, run_dir: Path) -> tuple[BatchNormPolicy, pl.Trainer]:
+def build_trainer_and_batch_norm(
+    config: FitConfig, run_dir: Path
+) -> tuple[BatchNormPolicy, pl.Trainer]:
     """What every run is fitted by, with the random numbers of its rank."""
     batch_norm: BatchNormPolicy = build(
         "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
@@ -77,7 +79,7 @@ def build_trainer(
     trainer: pl.Trainer = build(
         "trainer",
         {**node, "precision": precision_of(node)},
-        **process_facts(node, callbacks),
+        **ddp_kwargs(node, callbacks),
         logger=loggers or False,
         default_root_dir=str(run_dir),
         enable_model_summary=False,

@@ -27,11 +27,11 @@ _BETWEEN_COMMAS = re.compile(r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,])+""
 _LIST_KEYS, _LIST = ("runs",), re.compile(r"\[.*\]")
 
 
-def spell_out(verb: str | None, arguments: list[str]) -> list[str]:
-    """`list` as the first argument -> `VERB=list`, for commands that have a verb."""
-    if verb is None or not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
+def spell_out(positional: str | None, arguments: list[str]) -> list[str]:
+    """`list` as the first argument -> `KEY=list`, for commands with a positional key."""
+    if positional is None or not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
         return arguments
-    return [f"{verb}={arguments[0]}", *arguments[1:]]
+    return [f"{positional}={arguments[0]}", *arguments[1:]]
 
 
 def quote_paths(arguments: list[str]) -> list[str]:

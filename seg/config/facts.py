@@ -1,6 +1,6 @@
 """What the code knows and a configuration therefore does not say."""
 
-FACTS: dict[str, tuple[str, ...]] = {
+RUNTIME_ARGS: dict[str, tuple[str, ...]] = {
     "dataset": ("split",),
     "augmentation": ("ignore_index",),
     "encoder": ("in_channels",),
@@ -27,4 +27,4 @@ FOLLOWS = "follows from the other choices (data set, encoder, images of 3 channe
 
 def follows(section: str, name: str) -> bool:
     """Whether the code knows a key's value, wherever a user writes it."""
-    return name in FACTS.get(section, ()) or name in _ANYWHERE
+    return name in RUNTIME_ARGS.get(section, ()) or name in _ANYWHERE

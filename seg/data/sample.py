@@ -23,7 +23,7 @@ LEAVE_OUT = (
 
 @contextmanager
 def naming_quarantine() -> Iterator[None]:
-    """Let a `DataError` of one sample name the way out, as a note that `message_of` shows."""
+    """Let a `DataError` of one sample name the way out, as a note that `user_message` shows."""
     try:
         yield
     except DataError as error:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 
 _COPY_BYTES = 2**20
 _SLACK_BYTES = 2**20  # read ahead by a decompressor, or too little to matter
@@ -117,7 +117,7 @@ def _write_all(archive: Path, folder: Path, limits: Limits, inner: str) -> int:
 
 
 def _damaged(archive: Path, error: Exception) -> DataError:
-    reason = first_line(error)
+    reason = error_summary(error)
     return DataError(f"{archive}: damaged ({reason})\n  fetch it again", fault="damaged")
 
 

@@ -8,7 +8,7 @@ from torch.export import Dim, ExportedProgram
 from torch.nn import functional
 
 from seg.deployment.metadata import Spec
-from seg.errors import ConfigError, first_line
+from seg.errors import ConfigError, error_summary
 from seg.models.segmenter import Segmenter
 
 DTYPES = {
@@ -67,7 +67,7 @@ def exported_program(network: Segmenter, spec: Spec) -> ExportedProgram:
                 raise
             raise ConfigError(
                 f"size={spec.size}, batch_size={spec.batch_size}: the network cannot be traced for "
-                f"any size or batch ({first_line(error)})\n"
+                f"any size or batch ({error_summary(error)})\n"
                 "  give size=[HEIGHT,WIDTH] and, where that is not enough, batch_size=1"
             ) from error
 

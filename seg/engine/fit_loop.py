@@ -15,19 +15,19 @@ from seg.engine.dry_run import dry_run
 from seg.engine.error_translation import explained
 from seg.engine.extension import extend
 from seg.engine.resume import (
-    begin,
     changes_at,
     changes_since,
-    finished_value,
-    newest_sound,
-    rescaled,
+    completed_score,
+    keep_global_batch_size,
+    latest_valid_checkpoint,
+    prepare_run_dir,
 )
 from seg.errors import ConfigError, DivergenceError
-from seg.reports.page import leave_report
+from seg.reports.page import write_run_report
 from seg.training.callbacks.checkpoints import BestAndLast
 from seg.training.callbacks.lr_rollback import LearningRateScale
 from seg.training.checkpoint import State, read_state
-from seg.training.provenance import noted
+from seg.training.provenance import record_session
 
 log = logging.getLogger(__name__)
 C = TypeVar("C", bound=pl.Callback)
@@ -41,7 +41,7 @@ _FINISHED = (
 
 
 @dataclass(frozen=True)
-class Ended:
+class FitResult:
     """How training ended.
 
     Attributes:
@@ -56,7 +56,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Job(Generic[F, P]):
+class FitSpec(Generic[F, P]):
     """What is fitted.
 
     Attributes:
@@ -68,13 +68,13 @@ class Job(Generic[F, P]):
     """
 
     schema: type[F]
-    assemble: Callable[[F, Path], P]
-    finish: Callable[[P, Ended], dict[str, float]]
+    build: Callable[[F, Path], P]
+    finish: Callable[[P, FitResult], dict[str, float]]
     score: str
     title: str
 
 
-def carry_out(job: Job[F, P], config: F, run_dir: Path) -> float | None:
+def run_training(job: FitSpec[F, P], config: F, run_dir: Path) -> float | None:
     """Fit, or with `resume` go on with the run in `run_dir`; then score the best weights.
 
     In each process of those that train together.
@@ -87,48 +87,48 @@ def carry_out(job: Job[F, P], config: F, run_dir: Path) -> float | None:
         DivergenceError: loss or weights were not finite more often than `divergence` allows.
     """
     if config.dry_run:
-        dry_run(job.assemble(config, run_dir))
+        dry_run(job.build(config, run_dir))
         return None
-    value = None if config.resume is None else finished_value(run_dir, job.score)
+    value = None if config.resume is None else completed_score(run_dir, job.score)
     if value is not None and not changes_since(run_dir, config):
         log.info(_FINISHED, job.title, value, *(run_dir,) * 3)
         return value
-    position = newest_sound(run_dir) if config.resume is not None else None
+    position = latest_valid_checkpoint(run_dir) if config.resume is not None else None
     if value is not None and position is None:
         raise ConfigError(f"resume: {run_dir} has finished and no checkpoint is left to go on from")
-    config = rescaled(config, position)
+    config = keep_global_batch_size(config, position)
     return _train(job, config, run_dir, position)
 
 
-def _train(job: Job[F, P], config: F, run_dir: Path, position: State | None) -> float:
+def _train(job: FitSpec[F, P], config: F, run_dir: Path, position: State | None) -> float:
     """Fit from a position on, from an earlier one after each divergence that is allowed."""
     scale = None
     for rollbacks_left in reversed(range(config.divergence.rollbacks + 1)):
-        parts = job.assemble(config, run_dir)
+        parts = job.build(config, run_dir)
         if position is not None and (longer := changes_at(position, parts.task.config, config)):
             extend(parts, position, longer, config)
         if parts.trainer.is_global_zero:
-            begin(position, run_dir)
-        rate = the(LearningRateScale, parts.trainer)
+            prepare_run_dir(position, run_dir)
+        rate = get_callback(parts.trainer, LearningRateScale)
         rate.wanted = scale
         try:
-            with noted(parts.trainer, run_dir, from_step=_step(position)):
+            with record_session(parts.trainer, run_dir, from_step=_step(position)):
                 value = fit(job, parts, run_dir, None if position is None else position.path)
         except DivergenceError as error:
             if not rollbacks_left:
                 raise
             scale = rate.scale * config.divergence.lr_factor
-            position = newest_sound(run_dir, before=error.step)
+            position = latest_valid_checkpoint(run_dir, before=error.step)
             step = 0 if position is None else position.step
             log.warning("%s\n  back to step %d, rates x %.3g", error, step, scale)
         else:
             if parts.trainer.is_global_zero:
-                leave_report(run_dir)
+                write_run_report(run_dir)
             return value
     raise AssertionError("the last round returns or raises")
 
 
-def fit(job: Job[F, P], parts: P, run_dir: Path, checkpoint: Path | None = None) -> float:
+def fit(job: FitSpec[F, P], parts: P, run_dir: Path, checkpoint: Path | None = None) -> float:
     """Train, from a checkpoint's position on or from the start, and score the best weights.
 
     Returns:
@@ -140,27 +140,27 @@ def fit(job: Job[F, P], parts: P, run_dir: Path, checkpoint: Path | None = None)
         parts.trainer.fit(parts.task, datamodule=parts.data, ckpt_path=checkpoint)
     for keeper in parts.trainer.checkpoint_callbacks:
         if isinstance(keeper, BestAndLast):
-            _let_the_end_compete(parts, keeper)
+            _validate_final_weights(parts, keeper)
             best = read_state(Path(keeper.best_path))
             parts.task.model.load_state_dict(best.model_state)
     parts.trainer.loggers = []  # the curves end with training
-    scores = job.finish(parts, Ended(run_dir, best, perf_counter() - started_at))
+    scores = job.finish(parts, FitResult(run_dir, best, perf_counter() - started_at))
     log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
     return scores[job.score]
 
 
-def the(kind: type[C], trainer: pl.Trainer) -> C:
-    """The trainer's callback of a kind."""
-    return next(each for each in trainer.callbacks if isinstance(each, kind))  # type: ignore[attr-defined]
+def get_callback(trainer: pl.Trainer, cls: type[C]) -> C:
+    """Return the trainer's callback of a class."""
+    return next(each for each in trainer.callbacks if isinstance(each, cls))  # type: ignore[attr-defined]
 
 
 def _step(position: State | None) -> int | None:
     return None if position is None else position.step
 
 
-def _let_the_end_compete(parts: FitParts, keeper: BestAndLast) -> None:
+def _validate_final_weights(parts: FitParts, keeper: BestAndLast) -> None:
     """Validate the final weights where the schedule of validations did not reach them."""
     if keeper.validated_step == parts.trainer.global_step:
         return
     parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
-    keeper.offer(parts.trainer, parts.task.results)
+    keeper.offer(parts.trainer, parts.task.last_metrics)

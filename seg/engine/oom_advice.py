@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seg.build.segmentation import FitParts
 from seg.cpu import give_back_memory
-from seg.errors import MemoryShortageError
+from seg.errors import OutOfMemoryError
 
 _SIGNS = (
     *("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory"),
@@ -24,14 +24,14 @@ def is_shortage(error: BaseException) -> bool:
     return any(sign in str(error).lower() for sign in _SIGNS)
 
 
-def shortage(parts: FitParts, error: BaseException) -> MemoryShortageError:
+def shortage(parts: FitParts, error: BaseException) -> OutOfMemoryError:
     """What was too large, and a batch size that was tried and fits."""
     cause: BaseException | None = error
     while cause is not None:  # their frames hold the tensors of the step that failed
         traceback.clear_frames(cause.__traceback__)
         cause = cause.__context__
     reason = (str(error).strip() or "no more memory").splitlines()[0]
-    return MemoryShortageError(_explained(parts, reason))
+    return OutOfMemoryError(_explained(parts, reason))
 
 
 def _explained(parts: FitParts, reason: str) -> str:
@@ -46,7 +46,7 @@ def _explained(parts: FitParts, reason: str) -> str:
         f"trainer.precision={trainer.precision}\n"
     )
     if fits is None:
-        return f"{told}  not even one crop fits: use a smaller {parts.task.size_key} or encoder"
+        return f"{told}  not even one crop fits: use a smaller {parts.task.crop_key} or encoder"
     steps = trainer.accumulate_grad_batches * -(-batch_size // fits)
     return (
         f"{told}  this fits: loader.batch_size={fits} trainer.accumulate_grad_batches={steps}; "

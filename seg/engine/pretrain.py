@@ -5,10 +5,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from seg.build.classification import ClassificationParts, assemble_classification
+from seg.build.classification import ClassificationParts, build_classification
 from seg.config.schema import PretrainConfig
 from seg.engine import fit_loop
-from seg.engine.fit_loop import Ended, Job
+from seg.engine.fit_loop import FitResult, FitSpec
 from seg.io.atomic import write_json
 from seg.visualization.classification_grid import write_guesses
 from seg.weight_tools.encoder_checkpoint import write_encoder
@@ -22,15 +22,15 @@ _RECIPE = (
 
 
 def pretrain(config: PretrainConfig, run_dir: Path) -> float | None:
-    """As `seg.engine.fit_loop.carry_out`; the score is `val/top1`."""
-    return fit_loop.carry_out(_CLASSIFICATION, config, run_dir)
+    """As `seg.engine.fit_loop.run_training`; the score is `val/top1`."""
+    return fit_loop.run_training(_CLASSIFICATION, config, run_dir)
 
 
-def _finish(parts: ClassificationParts, ended: Ended) -> dict[str, float]:
+def _finish(parts: ClassificationParts, ended: FitResult) -> dict[str, float]:
     """`metrics.json`, `predictions.png`, `encoder.safetensors` and its card."""
     started_at = perf_counter()
     parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
-    scores = dict(parts.task.results)
+    scores = dict(parts.task.last_metrics)
     timings = {"training_s": ended.training_s, "evaluation_s": perf_counter() - started_at}
     if parts.trainer.is_global_zero:
         step = None if ended.best is None else ended.best.step
@@ -79,4 +79,4 @@ def _facts(
     }
 
 
-_CLASSIFICATION = Job(PretrainConfig, assemble_classification, _finish, "val/top1", "top-1")
+_CLASSIFICATION = FitSpec(PretrainConfig, build_classification, _finish, "val/top1", "top-1")

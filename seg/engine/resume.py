@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 F = TypeVar("F", bound=FitConfig)
 
 
-def finished_value(run_dir: Path, score: str) -> float | None:
+def completed_score(run_dir: Path, score: str) -> float | None:
     """That score of a run that has ended; None where there is more to do."""
     path = run_dir / "metrics.json"
     if not is_finished(run_dir) or not path.exists():
@@ -40,7 +40,7 @@ def finished_value(run_dir: Path, score: str) -> float | None:
     return math.nan if value is None else value
 
 
-def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
+def latest_valid_checkpoint(run_dir: Path, *, before: float = math.inf) -> State | None:
     """The newest checkpoint that can be read whole; damaged ones are named and passed over.
 
     Args:
@@ -71,7 +71,7 @@ def newest_sound(run_dir: Path, *, before: float = math.inf) -> State | None:
     return None
 
 
-def begin(position: State | None, run_dir: Path) -> None:
+def prepare_run_dir(position: State | None, run_dir: Path) -> None:
     """Accept this start; cut the curve of a run back to where it goes on, and note that it does."""
     accept(run_dir)
     mark_unfinished(run_dir)
@@ -94,7 +94,7 @@ def _make_it_the_last(checkpoint: Path) -> None:
             write_atomically(last, lambda copy: shutil.copyfileobj(file, copy))
 
 
-def rescaled(config: F, position: State | None) -> F:
+def keep_global_batch_size(config: F, position: State | None) -> F:
     """With `rescale` and another number of processes, the batch that keeps the step as it was.
 
     Raises:

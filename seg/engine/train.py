@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from seg.build.segmentation import Parts, assemble
+from seg.build.segmentation import Parts, build_segmentation
 from seg.config.schema import TrainConfig
 from seg.engine import fit_loop
-from seg.engine.fit_loop import Ended, Job
+from seg.engine.fit_loop import FitResult, FitSpec
 from seg.evaluation.evaluator import Evaluator
 from seg.evaluation.protocol import checkpoint_facts
 from seg.inference.inference import Inference
 
 
 def train(config: TrainConfig, run_dir: Path) -> float | None:
-    """As `seg.engine.fit_loop.carry_out`; the score is `val/miou`."""
-    return fit_loop.carry_out(_SEGMENTATION, config, run_dir)
+    """As `seg.engine.fit_loop.run_training`; the score is `val/miou`."""
+    return fit_loop.run_training(_SEGMENTATION, config, run_dir)
 
 
 def fit(parts: Parts, run_dir: Path, checkpoint: Path | None = None) -> float:
@@ -21,10 +21,10 @@ def fit(parts: Parts, run_dir: Path, checkpoint: Path | None = None) -> float:
     return fit_loop.fit(_SEGMENTATION, parts, run_dir, checkpoint)
 
 
-def _finish(parts: Parts, ended: Ended) -> dict[str, float]:
+def _finish(parts: Parts, ended: FitResult) -> dict[str, float]:
     facts = {} if ended.best is None else checkpoint_facts(ended.best.path, ended.best.step)
     evaluator = Evaluator(parts, Inference(), facts)
     return evaluator.run(ended.run_dir, training_s=ended.training_s)
 
 
-_SEGMENTATION = Job(TrainConfig, assemble, _finish, "val/miou", "mIoU")
+_SEGMENTATION = FitSpec(TrainConfig, build_segmentation, _finish, "val/miou", "mIoU")

@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from seg.data.label_space import LabelSpace
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 from seg.evaluation.metrics_collection import Shown
 from seg.io.atomic import write_atomically, write_json
 from seg.io.json_file import read_json
@@ -94,7 +94,7 @@ def _read_replicates(path: Path) -> dict[str, NDArray[np.float32]]:
     try:
         arrays = read_npz(content, max_bytes=_REPLICATES_BYTES)
     except ValueError as error:
-        raise source.damaged(f"damaged ({first_line(error)})") from error
+        raise source.damaged(f"damaged ({error_summary(error)})") from error
     shapes = {array.shape for array in arrays.values()}
     kinds = {array.dtype for array in arrays.values()}
     if kinds - {np.dtype(np.float32)} or len(shapes) > 1 or any(len(s) != 1 for s in shapes):

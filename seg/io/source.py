@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 
 MAX_BYTES = 2**28
 """Largest file that is read unless a caller gives another limit."""
@@ -36,13 +36,13 @@ class Source:
 
     def damaged(self, why: object, *, fault: str = "damaged") -> DataError:
         """Return the error of a file that cannot be used."""
-        reason = first_line(why) if isinstance(why, BaseException) else str(why)
+        reason = error_summary(why) if isinstance(why, BaseException) else str(why)
         remedy = self.remedy or "copy it again or write it again"
         return DataError(f"{self.location}: {self.kind} is {reason}\n  {remedy}", fault=fault)
 
     def not_valid(self, form: str, why: object) -> DataError:
         """Return the error of a file that is not in its form (`JSON`)."""
-        reason = first_line(why) if isinstance(why, BaseException) else str(why)
+        reason = error_summary(why) if isinstance(why, BaseException) else str(why)
         return self.damaged(f"damaged, no valid {form}: {reason}")
 
     def check_size(self, num_bytes: int) -> None:

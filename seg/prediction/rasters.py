@@ -23,7 +23,7 @@ from seg.data.readers.image_pixels import check_colors
 from seg.data.readers.readers import read_image
 from seg.data.readers.tiff_pages import TiffPage, is_tiff, read_pages
 from seg.data.readers.value_range import PLAIN, ImageDecoding
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 from seg.inference.image_source import Raster
 from seg.io.atomic import staged_path
 from seg.prediction.writer import Piece, Staged, Writer
@@ -165,7 +165,8 @@ def _first_page(path: str) -> TiffPage | None:
             return read_pages(file)[0] if is_tiff(start) else None
         except Exception as error:  # whatever a damaged directory provokes
             raise DataError(
-                f"{path}: raster is damaged ({first_line(error)})\n  copy it again", fault="damaged"
+                f"{path}: raster is damaged ({error_summary(error)})\n  copy it again",
+                fault="damaged",
             ) from error
 
 

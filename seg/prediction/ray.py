@@ -14,7 +14,7 @@ import torch
 from seg.errors import ConfigError, UserError
 from seg.io.atomic import scratch_directory
 from seg.prediction.items import Item
-from seg.prediction.spec import Job
+from seg.prediction.spec import PredictionSpec
 from seg.prediction.writer import Record
 from seg.usage_reports import switch_off_usage_reports
 
@@ -25,7 +25,7 @@ _SHARES = 4  # pieces of work a process, at least, so that none waits long for t
 
 
 def records_on_ray(
-    job: Job, items: Sequence[Item], *, workers: int | None, address: str | None
+    job: PredictionSpec, items: Sequence[Item], *, workers: int | None, address: str | None
 ) -> Iterator[Record]:
     """Predict items on Ray Data; the records as they come, in any order.
 
@@ -81,7 +81,9 @@ def _mendable(error: BaseException | None) -> UserError | None:
     return error
 
 
-def _mapped(ray: Any, job: Job, items: Sequence[Item], workers: int | None) -> Iterator[Record]:
+def _mapped(
+    ray: Any, job: PredictionSpec, items: Sequence[Item], workers: int | None
+) -> Iterator[Record]:
     # Ray would give each process one thread, and so other last bits than one process here
     job = replace(job, threads=job.threads or torch.get_num_threads())
     resources = ray.cluster_resources()
@@ -106,7 +108,7 @@ def _mapped(ray: Any, job: Job, items: Sequence[Item], workers: int | None) -> I
         yield json.loads(row["record"])
 
 
-def _cores_of_a_worker(ray: Any, job: Job) -> int:
+def _cores_of_a_worker(ray: Any, job: PredictionSpec) -> int:
     largest = max(node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"])
     return max(1, min(job.threads or 1, int(largest)))
 
@@ -114,7 +116,7 @@ def _cores_of_a_worker(ray: Any, job: Job) -> int:
 class _Worker:
     """A network in a process of the cluster."""
 
-    def __init__(self, job: Job, folder: str) -> None:
+    def __init__(self, job: PredictionSpec, folder: str) -> None:
         if Path(folder).is_dir():
             os.chdir(folder)  # paths of items may be relative
         if job.address is not None:  # what is sent away need not lie where others see it

@@ -21,7 +21,7 @@ from seg.prediction.manifest import Manifest, are_parts_removed
 from seg.prediction.manifest_entries import is_damaged, is_written
 from seg.prediction.output_paths import refuse_overwriting
 from seg.prediction.remote_output import Store
-from seg.prediction.spec import Job
+from seg.prediction.spec import PredictionSpec
 from seg.prediction.value_table import log_values, write_values
 from seg.prediction.writer import PARTS, Format, Record, check_names, load_formats
 from seg.training.checkpoint import Checkpoint
@@ -66,7 +66,7 @@ class _Folder:
         folder = Path(output) if address is None else run_dir / "sent"
         if address is not None:
             self._store = Store(address, folder)
-        self._job = Job.of(config, folder, address)
+        self._job = PredictionSpec.of(config, folder, address)
         self._checkpoint = self._job.trained()
         self._settings = self._job.settings(self._checkpoint.labels)
         self._formats = load_formats(self._job.formats, self._settings)
@@ -138,7 +138,7 @@ class _Folder:
 
 def _manifest(
     config: PredictConfig,
-    job: Job,
+    job: PredictionSpec,
     checkpoint: Checkpoint | Export,
     sizes: dict[str, int] | None = None,
 ) -> Manifest:
@@ -200,7 +200,7 @@ def _predict_camera(config: PredictConfig, output: str) -> None:
             f"input={config.input}: one process reads a camera, into a folder of this machine\n"
             "  give num_shards=1 predict=local output=FOLDER"
         )
-    job = Job.of(config, Path(output))
+    job = PredictionSpec.of(config, Path(output))
     checkpoint = job.trained()
     settings = job.settings(checkpoint.labels)
     formats = load_formats(job.formats, settings)

@@ -25,7 +25,7 @@ from seg.training.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
-class Job:
+class PredictionSpec:
     """What is done to each item.
 
     Attributes:
@@ -57,7 +57,9 @@ class Job:
     threads: int | None
 
     @classmethod
-    def of(cls, config: PredictConfig, output: Path, address: str | None = None) -> "Job":
+    def of(
+        cls, config: PredictConfig, output: Path, address: str | None = None
+    ) -> "PredictionSpec":
         """The job of a configuration.
 
         Raises:

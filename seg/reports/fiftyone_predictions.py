@@ -21,11 +21,11 @@ def predicted(
         ConfigError, DataError: what is wrong with the checkpoint or the dataset.
     """
     from seg.build.models import restore
-    from seg.build.segmentation import dataset_of
+    from seg.build.segmentation import checkpoint_dataset
     from seg.training.checkpoint import read_checkpoint
 
     checkpoint = read_checkpoint(run_dir)
-    dataset = dataset_of(checkpoint, dataset={}, labels=None, split=split)
+    dataset = checkpoint_dataset(checkpoint, dataset={}, labels=None, split=split)
     model = restore(checkpoint)
 
     def pairs() -> "Iterator[tuple[Sample, NDArray[np.uint8]]]":

@@ -57,7 +57,7 @@ def write_report(run_dirs: Sequence[Path], path: Path, tariff: Tariff | None = N
     write_atomically(path, lambda file: file.write(page.encode(errors="replace")))
 
 
-def leave_report(run_dir: Path) -> None:
+def write_run_report(run_dir: Path) -> None:
     """Write `report.html` into a run; one that ended well is not spoilt by a page that fails.
 
     Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seg.io.atomic import write_atomically
-from seg.sweeps.overrides_to_yaml import Said, whole
+from seg.sweeps.overrides_to_yaml import OverrideFile, whole
 from seg.sweeps.trial_files import folder_of, read_overrides
 from seg.sweeps.trials import Sweep, Trial
 
@@ -46,7 +46,7 @@ def winner_of(directory: Path, sweep: Sweep, trial: Trial) -> Winner:
     folder = folder_of(directory, trial)
     overrides = read_overrides(folder)
     told = _from_the_line(sweep, trial) if overrides is None else overrides
-    said = Said(group)
+    said = OverrideFile(group)
     for override in OverridesParser.create().parse_overrides(told):
         said.add(override)
     text = said.text() if said.is_ours() else whole(folder, sweep.command)

@@ -6,7 +6,7 @@ from typing import Any
 
 from seg.io.atomic import write_atomically
 from seg.io.csv_table import format_csv
-from seg.sweeps.seed_aggregation import Standing, over_seeds
+from seg.sweeps.seed_aggregation import SeedGroup, group_by_seed
 from seg.sweeps.trial_files import folder_of, read_metrics
 from seg.sweeps.trials import Sweep, Trial
 
@@ -27,7 +27,7 @@ def write_leaderboard(directory: Path, sweep: Sweep) -> Path:
     """Write both tables, and tell where the first one is."""
     path = directory / FILE
     _write(path, list(_rows(directory, sweep)))
-    standings = over_seeds(sweep)
+    standings = group_by_seed(sweep)
     if standings:
         _write(directory / BY_CHOICE_FILE, list(_choice_rows(sweep, standings)))
     return path
@@ -58,7 +58,7 @@ def _rows(directory: Path, sweep: Sweep) -> Iterable[Sequence[Any]]:
         ]
 
 
-def _choice_rows(sweep: Sweep, standings: Sequence[Standing]) -> Iterable[Sequence[Any]]:
+def _choice_rows(sweep: Sweep, standings: Sequence[SeedGroup]) -> Iterable[Sequence[Any]]:
     keys = [key for key in sweep.swept if any(key in each.choices for each in standings)]
     yield ["rank", *keys, "mean", "std", "n", "trials"]
     for place, each in enumerate(standings, 1):

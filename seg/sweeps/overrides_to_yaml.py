@@ -16,7 +16,7 @@ _SWEEPS = "sweep"
 _OF_THE_RUN_ALONE = ("resume", "trial")
 
 
-class Said:
+class OverrideFile:
     """Overrides one after the other, as a defaults list and keys.
 
     Args:

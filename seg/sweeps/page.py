@@ -23,7 +23,7 @@ from seg.sweeps.plots import (
     parallel_chart,
     progress_chart,
 )
-from seg.sweeps.seed_aggregation import SEED, Standing, over_seeds, winner
+from seg.sweeps.seed_aggregation import SEED, SeedGroup, group_by_seed, winner
 from seg.sweeps.trial_files import folder_of
 from seg.sweeps.trials import Sweep, Trial
 
@@ -79,7 +79,7 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
         "seconds": _seconds(sweep),
         "keys": sweep.swept,
         "table": _table(directory, sweep),
-        "standings": [_standing(sweep, each) for each in over_seeds(sweep)],
+        "standings": [_standing(sweep, each) for each in group_by_seed(sweep)],
         "choice_keys": [key for key in sweep.swept if key != SEED],
         "parallel": parallel_chart(sweep),
         "importance": importance_chart(sweep),
@@ -131,7 +131,7 @@ def _table(directory: Path, sweep: Sweep) -> dict[str, Any]:
     return {"titles": titles, "rows": rows}
 
 
-def _standing(sweep: Sweep, each: Standing) -> dict[str, Any]:
+def _standing(sweep: Sweep, each: SeedGroup) -> dict[str, Any]:
     return {
         "choices": each.choices,
         "mean": _short(sweep.monitor, each.mean),

@@ -8,7 +8,7 @@ from pathlib import Path
 from seg.io.lock import is_locked
 from seg.sweeps.grid_search import Search
 from seg.sweeps.trial_files import read_metrics
-from seg.sweeps.trial_result import leave_failure, outcome_of, over_budget
+from seg.sweeps.trial_result import outcome_of, over_budget, write_failure
 from seg.sweeps.trials import Sweep, Trial, write_sweep
 
 log = logging.getLogger(__name__)
@@ -77,10 +77,10 @@ class Progress:
         """Note that a trial has failed outside its own process."""
         run_dir = self.run_dir(number)
         run_dir.mkdir(parents=True, exist_ok=True)
-        leave_failure(run_dir, error)
+        write_failure(run_dir, error)
         self._end(replace(self._trials[number], state="failed", error=error))
 
-    def collect(self, numbers: Sequence[int], *, lost: str | None = NO_WORD) -> None:
+    def update_from_disk(self, numbers: Sequence[int], *, lost: str | None = NO_WORD) -> None:
         """Take note of how trials have ended, by what they left in their directories.
 
         Args:

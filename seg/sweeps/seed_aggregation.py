@@ -10,7 +10,7 @@ SEED = "seed"
 
 
 @dataclass(frozen=True)
-class Standing:
+class SeedGroup:
     """A configuration.
 
     Attributes:
@@ -34,7 +34,7 @@ class Standing:
         return stdev(self.values) if len(self.values) > 1 else None
 
 
-def over_seeds(sweep: Sweep) -> list[Standing]:
+def group_by_seed(sweep: Sweep) -> list[SeedGroup]:
     """The configurations of a sweep over seeds, the best mean first, those without one last.
 
     Empty where the seed was not swept.
@@ -47,7 +47,7 @@ def over_seeds(sweep: Sweep) -> list[Standing]:
         groups.setdefault(tuple(sorted(choices.items())), []).append(trial)
     ranked = {trial.number for trial in sweep.ranked()}
     found = [
-        Standing(
+        SeedGroup(
             dict(choices),
             trials,
             [t.value for t in trials if t.number in ranked and t.value is not None],
@@ -61,7 +61,7 @@ def over_seeds(sweep: Sweep) -> list[Standing]:
 def winner(sweep: Sweep) -> Trial | None:
     """The best trial; over seeds the best one of the configuration with the best mean."""
     ranked = sweep.ranked()
-    standings = over_seeds(sweep)
+    standings = group_by_seed(sweep)
     if not ranked or not standings:
         return ranked[0] if ranked else None
     numbers = {trial.number for trial in standings[0].trials}

@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from seg.errors import ConfigError, StorageError, UserError, first_line, is_out_of_room
+from seg.errors import ConfigError, StorageError, UserError, error_summary, is_out_of_room
 from seg.io.atomic import write_atomically
 from seg.io.lock import locked
 from seg.sweeps.grid_search import Grid, Search
@@ -122,7 +122,7 @@ def _retried(directory: Path, known: Sweep) -> Sweep:
 
 def _run(progress: Progress, composer: Composer, launcher: Launcher, together: int | None) -> None:
     # those that ended while nobody was left to note it
-    progress.collect([trial.number for trial in progress.sweep.trials], lost=None)
+    progress.update_from_disk([trial.number for trial in progress.sweep.trials], lost=None)
     while not progress.is_over_budget:
         numbers = progress.next_numbers(together)
         if not numbers and not _wait_for_others(progress):
@@ -131,7 +131,7 @@ def _run(progress: Progress, composer: Composer, launcher: Launcher, together: i
         for number, choices in progress.begin(numbers).items():
             extras = progress.search.extras(number)
             overrides = composer.overrides(number, choices, extras)
-            fault = composer.fault(overrides)
+            fault = composer.compose_error(overrides)
             if fault is None:
                 jobs[number] = overrides
             else:
@@ -148,7 +148,7 @@ def _wait_for_others(progress: Progress) -> bool:
         log.info("waiting for trials that other processes are at work on: %s", elsewhere)
     while elsewhere and progress.at_work_elsewhere() == elsewhere:
         time.sleep(_LOOK_S)
-    progress.collect(elsewhere, lost=None)
+    progress.update_from_disk(elsewhere, lost=None)
     return bool(elsewhere)
 
 
@@ -164,21 +164,21 @@ def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[
         ended = launcher.launch([list(each) for each in jobs.values()], initial_job_idx=numbers[0])
     except Exception as error:
         if is_out_of_room(error):
-            progress.collect(numbers, lost=None)
+            progress.update_from_disk(numbers, lost=None)
             raise
         if not any(progress.run_dir(number).exists() for number in numbers):
             raise
-        log.warning("the launcher ended with %s", first_line(error))
-        progress.collect(numbers, lost=f"the launcher ended with {first_line(error)}")
+        log.warning("the launcher ended with %s", error_summary(error))
+        progress.update_from_disk(numbers, lost=f"the launcher ended with {error_summary(error)}")
     except BaseException:  # a signal: what was going on can be gone on with
-        progress.collect(numbers, lost=None)
+        progress.update_from_disk(numbers, lost=None)
         command = typed(progress.sweep.command, f"resume={progress.directory}")
         log.warning("the sweep was ended; this goes on with it: %s", command)
         raise
     else:
         errors = [each._return_value for each in ended]
         full = next((error for error in errors if isinstance(error, StorageError)), None)
-        progress.collect(numbers, lost=NO_WORD if full is None else None)
+        progress.update_from_disk(numbers, lost=NO_WORD if full is None else None)
         if full is not None:
             command = typed(progress.sweep.command, f"resume={progress.directory}")
             raise StorageError(f"{full}\n  the sweep goes on by {command}")

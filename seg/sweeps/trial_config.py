@@ -15,7 +15,7 @@ from seg.config.schema import (
     foreign_sections,
     validate,
 )
-from seg.errors import ConfigError, first_line
+from seg.errors import ConfigError, error_summary
 
 _SCHEMAS: dict[str, tuple[type[FitConfig], str]] = {
     "train": (TrainConfig, "val/miou"),
@@ -54,12 +54,12 @@ class Composer:
         chosen = [f"{key}={value}" for key, value in choices.items()]
         return [*self._common, *chosen, *extras, f"hydra.sweep.subdir={number}"]
 
-    def fault(self, overrides: Sequence[str]) -> str | None:
+    def compose_error(self, overrides: Sequence[str]) -> str | None:
         """Why a trial cannot be composed; None where it can."""
         try:
             self._composed(overrides)
         except (HydraException, OmegaConfBaseException) as error:
-            return first_line(error)
+            return error_summary(error)
         return None
 
     def monitor(self, samples: Sequence[Mapping[str, str]]) -> tuple[str, bool]:

@@ -17,15 +17,15 @@ from seg.errors import (
     PrunedError,
     StorageError,
     UserError,
+    error_summary,
     exit_code_of,
-    first_line,
-    message_of,
+    user_message,
 )
 from seg.io.atomic import write_atomically, write_json
 from seg.io.json_file import read_json
 from seg.io.lock import LockedError, is_locked
 from seg.io.source import Source, checked
-from seg.sweeps.trials import State
+from seg.sweeps.trials import TrialState
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -51,13 +51,13 @@ class Outcome:
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    state: State
+    state: TrialState
     seconds: float
     began_at: float | None = None
     error: str | None = None
 
 
-def carry_out(run_dir: Path, work: Callable[[], T], *, max_failures: int | None) -> T | None:
+def run_trial(run_dir: Path, work: Callable[[], T], *, max_failures: int | None) -> T | None:
     """Do a trial's work and leave word of it.
 
     Returns:
@@ -75,7 +75,7 @@ def carry_out(run_dir: Path, work: Callable[[], T], *, max_failures: int | None)
     if over_budget(run_dir.parent, max_failures):
         raise TrialError("not started: too many trials have failed")
     before, began_at = _seconds_of_tries(run_dir), time.time()
-    state: State = "running"
+    state: TrialState = "running"
     value, error, details = None, None, ""
     _write(run_dir, Outcome(state, before, began_at))
     try:
@@ -89,17 +89,17 @@ def carry_out(run_dir: Path, work: Callable[[], T], *, max_failures: int | None)
         raise
     except Exception as failure:
         if exit_code_of(failure) == StorageError.exit_code:
-            raise StorageError(message_of(failure)) from None  # plain, to travel
+            raise StorageError(user_message(failure)) from None  # plain, to travel
         pruned = getattr(failure, "exit_code", None) == PrunedError.exit_code
         state, error = ("pruned", None) if pruned else ("failed", _in_a_few_lines(failure))
-        details = message_of(failure) or "".join(traceback.format_exception(failure))
+        details = user_message(failure) or "".join(traceback.format_exception(failure))
     finally:
         seconds = before + time.time() - began_at
         _write(run_dir, Outcome(state, seconds, error=error))
     if error is None:
         (run_dir / FAILURE).unlink(missing_ok=True)
         return value
-    leave_failure(run_dir, details or error)
+    write_failure(run_dir, details or error)
     _give_back_memory()
     # raised here, where no exception holds the frames of the work and their tensors
     raise TrialError(error)
@@ -129,7 +129,7 @@ def forget_failure(run_dir: Path) -> None:
         _write(run_dir, Outcome("running", outcome.seconds))
 
 
-def leave_failure(run_dir: Path, text: str) -> None:
+def write_failure(run_dir: Path, text: str) -> None:
     """Write `failure.txt`."""
     write_atomically(run_dir / FAILURE, lambda file: file.write(f"{text.rstrip()}\n".encode()))
 
@@ -148,7 +148,7 @@ def _seconds_of_tries(run_dir: Path) -> float:
 
 
 def _in_a_few_lines(failure: Exception) -> str:
-    told = message_of(failure) or f"{type(failure).__name__}: {first_line(failure)}"
+    told = user_message(failure) or f"{type(failure).__name__}: {error_summary(failure)}"
     return "\n".join(told.splitlines()[:_MOST_LINES])
 
 

@@ -12,7 +12,7 @@ from seg.io.atomic import write_json
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
 
-State = Literal["running", "finished", "failed", "pruned"]
+TrialState = Literal["running", "finished", "failed", "pruned"]
 FILE = "trials.json"
 _REMEDY = "copy it from a backup, or begin the sweep anew; the runs in its directory stay"
 _COMMANDS = ("train", "pretrain")
@@ -36,7 +36,7 @@ class Trial:
 
     number: int
     choices: Mapping[str, str]
-    state: State
+    state: TrialState
     value: float | None = None
     seconds: float | None = None
     error: str | None = None

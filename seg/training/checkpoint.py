@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seg.config.former_names import with_present_names
 from seg.data.label_space import LabelSpace
-from seg.errors import DataError, StorageError, brief, first_line
+from seg.errors import DataError, StorageError, brief, error_summary
 from seg.io.atomic import write_atomically
 from seg.models.interfaces import Normalization
 from seg.models.weights.digests import DIGESTS_KEY, digests
@@ -139,7 +139,7 @@ def require_plain(content: Any) -> None:
 def _damaged(path: Path, error: Exception) -> DataError:
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__} "
     return DataError(
-        f"{path}: damaged: {kind}{first_line(error)}\n"
+        f"{path}: damaged: {kind}{error_summary(error)}\n"
         "  take another checkpoint of the run, or restore it from a copy"
     )
 
@@ -202,7 +202,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             write_atomically(Path(path), lambda file: torch.save(content, file))
         except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
             raise StorageError(
-                f"{path}: cannot be written ({first_line(error, 120)})\n"
+                f"{path}: cannot be written ({error_summary(error, 120)})\n"
                 "  the checkpoint before it is whole; make room, then go on with resume=RUN_DIR"
             ) from error
 

@@ -27,8 +27,8 @@ class ClassificationTask(TrainingTask):
     """
 
     kind = "classification"
-    headlines = (("val/top1", "top-1"), ("val/top5", "top-5"))
-    size_key = "image_augmentation.size"
+    progress_metrics = (("val/top1", "top-1"), ("val/top5", "top-5"))
+    crop_key = "image_augmentation.size"
     model: Classifier
     labels: Categories
     scores: TopKScores

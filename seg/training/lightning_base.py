@@ -60,15 +60,15 @@ class TrainingTask(pl.LightningModule):
 
     Attributes:
         kind: of network, told in checkpoints.
-        headlines: `(key, title)` of the scores that progress shows.
-        size_key: key of the configuration that says how large training pictures are.
-        results: scores of the newest pass.
+        progress_metrics: `(key, title)` of the scores that progress shows.
+        crop_key: key of the configuration that says how large training pictures are.
+        last_metrics: scores of the newest pass.
         total_steps: optimizer steps of the whole run.
     """
 
     kind: ClassVar[str]
-    headlines: ClassVar[tuple[tuple[str, str], ...]]
-    size_key: ClassVar[str]
+    progress_metrics: ClassVar[tuple[tuple[str, str], ...]]
+    crop_key: ClassVar[str]
     model: Any
     scores: SplitScores
 
@@ -96,15 +96,15 @@ class TrainingTask(pl.LightningModule):
         self._scheduler = scheduler
         self._groups = parameters or ParameterGroups()
         self._batch_norm = batch_norm
-        self._evaluating: tuple[nn.Module, ...] = ()  # what stays in evaluation mode
-        self.results: dict[str, float] = {}
+        self._frozen: tuple[nn.Module, ...] = ()  # what stays in evaluation mode
+        self.last_metrics: dict[str, float] = {}
 
     def freeze_parts(self) -> None:
         """Freeze what is to stay as it is; subclasses call it once they are complete."""
         if self._optimizer is None:
             return
         norms = self._batch_norm.frozen(self.model) if self._batch_norm else []
-        self._evaluating = (*self._groups.freeze(self.model), *norms)
+        self._frozen = (*self._groups.freeze(self.model), *norms)
         self.train()  # Lightning takes the modes as they are
 
     def setup(self, stage: str) -> None:
@@ -119,7 +119,7 @@ class TrainingTask(pl.LightningModule):
     def train(self, mode: bool = True) -> "TrainingTask":
         """Lightning's switch; what is frozen stays in evaluation mode."""
         super().train(mode)
-        for module in self._evaluating:
+        for module in self._frozen:
             module.eval()
         return self
 
@@ -140,7 +140,7 @@ class TrainingTask(pl.LightningModule):
         """Count a batch in `scores`."""
         raise NotImplementedError
 
-    def further_modules(self) -> list[nn.Module]:
+    def auxiliary_modules(self) -> list[nn.Module]:
         """What trains beside the network, at the plain rate."""
         return []
 
@@ -183,13 +183,13 @@ class TrainingTask(pl.LightningModule):
         self._finish("test")
 
     def _finish(self, stage: str) -> None:
-        self.results = self.scores.compute(stage)
+        self.last_metrics = self.scores.compute(stage)
         loss, step = (
-            torch.tensor(self.results[f"{stage}/loss"], dtype=torch.float64),
+            torch.tensor(self.last_metrics[f"{stage}/loss"], dtype=torch.float64),
             self.global_step,
         )
         require_finite(loss, f"the {stage} split, step {step}", step=step - LOSS_CHECK_STEPS)
-        self.log_dict(self.results, rank_zero_only=False, sync_dist=False)
+        self.log_dict(self.last_metrics, rank_zero_only=False, sync_dist=False)
 
     def create_optimizer(self) -> Optimizer:
         """The optimizer over the parameter groups of the network and what trains beside it.
@@ -199,7 +199,7 @@ class TrainingTask(pl.LightningModule):
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
-        groups = self._groups(self.model, *self.further_modules())
+        groups = self._groups(self.model, *self.auxiliary_modules())
         return create_optimizer(self._optimizer, groups)
 
     def create_schedule(self, optimizer: Optimizer, total_steps: int) -> LRScheduler:

@@ -37,7 +37,7 @@ _GIB = 2**30
 
 
 @contextmanager
-def noted(trainer: Trainer, run_dir: Path, *, from_step: int | None) -> Iterator[None]:
+def record_session(trainer: Trainer, run_dir: Path, *, from_step: int | None) -> Iterator[None]:
     """Note that a run begins or goes on, where, and how that ends; in the first process only.
 
     `environment.json` has a session for each start, and under `history` what happened: `begun`,
@@ -53,7 +53,7 @@ def noted(trainer: Trainer, run_dir: Path, *, from_step: int | None) -> Iterator
         yield
         return
     event = "begun" if from_step is None else "resumed"
-    _add(run_dir, _event(event, from_step or 0), session=describe(trainer))
+    _add(run_dir, _event(event, from_step or 0), session=environment_info(trainer))
     meter = PowerMeter(_cards(trainer))
     ended = "failed"
     try:
@@ -68,7 +68,7 @@ def noted(trainer: Trainer, run_dir: Path, *, from_step: int | None) -> Iterator
         _add(run_dir, _event(ended, trainer.global_step) | energy)
 
 
-def describe(trainer: Trainer) -> dict[str, Any]:
+def environment_info(trainer: Trainer) -> dict[str, Any]:
     """Machine, versions, state of the code and command line, as plain data."""
     device = trainer.strategy.root_device
     cards = trainer.device_ids if device.type == "cuda" else []

@@ -40,8 +40,8 @@ class SegmentationTask(TrainingTask):
     """
 
     kind = "segmentation"
-    headlines = (("val/miou", "mIoU"), ("val/pixel_accuracy", "pixel accuracy"))
-    size_key = "augmentation.crop"
+    progress_metrics = (("val/miou", "mIoU"), ("val/pixel_accuracy", "pixel accuracy"))
+    crop_key = "augmentation.crop"
     model: TrainedSegmenter
     labels: LabelSpace
     scores: Scores
@@ -137,7 +137,7 @@ class SegmentationTask(TrainingTask):
             raise nothing_counts(stage, f"{self.scores.images} labels")
         super()._finish(stage)
 
-    def further_modules(self) -> list[nn.Module]:
+    def auxiliary_modules(self) -> list[nn.Module]:
         """Terms and heads."""
         return [self.terms] if self.auxiliary is None else [self.terms, self.auxiliary]
 

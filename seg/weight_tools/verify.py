@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
 from seg.models.weights.key_maps.translate import translate
@@ -121,7 +121,7 @@ def _run_keras(found: Survey, image_BCHW: Tensor) -> NDArray[Any]:
     try:
         theirs.load_weights(found.located.path)
     except (ValueError, OSError) as error:
-        reason = first_line(error, 160)
+        reason = error_summary(error, 160)
         raise _cannot(found, f"Keras itself does not load it ({reason})") from None
     last = theirs.get_layer("block14_sepconv2_act").output
     map_BHWC = keras.Model(theirs.input, last)(image_BCHW.permute(0, 2, 3, 1).numpy())

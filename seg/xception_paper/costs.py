@@ -87,14 +87,14 @@ def _count(config: Mapping[str, Any]) -> Counted:
     import torch
 
     from seg.build.instantiate import build
-    from seg.config.facts import FACTS
+    from seg.config.facts import RUNTIME_ARGS
     from seg.config.target_validation import check
     from seg.models.blocks import SeparableConv2d
     from seg.models.variants import VariantConv2d
     from seg.profiling.flops import count
 
     node = {**config["encoder"], "weights": None}
-    check(node, "encoder", FACTS["encoder"], from_file=True)
+    check(node, "encoder", RUNTIME_ARGS["encoder"], from_file=True)
     with torch.device("meta"):
         encoder = build("encoder", node, in_channels=_CHANNELS)
         # where the pairs stand, also in a network that has something else in their places

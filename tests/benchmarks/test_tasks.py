@@ -14,13 +14,13 @@ from torch.nn import functional
 from seg.benchmarks import evaluation_speed, inference_speed, training_speed
 from seg.benchmarks.interleaved import Prepared, Way, chosen, in_turn
 from seg.benchmarks.layers import layers_of
-from seg.benchmarks.models import Job
-from seg.cpu import keep_freed_memory
+from seg.benchmarks.models import Workload
+from seg.cpu import disable_malloc_trim
 from seg.errors import ConfigError
 from tests.conftest import SMALL, seg
 
 CPU = torch.device("cpu")
-JOB = Job(1, (48, 64), "aligned_xception_tiny", "deeplabv3plus", 16, "tu-resnet18", CPU)
+JOB = Workload(1, (48, 64), "aligned_xception_tiny", "deeplabv3plus", 16, "tu-resnet18", CPU)
 
 
 def _sleepy() -> Prepared:
@@ -78,7 +78,7 @@ def test_layers_are_counted_by_kind():
 
 
 def test_our_ways_give_the_same_labels():
-    keep_freed_memory()
+    disable_malloc_trim()
     names = ("seg", "seg, channels_last", "seg, optimize()")
     ways = inference_speed.ways(JOB, engines=[], compiled=False)
     first, *others = (ways[name].prepare().call() for name in names)

@@ -45,8 +45,8 @@ def parsed(line):
     _, _, module, *arguments = words(line)
     command = module.removeprefix("seg.")
     arguments = [each for each in arguments if each != "..."]
-    verb = SCHEMAS[command][1]
-    return command, open_mappings(quote_paths(spell_out(verb, arguments)))
+    positional = SCHEMAS[command][1]
+    return command, open_mappings(quote_paths(spell_out(positional, arguments)))
 
 
 def of_one_trial(arguments):

@@ -8,7 +8,7 @@ from seg.data.datasets.folder import Folder
 from seg.data.datasets.streets import Streets
 from seg.data.label_ids import check_label_ids
 from seg.data.wrappers.remapped import Relabelled
-from seg.errors import DataError, message_of
+from seg.errors import DataError, user_message
 from tests.conftest import seg
 
 
@@ -32,7 +32,7 @@ def test_an_id_of_the_validation_split_alone_is_told(root):
     for dataset in (val, Relabelled(val, val.labels)):
         with pytest.raises(DataError, match="split 'val': 1 of 4 labels hold what") as caught:
             check_label_ids(dataset)
-        message = message_of(caught.value)
+        message = user_message(caught.value)
         assert "3 (1 pixels)" in message
         assert "classes.json" in message
         assert len(message.splitlines()) <= 6

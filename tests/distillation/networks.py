@@ -5,7 +5,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
-from seg.build.segmentation import assemble
+from seg.build.segmentation import build_segmentation
 from seg.config.conf_dir import conf_dir
 from seg.config.schema import TrainConfig, validate
 from seg.data.label_space import LabelSpace
@@ -64,4 +64,4 @@ def parts_of(run_dir, *overrides):
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed = compose("train", line)
     config = validate(TrainConfig, OmegaConf.to_container(composed, resolve=True))
-    return assemble(config, run_dir)
+    return build_segmentation(config, run_dir)

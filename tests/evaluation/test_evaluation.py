@@ -11,7 +11,7 @@ from PIL import Image
 from torchmetrics.functional import jaccard_index
 
 import seg as package
-from seg.build.segmentation import assemble_evaluation
+from seg.build.segmentation import build_evaluation
 from seg.errors import ConfigError, DataError
 from seg.evaluation.comparison import FEWEST_IMAGES, compare, table
 from seg.evaluation.evaluator import Evaluator
@@ -26,7 +26,7 @@ from tests.conftest import seg
 
 def evaluated(run, folder, inference=None, split="val", labels=None):
     checkpoint = read_checkpoint(run)
-    parts = assemble_evaluation(
+    parts = build_evaluation(
         checkpoint,
         dataset={},
         labels=labels,

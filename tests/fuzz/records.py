@@ -12,7 +12,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.wrappers.excluded import read_quarantine
 from seg.deployment.loading import read_export
 from seg.deployment.metadata import Card, card_path, digests, write_card
-from seg.engine.resume import finished_value
+from seg.engine.resume import completed_score
 from seg.evaluation.comparison import compare, table
 from seg.evaluation.results_file import write_record
 from seg.models.interfaces import IMAGENET
@@ -24,7 +24,7 @@ from seg.reports.energy import Tariff
 from seg.reports.page import render
 from seg.reports.run_reader import read_runs
 from seg.sweeps.leaderboard import ordered
-from seg.sweeps.seed_aggregation import over_seeds, winner
+from seg.sweeps.seed_aggregation import group_by_seed, winner
 from seg.sweeps.trial_files import read_curve, read_metrics, read_overrides
 from seg.sweeps.trial_result import Outcome, _write, forget_failure, outcome_of
 from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
@@ -138,7 +138,7 @@ def write_trials(folder: Path) -> Path:
 def rank(path: Path) -> None:
     sweep = read_sweep(path.parent)
     ordered(sweep)
-    over_seeds(sweep)
+    group_by_seed(sweep)
     winner(sweep)
 
 
@@ -240,7 +240,7 @@ RECORDS = (
     Kind("trial: metrics.json", run_file("metrics.json"), of_a_trial, "json"),
     Kind("trial: metrics.csv", run_file("metrics.csv"), of_a_trial),
     Kind("finished: metrics.json", run_file("metrics.json"),
-         lambda path: finished_value(path.parent, "val/miou"), "json"),
+         lambda path: completed_score(path.parent, "val/miou"), "json"),
     Kind("resumed: environment.json", run_file("environment.json"), read_environment_again, "json"),
     Kind("resumed: metrics.csv", write_curve, go_on_with_the_curve),
     Kind("resumed: overrides.yaml", write_overrides,

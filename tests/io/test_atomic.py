@@ -12,7 +12,7 @@ from PIL import Image
 
 from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
-from seg.errors import exit_code_of, message_of
+from seg.errors import exit_code_of, user_message
 from seg.io.atomic import (
     STAGED,
     remove_stale,
@@ -196,7 +196,7 @@ def test_a_full_disk_is_told_whatever_a_library_says(tmp_path, no_room):
         with pytest.raises(OSError, match="too large") as caught:
             write()
         assert exit_code_of(caught.value) == 6
-        assert message_of(caught.value).startswith(f"{tmp_path / 'x'}: file too large: make room")
+        assert user_message(caught.value).startswith(f"{tmp_path / 'x'}: file too large: make room")
         assert not list(tmp_path.iterdir())
 
 

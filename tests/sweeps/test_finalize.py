@@ -12,7 +12,7 @@ from seg.errors import DataError
 from seg.sweeps.finalize import close_sweep
 from seg.sweeps.leaderboard import BY_CHOICE_FILE, FILE, ordered
 from seg.sweeps.page import Section, page
-from seg.sweeps.seed_aggregation import over_seeds, winner
+from seg.sweeps.seed_aggregation import group_by_seed, winner
 from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
 from tests.conftest import seg
 from tests.reports.run_directory import write_run
@@ -88,7 +88,7 @@ def test_seeds_are_ranked_by_their_means(seeds):
 
 def test_one_seed_has_no_spread():
     trial = Trial(0, {"seed": "3", "k": "1"}, "finished", 0.5)
-    (standing,) = over_seeds(Sweep("train", (), "val/miou", trials=(trial,)))
+    (standing,) = group_by_seed(Sweep("train", (), "val/miou", trials=(trial,)))
     assert (standing.mean, standing.std, standing.choices) == (0.5, None, {"k": "1"})
 
 

@@ -50,7 +50,7 @@ def test_a_trial_at_work_elsewhere_is_running_and_waited_for(tmp_path):
     with locked(tmp_path / "3", "key"):
         assert found.at_work_elsewhere() == [3]
         assert found.next_numbers(1) == [8]
-        found.collect([3])
+        found.update_from_disk([3])
         assert found.sweep.trials[3].state == "running"
     assert found.at_work_elsewhere() == []
     assert found.next_numbers(1) == [3]
@@ -65,9 +65,9 @@ def test_what_begins_is_written(tmp_path):
 
 def test_a_trial_whose_process_left_no_word(tmp_path):
     found = progress(tmp_path, {0: "running"})
-    found.collect([0], lost=None)
+    found.update_from_disk([0], lost=None)
     assert read_sweep(tmp_path).trials[0].state == "running"
-    found.collect([0])
+    found.update_from_disk([0])
     assert read_sweep(tmp_path).trials[0].state == "failed"
     assert (tmp_path / "0" / "failure.txt").exists()
 

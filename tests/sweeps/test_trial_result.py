@@ -8,16 +8,16 @@ import weakref
 
 import pytest
 
-from seg.errors import PrunedError, RankError, StorageError
+from seg.errors import PrunedError, StorageError, WorkerProcessError
 from seg.io.lock import LockedError, locked
 from seg.sweeps.trial_result import (
     FAILURE,
     NAME,
     TrialError,
-    carry_out,
     forget_failure,
     outcome_of,
     over_budget,
+    run_trial,
 )
 
 
@@ -29,7 +29,7 @@ def raising(error):
 
 
 def test_an_end_with_a_value(tmp_path):
-    assert carry_out(tmp_path, lambda: 0.5, max_failures=None) == 0.5
+    assert run_trial(tmp_path, lambda: 0.5, max_failures=None) == 0.5
     assert outcome_of(tmp_path).state == "finished"
 
 
@@ -37,28 +37,28 @@ def test_an_end_with_a_value(tmp_path):
     ("error", "told"),
     [
         (ValueError("no\nsuch thing"), "ValueError: no"),
-        (RankError("a process\nfailed", exit_code=3), "a process\nfailed"),
+        (WorkerProcessError("a process\nfailed", exit_code=3), "a process\nfailed"),
         (SystemExit(3), "exit code 3"),
         (MemoryError(), "MemoryError"),
     ],
 )
 def test_a_failure(error, told, tmp_path):
     with pytest.raises(TrialError) as raised:
-        carry_out(tmp_path, raising(error), max_failures=None)
+        run_trial(tmp_path, raising(error), max_failures=None)
     assert str(pickle.loads(pickle.dumps(raised.value))) == outcome_of(tmp_path).error
     assert told in outcome_of(tmp_path).error
     text = (tmp_path / FAILURE).read_text()
     assert told in text
     assert ("Traceback" in text) == (type(error) in (ValueError, MemoryError))
-    assert not isinstance(error, RankError) or text == "a process\nfailed\n"
+    assert not isinstance(error, WorkerProcessError) or text == "a process\nfailed\n"
     forget_failure(tmp_path)
     assert outcome_of(tmp_path).state == "running"
     assert not (tmp_path / FAILURE).exists()
 
 
-@pytest.mark.parametrize("error", [PrunedError("x"), RankError("x", exit_code=7)])
+@pytest.mark.parametrize("error", [PrunedError("x"), WorkerProcessError("x", exit_code=7)])
 def test_a_pruned_trial_has_not_failed(error, tmp_path):
-    assert carry_out(tmp_path, raising(error), max_failures=None) is None
+    assert run_trial(tmp_path, raising(error), max_failures=None) is None
     assert outcome_of(tmp_path).state == "pruned"
     assert not (tmp_path / FAILURE).exists()
 
@@ -66,7 +66,7 @@ def test_a_pruned_trial_has_not_failed(error, tmp_path):
 @pytest.mark.parametrize("error", [SystemExit(143), SystemExit(130), KeyboardInterrupt()])
 def test_a_signal_goes_through(error, tmp_path):
     with pytest.raises(type(error)):
-        carry_out(tmp_path, raising(error), max_failures=None)
+        run_trial(tmp_path, raising(error), max_failures=None)
     assert outcome_of(tmp_path).state == "running"
 
 
@@ -75,10 +75,10 @@ def test_seconds_add_up_over_tries_also_of_one_that_was_killed(tmp_path):
     os.utime(tmp_path / NAME, (1000, 1000))
     (tmp_path / "metrics.csv").write_text("")
     os.utime(tmp_path / "metrics.csv", (1020, 1020))
-    carry_out(tmp_path, lambda: None, max_failures=None)
+    run_trial(tmp_path, lambda: None, max_failures=None)
     assert outcome_of(tmp_path).seconds == pytest.approx(25, abs=2)
     before = outcome_of(tmp_path).seconds
-    carry_out(tmp_path, lambda: None, max_failures=None)
+    run_trial(tmp_path, lambda: None, max_failures=None)
     assert outcome_of(tmp_path).seconds == pytest.approx(before, abs=2)
 
 
@@ -94,7 +94,7 @@ def test_a_failure_does_not_hold_what_the_work_held(tmp_path):
         raise RuntimeError("out of memory")
 
     try:
-        carry_out(tmp_path, work, max_failures=None)
+        run_trial(tmp_path, work, max_failures=None)
     except TrialError as error:
         kept = error
         gc.collect()
@@ -111,16 +111,16 @@ def test_no_trial_starts_over_the_budget(tmp_path):
     assert not over_budget(tmp_path, None)
     (tmp_path / "3").mkdir()
     with pytest.raises(TrialError, match="not started"):
-        carry_out(tmp_path / "3", lambda: 1, max_failures=2)
+        run_trial(tmp_path / "3", lambda: 1, max_failures=2)
     assert outcome_of(tmp_path / "3") is None
 
 
 def test_a_locked_trial_is_left_to_the_process_that_is_at_work_on_it(tmp_path):
     with locked(tmp_path, "key"):
         with pytest.raises(LockedError, match="another process"):
-            carry_out(tmp_path, lambda: 1, max_failures=None)
+            run_trial(tmp_path, lambda: 1, max_failures=None)
         assert outcome_of(tmp_path) is None
-    assert carry_out(tmp_path, lambda: 1, max_failures=None) == 1
+    assert run_trial(tmp_path, lambda: 1, max_failures=None) == 1
 
 
 def test_a_full_disk_is_no_failure_of_the_trial(tmp_path):
@@ -128,6 +128,6 @@ def test_a_full_disk_is_no_failure_of_the_trial(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "last.ckpt")
 
     with pytest.raises(StorageError, match=r"last.ckpt: no space left on device"):
-        carry_out(tmp_path, fill, max_failures=None)
+        run_trial(tmp_path, fill, max_failures=None)
     assert outcome_of(tmp_path).state == "running"
     assert not (tmp_path / FAILURE).exists()

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import torch
 
-from seg.training.provenance import noted
+from seg.training.provenance import record_session
 from tests.conftest import SMALL, seg
 
 LINE = (*SMALL, "hydra.run.dir=run")
@@ -60,7 +60,7 @@ def test_interrupted_and_resumed(tmp_path):
 )
 def test_other_ends(error, event, tmp_path):
     (tmp_path / "environment.json").write_text("{damaged")
-    with pytest.raises(type(error)), noted(Trainer(), tmp_path, from_step=3):
+    with pytest.raises(type(error)), record_session(Trainer(), tmp_path, from_step=3):
         raise error
     history = recorded(tmp_path)["history"]
     assert [(each["event"], each["step"]) for each in history] == [("resumed", 3), (event, 7)]
@@ -69,14 +69,14 @@ def test_other_ends(error, event, tmp_path):
 def test_other_processes_write_nothing(tmp_path):
     trainer = Trainer()
     trainer.is_global_zero = False
-    with noted(trainer, tmp_path, from_step=None):
+    with record_session(trainer, tmp_path, from_step=None):
         pass
     assert not list(tmp_path.iterdir())
 
 
 def test_a_record_that_cannot_be_written_ends_no_run(tmp_path, caplog):
     (tmp_path / "environment.json").mkdir()
-    with noted(Trainer(), tmp_path, from_step=None):
+    with record_session(Trainer(), tmp_path, from_step=None):
         pass
     assert "not written" in caplog.text
 
@@ -93,7 +93,7 @@ def test_git_state_of_the_working_directory(tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("one\ntwo\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["seg.train", "logger=x", "uri=http://me:secret@host/a b"])
-    with noted(Trainer(), tmp_path / "run", from_step=None):
+    with record_session(Trainer(), tmp_path / "run", from_step=None):
         pass
     (session,) = recorded(tmp_path / "run")["sessions"]
     state = next(each for each in session["git"] if each["what"] == "working directory")

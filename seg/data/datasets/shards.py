@@ -30,7 +30,7 @@ from seg.data.readers.urls import Location, is_remote, read_bytes
 from seg.data.readers.value_range import ImageDecoding, current_decoding
 from seg.data.sample import Sample
 from seg.data.shard_samples import parse_sample
-from seg.errors import ConfigError, DataError, first_line
+from seg.errors import ConfigError, DataError, error_summary
 from seg.io.atomic import STAGED, remove_stale, write_atomically
 from seg.io.lock import waiting_for
 
@@ -106,7 +106,7 @@ class Shards:
             self._check(index, stored)
             return parse_sample(stored)
         except (struct.error, ValueError) as error:
-            raise self._damaged(chunk, f"sample {index}: {first_line(error)}") from error
+            raise self._damaged(chunk, f"sample {index}: {error_summary(error)}") from error
 
     def __getstate__(self) -> dict[str, object]:
         """Without the maps: a spawned worker opens its own."""

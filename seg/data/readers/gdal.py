@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from seg.data.readers.alpha import check_alpha
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import ImageDecoding, as_text, inverted, is_plain
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 
 INSTALL = "pip install 'seg-xception[rasters]'"
 
@@ -114,7 +114,7 @@ def explained(path: Location) -> Iterator[None]:
     try:
         yield
     except (RasterioError, CPLE_BaseError) as error:
-        reason = first_line(error.__cause__ or error)
+        reason = error_summary(error.__cause__ or error)
         raise DataError(
             f"{path}: raster is damaged or truncated ({reason})\n  copy or download it again",
             fault="damaged",

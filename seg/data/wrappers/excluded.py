@@ -11,7 +11,7 @@ from seg.data.readers.image_label_pairs import Lonely
 from seg.data.readers.urls import Location, is_remote
 from seg.data.sample import SegmentationDataset
 from seg.data.wrappers.subset import Subset
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 from seg.io.json_file import read_json
 
 MAX_FILE_BYTES = 512 * 2**20
@@ -159,7 +159,7 @@ def read_quarantine(path: str | Path) -> Quarantine:
         content = read_json(file, "file", max_bytes=MAX_FILE_BYTES)
         return Quarantine(Verification.model_validate(content), path)
     except DataError as error:
-        reason = first_line(error).removeprefix(f"{file}: ")
+        reason = error_summary(error).removeprefix(f"{file}: ")
         raise _unusable(path, reason) from error
     except ValidationError as error:
         raise _unusable(path, _told(error)) from error

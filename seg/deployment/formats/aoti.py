@@ -8,7 +8,7 @@ import torch
 from seg.deployment.format_interface import ExportFormat, Runner, Source
 from seg.deployment.formats.pt2 import TorchRunner
 from seg.deployment.metadata import Card
-from seg.errors import ConfigError, DataError, first_line
+from seg.errors import ConfigError, DataError, error_summary
 
 
 def _write(source: Source, path: Path) -> list[Path]:
@@ -20,7 +20,7 @@ def _write(source: Source, path: Path) -> list[Path]:
             aoti_compile_and_package(source.program, package_path=content)
     except Exception as error:  # no compiler, say, or a network that Inductor cannot take
         raise ConfigError(
-            f"format=aoti: Inductor cannot compile the network ({first_line(error)})\n"
+            f"format=aoti: Inductor cannot compile the network ({error_summary(error)})\n"
             "  it needs a C++ compiler; some networks compile only with size=[HEIGHT,WIDTH] "
             "batch_size=1"
         ) from error
@@ -34,7 +34,7 @@ def _open(path: Path, card: Card) -> Runner:
     try:
         return TorchRunner(aoti_load_package(str(path)), card.spec.device)
     except Exception as error:  # whatever a foreign file provokes
-        raise DataError(f"{path}: AOTInductor cannot open it ({first_line(error)})") from None
+        raise DataError(f"{path}: AOTInductor cannot open it ({error_summary(error)})") from None
 
 
 FORMAT = ExportFormat(

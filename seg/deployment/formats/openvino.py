@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.cpu import multiplies_bfloat16
+from seg.cpu import has_native_bfloat16
 from seg.deployment.calibration import as_input
 from seg.deployment.format_interface import ExportFormat, Source
 from seg.deployment.formats.onnx import float_nodes, write_onnx
 from seg.deployment.metadata import Card
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 from seg.models.rounding import round_weights
 from seg.usage_reports import switch_off_usage_reports
 
@@ -23,7 +23,7 @@ _HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
 
 def _hint(precision: str) -> str:
     """What is computed in where no eight bits are."""
-    return "bf16" if precision == "int8" and multiplies_bfloat16() else _HINTS[precision]
+    return "bf16" if precision == "int8" and has_native_bfloat16() else _HINTS[precision]
 
 
 def _write(source: Source, path: Path) -> list[Path]:
@@ -95,7 +95,7 @@ class _OpenVinoRunner:
             model = openvino.Core().read_model(str(path))
             self._request = openvino.Core().compile_model(model, "CPU", options)
         except RuntimeError as error:
-            raise DataError(f"{path}: OpenVINO cannot open it ({first_line(error)})") from None
+            raise DataError(f"{path}: OpenVINO cannot open it ({error_summary(error)})") from None
 
     def __call__(self, image_BCHW: Tensor) -> Tensor:
         image = np.ascontiguousarray(image_BCHW.cpu().numpy())

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seg.deployment.format_interface import ExportFormat, Runner, Source
 from seg.deployment.metadata import Card
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 from seg.io.json_file import parse_json
 from seg.io.source import Source as FileSource
 
@@ -50,7 +50,7 @@ def _open(path: Path, card: Card) -> Runner:
     except DataError:
         raise
     except Exception as error:  # whatever a foreign file provokes
-        raise DataError(f"{path}: torch cannot open it ({first_line(error)})") from None
+        raise DataError(f"{path}: torch cannot open it ({error_summary(error)})") from None
     return TorchRunner(module, card.spec.device)
 
 

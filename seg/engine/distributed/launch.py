@@ -17,7 +17,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from seg.config.schema import FitConfig, TrainerTarget
 from seg.engine.distributed.rendezvous import meeting
-from seg.errors import RankError
+from seg.errors import WorkerProcessError
 from seg.io.atomic import scratch_directory
 from seg.io.json_file import read_json
 
@@ -43,7 +43,7 @@ def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
 
     Raises:
         ConfigError: with several machines, what `meeting` raises.
-        RankError: a process failed; the words and the exit code of the first that did.
+        WorkerProcessError: a process failed; the words and the exit code of the first that did.
         SystemExit: a signal came: 130 after SIGINT, else 143.
     """
     trainer = config.trainer
@@ -107,13 +107,13 @@ def _own_signals_and_environment(trainer: TrainerTarget) -> Iterator[None]:
             signal.signal(getattr(signal, name), handler)
 
 
-def _told(error: ChildFailedError, folder: Path) -> RankError:
+def _told(error: ChildFailedError, folder: Path) -> WorkerProcessError:
     """The failure that the others came from: one that can be mended, or else the earliest."""
     rank, failure = min(
         error.failures.items(), key=lambda item: (not _can_be_mended(item[1]), item[1].timestamp)
     )
     code = failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
-    return RankError(_words(rank, failure, folder), exit_code=code)
+    return WorkerProcessError(_words(rank, failure, folder), exit_code=code)
 
 
 def _details(failure: ProcessFailure) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 from omegaconf import OmegaConf
 
 from seg.config.schema import PretrainConfig, TrainConfig, validate
-from seg.cpu import keep_freed_memory, share_cores
-from seg.errors import exit_code_of, message_of
+from seg.cpu import disable_malloc_trim, limit_openmp_spin
+from seg.errors import exit_code_of, user_message
 from seg.io.json_file import read_json
 from seg.io.run_record import PROPOSED, accept
 from seg.io.terminal import log_plainly
@@ -31,23 +31,23 @@ def main() -> None:
     An error is written where `launch` finds it, instead of told beside those of other processes
     that fail because this one did.
     """
-    keep_freed_memory()
-    share_cores()
+    disable_malloc_trim()
+    limit_openmp_spin()
     _end_with_the_launcher()
     command, run_dir, result = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     _start_logging(run_dir)
     try:
         config = read_json(result.parent / "config.json", "configuration")
-        value = _carry_out(command, config, run_dir)
+        value = _run_command(command, config, run_dir)
     except Exception as error:
         _report(error)
-        _leave(1 if message_of(error) is None else exit_code_of(error))
+        _leave(1 if user_message(error) is None else exit_code_of(error))
     if _is_first():
         result.write_text(json.dumps(value))
     _leave(0)
 
 
-def _carry_out(command: str, config: dict[str, Any], run_dir: Path) -> float | None:
+def _run_command(command: str, config: dict[str, Any], run_dir: Path) -> float | None:
     if command == "pretrain":
         from seg.engine.pretrain import pretrain
 
@@ -98,7 +98,7 @@ def _start_logging(run_dir: Path) -> None:
 
 
 def _report(error: Exception) -> None:
-    told = message_of(error)
+    told = user_message(error)
     details = {"timestamp": str(int(time())), "can_be_mended": told is not None}
     text = told or "".join(traceback.format_exception(error)).rstrip()
     content = {"message": {"message": text, "extraInfo": details}}

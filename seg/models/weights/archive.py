@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 
 _REMEDY = "fetch it again, or restore it from a copy"
 _LARGEST_GROWTH = 16  # weights hardly shrink when they are compressed
@@ -31,7 +31,7 @@ def check_archive(path: Path) -> None:
     except DataError:
         raise
     except Exception as error:  # zipfile raises some ten kinds for damaged directories
-        reason = f"{type(error).__name__}: {first_line(error, 120)}"
+        reason = f"{type(error).__name__}: {error_summary(error, 120)}"
         raise DataError(f"{path}: damaged or cut short ({reason})\n  {_REMEDY}") from None
     if damaged is not None:
         raise DataError(f"{path}: damaged ({damaged} fails its checksum)\n  {_REMEDY}")

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.errors import DataError, first_line
+from seg.errors import DataError, error_summary
 from seg.models.interfaces import Normalization
 from seg.models.weights.archive import check_archive, require_plausible
 from seg.models.weights.format import (
@@ -268,7 +268,7 @@ def _read(path: Path) -> WeightFile:
                 return _read_hdf5(member, path)
         return _read_hdf5(path, path)
     except (OSError, KeyError, RuntimeError) as error:  # h5py's own, by the kind of node
-        reason = first_line(error)
+        reason = error_summary(error)
         raise DataError(f"{path}: damaged or cut short ({reason}); fetch it again") from error
 
 

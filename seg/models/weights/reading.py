@@ -5,7 +5,7 @@ import pkgutil
 from functools import cache
 from pathlib import Path
 
-from seg.errors import DataError, UserError, first_line
+from seg.errors import DataError, UserError, error_summary
 from seg.models.weights.format import WeightFile, WeightFormat
 
 
@@ -34,7 +34,7 @@ def read_weights(path: Path) -> WeightFile:
             raise
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
         raise DataError(
-            f"{path}: damaged ({kind}{first_line(error)})\n"
+            f"{path}: damaged ({kind}{error_summary(error)})\n"
             "  fetch it again, or restore it from a copy"
         ) from error
 

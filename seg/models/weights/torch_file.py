@@ -12,7 +12,7 @@ import torch
 from numpy._core import multiarray
 from torch import Tensor
 
-from seg.errors import DataError, brief, first_line
+from seg.errors import DataError, brief, error_summary
 from seg.models.interfaces import Normalization
 from seg.models.weights.archive import check_archive, require_plausible
 from seg.models.weights.digests import DIGESTS_KEY, nested_tensors, require_digests
@@ -71,7 +71,7 @@ def load_safely(path: Path) -> Any:
 
 def _reason(error: Exception) -> str:
     """What torch could not read, without its advice to read it unsafely."""
-    told = str(error).partition("WeightsUnpickler error:")[2].strip() or first_line(error)
+    told = str(error).partition("WeightsUnpickler error:")[2].strip() or error_summary(error)
     return told.partition(". ")[0].splitlines()[0][:160]
 
 

@@ -6,7 +6,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from seg.errors import RankError
+from seg.errors import WorkerProcessError
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class Agreement(Callback):
         of_the_first = trainer.strategy.broadcast(sums)
         same = torch.equal(sums, of_the_first)
         if not trainer.strategy.reduce_boolean_decision(same, all=True):
-            raise RankError(
+            raise WorkerProcessError(
                 "the processes that trained together hold different weights; train with "
                 "trainer.devices=1, and report this",
                 exit_code=1,

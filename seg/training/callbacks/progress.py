@@ -59,7 +59,7 @@ class TrainingProgress(ProgressBar):
             "",
             total=total,
             loss=_shown(self._loss),
-            title=_headlines(pl_module)[0][1],
+            title=_progress_metrics(pl_module)[0][1],
             score=_shown(self._score),
             speed=0.0,
         )
@@ -119,17 +119,17 @@ class TrainingProgress(ProgressBar):
         self._batch_started_at = 0.0
         metrics = trainer.callback_metrics
         fitting = trainer.state.fn == TrainerFn.FITTING
-        headlines = _headlines(pl_module)
-        if trainer.sanity_checking or not fitting or headlines[0][0] not in metrics:
+        progress_metrics = _progress_metrics(pl_module)
+        if trainer.sanity_checking or not fitting or progress_metrics[0][0] not in metrics:
             return
-        self._score = float(metrics[headlines[0][0]])
+        self._score = float(metrics[progress_metrics[0][0]])
         log.info(
             "step %d/%d  train loss %.3f  val loss %.3f  val %s  %.1f images/s",
             trainer.global_step,
             trainer.estimated_stepping_batches,
             float(metrics.get("train/loss", float("nan"))),
             float(metrics["val/loss"]),
-            "  ".join(f"{title} {float(metrics[key]):.4f}" for key, title in headlines),
+            "  ".join(f"{title} {float(metrics[key]):.4f}" for key, title in progress_metrics),
             self._images_per_s,
         )
         self._line_at, self._line_step = perf_counter(), trainer.global_step
@@ -153,7 +153,7 @@ def _beginning(trainer: Trainer, task: Any) -> str:
     data: Any = trainer.datamodule  # type: ignore[attr-defined]
     counts = ", ".join(f"{len(data.split(name))} {name}" for name in ("train", "val"))
     size: Any = task.config
-    for part in task.size_key.split("."):
+    for part in task.crop_key.split("."):
         size = size.get(part) if isinstance(size, dict) else None
     of = f" of {' x '.join(map(str, size))}" if isinstance(size, list) else ""
     return (
@@ -165,10 +165,10 @@ def _beginning(trainer: Trainer, task: Any) -> str:
     )
 
 
-def _headlines(task: Any) -> tuple[tuple[str, str], ...]:
+def _progress_metrics(task: Any) -> tuple[tuple[str, str], ...]:
     """`(key, title)` of the scores that are told, the first one on the bar as well."""
-    headlines: tuple[tuple[str, str], ...] = task.headlines
-    return headlines
+    progress_metrics: tuple[tuple[str, str], ...] = task.progress_metrics
+    return progress_metrics
 
 
 def _shown(value: float) -> str:

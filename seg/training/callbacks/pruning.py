@@ -45,9 +45,9 @@ class Pruning(Callback):
     def _is_behind(self, task: Any) -> bool:
         if self._reporting is None:
             self._reporting = ReportingTrial(self._section)
-        if self._monitor not in task.results:
+        if self._monitor not in task.last_metrics:
             raise ConfigError(
                 f"callbacks.checkpoints.monitor={self._monitor}: is not scored; allowed: "
-                f"{', '.join(sorted(task.results)[:12])}"
+                f"{', '.join(sorted(task.last_metrics)[:12])}"
             )
-        return self._reporting.is_behind(task.results[self._monitor], self._validations)
+        return self._reporting.is_behind(task.last_metrics[self._monitor], self._validations)

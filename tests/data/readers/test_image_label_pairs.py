@@ -16,7 +16,7 @@ from seg.data.readers.image_label_pairs import (
     named_files,
     tolerating_lonely_files,
 )
-from seg.errors import DataError, message_of
+from seg.errors import DataError, user_message
 
 LABELS = LabelSpace.identity(("a", "b"), ((1, 2, 3), (4, 5, 6)), ignored=(2,))
 
@@ -96,12 +96,12 @@ def test_what_one_sample_raises_names_the_way_out(tmp_path, workers):
     )
     with pytest.raises(DataError) as caught:
         next(iter(loader))
-    message = message_of(caught.value)
+    message = user_message(caught.value)
     assert message.count("dataset.quarantine=") == 1
     assert len(message.splitlines()) <= 6
     with pytest.raises(DataError) as caught:
         list(measure_each(dataset.read_label, 1, num_workers=workers))
-    assert "dataset.quarantine=" in message_of(caught.value)
+    assert "dataset.quarantine=" in user_message(caught.value)
     assert "dataset.quarantine=" not in str(caught.value)  # where a report quotes it
 
 

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import multiprocessing
 
-from seg.build.segmentation import Parts, assemble
+from seg.build.segmentation import Parts, build_segmentation
 from seg.config.conf_dir import conf_dir
 from seg.config.schema import TrainConfig, validate
 from seg.engine.train import fit
@@ -32,7 +32,7 @@ def parts_of(run_dir: Path, *overrides: str) -> Parts:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed = compose("train", [*LINE, *overrides])
     config = validate(TrainConfig, OmegaConf.to_container(composed, resolve=True))
-    return assemble(config, run_dir)
+    return build_segmentation(config, run_dir)
 
 
 def free_port() -> int:
@@ -48,7 +48,7 @@ def run_rank(rank: int, run_dir: Path, port: int) -> None:
     torch.set_num_threads(1)
     parts = parts_of(run_dir, f"trainer.devices={WORLD}", "loader.batch_size=2")
     fit(parts, run_dir)
-    torch.save(parts.task.results, run_dir / f"results {rank}.pt")
+    torch.save(parts.task.last_metrics, run_dir / f"results {rank}.pt")
 
 
 def curve(run_dir: Path) -> list[dict[str, float]]:
@@ -70,7 +70,7 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
     multiprocessing.spawn(run_rank, args=(together, free_port()), nprocs=WORLD)
     parts = parts_of(alone, "loader.batch_size=4")
     fit(parts, alone)
-    torch.save(parts.task.results, alone / "results 0.pt")
+    torch.save(parts.task.last_metrics, alone / "results 0.pt")
     return alone, together
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from seg.errors import RankError
+from seg.errors import WorkerProcessError
 from seg.training.callbacks.ddp_consistency import Agreement
 
 
@@ -29,11 +29,11 @@ class SecondProcess:
 def test_the_same_weights_pass_and_others_do_not():
     torch.manual_seed(0)
     ours, theirs = nn.Linear(5, 3), nn.Linear(5, 3)
-    with pytest.raises(RankError, match="different weights"):
+    with pytest.raises(WorkerProcessError, match="different weights"):
         Agreement().on_train_end(SecondProcess(theirs), ours)
     theirs.load_state_dict(ours.state_dict())
     Agreement().on_train_end(SecondProcess(theirs), ours)
     with torch.no_grad():
         theirs.weight[1, 2] = theirs.weight[1, 2].nextafter(torch.tensor(9.0))
-    with pytest.raises(RankError):
+    with pytest.raises(WorkerProcessError):
         Agreement().on_train_end(SecondProcess(theirs), ours)
