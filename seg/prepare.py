@@ -50,7 +50,7 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
         split: dataset for split, (dataset, _) in opened.items()
     }
     regrouping = config.labels.model_dump()
-    labels = {split: each.labels.regrouped(**regrouping) for split, each in splits.items()}
+    labels = {split: each.labels.remapped(**regrouping) for split, each in splits.items()}
     if config.dataset.quarantine is not None:
         quarantine = read_quarantine(config.dataset.quarantine)
         splits = {name: without_quarantined(each, quarantine) for name, each in splits.items()}

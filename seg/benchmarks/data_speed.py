@@ -15,7 +15,7 @@ from seg.benchmarks.timing import Timing, interleaved
 from seg.data.datasets.camvid import CamVid
 from seg.data.datasets.cityscapes import LABEL_IDS, Cityscapes
 from seg.data.datasets.streets import Streets
-from seg.data.loading.loader import KeyedSamples, SegmentationLoader
+from seg.data.loading.loader import KeyedDataset, SegmentationLoader
 from seg.data.loading.resumable_sampler import EpochOrder
 from seg.data.readers.image_label_pairs import PairDataset
 from seg.data.sample import SegmentationDataset
@@ -107,7 +107,7 @@ def _ours(
     case: Case, dataset: SegmentationDataset, num_workers: int, *, ahead: int = 4
 ) -> SegmentationLoader:
     return SegmentationLoader(
-        KeyedSamples(dataset, augmentation=street_augmentation(case.crop), seed=0),
+        KeyedDataset(dataset, augmentation=street_augmentation(case.crop), seed=0),
         EpochOrder(len(dataset), batch_size=_BATCH, seed=0, shuffle=True, drop_last=False),
         num_workers=num_workers,
         prefetch_factor=ahead,

@@ -14,7 +14,7 @@ from seg.config.schema import PretrainConfig
 from seg.data.classification.augmentation import CentreCrops, ImageAugmentation
 from seg.data.classification.datamodule import ImageDataModule
 from seg.data.classification.mixing import Mixing
-from seg.data.classification.sample import Categories, ImageDataset
+from seg.data.classification.sample import ClassNames, ImageDataset
 from seg.data.sample import IMAGE_CHANNELS
 from seg.errors import ConfigError
 from seg.losses.classification import ImageLabelLoss
@@ -60,7 +60,7 @@ def build_classification(config: PretrainConfig, run_dir: Path) -> Classificatio
     )
 
 
-def _classifier(config: PretrainConfig, labels: Categories) -> Classifier:
+def _classifier(config: PretrainConfig, labels: ClassNames) -> Classifier:
     encoder: nn.Module = build("encoder", config.encoder.node(), in_channels=IMAGE_CHANNELS)
     model: Classifier = build(
         "classifier", config.classifier.node(), encoder=encoder, num_classes=labels.num_classes
@@ -90,7 +90,7 @@ def _data(config: PretrainConfig, train: ImageDataset, val: ImageDataset) -> Ima
 
 
 def _task(
-    config: PretrainConfig, model: Classifier, labels: Categories, batch_norm: BatchNormPolicy
+    config: PretrainConfig, model: Classifier, labels: ClassNames, batch_norm: BatchNormPolicy
 ) -> ClassificationTask:
     return ClassificationTask(
         model=model,

@@ -16,13 +16,13 @@ from seg.config.schema import (
     PretrainConfig,
     TrainConfig,
 )
-from seg.data.readers.image_label_pairs import Lonely, lonely_files_error, tolerating_lonely_files
+from seg.data.readers.image_label_pairs import UnmatchedFile, collect_unmatched, lonely_files_error
 from seg.data.readers.urls import is_remote
 from seg.data.readers.value_range import decoding_images
 from seg.data.sample import SegmentationDataset
 from seg.data.wrappers.cached import CachedDataset
 from seg.data.wrappers.excluded import read_quarantine, without_quarantined
-from seg.data.wrappers.remapped import Relabelled
+from seg.data.wrappers.remapped import RemappedDataset
 from seg.data.wrappers.subset import Subset
 from seg.errors import ConfigError, DataError
 from seg.io.yaml_file import read_yaml
@@ -126,20 +126,20 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
     if config.fraction < 1:
         dataset = _fraction(dataset, config.fraction, config.fraction_seed)
     if labels != Labels():
-        dataset = Relabelled(dataset, dataset.labels.regrouped(**labels.model_dump()))
+        dataset = RemappedDataset(dataset, dataset.labels.remapped(**labels.model_dump()))
     return dataset
 
 
 def open_with_unmatched(
     config: DatasetTarget, split: str
-) -> tuple[SegmentationDataset, tuple[Lonely, ...]]:
+) -> tuple[SegmentationDataset, tuple[UnmatchedFile, ...]]:
     """One split as its files are, and the files without partners that the quarantine lacks.
 
     Raises:
         ConfigError, DataError: what is wrong with which key or file.
     """
     quarantine = None if config.quarantine is None else read_quarantine(config.quarantine)
-    with tolerating_lonely_files() as lonely, decoding_images(decoding_of(config)):
+    with collect_unmatched() as lonely, decoding_images(decoding_of(config)):
         dataset: SegmentationDataset = build("dataset", config.node(), split=split)
     return dataset, tuple(
         each for each in lonely if quarantine is None or not quarantine.covers(each)

@@ -20,11 +20,11 @@ from seg.config.facts import RUNTIME_ARGS
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
 from seg.data.label_ids import check_label_ids
 from seg.data.loading.datamodule import DataModule
-from seg.data.loading.samplers import Sampling
+from seg.data.loading.samplers import SamplingStrategy
 from seg.data.sample import SegmentationDataset
 from seg.data.transforms.pipeline import Augmentation
 from seg.deployment.loading import Export
-from seg.distillation.extra_loss import Run, TrainingTerm
+from seg.distillation.extra_loss import ExtraLoss, StudentContext
 from seg.errors import ConfigError, DataError
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.batch_norm import BatchNormPolicy
@@ -183,10 +183,10 @@ def _refuse_empty(sets: Mapping[str, SegmentationDataset]) -> None:
 
 def _sampling(
     config: TrainConfig, train: SegmentationDataset, statistics: LazyStatistics
-) -> Sampling | None:
+) -> SamplingStrategy | None:
     if config.sampler is None:
         return None
-    sampling: Sampling = build(
+    sampling: SamplingStrategy = build(
         "sampler", config.sampler.node(), samples=len(train), statistics=statistics
     )
     return sampling
@@ -196,7 +196,7 @@ def _data(
     config: TrainConfig,
     sets: Mapping[str, SegmentationDataset],
     augmentation: Augmentation | None,
-    sampling: Sampling | None,
+    sampling: SamplingStrategy | None,
 ) -> DataModule[SegmentationDataset]:
     return DataModule(
         train=sets.get("train"),
@@ -216,18 +216,18 @@ def _set_compute_dtype(task: SegmentationTask, precision: str) -> None:
             module.compute_dtype = dtype
 
 
-def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[TrainingTerm]:
+def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[ExtraLoss]:
     if config.teaching is None:
         return []
     build_now = partial_build("teaching", config.teaching.node())
-    return [build_now(run=Run(student=model, load_teacher=load_model, seed=config.seed))]
+    return [build_now(run=StudentContext(student=model, load_teacher=load_model, seed=config.seed))]
 
 
 def _task(
     config: TrainConfig,
     model: TrainedSegmenter,
     batch_norm: BatchNormPolicy | None,
-    terms: Sequence[TrainingTerm] = (),
+    terms: Sequence[ExtraLoss] = (),
 ) -> SegmentationTask:
     """For training, and without a policy for the batch norms to score alone."""
     trained = batch_norm is not None

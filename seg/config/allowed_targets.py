@@ -40,7 +40,7 @@ _RULES = {
     "loss": Rule(("seg.losses",), _MODULE, ("seg.losses",)),
     "teaching": Rule(
         ("seg.distillation",),
-        ("seg.distillation.extra_loss.TrainingTerm",),
+        ("seg.distillation.extra_loss.ExtraLoss",),
         ("seg.distillation", *_TRANSFORMS),
     ),
     "auxiliary": Rule(("seg.models.auxiliary",), _MODULE),

@@ -1,4 +1,4 @@
-"""Names that modules had before: checkpoints, runs, sweeps and people's own files hold them.
+"""Names that modules and classes had before: checkpoints, runs, sweeps and people's own files hold them.
 
 Only what a configuration can name as `_target_` stands here.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _TARGET = "_target_"
-_PRESENT = {
+_MODULES = {
     "seg.callbacks.agreement": "seg.training.callbacks.ddp_consistency",
     "seg.callbacks.checkpoints": "seg.training.callbacks.checkpoints",
     "seg.callbacks.counted_pixels": "seg.training.callbacks.counted_pixels",
@@ -76,6 +76,12 @@ _PRESENT = {
     "seg.teaching.soft_labels": "seg.distillation.logit_kd",
     "seg.teaching.term": "seg.distillation.extra_loss",
 }
+_CLASSES = {  # under the present name of the module
+    "seg.distillation.channel_wise_kd.ChannelWise": "ChannelWiseKD",
+    "seg.distillation.feature_kd.FeatureMaps": "FeatureKD",
+    "seg.distillation.logit_kd.SoftLabels": "LogitKD",
+    "seg.losses.hard_pixel_mining.TopPixels": "HardPixelMining",
+}
 
 
 def present_name(target: Any) -> Any:
@@ -83,7 +89,8 @@ def present_name(target: Any) -> Any:
     if not isinstance(target, str):
         return target
     module, _, name = target.rpartition(".")
-    return f"{_PRESENT[module]}.{name}" if module in _PRESENT else target
+    module = _MODULES.get(module, module)
+    return f"{module}.{_CLASSES.get(f'{module}.{name}', name)}" if module else target
 
 
 def with_present_names(plain: Any) -> Any:

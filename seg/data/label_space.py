@@ -62,7 +62,7 @@ class LabelSpace:
         ids |= dict.fromkeys((*ignored, ignore_index), ignore_index)
         return cls(names, palette, tuple(ids.items()), ignore_index)
 
-    def regrouped(
+    def remapped(
         self,
         *,
         merge: Mapping[str, Sequence[str]],
@@ -162,7 +162,7 @@ class LabelSpace:
         table[self.ignore_index] = 0
         return np.asarray(table[label_HW], np.uint8)
 
-    def same_as(self, other: Any) -> bool:
+    def is_compatible(self, other: Any) -> bool:
         """Whether a network for the one is a network for the other; files may differ."""
         mine, theirs = ((each.names, each.ignore_index) for each in (self, other))
         return bool(mine == theirs)

@@ -53,7 +53,7 @@ class Classes(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...
 
-    def same_as(self, other: Any) -> bool:
+    def is_compatible(self, other: Any) -> bool:
         """Whether a network for the one is a network for the other."""
         ...
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from seg.data.label_space import LabelSpace
-from seg.data.readers.image_label_pairs import Lonely
+from seg.data.readers.image_label_pairs import UnmatchedFile
 from seg.data.readers.value_range import PLAIN
 from seg.data.sample import SegmentationDataset
 from seg.data.wrappers.excluded import Finding, LonelyFile, file_key, plain_text
@@ -26,7 +26,7 @@ _SHOWN = 3
 
 def verify(
     splits: Mapping[str, SegmentationDataset],
-    lonely: Mapping[str, Sequence[Lonely]],
+    lonely: Mapping[str, Sequence[UnmatchedFile]],
     *,
     num_workers: int,
     on_sample: Callable[[], None] | None = None,
@@ -40,12 +40,12 @@ def verify(
     are.
 
     Args:
-        splits: the datasets by their `split`, made within `tolerating_lonely_files`.
+        splits: the datasets by their `split`, made within `collect_unmatched`.
         lonely: of each split the files without partners that were tolerated.
         num_workers: processes that read; 0: this one.
         on_sample: called after each sample.
         near_duplicates: look also for pictures that are nearly the same.
-        labels: of each split the classes that its own are made into (`LabelSpace.regrouped`); None:
+        labels: of each split the classes that its own are made into (`LabelSpace.remapped`); None:
             these themselves.
 
     Raises:
@@ -75,7 +75,7 @@ def verify(
 
 def _report(
     found: Inspected,
-    lonely: Mapping[str, Sequence[Lonely]],
+    lonely: Mapping[str, Sequence[UnmatchedFile]],
     faults: Sequence[Finding],
     notes: Sequence[Finding],
 ) -> Report:
@@ -108,10 +108,10 @@ def _rank(split: str) -> int:
     return next((i for i, start in enumerate(order) if split.startswith(start)), len(order))
 
 
-def _once(lonely: Mapping[str, Sequence[Lonely]]) -> dict[str, list[Lonely]]:
+def _once(lonely: Mapping[str, Sequence[UnmatchedFile]]) -> dict[str, list[UnmatchedFile]]:
     """Each file at the first split that lists it: unsplit data is listed whole for each split."""
     seen: set[tuple[str, str]] = set()
-    first: dict[str, list[Lonely]] = {}
+    first: dict[str, list[UnmatchedFile]] = {}
     for split, some in lonely.items():
         first[split] = []
         for each in some:
@@ -122,7 +122,7 @@ def _once(lonely: Mapping[str, Sequence[Lonely]]) -> dict[str, list[Lonely]]:
     return first
 
 
-def _alone(split: str, lonely: Lonely) -> Finding:
+def _alone(split: str, lonely: UnmatchedFile) -> Finding:
     path = plain_text(str(lonely.path))
     where = "" if lonely.sought is None else f" (there is no {plain_text(str(lonely.sought))})"
     message = f"{path}: this {lonely.kind} has no {lonely.lacks}{where}"

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from seg.inference.fusion import label_maps
 from seg.inference.segmentation_model import TrainedSegmenter
-from seg.models.hooks import attached
-from seg.models.layer_groups import encoder_parts
+from seg.models.hooks import hooks_attached
+from seg.models.layer_groups import encoder_layer_groups
 
 log = logging.getLogger(__name__)
 _TOLD = 6
@@ -81,7 +81,7 @@ class RoundedNetwork:
     def _with_hooks(
         self, names: Iterable[str], attach: Callable[[str], Iterable[Any]]
     ) -> list[Tensor]:
-        with attached(handle for name in names for handle in attach(name)):
+        with hooks_attached(handle for name in names for handle in attach(name)):
             return [label_maps(self.model.of_picture(each)) for each in self._pictures]
 
     def _observe(self, name: str) -> Iterable[Any]:
@@ -139,7 +139,7 @@ def _groups(model: TrainedSegmenter, names: Sequence[str]) -> dict[str, list[str
     """Convolutions by the part of the network that they lie in."""
     part_of = {
         module: f"encoder part {place}"
-        for place, part in enumerate(encoder_parts(model.encoder))
+        for place, part in enumerate(encoder_layer_groups(model.encoder))
         for root in part
         for module in root.modules()
     }

@@ -10,7 +10,7 @@ from seg.distillation.validation import check_positive, require_same_classes
 from seg.inference.segmentation_model import TrainedSegmenter
 
 
-class Objective(nn.Module, ABC):
+class DistillationLoss(nn.Module, ABC):
     """How far a student is from its teacher on a batch.
 
     Args:
@@ -35,7 +35,7 @@ class Objective(nn.Module, ABC):
         """Both passes over the pictures of `label_BHW` -> scalar; 0 if all pixels are ignored."""
 
 
-class TemperedLogits(Objective):
+class TemperedKD(DistillationLoss):
     """An objective between the logits of two networks, both divided by a temperature.
 
     Args:

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seg.distillation.base_kd import TemperedLogits
+from seg.distillation.base_kd import TemperedKD
 from seg.distillation.feature_alignment import labels_at, resampled
 from seg.distillation.forward_hooks import ForwardPass
 
 _OUT = -1e9  # a logit whose share is 0; an infinite one would make 0 x inf
 
 
-class ChannelWise(TemperedLogits):
+class ChannelWiseKD(TemperedKD):
     """`T^2 KL(teacher || student)` of each class' logits as a distribution over the pixels.
 
     The mean over classes and pictures. Source: Shu et al., "Channel-wise Knowledge Distillation for

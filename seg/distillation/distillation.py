@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from seg.distillation.base_kd import Objective
-from seg.distillation.extra_loss import Addition, Run, TrainingTerm
-from seg.distillation.forward_hooks import Watched, forward_pass
+from seg.distillation.base_kd import DistillationLoss
+from seg.distillation.extra_loss import ExtraLoss, LossOutput, StudentContext
+from seg.distillation.forward_hooks import OutputRecorder, forward_pass
 from seg.errors import ConfigError
 
 
-class Distillation(TrainingTerm):
+class Distillation(ExtraLoss):
     """Adds how far the student is from a frozen teacher.
 
     The teacher sees the same uint8 pictures, normalised in its own way, in evaluation mode and
@@ -29,13 +29,17 @@ class Distillation(TrainingTerm):
     """
 
     def __init__(
-        self, *, checkpoint: str, objectives: Sequence[Callable[..., Objective]], run: Run
+        self,
+        *,
+        checkpoint: str,
+        objectives: Sequence[Callable[..., DistillationLoss]],
+        run: StudentContext,
     ) -> None:
         super().__init__()
         teacher = run.load_teacher(checkpoint).eval().requires_grad_(False)
         # In a tuple it is no submodule, and so in no checkpoint, optimizer or gradient exchange.
         self._unregistered = (teacher,)
-        self._student = Watched(run.student)
+        self._student = OutputRecorder(run.student)
         built = [objective(student=run.student, teacher=teacher) for objective in objectives]
         names = [each.name for each in built]
         if not names or len(set(names)) != len(names):
@@ -45,7 +49,7 @@ class Distillation(TrainingTerm):
         self.objectives = nn.ModuleDict(dict(zip(names, built, strict=True)))
         self._weights = [each.weight for each in built]
 
-    def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> Addition:
+    def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> LossOutput:
         """The weighted sum of the objectives; each is logged by name, without its weight."""
         image, label = batch["image"], batch["label"]
         teacher = self._unregistered[0].to(image.device)
@@ -54,6 +58,6 @@ class Distillation(TrainingTerm):
         learnt = self._student.take()
         values = {name: each(learnt, lesson, label) for name, each in self.objectives.items()}
         weighted = [w * v for w, v in zip(self._weights, values.values(), strict=True)]
-        return Addition(
+        return LossOutput(
             torch.stack(weighted).sum(), {name: value.detach() for name, value in values.items()}
         )

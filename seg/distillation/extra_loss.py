@@ -11,7 +11,7 @@ from seg.inference.segmentation_model import TrainedSegmenter
 
 
 @dataclass(frozen=True)
-class Run:
+class StudentContext:
     """What a run knows and a term may need.
 
     Attributes:
@@ -25,7 +25,7 @@ class Run:
     seed: int
 
 
-class Addition(NamedTuple):
+class LossOutput(NamedTuple):
     """What a term gives.
 
     Attributes:
@@ -37,14 +37,14 @@ class Addition(NamedTuple):
     logged: Mapping[str, Tensor | float]
 
 
-class TrainingTerm(nn.Module, ABC):
+class ExtraLoss(nn.Module, ABC):
     """One more part of the training objective.
 
     Parameters registered here that take gradients train with the network; whatever is registered is
     kept in the run's checkpoints for a restart, beside the network and never as a part of it.
     """
 
-    def begin(self, step: int) -> None:
+    def on_step_start(self, step: int) -> None:
         """Called before the student's forward pass of a training step.
 
         Args:
@@ -52,7 +52,7 @@ class TrainingTerm(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> Addition:
+    def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> LossOutput:
         """Called after the student's forward pass over `batch`.
 
         Args:

@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seg.distillation.base_kd import Objective
+from seg.distillation.base_kd import DistillationLoss
 from seg.distillation.feature_alignment import labels_at, resampled
 from seg.distillation.forward_hooks import ForwardPass, map_of_stride
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
 
 
-class FeatureMaps(Objective):
+class FeatureKD(DistillationLoss):
     """Mean square of the teacher's map less the student's, which a 1x1 convolution adapts.
 
     Source: Romero et al., "FitNets: Hints for Thin Deep Nets" (ICLR 2015), equation 3, with the

@@ -35,7 +35,7 @@ def forward_pass(network: Segmenter, image_u8_BCHW: Tensor) -> ForwardPass:
     return _described(network, maps, network.decoder(maps))
 
 
-class Watched:
+class OutputRecorder:
     """Keeps what a network computed in its last pass in training mode.
 
     Whoever runs the network needs to know nothing of it.

@@ -3,12 +3,12 @@
 from torch import Tensor
 from torch.nn import functional
 
-from seg.distillation.base_kd import TemperedLogits
+from seg.distillation.base_kd import TemperedKD
 from seg.distillation.feature_alignment import labels_at, resampled
 from seg.distillation.forward_hooks import ForwardPass
 
 
-class SoftLabels(TemperedLogits):
+class LogitKD(TemperedKD):
     """`T^2 KL(softmax(teacher / T) || softmax(student / T))`, the mean over the pixels that count.
 
     Source: Hinton et al., "Distilling the Knowledge in a Neural Network" (2015), section 2: T^2

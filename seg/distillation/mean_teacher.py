@@ -12,7 +12,7 @@ from seg.data.datasets.unlabelled import Unlabelled
 from seg.data.loading.infinite_loader import EndlessBatches
 from seg.data.transforms.gpu_transforms import DeviceAugmentation
 from seg.data.transforms.pipeline import Augmentation
-from seg.distillation.extra_loss import Addition, Run, TrainingTerm
+from seg.distillation.extra_loss import ExtraLoss, LossOutput, StudentContext
 from seg.distillation.feature_alignment import labels_at, spread
 from seg.distillation.forward_hooks import forward_pass
 from seg.distillation.pseudo_labels import masked_cross_entropy, pseudo_labels, sigmoid_ramp
@@ -24,7 +24,7 @@ from seg.optim.ema import approach, decay_at
 _STREAM = 1  # numbers of its own: a labelled sample of the same index must not turn the same way
 
 
-class MeanTeacher(TrainingTerm):
+class MeanTeacher(ExtraLoss):
     """Learns from pictures without labels what the average of its own weights sees in them.
 
     Each step takes a further batch. The teacher, in evaluation mode, predicts on a weakly augmented
@@ -72,7 +72,7 @@ class MeanTeacher(TrainingTerm):
         threshold: float,
         weight: float,
         ramp_up: float,
-        run: Run,
+        run: StudentContext,
     ) -> None:
         super().__init__()
         check_positive(weight=weight)
@@ -113,14 +113,14 @@ class MeanTeacher(TrainingTerm):
         self.teacher.eval()
         return self
 
-    def begin(self, step: int) -> None:
+    def on_step_start(self, step: int) -> None:
         """Average what the optimizer has made of the student since the last call."""
         if step > self._step:
             self._step = step
             average, weights = self.teacher.state_dict(), self._unregistered[0].state_dict()
             approach(average, weights, decay_at(step, self._decay))
 
-    def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> Addition:
+    def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> LossOutput:
         """The weighted loss on the next pictures; `batch` only tells the device."""
         student, device = self._unregistered[0], batch["image"].device
         pictures = next(self._batches)
@@ -142,7 +142,7 @@ class MeanTeacher(TrainingTerm):
             "confident": confident,
             "ramp": weight,
         }
-        return Addition(weight * loss, logged)
+        return LossOutput(weight * loss, logged)
 
     def get_extra_state(self) -> dict[str, Any]:
         """Steps averaged and pictures delivered."""

@@ -12,7 +12,7 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor
 
-from seg.kernels.dispatch import argmax_gains
+from seg.kernels.dispatch import should_use_numba_argmax
 from seg.models.coarse_logits import CoarseLogits
 from seg.models.resampling import Axis
 
@@ -121,7 +121,9 @@ class Tile:
     def label_HW(self) -> Tensor:
         """The likeliest class, uint8; the same however a picture is cut into tiles."""
         only = _only(self.looks)
-        if only is not None and argmax_gains(only.logits_hKw, only.rows.stop * only.columns.stop):
+        if only is not None and should_use_numba_argmax(
+            only.logits_hKw, only.rows.stop * only.columns.stop
+        ):
             return only.labels(self.rows, self.columns)
         return self.logits_HKW.max(1).indices.byte()  # five times as quick as `argmax` on a CPU
 
@@ -155,7 +157,7 @@ def label_maps(logits: CoarseLogits) -> Tensor:
     label_BHW = torch.empty(shape, dtype=torch.uint8, device=logits.values.device)
     for image, label_HW in enumerate(label_BHW):
         view = View.whole(logits, image)
-        if argmax_gains(view.logits_hKw, height * width):
+        if should_use_numba_argmax(view.logits_hKw, height * width):
             label_HW[:] = view.labels(slice(0, height), slice(0, width))
             continue
         for tile in tiles([[view]], slice(0, height), width):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.inference.multi_scale import device_of
-from seg.models.hooks import attached
+from seg.models.hooks import hooks_attached
 from seg.models.segmenter import Segmenter
 
 _PROBE_PX = 129
@@ -40,7 +40,7 @@ def _measured(model: Segmenter) -> float:
         tensors = [each for each in (*given, made) if isinstance(each, Tensor)]
         largest = max(largest, max((_bytes(each) for each in tensors), default=0))
 
-    watching = attached(
+    watching = hooks_attached(
         module.register_forward_hook(watch)
         for module in model.modules()
         if not any(module.children())

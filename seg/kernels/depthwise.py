@@ -12,12 +12,12 @@ from seg.kernels import depthwise_impls
 from seg.kernels.dispatch import (
     FLOATS,
     HAS_TRITON,
-    depthwise_gains,
     depthwise_gradient_is_wrong,
-    depthwise_gradients_gain,
-    is_at_hand,
+    is_cpu_channels_last,
     is_dilated_depthwise,
     is_recorded,
+    should_use_numba_depthwise,
+    should_use_own_depthwise_gradients,
 )
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -82,10 +82,10 @@ class DepthwiseConv2d(nn.Conv2d):
         cast = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if cast else x_BCHW.dtype
         if (
-            is_at_hand(x_BCHW)
+            is_cpu_channels_last(x_BCHW)
             and dtype in FLOATS
-            and depthwise_gradients_gain(self, dtype)
-            and (torch.is_grad_enabled() or depthwise_gains(self))
+            and should_use_own_depthwise_gradients(self, dtype)
+            and (torch.is_grad_enabled() or should_use_numba_depthwise(self))
         ):
             return self._by_loops(x_BCHW.to(dtype))
         if depthwise_gradient_is_wrong(self, x_BCHW, dtype):
@@ -103,17 +103,17 @@ class DepthwiseConv2d(nn.Conv2d):
             (down, across) for down, across in (self.stride, self.dilation, self.padding)
         )
         places = stride, dilation, padding
-        return convolve(x_BCHW, self.weight, places, far=depthwise_gains(self))
+        return convolve(x_BCHW, self.weight, places, far=should_use_numba_depthwise(self))
 
 
-def adopt_dilated(root: nn.Module) -> None:
+def patch_dilated_depthwise(root: nn.Module) -> None:
     """Let the dilated depthwise convolutions of any network run as `DepthwiseConv2d`."""
     for module in root.modules():
         if type(module) is nn.Conv2d and is_dilated_depthwise(module):
             module.__class__ = DepthwiseConv2d
 
 
-def normed_at_once(
+def fused_conv_bn(
     x_BCHW: Tensor,
     conv: nn.Module,
     norm: nn.Module,

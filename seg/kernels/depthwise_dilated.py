@@ -1,8 +1,8 @@
 """3x3 depthwise convolutions on CPUs in channels_last whose gradients loops find faster.
 
 oneDNN takes up to ten times as long where taps lie apart or the stride is 2: see
-`dispatch.depthwise_gradients_gain`. The loops take the bits of float32 and bfloat16 as they lie,
-and sum in float32.
+`dispatch.should_use_own_depthwise_gradients`. The loops take the bits of float32 and bfloat16 as
+they lie, and sum in float32.
 """
 
 from typing import Any

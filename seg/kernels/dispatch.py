@@ -11,25 +11,27 @@ _RESIZED_BYTES = 2**24  # smaller logits: loading a loop takes more than it save
 _PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
 _BYTE = 256
 HAS_TRITON = importlib.util.find_spec("triton") is not None
-_NEAR = {"AVX512": 6}  # greatest dilation whose taps oneDNN's quick kernel reaches
-_NEAR_ELSEWHERE = 4
+_MAX_FAST_DILATION = {"AVX512": 6}  # greatest dilation whose taps oneDNN's quick kernel reaches
+_MAX_FAST_DILATION_ELSEWHERE = 4
 FLOATS = (torch.float32, torch.bfloat16)  # what loops take: they sum in float32
-_WIDE = 128  # fewer channels: a loop over them hardly begins
+_MIN_CHANNELS = 128  # fewer channels: a loop over them hardly begins
 
 
 @lru_cache(maxsize=1)
-def available() -> bool:
+def numba_available() -> bool:
     """Whether loops can be compiled; `NUMBA_DISABLE_JIT=1` says that they shall not."""
     disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
     return not disabled and importlib.util.find_spec("numba") is not None
 
 
-def argmax_gains(logits_hKw: Tensor, pixels: int) -> bool:
+def should_use_numba_argmax(logits_hKw: Tensor, pixels: int) -> bool:
     """Whether `argmax.upsampled_argmax` gains for a picture of `pixels`."""
     return _large(logits_hKw, pixels * logits_hKw.shape[1]) and logits_hKw.shape[1] <= _BYTE
 
 
-def cross_entropy_gains(values_BKhw: Tensor, label_BHW: Tensor, ignore_index: int) -> bool:
+def should_use_numba_cross_entropy(
+    values_BKhw: Tensor, label_BHW: Tensor, ignore_index: int
+) -> bool:
     """Whether the loops of `cross_entropy` take these coarse logits, as float32, and gain."""
     classes = values_BKhw.shape[1]
     return (
@@ -41,9 +43,9 @@ def cross_entropy_gains(values_BKhw: Tensor, label_BHW: Tensor, ignore_index: in
     )
 
 
-def pairs_gain(pixels: int) -> bool:
+def should_use_numba_histogram(pixels: int) -> bool:
     """Whether `joint_histogram.byte_pairs` gains for arrays of `pixels`."""
-    return pixels in _PAIRS and available()
+    return pixels in _PAIRS and numba_available()
 
 
 def is_recorded() -> bool:
@@ -55,7 +57,7 @@ def is_recorded() -> bool:
     )
 
 
-def is_at_hand(map_BCHW: Tensor) -> bool:
+def is_cpu_channels_last(map_BCHW: Tensor) -> bool:
     """Whether a map lies on a CPU in channels_last, and no graph of operators is made."""
     return (
         map_BCHW.device.type == "cpu"
@@ -67,31 +69,33 @@ def is_at_hand(map_BCHW: Tensor) -> bool:
 def is_for_inference(map_BCHW: Tensor) -> bool:
     """Whether it is at hand, of a type that sums in float32, and wants no gradient."""
     return (
-        is_at_hand(map_BCHW)
+        is_cpu_channels_last(map_BCHW)
         and map_BCHW.dtype in FLOATS
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
     )
 
 
-def depthwise_gains(conv: nn.Conv2d) -> bool:
+def should_use_numba_depthwise(conv: nn.Conv2d) -> bool:
     """Whether `depthwise_loop.depthwise` gains, on a CPU and channels_last.
 
     oneDNN takes up to thirty times as long where taps lie farther apart than its kernel for the
     processor reaches, and is quicker up to there, at any stride.
     """
-    near = _NEAR.get(torch.backends.cpu.get_cpu_capability(), _NEAR_ELSEWHERE)
+    near = _MAX_FAST_DILATION.get(
+        torch.backends.cpu.get_cpu_capability(), _MAX_FAST_DILATION_ELSEWHERE
+    )
     return max(conv.dilation) > near and _is_depthwise(conv)
 
 
-def depthwise_gradients_gain(conv: nn.Conv2d, dtype: torch.dtype) -> bool:
+def should_use_own_depthwise_gradients(conv: nn.Conv2d, dtype: torch.dtype) -> bool:
     """Whether the gradients of `depthwise_dilated` are to be had, there too.
 
     oneDNN's take four to ten times as long where taps are not beside each other; in bfloat16 they
     may be wrong there (see `depthwise_gradient_is_wrong`), and take four to six times as long at a
     stride of 2, where in float32 they are the quicker ones.
     """
-    half, wide = dtype == torch.bfloat16, conv.in_channels >= _WIDE
+    half, wide = dtype == torch.bfloat16, conv.in_channels >= _MIN_CHANNELS
     apart, strided = max(conv.dilation) > 1, max(conv.stride) > 1
     gains = (apart and (wide or half)) or (strided and wide and half)
     return gains and conv.bias is None and _is_depthwise(conv)
@@ -128,12 +132,12 @@ def _is_depthwise(conv: nn.Conv2d) -> bool:
         and conv.kernel_size == (3, 3)
         and conv.padding_mode == "zeros"
         and isinstance(conv.padding, tuple)
-        and available()
+        and numba_available()
     )
 
 
 def _large(values: Tensor, resized: int) -> bool:
-    return values.device.type == "cpu" and 4 * resized >= _RESIZED_BYTES and available()
+    return values.device.type == "cpu" and 4 * resized >= _RESIZED_BYTES and numba_available()
 
 
 def _bytes(label_BHW: Tensor) -> bool:

@@ -1,4 +1,5 @@
 """Training objectives: `loss(logits_BKHW, label_BHW) -> scalar`, right with ignored pixels.
 
-Those with a true `lean` take `CoarseLogits` in place of the logits, and need less memory with them.
+Those with a true `accepts_coarse_logits` take `CoarseLogits` in place of the logits, and need
+less memory with them.
 """

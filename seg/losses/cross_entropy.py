@@ -38,5 +38,5 @@ class CrossEntropy(PixelLoss):
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        total = self.summed(logits, label_BHW, label_smoothing=self.label_smoothing)
-        return total / self.mass(label_BHW).clamp(min=SMALLEST)
+        total = self.sum_pixel_losses(logits, label_BHW, label_smoothing=self.label_smoothing)
+        return total / self.normalizer(label_BHW).clamp(min=SMALLEST)

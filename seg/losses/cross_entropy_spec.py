@@ -10,7 +10,7 @@ from seg.models.coarse_logits import Resize
 
 
 @dataclass(frozen=True)
-class Target:
+class CrossEntropySpec:
     """What the logits are compared with.
 
     Attributes:
@@ -30,10 +30,10 @@ class Target:
         return self.weight.to(values_BKhw.device, torch.float32)
 
 
-class Given(NamedTuple):
+class CrossEntropyInput(NamedTuple):
     """Coarse logits B x K x h x w, labels B x H x W, and how the two are compared."""
 
     values_BKhw: Tensor
     label_BHW: Tensor
     resize: Resize
-    target: Target
+    target: CrossEntropySpec

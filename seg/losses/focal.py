@@ -40,8 +40,8 @@ class Focal(PixelLoss):
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        surprisal_BHW = self.surprisal(logits, label_BHW)
+        surprisal_BHW = self.nll(logits, label_BHW)
         # 1 - p by expm1 keeps its digits where p is nearly 1; the clamp, a finite slope there
         doubt_BHW = (-(-surprisal_BHW).expm1()).clamp(min=SMALLEST**0.5)
-        losses_BHW = self.weighed(surprisal_BHW * doubt_BHW**self.gamma, label_BHW)
-        return losses_BHW.sum() / self.mass(label_BHW).clamp(min=SMALLEST)
+        losses_BHW = self.apply_class_weights(surprisal_BHW * doubt_BHW**self.gamma, label_BHW)
+        return losses_BHW.sum() / self.normalizer(label_BHW).clamp(min=SMALLEST)

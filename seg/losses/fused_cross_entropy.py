@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seg.kernels.autotune import run_fastest
-from seg.kernels.dispatch import HAS_TRITON, cross_entropy_gains
+from seg.kernels.dispatch import HAS_TRITON, should_use_numba_cross_entropy
 from seg.losses import fused_cross_entropy_tiled
-from seg.losses.cross_entropy_spec import Given, Target
+from seg.losses.cross_entropy_spec import CrossEntropyInput, CrossEntropySpec
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.resampling import Axis
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from seg.kernels.cross_entropy_launch import Side
 
 
-def upsampled_cross_entropy(logits: CoarseLogits, label_BHW: Tensor, target: Target) -> Tensor:
+def upsampled_cross_entropy(
+    logits: CoarseLogits, label_BHW: Tensor, target: CrossEntropySpec
+) -> Tensor:
     """`functional.cross_entropy(logits.resized(), label, reduction="none")` in little memory.
 
     Computed in float32, or float64 where the logits are; deterministic on every device.
@@ -40,10 +42,12 @@ def upsampled_cross_entropy(logits: CoarseLogits, label_BHW: Tensor, target: Tar
     return losses
 
 
-def summed_cross_entropy(logits: CoarseLogits, label_BHW: Tensor, target: Target) -> Tensor:
+def summed_cross_entropy(
+    logits: CoarseLogits, label_BHW: Tensor, target: CrossEntropySpec
+) -> Tensor:
     """The sum of `upsampled_cross_entropy`, its gradient found on the way by a compiled loop.
 
-    For what `cross_entropy_gains` is true of, without label smoothing.
+    For what `should_use_numba_cross_entropy` is true of, without label smoothing.
     """
     total: Tensor = _SummedCrossEntropy.apply(
         logits.values.float(), label_BHW, logits.resize, target
@@ -54,11 +58,11 @@ def summed_cross_entropy(logits: CoarseLogits, label_BHW: Tensor, target: Target
 class _SummedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: Target
+        ctx: Any, values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: CrossEntropySpec
     ) -> Tensor:
         from seg.kernels.cross_entropy import sum_and_gradient
 
-        compared = _for_loops(Given(values_BKhw, label_BHW, resize, target))
+        compared = _for_loops(CrossEntropyInput(values_BKhw, label_BHW, resize, target))
         total, grad_BhKw = sum_and_gradient(_rows_first(values_BKhw), compared)
         ctx.save_for_backward(torch.from_numpy(grad_BhKw).transpose(1, 2))
         return values_BKhw.new_tensor(total)
@@ -73,13 +77,13 @@ class _SummedCrossEntropy(torch.autograd.Function):
 class _UpsampledCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: Target
+        ctx: Any, values_BKhw: Tensor, label_BHW: Tensor, resize: Resize, target: CrossEntropySpec
     ) -> Tensor:
         ctx.resize, ctx.target = resize, target
-        ctx.by_loops = not target.label_smoothing and cross_entropy_gains(
+        ctx.by_loops = not target.label_smoothing and should_use_numba_cross_entropy(
             values_BKhw, label_BHW, target.ignore_index
         )
-        given = Given(values_BKhw, label_BHW, resize, target)
+        given = CrossEntropyInput(values_BKhw, label_BHW, resize, target)
         if ctx.by_loops:
             losses_BHW, log_sums_BHW = _losses_by_loops(given)
         else:
@@ -95,7 +99,7 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad_BHW: Tensor) -> tuple[Tensor | None, ...]:
         values_BKhw, label_BHW, log_sums_BHW = ctx.saved_tensors
         upstream = log_sums_BHW, grad_BHW
-        given = Given(values_BKhw, label_BHW, ctx.resize, ctx.target)
+        given = CrossEntropyInput(values_BKhw, label_BHW, ctx.resize, ctx.target)
         if ctx.by_loops:
             return _gradient_by_loops(given, *upstream), None, None, None
         ways = {"tiles": partial(fused_cross_entropy_tiled.gradient, given, *upstream)}
@@ -104,13 +108,13 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
         return run_fastest(_key("gradient", given), ways), None, None, None
 
 
-def _key(part: str, given: Given) -> tuple[object, ...]:
+def _key(part: str, given: CrossEntropyInput) -> tuple[object, ...]:
     values, label, resize, target = given
     kinds = values.dtype, label.dtype, values.device, bool(target.label_smoothing)
     return (f"cross entropy, {part}", *values.shape, resize, *kinds)
 
 
-def _suits_triton(given: Given) -> bool:
+def _suits_triton(given: CrossEntropyInput) -> bool:
     return (
         HAS_TRITON
         and given.values_BKhw.is_cuda
@@ -119,14 +123,14 @@ def _suits_triton(given: Given) -> bool:
     )
 
 
-def _losses_by_loops(given: Given) -> tuple[Tensor, Tensor]:
+def _losses_by_loops(given: CrossEntropyInput) -> tuple[Tensor, Tensor]:
     from seg.kernels.cross_entropy import losses
 
     losses_BHW, log_sums_BHW = losses(_rows_first(given.values_BKhw), _for_loops(given))
     return torch.from_numpy(losses_BHW), torch.from_numpy(log_sums_BHW)
 
 
-def _gradient_by_loops(given: Given, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
+def _gradient_by_loops(given: CrossEntropyInput, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
     from seg.kernels.cross_entropy import gradient
 
     upstream = log_sums_BHW.numpy(), grad_BHW.contiguous().numpy()
@@ -139,7 +143,7 @@ def _rows_first(values_BKhw: Tensor) -> NDArray[np.float32]:
     return coarse_BhKw
 
 
-def _for_loops(given: Given) -> "LoopPixels":
+def _for_loops(given: CrossEntropyInput) -> "LoopPixels":
     from seg.kernels.cross_entropy import Pixels
     from seg.kernels.linear_resize import Places
 
@@ -152,19 +156,19 @@ def _for_loops(given: Given) -> "LoopPixels":
     return Pixels(bytes_BHW, target.ignore_index, target.weights(values).numpy(), rows, columns)
 
 
-def _losses_by_triton(given: Given) -> tuple[Tensor, Tensor]:
+def _losses_by_triton(given: CrossEntropyInput) -> tuple[Tensor, Tensor]:
     from seg.kernels.cross_entropy_launch import losses
 
     return losses(given.values_BKhw, _for_triton(given))
 
 
-def _gradient_by_triton(given: Given, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
+def _gradient_by_triton(given: CrossEntropyInput, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
     from seg.kernels.cross_entropy_launch import gradient
 
     return gradient(given.values_BKhw, _for_triton(given), log_sums_BHW, grad_BHW)
 
 
-def _for_triton(given: Given) -> "TritonPixels":
+def _for_triton(given: CrossEntropyInput) -> "TritonPixels":
     from seg.kernels.cross_entropy_launch import Pixels
 
     values, label, resize, target = given

@@ -12,7 +12,7 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor
 
-from seg.losses.cross_entropy_spec import Given, Target
+from seg.losses.cross_entropy_spec import CrossEntropyInput, CrossEntropySpec
 from seg.models.coarse_logits import Resize
 from seg.models.resampling import Axis
 
@@ -22,7 +22,7 @@ _TILE_ASPECT = 4  # width over height: rows are resized last, and cost more
 _LANES = 16  # matrix products of other lengths are slow
 
 
-def losses(given: Given) -> tuple[Tensor, Tensor]:
+def losses(given: CrossEntropyInput) -> tuple[Tensor, Tensor]:
     """Cross entropy of each pixel, and the logarithm of its sum of exponentials, B x H x W."""
     values_BKhw, label_BHW, resize, target = given
     losses_BHW = values_BKhw.new_empty(label_BHW.shape)
@@ -36,7 +36,7 @@ def losses(given: Given) -> tuple[Tensor, Tensor]:
     return losses_BHW, log_sums_BHW
 
 
-def gradient(given: Given, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
+def gradient(given: CrossEntropyInput, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
     """Of the coarse logits, from the logarithms that `losses` gives and its gradient."""
     values_BKhw, label_BHW, resize, target = given
     grad_BhKw = torch.zeros_like(values_BKhw.transpose(1, 2))
@@ -59,7 +59,7 @@ class _Pixels:
     weight: Tensor | None
 
     @classmethod
-    def of(cls, label_HW: Tensor, target: Target) -> "_Pixels":
+    def of(cls, label_HW: Tensor, target: CrossEntropySpec) -> "_Pixels":
         counted_HW = label_HW != target.ignore_index
         index_HW = label_HW.where(counted_HW, 0).long()
         weight_K, smoothing = target.weight, target.label_smoothing

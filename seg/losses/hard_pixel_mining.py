@@ -8,7 +8,7 @@ from seg.losses.pixel_loss import ClassWeights, PixelLoss, check_share
 from seg.models.coarse_logits import Logits
 
 
-class TopPixels(PixelLoss):
+class HardPixelMining(PixelLoss):
     """Mean cross entropy of the hardest share of all pixels, reached by a ramp.
 
     Source: TensorFlow DeepLab, `utils/train_utils.py` (`top_k_percent_pixels` and
@@ -100,9 +100,9 @@ class Ohem(PixelLoss):
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        surprisal = self.surprisal(logits, label_BHW)
+        surprisal = self.nll(logits, label_BHW)
         counted = label_BHW != self.ignore_index
-        losses = self.weighed(surprisal, label_BHW)[counted]
+        losses = self.apply_class_weights(surprisal, label_BHW)[counted]
         with torch.no_grad():
             probability = (-surprisal[counted]).exp()
             limit = torch.tensor(self.threshold, device=losses.device)

@@ -9,8 +9,8 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.kernels.dispatch import cross_entropy_gains
-from seg.losses.cross_entropy_spec import Target
+from seg.kernels.dispatch import should_use_numba_cross_entropy
+from seg.losses.cross_entropy_spec import CrossEntropySpec
 from seg.losses.fused_cross_entropy import summed_cross_entropy, upsampled_cross_entropy
 from seg.models.coarse_logits import CoarseLogits, Logits
 
@@ -22,7 +22,7 @@ SMALLEST = torch.finfo(torch.float32).tiny
 class PixelLoss(nn.Module):
     """A loss made of the cross entropy of single pixels.
 
-    It is lean: it takes `CoarseLogits` too, and resizes them without holding the large logits.
+    It takes `CoarseLogits` too, and resizes them without holding the large logits.
 
     Args:
         num_classes: number of classes K.
@@ -34,7 +34,7 @@ class PixelLoss(nn.Module):
         ConfigError: as many weights as classes are needed, none negative.
     """
 
-    lean = True
+    accepts_coarse_logits = True
     weight: Tensor | None
 
     def __init__(
@@ -44,34 +44,36 @@ class PixelLoss(nn.Module):
         self.ignore_index = ignore_index
         self.register_buffer("weight", _checked(class_weights, num_classes), persistent=False)
 
-    def surprisal(self, logits: Logits, label_BHW: Tensor) -> Tensor:
+    def nll(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """`-log p` of each pixel's right class, float32, B x H x W; 0 where it is ignored."""
-        return cross_entropy(logits, label_BHW, Target(self.ignore_index))
+        return cross_entropy(logits, label_BHW, CrossEntropySpec(self.ignore_index))
 
     def pixel_losses(
         self, logits: Logits, label_BHW: Tensor, *, label_smoothing: float = 0.0
     ) -> Tensor:
         """Weighted cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
-        target = Target(self.ignore_index, self.weight, label_smoothing)
+        target = CrossEntropySpec(self.ignore_index, self.weight, label_smoothing)
         return cross_entropy(logits, label_BHW, target)
 
-    def summed(self, logits: Logits, label_BHW: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    def sum_pixel_losses(
+        self, logits: Logits, label_BHW: Tensor, *, label_smoothing: float = 0.0
+    ) -> Tensor:
         """The sum of `pixel_losses`: quicker where its gradient is wanted alone."""
         if isinstance(logits, CoarseLogits) and not label_smoothing and torch.is_grad_enabled():
             _check_size(logits, label_BHW)
-            if cross_entropy_gains(logits.values, label_BHW, self.ignore_index):
-                target = Target(self.ignore_index, self.weight)
+            if should_use_numba_cross_entropy(logits.values, label_BHW, self.ignore_index):
+                target = CrossEntropySpec(self.ignore_index, self.weight)
                 return summed_cross_entropy(logits, label_BHW, target)
         return self.pixel_losses(logits, label_BHW, label_smoothing=label_smoothing).sum()
 
-    def weighed(self, losses_BHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def apply_class_weights(self, losses_BHW: Tensor, label_BHW: Tensor) -> Tensor:
         """Losses of pixels times the weight of their class."""
         if self.weight is None:
             return losses_BHW
         index_BHW = label_BHW.where(label_BHW != self.ignore_index, 0).long()
         return losses_BHW * self.weight[index_BHW]
 
-    def mass(self, label_BHW: Tensor) -> Tensor:
+    def normalizer(self, label_BHW: Tensor) -> Tensor:
         """What the pixels that count weigh together, float32.
 
         While several processes train together: the mean of theirs. The mean over processes of
@@ -89,7 +91,7 @@ class PixelLoss(nn.Module):
         return mass
 
 
-def cross_entropy(logits: Logits, label_BHW: Tensor, target: Target) -> Tensor:
+def cross_entropy(logits: Logits, label_BHW: Tensor, target: CrossEntropySpec) -> Tensor:
     """Cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
     if isinstance(logits, CoarseLogits):
         _check_size(logits, label_BHW)
@@ -112,13 +114,13 @@ def _check_size(logits: CoarseLogits, label_BHW: Tensor) -> None:
         raise ValueError(f"labels {tuple(label_BHW.shape)} for a picture {logits.resize.kept}")
 
 
-def _resizes_in_parts(logits: CoarseLogits, label_BHW: Tensor, target: Target) -> bool:
+def _resizes_in_parts(logits: CoarseLogits, label_BHW: Tensor, target: CrossEntropySpec) -> bool:
     return (
         logits.values.device.type != "cpu"
         or _resized_bytes(logits) > _TILES_FROM_BYTES
         or (
             not target.label_smoothing
-            and cross_entropy_gains(logits.values, label_BHW, target.ignore_index)
+            and should_use_numba_cross_entropy(logits.values, label_BHW, target.ignore_index)
         )
     )
 
@@ -151,6 +153,6 @@ def check_share(key: str, value: float) -> None:
         raise ConfigError(f"loss.{key}={value}; allowed: above 0 up to 1")
 
 
-def is_lean(loss: nn.Module) -> bool:
+def accepts_coarse_logits(loss: nn.Module) -> bool:
     """Whether a loss takes `CoarseLogits` in place of logits."""
-    return bool(getattr(loss, "lean", False))
+    return bool(getattr(loss, "accepts_coarse_logits", False))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.losses.pixel_loss import is_lean
+from seg.losses.pixel_loss import accepts_coarse_logits
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 
@@ -42,16 +42,18 @@ class WeightedSum(nn.Module):
         self.weights = tuple(weights)
 
     @property
-    def lean(self) -> bool:
-        return any(is_lean(term) for term in self.terms)
+    def accepts_coarse_logits(self) -> bool:
+        return any(accepts_coarse_logits(term) for term in self.terms)
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Logits B x K x H x W, integer labels B x H x W -> scalar."""
         full = logits
-        if isinstance(logits, CoarseLogits) and not all(is_lean(term) for term in self.terms):
+        if isinstance(logits, CoarseLogits) and not all(
+            accepts_coarse_logits(term) for term in self.terms
+        ):
             full = logits.resized()
         values = [
-            term(logits, label_BHW) if is_lean(term) else term(full, label_BHW.long())
+            term(logits, label_BHW) if accepts_coarse_logits(term) else term(full, label_BHW.long())
             for term in self.terms
         ]
         return torch.stack([w * v for w, v in zip(self.weights, values, strict=True)]).sum()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.kernels.dispatch import pairs_gain
+from seg.kernels.dispatch import should_use_numba_histogram
 
 _EXACT = 2**24  # OpenCV counts in float32
 
@@ -66,7 +66,7 @@ def joint_counts(
         inside_N = (rows_N < num_rows) & (columns_N < num_columns)
         pairs = rows_N[inside_N].astype(np.intp) * num_columns + columns_N[inside_N]
         return np.bincount(pairs, minlength=num_rows * num_columns).reshape(num_rows, num_columns)
-    if pairs_gain(rows_N.size):
+    if should_use_numba_histogram(rows_N.size):
         from seg.kernels.joint_histogram import byte_pairs
 
         return byte_pairs(rows_N, columns_N)[:num_rows, :num_columns].copy()

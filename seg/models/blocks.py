@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.kernels.depthwise import DepthwiseConv2d, normed_at_once
+from seg.kernels.depthwise import DepthwiseConv2d, fused_conv_bn
 
 Skip = Literal["conv", "sum", "none"]
 
@@ -68,7 +68,7 @@ class ConvNormAct(nn.Module):
 
         `pre_act` is done before; a kernel may do all in one step.
         """
-        done = normed_at_once(x_BCHW, self.conv, self.norm, pre_act=pre_act, act=self.act)
+        done = fused_conv_bn(x_BCHW, self.conv, self.norm, pre_act=pre_act, act=self.act)
         if done is not None:
             return done
         out: Tensor = self.act(self.norm(self.conv(pre_act(x_BCHW) if pre_act else x_BCHW)))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.kernels.depthwise_shapes import taps_first
-from seg.kernels.dispatch import depthwise_gains, is_for_inference
+from seg.kernels.dispatch import is_for_inference, should_use_numba_depthwise
 
 
 def faster_depthwise(conv: nn.Module) -> nn.Module | None:
@@ -12,7 +12,7 @@ def faster_depthwise(conv: nn.Module) -> nn.Module | None:
 
     Weights are read once: a change of `conv` afterwards is not seen.
     """
-    if isinstance(conv, nn.Conv2d) and depthwise_gains(conv):
+    if isinstance(conv, nn.Conv2d) and should_use_numba_depthwise(conv):
         return FasterDepthwise(conv)
     return None
 

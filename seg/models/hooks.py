@@ -17,7 +17,7 @@ def shapes_only(model: nn.Module) -> dict[str, Tensor]:
 
 
 @contextmanager
-def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
+def module_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
     """Training or evaluation mode, then what each module was in before."""
     before = {module: module.training for module in model.modules()}
     model.train(training)
@@ -29,7 +29,7 @@ def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
 
 
 @contextmanager
-def attached(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+def hooks_attached(handles: Iterable[RemovableHandle]) -> Iterator[None]:
     """Hooks that come off at the end, whatever happens."""
     held = list(handles)
     try:

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from seg.kernels.depthwise import DepthwiseConv2d
 from seg.models.faster_depthwise import faster_depthwise
 from seg.models.fused_convolution import FusedConv2d, fused
-from seg.models.hooks import attached
+from seg.models.hooks import hooks_attached
 
 Replacement = Callable[[nn.Module], nn.Module | None]
 """What takes the place of a module; None leaves it as it is."""
@@ -127,7 +127,7 @@ def _pairs(
             handles.append(module.register_forward_hook(on_maker))
         elif isinstance(module, takers):
             handles.append(module.register_forward_pre_hook(on_taker))
-    with attached(handles), torch.no_grad(), uses:
+    with hooks_attached(handles), torch.no_grad(), uses:
         probe()
     maker_of = {keys[0]: maker for maker, keys in made.items() if len(keys) == 1}
     return [

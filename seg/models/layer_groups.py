@@ -7,7 +7,7 @@ from torch import nn
 _SEQUENCES = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def encoder_parts(encoder: nn.Module) -> list[list[nn.Module]]:
+def encoder_layer_groups(encoder: nn.Module) -> list[list[nn.Module]]:
     """The modules of an encoder that hold parameters, from the image to the last map.
 
     An encoder may say so itself by an attribute `parts`. Of any other, each child is a part, in the

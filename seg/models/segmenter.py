@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.kernels.depthwise import adopt_dilated
+from seg.kernels.depthwise import patch_dilated_depthwise
 from seg.models.batch_norm import set_momentum
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.decoders import create_decoder
@@ -68,7 +68,7 @@ class Segmenter(nn.Module):
             raise ConfigError(f"norm_momentum {norm_momentum}; allowed: above 0 up to 1")
         self.encoder = encoder
         self.decoder = decoder
-        adopt_dilated(self)
+        patch_dilated_depthwise(self)
         self.pad_to_grid = pad_to_grid
         if norm_momentum is not None:
             set_momentum(self, norm_momentum)

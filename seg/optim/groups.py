@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from seg.errors import ConfigError
 from seg.models.classifier import Classifier
-from seg.models.layer_groups import encoder_parts
+from seg.models.layer_groups import encoder_layer_groups
 from seg.models.segmenter import Segmenter
 
 _WHOLE_ENCODER = "encoder"
@@ -79,7 +79,7 @@ class ParameterGroups:
         Raises:
             ConfigError: more parts than the encoder has.
         """
-        parts = encoder_parts(model.encoder)
+        parts = encoder_layer_groups(model.encoder)
         wanted = self.frozen_parts
         if wanted == _WHOLE_ENCODER:
             wanted = len(parts)
@@ -121,7 +121,7 @@ class ParameterGroups:
 
     def _multipliers(self, model: Trainable) -> dict[int, float]:
         """Id of a parameter -> its factor, where it lies in the encoder or the last layer."""
-        parts = _parameters(model.encoder, encoder_parts(model.encoder))
+        parts = _parameters(model.encoder, encoder_layer_groups(model.encoder))
         found = {
             id(parameter): self.encoder_multiplier * self.layer_decay ** (len(parts) - index)
             for index, part in enumerate(parts)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from seg.models.hooks import attached, in_mode, shapes_only
+from seg.models.hooks import hooks_attached, module_mode, shapes_only
 
 _BATCH = 2  # norms refuse a single value a channel
 
@@ -42,7 +42,7 @@ def saved_bytes(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
         return tensor
 
     keeping = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-    with in_mode(model, training=True), attached(_naming(model, stack)), keeping:
+    with module_mode(model, training=True), hooks_attached(_naming(model, stack)), keeping:
         torch.func.functional_call(model, tensors, (image,))
     return found
 

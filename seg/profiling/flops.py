@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from seg.kernels.depthwise import DepthwiseConv2d
-from seg.models.hooks import attached, in_mode, shapes_only
+from seg.models.hooks import hooks_attached, module_mode, shapes_only
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def count(model: nn.Module, input_shape: Sequence[int], *, depth: int = 1) -> Co
     multiply_adds: dict[str, int] = {}
     dtype = next((each.dtype for each in model.parameters()), None)
     image = torch.empty(tuple(input_shape), device="meta", dtype=dtype)
-    counting = attached(_counters(model, multiply_adds))
-    with counting, in_mode(model, training=False), torch.no_grad():
+    counting = hooks_attached(_counters(model, multiply_adds))
+    with counting, module_mode(model, training=False), torch.no_grad():
         torch.func.functional_call(model, shapes_only(model), (image,))
     return _gather(model, "", multiply_adds, depth)
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from seg.benchmarks.timing import Timing, interleaved
-from seg.models.hooks import attached
+from seg.models.hooks import hooks_attached
 from seg.models.variants import Variant, apply_variant
 from seg.profiling.summary import Shape
 
@@ -71,7 +71,7 @@ class _Pass:
     @torch.inference_mode()
     def __call__(self) -> int:
         parts: dict[str, float] = dict.fromkeys(self._seconds, 0.0)
-        with attached(_timers(self._network, parts, self._image.device)):
+        with hooks_attached(_timers(self._network, parts, self._image.device)):
             self._network(self._image)
             _wait(self._image.device)
         for name, taken in parts.items():

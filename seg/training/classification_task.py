@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from seg.data.classification.sample import Categories
+from seg.data.classification.sample import ClassNames
 from seg.metrics.top_k import TopKScores
 from seg.models.batch_norm import BatchNormPolicy
 from seg.models.classifier import Classifier
@@ -30,7 +30,7 @@ class ClassificationTask(TrainingTask):
     progress_metrics = (("val/top1", "top-1"), ("val/top5", "top-5"))
     crop_key = "image_augmentation.size"
     model: Classifier
-    labels: Categories
+    labels: ClassNames
     scores: TopKScores
 
     def __init__(
@@ -39,7 +39,7 @@ class ClassificationTask(TrainingTask):
         model: Classifier,
         loss: nn.Module,
         plain_loss: nn.Module,
-        labels: Categories,
+        labels: ClassNames,
         config: dict[str, Any],
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
         scheduler: Callable[..., LRScheduler],

@@ -10,10 +10,10 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from seg.data.label_ids import nothing_counts
 from seg.data.label_space import LabelSpace
-from seg.distillation.extra_loss import TrainingTerm
+from seg.distillation.extra_loss import ExtraLoss
 from seg.inference.fusion import label_maps
 from seg.inference.segmentation_model import TrainedSegmenter
-from seg.losses.pixel_loss import is_lean
+from seg.losses.pixel_loss import accepts_coarse_logits
 from seg.metrics.scores import Scores
 from seg.models.auxiliary import AuxiliaryHeads
 from seg.models.batch_norm import BatchNormPolicy
@@ -27,7 +27,8 @@ class SegmentationTask(TrainingTask):
 
     Args:
         model: the network; images are normalised on its device by `model.normalization`.
-        loss: `loss(logits_BKHW, label_BHW) -> scalar`; a lean one is trained by `CoarseLogits`.
+        loss: `loss(logits_BKHW, label_BHW) -> scalar`; one that accepts them
+            is trained by `CoarseLogits`.
         labels: classes of the data set.
         terms: what is added to the loss in training.
         auxiliary: heads that are trained beside the network, each by a loss of the same kind.
@@ -53,7 +54,7 @@ class SegmentationTask(TrainingTask):
         loss: nn.Module,
         labels: LabelSpace,
         config: dict[str, Any],
-        terms: Sequence[TrainingTerm] = (),
+        terms: Sequence[ExtraLoss] = (),
         auxiliary: AuxiliaryHeads | None = None,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
@@ -100,7 +101,7 @@ class SegmentationTask(TrainingTask):
     def training_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
         """What a training step minimises, and those parts of it that have curves of their own."""
         for term in self._terms:
-            term.begin(self.global_step)
+            term.on_step_start(self.global_step)
         loss = self.supervised_loss(batch)
         logged: dict[str, Tensor | float] = {}
         for term in self._terms:
@@ -143,8 +144,8 @@ class SegmentationTask(TrainingTask):
 
 
 def _loss(loss: nn.Module, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
-    if is_lean(loss):
+    if accepts_coarse_logits(loss):
         value: Tensor = loss(logits, label_BHW)
-    else:  # torch's own want int64; what is lean reads bytes
+    else:  # torch's own want int64; the others read bytes
         value = loss(logits.resized(), label_BHW.long())
     return value

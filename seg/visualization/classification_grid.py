@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from seg.data.classification.sample import Categories, ClassifiedImage, ImageDataset
+from seg.data.classification.sample import ClassifiedImage, ClassNames, ImageDataset
 from seg.data.wrappers.subset import spread_over
 from seg.models.classifier import Classifier
 from seg.visualization.grids import save_png
@@ -38,7 +38,7 @@ def guessed(model: Classifier, samples: list[ClassifiedImage]) -> Tensor:
 
 
 def guess_grid(
-    samples: list[ClassifiedImage], probability_NK: Tensor, labels: Categories
+    samples: list[ClassifiedImage], probability_NK: Tensor, labels: ClassNames
 ) -> Image.Image:
     """Pictures in rows, each above its classes and, green or red, the best guess."""
     cell = (_SIDE_PX + _GAP_PX, _SIDE_PX + _TEXT_PX + _GAP_PX)

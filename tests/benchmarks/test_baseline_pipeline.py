@@ -12,7 +12,7 @@ from seg.benchmarks.baseline_pipeline import TextbookSamples
 from seg.benchmarks.data_speed import street_augmentation
 from seg.benchmarks.timing import Timing, interleaved, table
 from seg.data.label_space import LabelSpace
-from seg.data.loading.loader import KeyedSamples
+from seg.data.loading.loader import KeyedDataset
 from seg.data.loading.resumable_sampler import SampleKey
 from seg.data.readers.image_label_pairs import Pair, PairDataset
 from tests.conftest import seg
@@ -46,7 +46,7 @@ def statistics(image_CHW: np.ndarray, label_HW: np.ndarray) -> list[float]:
 
 
 def test_whole_samples_have_the_distribution_of_the_textbook(pair):
-    ours = KeyedSamples(
+    ours = KeyedDataset(
         PairDataset([pair], labels=LABELS, split="train"),
         augmentation=street_augmentation(CROP),
         seed=0,

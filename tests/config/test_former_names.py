@@ -1,4 +1,4 @@
-"""Each part that a configuration could name before its module was renamed is found today."""
+"""Each part that a configuration could name before it was renamed is found today."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from seg.config.former_names import present_name, with_present_names
 from seg.config.recorded_overrides import check_recorded
 from seg.errors import ConfigError
 
-# group of conf/ and target, as they stood there before the modules were renamed
+# group of conf/ and target, as they stood there before modules and classes were renamed
 FORMER = [
     tuple(line.split())
     for line in Path(__file__).with_name("former_targets.txt").read_text().splitlines()
@@ -22,7 +22,25 @@ def test_a_former_target_is_located(group, target, from_file):
     found = locate(target, group, from_file=from_file)
     assert found is locate(present_name(target), group, from_file=from_file)
     assert present_name(target) in registered(group)
-    assert found.__name__ == target.rpartition(".")[2]
+    assert found.__name__ == present_name(target).rpartition(".")[2]
+
+
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [
+        ("seg.losses.hard_pixels.TopPixels", "seg.losses.hard_pixel_mining.HardPixelMining"),
+        ("seg.losses.hard_pixel_mining.TopPixels", "seg.losses.hard_pixel_mining.HardPixelMining"),
+        ("seg.teaching.soft_labels.SoftLabels", "seg.distillation.logit_kd.LogitKD"),
+        ("seg.distillation.logit_kd.SoftLabels", "seg.distillation.logit_kd.LogitKD"),
+        ("seg.teaching.channel_wise.ChannelWise", "seg.distillation.channel_wise_kd.ChannelWiseKD"),
+        ("seg.teaching.feature_maps.FeatureMaps", "seg.distillation.feature_kd.FeatureKD"),
+        ("seg.distillation.feature_kd.FeatureKD", "seg.distillation.feature_kd.FeatureKD"),
+        ("torch.nn.ReLU", "torch.nn.ReLU"),
+    ],
+)
+def test_a_class_that_was_renamed_has_its_present_name(former, present):
+    assert present_name(former) == present
+    assert with_present_names([{"_target_": former}]) == [{"_target_": present}]
 
 
 def test_targets_at_any_depth_take_their_present_names():

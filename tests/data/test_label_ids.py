@@ -7,7 +7,7 @@ from PIL import Image
 from seg.data.datasets.folder import Folder
 from seg.data.datasets.streets import Streets
 from seg.data.label_ids import check_label_ids
-from seg.data.wrappers.remapped import Relabelled
+from seg.data.wrappers.remapped import RemappedDataset
 from seg.errors import DataError, user_message
 from tests.conftest import seg
 
@@ -29,7 +29,7 @@ def root(tmp_path):
 def test_an_id_of_the_validation_split_alone_is_told(root):
     train, val = (Folder(split=split, root=root) for split in ("train", "val"))
     check_label_ids(train)
-    for dataset in (val, Relabelled(val, val.labels)):
+    for dataset in (val, RemappedDataset(val, val.labels)):
         with pytest.raises(DataError, match="split 'val': 1 of 4 labels hold what") as caught:
             check_label_ids(dataset)
         message = user_message(caught.value)

@@ -43,7 +43,7 @@ def test_fewer_than_two_classes_are_refused():
     with pytest.raises(DataError, match="road; two or more are needed"):
         LabelSpace.identity(("road",), ((1, 2, 3),))
     with pytest.raises(ConfigError, match="only 'b' is left"):
-        SPACE.regrouped(merge={}, ignore=["a"])
+        SPACE.remapped(merge={}, ignore=["a"])
 
 
 @pytest.mark.parametrize(

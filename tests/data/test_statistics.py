@@ -124,7 +124,7 @@ def test_a_changed_label_is_counted_again(root):
 
 def test_other_classes_are_counted_again(root):
     collect(Files(root), num_workers=0)
-    merged = LABELS.regrouped(merge={"ab": ["a", "b"]})
+    merged = LABELS.remapped(merge={"ab": ["a", "b"]})
     assert collect(Files(root, merged), num_workers=0).pixel_counts.tolist() == [18, 0]
 
 

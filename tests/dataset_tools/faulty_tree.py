@@ -13,9 +13,9 @@ from PIL import Image
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import (
     PairDataset,
+    collect_unmatched,
     match_pairs,
     named_files,
-    tolerating_lonely_files,
 )
 
 LABELS = LabelSpace.identity(tuple("abcde"), ((1, 2, 3),) * 5, ignored=(5,))
@@ -48,7 +48,7 @@ def plant_clean(root: Path) -> Path:
 def open_splits(root: Path):
     splits, lonely = {}, {}
     for split in COUNTS:
-        with tolerating_lonely_files() as lonely[split]:
+        with collect_unmatched() as lonely[split]:
             files = (named_files(root / folder) for folder in (split, f"{split}annot"))
             splits[split] = PairDataset(match_pairs(*files), labels=LABELS, split=split)
     return splits, lonely

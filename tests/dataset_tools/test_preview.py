@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from seg.data.label_space import LabelSpace
-from seg.data.loading.loader import KeyedSamples
+from seg.data.loading.loader import KeyedDataset
 from seg.data.loading.resumable_sampler import SampleKey
 from seg.data.sample import Sample
 from seg.data.transforms.pipeline import Augmentation
@@ -118,7 +118,7 @@ def test_the_page_shows_what_training_sees(page):
     pairs = page.all("img")
     assert len(pairs) == 10
     order = np.random.default_rng(3).permutation(3)
-    training = KeyedSamples(Memory(), augmentation=flips(), seed=3)
+    training = KeyedDataset(Memory(), augmentation=flips(), seed=3)
     for position in range(5):
         item = training[SampleKey(position // 3, int(order[position % 3]))]
         picture, label = (decoded(each["src"]) for each in pairs[2 * position : 2 * position + 2])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from seg.data.datasets.camvid import CamVid
 from seg.data.label_space import LabelSpace
-from seg.data.readers.image_label_pairs import Lonely, Pair, PairDataset
+from seg.data.readers.image_label_pairs import Pair, PairDataset, UnmatchedFile
 from seg.data.readers.value_range import ImageDecoding, decoding_images
 from seg.data.sample import Sample
 from seg.data.wrappers.excluded import read_quarantine, without_quarantined
@@ -184,7 +184,7 @@ def test_camvid_has_no_faults_and_one_video_in_two_splits(camvid_root):
 
 def test_a_file_that_each_split_lists_counts_once(tmp_path):
     splits, _ = open_splits(plant_clean(tmp_path))
-    alone = Lonely(tmp_path / "x.png", "image", "label")
+    alone = UnmatchedFile(tmp_path / "x.png", "image", "label")
     report = verify(splits, {split: [alone] for split in splits}, num_workers=0)
     assert [fault.kind for fault in report.faults] == ["no_partner"]
     assert len(report.lonely) == 1
@@ -202,7 +202,7 @@ def test_classes_without_a_pixel_are_a_fault_of_training_and_a_note_elsewhere(tm
     assert [note.split for note in report.notes] == ["val"]
     assert "labels.ignore=" in report.summary()
     assert report.sound == report.counts
-    without = {split: wider.regrouped(merge={}, ignore=["f", "g"]) for split in splits}
+    without = {split: wider.remapped(merge={}, ignore=["f", "g"]) for split in splits}
     assert not verify(splits, {}, num_workers=0, labels=without).faults
 
 

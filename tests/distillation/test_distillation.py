@@ -8,8 +8,8 @@ import torch
 import seg as package
 from seg.build.models import load_model
 from seg.distillation.distillation import Distillation
-from seg.distillation.extra_loss import Run
-from seg.distillation.logit_kd import SoftLabels
+from seg.distillation.extra_loss import StudentContext
+from seg.distillation.logit_kd import LogitKD
 from seg.errors import ConfigError
 from seg.training.checkpoint import read_checkpoint
 from tests.conftest import SMALL, seg
@@ -20,11 +20,11 @@ TEACHING = ("teaching=distillation_maps", "teaching.objectives.0.strides=[4,16]"
 
 def soft_labels(student, teacher, **changes):
     choices = {"weight": 1.0, "temperature": 2.0, **changes}
-    return SoftLabels(**choices, student=student, teacher=teacher)
+    return LogitKD(**choices, student=student, teacher=teacher)
 
 
 def distillation(student, teacher, *objectives):
-    run = Run(student=student, load_teacher=lambda _: teacher, seed=0)
+    run = StudentContext(student=student, load_teacher=lambda _: teacher, seed=0)
     return Distillation(checkpoint="", objectives=objectives or [soft_labels], run=run)
 
 
@@ -66,7 +66,7 @@ def test_it_looks_at_the_training_pass_only():
 
 @pytest.mark.parametrize(("objectives", "told"), [([], "none"), ([soft_labels] * 2, "soft_labels")])
 def test_objectives_that_are_refused(objectives, told):
-    run = Run(student=segmenter(4), load_teacher=lambda _: segmenter(4), seed=0)
+    run = StudentContext(student=segmenter(4), load_teacher=lambda _: segmenter(4), seed=0)
     with pytest.raises(ConfigError, match=told):
         Distillation(checkpoint="", objectives=objectives, run=run)
 

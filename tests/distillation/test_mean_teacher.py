@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 import seg as package
 from seg.data.datasets.streets import Streets
 from seg.data.transforms.pipeline import Augmentation
-from seg.distillation.extra_loss import Run
+from seg.distillation.extra_loss import StudentContext
 from seg.distillation.mean_teacher import MeanTeacher
 from seg.errors import ConfigError, DataError
 from seg.optim.ema import approach, copied, decay_at
@@ -56,7 +56,7 @@ def mean_teacher(folder, student, **changes):
         "ramp_up": 0.0,
         **changes,
     }
-    run = Run(student=student, load_teacher=package.load_model, seed=0)
+    run = StudentContext(student=student, load_teacher=package.load_model, seed=0)
     return MeanTeacher(images=str(folder), **choices, run=run)
 
 
@@ -70,7 +70,7 @@ def test_the_teacher_is_the_average_of_the_students_weights(folder):
             approach(expected, student.state_dict(), decay_at(step, 0.5))
         loss = torch.zeros(())
         for _ in range(2):  # accumulation: no step in between
-            term.begin(step)
+            term.on_step_start(step)
             student(student.normalization(pictures(2, 9, 9)))  # moves its batch norms
             loss = loss + term(BATCH, step=step, total_steps=4).loss
         for name, value in term.teacher.state_dict().items():

@@ -6,10 +6,10 @@ import torch
 from scipy.special import log_softmax
 
 from seg.data.label_space import LabelSpace
-from seg.distillation.channel_wise_kd import ChannelWise
-from seg.distillation.feature_kd import FeatureMaps
+from seg.distillation.channel_wise_kd import ChannelWiseKD
+from seg.distillation.feature_kd import FeatureKD
 from seg.distillation.forward_hooks import forward_pass
-from seg.distillation.logit_kd import SoftLabels
+from seg.distillation.logit_kd import LogitKD
 from seg.errors import ConfigError
 from tests.distillation.networks import LABELS, pictures, segmenter
 
@@ -33,9 +33,9 @@ def double(tensor):
 def objectives(student, teacher):
     facts = {"student": student, "teacher": teacher}
     return [
-        SoftLabels(weight=1, temperature=3.0, **facts),
-        ChannelWise(weight=1, temperature=3.0, **facts),
-        FeatureMaps(weight=1, strides=[STRIDE], **facts),
+        LogitKD(weight=1, temperature=3.0, **facts),
+        ChannelWiseKD(weight=1, temperature=3.0, **facts),
+        FeatureKD(weight=1, strides=[STRIDE], **facts),
     ]
 
 
@@ -48,7 +48,7 @@ def pair():
 def test_soft_labels(pair, temperature):
     student, teacher, label = passes(*pair)
     facts = {"student": pair[0], "teacher": pair[1]}
-    found = SoftLabels(weight=1, temperature=temperature, **facts)(student, teacher, label)
+    found = LogitKD(weight=1, temperature=temperature, **facts)(student, teacher, label)
     log_s = log_softmax(double(student.logits) / temperature, axis=1)
     log_t = log_softmax(double(teacher.logits) / temperature, axis=1)
     divergence = (np.exp(log_t) * (log_t - log_s)).sum(1)
@@ -74,7 +74,7 @@ def test_soft_labels_are_torch_kl_div_over_the_counted_pixels(pair):
 def test_channel_wise(pair, temperature):
     student, teacher, label = passes(*pair)
     facts = {"student": pair[0], "teacher": pair[1]}
-    found = ChannelWise(weight=1, temperature=temperature, **facts)(student, teacher, label)
+    found = ChannelWiseKD(weight=1, temperature=temperature, **facts)(student, teacher, label)
     counted = label[:, ::STRIDE, ::STRIDE].numpy() != IGNORED
     divergences = []
     for sample in range(len(label)):
@@ -107,7 +107,7 @@ def test_a_teacher_of_another_grid_is_compared_place_by_place():
     label = torch.zeros(2, 31, 18, dtype=torch.uint8)
     both = forward_pass(student.eval(), flat), forward_pass(teacher.eval(), flat)
     assert both[0].grid != both[1].grid
-    objective = SoftLabels(weight=1, temperature=1, student=student, teacher=teacher)
+    objective = LogitKD(weight=1, temperature=1, student=student, teacher=teacher)
     # what is padded is ignored, and differs: it lies beyond the last row and column
     assert objective(*both, label[:, :28, :16]).item() == pytest.approx(0, abs=1e-6)
 
@@ -143,22 +143,22 @@ def test_half_precision(pair, index):
     assert all(p.grad is None or p.grad.isfinite().all() for p in pair[0].parameters())
 
 
-@pytest.mark.parametrize("kind", [SoftLabels, ChannelWise])
+@pytest.mark.parametrize("kind", [LogitKD, ChannelWiseKD])
 def test_other_classes_are_refused_with_both_sides(kind):
     others = LabelSpace.identity(("a", "z"), ((0, 0, 0), (9, 9, 9)))
     facts = {"student": segmenter(4), "teacher": segmenter(4, labels=others)}
     with pytest.raises(ConfigError, match=r"2: a, z\n.*3: a, b, c\n(.|\n)*distillation_maps"):
         kind(weight=1, temperature=1, **facts)
-    FeatureMaps(weight=1, strides=[4], **facts)
+    FeatureKD(weight=1, strides=[4], **facts)
 
 
 def test_a_stride_that_one_side_lacks_is_refused_with_both_sides():
     with pytest.raises(ConfigError, match=r"stride 8.*\n  student: 4\n  teacher: 4, 8"):
-        FeatureMaps(weight=1, strides=[8], student=segmenter(4), teacher=segmenter(4, 8))
+        FeatureKD(weight=1, strides=[8], student=segmenter(4), teacher=segmenter(4, 8))
 
 
 @pytest.mark.parametrize("wrong", [{"weight": 0}, {"temperature": -1.0}])
 def test_wrong_numbers(pair, wrong):
     given = {"weight": 1.0, "temperature": 1.0, **wrong}
     with pytest.raises(ConfigError, match="allowed: above 0"):
-        SoftLabels(**given, student=pair[0], teacher=pair[1])
+        LogitKD(**given, student=pair[0], teacher=pair[1])

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from seg.kernels import dispatch
-from seg.kernels.depthwise import DepthwiseConv2d, adopt_dilated
+from seg.kernels.depthwise import DepthwiseConv2d, patch_dilated_depthwise
 from seg.kernels.depthwise_dilated import convolve
 from seg.models.encoders import create_encoder
 from seg.models.segmenter import create_model
@@ -98,11 +98,11 @@ def test_bits_of_bfloat16_are_those_of_torch():
 @pytest.mark.parametrize("loops", [True, False])
 def test_weight_gradients_in_bfloat16_are_right(options, channels, loops, monkeypatch):
     """PyTorch's are not, of dilated depthwise convolutions on maps of some 29 pixels and wider."""
-    monkeypatch.setattr(dispatch, "available", lambda: loops)
+    monkeypatch.setattr(dispatch, "numba_available", lambda: loops)
     chosen = {"kernel_size": 3, "padding": 2, "bias": False, **options}
     plain = nn.Conv2d(channels, channels, dilation=2, groups=channels, **chosen)
     network = nn.Sequential(plain)
-    adopt_dilated(network)
+    patch_dilated_depthwise(network)
     assert type(plain) is DepthwiseConv2d
     image = torch.randn(2, channels, 37, 41).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):

@@ -16,7 +16,7 @@ from seg.inference import fusion
 from seg.inference.fusion import View, label_maps, tiles
 from seg.kernels import dispatch
 from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.cross_entropy_spec import Target
+from seg.losses.cross_entropy_spec import CrossEntropySpec
 from seg.losses.fused_cross_entropy import summed_cross_entropy, upsampled_cross_entropy
 from seg.metrics.joint_counts import pair_counts
 from seg.models.coarse_logits import CoarseLogits, Resize
@@ -106,7 +106,9 @@ def test_losses_and_gradients_are_those_of_torch(classes, size, resize, weighted
     logits, label, weight = labelled(classes, size, resize, weighted)
     of_pixel = torch.rand(2, *resize.kept, generator=torch.Generator().manual_seed(2))
     found_by, expected_by = logits.values.requires_grad_(), logits.values.detach().double()
-    found = upsampled_cross_entropy(CoarseLogits(found_by, resize), label, Target(255, weight))
+    found = upsampled_cross_entropy(
+        CoarseLogits(found_by, resize), label, CrossEntropySpec(255, weight)
+    )
     assert found.grad_fn.by_loops
     found.backward(of_pixel)
     expected = functional.cross_entropy(
@@ -129,7 +131,7 @@ def test_the_sum_and_its_gradient_are_those_of_the_losses(classes, size, resize,
     results = []
     for call in (summed_cross_entropy, upsampled_cross_entropy):
         values = logits.values.detach().requires_grad_()
-        total = call(CoarseLogits(values, resize), label, Target(255, weight)).sum()
+        total = call(CoarseLogits(values, resize), label, CrossEntropySpec(255, weight)).sum()
         (0.5 * total).backward()
         results.append((total, values.grad))
     (found, found_grad), (expected, expected_grad) = results
@@ -154,13 +156,16 @@ def test_extreme_logits_stay_finite():
     logits = coarse(4, (5, 5), Resize((17, 17), (17, 17), True))
     values = (1e4 * logits.values).requires_grad_()
     label = torch.zeros(2, 17, 17, dtype=torch.uint8)
-    losses = upsampled_cross_entropy(CoarseLogits(values, logits.resize), label, Target(255))
+    losses = upsampled_cross_entropy(
+        CoarseLogits(values, logits.resize), label, CrossEntropySpec(255)
+    )
     losses.sum().backward()
     expected = functional.cross_entropy(logits.resize(values), label.long(), reduction="none")
     torch.testing.assert_close(losses, expected, rtol=1e-5, atol=1e-2)
     assert torch.isfinite(values.grad).all()
     (found,) = torch.autograd.grad(
-        summed_cross_entropy(CoarseLogits(values, logits.resize), label, Target(255)), values
+        summed_cross_entropy(CoarseLogits(values, logits.resize), label, CrossEntropySpec(255)),
+        values,
     )
     torch.testing.assert_close(found, values.grad, rtol=1e-4, atol=1e-5)
 
@@ -171,7 +176,7 @@ def test_losses_do_not_depend_on_threads(losses):
         logits = coarse(5, (40, 21), Resize((157, 81), (157, 81), True))
         values = logits.values.requires_grad_()
         label = torch.arange(5).repeat(2 * 157 * 81)[: 2 * 157 * 81].view(2, 157, 81).byte()
-        losses(CoarseLogits(values, logits.resize), label, Target(255)).sum().backward()
+        losses(CoarseLogits(values, logits.resize), label, CrossEntropySpec(255)).sum().backward()
         return values.grad
 
     threads, first = torch.get_num_threads(), gradient()
@@ -186,7 +191,7 @@ def test_labels_that_are_no_class_are_refused():
     logits = coarse(5, (5, 5), Resize((17, 17), (17, 17), True))
     label = torch.full((2, 17, 17), 5, dtype=torch.uint8)
     with pytest.raises(DataError, match=r"holds 5; allowed: 0\.\.4"):
-        upsampled_cross_entropy(logits, label, Target(255))
+        upsampled_cross_entropy(logits, label, CrossEntropySpec(255))
 
 
 @pytest.mark.parametrize("stride", [1, 2, (1, 2)])

@@ -7,14 +7,14 @@ from seg.losses.boundary import Boundary
 from seg.losses.cross_entropy import CrossEntropy
 from seg.losses.dice import Dice
 from seg.losses.focal import Focal
-from seg.losses.hard_pixel_mining import Ohem, TopPixels
+from seg.losses.hard_pixel_mining import HardPixelMining, Ohem
 from seg.losses.jaccard import Jaccard
 from seg.losses.lovasz import Lovasz
 from seg.losses.region_mutual_information import RegionMutualInformation
 from seg.losses.tversky import Tversky
 
 LOSSES = [
-    *(CrossEntropy, Focal, TopPixels, Ohem, Tversky, Jaccard, Dice),
+    *(CrossEntropy, Focal, HardPixelMining, Ohem, Tversky, Jaccard, Dice),
     *(Lovasz, Boundary, RegionMutualInformation),
 ]
 HEIGHT, WIDTH = 24, 36

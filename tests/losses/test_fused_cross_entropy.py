@@ -7,12 +7,12 @@ from torch.nn import functional
 from seg.losses import fused_cross_entropy_tiled as tiled
 from seg.losses import pixel_loss
 from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.cross_entropy_spec import Target
+from seg.losses.cross_entropy_spec import CrossEntropySpec
 from seg.losses.focal import Focal
 from seg.losses.fused_cross_entropy import upsampled_cross_entropy
-from seg.losses.hard_pixel_mining import Ohem, TopPixels
+from seg.losses.hard_pixel_mining import HardPixelMining, Ohem
 from seg.losses.jaccard import Jaccard
-from seg.losses.pixel_loss import is_lean
+from seg.losses.pixel_loss import accepts_coarse_logits
 from seg.losses.weighted_sum import WeightedSum
 from seg.models.coarse_logits import CoarseLogits, Resize
 
@@ -51,7 +51,7 @@ def test_pixels_and_gradients_are_those_of_torch(align_corners, weights, smoothi
     values, label = batch()
     of_pixel = torch.rand(2, *KEPT, generator=torch.Generator().manual_seed(1))
     found = upsampled_cross_entropy(
-        coarse(values, align_corners=align_corners), label, Target(255, weight, smoothing)
+        coarse(values, align_corners=align_corners), label, CrossEntropySpec(255, weight, smoothing)
     )
     found.backward(of_pixel)
     again = values.detach().clone().requires_grad_()
@@ -71,7 +71,7 @@ def test_pixels_and_gradients_are_those_of_torch(align_corners, weights, smoothi
 
 def test_the_gradient_is_the_slope():
     values, label = batch(3, torch.float64)
-    target = Target(255, torch.tensor([1.0, 2.0, 0.5]).double(), 0.25)
+    target = CrossEntropySpec(255, torch.tensor([1.0, 2.0, 0.5]).double(), 0.25)
     small = values.detach()[:, :, :3, :4].requires_grad_()
     resize = Resize((9, 13), (8, 13), align_corners=True)
 
@@ -85,7 +85,7 @@ LEAN = [
     CrossEntropy(**FACTS),
     CrossEntropy(**FACTS, class_weights=WEIGHTS, label_smoothing=0.1),
     Focal(**FACTS, class_weights=WEIGHTS),
-    TopPixels(**FACTS, class_weights=WEIGHTS),
+    HardPixelMining(**FACTS, class_weights=WEIGHTS),
     Ohem(**FACTS),
     Ohem(**FACTS, class_weights=WEIGHTS),
 ]
@@ -95,7 +95,7 @@ every_lean_loss = pytest.mark.parametrize("loss", LEAN, ids=lambda loss: type(lo
 @every_lean_loss
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_a_loss_of_coarse_logits_is_that_of_resized_ones(loss, dtype):
-    assert is_lean(loss)
+    assert accepts_coarse_logits(loss)
     values, label = batch(dtype=dtype)
     with torch.autocast("cpu", torch.bfloat16):
         found = loss(coarse(values), label)
@@ -119,8 +119,8 @@ def test_small_logits_are_resized_at_once_with_the_same_result(loss, monkeypatch
 def test_a_sum_resizes_for_the_terms_that_are_not_lean():
     values, label = batch()
     loss = WeightedSum(**FACTS, terms=[CrossEntropy, Jaccard], weights=[0.5, 2])
-    assert is_lean(loss)
-    assert not is_lean(WeightedSum(**FACTS, terms=[Jaccard], weights=[1]))
+    assert accepts_coarse_logits(loss)
+    assert not accepts_coarse_logits(WeightedSum(**FACTS, terms=[Jaccard], weights=[1]))
     found = loss(coarse(values), label)
     found.backward()
     exact = values.detach().requires_grad_()

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.losses.focal import Focal
-from seg.losses.hard_pixel_mining import Ohem, TopPixels
+from seg.losses.hard_pixel_mining import HardPixelMining, Ohem
 
 FACTS = {"num_classes": 4, "ignore_index": 255}
 
@@ -26,7 +26,7 @@ def sorted_losses():
 
 
 def test_top_pixels_follow_their_ramp():
-    loss = TopPixels(**FACTS, share=0.1, ramp_steps=4)
+    loss = HardPixelMining(**FACTS, share=0.1, ramp_steps=4)
     shares = [1.0, 0.775, 0.55, 0.325, 0.1, 0.1]
     for share in shares:
         kept = sorted_losses()[: int(200 * share)]  # of all pixels, as in DeepLab
@@ -34,7 +34,7 @@ def test_top_pixels_follow_their_ramp():
     loss.eval()
     loss(*batch())
     assert loss.step == len(shares)
-    resumed = TopPixels(**FACTS, share=0.1, ramp_steps=4)
+    resumed = HardPixelMining(**FACTS, share=0.1, ramp_steps=4)
     resumed.load_state_dict(loss.state_dict())
     assert resumed.present_share() == pytest.approx(0.1)
 
@@ -64,8 +64,8 @@ def test_focal_is_its_formula(gamma, weights):
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        (TopPixels, {"share": 0.0}, "share=0.0"),
-        (TopPixels, {"ramp_steps": -1}, "ramp_steps=-1"),
+        (HardPixelMining, {"share": 0.0}, "share=0.0"),
+        (HardPixelMining, {"ramp_steps": -1}, "ramp_steps=-1"),
         (Ohem, {"threshold": 1.5}, "threshold=1.5"),
         (Ohem, {"min_share": 2}, "min_share=2"),
         (Focal, {"gamma": -1}, "gamma=-1"),

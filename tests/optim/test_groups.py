@@ -15,7 +15,7 @@ from seg.models.decoders.smp import create_smp_decoder
 from seg.models.encoders import create_encoder, encoder_names
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
-from seg.models.layer_groups import encoder_parts
+from seg.models.layer_groups import encoder_layer_groups
 from seg.models.segmenter import create_model
 from seg.optim.groups import ParameterGroups, create_optimizer, scale_rates
 from tests.assembled import parts_of
@@ -75,7 +75,7 @@ def test_groups_are_disjoint_and_complete(make, options):
 @pytest.mark.parametrize("make", MODELS)
 def test_parts_hold_the_encoder_in_order(make):
     encoder = make().encoder
-    inside = [id(p) for part in encoder_parts(encoder) for m in part for p in m.parameters()]
+    inside = [id(p) for part in encoder_layer_groups(encoder) for m in part for p in m.parameters()]
     assert len(set(inside)) == len(inside)
     order = [id(parameter) for parameter in encoder.parameters()]
     assert inside == [each for each in order if each in set(inside)]

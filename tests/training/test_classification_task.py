@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 
 from seg.data.classification.augmentation import ImageAugmentation, centre_crop
 from seg.data.classification.mixing import Mixing
-from seg.data.classification.sample import Categories, ClassifiedImage
+from seg.data.classification.sample import ClassifiedImage, ClassNames
 from seg.errors import ConfigError, DataError
 from seg.losses.classification import ImageLabelLoss
 from seg.metrics.top_k import TopKScores, ranks
@@ -217,7 +217,7 @@ def test_exponential_schedule_is_torchs():
 
 def test_categories():
     with pytest.raises(DataError, match="two or more"):
-        Categories(("one",))
+        ClassNames(("one",))
     with pytest.raises(DataError, match="one name"):
-        Categories(("a", "a"))
-    assert Categories(("a", "b")).label([1]).shape == ()
+        ClassNames(("a", "a"))
+    assert ClassNames(("a", "b")).label([1]).shape == ()

@@ -7,7 +7,7 @@ from torch.nn import functional
 from seg.data.label_space import LabelSpace
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.hard_pixel_mining import TopPixels
+from seg.losses.hard_pixel_mining import HardPixelMining
 from seg.losses.lovasz import Lovasz
 from seg.losses.weighted_sum import WeightedSum
 from seg.models.auxiliary import AuxiliaryHeads
@@ -106,8 +106,8 @@ def reached(task, value):
 
 
 def test_what_is_used_does_not_change_and_each_head_counts_its_own_steps():
-    task = task_of(TopPixels(**FACTS, ramp_steps=9), strides=[4, 16])
-    plain = task_of(TopPixels(**FACTS, ramp_steps=9))
+    task = task_of(HardPixelMining(**FACTS, ramp_steps=9), strides=[4, 16])
+    plain = task_of(HardPixelMining(**FACTS, ramp_steps=9))
     image = batch((33, 49))["image"]
     assert torch.equal(task.eval()(image), plain.eval()(image))
     task.train().supervised_loss(batch((33, 49)))

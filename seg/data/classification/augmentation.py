@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seg.data.classification.sample import Categories, ClassifiedImage, ImageDataset
+from seg.data.classification.sample import ClassifiedImage, ClassNames, ImageDataset
 from seg.data.classification.torch_rng import drawing_from
 from seg.data.transforms.pipeline import SampleStreams
 from seg.errors import ConfigError, DataError
@@ -111,7 +111,7 @@ class CentreCrops:
         self.split = dataset.split
 
     @property
-    def labels(self) -> Categories:
+    def labels(self) -> ClassNames:
         return self._dataset.labels
 
     def __len__(self) -> int:

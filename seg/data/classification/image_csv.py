@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from seg.data.classification.sample import Categories, ImageFile, ImageFiles
+from seg.data.classification.sample import ClassNames, ImageFile, ImageFiles
 from seg.data.datasets.csv import Row, named_samples, read_table, resolve, rows_of_split
 from seg.data.readers.urls import Location, is_remote
 from seg.errors import ConfigError, DataError
@@ -49,7 +49,7 @@ class ImageCsv(ImageFiles):
         rows = read_table(location, (image_column, label_column, split_column))
         training = rows_of_split(rows, "train", location, val_fraction, val_seed)
         names = sorted({name for row in training for name in _names(row, label_separator)})
-        labels = Categories(tuple(names), label_separator is not None)
+        labels = ClassNames(tuple(names), label_separator is not None)
         chosen = rows_of_split(rows, split, location, val_fraction, val_seed)
         files = list(_files(chosen, location, names, label_separator))
         super().__init__(files, labels=labels, split=split)

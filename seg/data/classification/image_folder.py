@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from seg.data.classification.sample import Categories, ImageFile, ImageFiles
+from seg.data.classification.sample import ClassNames, ImageFile, ImageFiles
 from seg.data.readers.dataset_root import default_root
-from seg.data.readers.splits import find_split, held_out, no_split_error, split_names
+from seg.data.readers.splits import find_split, hash_split, no_split_error, split_names
 from seg.data.readers.unread_files import UnreadFiles, is_hidden, log_loose_files
 from seg.errors import DataError
 
@@ -55,9 +55,9 @@ class ImageFolder(ImageFiles):
             names = _class_names(where)
             files = _files(where, names)
             every = {file.name for file in files}
-            kept = held_out(every, split, val_fraction=val_fraction, seed=val_seed, where=where)
+            kept = hash_split(every, split, val_fraction=val_fraction, seed=val_seed, where=where)
             files = [file for file in files if file.name in kept]
-        super().__init__(files, labels=Categories(names), split=split)
+        super().__init__(files, labels=ClassNames(names), split=split)
 
 
 def _split_folder(where: Path, split: str, folders: list[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from seg.data.classification.sample import Categories, ClassifiedImage
+from seg.data.classification.sample import ClassifiedImage, ClassNames
 from seg.data.datasets.hf_dataset import load_rows, located, part_called
 from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import current_decoding
@@ -92,23 +92,23 @@ class ImageHub:
         return place
 
 
-def _declared(rows: Any, column: str) -> Categories | None:
+def _declared(rows: Any, column: str) -> ClassNames | None:
     """The classes that a column declares, if it does."""
     feature, several = rows.features[column], False
     while hasattr(feature, "feature"):
         feature, several = feature.feature, True
     names = getattr(feature, "names", None)
-    return None if names is None else Categories(tuple(names), several)
+    return None if names is None else ClassNames(tuple(names), several)
 
 
-def _occurring(values: Sequence[Any], where: str) -> Categories:
+def _occurring(values: Sequence[Any], where: str) -> ClassNames:
     """The classes that occur in a column, as words in their order."""
     try:
         names = sorted({each for value in values for each in _several(value)})
     except TypeError as error:
         raise DataError(f"{where}: the label column holds no classes: {error}") from error
     several = any(isinstance(value, list | tuple) for value in values)
-    return Categories(tuple(map(str, names)), several)
+    return ClassNames(tuple(map(str, names)), several)
 
 
 def _several(value: Any) -> Sequence[Any]:

@@ -14,7 +14,7 @@ from seg.errors import DataError
 
 
 @dataclass(frozen=True)
-class Categories:
+class ClassNames:
     """The classes that a whole picture may be of; a class is its position in `names`.
 
     Attributes:
@@ -38,7 +38,7 @@ class Categories:
     def num_classes(self) -> int:
         return len(self.names)
 
-    def same_as(self, other: Any) -> bool:
+    def is_compatible(self, other: Any) -> bool:
         """Whether a network for the one is a network for the other."""
         return bool(self == other)
 
@@ -77,7 +77,7 @@ class ImageDataset(Protocol):
     split: str
 
     @property
-    def labels(self) -> Categories: ...
+    def labels(self) -> ClassNames: ...
 
     def __len__(self) -> int: ...
 
@@ -108,7 +108,7 @@ class ImageFiles:
         DataError: there are no files.
     """
 
-    def __init__(self, files: Iterable[ImageFile], *, labels: Categories, split: str) -> None:
+    def __init__(self, files: Iterable[ImageFile], *, labels: ClassNames, split: str) -> None:
         listed = list(files)
         if not listed:
             raise DataError(f"image_dataset: split {split!r} is empty: no pictures were found")

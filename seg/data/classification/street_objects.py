@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.classification.sample import Categories, ClassifiedImage
+from seg.data.classification.sample import ClassifiedImage, ClassNames
 from seg.data.datasets.cityscapes import TRAIN_IDS
 from seg.data.datasets.streets.rng import Dice
 from seg.data.datasets.streets.scene import render
@@ -73,7 +73,7 @@ class StreetObjects:
             )
         if min(lengths.values()) < 1 or min(seed, cache_mib) < 0:
             raise ConfigError("image_dataset: lengths must be 1 or more, seed and cache_mib 0")
-        self.labels = Categories(TRAIN_IDS.names, multi_label)
+        self.labels = ClassNames(TRAIN_IDS.names, multi_label)
         self.split = split
         self.size = size
         self.seed = seed

@@ -15,7 +15,7 @@ from seg.data.readers.image_label_pairs import (
 )
 from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_labels
 from seg.data.readers.listed_pairs import listed_pairs
-from seg.data.readers.splits import find_split, held_out, no_split_error
+from seg.data.readers.splits import find_split, hash_split, no_split_error
 from seg.data.readers.unannotated_frames import (
     Unannotated,
     label_files,
@@ -176,7 +176,7 @@ def _check_header(header: Sequence[str], location: Location, columns: Sequence[s
 def rows_of_split(
     rows: Sequence[Row], split: str, location: Location, val_fraction: float, seed: int
 ) -> list[Row]:
-    """Those of a split: as the column says, else as `held_out` draws.
+    """Those of a split: as the column says, else as `hash_split` draws.
 
     Raises:
         ConfigError, DataError: there is no such split, or no line at all.
@@ -185,7 +185,7 @@ def rows_of_split(
         raise DataError(f"{location}: no line follows the header")
     if rows[0].split is None:
         images = {row.image for row in rows}
-        kept = held_out(images, split, val_fraction=val_fraction, seed=seed, where=location)
+        kept = hash_split(images, split, val_fraction=val_fraction, seed=seed, where=location)
         return [row for row in rows if row.image in kept]
     found = {row.split for row in rows if row.split is not None}
     name = find_split(split, found, location)

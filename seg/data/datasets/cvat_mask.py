@@ -10,7 +10,7 @@ from seg.data.readers.class_text import entries_of_label_map, numbered_lines
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import NO_ANNOTATION, Pair, PairDataset, named_files
 from seg.data.readers.listed_pairs import listed_pairs
-from seg.data.readers.splits import find_split, no_split_error, part_of
+from seg.data.readers.splits import find_split, no_split_error, split_subset
 from seg.data.readers.unannotated_frames import Unannotated, settle_unannotated, with_background
 from seg.data.readers.unread_files import log_unlisted
 from seg.errors import DataError
@@ -63,7 +63,9 @@ class CvatMask(PairDataset):
         settled = settle_unannotated("CVAT", _listed(listed, where, lists.values()), unannotated)
         pairs = listed_pairs(settled, listed, unlabelled_fault=NO_ANNOTATION)
         if unsplit:
-            pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
+            pairs = split_subset(
+                pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
+            )
         read = with_background(
             pairs, classes.colour_labels(), classes.labels, where / "labelmap.txt"
         )

@@ -16,7 +16,7 @@ from seg.data.readers.path_patterns import (
     pairing_remedy,
     parse_pattern,
 )
-from seg.data.readers.splits import find_split, no_split_error, part_of, split_names
+from seg.data.readers.splits import find_split, no_split_error, split_names, split_subset
 from seg.data.readers.unannotated_frames import (
     Unannotated,
     label_files,
@@ -85,7 +85,9 @@ class Folder(PairDataset):
         )
         pairs, whole = layout.pairs(split)
         if whole:
-            pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
+            pairs = split_subset(
+                pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
+            )
         told = given_classes(classes, where)
         space, read = own_labels(
             label_kind,

@@ -19,7 +19,7 @@ from seg.data.readers.image_label_pairs import (
 )
 from seg.data.readers.polygons import PolygonLabels, label_names
 from seg.data.readers.readers import ReadLabel
-from seg.data.readers.splits import find_split, no_split_error, part_of, split_names
+from seg.data.readers.splits import find_split, no_split_error, split_names, split_subset
 from seg.data.readers.unannotated_frames import Unannotated, WithBackground, settle_unlabelled
 from seg.data.readers.unread_files import log_loose_files
 from seg.errors import ConfigError, DataError
@@ -88,7 +88,9 @@ class LabelMe(PairDataset):
         table = _table(names, ignored, unlabelled, where)
         pairs = _pairs(folder, unannotated)
         if folder == where:
-            pairs = part_of(pairs, split, val_fraction=val_fraction, seed=val_seed, where=where)
+            pairs = split_subset(
+                pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
+            )
         ids = {entry.name: entry.id for entry in table.entries}
         if _BACKGROUND in ids:
             ids[_LABELME_BACKGROUND] = ids[_BACKGROUND]

@@ -4,9 +4,9 @@ from typing import Any, Generic, TypeVar
 
 import pytorch_lightning
 
-from seg.data.loading.loader import Batch, Change, KeyedSamples, SegmentationLoader
+from seg.data.loading.loader import Batch, KeyedDataset, SegmentationLoader, Transform
 from seg.data.loading.resumable_sampler import EpochOrder, OrderState
-from seg.data.loading.samplers import Sampling
+from seg.data.loading.samplers import SamplingStrategy
 from seg.data.sample import Classes, LabelledDataset
 from seg.data.transforms.pipeline import Augmentation
 from seg.errors import ConfigError
@@ -44,8 +44,8 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         train: D | None = None,
         val: D | None = None,
         test: D | None = None,
-        augmentation: Change | None = None,
-        sampling: Sampling | None = None,
+        augmentation: Transform | None = None,
+        sampling: SamplingStrategy | None = None,
         batch_size: int,
         eval_batch_size: int,
         num_workers: int,
@@ -141,9 +141,9 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         )
 
     def _loader(
-        self, dataset: D, order: EpochOrder, augmentation: Change | None
+        self, dataset: D, order: EpochOrder, augmentation: Transform | None
     ) -> SegmentationLoader:
-        samples = KeyedSamples(dataset, augmentation=augmentation, seed=self._seed)
+        samples = KeyedDataset(dataset, augmentation=augmentation, seed=self._seed)
         return SegmentationLoader(
             samples,
             order,
@@ -159,7 +159,7 @@ def _common_labels(datasets: list[D]) -> Classes:
         raise ConfigError("a DataModule needs at least one of train, val and test")
     labels = datasets[0].labels
     for other in datasets[1:]:
-        if not labels.same_as(other.labels):
+        if not labels.is_compatible(other.labels):
             raise ConfigError(
                 f"splits {datasets[0].split!r} and {other.split!r} have different classes:"
                 f" {labels.names} and {other.labels.names}"

@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import distributed
 
-from seg.data.loading.loader import Batch, KeyedSamples, SegmentationLoader
+from seg.data.loading.loader import Batch, KeyedDataset, SegmentationLoader
 from seg.data.loading.resumable_sampler import EpochOrder, OrderState
 from seg.data.sample import SegmentationDataset
 from seg.data.transforms.pipeline import Augmentation
@@ -37,7 +37,7 @@ class EndlessBatches:
         pin_memory: bool,
         timeout_s: float,
     ) -> None:
-        self._samples = KeyedSamples(dataset, augmentation=augmentation, seed=seed)
+        self._samples = KeyedDataset(dataset, augmentation=augmentation, seed=seed)
         self._batch_size = batch_size
         self._seed = seed
         self._load = partial(

@@ -18,7 +18,7 @@ from seg.data.sample import LabelledDataset
 from seg.errors import DataError, UserError
 
 _IDLE = -1
-Change: TypeAlias = Callable[[Any, tuple[int, int, int]], Any]
+Transform: TypeAlias = Callable[[Any, tuple[int, int, int]], Any]
 """A sample of some kind and (seed, epoch, index) -> a sample of that kind."""
 
 
@@ -41,32 +41,34 @@ class Batch(TypedDict):
     epoch: Tensor
 
 
-class KeyedSamples(Dataset[Any]):
+class KeyedDataset(Dataset[Any]):
     """A dataset asked by `SampleKey`: augmented by (seed, epoch, index).
 
     An error is returned in place of the item: one raised in a worker would reach the user wrapped
     in that worker's traceback. `SegmentationLoader` raises it again in the process that trains.
     """
 
-    def __init__(self, dataset: LabelledDataset, *, augmentation: Change | None, seed: int) -> None:
+    def __init__(
+        self, dataset: LabelledDataset, *, augmentation: Transform | None, seed: int
+    ) -> None:
         self._dataset = dataset
         self._augmentation = augmentation
         self._seed = seed
-        self._in_hand: Tensor | None = None
+        self._current_samples: Tensor | None = None
 
     def watch(self, num_workers: int) -> None:
         """Note which sample each worker has in hand, where all processes can read it."""
-        self._in_hand = torch.full((num_workers, 2), _IDLE, dtype=torch.int64)
+        self._current_samples = torch.full((num_workers, 2), _IDLE, dtype=torch.int64)
         with starting_workers():
-            self._in_hand.share_memory_()  # type: ignore[no-untyped-call]
+            self._current_samples.share_memory_()  # type: ignore[no-untyped-call]
 
-    def in_hand(self, pids: Collection[int] | None = None) -> list[str]:
+    def current_samples(self, pids: Collection[int] | None = None) -> list[str]:
         """What workers are reading, or read last, in words.
 
         Args:
             pids: process ids; None: all that have something in hand.
         """
-        rows = [] if self._in_hand is None else self._in_hand.tolist()
+        rows = [] if self._current_samples is None else self._current_samples.tolist()
         return [
             f"worker {worker} had {self._named(index)}"
             for worker, (pid, index) in enumerate(rows)
@@ -81,11 +83,11 @@ class KeyedSamples(Dataset[Any]):
 
     def __getitem__(self, key: SampleKey) -> dict[str, Any] | UserError:
         worker = get_worker_info()
-        if worker is None or self._in_hand is None:
+        if worker is None or self._current_samples is None:
             return self._read(key)
-        self._in_hand[worker.id] = torch.tensor([os.getpid(), key.index])
+        self._current_samples[worker.id] = torch.tensor([os.getpid(), key.index])
         item = self._read(key)
-        self._in_hand[worker.id, 1] = _IDLE
+        self._current_samples[worker.id, 1] = _IDLE
         return item
 
     def _read(self, key: SampleKey) -> dict[str, Any] | UserError:
@@ -125,7 +127,7 @@ class SegmentationLoader(DataLoader[Any]):
 
     def __init__(
         self,
-        samples: KeyedSamples,
+        samples: KeyedDataset,
         order: EpochOrder,
         *,
         num_workers: int,
@@ -183,10 +185,10 @@ class SegmentationLoader(DataLoader[Any]):
         if "DataLoader timed out" in text:
             return DataError(
                 f"no batch within loader.timeout_s={self.timeout:g} s: "
-                f"{'; '.join(self._samples.in_hand()[:4]) or 'no worker had a sample'}\n"
+                f"{'; '.join(self._samples.current_samples()[:4]) or 'no worker had a sample'}\n"
                 "  look at the storage and at those samples, or give a longer loader.timeout_s"
             )
-        killed = self._samples.in_hand({int(pid) for pid in re.findall(r"\d+", text)})
+        killed = self._samples.current_samples({int(pid) for pid in re.findall(r"\d+", text)})
         if "DataLoader worker (pid" not in text or not killed:
             return None
         return DataError(

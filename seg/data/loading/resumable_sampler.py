@@ -7,7 +7,7 @@ from typing import TypedDict
 import numpy as np
 from torch.utils.data import Sampler
 
-from seg.data.loading.samplers import Sampling
+from seg.data.loading.samplers import SamplingStrategy
 from seg.errors import ConfigError
 
 
@@ -58,7 +58,7 @@ class EpochOrder(Sampler[list[SampleKey]]):
         seed: int,
         shuffle: bool,
         drop_last: bool,
-        sampling: Sampling | None = None,
+        sampling: SamplingStrategy | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:

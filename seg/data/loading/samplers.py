@@ -13,7 +13,7 @@ Statistics = DatasetStatistics | Callable[[], DatasetStatistics]
 """The counts of the training split, or what gives them when an epoch is first drawn."""
 
 
-class Sampling(Protocol):
+class SamplingStrategy(Protocol):
     """Chooses the samples of an epoch."""
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:

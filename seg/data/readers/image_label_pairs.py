@@ -19,7 +19,7 @@ from seg.errors import DataError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 NO_ANNOTATION = "no_annotation"
-"""The `Lonely.fault` of images for which an annotation tool has written no label."""
+"""The `UnmatchedFile.fault` of images for which an annotation tool has written no label."""
 
 NO_ANNOTATION_REMEDY = (
     "frames without annotation: dataset.unannotated=background takes them as background,"
@@ -28,11 +28,11 @@ NO_ANNOTATION_REMEDY = (
 _SHOWN = 3
 _COMPLETE = "an image and its label share a name; complete or repeat the download"
 _NO_NAMES = "  an image and its label share a name: rename them, or look whether they fit"
-_lonely: ContextVar["list[Lonely] | None"] = ContextVar("lonely", default=None)
+_lonely: ContextVar["list[UnmatchedFile] | None"] = ContextVar("lonely", default=None)
 
 
 @dataclass(frozen=True)
-class Lonely:
+class UnmatchedFile:
     """A file without its partner.
 
     Attributes:
@@ -169,9 +169,9 @@ def named_files(
 
 
 @contextmanager
-def tolerating_lonely_files() -> Iterator[list[Lonely]]:
+def collect_unmatched() -> Iterator[list[UnmatchedFile]]:
     """Within it `match_pairs` leaves files without a partner out and lists them here."""
-    lonely: list[Lonely] = []
+    lonely: list[UnmatchedFile] = []
     token = _lonely.set(lonely)
     try:
         yield lonely
@@ -179,8 +179,8 @@ def tolerating_lonely_files() -> Iterator[list[Lonely]]:
         _lonely.reset(token)
 
 
-def tolerate(lonely: Sequence[Lonely]) -> bool:
-    """List files within `tolerating_lonely_files`; elsewhere False."""
+def tolerate(lonely: Sequence[UnmatchedFile]) -> bool:
+    """List files within `collect_unmatched`; elsewhere False."""
     tolerated = _lonely.get()
     if tolerated is not None:
         tolerated.extend(lonely)
@@ -199,18 +199,20 @@ def match_pairs(
     Args:
         images, labels: the files by name.
         remedy: what to do where no names are equal; empty: the usual.
-        unlabelled_fault: the `Lonely.fault` of images without a label.
+        unlabelled_fault: the `UnmatchedFile.fault` of images without a label.
 
     Raises:
         DataError: an image without a label or a label without an image, with count and first names;
-            within `tolerating_lonely_files` only where nothing pairs up.
+            within `collect_unmatched` only where nothing pairs up.
     """
     lonely = [
-        Lonely(images[name], "image", "label", fault=unlabelled_fault)
+        UnmatchedFile(images[name], "image", "label", fault=unlabelled_fault)
         for name in images
         if name not in labels
     ]
-    lonely += [Lonely(labels[name], "label", "image") for name in labels if name not in images]
+    lonely += [
+        UnmatchedFile(labels[name], "label", "image") for name in labels if name not in images
+    ]
     pairs = tuple(
         Pair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())
     )
@@ -222,7 +224,7 @@ def match_pairs(
     return pairs
 
 
-def lonely_files_error(lonely: Sequence[Lonely], among: str, remedy: str = "") -> DataError:
+def lonely_files_error(lonely: Sequence[UnmatchedFile], among: str, remedy: str = "") -> DataError:
     """What to say of files without a partner.
 
     Args:
@@ -242,7 +244,7 @@ def lonely_files_error(lonely: Sequence[Lonely], among: str, remedy: str = "") -
     return DataError("\n".join(lines), fault="no_partner")
 
 
-def _grouped(lonely: Sequence[Lonely]) -> Iterator[tuple[str, list[str]]]:
+def _grouped(lonely: Sequence[UnmatchedFile]) -> Iterator[tuple[str, list[str]]]:
     for kind, what in (("image", "images have no label"), ("label", "labels have no image")):
         here = [each for each in lonely if each.kind == kind]
         yield (

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from seg.data.readers.image_label_pairs import (
     NO_ANNOTATION,
-    Lonely,
     Pair,
+    UnmatchedFile,
     first_of,
     lonely_files_error,
     tolerate,
@@ -30,11 +30,11 @@ def listed_pairs(
         pairs: as they are listed.
         source: the list, for messages.
         relative: whether it holds paths relative to itself.
-        unlabelled_fault: the `Lonely.fault` of images whose label does not exist.
+        unlabelled_fault: the `UnmatchedFile.fault` of images whose label does not exist.
         remedy: what else may be done where labels do not exist.
 
     Raises:
-        DataError: files are missing (within `tolerating_lonely_files`: their partners are listed
+        DataError: files are missing (within `collect_unmatched`: their partners are listed
             there, and only a list without any whole pair is an error).
     """
     whole, lonely, missing = [], [], []
@@ -44,10 +44,12 @@ def listed_pairs(
         if not absent:
             whole.append(pair)
         elif pair.image in absent:
-            lonely.append(Lonely(pair.label, "label", "image", sought=pair.image))
+            lonely.append(UnmatchedFile(pair.label, "label", "image", sought=pair.image))
         else:
             lonely.append(
-                Lonely(pair.image, "image", "label", sought=pair.label, fault=unlabelled_fault)
+                UnmatchedFile(
+                    pair.image, "image", "label", sought=pair.label, fault=unlabelled_fault
+                )
             )
     if lonely and not (whole and tolerate(lonely)):
         if all(each.fault == NO_ANNOTATION for each in lonely):

@@ -47,7 +47,7 @@ def no_split_error(split: str, found: Collection[str], where: object) -> DataErr
     )
 
 
-def held_out(
+def hash_split(
     names: Collection[str], split: str, *, val_fraction: float, seed: int, where: object
 ) -> set[str]:
     """The names of one split of data that comes unsplit.
@@ -82,14 +82,14 @@ def held_out(
     return set(ordered[:count] if split == "val" else ordered[count:])
 
 
-def part_of(
+def split_subset(
     pairs: tuple[Pair, ...], split: str, *, val_fraction: float, seed: int, where: object
 ) -> tuple[Pair, ...]:
-    """The pairs of one split of data that comes unsplit: those that `held_out` names.
+    """The pairs of one split of data that comes unsplit: those that `hash_split` names.
 
     Raises:
-        ConfigError, DataError: as for `held_out`.
+        ConfigError, DataError: as for `hash_split`.
     """
     names = [pair.name for pair in pairs]
-    kept = held_out(names, split, val_fraction=val_fraction, seed=seed, where=where)
+    kept = hash_split(names, split, val_fraction=val_fraction, seed=seed, where=where)
     return tuple(pair for pair in pairs if pair.name in kept)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
-from seg.data.readers.image_label_pairs import Lonely
+from seg.data.readers.image_label_pairs import UnmatchedFile
 from seg.data.readers.urls import Location, is_remote
 from seg.data.sample import SegmentationDataset
 from seg.data.wrappers.subset import Subset
@@ -115,7 +115,7 @@ class Quarantine:
         """
         return frozenset(self._of(self._found.quarantine, split))
 
-    def covers(self, lonely: Lonely) -> bool:
+    def covers(self, lonely: UnmatchedFile) -> bool:
         """Whether the verification has listed this file without a partner."""
         return (file_key(lonely.path), lonely.kind) in self._lonely
 

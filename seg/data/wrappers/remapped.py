@@ -9,12 +9,12 @@ from seg.data.sample import Sample, SegmentationDataset
 from seg.data.wrappers.wrapper import DatasetView
 
 
-class Relabelled(DatasetView):
+class RemappedDataset(DatasetView):
     """The same samples in another label space.
 
     Args:
         dataset: whose train ids are translated.
-        labels: made from the dataset's own by `LabelSpace.regrouped`.
+        labels: made from the dataset's own by `LabelSpace.remapped`.
     """
 
     def __init__(self, dataset: SegmentationDataset, labels: LabelSpace) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.csv import Csv
-from seg.data.loading.loader import KeyedSamples, SegmentationLoader
+from seg.data.loading.loader import KeyedDataset, SegmentationLoader
 from seg.data.loading.resumable_sampler import EpochOrder
 from seg.errors import ConfigError, DataError
 
@@ -105,7 +105,7 @@ def test_addresses_are_read_in_loader_workers(folder):
     lines = (f"file://{folder}/{n}.png,file://{folder}/{n}_ids.png,train" for n in range(3))
     dataset = Csv(split="train", table=table(folder, *lines))
     loader = SegmentationLoader(
-        KeyedSamples(dataset, augmentation=None, seed=0),
+        KeyedDataset(dataset, augmentation=None, seed=0),
         EpochOrder(3, batch_size=3, seed=0, shuffle=False, drop_last=False, rank=0, world_size=1),
         num_workers=1,
         prefetch_factor=2,

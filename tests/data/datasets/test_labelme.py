@@ -52,7 +52,7 @@ def test_labels_that_differ_in_case_or_blanks_alone_are_named_with_a_remedy_that
     assert dataset.labels.names == ("background", "Car ", "car", "road")
     option = re.search("'(labels.merge=.*)'", caplog.text)[1]
     override = OverridesParser.create().parse_override(option)
-    merged = dataset.labels.regrouped(merge=override.value())
+    merged = dataset.labels.remapped(merge=override.value())
     assert merged.names == ("background", "Car", "road")
     assert caplog.text.count("differ in case") == 1
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.oxford_pet import BREED, OxfordPet
-from seg.data.readers.image_label_pairs import tolerating_lonely_files
+from seg.data.readers.image_label_pairs import collect_unmatched
 from seg.errors import ConfigError, DataError
 
 TRAINVAL = [f"Abyssinian_{number} 1 1 1" for number in range(1, 16)]
@@ -134,7 +134,7 @@ def test_what_is_missing_is_told(tree):
 
 def test_the_verifier_hears_of_missing_files(tree):
     (tree / "images/Sphynx_9.jpg").unlink()
-    with tolerating_lonely_files() as lonely:
+    with collect_unmatched() as lonely:
         assert len(OxfordPet(split="test", root=tree)) == 1
     assert [(each.path.name, each.lacks) for each in lonely] == [("Sphynx_9.png", "image")]
 

@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 from seg.data.label_space import LabelSpace
-from seg.data.loading.loader import KeyedSamples, SegmentationLoader
+from seg.data.loading.loader import KeyedDataset, SegmentationLoader
 from seg.data.loading.parallel_map import measure_each
 from seg.data.loading.resumable_sampler import EpochOrder
 from seg.data.readers.image_label_pairs import (
     PairDataset,
+    collect_unmatched,
     match_pairs,
     named_files,
-    tolerating_lonely_files,
 )
 from seg.errors import DataError, user_message
 
@@ -87,7 +87,7 @@ def test_names_with_dots_and_folders(tmp_path):
 def test_what_one_sample_raises_names_the_way_out(tmp_path, workers):
     dataset = PairDataset(pairs(tmp_path, "a", "a", 77), labels=LABELS, split="train")
     loader = SegmentationLoader(
-        KeyedSamples(dataset, augmentation=None, seed=0),
+        KeyedDataset(dataset, augmentation=None, seed=0),
         EpochOrder(1, batch_size=1, seed=0, shuffle=False, drop_last=False, rank=0, world_size=1),
         num_workers=workers,
         prefetch_factor=2,
@@ -106,5 +106,5 @@ def test_what_one_sample_raises_names_the_way_out(tmp_path, workers):
 
 
 def test_where_nothing_pairs_up_it_is_an_error_everywhere(tmp_path):
-    with tolerating_lonely_files(), pytest.raises(DataError, match="2 images and 3 labels"):
+    with collect_unmatched(), pytest.raises(DataError, match="2 images and 3 labels"):
         pairs(tmp_path, "ab", "xyz")

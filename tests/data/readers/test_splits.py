@@ -1,13 +1,13 @@
 import pytest
 
-from seg.data.readers.splits import find_split, held_out
+from seg.data.readers.splits import find_split, hash_split
 from seg.errors import ConfigError, DataError
 
 NAMES = [f"picture{number}" for number in range(50)]
 
 
 def part(names, split, fraction=0.2, seed=0):
-    return held_out(names, split, val_fraction=fraction, seed=seed, where="here")
+    return hash_split(names, split, val_fraction=fraction, seed=seed, where="here")
 
 
 def test_splits_have_their_usual_spellings():

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from seg.data.label_space import LabelSpace
-from seg.data.readers.image_label_pairs import Lonely, PairDataset, match_pairs, named_files
+from seg.data.readers.image_label_pairs import PairDataset, UnmatchedFile, match_pairs, named_files
 from seg.data.sample import Sample
 from seg.data.wrappers import excluded as module
 from seg.data.wrappers.excluded import (
@@ -119,10 +119,10 @@ def test_nothing_left_is_refused(tmp_path):
 
 def test_lonely_files_are_covered_by_path_and_kind(tmp_path):
     quarantine = read_quarantine(write(tmp_path, verification()))
-    assert quarantine.covers(Lonely("train/x.png", "image", "label"))
-    assert quarantine.covers(Lonely("train/sub/../x.png", "image", "label"))
-    assert not quarantine.covers(Lonely("train/x.png", "label", "image"))
-    assert not quarantine.covers(Lonely("val/x.png", "image", "label"))
+    assert quarantine.covers(UnmatchedFile("train/x.png", "image", "label"))
+    assert quarantine.covers(UnmatchedFile("train/sub/../x.png", "image", "label"))
+    assert not quarantine.covers(UnmatchedFile("train/x.png", "label", "image"))
+    assert not quarantine.covers(UnmatchedFile("val/x.png", "image", "label"))
 
 
 def test_addresses_are_no_paths():
