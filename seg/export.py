@@ -11,7 +11,7 @@ with exiting_when_interrupted():
     from seg.io.terminal import say
 
 if TYPE_CHECKING:
-    from seg.deployment.metadata import Spec
+    from seg.deployment.metadata import ExportSpec
 
 
 @app("export", ExportConfig, creates_run_dir=False)
@@ -25,17 +25,17 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.data.readers.sha256 import sha256_of
     from seg.data.sample import Sample
     from seg.deployment.calibration import spread
-    from seg.deployment.exporter import Wanted, export, file_name, tolerance_of
+    from seg.deployment.exporter import ExportRequest, export, file_name, tolerance_of
     from seg.deployment.format_interface import find_format
     from seg.deployment.loading import export_folder
-    from seg.deployment.metadata import Origin
+    from seg.deployment.metadata import SourceCheckpoint
     from seg.training.checkpoint import read_checkpoint
 
     kind = find_format(config.format)
     spec = _spec(config, kind.devices[0])
     kind.require_writing(spec)
     tolerance = tolerance_of(config.precision, **config.tolerance.model_dump())
-    wanted = Wanted(kind.name, spec, tolerance, config.calibration.agreement)
+    wanted = ExportRequest(kind.name, spec, tolerance, config.calibration.agreement)
     checkpoint = read_checkpoint(config.checkpoint)
     model = restore(checkpoint)
 
@@ -48,7 +48,9 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     calibration = config.calibration
     card = export(
         model,
-        Origin(sha256=sha256_of(checkpoint.path), step=checkpoint.step, config=checkpoint.config),
+        SourceCheckpoint(
+            sha256=sha256_of(checkpoint.path), step=checkpoint.step, config=checkpoint.config
+        ),
         wanted,
         target := config.output or export_folder(checkpoint.path) / file_name(wanted),
         checked=samples(config.split, config.pictures),
@@ -59,10 +61,10 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     say(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
 
 
-def _spec(config: ExportConfig, usual_device: Literal["cpu", "cuda"]) -> "Spec":
-    from seg.deployment.metadata import Spec
+def _spec(config: ExportConfig, usual_device: Literal["cpu", "cuda"]) -> "ExportSpec":
+    from seg.deployment.metadata import ExportSpec
 
-    return Spec(
+    return ExportSpec(
         precision=config.precision,
         input_kind=config.input_kind,
         output_kind=config.output_kind,

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from seg.benchmarks.interleaved import Prepared, Way
 from seg.benchmarks.models import NUM_CLASSES
-from seg.inference.fusion import label_maps
+from seg.inference.fusion import argmax_labels
 from seg.metrics.confusion import ConfusionMatrix
 from seg.models.coarse_logits import CoarseLogits, Resize
 
@@ -67,7 +67,7 @@ def _ours(size: tuple[int, int], device: torch.device) -> Prepared:
     @torch.inference_mode()
     def call() -> Tensor:
         matrix.reset()
-        matrix.update(label_maps(logits), label_BHW)
+        matrix.update(argmax_labels(logits), label_BHW)
         return matrix.counts
 
     return Prepared(call)

@@ -13,7 +13,7 @@ from seg.benchmarks import models
 from seg.benchmarks.interleaved import Measured, Prepared, Way
 from seg.benchmarks.layers import Machine
 from seg.benchmarks.models import Workload
-from seg.inference.fusion import label_maps
+from seg.inference.fusion import argmax_labels
 
 FIRST = "smp eager"
 
@@ -134,7 +134,7 @@ def _ours(job: Workload, changes: Sequence[str], *, bf16: bool = False) -> Prepa
 
 def _engine(file: Path, job: Workload) -> Prepared:
     model, pictures = models.engine(file)(job), job.pictures()
-    return Prepared(lambda: model.label_maps(pictures))
+    return Prepared(lambda: model.argmax_labels(pictures))
 
 
 def _segmented(model: Any, job: Workload, *, last: bool, bf16: bool) -> Callable[[], Tensor]:
@@ -144,9 +144,9 @@ def _segmented(model: Any, job: Workload, *, last: bool, bf16: bool) -> Callable
     def call() -> Tensor:
         with autocast(job.device, wanted=bf16):
             if not last:
-                return label_maps(model.of_picture(pictures))
+                return argmax_labels(model.forward_image(pictures))
             image = model.normalization(pictures).contiguous(memory_format=torch.channels_last)
-            return label_maps(model.decode(model.encode(image), job.size))
+            return argmax_labels(model.decode(model.encode(image), job.size))
 
     return call
 

@@ -1,4 +1,4 @@
-"""Names that modules and classes had before: checkpoints, runs, sweeps and people's own files hold them.
+"""Former names of modules and classes: checkpoints, runs, sweeps and people's files hold them.
 
 Only what a configuration can name as `_target_` stands here.
 """

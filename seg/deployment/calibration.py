@@ -7,18 +7,20 @@ from torch import Tensor
 
 from seg.data.sample import Sample, SegmentationDataset
 from seg.data.wrappers.subset import spread_over
-from seg.deployment.metadata import Spec
+from seg.deployment.metadata import ExportSpec
 from seg.models.interfaces import Normalization
 
 
-def as_input(picture_HW3: NDArray[np.uint8], spec: Spec, normalization: Normalization) -> Tensor:
+def preprocess(
+    picture_HW3: NDArray[np.uint8], spec: ExportSpec, normalization: Normalization
+) -> Tensor:
     """A batch of one picture, of the spec's kind; repeated where the batch is larger."""
     picture_BCHW = torch.from_numpy(np.ascontiguousarray(picture_HW3)).permute(2, 0, 1)[None]
     picture_BCHW = picture_BCHW.repeat(spec.batch_size or 1, 1, 1, 1).contiguous()
-    return of_kind(picture_BCHW, spec, normalization)
+    return to_input_format(picture_BCHW, spec, normalization)
 
 
-def of_kind(picture_BCHW: Tensor, spec: Spec, normalization: Normalization) -> Tensor:
+def to_input_format(picture_BCHW: Tensor, spec: ExportSpec, normalization: Normalization) -> Tensor:
     """Pictures in 0..255, uint8 or float, as the graph's kind of input.
 
     For a graph that takes uint8, floats are rounded: of resized pictures fractions are lost.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn import functional
 
-from seg.deployment.metadata import Spec
+from seg.deployment.metadata import ExportSpec
 from seg.errors import ConfigError, error_summary
 from seg.models.segmenter import Segmenter
 
@@ -27,7 +27,7 @@ class PictureGraph(nn.Module):
         spec: kinds of input and output.
     """
 
-    def __init__(self, network: Segmenter, spec: Spec) -> None:
+    def __init__(self, network: Segmenter, spec: ExportSpec) -> None:
         super().__init__()
         self.network = network
         self.normalized = spec.input_kind == "normalized"
@@ -51,7 +51,7 @@ class PictureGraph(nn.Module):
         return label_BHW.index_select(1, rows).index_select(2, columns)
 
 
-def exported_program(network: Segmenter, spec: Spec) -> ExportedProgram:
+def exported_program(network: Segmenter, spec: ExportSpec) -> ExportedProgram:
     """Trace the graph of a network that is ready for inference, on the spec's device.
 
     Raises:
@@ -72,7 +72,7 @@ def exported_program(network: Segmenter, spec: Spec) -> ExportedProgram:
             ) from error
 
 
-def example_input(network: Segmenter, spec: Spec) -> Tensor:
+def example_input(network: Segmenter, spec: ExportSpec) -> Tensor:
     """An image of the spec's kind; of no special size, where the size is open."""
     step = max(network.output_stride, network.input_multiple or 1)
     size = spec.size or (4 * step + 2, 6 * step + 3)
@@ -81,6 +81,6 @@ def example_input(network: Segmenter, spec: Spec) -> Tensor:
     return torch.zeros(shape, dtype=dtype)
 
 
-def _dynamic(spec: Spec) -> dict[int, Any]:
+def _dynamic(spec: ExportSpec) -> dict[int, Any]:
     axes = (() if spec.batch_size else (0,)) + (() if spec.size else (2, 3))
     return dict.fromkeys(axes, Dim.DYNAMIC)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from seg.data.label_space import LabelSpace
-from seg.deployment.calibration import of_kind
+from seg.deployment.calibration import to_input_format
 from seg.deployment.metadata import Card
 from seg.errors import ConfigError
-from seg.inference.fusion import label_maps
+from seg.inference.fusion import argmax_labels
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.interfaces import Normalization
@@ -66,7 +66,7 @@ class ExportedSegmenter(TrainedSegmenter):
             for values in (normalization.mean, normalization.std)
         )
         picture_BCHW = image_BCHW.float() * std + mean
-        return [self._coarse(of_kind(picture_BCHW, self.card.spec, normalization))]
+        return [self._coarse(to_input_format(picture_BCHW, self.card.spec, normalization))]
 
     def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
         """What `encode` gives, and the picture's size -> logits before the last resize."""
@@ -74,17 +74,19 @@ class ExportedSegmenter(TrainedSegmenter):
         grid = height + self._lacking_px(height), width + self._lacking_px(width)
         return CoarseLogits(features[0], Resize(grid, (height, width), self.align_corners))
 
-    def of_picture(self, picture_BCHW: Tensor) -> CoarseLogits:
+    def forward_image(self, picture_BCHW: Tensor) -> CoarseLogits:
         """B x C x H x W in 0..255 -> logits before the last resize."""
         height, width = picture_BCHW.shape[2:]
-        values = self._coarse(of_kind(picture_BCHW, self.card.spec, self.normalization))
+        values = self._coarse(to_input_format(picture_BCHW, self.card.spec, self.normalization))
         return self.decode([values], (height, width))
 
-    def label_maps(self, picture_BCHW: Tensor) -> Tensor:
+    def argmax_labels(self, picture_BCHW: Tensor) -> Tensor:
         """B x C x H x W in 0..255 -> class ids, uint8, B x H x W, whichever kind was exported."""
         if self.card.spec.output_kind == "logits":
-            return label_maps(self.of_picture(picture_BCHW))
-        return self._passes(of_kind(picture_BCHW, self.card.spec, self.normalization)).byte()
+            return argmax_labels(self.forward_image(picture_BCHW))
+        return self._passes(
+            to_input_format(picture_BCHW, self.card.spec, self.normalization)
+        ).byte()
 
     @property
     def labels_alone(self) -> bool:

@@ -10,8 +10,16 @@ from pathlib import Path
 from seg.data.sample import Sample
 from seg.deployment.exported_model import ExportedSegmenter
 from seg.deployment.format_interface import ExportFormat, Source, find_format
-from seg.deployment.metadata import Card, Geometry, Origin, Spec, card_path, digests, write_card
-from seg.deployment.mixed_precision_search import float_choices
+from seg.deployment.metadata import (
+    Card,
+    ExportSpec,
+    Geometry,
+    SourceCheckpoint,
+    card_path,
+    digests,
+    write_card,
+)
+from seg.deployment.mixed_precision_search import select_float_layers
 from seg.deployment.parity import TOLERANCES, Parity, ParityError, Tolerance, measure
 from seg.deployment.usage import class_table
 from seg.errors import ConfigError
@@ -24,7 +32,7 @@ _SENSITIVITY_PICTURES, _AGREEMENT_PICTURES = 4, 8
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExportRequest:
     """An export to make.
 
     Attributes:
@@ -32,11 +40,11 @@ class Wanted:
         spec: what is exported.
         tolerance: what the gate lets pass.
         int8_agreement: share of the calibration's pixels that must keep their class; parts of the
-            network stay float until they do, see `mixed_precision_search.float_choices`.
+            network stay float until they do, see `mixed_precision_search.select_float_layers`.
     """
 
     format: str
-    spec: Spec
+    spec: ExportSpec
     tolerance: Tolerance
     int8_agreement: float = 0.99
 
@@ -52,7 +60,7 @@ def tolerance_of(
     )
 
 
-def file_name(wanted: Wanted) -> str:
+def file_name(wanted: ExportRequest) -> str:
     """`onnx_int8.onnx`; what is unusual is named too."""
     spec = wanted.spec
     words = [wanted.format, spec.precision]
@@ -65,8 +73,8 @@ def file_name(wanted: Wanted) -> str:
 
 def export(
     model: TrainedSegmenter,
-    origin: Origin,
-    wanted: Wanted,
+    origin: SourceCheckpoint,
+    wanted: ExportRequest,
     target: Path,
     *,
     checked: Sequence[Sample],
@@ -112,15 +120,15 @@ def export(
 
 def _in_eight_bits(
     model: TrainedSegmenter,
-    origin: Origin,
-    wanted: Wanted,
+    origin: SourceCheckpoint,
+    wanted: ExportRequest,
     path: Path,
     calibration: Sequence[Sample],
 ) -> tuple[list[Path], ExportedSegmenter]:
     """With as few parts in float as the wanted agreement needs; each try is a file of its own."""
     pictures = [sample.image for sample in calibration]
     kind = find_format(wanted.format)
-    for number, kept in enumerate(float_choices(model, pictures[:_SENSITIVITY_PICTURES])):
+    for number, kept in enumerate(select_float_layers(model, pictures[:_SENSITIVITY_PICTURES])):
         folder = path.parent / str(number)
         folder.mkdir()
         source = Source(model, wanted.spec, pictures, kept)
@@ -137,14 +145,14 @@ def _in_eight_bits(
 
 
 def _written(
-    source: Source, origin: Origin, kind: ExportFormat, path: Path
+    source: Source, origin: SourceCheckpoint, kind: ExportFormat, path: Path
 ) -> tuple[list[Path], ExportedSegmenter]:
     files = kind.write(source, path)
     card = _card(source, origin, kind, files)
     return files, ExportedSegmenter(card, kind.open(files[0], card))
 
 
-def _refuse(parity: Parity, wanted: Wanted, target: Path) -> None:
+def _refuse(parity: Parity, wanted: ExportRequest, target: Path) -> None:
     faults = parity.faults(wanted.tolerance)
     if faults:
         raise ParityError(
@@ -156,7 +164,9 @@ def _refuse(parity: Parity, wanted: Wanted, target: Path) -> None:
         )
 
 
-def _card(source: Source, origin: Origin, kind: ExportFormat, files: Sequence[Path]) -> Card:
+def _card(
+    source: Source, origin: SourceCheckpoint, kind: ExportFormat, files: Sequence[Path]
+) -> Card:
     model, usage = source.model, source.usage
     return Card(
         format=kind.name,

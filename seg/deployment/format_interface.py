@@ -16,7 +16,7 @@ from torch.export import ExportedProgram
 
 from seg.config.nearest import nearest
 from seg.deployment.export_graph import DTYPES, exported_program
-from seg.deployment.metadata import Card, Spec
+from seg.deployment.metadata import Card, ExportSpec
 from seg.deployment.usage import Usage, usage_of
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -39,7 +39,7 @@ class Source:
     """
 
     model: TrainedSegmenter
-    spec: Spec
+    spec: ExportSpec
     calibration: Sequence[NDArray[np.uint8]] = ()
     kept_float: Sequence[str] = ()
 
@@ -91,7 +91,7 @@ class ExportFormat:
     write: Callable[[Source, Path], list[Path]]
     open: Callable[[Path, Card], Runner]
 
-    def require_writing(self, spec: Spec) -> None:
+    def require_writing(self, spec: ExportSpec) -> None:
         """Refuse what cannot be exported here.
 
         Raises:

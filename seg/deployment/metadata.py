@@ -23,7 +23,7 @@ class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Spec(_Plain):
+class ExportSpec(_Plain):
     """What is exported.
 
     Attributes:
@@ -53,7 +53,7 @@ class Geometry(_Plain):
     bytes_per_pixel: float
 
 
-class Origin(_Plain):
+class SourceCheckpoint(_Plain):
     """The checkpoint that was exported.
 
     Attributes:
@@ -90,9 +90,9 @@ class Card(_Plain):
     card_version: Literal[1] = 1
     format: str
     files: dict[str, str]
-    spec: Spec
+    spec: ExportSpec
     geometry: Geometry
-    checkpoint: Origin
+    checkpoint: SourceCheckpoint
     usage: Usage | None = None
     classes: list[dict[str, Any]] = []
     labels: dict[str, Any]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seg.inference.fusion import label_maps
+from seg.inference.fusion import argmax_labels
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.hooks import hooks_attached
 from seg.models.layer_groups import encoder_layer_groups
@@ -82,7 +82,7 @@ class RoundedNetwork:
         self, names: Iterable[str], attach: Callable[[str], Iterable[Any]]
     ) -> list[Tensor]:
         with hooks_attached(handle for name in names for handle in attach(name)):
-            return [label_maps(self.model.of_picture(each)) for each in self._pictures]
+            return [argmax_labels(self.model.forward_image(each)) for each in self._pictures]
 
     def _observe(self, name: str) -> Iterable[Any]:
         def see(_: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
@@ -108,7 +108,7 @@ def _rounded_weight(weight_OIHW: Tensor) -> Tensor:
     )
 
 
-def float_choices(
+def select_float_layers(
     model: TrainedSegmenter, pictures: Sequence[NDArray[np.uint8]]
 ) -> Iterator[list[str]]:
     """Convolutions to keep float: few of them first, then more.

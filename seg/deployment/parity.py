@@ -11,7 +11,7 @@ from torch import Tensor
 from seg.data.sample import Sample
 from seg.deployment.exported_model import ExportedSegmenter
 from seg.errors import DataError
-from seg.inference.fusion import label_maps
+from seg.inference.fusion import argmax_labels
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.metrics.confusion import ConfusionMatrix
 
@@ -113,14 +113,14 @@ def measure(
     same = pixels = 0
     for sample in samples:
         picture_BCHW = torch.from_numpy(sample.image).permute(2, 0, 1)[None]
-        wanted = model.of_picture(picture_BCHW)
-        maps = [label_maps(wanted)]
+        wanted = model.forward_image(picture_BCHW)
+        maps = [argmax_labels(wanted)]
         if exported.card.spec.output_kind == "labels":
             maps.append(torch.from_numpy(exported.predict(sample.image))[None])
         else:
-            given = exported.of_picture(picture_BCHW)
+            given = exported.forward_image(picture_BCHW)
             errors.add(given.values.float(), wanted.values.float())
-            maps.append(label_maps(given))
+            maps.append(argmax_labels(given))
         label_BHW = torch.from_numpy(sample.label)[None]
         for matrix, label_map in zip(matrices, maps, strict=True):
             matrix.update(label_map, label_BHW)

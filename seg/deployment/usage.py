@@ -43,7 +43,7 @@ def usage_of(
     output_kind: Literal["logits", "labels"],
     size: tuple[int, int] | None,
 ) -> Usage:
-    """The use of a network that is exported with these kinds of input and output, see `Spec`."""
+    """Return how a network with these kinds of input and output (`ExportSpec`) is used."""
     channels, declared = len(model.normalization.mean), model.decoding.value_range
     normalized = input_kind == "normalized"
     logits = output_kind == "logits"

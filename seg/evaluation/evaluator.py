@@ -19,7 +19,7 @@ from seg.dataset_tools.progress import counted
 from seg.evaluation.metrics_collection import Measures, Shown, intervals
 from seg.evaluation.protocol import protocol
 from seg.evaluation.results_file import write_examples, write_record
-from seg.inference.fusion import Tile, View, tiles
+from seg.inference.fusion import Tile, WindowLogits, iter_tiles
 from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
 from seg.io.atomic import write_atomically, write_json
@@ -101,12 +101,12 @@ class Evaluator:
         if not self.inference.fits_whole(model, height, width):
             for image_CHW in image_BCHW:
                 raster = ArrayRaster(image_CHW.permute(1, 2, 0).numpy())
-                yield self.inference.tiles(model, raster)
+                yield self.inference.iter_tiles(model, raster)
             return
         logits = task.coarse(image_BCHW.to(task.device))
         measures.add_loss(task.loss_of(logits, batch["label"].to(task.device)), len(image_BCHW))
         for at in range(len(image_BCHW)):
-            yield tiles([[View.whole(logits, at)]], slice(0, height), width)
+            yield iter_tiles([[WindowLogits.whole(logits, at)]], slice(0, height), width)
 
     def _record(
         self, measures: Measures, scores: dict[str, float], run_dir: Path, seconds: float

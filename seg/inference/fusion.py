@@ -22,7 +22,7 @@ _TILE_ASPECT = 4  # width over height: rows are resized last, and cost more
 
 
 @dataclass(frozen=True)
-class Fade:
+class BlendWeights:
     """How much a window's say weighs along one side, by the distance from its middle.
 
     Attributes:
@@ -42,7 +42,7 @@ class Fade:
 
 
 @dataclass(frozen=True)
-class View:
+class WindowLogits:
     """One pass over a window.
 
     Attributes:
@@ -54,10 +54,10 @@ class View:
     logits_hKw: Tensor
     rows: Axis
     columns: Axis
-    fades: tuple[Fade, Fade] = (Fade(0, None), Fade(0, None))
+    fades: tuple[BlendWeights, BlendWeights] = (BlendWeights(0, None), BlendWeights(0, None))
 
     @classmethod
-    def whole(cls, logits: CoarseLogits, image: int) -> "View":
+    def whole(cls, logits: CoarseLogits, image: int) -> "WindowLogits":
         """Of a picture in a batch that the network has seen whole."""
         values_Khw, resize = logits.values[image], logits.resize
         rows, columns = (
@@ -103,7 +103,7 @@ class Tile:
         rows, columns: which.
     """
 
-    looks: Sequence[Sequence[View]]
+    looks: Sequence[Sequence[WindowLogits]]
     rows: slice
     columns: slice
 
@@ -128,8 +128,12 @@ class Tile:
         return self.logits_HKW.max(1).indices.byte()  # five times as quick as `argmax` on a CPU
 
 
-def tiles(
-    looks: Sequence[Sequence[View]], rows: slice, width: int, *, chunk_bytes: int | None = None
+def iter_tiles(
+    looks: Sequence[Sequence[WindowLogits]],
+    rows: slice,
+    width: int,
+    *,
+    chunk_bytes: int | None = None,
 ) -> Iterator[Tile]:
     """What several looks at a picture say together, from the left and the top.
 
@@ -150,17 +154,17 @@ def tiles(
             yield Tile(looks, part, columns)
 
 
-def label_maps(logits: CoarseLogits) -> Tensor:
+def argmax_labels(logits: CoarseLogits) -> Tensor:
     """The likeliest class of each pixel of a batch, uint8, B x H x W; `logits` is not resized."""
     height, width = logits.resize.kept
     shape = (len(logits.values), height, width)
     label_BHW = torch.empty(shape, dtype=torch.uint8, device=logits.values.device)
     for image, label_HW in enumerate(label_BHW):
-        view = View.whole(logits, image)
+        view = WindowLogits.whole(logits, image)
         if should_use_numba_argmax(view.logits_hKw, height * width):
             label_HW[:] = view.labels(slice(0, height), slice(0, width))
             continue
-        for tile in tiles([[view]], slice(0, height), width):
+        for tile in iter_tiles([[view]], slice(0, height), width):
             label_HW[tile.rows, tile.columns] = tile.label_HW
     return label_BHW
 
@@ -172,11 +176,11 @@ def _cut(whole: slice, length: int) -> list[slice]:
     return [slice(at, min(at + even, whole.stop)) for at in range(whole.start, whole.stop, even)]
 
 
-def _only(looks: Sequence[Sequence[View]]) -> View | None:
+def _only(looks: Sequence[Sequence[WindowLogits]]) -> WindowLogits | None:
     return looks[0][0] if len(looks) == 1 and len(looks[0]) == 1 else None
 
 
-def _together(looks: Sequence[Sequence[View]], rows: slice, columns: slice) -> Tensor:
+def _together(looks: Sequence[Sequence[WindowLogits]], rows: slice, columns: slice) -> Tensor:
     only = _only(looks)
     if only is not None:
         return only.logits(rows, columns)
@@ -188,7 +192,7 @@ def _together(looks: Sequence[Sequence[View]], rows: slice, columns: slice) -> T
     return total.div_(len(looks)).clamp_(min=torch.finfo(torch.float32).tiny).log_()
 
 
-def _blended(views: Sequence[View], rows: slice, columns: slice) -> Tensor:
+def _blended(views: Sequence[WindowLogits], rows: slice, columns: slice) -> Tensor:
     """Probabilities of one look, H x K x W."""
     if len(views) == 1:
         return views[0].logits(rows, columns).softmax(1)

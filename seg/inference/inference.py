@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.inference.fusion import Tile, View, tiles
+from seg.inference.fusion import Tile, WindowLogits, iter_tiles
 from seg.inference.image_source import Raster
 from seg.inference.memory_estimate import bytes_per_pixel
 from seg.inference.multi_scale import device_of, scaled_part
-from seg.inference.sliding_window import Side, scaled_length, sides
+from seg.inference.sliding_window import Window1D, scaled_length, windows_1d
 from seg.models.segmenter import Segmenter
 
 _GIB = 2**30
@@ -24,7 +24,7 @@ _SMALLEST_WINDOW_PX = 129
 
 
 @dataclass(frozen=True)
-class Band:
+class RowBlock:
     """All columns of some rows of a picture.
 
     Attributes:
@@ -39,11 +39,11 @@ class Band:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Pass:
     """The picture at a scale, mirrored or not: the windows along its sides."""
 
-    rows: Sequence[Side]
-    columns: Sequence[Side]
+    rows: Sequence[Window1D]
+    columns: Sequence[Window1D]
     flipped: bool
 
 
@@ -94,7 +94,7 @@ class Inference:
             )
 
     @property
-    def plain(self) -> bool:
+    def is_single_pass(self) -> bool:
         """One pass over the whole picture, if memory allows."""
         return self.window is None and self.scales == (1.0,) and not self.flip
 
@@ -111,11 +111,11 @@ class Inference:
 
     def fits_whole(self, model: Segmenter, height: int, width: int) -> bool:
         """Whether a picture of this size is seen in one pass."""
-        return self.plain and self._window_for(model, height, width) is None
+        return self.is_single_pass and self._window_for(model, height, width) is None
 
-    def bands(
+    def iter_row_blocks(
         self, model: Segmenter, raster: Raster, *, probabilities: bool = False
-    ) -> Iterator[Band]:
+    ) -> Iterator[RowBlock]:
         """What the network says, from top to bottom without gaps.
 
         Args:
@@ -128,7 +128,7 @@ class Inference:
             yield _whole_labels(model, raster)
             return
         band: list[Tile] = []
-        for tile in self.tiles(model, raster):
+        for tile in self.iter_tiles(model, raster):
             if band and tile.rows != band[0].rows:
                 yield _joined(band, probabilities=probabilities)
                 band = []
@@ -136,10 +136,10 @@ class Inference:
         yield _joined(band, probabilities=probabilities)
 
     @torch.inference_mode()
-    def tiles(self, model: Segmenter, raster: Raster) -> Iterator[Tile]:
+    def iter_tiles(self, model: Segmenter, raster: Raster) -> Iterator[Tile]:
         """The same in tiles, on the device of the network; a row of them from left to right."""
         looks = list(self._looks(model, raster))
-        views: list[dict[Side, list[View]]] = [{} for _ in looks]
+        views: list[dict[Window1D, list[WindowLogits]]] = [{} for _ in looks]
         for start in range(0, raster.height, _BAND_PX):
             rows = slice(start, min(start + _BAND_PX, raster.height))
             for look, seen in zip(looks, views, strict=True):
@@ -151,13 +151,13 @@ class Inference:
                             self._view(model, raster, look, side, column) for column in look.columns
                         ]
             wanted = [[view for row in seen.values() for view in row] for seen in views]
-            yield from tiles(wanted, rows, raster.width)
+            yield from iter_tiles(wanted, rows, raster.width)
 
     def labels(self, model: Segmenter, raster: Raster) -> NDArray[np.uint8]:
         """Class ids of the whole picture, uint8, H x W."""
-        return np.concatenate([band.label_HW for band in self.bands(model, raster)])
+        return np.concatenate([band.label_HW for band in self.iter_row_blocks(model, raster)])
 
-    def _looks(self, model: Segmenter, raster: Raster) -> Iterator[_Look]:
+    def _looks(self, model: Segmenter, raster: Raster) -> Iterator[_Pass]:
         align_corners = model.align_corners
         for scale in self.scales:
             size = [
@@ -166,13 +166,13 @@ class Inference:
             ]
             window = self._window_for(model, *size) or (None, None)
             rows, columns = (
-                list(sides(length, scaled, span, self.overlap, align_corners=align_corners))
+                list(windows_1d(length, scaled, span, self.overlap, align_corners=align_corners))
                 for length, scaled, span in zip(
                     (raster.height, raster.width), size, window, strict=True
                 )
             )
             for flipped in (False, True) if self.flip else (False,):
-                yield _Look(rows, columns, flipped)
+                yield _Pass(rows, columns, flipped)
 
     def _window_for(self, model: Segmenter, height: int, width: int) -> tuple[int, int] | None:
         """Of a picture of this size; None: all of it."""
@@ -189,14 +189,16 @@ class Inference:
                 window = (min(window[0], side), min(window[1], side))
         return None if window == (height, width) else window
 
-    def _view(self, model: Segmenter, raster: Raster, look: _Look, row: Side, column: Side) -> View:
+    def _view(
+        self, model: Segmenter, raster: Raster, look: _Pass, row: Window1D, column: Window1D
+    ) -> WindowLogits:
         image_BCHW = scaled_part(raster, row, column, device=device_of(model))
         if look.flipped:
             image_BCHW = image_BCHW.flip(3)
-        logits = model.of_picture(image_BCHW)
+        logits = model.forward_image(image_BCHW)
         values_Khw = logits.values[0]
         gaussian = self.blending == "gaussian"
-        return View(
+        return WindowLogits(
             values_Khw.transpose(0, 1).contiguous(),
             row.axis(values_Khw.shape[1], logits.resize, 0, flipped=False),
             column.axis(values_Khw.shape[2], logits.resize, 1, flipped=look.flipped),
@@ -209,19 +211,19 @@ def _meet(first: slice, second: slice) -> bool:
     return int(max(starts)) < int(min(stops))
 
 
-def _joined(band: Sequence[Tile], *, probabilities: bool) -> Band:
+def _joined(band: Sequence[Tile], *, probabilities: bool) -> RowBlock:
     labels_HW = torch.cat([tile.label_HW for tile in band], 1).cpu().numpy()
     if not probabilities:
-        return Band(band[0].rows, labels_HW, None)
+        return RowBlock(band[0].rows, labels_HW, None)
     wide_HKW = torch.cat([tile.probabilities_HKW for tile in band], 2)
-    return Band(band[0].rows, labels_HW, wide_HKW.transpose(0, 1).contiguous().cpu().numpy())
+    return RowBlock(band[0].rows, labels_HW, wide_HKW.transpose(0, 1).contiguous().cpu().numpy())
 
 
 @torch.inference_mode()
-def _whole_labels(model: Any, raster: Raster) -> Band:
+def _whole_labels(model: Any, raster: Raster) -> RowBlock:
     """By an exported network that gives labels and no logits."""
     rows = slice(0, raster.height)
     image_HW3 = torch.from_numpy(raster.read(rows, slice(0, raster.width)))
     image_BCHW = image_HW3.permute(2, 0, 1)[None].contiguous().to(device_of(model))
-    label_HW: NDArray[np.uint8] = model.label_maps(image_BCHW)[0].cpu().numpy()
-    return Band(rows, label_HW, None)
+    label_HW: NDArray[np.uint8] = model.argmax_labels(image_BCHW)[0].cpu().numpy()
+    return RowBlock(rows, label_HW, None)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.inference.image_source import Raster
-from seg.inference.sliding_window import Side
+from seg.inference.sliding_window import Window1D
 from seg.models.resampling import Axis
 
 _PART_PX = 256  # pixels that are made at once: others' sources are none of theirs
@@ -17,7 +17,7 @@ def device_of(model: nn.Module) -> torch.device:
     return next(chain(model.parameters(), model.buffers())).device
 
 
-def scaled_part(raster: Raster, row: Side, column: Side, *, device: torch.device) -> Tensor:
+def scaled_part(raster: Raster, row: Window1D, column: Window1D, *, device: torch.device) -> Tensor:
     """A window of a picture that is resized bilinearly, without smoothing first, as in TensorFlow.
 
     Returns:
@@ -31,12 +31,12 @@ def scaled_part(raster: Raster, row: Side, column: Side, *, device: torch.device
     return image_3wh.transpose(1, 2)[None]
 
 
-def _axis(side: Side) -> Axis:
+def _axis(side: Window1D) -> Axis:
     """From pixels of the scaled picture to those of the picture."""
     return Axis.of_resize(side.length, side.scaled, side.scaled, align_corners=side.align_corners)
 
 
-def _source(side: Side) -> slice:
+def _source(side: Window1D) -> slice:
     """The pixels of the picture that a window is made of."""
     if side.scaled == side.length:
         return slice(side.start, side.stop)
@@ -48,7 +48,7 @@ def _source(side: Side) -> slice:
     return slice(first.start, last.stop)
 
 
-def _resized(values_CHW: Tensor, side: Side, begins: int) -> Tensor:
+def _resized(values_CHW: Tensor, side: Window1D, begins: int) -> Tensor:
     """The last side of a source that begins at some pixel, resized."""
     if side.scaled == side.length:
         return values_CHW

@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from seg.inference.fusion import Fade
+from seg.inference.fusion import BlendWeights
 from seg.models.coarse_logits import Resize
 from seg.models.resampling import Axis
 
@@ -15,7 +15,7 @@ _SIGMA_SHARE = 1 / 8  # of the window: Isensee et al., Nature Methods 2021, nnU-
 
 
 @dataclass(frozen=True)
-class Side:
+class Window1D:
     """A window's extent along one side of a scaled picture.
 
     Attributes:
@@ -61,17 +61,17 @@ class Side:
             window.slope * offset + window.offset,
         )
 
-    def fade(self, *, gaussian: bool) -> Fade:
+    def fade(self, *, gaussian: bool) -> BlendWeights:
         """What the window's say weighs."""
         slope, offset = self._scaling.slope or 1.0, self._scaling.offset
         middle = ((self.start + self.stop - 1) / 2 - offset) / slope
         sigma = (self.stop - self.start) * _SIGMA_SHARE / slope
-        return Fade(middle, sigma if gaussian else None)
+        return BlendWeights(middle, sigma if gaussian else None)
 
 
-def sides(
+def windows_1d(
     length: int, scaled: int, window: int | None, overlap: float, *, align_corners: bool
-) -> Iterator[Side]:
+) -> Iterator[Window1D]:
     """Windows along one side, evenly spaced, the outermost flush with the picture.
 
     Args:
@@ -84,7 +84,7 @@ def sides(
     steps = ceil((scaled - span) / max(1, int(span * (1 - overlap))))
     for step in range(steps + 1):
         start = round(step * (scaled - span) / steps) if steps else 0
-        yield Side(start, start + span, scaled, length, align_corners)
+        yield Window1D(start, start + span, scaled, length, align_corners)
 
 
 def scaled_length(length: int, scale: float, *, align_corners: bool) -> int:

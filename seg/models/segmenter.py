@@ -125,7 +125,7 @@ class Segmenter(nn.Module):
         values = self.decoder(features)
         return CoarseLogits(values if self.compute_dtype is None else values.float(), resize)
 
-    def of_picture(self, picture_BCHW: Tensor) -> CoarseLogits:
+    def forward_image(self, picture_BCHW: Tensor) -> CoarseLogits:
         """B x C x H x W in 0..255 -> logits before the last resize."""
         height, width = picture_BCHW.shape[2:]
         return self.decode(self.encode(self.normalization(picture_BCHW)), (height, width))

@@ -8,7 +8,7 @@ from typing import Any
 from seg.inference.image_source import Raster
 from seg.prediction.items import Item
 from seg.prediction.manifest_entries import done_record, file_mark, incomplete_record
-from seg.prediction.writer import Format, Piece, Record, Writer
+from seg.prediction.writer import Format, ItemRows, ManifestEntry, Writer
 
 
 class ItemWriters:
@@ -31,25 +31,25 @@ class ItemWriters:
         self._lacking: list[str] = []
         for each in formats:
             try:
-                self._writers[each] = each.begin(item, raster)
+                self._writers[each] = each.open(item, raster)
             except OSError as error:
                 self._lose(each, error)
             except BaseException:
                 self.discard()
                 raise
 
-    def add(self, piece: Piece) -> None:
+    def write(self, piece: ItemRows) -> None:
         """Take the next rows."""
         for writer in self._writers.values():
-            writer.add(piece)
+            writer.write(piece)
 
-    def finish(self) -> Record:
+    def close(self) -> ManifestEntry:
         """Put the files in place, in another thread maybe; the line for the manifest."""
         parts: dict[str, Any] = {}
         files: dict[str, Any] = {}
         for each, writer in list(self._writers.items()):
             try:
-                part = writer.finish()
+                part = writer.close()
                 files |= {name: file_mark(each.path(name)) for name in each.targets(self._item)}
             except OSError as error:
                 self._lose(each, error)

@@ -34,7 +34,7 @@ class Item:
         return asdict(self)
 
 
-def share(items: Sequence[Item], *, shard: int, num_shards: int) -> Sequence[Item]:
+def shard_items(items: Sequence[Item], *, shard: int, num_shards: int) -> Sequence[Item]:
     """The items of one machine: a run of neighbours, so that each video has few readers.
 
     The shares of all shards are disjoint and complete; their sizes differ by one at most.

@@ -12,7 +12,7 @@ from seg.io.atomic import staged_file
 from seg.io.lock import is_same_file, lock, release
 from seg.prediction.items import Item
 from seg.prediction.manifest_lines import DONE, line_of, parse_manifest
-from seg.prediction.writer import PARTS, Record
+from seg.prediction.writer import PARTS, ManifestEntry
 
 _VERSION = 1
 
@@ -62,7 +62,7 @@ class Manifest:
         output.mkdir(parents=True, exist_ok=True)
         self._file = self._open_locked()
         try:
-            self._records: dict[str, Record] = {}
+            self._records: dict[str, ManifestEntry] = {}
             self._new = not self._content()
             self._anew = not skip_existing
             self._keep_or_begin_anew(skip_existing)
@@ -132,7 +132,7 @@ class Manifest:
         without_parts = are_parts_removed(self._output, assembled, self._sizes)
         return without_parts and all(self.is_done(item, parts=False) for item in items)
 
-    def append(self, record: Record) -> None:
+    def append(self, record: ManifestEntry) -> None:
         """Add the record of an item whose files are in place."""
         if self._records.get(record["name"]) == record:
             return  # a damaged source that is damaged still
@@ -141,9 +141,9 @@ class Manifest:
         self._appended = True
         self._write(record)
 
-    def all_records(self) -> dict[str, Record]:
+    def all_records(self) -> dict[str, ManifestEntry]:
         """By name: those of this process, and what other shards have written by now."""
-        records: dict[str, Record] = {}
+        records: dict[str, ManifestEntry] = {}
         for path in self._others():
             first, others = parse_manifest(path.read_bytes(), path)
             if first is not None and _same(first, self._first):
@@ -181,7 +181,7 @@ class Manifest:
 
     def _parsed(
         self, content: bytes, path: Path
-    ) -> tuple[Mapping[str, Any] | None, dict[str, Record]]:
+    ) -> tuple[Mapping[str, Any] | None, dict[str, ManifestEntry]]:
         try:
             return parse_manifest(content, path)
         except DataError:

@@ -7,12 +7,12 @@ from typing import Any
 from seg.data.readers.sha256 import sha256_of
 from seg.prediction.items import Item
 from seg.prediction.manifest_lines import DONE, INCOMPLETE
-from seg.prediction.writer import Record
+from seg.prediction.writer import ManifestEntry
 
 
 def done_record(
     item: Item, *, size: tuple[int, int], files: Mapping[str, Any], parts: Mapping[str, Any]
-) -> Record:
+) -> ManifestEntry:
     """The line of an item: `files` are `file_mark`s by path, `parts` what formats remember."""
     return {**_source(item), "status": DONE, "size": list(size), "files": files, "parts": parts}
 
@@ -24,7 +24,7 @@ def incomplete_record(
     files: Mapping[str, Any],
     parts: Mapping[str, Any],
     lacking: Sequence[str],
-) -> Record:
+) -> ManifestEntry:
     """The line of an item whose name is too long for the files of some formats, `lacking`."""
     error = (
         f"{item.source}: its name is too long here for the files of {', '.join(lacking)}\n"
@@ -34,17 +34,17 @@ def incomplete_record(
     return {**done, "status": INCOMPLETE, "lacking": list(lacking), "error": error}
 
 
-def damaged_record(item: Item, error: str) -> Record:
+def failed_entry(item: Item, error: str) -> ManifestEntry:
     """The line of an item that cannot be read."""
     return {**_source(item), "status": "damaged", "error": error}
 
 
-def is_damaged(record: Record) -> bool:
+def is_damaged(record: ManifestEntry) -> bool:
     """Whether an item could not be read, or not be written whole."""
     return bool(record["status"] != DONE)
 
 
-def is_written(record: Record, format_name: str) -> bool:
+def is_written(record: ManifestEntry, format_name: str) -> bool:
     """Whether the files of a format are there."""
     status, lacking = record["status"], record.get("lacking", ())
     return status == DONE or (status == INCOMPLETE and format_name not in lacking)

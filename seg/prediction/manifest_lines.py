@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from seg.errors import DataError
 from seg.io.json_file import parse_json_lines
-from seg.prediction.writer import Record
+from seg.prediction.writer import ManifestEntry
 
 log = logging.getLogger(__name__)
 DONE, INCOMPLETE = "done", "incomplete"
@@ -78,7 +78,9 @@ def line_of(content: Mapping[str, Any]) -> bytes:
     return text[:-1] + b',"%b":%d}\n' % (_SUM.encode(), zlib.crc32(text))
 
 
-def parse_manifest(content: bytes, path: Path) -> tuple[dict[str, Any] | None, dict[str, Record]]:
+def parse_manifest(
+    content: bytes, path: Path
+) -> tuple[dict[str, Any] | None, dict[str, ManifestEntry]]:
     """Return the first line, None where there is none yet, and the sound records by name.
 
     Damaged lines are counted in one line of the log; their items are done again. Manifests of
@@ -97,7 +99,7 @@ def parse_manifest(content: bytes, path: Path) -> tuple[dict[str, Any] | None, d
             f" were made\n  copy the file from a backup; {_BEGIN_ANEW}"
         )
     has_sums = first.pop(_SUM, None) is not None
-    records: dict[str, Record] = {}
+    records: dict[str, ManifestEntry] = {}
     damaged = 0
     for line in content[end:].split(b"\n")[:-1]:  # what follows the last end was cut off
         record = _verified(line, has_sum=has_sums)

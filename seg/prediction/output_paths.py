@@ -36,4 +36,4 @@ def _targets(items: Sequence[Item], formats: Sequence[Format]) -> Iterable[str]:
     for each in formats:
         for item in items:
             yield from each.targets(item)
-        yield from each.assembled(items)
+        yield from each.merged_files(items)

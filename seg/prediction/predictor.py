@@ -11,14 +11,14 @@ import numpy as np
 from seg.cpu import give_back_memory
 from seg.errors import DataError, StorageError
 from seg.inference.image_source import Raster
-from seg.inference.inference import Band, Inference
+from seg.inference.inference import Inference, RowBlock
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.prediction.camera import Camera
 from seg.prediction.item_writers import ItemWriters
 from seg.prediction.items import Item
-from seg.prediction.manifest_entries import damaged_record
-from seg.prediction.reader import Opener
-from seg.prediction.writer import Format, Piece, Record
+from seg.prediction.manifest_entries import failed_entry
+from seg.prediction.reader import ItemReader
+from seg.prediction.writer import Format, ItemRows, ManifestEntry
 
 _READ_AHEAD = 2  # items, the one in hand among them
 _WRITING_THREADS = 2
@@ -45,7 +45,7 @@ class Predictor:
         model: TrainedSegmenter,
         inference: Inference,
         formats: Sequence[Format],
-        opener: Opener | Camera,
+        opener: ItemReader | Camera,
         send: Callable[[Iterable[str]], None] | None = None,
     ) -> None:
         self._model = model
@@ -55,13 +55,13 @@ class Predictor:
         self._send = send
         self._probabilities = any(each.wants_probabilities for each in formats)
 
-    def records(self, items: Iterable[Item]) -> Iterator[Record]:
+    def predict(self, items: Iterable[Item]) -> Iterator[ManifestEntry]:
         """Predict items; the record of each, in their order, once its files are in place.
 
         Raises:
             StorageError: a file cannot be written.
         """
-        writing: deque[tuple[int, Future[Record]]] = deque()
+        writing: deque[tuple[int, Future[ManifestEntry]]] = deque()
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_WRITING_THREADS) as writers:
             for item, opened in self._read_ahead(items, reader):
                 writing.append(self._predict(item, opened, writers))
@@ -83,7 +83,7 @@ class Predictor:
 
     def _predict(
         self, item: Item, opened: "Future[Raster]", writers: ThreadPoolExecutor
-    ) -> tuple[int, "Future[Record]"]:
+    ) -> tuple[int, "Future[ManifestEntry]"]:
         """Pixels in hand, and the record to come."""
         writing: ItemWriters | None = None
         try:
@@ -92,10 +92,10 @@ class Predictor:
                 give_back_memory()  # of the decoder
             writing = ItemWriters(self._formats, item, raster)
             for piece in self._pieces(item, raster):
-                writing.add(piece)
+                writing.write(piece)
         except DataError as error:
             _discard(writing)
-            return 0, _known(damaged_record(item, str(error)))
+            return 0, _known(failed_entry(item, str(error)))
         except OSError as error:
             _discard(writing)
             raise _not_written(item, error) from error
@@ -107,12 +107,14 @@ class Predictor:
             give_back_memory()  # of the network, before the encoders want theirs
         return pixels, writers.submit(self._finish, item, writing)
 
-    def _pieces(self, item: Item, raster: Raster) -> Iterator[Piece]:
-        for band in self._inference.bands(self._model, raster, probabilities=self._probabilities):
+    def _pieces(self, item: Item, raster: Raster) -> Iterator[ItemRows]:
+        for band in self._inference.iter_row_blocks(
+            self._model, raster, probabilities=self._probabilities
+        ):
             label_HW = self._labelled(item, raster, band)
-            yield Piece(raster, band.rows, label_HW, band.probabilities_KHW)
+            yield ItemRows(raster, band.rows, label_HW, band.probabilities_KHW)
 
-    def _labelled(self, item: Item, raster: Raster, band: Band) -> Any:
+    def _labelled(self, item: Item, raster: Raster, band: RowBlock) -> Any:
         without_data = getattr(raster, "without_data", None) if item.kind == "raster" else None
         missing_HW = None if without_data is None else without_data(band.rows)
         if missing_HW is None or not missing_HW.any():
@@ -120,9 +122,9 @@ class Predictor:
         ignored = np.uint8(self._model.labels.ignore_index)
         return np.where(missing_HW, ignored, band.label_HW)
 
-    def _finish(self, item: Item, writing: ItemWriters) -> Record:
+    def _finish(self, item: Item, writing: ItemWriters) -> ManifestEntry:
         try:
-            record = writing.finish()
+            record = writing.close()
         except OSError as error:
             raise _not_written(item, error) from error
         if self._send is not None:
@@ -139,8 +141,8 @@ def _discard(writing: ItemWriters | None) -> None:
         writing.discard()
 
 
-def _known(record: Record) -> "Future[Record]":
-    future: Future[Record] = Future()
+def _known(record: ManifestEntry) -> "Future[ManifestEntry]":
+    future: Future[ManifestEntry] = Future()
     future.set_result(record)
     return future
 

@@ -26,7 +26,7 @@ from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError, error_summary
 from seg.inference.image_source import Raster
 from seg.io.atomic import staged_path
-from seg.prediction.writer import Piece, Staged, Writer
+from seg.prediction.writer import ItemRows, Staged, Writer
 
 _BLOCK_PX = 256
 
@@ -111,7 +111,7 @@ class GeoTiff(Writer):
         self,
         path: Path,
         raster: Raster,
-        take: Callable[[Piece], NDArray[Any]],
+        take: Callable[[ItemRows], NDArray[Any]],
         *,
         values: LabelValues | None = None,
     ) -> None:
@@ -132,12 +132,12 @@ class GeoTiff(Writer):
             self._dataset.write_colormap(1, table)
         self._width = raster.width
 
-    def add(self, piece: Piece) -> None:
+    def write(self, piece: ItemRows) -> None:
         taken = self._take(piece)
         values_CHW = taken[None] if taken.ndim == 2 else taken.transpose(2, 0, 1)
         self._dataset.write(values_CHW, window=_window(piece.rows, slice(0, self._width)))
 
-    def finish(self) -> None:
+    def close(self) -> None:
         with without_place():
             self._dataset.close()
         self._staged.place()

@@ -15,7 +15,7 @@ from seg.errors import ConfigError, UserError
 from seg.io.atomic import scratch_directory
 from seg.prediction.items import Item
 from seg.prediction.spec import PredictionSpec
-from seg.prediction.writer import Record
+from seg.prediction.writer import ManifestEntry
 from seg.usage_reports import switch_off_usage_reports
 
 _ITEMS_AT_ONCE = 16  # that one process takes: neighbours, so that videos are read in order
@@ -26,7 +26,7 @@ _SHARES = 4  # pieces of work a process, at least, so that none waits long for t
 
 def records_on_ray(
     job: PredictionSpec, items: Sequence[Item], *, workers: int | None, address: str | None
-) -> Iterator[Record]:
+) -> Iterator[ManifestEntry]:
     """Predict items on Ray Data; the records as they come, in any order.
 
     Every machine needs the checkpoint, the inputs and the output under the same paths, or inputs
@@ -83,7 +83,7 @@ def _mendable(error: BaseException | None) -> UserError | None:
 
 def _mapped(
     ray: Any, job: PredictionSpec, items: Sequence[Item], workers: int | None
-) -> Iterator[Record]:
+) -> Iterator[ManifestEntry]:
     # Ray would give each process one thread, and so other last bits than one process here
     job = replace(job, threads=job.threads or torch.get_num_threads())
     resources = ray.cluster_resources()
@@ -128,6 +128,6 @@ class _Worker:
         records = [
             record
             for text in batch["items"]
-            for record in self._predictor.records([Item(**plain) for plain in json.loads(text)])
+            for record in self._predictor.predict([Item(**plain) for plain in json.loads(text)])
         ]
         return {"record": [json.dumps(record) for record in records]}

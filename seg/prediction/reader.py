@@ -10,7 +10,7 @@ from seg.prediction.items import Item
 from seg.prediction.video import FrameReader
 
 
-class Opener:
+class ItemReader:
     """Opens items one after the other; of one thread alone.
 
     Args:

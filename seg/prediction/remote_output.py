@@ -7,13 +7,13 @@ from typing import Any
 
 from seg.errors import StorageError
 from seg.prediction.remote_input import reached
-from seg.prediction.writer import PARTS, Record
+from seg.prediction.writer import PARTS, ManifestEntry
 
 _MANIFESTS = "manifest*.jsonl"
 _SECONDS_BETWEEN_MANIFESTS = 10.0
 
 
-class Store:
+class RemoteOutput:
     """The output folder at an address.
 
     An object is there whole or not at all, so that a file counts once it is sent. The manifest is
@@ -52,7 +52,7 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._call("get_file", self._at(name), str(path))
 
-    def fetch_parts(self, records: Iterable[Record]) -> None:
+    def fetch_parts(self, records: Iterable[ManifestEntry]) -> None:
         """Bring what is assembled at the end."""
         for record in records:
             self.fetch(name for name in record.get("files", ()) if name.startswith(f"{PARTS}/"))

@@ -16,14 +16,14 @@ from seg.io.atomic import remove_stale, staged_directory
 from seg.prediction.camera import Camera
 from seg.prediction.georeference import report_lost_places
 from seg.prediction.inputs import CAMERA, list_items
-from seg.prediction.items import Item, share
+from seg.prediction.items import Item, shard_items
 from seg.prediction.manifest import Manifest, are_parts_removed
 from seg.prediction.manifest_entries import is_damaged, is_written
 from seg.prediction.output_paths import refuse_overwriting
-from seg.prediction.remote_output import Store
+from seg.prediction.remote_output import RemoteOutput
 from seg.prediction.spec import PredictionSpec
 from seg.prediction.value_table import log_values, write_values
-from seg.prediction.writer import PARTS, Format, Record, check_names, load_formats
+from seg.prediction.writer import PARTS, Format, ManifestEntry, check_names, load_formats
 from seg.training.checkpoint import Checkpoint
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def predict(config: PredictConfig, run_dir: Path) -> None:
     items = list_items(
         config.input, output=output, frame_step=config.frame_step, max_frames=config.max_frames
     )
-    damaged, total = _Folder(config, output, run_dir).fill(items)
+    damaged, total = _PredictionRun(config, output, run_dir).fill(items)
     _log.info("%d of %d pictures: %s", total - len(damaged), total, output)
     if damaged:
         raise DataError(
@@ -55,17 +55,17 @@ def predict(config: PredictConfig, run_dir: Path) -> None:
         )
 
 
-class _Folder:
+class _PredictionRun:
     """The results, in a folder, or at an address by way of a folder."""
 
     def __init__(self, config: PredictConfig, output: str, run_dir: Path) -> None:
         self._config = config
         self._output = output
-        self._store: Store | None = None
+        self._store: RemoteOutput | None = None
         address = output if is_remote(output) else None
         folder = Path(output) if address is None else run_dir / "sent"
         if address is not None:
-            self._store = Store(address, folder)
+            self._store = RemoteOutput(address, folder)
         self._job = PredictionSpec.of(config, folder, address)
         self._checkpoint = self._job.trained()
         self._settings = self._job.settings(self._checkpoint.labels)
@@ -76,7 +76,7 @@ class _Folder:
         """Do this process' share; the damaged sources, and the size of the share."""
         report_lost_places(items, self._formats, keep=self._config.place == "keep")
         refuse_overwriting(items, self._formats, self._output)
-        mine = share(items, shard=self._config.shard, num_shards=self._config.num_shards)
+        mine = shard_items(items, shard=self._config.shard, num_shards=self._config.num_shards)
         sizes = None if self._store is None else self._store.fetch_manifests()
         with _manifest(self._config, self._job, self._checkpoint, sizes) as manifest:
             settled = self._is_settled(items, manifest)
@@ -103,12 +103,12 @@ class _Folder:
         return manifest.is_settled(items, self._assembled(items))
 
     def _assembled(self, items: Sequence[Item]) -> list[str]:
-        return [name for each in self._formats for name in each.assembled(items)]
+        return [name for each in self._formats for name in each.merged_files(items)]
 
     def _finish(self, items: Sequence[Item], manifest: Manifest) -> None:
         """Assemble, and remove what was assembled; damaged sources may be mended, and need it."""
         try:
-            whole = _assemble(items, self._formats, manifest, self._store)
+            whole = _merge(items, self._formats, manifest, self._store)
         except (DataError, StorageError, OSError):
             store = self._store
             sizes = None if store is None else store.fetch_manifests(besides=manifest.name)
@@ -125,7 +125,7 @@ class _Folder:
         with suppress(FileNotFoundError), staged_directory(parts) as aside:
             parts.rename(aside / PARTS)
 
-    def _records(self, todo: Sequence[Item]) -> Iterator[Record]:
+    def _records(self, todo: Sequence[Item]) -> Iterator[ManifestEntry]:
         if not todo:
             return iter(())
         if self._config.predict == "ray":
@@ -133,7 +133,7 @@ class _Folder:
 
             workers, address = self._config.ray_workers, self._config.ray_address
             return records_on_ray(self._job, todo, workers=workers, address=address)
-        return self._job.predictor(self._checkpoint).records(todo)
+        return self._job.predictor(self._checkpoint).predict(todo)
 
 
 def _manifest(
@@ -153,7 +153,10 @@ def _manifest(
 
 
 def _keep(
-    records: Iterable[Record], manifest: Manifest, total: int | None, store: Store | None = None
+    records: Iterable[ManifestEntry],
+    manifest: Manifest,
+    total: int | None,
+    store: RemoteOutput | None = None,
 ) -> list[str]:
     """Write down what is done; the sources that are damaged."""
     damaged = []
@@ -169,14 +172,14 @@ def _keep(
     return damaged
 
 
-def _assemble(
+def _merge(
     items: Sequence[Item],
     formats: Sequence[Format],
     manifest: Manifest,
-    store: Store | None = None,
+    store: RemoteOutput | None = None,
 ) -> bool:
     """Make what is made of all items, once the last shard has done its share; whether it has."""
-    making = [each for each in formats if each.assembled(items)]
+    making = [each for each in formats if each.merged_files(items)]
     records = manifest.all_records()
     known = [item for item in items if records.get(item.name, {}).get("version") == item.version]
     if len(known) < len(items):
@@ -187,9 +190,9 @@ def _assemble(
         store.fetch_parts(records[item.name] for item in known)
     for each in making:
         done = [(item, records[item.name]) for item in known]
-        each.assemble([pair for pair in done if is_written(pair[1], each.name)])
+        each.merge([pair for pair in done if is_written(pair[1], each.name)])
         if store is not None:
-            store.send(each.assembled(items))
+            store.send(each.merged_files(items))
     return True
 
 
@@ -213,7 +216,7 @@ def _predict_camera(config: PredictConfig, output: str) -> None:
         manifest.start()
         write_values(settings, formats)
         try:
-            _keep(predictor.records(camera.items()), manifest, None)
+            _keep(predictor.predict(camera.items()), manifest, None)
         except KeyboardInterrupt:
             _log.info("stopped")
         records = manifest.all_records()
@@ -222,5 +225,5 @@ def _predict_camera(config: PredictConfig, output: str) -> None:
             for name, record in sorted(records.items())
             if record["source"] == config.input
         ]
-        _assemble(items, formats, manifest)
+        _merge(items, formats, manifest)
     _log.info("%d pictures of %s: %s", len(items) - first, config.input, output)

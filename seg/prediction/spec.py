@@ -18,8 +18,8 @@ from seg.inference.device import choose_device
 from seg.models.weights.torch_file import find_checkpoint
 from seg.prediction.camera import Camera
 from seg.prediction.predictor import Predictor
-from seg.prediction.reader import Opener
-from seg.prediction.remote_output import Store
+from seg.prediction.reader import ItemReader
+from seg.prediction.remote_output import RemoteOutput
 from seg.prediction.writer import Settings, load_formats
 from seg.training.checkpoint import Checkpoint
 
@@ -37,7 +37,7 @@ class PredictionSpec:
         address: where they are sent from there, if anywhere.
         overlay_opacity, classes, coco_segmentation, values: see `Settings`.
         device: `auto`, `cpu` or `cuda`.
-        max_pixels: see `Opener`.
+        max_pixels: see `ItemReader`.
         threads: that compute; None: as many as torch takes. The last bits of probabilities depend
             on their number.
     """
@@ -118,8 +118,8 @@ class PredictionSpec:
         model = restore(checkpoint or self.trained())
         formats = load_formats(self.formats, self.settings(model.labels))
         inference = build("inference", self.inference)
-        opener = camera or Opener(max_pixels=self.max_pixels, decoding=model.decoding)
-        send = None if self.address is None else Store(self.address, self.output).send
+        opener = camera or ItemReader(max_pixels=self.max_pixels, decoding=model.decoding)
+        send = None if self.address is None else RemoteOutput(self.address, self.output).send
         return Predictor(model.to(choose_device(self.device)), inference, formats, opener, send)
 
     def header(self, checkpoint: Checkpoint | Export) -> dict[str, Any]:

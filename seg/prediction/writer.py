@@ -24,7 +24,7 @@ PARTS = ".parts"
 """The folder below the output where a format keeps what it assembles at the end."""
 
 T = TypeVar("T")
-Record = Mapping[str, Any]
+ManifestEntry = Mapping[str, Any]
 """What the manifest says of an item."""
 
 
@@ -58,7 +58,7 @@ class Settings:
         return label_values(self.labels, self.values)
 
 
-class Piece:
+class ItemRows:
     """Some rows of an item, over its whole width; from top to bottom, without gaps.
 
     Attributes:
@@ -89,15 +89,15 @@ class Writer(ABC):
     """Writes one item in one format."""
 
     @abstractmethod
-    def add(self, piece: Piece) -> None:
+    def write(self, piece: ItemRows) -> None:
         """Take the next rows."""
 
     @abstractmethod
-    def finish(self) -> Any:
+    def close(self) -> Any:
         """Put the files in place, in another thread maybe.
 
         Returns:
-            plain data for the manifest, for `Format.assemble`; None where there is none.
+            plain data for the manifest, for `Format.merge`; None where there is none.
         """
 
     def discard(self) -> None:  # noqa: B027 - most have nothing in place before they finish
@@ -109,7 +109,7 @@ class Format(ABC):
 
     Attributes:
         name: of its file in `formats/`.
-        wants_probabilities: whether `Piece.probabilities_KHW` is needed.
+        wants_probabilities: whether `ItemRows.probabilities_KHW` is needed.
         holds_values: whether its numbers for classes follow `Settings.values`.
 
     Raises:
@@ -133,14 +133,14 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         """Start to write an item."""
 
-    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
         """The files that are made of all items, relative to the output."""
         return ()
 
-    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:  # noqa: B027 - as above
+    def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:  # noqa: B027 - as above
         """Make them, of all items that are not damaged, in order: same items, same bytes."""
 
     def path(self, target: str) -> Path:
@@ -148,7 +148,7 @@ class Format(ABC):
         return self.settings.output / target
 
 
-class Gathered(Writer):
+class BufferedWriter(Writer):
     """Keeps what it takes of each piece, and saves the whole.
 
     Args:
@@ -160,7 +160,7 @@ class Gathered(Writer):
     def __init__(
         self,
         height: int,
-        take: Callable[[Piece], NDArray[Any]],
+        take: Callable[[ItemRows], NDArray[Any]],
         save: Callable[[NDArray[Any]], Any],
     ) -> None:
         self._height = height
@@ -168,7 +168,7 @@ class Gathered(Writer):
         self._save = save
         self._whole: NDArray[Any] | None = None
 
-    def add(self, piece: Piece) -> None:
+    def write(self, piece: ItemRows) -> None:
         taken = self._take(piece)
         if len(taken) == self._height:
             self._whole = taken
@@ -177,7 +177,7 @@ class Gathered(Writer):
             self._whole = np.empty((self._height, *taken.shape[1:]), taken.dtype)
         self._whole[piece.rows] = taken
 
-    def finish(self) -> Any:
+    def close(self) -> Any:
         assert self._whole is not None, "no rows were added"
         return self._save(self._whole)
 

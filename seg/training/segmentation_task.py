@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from seg.data.label_ids import nothing_counts
 from seg.data.label_space import LabelSpace
 from seg.distillation.extra_loss import ExtraLoss
-from seg.inference.fusion import label_maps
+from seg.inference.fusion import argmax_labels
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.losses.pixel_loss import accepts_coarse_logits
 from seg.metrics.scores import Scores
@@ -27,8 +27,8 @@ class SegmentationTask(TrainingTask):
 
     Args:
         model: the network; images are normalised on its device by `model.normalization`.
-        loss: `loss(logits_BKHW, label_BHW) -> scalar`; one that accepts them
-            is trained by `CoarseLogits`.
+        loss: `loss(logits_BKHW, label_BHW) -> scalar`; one that accepts
+            `CoarseLogits` is trained by them.
         labels: classes of the data set.
         terms: what is added to the loss in training.
         auxiliary: heads that are trained beside the network, each by a loss of the same kind.
@@ -127,7 +127,7 @@ class SegmentationTask(TrainingTask):
     def score(self, batch: Batch) -> None:
         """Count a batch in `scores`."""
         logits, label_BHW = self.coarse(batch["image"]), batch["label"]
-        self.scores.update(label_maps(logits), label_BHW, self.loss_of(logits, label_BHW))
+        self.scores.update(argmax_labels(logits), label_BHW, self.loss_of(logits, label_BHW))
 
     def _finish(self, stage: str) -> None:
         """Raise a `DataError` where no pixel of the split counts."""

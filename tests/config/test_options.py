@@ -76,7 +76,7 @@ def test_every_dataset_can_be_evaluated(dataset):
 def test_every_inference_builds(option):
     node = composed("evaluate", f"inference={option}", "checkpoint=x")["inference"]
     target_validation.check(node, "inference")
-    assert instantiate(node, _convert_="all").plain == (option == "whole")
+    assert instantiate(node, _convert_="all").is_single_pass == (option == "whole")
 
 
 def test_predict_composes():

@@ -14,7 +14,7 @@ def network():
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory, network):
-    """Format and fields of a `Spec` -> the exported file; skips what lacks a package."""
+    """Format and fields of an `ExportSpec` -> the exported file; skips what lacks a package."""
     made = {}
 
     def export(name, **spec):

@@ -5,8 +5,8 @@ from torch import nn
 
 from seg.data.datasets.streets import Streets
 from seg.deployment.calibration import spread
-from seg.deployment.exporter import Wanted, export, file_name
-from seg.deployment.metadata import Origin, Spec
+from seg.deployment.exporter import ExportRequest, export, file_name
+from seg.deployment.metadata import ExportSpec, SourceCheckpoint
 from seg.deployment.parity import Tolerance
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.blocks import SeparableConv2d, XceptionModule
@@ -16,7 +16,7 @@ from tests.models.conftest import settled
 
 SIZE = (65, 97)
 TOLERANCE = Tolerance(0.999, 0.1)
-ORIGIN = Origin(sha256="0" * 64, step=7, config={"seed": 0})
+ORIGIN = SourceCheckpoint(sha256="0" * 64, step=7, config={"seed": 0})
 
 
 class SmallEncoder(nn.Module):
@@ -68,7 +68,7 @@ def samples(count: int = 4, split: str = "val"):
 
 def exported(folder, format_name, network=None, *, tolerance=TOLERANCE, **spec):
     """Export the small network; the file."""
-    wanted = Wanted(format_name, Spec(**{"precision": "fp32", **spec}), tolerance, 0.9)
+    wanted = ExportRequest(format_name, ExportSpec(**{"precision": "fp32", **spec}), tolerance, 0.9)
     path = folder / file_name(wanted)
     checked, calibration = (
         spread(pictures(4, split), None, wanted.spec.size, pictures(1).labels.ignore_index)

@@ -55,7 +55,7 @@ def test_other_inputs(kind, exports, network):
     image = samples(1)[0].image[:50]
     with torch.inference_mode():
         given = torch.from_numpy(image).permute(2, 0, 1)[None]
-        expected, values = network.of_picture(given), engine.of_picture(given)
+        expected, values = network.forward_image(given), engine.forward_image(given)
         normalized = engine(engine.normalization(given))
     assert values.resize == expected.resize
     torch.testing.assert_close(values.values, expected.values, rtol=1e-4, atol=1e-4)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seg.deployment.loading import read_export
-from seg.deployment.mixed_precision_search import RoundedNetwork, float_choices
+from seg.deployment.mixed_precision_search import RoundedNetwork, select_float_layers
 from seg.deployment.parity import Parity, ParityError, Tolerance, measure
 from tests.deployment.networks import exported, samples, small_network
 
@@ -98,7 +98,7 @@ def test_each_choice_keeps_more_float():
     shown = [sample.image for sample in samples(2)]
     rounded = RoundedNetwork(network, shown)
     names = rounded.convolutions
-    choices = [set(choice) for choice in float_choices(network, shown)]
+    choices = [set(choice) for choice in select_float_layers(network, shown)]
     assert choices[0] == {names[0], "decoder.logits"}
     assert all(few < more for few, more in pairwise(choices))
     assert choices[-1] < set(names)

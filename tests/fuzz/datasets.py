@@ -25,7 +25,7 @@ from seg.data.readers.readers import read_colours, read_image, read_indices, rea
 from seg.data.wrappers.cached import CachedDataset
 from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
-from seg.prediction.reader import Opener
+from seg.prediction.reader import ItemReader
 from tests.data.datasets.test_cvat_mask import plant
 from tests.fuzz.kind import Kind
 
@@ -233,7 +233,7 @@ def write_raster(folder: Path) -> Path:
 
 
 def read_raster(path: Path) -> None:
-    raster = Opener().open(Item("a", str(path), "raster"))
+    raster = ItemReader().open(Item("a", str(path), "raster"))
     raster.read(slice(0, raster.height), slice(0, raster.width))
 
 

@@ -40,7 +40,7 @@ def coarse_of(model, pixels_BCHW):
 
 
 def probabilities(inference, model, image):
-    bands = list(inference.bands(model, ArrayRaster(image), probabilities=True))
+    bands = list(inference.iter_row_blocks(model, ArrayRaster(image), probabilities=True))
     assert [band.rows.start for band in bands] == [0, *(band.rows.stop for band in bands[:-1])]
     found = np.concatenate([band.probabilities_KHW for band in bands], 1)
     assert (np.concatenate([band.label_HW for band in bands]) == found.argmax(0)).mean() > 0.999

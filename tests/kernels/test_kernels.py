@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from seg.errors import DataError
 from seg.inference import fusion
-from seg.inference.fusion import View, label_maps, tiles
+from seg.inference.fusion import WindowLogits, argmax_labels, iter_tiles
 from seg.kernels import dispatch
 from seg.losses.cross_entropy import CrossEntropy
 from seg.losses.cross_entropy_spec import CrossEntropySpec
@@ -58,30 +58,30 @@ CASES = [
 def test_labels_are_those_of_the_resized_logits(classes, size, resize):
     logits = coarse(classes, size, resize)
     exact = resize(logits.values.double())
-    picked = exact.gather(1, label_maps(logits)[:, None].long())
+    picked = exact.gather(1, argmax_labels(logits)[:, None].long())
     assert (exact.amax(1, keepdim=True) - picked).max() < 1e-5
-    assert torch.equal(label_maps(logits), exact.argmax(1)) or (picked < exact.amax(1)).sum() < 3
+    assert torch.equal(argmax_labels(logits), exact.argmax(1)) or (picked < exact.amax(1)).sum() < 3
 
 
 def test_of_equal_logits_the_first_class_counts():
     values = torch.randint(0, 2, (1, 7, 9, 9)).float()
     logits = CoarseLogits(values, Resize((33, 33), (33, 33), True))
-    assert torch.equal(label_maps(logits)[:, ::4, ::4], values.argmax(1).byte())
-    assert not label_maps(CoarseLogits(torch.ones(1, 7, 9, 9), logits.resize)).any()
+    assert torch.equal(argmax_labels(logits)[:, ::4, ::4], values.argmax(1).byte())
+    assert not argmax_labels(CoarseLogits(torch.ones(1, 7, 9, 9), logits.resize)).any()
 
 
 def test_labels_do_not_depend_on_tiles_or_threads(monkeypatch):
     logits = coarse(19, (33, 65), Resize((129, 257), (129, 257), True))
-    label = label_maps(logits)[1]
+    label = argmax_labels(logits)[1]
     monkeypatch.setitem(fusion._TILE_BYTES, "cpu", 2**14)
-    pieces = list(tiles([[View.whole(logits, 1)]], slice(0, 129), 257))
+    pieces = list(iter_tiles([[WindowLogits.whole(logits, 1)]], slice(0, 129), 257))
     assert len(pieces) > 9
     for tile in pieces:
         assert torch.equal(tile.label_HW, label[tile.rows, tile.columns])
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert torch.equal(label_maps(logits)[1], label)
+        assert torch.equal(argmax_labels(logits)[1], label)
     finally:
         torch.set_num_threads(threads)
 

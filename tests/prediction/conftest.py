@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from seg.data.datasets.streets import Streets
-from seg.prediction.writer import Piece, Settings
+from seg.prediction.writer import ItemRows, Settings
 from tests.assembled import parts_of
 from tests.conftest import seg
 
@@ -87,9 +87,9 @@ def write(kind, settings: Settings, item, label_HW, *, image_HW3=None, probabili
     image = np.zeros((height, width, 3), np.uint8) if image_HW3 is None else image_HW3
     raster = ArrayRaster(image)
     made = kind(settings)
-    writer = made.begin(item, raster)
+    writer = made.open(item, raster)
     for top in range(0, height, 7):
         rows = slice(top, min(top + 7, height))
         share = None if probabilities_KHW is None else probabilities_KHW[:, rows]
-        writer.add(Piece(raster, rows, label_HW[rows], share))
-    return made, writer.finish()
+        writer.write(ItemRows(raster, rows, label_HW[rows], share))
+    return made, writer.close()

@@ -8,7 +8,7 @@ import pytest
 
 from seg.errors import DataError
 from seg.prediction.inputs import list_items
-from seg.prediction.reader import Opener
+from seg.prediction.reader import ItemReader
 
 FRAMES, TICKS = 30, 1024  # of a frame, of a track of 10,240 a second; the film has 1,000 a second
 
@@ -56,7 +56,7 @@ def opened(path, content):
 def test_what_an_edit_list_shows(tmp_path, film, entries, shown, wide):
     items = opened(tmp_path / "a.mp4", with_edits(film, entries, wide=wide))
     assert [item.fault for item in items] == [""] * len(shown)
-    opener = Opener()
+    opener = ItemReader()
     for item, number in list(zip(items, shown, strict=True))[::4]:
         frame = opener.open(item).read(slice(0, 48), slice(0, 64))
         assert abs(frame.mean() - 8 * number) < 4
@@ -67,7 +67,7 @@ def test_what_an_edit_list_shows(tmp_path, film, entries, shown, wide):
 def test_a_film_that_is_cut_off(tmp_path, film, shown):
     whole = with_edits(film, [(1000, 0)]) if shown == "a part" else film
     with pytest.raises(DataError, match="no video that OpenCV can decode"):
-        Opener().open(opened(tmp_path / "a.mp4", whole[:-200])[0])
+        ItemReader().open(opened(tmp_path / "a.mp4", whole[:-200])[0])
     data, description = whole.index(b"mdat") - 4, whole.index(b"moov") - 4
     head, length = whole[:data], len(whole) - description
     moved = bytearray(head + whole[description:] + whole[data:description])

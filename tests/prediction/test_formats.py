@@ -55,8 +55,8 @@ def assembled(kind, chosen, items, label_of=label):
         made, part = write(kind, chosen, item, label_of(seed))
         assert all(made.path(target).is_file() for target in made.targets(item))
         done.append((item, {"size": [SHAPE[1], SHAPE[0]], "parts": {made.name: part}}))
-    made.assemble(done)
-    assert all(made.path(target).is_file() for target in made.assembled(items))
+    made.merge(done)
+    assert all(made.path(target).is_file() for target in made.merged_files(items))
     return done
 
 

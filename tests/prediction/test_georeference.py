@@ -11,8 +11,8 @@ from seg.data.readers import gdal
 from seg.errors import ConfigError
 from seg.prediction.georeference import report_lost_places
 from seg.prediction.inputs import list_items
-from seg.prediction.reader import Opener
-from seg.prediction.writer import Piece, Settings, load_formats
+from seg.prediction.reader import ItemReader
+from seg.prediction.writer import ItemRows, Settings, load_formats
 from tests.prediction.conftest import predict, street
 
 rasterio = pytest.importorskip("rasterio")
@@ -47,11 +47,11 @@ def labelled(path, tmp_path):
     """The label map of a raster, opened again."""
     (item,) = list_items(str(path), output=tmp_path / "out")
     assert (item.kind, item.placed) == ("raster", True)
-    raster = Opener().open(item)
+    raster = ItemReader().open(item)
     (labels,) = load_formats(["labels"], settings_in(tmp_path / "out"))
-    writer = labels.begin(item, raster)
-    writer.add(Piece(raster, slice(0, SIZE[0]), np.zeros(SIZE, np.uint8)))
-    writer.finish()
+    writer = labels.open(item, raster)
+    writer.write(ItemRows(raster, slice(0, SIZE[0]), np.zeros(SIZE, np.uint8)))
+    writer.close()
     return rasterio.open(tmp_path / f"out/{path.stem}.tif")
 
 

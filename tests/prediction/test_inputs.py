@@ -14,8 +14,8 @@ from PIL import Image
 from seg.data.readers.image_decoding import opened
 from seg.errors import ConfigError, DataError
 from seg.prediction.inputs import list_items
-from seg.prediction.items import share
-from seg.prediction.reader import Opener
+from seg.prediction.items import shard_items
+from seg.prediction.reader import ItemReader
 from tests.prediction.conftest import SIZE, film
 
 
@@ -26,7 +26,7 @@ def plant(path, value=7):
 
 
 def pixels(item, **choices):
-    raster = Opener(**choices).open(item)
+    raster = ItemReader(**choices).open(item)
     return raster.read(slice(0, raster.height), slice(0, raster.width))
 
 
@@ -124,7 +124,7 @@ def test_frames_of_a_video(tmp_path):
     film(tmp_path / "in/clip.avi")
     items = list_items(str(tmp_path / "in"), output=tmp_path)
     assert [item.name for item in items] == [f"clip/{n:06d}" for n in range(6)]
-    opener = Opener()
+    opener = ItemReader()
     for item in (items[1], items[4], items[2], items[5]):  # forwards, and once back
         raster = opener.open(item)
         assert (raster.height, raster.width) == SIZE
@@ -154,10 +154,10 @@ def test_a_video_that_is_cut_off(tmp_path):
     assert 1 < len(items) < 40
     assert not any(item.fault for item in items)
     with pytest.raises(DataError, match=f"ends after {len(items)} of 40 frames"):
-        Opener().open(last)
+        ItemReader().open(last)
     (noise,) = list_items(str(tmp_path / "noise.avi"), output=tmp_path)
     with pytest.raises(DataError, match="no video"):
-        Opener().open(noise)
+        ItemReader().open(noise)
 
 
 @pytest.mark.parametrize(
@@ -237,13 +237,13 @@ def test_a_damaged_tiff_is_an_item_that_tells(tmp_path):
     (tmp_path / "x.tif").write_bytes(b"II*\0 no more than this")
     (item,) = list_items(str(tmp_path / "x.tif"), output=tmp_path)
     with pytest.raises(DataError, match=r"x\.tif"):
-        Opener().open(item)
+        ItemReader().open(item)
 
 
 def test_too_many_pixels_need_a_word(tmp_path):
     (item,) = list_items(str(plant(tmp_path / "a.png")), output=tmp_path)
     with pytest.raises(DataError, match=r"a\.png.*max_pixels=19(.|\n)*larger max_pixels"):
-        Opener(max_pixels=19).open(item)
+        ItemReader(max_pixels=19).open(item)
     assert pixels(item, max_pixels=20).shape == (4, 5, 3)
 
 
@@ -256,14 +256,14 @@ def test_more_pixels_than_pillow_likes(tmp_path):
         assert file.picture.size == size
     (item,) = list_items(str(path), output=tmp_path)
     with pytest.raises(DataError, match="larger max_pixels"):
-        Opener().open(item)
+        ItemReader().open(item)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 7, 100])
 @pytest.mark.parametrize("num_shards", [1, 2, 3, 7])
 def test_shares_are_disjoint_and_complete(count, num_shards):
     items = list(range(count))
-    shares = [share(items, shard=n, num_shards=num_shards) for n in range(num_shards)]
+    shares = [shard_items(items, shard=n, num_shards=num_shards) for n in range(num_shards)]
     assert [item for each in shares for item in each] == items
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 

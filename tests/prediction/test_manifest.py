@@ -9,7 +9,7 @@ import pytest
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
 from seg.prediction.manifest import Manifest
-from seg.prediction.manifest_entries import damaged_record, done_record, file_mark
+from seg.prediction.manifest_entries import done_record, failed_entry, file_mark
 
 HEADER = {"checkpoint_sha256": "ab", "inference": {"window": [3, 4]}, "formats": ["labels"]}
 ITEMS = [Item(f"{n}", f"in/{n}.png", version="1") for n in range(4)]
@@ -31,14 +31,14 @@ def test_a_second_call_knows_what_is_done(tmp_path):
         assert not manifest.is_done(ITEMS[0])
         add(manifest, tmp_path, ITEMS[0])
         add(manifest, tmp_path, ITEMS[1])
-        manifest.append(damaged_record(ITEMS[2], "bad"))
+        manifest.append(failed_entry(ITEMS[2], "bad"))
     with opened(tmp_path) as manifest:
         assert [manifest.is_done(item) for item in ITEMS] == [True, True, False, False]
         (tmp_path / "1.png").unlink()
         assert not manifest.is_done(ITEMS[1])
         assert not manifest.is_done(Item("0", "in/0.png", version="2"))
         before = (tmp_path / "manifest.jsonl").read_bytes()
-        manifest.append(damaged_record(ITEMS[2], "bad"))
+        manifest.append(failed_entry(ITEMS[2], "bad"))
         assert (tmp_path / "manifest.jsonl").read_bytes() == before
     with opened(tmp_path, skip_existing=False) as manifest:
         assert not manifest.is_done(ITEMS[0])

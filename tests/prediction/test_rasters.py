@@ -11,8 +11,8 @@ from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
 from seg.prediction.inputs import list_items
-from seg.prediction.reader import Opener
-from seg.prediction.writer import Piece, Settings
+from seg.prediction.reader import ItemReader
+from seg.prediction.writer import ItemRows, Settings
 from seg.prediction.writers.labels import Labels
 from seg.prediction.writers.overlay import Overlay
 from tests.prediction.conftest import files_in, predict, street
@@ -45,7 +45,7 @@ def noise(count=3, kind=np.uint8):
 def opened(path, decoding=PLAIN):
     (item,) = list_items(str(path), output=path.parent / "out")
     assert item.kind == "raster"
-    return item, Opener(decoding=decoding).open(item)
+    return item, ItemReader(decoding=decoding).open(item)
 
 
 def whole(raster):
@@ -187,7 +187,7 @@ def test_a_raster_that_is_cut_off(tmp_path):
 def test_its_limit(tmp_path):
     (item,) = list_items(str(plant(tmp_path / "x.tif", noise())), output=tmp_path)
     with pytest.raises(DataError, match=r"520 x 300 with more than max_pixels=9 "):
-        Opener(max_pixels=9).open(item)
+        ItemReader(max_pixels=9).open(item)
 
 
 def test_results_keep_the_place(tmp_path):
@@ -195,13 +195,13 @@ def test_results_keep_the_place(tmp_path):
     label_HW = np.random.default_rng(1).integers(0, 2, SIZE, dtype=np.uint8)
     label_HW[:9, :9] = 255
     settings = Settings(tmp_path / "out", SPACE, overlay_opacity=0.0)
-    writers = [kind(settings).begin(item, raster) for kind in (Labels, Overlay)]
+    writers = [kind(settings).open(item, raster) for kind in (Labels, Overlay)]
     for top in range(0, SIZE[0], 70):
         rows = slice(top, min(top + 70, SIZE[0]))
         for writer in writers:
-            writer.add(Piece(raster, rows, label_HW[rows]))
+            writer.write(ItemRows(raster, rows, label_HW[rows]))
     for writer in writers:
-        writer.finish()
+        writer.close()
     with rasterio.open(tmp_path / "x.tif") as source, rasterio.open(tmp_path / "out/x.tif") as made:
         assert (made.crs, made.transform) == (source.crs, source.transform)
         assert made.nodata == 255
@@ -215,10 +215,10 @@ def test_results_keep_the_place(tmp_path):
 def test_ids_of_two_bytes_are_written_as_such(tmp_path):
     labels = LabelSpace(SPACE.names, SPACE.palette, ((7, 0), (700, 1), (3, 255)))
     item, raster = opened(plant(tmp_path / "x.tif", noise()))
-    writer = Labels(Settings(tmp_path / "out", labels)).begin(item, raster)
+    writer = Labels(Settings(tmp_path / "out", labels)).open(item, raster)
     label_HW = np.random.default_rng(1).choice(np.array([0, 1, 255], np.uint8), SIZE)
-    writer.add(Piece(raster, slice(0, SIZE[0]), label_HW))
-    writer.finish()
+    writer.write(ItemRows(raster, slice(0, SIZE[0]), label_HW))
+    writer.close()
     with rasterio.open(tmp_path / "out/x.tif") as made:
         assert (made.dtypes[0], made.nodata) == ("uint16", 3)
         np.testing.assert_array_equal(labels.encode(made.read(1), "x.tif"), label_HW)
@@ -226,8 +226,8 @@ def test_ids_of_two_bytes_are_written_as_such(tmp_path):
 
 def test_a_discarded_raster_leaves_nothing(tmp_path):
     item, raster = opened(plant(tmp_path / "x.tif", noise()))
-    writer = Labels(Settings(tmp_path / "out", SPACE)).begin(item, raster)
-    writer.add(Piece(raster, slice(0, 9), np.zeros((9, SIZE[1]), np.uint8)))
+    writer = Labels(Settings(tmp_path / "out", SPACE)).open(item, raster)
+    writer.write(ItemRows(raster, slice(0, 9), np.zeros((9, SIZE[1]), np.uint8)))
     writer.discard()
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.deployment.calibration import as_input
+from seg.deployment.calibration import preprocess
 from seg.deployment.format_interface import ExportFormat, Runner, Source
 from seg.deployment.metadata import Card
 from seg.deployment.usage import INPUT, class_table
@@ -82,7 +82,7 @@ def _quantize(source: Source, path: Path) -> None:
             picture = next(self.left, None)
             if picture is None:
                 return None
-            return {INPUT: as_input(picture, source.spec, source.model.normalization).numpy()}
+            return {INPUT: preprocess(picture, source.spec, source.model.normalization).numpy()}
 
     kept = [node.name for node in float_nodes(path, source.kept_float)]
     with staged_path(path) as quantized, _quiet():

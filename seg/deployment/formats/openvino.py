@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seg.cpu import has_native_bfloat16
-from seg.deployment.calibration import as_input
+from seg.deployment.calibration import preprocess
 from seg.deployment.format_interface import ExportFormat, Source
 from seg.deployment.formats.onnx import float_nodes, write_onnx
 from seg.deployment.metadata import Card
@@ -68,7 +68,7 @@ def _quantized(model: object, source: Source, kept: list[str]) -> object:
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
     normalization = source.model.normalization
-    images = [as_input(each, source.spec, normalization).numpy() for each in source.calibration]
+    images = [preprocess(each, source.spec, normalization).numpy() for each in source.calibration]
     return nncf.quantize(
         model,
         nncf.Dataset(images),

@@ -9,7 +9,7 @@ from torch import Tensor
 from seg.deployment.export_graph import example_input
 from seg.deployment.format_interface import ExportFormat, Runner, Source
 from seg.deployment.formats.onnx import write_onnx
-from seg.deployment.metadata import Card, Spec
+from seg.deployment.metadata import Card, ExportSpec
 from seg.deployment.usage import INPUT
 from seg.errors import ConfigError, DataError
 
@@ -57,13 +57,13 @@ def _profile(builder: Any, source: Source) -> Any:
     return profile
 
 
-def _batches(spec: Spec) -> tuple[int, int, int]:
+def _batches(spec: ExportSpec) -> tuple[int, int, int]:
     if spec.batch_size is not None:
         return (spec.batch_size,) * 3
     return 1, _USUAL_PICTURES, _MOST_PICTURES
 
 
-def _sizes(spec: Spec) -> tuple[tuple[int, int], ...]:
+def _sizes(spec: ExportSpec) -> tuple[tuple[int, int], ...]:
     return (_SMALLEST_PX, _USUAL_PX, _LARGEST_PX) if spec.size is None else (spec.size,) * 3
 
 

@@ -9,7 +9,7 @@ from seg.inference.image_source import Raster
 from seg.io.atomic import write_atomically
 from seg.io.csv_table import format_csv
 from seg.prediction.items import Item
-from seg.prediction.writer import Format, Piece, Record, Writer
+from seg.prediction.writer import Format, ItemRows, ManifestEntry, Writer
 
 COLUMNS = ("picture", "class_id", "class", "pixels", "share")
 
@@ -24,18 +24,20 @@ class Areas(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return ()
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         return _Counts(self.settings.labels.num_classes)
 
-    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
         return (self.file,)
 
-    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+    def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         rows = ((*row[:4], f"{row[4]:.6f}") for row in self.rows(done))
         text = format_csv([COLUMNS, *rows])
         write_atomically(self.path(self.file), lambda file: file.write(text.encode()))
 
-    def rows(self, done: Sequence[tuple[Item, Record]]) -> Iterator[tuple[str, int, str, int, Any]]:
+    def rows(
+        self, done: Sequence[tuple[Item, ManifestEntry]]
+    ) -> Iterator[tuple[str, int, str, int, Any]]:
         """Values of `COLUMNS`."""
         names, values = self.settings.labels.names, self.settings.label_values.classes
         for item, record in done:
@@ -49,10 +51,10 @@ class _Counts(Writer):
     def __init__(self, num_classes: int) -> None:
         self._counts = np.zeros(num_classes, np.int64)
 
-    def add(self, piece: Piece) -> None:
+    def write(self, piece: ItemRows) -> None:
         self._counts += np.bincount(piece.label_HW.ravel(), minlength=256)[: len(self._counts)]
 
-    def finish(self) -> list[int]:
+    def close(self) -> list[int]:
         return [int(count) for count in self._counts]
 
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from seg.errors import ConfigError
 from seg.io.atomic import write_atomically
 from seg.prediction.items import Item
-from seg.prediction.writer import Record, Settings
+from seg.prediction.writer import ManifestEntry, Settings
 from seg.prediction.writers.areas import COLUMNS, Areas
 
 
@@ -21,7 +21,7 @@ class ParquetAreas(Areas):
         if find_spec("pyarrow") is None:
             raise ConfigError("formats=areas_parquet: needs pyarrow: pip install pyarrow; or areas")
 
-    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+    def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         import pyarrow
         from pyarrow import parquet
 

@@ -11,7 +11,7 @@ from seg.errors import ConfigError
 from seg.inference.image_source import Raster
 from seg.io.zip import write_zip
 from seg.prediction.items import Item
-from seg.prediction.writer import PARTS, Format, Gathered, Record, Settings, Writer
+from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, Settings, Writer
 from seg.visualization.grids import save_png
 
 _NAME = re.compile(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*")  # csHelpers.py of cityscapesScripts
@@ -42,18 +42,18 @@ class CityscapesArchive(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{PARTS}/cityscapes/{self._frame(item)}_labelIds.png",)
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         path = self.path(self.targets(item)[0])
-        return Gathered(
+        return BufferedWriter(
             raster.height,
             lambda piece: self._ids[piece.label_HW],
             lambda ids_HW: save_png(path, Image.fromarray(ids_HW)),
         )
 
-    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
         return ("cityscapes.zip",)
 
-    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+    def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         parts = [self.path(self.targets(item)[0]) for item, _ in done]
         write_zip(self.path("cityscapes.zip"), [(part.name, part) for part in parts])
 

@@ -16,7 +16,7 @@ from seg.io.json_file import read_json
 from seg.io.source import Source, checked
 from seg.prediction.items import Item
 from seg.prediction.rle import ClassRuns, class_runs
-from seg.prediction.writer import PARTS, Format, Gathered, Record, Writer
+from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, Writer
 
 
 class Coco(Format):
@@ -34,16 +34,16 @@ class Coco(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{PARTS}/coco/{item.name}.json",)
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         path = self.path(self.targets(item)[0])
-        return Gathered(
+        return BufferedWriter(
             raster.height, lambda piece: piece.label_HW, lambda label_HW: self._save(path, label_HW)
         )
 
-    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
         return ("annotations.json",)
 
-    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+    def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         write_atomically(self.path("annotations.json"), lambda file: self._fill(file, done))
 
     def _save(self, path: Path, label_HW: NDArray[np.uint8]) -> None:
@@ -67,7 +67,7 @@ class Coco(Format):
         values = self.settings.label_values
         return values.classes[index] + (values.kind == "index")
 
-    def _fill(self, file: IO[bytes], done: Sequence[tuple[Item, Record]]) -> None:
+    def _fill(self, file: IO[bytes], done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         categories = [
             {"id": self._category_id(index), "name": name}
             for index, name in enumerate(self.settings.labels.names)
@@ -82,7 +82,7 @@ class Coco(Format):
             file.write(_compact({"id": index + 1, **annotation}))
         file.write(b"\n]}\n")
 
-    def _numbered(self, done: Sequence[tuple[Item, Record]]) -> Iterator[dict[str, Any]]:
+    def _numbered(self, done: Sequence[tuple[Item, ManifestEntry]]) -> Iterator[dict[str, Any]]:
         for number, (item, record) in enumerate(done, 1):
             (target,) = self.targets(item)
             path = self.path(target)
@@ -109,7 +109,7 @@ def outlines(label_HW: NDArray[np.uint8], runs: ClassRuns) -> list[list[float]]:
     ]
 
 
-def _image(number: int, item: Item, record: Record) -> dict[str, Any]:
+def _image(number: int, item: Item, record: ManifestEntry) -> dict[str, Any]:
     width, height = record["size"]
     suffix = Path(item.source).suffix if item.kind in ("picture", "raster") else ""
     return {"id": number, "file_name": item.name + suffix, "width": width, "height": height}

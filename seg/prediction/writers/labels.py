@@ -8,7 +8,7 @@ from PIL import Image
 from seg.data.label_values import LabelValues
 from seg.inference.image_source import Raster
 from seg.prediction.items import Item
-from seg.prediction.writer import Format, Gathered, Writer
+from seg.prediction.writer import BufferedWriter, Format, Writer
 from seg.visualization.grids import save_png
 
 
@@ -25,7 +25,7 @@ class Labels(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{item.name}.tif" if item.kind == "raster" else f"{item.name}.png",)
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         path, values = self.path(self.targets(item)[0]), self.settings.label_values
         if item.kind == "raster":
             from seg.prediction.rasters import GeoTiff
@@ -33,7 +33,7 @@ class Labels(Format):
             return GeoTiff(
                 path, raster, lambda piece: values.written(piece.label_HW), values=values
             )
-        return Gathered(
+        return BufferedWriter(
             raster.height,
             lambda piece: values.written(piece.label_HW),
             lambda value_HW: save_png(path, _image(value_HW, values)),

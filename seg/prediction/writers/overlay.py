@@ -6,7 +6,7 @@ from PIL import Image
 
 from seg.inference.image_source import Raster
 from seg.prediction.items import Item
-from seg.prediction.writer import Format, Gathered, Piece, Writer
+from seg.prediction.writer import BufferedWriter, Format, ItemRows, Writer
 from seg.visualization.grids import overlay, save_png
 
 
@@ -19,17 +19,17 @@ class Overlay(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{item.name}_overlay{'.tif' if item.kind == 'raster' else '.png'}",)
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         path = self.path(self.targets(item)[0])
         if item.kind == "raster":
             from seg.prediction.rasters import GeoTiff
 
             return GeoTiff(path, raster, self._blend)
-        return Gathered(
+        return BufferedWriter(
             raster.height, self._blend, lambda shown: save_png(path, Image.fromarray(shown))
         )
 
-    def _blend(self, piece: Piece) -> NDArray[np.uint8]:
+    def _blend(self, piece: ItemRows) -> NDArray[np.uint8]:
         shown = overlay(
             piece.image, piece.label_HW, self.settings.labels, self.settings.overlay_opacity
         )

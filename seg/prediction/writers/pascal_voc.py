@@ -10,7 +10,7 @@ from seg.errors import ConfigError
 from seg.inference.image_source import Raster
 from seg.io.zip import write_zip
 from seg.prediction.items import Item
-from seg.prediction.writer import PARTS, Format, Gathered, Record, Settings, Writer
+from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, Settings, Writer
 from seg.visualization.grids import palette_image, save_png
 
 _FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
@@ -42,18 +42,18 @@ class VocArchive(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{PARTS}/pascal_voc/{PurePosixPath(item.name).name}.png",)
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         path = self.path(self.targets(item)[0])
-        return Gathered(
+        return BufferedWriter(
             raster.height,
             lambda piece: self._ids[piece.label_HW],
             lambda ids_HW: save_png(path, palette_image(ids_HW, LABELS)),
         )
 
-    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
         return ("pascal_voc.zip",)
 
-    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+    def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         parts = [self.path(self.targets(item)[0]) for item, _ in done]
         write_zip(self.path("pascal_voc.zip"), [(f"{_FOLDER}/{part.name}", part) for part in parts])
 

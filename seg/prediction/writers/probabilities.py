@@ -15,7 +15,7 @@ from seg.inference.image_source import Raster
 from seg.io.atomic import staged_file
 from seg.io.zip import entry
 from seg.prediction.items import Item
-from seg.prediction.writer import Format, Piece, Settings, Staged, Writer
+from seg.prediction.writer import Format, ItemRows, Settings, Staged, Writer
 
 _HELD_BYTES = 2**26  # what waits for compression in another thread
 
@@ -38,7 +38,7 @@ class Probabilities(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{item.name}.npz",)
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         shape = (raster.height, raster.width)
         facts = classes_of(self.settings, self._chosen)
         return _Npz(self.path(self.targets(item)[0]), shape, self._chosen, facts)
@@ -66,7 +66,7 @@ def classes_of(settings: Settings, chosen: Sequence[int]) -> dict[str, list[Any]
     }
 
 
-def rows_of(piece: Piece, chosen: Sequence[int]) -> NDArray[np.float16]:
+def rows_of(piece: ItemRows, chosen: Sequence[int]) -> NDArray[np.float16]:
     """Rows x W x K of the chosen classes."""
     assert piece.probabilities_KHW is not None
     return piece.probabilities_KHW[list(chosen)].transpose(1, 2, 0).astype(np.float16)
@@ -89,7 +89,7 @@ class _Npz(Writer):
         header = {"descr": "<f2", "fortran_order": False, "shape": (*shape, len(chosen))}
         npy.write_array_header_1_0(self._array, header)
 
-    def add(self, piece: Piece) -> None:
+    def write(self, piece: ItemRows) -> None:
         self._held.append(rows_of(piece, self._chosen))
         if sum(rows.nbytes for rows in self._held) > _HELD_BYTES:
             self._write()
@@ -99,7 +99,7 @@ class _Npz(Writer):
             self._array.write(np.ascontiguousarray(rows, "<f2").data)
         self._held.clear()
 
-    def finish(self) -> None:
+    def close(self) -> None:
         self._write()
         self._array.close()
         for name, content in self._facts.items():

@@ -16,7 +16,7 @@ from seg.io.atomic import write_atomically
 from seg.prediction.inputs import CAMERA
 from seg.prediction.items import Item
 from seg.prediction.video import FrameReader, is_whole, open_video, silent_opencv
-from seg.prediction.writer import PARTS, Format, Gathered, Piece, Record, Writer
+from seg.prediction.writer import PARTS, BufferedWriter, Format, ItemRows, ManifestEntry, Writer
 from seg.visualization.grids import overlay, palette_image, save_png
 
 _PARTS = f"{PARTS}/video"
@@ -36,17 +36,17 @@ class OverlayVideo(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{_PARTS}/{item.name}.png",) if item.kind == "frame" else ()
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         if item.kind != "frame":
             return _Nothing()
         path, labels = self.path(self.targets(item)[0]), self.settings.labels
-        return Gathered(
+        return BufferedWriter(
             raster.height,
             lambda piece: piece.label_HW,
             lambda label_HW: save_png(path, palette_image(label_HW, labels)),
         )
 
-    def assembled(self, items: Sequence[Item]) -> tuple[str, ...]:
+    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
         frames = [item for item in items if item.kind == "frame"]
         if not frames or frames[0].source.startswith(CAMERA):
             raise ConfigError(
@@ -55,7 +55,7 @@ class OverlayVideo(Format):
             )
         return tuple(f"{name}_overlay.mp4" for name in dict.fromkeys(map(_video_name, frames)))
 
-    def assemble(self, done: Sequence[tuple[Item, Record]]) -> None:
+    def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         frames = [item for item, _ in done if item.kind == "frame"]
         for name, its in groupby(frames, _video_name):
             working = self.path(f"{_PARTS}/{name}.mp4")  # OpenCV tells the container by the suffix
@@ -111,10 +111,10 @@ def _rate(frames: Sequence[Item]) -> float:
 
 
 class _Nothing(Writer):
-    def add(self, piece: Piece) -> None:
+    def write(self, piece: ItemRows) -> None:
         pass
 
-    def finish(self) -> None:
+    def close(self) -> None:
         pass
 
 

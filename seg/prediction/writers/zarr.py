@@ -13,7 +13,7 @@ from seg.errors import ConfigError
 from seg.inference.image_source import Raster
 from seg.io.zip import write_zip
 from seg.prediction.items import Item
-from seg.prediction.writer import PARTS, Format, Piece, Settings, Writer
+from seg.prediction.writer import PARTS, Format, ItemRows, Settings, Writer
 from seg.prediction.writers.probabilities import chosen_classes, classes_of, rows_of
 
 _CHUNK_PX = 256
@@ -46,7 +46,7 @@ class ZarrProbabilities(Format):
     def targets(self, item: Item) -> tuple[str, ...]:
         return (f"{item.name}.zarr.zip",)
 
-    def begin(self, item: Item, raster: Raster) -> Writer:
+    def open(self, item: Item, raster: Raster) -> Writer:
         folder = self.path(f"{PARTS}/zarr/{item.name}")
         target = self.path(self.targets(item)[0])
         facts = classes_of(self.settings, self._chosen)
@@ -80,7 +80,7 @@ class _Chunks(Writer):
             attributes=dict(facts),
         )
 
-    def add(self, piece: Piece) -> None:
+    def write(self, piece: ItemRows) -> None:
         self._held = np.concatenate((self._held, rows_of(piece, self._chosen)))
         self._write(len(self._held) // _CHUNK_PX * _CHUNK_PX)
 
@@ -90,7 +90,7 @@ class _Chunks(Writer):
             self._held = self._held[count:]
             self._written += count
 
-    def finish(self) -> None:
+    def close(self) -> None:
         self._write(len(self._held))
         files = [path for path in self._folder.rglob("*") if path.is_file()]
         named = [(path.relative_to(self._folder).as_posix(), path) for path in files]

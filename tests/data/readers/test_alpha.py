@@ -10,7 +10,7 @@ from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
 from seg.prediction.inputs import list_items
-from seg.prediction.reader import Opener
+from seg.prediction.reader import ItemReader
 
 RNG = np.random.default_rng(0)
 SIZE = (24, 40)
@@ -26,7 +26,7 @@ def by_training(path, decoding=None):
 
 def by_prediction(path, decoding=None):
     (item,) = list_items(str(path), output=path.parent / "out")
-    raster = Opener(decoding=decoding or ImageDecoding()).open(item)
+    raster = ItemReader(decoding=decoding or ImageDecoding()).open(item)
     return raster.read(slice(0, raster.height), slice(0, raster.width))
 
 
