@@ -58,7 +58,7 @@ _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 def app(
-    name: str, schema: type[C], *, creates_run_dir: bool = True, positional: str | None = None
+    name: str, schema: type[C], *, has_run_dir: bool = True, positional: str | None = None
 ) -> Callable[[Command[C]], Callable[[], None]]:
     """Make a command of a function `(config, run_dir) -> value for the sweeper`.
 
@@ -69,7 +69,7 @@ def app(
     Args:
         name: of the command and of its configuration.
         schema: what the configuration is held against.
-        creates_run_dir: False for a command that answers on the terminal; no `config.yaml` then.
+        has_run_dir: False for a command that answers on the terminal; no `config.yaml` then.
         positional: the key that a first argument without `=` gives, as in `seg.weights list`.
     """
 
@@ -78,14 +78,9 @@ def app(
 
         def job(composed: DictConfig) -> Any:
             if _is_trial():
-                return _try(
-                    lambda: _run(command, schema, composed, creates_run_dir=creates_run_dir)
-                )
-            with (
-                _user_errors(name),
-                _removed_if_refused(begun_s) if creates_run_dir else nullcontext(),
-            ):
-                return _run(command, schema, composed, creates_run_dir=creates_run_dir)
+                return _try(lambda: _run(command, schema, composed, has_run_dir=has_run_dir))
+            with _user_errors(name), _removed_if_refused(begun_s) if has_run_dir else nullcontext():
+                return _run(command, schema, composed, has_run_dir=has_run_dir)
 
         def main() -> None:
             nonlocal begun_s
@@ -105,9 +100,7 @@ def app(
                 check_flags(sys.argv[1:], name)
                 check_options(sys.argv[1:], name)
                 given = with_sweep_directory(spell_out(positional, sys.argv[1:]), name)
-                place = (
-                    writable_run_directory(given, name) if creates_run_dir else nullcontext(given)
-                )
+                place = writable_run_directory(given, name) if has_run_dir else nullcontext(given)
                 with place as given:
                     sys.argv[1:] = open_mappings(quote_paths(with_run_directory(given, name)))
                     add_plugins()
@@ -172,9 +165,7 @@ def _overrides() -> list[str]:
     ]
 
 
-def _run(
-    command: Command[C], schema: type[C], composed: DictConfig, *, creates_run_dir: bool
-) -> Any:
+def _run(command: Command[C], schema: type[C], composed: DictConfig, *, has_run_dir: bool) -> Any:
     context = HydraConfig.get()
     run_dir = Path(context.runtime.output_dir)
     plain: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
@@ -186,7 +177,7 @@ def _run(
     if known.get("resume") is not None:
         known = with_recorded_length(known, run_dir, context.overrides.task)
     config = validate(schema, known)
-    if not creates_run_dir:
+    if not has_run_dir:
         return command(config, run_dir)
     if isinstance(config, FitConfig) and follows(config.trainer):
         if config.resume is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seg.deployment.metadata import ExportSpec
 
 
-@app("export", ExportConfig, creates_run_dir=False)
+@app("export", ExportConfig, has_run_dir=False)
 def main(config: ExportConfig, run_dir: Path) -> None:
     """Write the file and its card, or end with exit code 3 if it is not the same network."""
     from seg.build.datasets import refuse_wrong_root
@@ -45,18 +45,15 @@ def main(config: ExportConfig, run_dir: Path) -> None:
         )
         return spread(chosen, count, spec.size, model.labels.ignore_index)
 
-    calibration = config.calibration
+    calibration, is_int8 = config.calibration, config.precision == "int8"
+    sha256 = sha256_of(checkpoint.path)
     card = export(
         model,
-        SourceCheckpoint(
-            sha256=sha256_of(checkpoint.path), step=checkpoint.step, config=checkpoint.config
-        ),
+        SourceCheckpoint(sha256=sha256, step=checkpoint.step, config=checkpoint.config),
         wanted,
         target := config.output or export_folder(checkpoint.path) / file_name(wanted),
         checked=samples(config.split, config.pictures),
-        calibration=samples(calibration.split, calibration.pictures)
-        if config.precision == "int8"
-        else (),
+        calibration=samples(calibration.split, calibration.pictures) if is_int8 else (),
     )
     say(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
 

@@ -13,7 +13,7 @@ with exiting_when_interrupted():
 log = logging.getLogger(__name__)
 
 
-@app("report", ReportConfig, creates_run_dir=False, positional="runs")
+@app("report", ReportConfig, has_run_dir=False, positional="runs")
 def main(config: ReportConfig, _: Path) -> None:
     """Write the page: into the run directory of a single run, else into the folder one is in.
 

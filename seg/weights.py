@@ -12,7 +12,7 @@ with exiting_when_interrupted():
     from seg.io.terminal import say
 
 
-@app("weights", WeightsConfig, creates_run_dir=False, positional="action")
+@app("weights", WeightsConfig, has_run_dir=False, positional="action")
 def main(config: WeightsConfig, run_dir: Path) -> None:
     """Answer on the terminal; only `convert` writes, to `output`."""
     actions: dict[str, Callable[[WeightsConfig], None]] = {
