@@ -7,6 +7,7 @@ from seg.interruption import exiting_when_interrupted
 with exiting_when_interrupted():
     from seg.app import app
     from seg.config.schema import PretrainConfig
+    from seg.io.terminal_bar import waiting_bar
 
 
 @app("pretrain", PretrainConfig)
@@ -18,14 +19,16 @@ def main(config: PretrainConfig, run_dir: Path) -> float | None:
     """
     from seg.build.datasets import open_ahead
 
-    open_ahead(config)
     if config.trainer.processes > 1:
+        open_ahead(config)
         from seg.engine.distributed.launch import launch
 
         return launch("pretrain", config, run_dir)
-    from seg.engine.pretrain import pretrain
+    with waiting_bar("preparing"):
+        open_ahead(config)
+        from seg.engine.pretrain import pretrain
 
-    return pretrain(config, run_dir)
+        return pretrain(config, run_dir)
 
 
 if __name__ == "__main__":

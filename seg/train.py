@@ -7,6 +7,7 @@ from seg.interruption import exiting_when_interrupted
 with exiting_when_interrupted():
     from seg.app import app
     from seg.config.schema import TrainConfig
+    from seg.io.terminal_bar import waiting_bar
 
 
 @app("train", TrainConfig)
@@ -18,14 +19,16 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
     """
     from seg.build.datasets import open_ahead
 
-    open_ahead(config)
     if config.trainer.processes > 1:
+        open_ahead(config)
         from seg.engine.distributed.launch import launch
 
         return launch("train", config, run_dir)
-    from seg.engine.train import train
+    with waiting_bar("preparing"):
+        open_ahead(config)
+        from seg.engine.train import train
 
-    return train(config, run_dir)
+        return train(config, run_dir)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,23 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import Progress
+from seg.io.terminal_bar import close_bar, open_bar
 
 
 @contextmanager
 def counted(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """Gives what to call after each of `total` samples, None where nobody knows how many there are;
-    without a terminal nothing is shown."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
+    """Yield what to call after each sample; without a terminal no bar is shown.
+
+    Args:
+        what: the description on the bar.
+        total: how many samples there are; None: nobody knows.
+    """
+    bar = open_bar()
+    if bar is None:
+        yield lambda: None
+        return
+    task = bar.add_task(what, total=total)
+    try:
         yield lambda: bar.advance(task)
+    finally:
+        close_bar(bar)

@@ -3,7 +3,9 @@
 import logging
 import re
 import sys
-from typing import TextIO
+from typing import Any, TextIO
+
+from seg.io.terminal_bar import bar_hidden
 
 # Control characters but for the end of a line and a tab, marks that turn the direction of text, and
 # bytes of a name that are no text.
@@ -19,7 +21,8 @@ def printable(text: str) -> str:
 
 def say(text: object, *, file: TextIO | None = None) -> None:
     """Print a line, to `sys.stdout` where no other stream is given."""
-    print(printable(str(text)), file=file or sys.stdout)
+    with bar_hidden():
+        print(printable(str(text)), file=file or sys.stdout)
 
 
 class PlainFormatter(logging.Formatter):
@@ -29,9 +32,17 @@ class PlainFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
+class ConsoleHandler(logging.StreamHandler[Any]):
+    """Writes records of a log to a stream, above the bar where one is seen."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with bar_hidden():
+            super().emit(record)
+
+
 def log_plainly(level: int, stream: TextIO | None = None) -> None:
     """Send the log to a stream (standard error), each record by its message alone."""
-    handler = logging.StreamHandler(stream)
+    handler = ConsoleHandler(stream)
     handler.setFormatter(PlainFormatter("%(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
 

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import ssl
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from seg.data.readers.sha256 import sha256_of
 from seg.data.readers.url_policy import redirect_fault
 from seg.errors import ConfigError, DataError
 from seg.io.lock import waiting_for
+from seg.io.terminal_bar import close_bar, open_bar
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_S = 30.0
@@ -225,15 +225,16 @@ def _write(file: FileIO, chunk: bytes) -> None:
 @contextmanager
 def _progress(name: str, done: int, total: int | None) -> Iterator[Callable[[int], None]]:
     """A bar where somebody looks at it, else a line in the log."""
-    if not sys.stderr.isatty():
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
+
+    bar = open_bar("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    if bar is None:
         size = f"{total / 2**20:.1f} MiB" if total is not None else "unknown size"
         _LOG.info("fetching %s, %s, from byte %d", name, size, done)
         yield lambda count: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=total, completed=done)
+    task = bar.add_task(name, total=total, completed=done)
+    try:
         yield lambda count: bar.advance(task, count)
+    finally:
+        close_bar(bar)

@@ -8,9 +8,10 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.trainer.states import TrainerFn
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
+
+from seg.io.terminal_bar import close_all_bars, close_bar, open_bar
 
 log = logging.getLogger(__name__)
 _SMOOTHING = 0.9
@@ -38,12 +39,8 @@ class TrainingProgress(ProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
+        close_all_bars()
         log.info("%s", _beginning(trainer, pl_module))
-        console = Console(stderr=True)
-        if not console.is_terminal:
-            self._writes_lines = True
-            self._line_at, self._line_step = perf_counter(), trainer.global_step
-            return
         columns = (
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
@@ -53,7 +50,11 @@ class TrainingProgress(ProgressBar):
             ),
             TimeRemainingColumn(),
         )
-        self._bar = Progress(*columns, console=console, transient=True)
+        self._bar = open_bar(*columns)
+        if self._bar is None:
+            self._writes_lines = True
+            self._line_at, self._line_step = perf_counter(), trainer.global_step
+            return
         total = trainer.estimated_stepping_batches
         self._task = self._bar.add_task(
             "",
@@ -63,7 +64,6 @@ class TrainingProgress(ProgressBar):
             score=_shown(self._score),
             speed=0.0,
         )
-        self._bar.start()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -143,9 +143,8 @@ class TrainingProgress(ProgressBar):
         self._stop()
 
     def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        close_bar(self._bar)
+        self._bar = None
 
 
 def _beginning(trainer: Trainer, task: Any) -> str:
