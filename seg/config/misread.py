@@ -26,6 +26,7 @@ _PATHS = {
     "prepare": "dataset=folder dataset.root={0}",
     "weights": "source={0}",
 }
+_THERE_ALREADY = re.compile(r".*already at '(.+?)'\.\nEither remove \+ prefix: '(.+)'\n")
 _NO_OPTION = re.compile(
     r"\+?(?P<group>[\w/]+)(?:@[\w.]+)?=(?P<value>null|true|false|[-+.\d][-+.\de]*)", re.IGNORECASE
 )
@@ -87,7 +88,12 @@ def misread(argument: str, command: str) -> str:
 
 
 def misplaced(message: str) -> str:
-    """A message for a group that a command lacks, or has already; empty for other errors."""
+    """A message for a group that a command lacks, or a key or group that is there already.
+
+    Empty for other errors.
+    """
+    if match := _THERE_ALREADY.match(message):
+        return f"{match[1]}: is there already; write {shlex.quote(match[2])} without a plus"
     if match := re.match(r"In '(\w+)/.*': Could not override", message):
         return f"{match[1]}: has no part here, leave it out"
     if match := re.match(r"Multiple values for .*'override (\S+): (.*)'", message):

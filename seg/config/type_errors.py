@@ -12,11 +12,22 @@ _REASONS = {
     "int_from_float": "give a whole number",
     "float_parsing": "give a number",
 }
+_BOUNDS = {
+    "greater_than_equal": "allowed: {ge:g} or more",
+    "greater_than": "allowed: above {gt:g}",
+    "less_than_equal": "allowed: up to {le:g}",
+    "less_than": "allowed: below {lt:g}",
+}
 
 
 def reason(detail: ErrorDetails) -> str:
     """Why a value is not taken; where pydantic's words fit, those."""
     if detail["type"] == "is_instance_of" and detail["ctx"]["class"] == "Sequence":
         return _LIST
+    if detail["type"] in _BOUNDS:
+        return _BOUNDS[detail["type"]].format(**detail["ctx"])
+    if detail["type"] == "literal_error":  # pydantic lists them as 'a', 'b' or 'c'
+        options = str(detail["ctx"]["expected"]).replace("'", "")
+        return f"allowed: {options.replace(' or ', ', ')}"
     message = detail["msg"].removeprefix("Value error, ")
     return _REASONS.get(detail["type"], message[:1].lower() + message[1:])

@@ -178,7 +178,7 @@ def one_cycle(
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
             total_steps=total_steps,
-            pct_start=rise_share,
+            pct_start=float(rise_share),
             div_factor=start_divisor,
             final_div_factor=end_divisor,
             cycle_momentum=cycle_momentum,
@@ -186,8 +186,9 @@ def one_cycle(
             max_momentum=momentum[1],
         )
     except ValueError as error:
+        remedy = "; scheduler.cycle_momentum=false leaves momentum alone"
         raise ConfigError(
-            f"scheduler: {error}; scheduler.cycle_momentum=false leaves momentum alone"
+            f"scheduler: {error}{remedy if 'momentum' in str(error) else ''}"
         ) from None
 
 

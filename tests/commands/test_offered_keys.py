@@ -20,9 +20,8 @@ from seg.errors import ConfigError
 from seg.models.decoders import create_decoder
 from seg.models.decoders.deeplabv3plus import DeepLabV3Plus
 from tests.conftest import REPO
-from tests.remedies import SCHEMAS
+from tests.remedies import GROUPS, SCHEMAS
 
-GROUPS = {each.name for each in conf_dir().iterdir() if each.is_dir()}
 COMMANDS = [file.stem for file in conf_dir().glob("*.yaml")]
 HOLE = "\0"  # what a message fills in
 _KEY = re.compile(r"(?<![\w.$#\0/-])\+{0,2}([a-z]\w*(?:\.\w+)*)=([^\s=,;:)'\"?]*)")

@@ -120,7 +120,7 @@ def test_shards_train_to_the_same_weights(folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "parts"),
     [
-        (["veryfy"], CONFIG, ["veryfy", "'verify'"]),
+        (["veryfy"], CONFIG, ["veryfy", "allowed: verify, "]),
         (["shards"], CONFIG, ["output: missing"]),
         (
             ["download", "dataset=cityscapes"],

@@ -32,7 +32,7 @@ def test_all_errors_are_told_at_once():
     assert len(lines) == 4
     for part in (
         "opacity=2: ",
-        "device='gpu': input should be 'auto', 'cpu' or 'cuda'",
+        "device='gpu': allowed: auto, cpu, cuda",
         "source: missing; give source=...",
     ):
         assert part in str(caught.value)
