@@ -27,7 +27,7 @@ from seg.config.resume_overrides import with_run_directory
 from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import disable_malloc_trim, limit_openmp_spin
-from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.cache_directory import cache_directory
 from seg.engine.distributed.rendezvous import follows
 from seg.errors import ConfigError, exit_code_of, user_message
 from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts
@@ -45,7 +45,7 @@ from seg.io.run_record import (
 )
 from seg.io.terminal import say
 from seg.sweeps.launcher_env import add_plugins
-from seg.sweeps.parent_process import ending_with_the_sweep
+from seg.sweeps.parent_process import exit_with_parent
 from seg.sweeps.resume import with_sweep_directory
 from seg.sweeps.trial_result import FAILURE, NAME, run_trial
 from seg.usage_reports import switch_off_usage_reports
@@ -90,7 +90,7 @@ def app(
             limit_openmp_spin()
             switch_off_usage_reports()
             # matplotlib, which a library imports where it is installed, writes a list of fonts
-            os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
+            os.environ.setdefault("MPLCONFIGDIR", str(cache_directory() / "matplotlib"))
             logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _user_errors(name):
@@ -125,7 +125,7 @@ def _try(work: Callable[[], Any]) -> Any:
     """A trial fails by an exception: an exit would end the sweep."""
     hydra_config = HydraConfig.get()
     run_dir = Path(hydra_config.runtime.output_dir)
-    with ending_with_the_sweep():
+    with exit_with_parent():
         return run_trial(run_dir, work, max_failures=hydra_config.sweeper.max_failures)
 
 

@@ -112,7 +112,8 @@ def _inference(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     best = measured_machine(job.device)
     rates = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in best.to_dict()["flops"].items())
     tables = [
-        f"{_told(config, job)}; at best {rates} GFLOP/s, {best.bytes_a_second / 1e9:.1f} GB/s"
+        f"{_describe_setup(config, job)}; at best {rates} GFLOP/s, "
+        f"{best.bytes_a_second / 1e9:.1f} GB/s"
     ]
     tables += [f"Picture to label map\n\n{inference_speed.table(found, best)}"]
     tables += [f"Milliseconds by kind of layer\n\n{inference_speed.layer_table(found)}"]
@@ -124,7 +125,7 @@ def _training(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
 
     job = _job(config, batch=4, size=(512, 512))
     found = _in_turn(config, training_speed.ways(job, compiled=config.compile))
-    tables = [_told(config, job), f"A training step\n\n{training_speed.table(found)}"]
+    tables = [_describe_setup(config, job), f"A training step\n\n{training_speed.table(found)}"]
     return tables, _numbers(found) | {"job": job.to_dict()}
 
 
@@ -134,7 +135,9 @@ def _evaluation(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     job = _job(config, batch=1, size=(1024, 2048))
     found = _in_turn(config, evaluation_speed.ways(job.size, job.device))
     text = training_speed.table(found, unit="ms")
-    return [_told(config, job), f"Coarse logits to confusion matrix\n\n{text}"], _numbers(found)
+    return [_describe_setup(config, job), f"Coarse logits to confusion matrix\n\n{text}"], _numbers(
+        found
+    )
 
 
 def _startup(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
@@ -177,7 +180,7 @@ def _in_turn(config: BenchmarkConfig, ways: "Mapping[str, Way]") -> "dict[str, M
     return in_turn(wanted, rounds=config.rounds, device=choose_device(config.device))
 
 
-def _told(config: BenchmarkConfig, job: "Workload") -> str:
+def _describe_setup(config: BenchmarkConfig, job: "Workload") -> str:
     size = "x".join(map(str, (job.batch, 3, *job.size)))
     return f"{job.device}, {size}, {config.encoder_name}, median of {config.rounds} rounds"
 

@@ -27,7 +27,7 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.deployment.calibration import spread
     from seg.deployment.exporter import ExportRequest, export, file_name, tolerance_of
     from seg.deployment.format_interface import find_format
-    from seg.deployment.loading import export_folder
+    from seg.deployment.loading import export_directory
     from seg.deployment.metadata import SourceCheckpoint
     from seg.training.checkpoint import read_checkpoint
 
@@ -51,7 +51,7 @@ def main(config: ExportConfig, run_dir: Path) -> None:
         model,
         SourceCheckpoint(sha256=sha256, step=checkpoint.step, config=checkpoint.config),
         wanted,
-        target := config.output or export_folder(checkpoint.path) / file_name(wanted),
+        target := config.output or export_directory(checkpoint.path) / file_name(wanted),
         checked=samples(config.split, config.pictures),
         calibration=samples(calibration.split, calibration.pictures) if is_int8 else (),
     )

@@ -111,7 +111,7 @@ def _peer(
     model = build(job).eval().to(job.device)
     model = channels_last(model) if last else model
     run: Any = torch.compile(model) if compiled else model
-    pictures = job.pictures()
+    pictures = job.images()
 
     @torch.inference_mode()
     def call() -> Tensor:
@@ -133,12 +133,12 @@ def _ours(job: Workload, changes: Sequence[str], *, bf16: bool = False) -> Prepa
 
 
 def _engine(file: Path, job: Workload) -> Prepared:
-    model, pictures = models.engine(file)(job), job.pictures()
+    model, pictures = models.engine(file)(job), job.images()
     return Prepared(lambda: model.argmax_labels(pictures))
 
 
 def _segmented(model: Any, job: Workload, *, last: bool, bf16: bool) -> Callable[[], Tensor]:
-    pictures = job.pictures()
+    pictures = job.images()
 
     @torch.inference_mode()
     def call() -> Tensor:

@@ -16,7 +16,7 @@ from seg.benchmarks.layers import Layers, layers_of
 from seg.benchmarks.peak_memory import added_mib
 from seg.benchmarks.timing import Timing
 from seg.cpu import disable_malloc_trim, give_back_memory
-from seg.data.loading.workers import leave_signals, starting_workers
+from seg.data.loading.workers import ignore_group_signals, starting_workers
 from seg.errors import ConfigError
 
 _WAITING = "GOMP_SPINCOUNT"  # see `seg.cpu.limit_openmp_spin`
@@ -162,7 +162,7 @@ class _Worker:
 def _serve(
     pipe: Connection, prepare: Callable[[], Prepared], tuned: bool, device: torch.device
 ) -> None:
-    leave_signals()
+    ignore_group_signals()
     if tuned:
         disable_malloc_trim()
     prepared: Prepared | None = None

@@ -33,11 +33,11 @@ class Layers:
 
     Attributes:
         kinds: kind -> what its layers took and did.
-        each: multiply-adds and bytes of each operator, and the type that it computes in.
+        operators: multiply-adds and bytes of each one, and the type that it computes in.
     """
 
     kinds: dict[str, Kind]
-    each: tuple[tuple[int, int, torch.dtype], ...]
+    operators: tuple[tuple[int, int, torch.dtype], ...]
 
     @property
     def multiply_adds(self) -> int:
@@ -67,7 +67,7 @@ class Machine:
                 2 * multiply_adds / self.flops.get(dtype, self.flops[torch.float32]),
                 moved / self.bytes_a_second,
             )
-            for multiply_adds, moved, dtype in layers.each
+            for multiply_adds, moved, dtype in layers.operators
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def layers_of(call: Callable[[], object], device: torch.device) -> Layers:
     call()
     with _Clock(device) as clock:
         call()
-    return Layers(clock.kinds, tuple(clock.each))
+    return Layers(clock.kinds, tuple(clock.operators))
 
 
 def _best_s(call: Callable[[], object], device: torch.device) -> float:
@@ -118,7 +118,7 @@ def _best_s(call: Callable[[], object], device: torch.device) -> float:
 class _Clock(TorchFunctionMode):
     device: torch.device
     kinds: dict[str, Kind] = field(default_factory=dict)
-    each: list[tuple[int, int, torch.dtype]] = field(default_factory=list)
+    operators: list[tuple[int, int, torch.dtype]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class _Clock(TorchFunctionMode):
         if isinstance(result, Tensor) and _works(func):
             kind.multiply_adds += done
             kind.bytes_moved += moved
-            self.each.append((done, moved, result.dtype))
+            self.operators.append((done, moved, result.dtype))
         return result
 
 

@@ -40,7 +40,7 @@ class Workload:
         device = torch.cuda.get_device_name(self.device) if on_cuda else self.device.type
         return vars(self) | {"device": device}
 
-    def pictures(self) -> Tensor:
+    def images(self) -> Tensor:
         """uint8, B x 3 x H x W."""
         generator = torch.Generator().manual_seed(0)
         shape = (self.batch, 3, *self.size)

@@ -63,7 +63,7 @@ def _batch(job: Workload) -> tuple[Tensor, Tensor]:
     shape = (job.batch, *job.size)
     label_BHW = torch.randint(NUM_CLASSES, shape, generator=generator, dtype=torch.uint8)
     label_BHW[:, : job.size[0] // 10] = _IGNORED
-    return job.pictures(), label_BHW.to(job.device)
+    return job.images(), label_BHW.to(job.device)
 
 
 def _peer(job: Workload, *, last: bool = False, bf16: bool = False) -> Prepared:

@@ -81,6 +81,7 @@ _CLASSES = {  # under the present name of the module
     "seg.distillation.feature_kd.FeatureMaps": "FeatureKD",
     "seg.distillation.logit_kd.SoftLabels": "LogitKD",
     "seg.losses.hard_pixel_mining.TopPixels": "HardPixelMining",
+    "seg.training.callbacks.log_images.LoggedPictures": "LogImages",
 }
 
 

@@ -60,7 +60,7 @@ def _fault(choice: str) -> str | None:
     if (conf_dir() / key).is_dir() and not all(_OPTION.fullmatch(str(text)) for _, text in pairs):
         return f"names no option of {key}"
     faults = (_fault_of_value(name, text, section.partition(".")[0]) for name, text in pairs)
-    outside = _LOGGER in names and any(_leaves_the_run(str(text)) for _, text in pairs)
+    outside = _LOGGER in names and any(_is_outside_run(str(text)) for _, text in pairs)
     place = "names a place outside the run directory" if outside else None
     return next(filter(None, faults), place)
 
@@ -71,7 +71,7 @@ def _fault_of_value(name: str, text: Any, section: str) -> str | None:
     return "calls a resolver" if _RESOLVER.search(f"{name} {text}") else None
 
 
-def _leaves_the_run(text: str) -> bool:
+def _is_outside_run(text: str) -> bool:
     """Whether a logger that takes this for a place may write elsewhere than in the run."""
     if _SERVER.match(text):
         return False

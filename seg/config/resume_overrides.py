@@ -24,12 +24,12 @@ def with_run_directory(arguments: list[str], command: str) -> list[str]:
     Raises:
         ConfigError: no run there, or a record of it that cannot be read.
     """
-    values = _given(arguments, _KEY)
+    values = _values_of(arguments, _KEY)
     if not values or values[-1] in _NOTHING:
         return arguments
     sweep = is_multirun(arguments)
     if values[-1] == _AUTO:
-        if sweep or _given(arguments, _RUN_DIR):
+        if sweep or _values_of(arguments, _RUN_DIR):
             return arguments
         found = _newest_of(command, _choices(arguments))
         return arguments if found is None else [*arguments, f"{_RUN_DIR}={found}"]
@@ -45,7 +45,7 @@ def with_run_directory(arguments: list[str], command: str) -> list[str]:
     return [*choices, *arguments, *alone, f"{_RUN_DIR}={run_dir}"]
 
 
-def _given(arguments: Iterable[str], key: str) -> list[str]:
+def _values_of(arguments: Iterable[str], key: str) -> list[str]:
     split = (argument.lstrip("+").partition("=") for argument in arguments)
     return [value for name, equals, value in split if equals and name == key]
 

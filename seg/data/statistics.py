@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.fingerprint import fingerprint
-from seg.data.loading.parallel_map import measure_each
-from seg.data.readers.cache_directory import cache_folder
+from seg.data.loading.parallel_map import parallel_map
+from seg.data.readers.cache_directory import cache_directory
 from seg.data.readers.urls import is_remote
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError
@@ -83,7 +83,7 @@ def collect(dataset: SegmentationDataset, *, num_workers: int) -> DatasetStatist
     digest = _digest(dataset)
     if digest is None:
         return _count(dataset, num_workers)
-    path = cache_folder() / "statistics" / f"{digest}.npz"
+    path = cache_directory() / "statistics" / f"{digest}.npz"
     kept = _load(path, dataset)
     if kept is not None:
         return kept
@@ -123,7 +123,7 @@ def _count(dataset: SegmentationDataset, num_workers: int) -> DatasetStatistics:
     num_classes = dataset.labels.num_classes
     _log.info("counting the classes of %d labels of split %s", len(dataset), dataset.split)
     rows = np.zeros((len(dataset), num_classes + 3), np.int64)
-    measured = measure_each(partial(_row, dataset), len(dataset), num_workers=num_workers)
+    measured = parallel_map(partial(_row, dataset), len(dataset), num_workers=num_workers)
     for index, row in enumerate(measured):
         rows[index] = row
     return DatasetStatistics(

@@ -51,7 +51,7 @@ class Entry:
     """One file or folder of an archive; `size_bytes` is what the archive claims."""
 
     name: str
-    is_folder: bool
+    is_directory: bool
     size_bytes: int
     open: Callable[[], IO[bytes]]
 
@@ -104,7 +104,7 @@ def _write_all(archive: Path, folder: Path, limits: Limits, inner: str) -> int:
             if path is None:
                 continue
             target = folder / path
-            if entry.is_folder:
+            if entry.is_directory:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             written += entry.size_bytes
@@ -136,12 +136,12 @@ class _Names:
         for length in range(1, len(parts) + 1):
             self._check_spelling("/".join(parts[:length]))
         name = "/".join(parts)
-        if not entry.is_folder:
+        if not entry.is_directory:
             if name in self._files or not parts:
                 raise self._bad(entry.name, "is there twice")
             self._files.add(name)
         depth = len(self._inner)
-        if parts[:depth] == self._inner and (len(parts) > depth or entry.is_folder):
+        if parts[:depth] == self._inner and (len(parts) > depth or entry.is_directory):
             return Path(*parts[depth:])
         return None
 
@@ -194,7 +194,7 @@ def _zip_entries(file: zipfile.ZipFile, archive: Path, limits: Limits) -> Iterat
 
 def _tar_entries(tar: tarfile.TarFile, metered: "_Metered", archive: Path) -> Iterator[Entry]:
     for member in tar:
-        metered.begin(member.name)
+        metered.start_entry(member.name)
         if not (member.isreg() or member.isdir()) or member.issparse():
             raise _refused(archive, f"{member.name[:200]!r} is a link or a device")
         yield Entry(member.name, member.isdir(), member.size, partial(_content, tar, member))
@@ -219,9 +219,9 @@ class _Metered:
         self._archive = archive
         self._limits = limits
         self._bytes = 0
-        self.begin("its first header")
+        self.start_entry("its first header")
 
-    def begin(self, name: str) -> None:
+    def start_entry(self, name: str) -> None:
         """From here on, what is read belongs to this entry."""
         self._name = name
         self._start_bytes = self._bytes

@@ -261,9 +261,9 @@ def _figure(shown: _Shown, labels: LabelSpace) -> str:
 
 
 def _entry(labels: LabelSpace, train_id: int, more: str = "") -> str:
-    colour = "#{:02x}{:02x}{:02x}".format(*labels.palette[train_id])
+    color = "#{:02x}{:02x}{:02x}".format(*labels.palette[train_id])
     name = escape(labels.names[train_id])
-    return f'<li><i style="background: {colour}"></i>{name}{more}</li>'
+    return f'<li><i style="background: {color}"></i>{name}{more}</li>'
 
 
 def _percent(share: float) -> str:

@@ -66,19 +66,19 @@ class Report(Verification):
         samples = ", ".join(f"{split} {count}" for split, count in self.counts.items())
         lines = [f"verified {sum(self.counts.values())} samples: {samples}"]
         if self.faults:
-            lines.append(f"faults: {self._left_out()}")
-            lines += _told(self.faults, _MAX_FAULT_KINDS, remedies=True)
+            lines.append(f"faults: {self._excluded_text()}")
+            lines += _finding_lines(self.faults, _MAX_FAULT_KINDS, remedies=True)
         else:
             lines.append("faults: none")
         if self.notes:
             lines.append("notes (they keep no sample out)")
-            lines += _told(self.notes, _MAX_NOTE_KINDS, remedies=False)
+            lines += _finding_lines(self.notes, _MAX_NOTE_KINDS, remedies=False)
         if any(self.quarantine.values()) or self.lonely:
             sound = ", ".join(f"{split} {count}" for split, count in self.sound.items())
             lines.append(f"train on the sound rest ({sound}): dataset.quarantine={written}")
         return "\n".join(lines)
 
-    def _left_out(self) -> str:
+    def _excluded_text(self) -> str:
         parts = [f"{split} {len(names)}" for split, names in self.quarantine.items() if names]
         told = [f"{sum(map(len, self.quarantine.values()))} samples ({', '.join(parts)})"]
         if not parts:
@@ -88,7 +88,7 @@ class Report(Verification):
         return " and ".join(told) or f"{len(self.faults)}, of no sample alone"
 
 
-def _told(findings: Sequence[Finding], most: int, *, remedies: bool) -> list[str]:
+def _finding_lines(findings: Sequence[Finding], most: int, *, remedies: bool) -> list[str]:
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.data.datasets.shards import PARTS, Shards
-from seg.data.loading.parallel_map import measure_each
+from seg.data.loading.parallel_map import parallel_map
 from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE, Copy, inside
 from seg.data.readers.url_policy import reach
 from seg.data.readers.urls import Location, is_remote
@@ -149,7 +149,7 @@ def _digested(
 ) -> Iterator[Digested]:
     """Every sample in order, with its SHA-256."""
     read = partial(_read, dataset)
-    for name, image, label, digest in measure_each(read, len(dataset), num_workers=num_workers):
+    for name, image, label, digest in parallel_map(read, len(dataset), num_workers=num_workers):
         yield Sample(name, image.numpy(), label.numpy()), digest
         progress()
 

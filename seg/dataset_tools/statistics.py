@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from seg.data.label_space import LabelSpace
-from seg.data.loading.parallel_map import measure_each
+from seg.data.loading.parallel_map import parallel_map
 from seg.data.sample import SegmentationDataset
 from seg.data.statistics import DatasetStatistics, collect, median_frequency_weights
 
@@ -46,7 +46,7 @@ def describe(dataset: SegmentationDataset, *, num_workers: int) -> dict[str, Any
     statistics = collect(dataset, num_workers=num_workers)
     present = statistics.present.astype(np.int64)
     pixels = int(statistics.sizes.prod(axis=1).sum())
-    mean, std = _colour(dataset, num_workers)
+    mean, std = _color(dataset, num_workers)
     return {
         "split": dataset.split,
         "samples": len(dataset),
@@ -82,10 +82,10 @@ def _spread(lengths_px: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def _colour(dataset: SegmentationDataset, num_workers: int) -> tuple[list[float], list[float]]:
+def _color(dataset: SegmentationDataset, num_workers: int) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of red, green and blue over all pixels, 0 to 1."""
     _log.info("measuring the colours of %d images of split %s", len(dataset), dataset.split)
-    measured = measure_each(partial(_moments, dataset), len(dataset), num_workers=num_workers)
+    measured = parallel_map(partial(_moments, dataset), len(dataset), num_workers=num_workers)
     pixels, total, squares = (np.asarray(part) for part in zip(*measured, strict=True))
     mean = total.sum(axis=0) / pixels.sum()
     variance = squares.sum(axis=0) / pixels.sum() - mean**2

@@ -19,7 +19,7 @@ DTYPES = {
 }
 
 
-class PictureGraph(nn.Module):
+class ImageGraph(nn.Module):
     """What is exported: normalisation, padding, the network, and the labels where they are wanted.
 
     Args:
@@ -57,7 +57,7 @@ def exported_program(network: Segmenter, spec: ExportSpec) -> ExportedProgram:
     Raises:
         ConfigError: the network takes only pictures of one size.
     """
-    graph = PictureGraph(network, spec).eval().to(spec.device)
+    graph = ImageGraph(network, spec).eval().to(spec.device)
     example = example_input(network, spec).to(spec.device)
     with torch.no_grad():
         try:

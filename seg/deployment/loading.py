@@ -142,11 +142,11 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
     found = [each for each in _exports_of(checkpoint) if _usable(each.card, wanted, trust=trust)]
     if not found and engine != "auto":
         raise ConfigError(
-            f"engine={engine}: {export_folder(checkpoint)} holds no {engine} export of this "
+            f"engine={engine}: {export_directory(checkpoint)} holds no {engine} export of this "
             f"checkpoint\n  python -m seg.export checkpoint={checkpoint} format={engine}"
         )
     if not found:
-        folder = export_folder(checkpoint)
+        folder = export_directory(checkpoint)
         if folder.is_dir():
             log.info("engine     torch: %s holds no %s", folder, _WANTED)
         return checkpoint
@@ -155,14 +155,14 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
     return newest.path
 
 
-def export_folder(checkpoint: Path) -> Path:
+def export_directory(checkpoint: Path) -> Path:
     """Where the exports of a checkpoint file lie by default."""
     folder = checkpoint.absolute().parent
     return (folder.parent if folder.name == "checkpoints" else folder) / "export"
 
 
 def _exports_of(checkpoint: Path) -> list[Export]:
-    cards = sorted(export_folder(checkpoint).glob("*.json"))
+    cards = sorted(export_directory(checkpoint).glob("*.json"))
     paths = [card.with_name(card.name.removesuffix(".json")) for card in cards]
     found = []
     for path in paths:

@@ -110,7 +110,7 @@ class Card(_Plain):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_what_is_left_to_do(cls, plain: Any) -> Any:
+    def _split_normalization(cls, plain: Any) -> Any:
         """Older cards named the normalization of the network, also where the graph does it."""
         if not isinstance(plain, dict) or "usage" in plain:
             return plain

@@ -12,7 +12,7 @@ from seg.errors import ConfigError, DataError
 
 
 @contextmanager
-def explained(parts: FitParts) -> Iterator[None]:
+def translated_errors(parts: FitParts) -> Iterator[None]:
     """Turn what a trainer's settings, its workers or its memory provoke into a `UserError`."""
     try:
         yield

@@ -41,7 +41,7 @@ def extend(parts: FitParts, position: State, changed: Changes, config: FitConfig
     if reason is not None:
         raise ConfigError(table(changed, str(position.path), reason))
     told = f"extended from {before:.0f} to {now:.0f} steps"
-    if _is_the_same_so_far(parts, position.step, before, now):
+    if _has_same_rates(parts, position.step, before, now):
         log.info("%s", told)
         return
     log.warning(
@@ -89,7 +89,7 @@ def _hindrance(
         return f"its averaging belongs to its last steps, so it cannot become longer; {anew}"
     if not isinstance(_schedule(parts, now), LambdaLR):
         return f"its scheduler cannot run longer than it was begun for; {anew}"
-    stays = _is_the_same_so_far(parts, position.step, before, now)
+    stays = _has_same_rates(parts, position.step, before, now)
     if config.extend is None and config.resume == _AUTO and not stays:
         return (
             "its scheduler runs over the whole run: extend=true stretches it, and the learning "
@@ -102,7 +102,7 @@ def _schedule(parts: FitParts, steps: float) -> Any:
     return parts.task.create_schedule(parts.task.create_optimizer(), int(steps))
 
 
-def _is_the_same_so_far(parts: FitParts, step: int, before: float, now: float) -> bool:
+def _has_same_rates(parts: FitParts, step: int, before: float, now: float) -> bool:
     """Whether a run of either length has had the same rates up to a step."""
     curves = [_schedule(parts, steps).lr_lambdas[0] for steps in (before, now)]
     stride = max(1, step // _COMPARED_STEPS)

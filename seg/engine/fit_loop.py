@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 from seg.build.segmentation import FitParts
 from seg.config.schema import FitConfig
 from seg.engine.dry_run import dry_run
-from seg.engine.error_translation import explained
+from seg.engine.error_translation import translated_errors
 from seg.engine.extension import extend
 from seg.engine.resume import (
     changes_at,
@@ -136,7 +136,7 @@ def fit(job: FitSpec[F, P], parts: P, run_dir: Path, checkpoint: Path | None = N
     """
     started_at = perf_counter()
     best = None
-    with explained(parts):
+    with translated_errors(parts):
         parts.trainer.fit(parts.task, datamodule=parts.data, ckpt_path=checkpoint)
     for keeper in parts.trainer.checkpoint_callbacks:
         if isinstance(keeper, BestAndLast):
@@ -163,4 +163,4 @@ def _validate_final_weights(parts: FitParts, keeper: BestAndLast) -> None:
     if keeper.validated_step == parts.trainer.global_step:
         return
     parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
-    keeper.offer(parts.trainer, parts.task.last_metrics)
+    keeper.record_score(parts.trainer, parts.task.last_metrics)

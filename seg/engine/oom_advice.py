@@ -31,10 +31,10 @@ def shortage(parts: FitParts, error: BaseException) -> OutOfMemoryError:
         traceback.clear_frames(cause.__traceback__)
         cause = cause.__context__
     reason = (str(error).strip() or "no more memory").splitlines()[0]
-    return OutOfMemoryError(_explained(parts, reason))
+    return OutOfMemoryError(_advice(parts, reason))
 
 
-def _explained(parts: FitParts, reason: str) -> str:
+def _advice(parts: FitParts, reason: str) -> str:
     trainer, batch_size = parts.trainer, parts.data.batch_size
     device = trainer.strategy.root_device
     batch = next(iter(parts.data.train_dataloader()))

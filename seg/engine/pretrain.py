@@ -10,7 +10,7 @@ from seg.config.schema import PretrainConfig
 from seg.engine import fit_loop
 from seg.engine.fit_loop import FitResult, FitSpec
 from seg.io.atomic import write_json
-from seg.visualization.classification_grid import write_guesses
+from seg.visualization.classification_grid import write_classification_grid
 from seg.weight_tools.encoder_checkpoint import write_encoder
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def _finish(parts: ClassificationParts, ended: FitResult) -> dict[str, float]:
     timings = {"training_s": ended.training_s, "evaluation_s": perf_counter() - started_at}
     if parts.trainer.is_global_zero:
         step = None if ended.best is None else ended.best.step
-        write_guesses(parts.task.model, parts.data.split("val"), ended.run_dir)
+        write_classification_grid(parts.task.model, parts.data.split("val"), ended.run_dir)
         write_encoder(parts.task.model.encoder, ended.run_dir, _facts(parts, scores, step))
         write_json(ended.run_dir / "metrics.json", {**scores, **timings})
         log.info(

@@ -77,7 +77,7 @@ def prepare_run_dir(position: State | None, run_dir: Path) -> None:
     mark_unfinished(run_dir)
     if position is not None:
         name = position.path.name
-        _make_it_the_last(position.path)
+        _restore_as_last(position.path)
         log.info("going on from step %d (%s) in %s", position.step, name, run_dir)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = {"time": now, "step": position.step, "checkpoint": name}
@@ -86,7 +86,7 @@ def prepare_run_dir(position: State | None, run_dir: Path) -> None:
     cut_curve(run_dir / "metrics.csv", 0 if position is None else position.step)
 
 
-def _make_it_the_last(checkpoint: Path) -> None:
+def _restore_as_last(checkpoint: Path) -> None:
     """A process that was killed between the two may have left a best that is newer."""
     last = checkpoint.with_name("last.ckpt")
     if checkpoint != last:

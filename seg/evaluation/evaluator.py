@@ -66,7 +66,7 @@ class Evaluator:
             write_json(run_dir / "metrics.json", {**scores, **timings_s})
             _write_table(run_dir / "per_image.csv", rows)
             self._record(measures, scores, run_dir, timings_s["evaluation_s"])
-            self._picture(run_dir / "predictions.png")
+            self._write_grid(run_dir / "predictions.png")
         _tell(split, scores, self.parts.task.labels.names, measures.split.images)
         confusion_KK = measures.confusion.counts.tolist()
         names = self.parts.task.labels.names
@@ -87,8 +87,8 @@ class Evaluator:
             for batch in self.parts.data.val_dataloader():
                 label_BHW = batch["label"].to(device)
                 for at, pieces in enumerate(self._pieces(batch, measures)):
-                    shown = _shown(batch, at, pieces, label_BHW[at], measures)
-                    rows.append(measures.add_picture(batch["name"][at], shown))
+                    shown = _predict_image(batch, at, pieces, label_BHW[at], measures)
+                    rows.append(measures.add_image(batch["name"][at], shown))
                     advance()
         task.model.eval()
         return rows
@@ -132,7 +132,7 @@ class Evaluator:
         }
         write_record(run_dir, content, replicates)
 
-    def _picture(self, path: Path) -> None:
+    def _write_grid(self, path: Path) -> None:
         with self.parts.trainer.precision_plugin.forward_context():
             grid = predicted_grid(
                 self.parts.task.model, self.parts.data.split("val"), _PICTURED_SAMPLES
@@ -140,7 +140,7 @@ class Evaluator:
         save_png(path, grid)
 
 
-def _shown(
+def _predict_image(
     batch: Batch,
     at: int,
     pieces: Iterator[Tile],

@@ -79,7 +79,7 @@ class Measures:
         self.sample.update(place, log_HKW.transpose(0, 1), label_HW)
         return tile.label_HW
 
-    def add_picture(self, name: str, shown: Shown) -> ImageScores:
+    def add_image(self, name: str, shown: Shown) -> ImageScores:
         """Add a picture, all of whose tiles were added."""
         prediction_HW, label_HW = shown.prediction, shown.label
         counts_KK = pair_counts(prediction_HW, label_HW, len(self._names), self._ignore_index)

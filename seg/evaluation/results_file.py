@@ -19,7 +19,7 @@ from seg.io.npz_file import read_npz
 from seg.io.source import Source, checked
 from seg.metrics.per_image import KeptImage
 from seg.metrics.score_keys import under_split
-from seg.visualization.grids import error_picture, save_png
+from seg.visualization.grids import error_image, save_png
 
 RECORD = "evaluation.json"
 _REPLICATES = "replicates.npz"
@@ -116,7 +116,7 @@ def write_examples(
                 "name": each.scores.name,
                 "miou": each.scores.mean_iou,
                 "pixel_accuracy": each.scores.pixel_accuracy,
-                **_pictures(run_dir, f"{kind}_{rank}", each.payload, labels),
+                **_write_example_images(run_dir, f"{kind}_{rank}", each.payload, labels),
             }
             for rank, each in enumerate(images)
         ]
@@ -124,7 +124,9 @@ def write_examples(
     }
 
 
-def _pictures(run_dir: Path, stem: str, shown: Shown, labels: LabelSpace) -> dict[str, str]:
+def _write_example_images(
+    run_dir: Path, stem: str, shown: Shown, labels: LabelSpace
+) -> dict[str, str]:
     image = Image.fromarray(shown.image)
     target = run_dir / _EXAMPLES / f"{stem}_image.jpg"
     write_atomically(target, lambda file: image.save(file, "JPEG", quality=_JPEG_QUALITY))
@@ -132,7 +134,7 @@ def _pictures(run_dir: Path, stem: str, shown: Shown, labels: LabelSpace) -> dic
     for name, picture in (
         ("label", labels.colorize(shown.label)),
         ("prediction", labels.colorize(shown.prediction)),
-        ("error", error_picture(shown.label, shown.prediction, labels)),
+        ("error", error_image(shown.label, shown.prediction, labels)),
     ):
         written[name] = target.with_name(f"{stem}_{name}.png")
         save_png(written[name], Image.fromarray(picture))

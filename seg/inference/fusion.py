@@ -62,7 +62,7 @@ class WindowLogits:
         values_Khw, resize = logits.values[image], logits.resize
         rows, columns = (
             Axis.of_resize(*sizes, align_corners=resize.align_corners)
-            for sizes in zip(values_Khw.shape[1:], resize.grid, resize.kept, strict=True)
+            for sizes in zip(values_Khw.shape[1:], resize.grid, resize.cropped, strict=True)
         )
         return cls(values_Khw.transpose(0, 1).contiguous(), rows, columns)
 
@@ -120,7 +120,7 @@ class Tile:
     @cached_property
     def label_HW(self) -> Tensor:
         """The likeliest class, uint8; the same however a picture is cut into tiles."""
-        only = _only(self.looks)
+        only = _single_window(self.looks)
         if only is not None and should_use_numba_argmax(
             only.logits_hKw, only.rows.stop * only.columns.stop
         ):
@@ -156,7 +156,7 @@ def iter_tiles(
 
 def argmax_labels(logits: CoarseLogits) -> Tensor:
     """The likeliest class of each pixel of a batch, uint8, B x H x W; `logits` is not resized."""
-    height, width = logits.resize.kept
+    height, width = logits.resize.cropped
     shape = (len(logits.values), height, width)
     label_BHW = torch.empty(shape, dtype=torch.uint8, device=logits.values.device)
     for image, label_HW in enumerate(label_BHW):
@@ -176,12 +176,12 @@ def _cut(whole: slice, length: int) -> list[slice]:
     return [slice(at, min(at + even, whole.stop)) for at in range(whole.start, whole.stop, even)]
 
 
-def _only(looks: Sequence[Sequence[WindowLogits]]) -> WindowLogits | None:
+def _single_window(looks: Sequence[Sequence[WindowLogits]]) -> WindowLogits | None:
     return looks[0][0] if len(looks) == 1 and len(looks[0]) == 1 else None
 
 
 def _together(looks: Sequence[Sequence[WindowLogits]], rows: slice, columns: slice) -> Tensor:
-    only = _only(looks)
+    only = _single_window(looks)
     if only is not None:
         return only.logits(rows, columns)
     total: Tensor | None = None

@@ -15,7 +15,7 @@ from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
 from seg.models.segmenter import Segmenter
 
-Picture = str | Path | NDArray[np.uint8] | Image.Image
+ImageLike = str | Path | NDArray[np.uint8] | Image.Image
 
 
 class TrainedSegmenter(Segmenter):
@@ -42,7 +42,7 @@ class TrainedSegmenter(Segmenter):
         """One RGB triple a class."""
         return self.labels.palette
 
-    def predict(self, picture: Picture) -> NDArray[np.uint8]:
+    def predict(self, picture: ImageLike) -> NDArray[np.uint8]:
         """Segment one picture at its own size.
 
         Args:

@@ -47,7 +47,7 @@ class Window1D:
     def axis(self, coarse: int, resize: Resize, side: int, *, flipped: bool) -> Axis:
         """From the picture's pixels to the coarse logits of the window."""
         window = Axis.of_resize(
-            coarse, resize.grid[side], resize.kept[side], align_corners=resize.align_corners
+            coarse, resize.grid[side], resize.cropped[side], align_corners=resize.align_corners
         )
         slope, offset = self._scaling.slope, self._scaling.offset - self.start
         if flipped:

@@ -132,12 +132,12 @@ def remove_earlier(staged: Path) -> None:
 
 def _remove_unlocked(staged: Path) -> None:
     with suppress(OSError):
-        is_folder = stat.S_ISDIR(staged.lstat().st_mode)
-        descriptor = _open(staged, is_folder=is_folder)
+        is_directory = stat.S_ISDIR(staged.lstat().st_mode)
+        descriptor = _open(staged, is_directory=is_directory)
         try:
             # without locks on this file system, only time tells
             if lock(descriptor) and (has_locked(descriptor) or _is_old(staged)):
-                shutil.rmtree(staged) if is_folder else staged.unlink()
+                shutil.rmtree(staged) if is_directory else staged.unlink()
         finally:
             close_locked(descriptor)
 
@@ -158,7 +158,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 _remove_stale_once = cache(remove_stale)
 
 
-def _begin(path: Path) -> str:
+def _staged_prefix(path: Path) -> str:
     """What the staged name begins with; short, so that any name of a target can be staged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale_once(path.parent)
@@ -168,7 +168,7 @@ def _begin(path: Path) -> str:
 
 @contextmanager
 def _locked_file(path: Path) -> Iterator[IO[bytes]]:
-    prefix = _begin(path)
+    prefix = _staged_prefix(path)
     while True:
         with NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False) as file:
             descriptor = file.fileno()
@@ -183,13 +183,13 @@ def _locked_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _locked_directory(path: Path, *, alone: bool = False) -> Iterator[Path]:
-    prefix = _begin(path)
+    prefix = _staged_prefix(path)
     while True:
         staged = (
             _make_alone(path, prefix) if alone else Path(mkdtemp(dir=path.parent, prefix=prefix))
         )
         try:
-            descriptor = _open(staged, is_folder=True)
+            descriptor = _open(staged, is_directory=True)
         except FileNotFoundError:  # as above
             continue
         try:
@@ -214,8 +214,8 @@ def _make_alone(path: Path, prefix: str) -> Path:
     return staged
 
 
-def _open(staged: Path, *, is_folder: bool) -> int:
-    return os.open(staged, os.O_NOFOLLOW | (os.O_RDONLY if is_folder else os.O_RDWR))
+def _open(staged: Path, *, is_directory: bool) -> int:
+    return os.open(staged, os.O_NOFOLLOW | (os.O_RDONLY if is_directory else os.O_RDWR))
 
 
 @contextmanager

@@ -138,7 +138,7 @@ def _open_locked(path: Path) -> int | None:
         close_locked(descriptor)  # its owner has removed it between the two calls
 
 
-def _leave_to_the_parent() -> None:
+def _release_in_child() -> None:
     """A loader's worker that outlives a kill of its parent for some seconds must lock nothing.
 
     Its copies of the descriptors stay open, on another file, as objects of Python own them.
@@ -154,4 +154,4 @@ def _leave_to_the_parent() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_to_the_parent)
+    os.register_at_fork(after_in_child=_release_in_child)

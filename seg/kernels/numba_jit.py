@@ -24,7 +24,7 @@ def compiled(loop: F) -> F:
     Threads of Python run the loops, not those of Numba, which end a process that forks, or that
     calls from two threads.
     """
-    before, config.CACHE_DIR = config.CACHE_DIR, str(_folder())
+    before, config.CACHE_DIR = config.CACHE_DIR, str(_cache_directory())
     try:
         native: F = njit(cache=True, **_OPTIONS)(loop)
     except RuntimeError:  # no folder to keep it in
@@ -35,7 +35,7 @@ def compiled(loop: F) -> F:
 
 
 @lru_cache(maxsize=1)
-def _folder() -> Path:
+def _cache_directory() -> Path:
     """One for each state of the loops: Numba looks at the file of a loop, not at what it calls."""
     root = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     digest = sha256()

@@ -188,5 +188,5 @@ def _places(coarse: torch.Size, resize: Resize) -> list[tuple[Tensor, Tensor]]:
     """Of rows and columns: see `Axis.places`."""
     return [
         Axis.of_resize(*sizes, align_corners=resize.align_corners).places(0, sizes[2])
-        for sizes in zip(coarse, resize.grid, resize.kept, strict=True)
+        for sizes in zip(coarse, resize.grid, resize.cropped, strict=True)
     ]

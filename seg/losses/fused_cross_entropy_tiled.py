@@ -144,7 +144,7 @@ def _tiles(
             device=values_BKhw.device,
         )
         for *sizes, length in zip(
-            coarse, resize.grid, resize.kept, (height, _TILE_ASPECT * height), strict=True
+            coarse, resize.grid, resize.cropped, (height, _TILE_ASPECT * height), strict=True
         )
     )
     for image, values_Khw in enumerate(values_BKhw):

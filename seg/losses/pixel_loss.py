@@ -110,8 +110,8 @@ def cross_entropy(logits: Logits, label_BHW: Tensor, target: CrossEntropySpec) -
 
 
 def _check_size(logits: CoarseLogits, label_BHW: Tensor) -> None:
-    if label_BHW.shape[1:] != logits.resize.kept:
-        raise ValueError(f"labels {tuple(label_BHW.shape)} for a picture {logits.resize.kept}")
+    if label_BHW.shape[1:] != logits.resize.cropped:
+        raise ValueError(f"labels {tuple(label_BHW.shape)} for a picture {logits.resize.cropped}")
 
 
 def _resizes_in_parts(logits: CoarseLogits, label_BHW: Tensor, target: CrossEntropySpec) -> bool:
@@ -126,7 +126,7 @@ def _resizes_in_parts(logits: CoarseLogits, label_BHW: Tensor, target: CrossEntr
 
 
 def _resized_bytes(logits: CoarseLogits) -> int:
-    pixels_of = prod(logits.resize.kept) / prod(logits.values.shape[2:])
+    pixels_of = prod(logits.resize.cropped) / prod(logits.values.shape[2:])
     return int(logits.values.numel() * pixels_of * logits.values.element_size())
 
 

@@ -27,11 +27,11 @@ def run_checkpointed(module: nn.Module, x_BCHW: Tensor) -> Any:
 def _forward_and_replay(
     module: nn.Module,
 ) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    return nullcontext(), _held_statistics(module)
+    return nullcontext(), _frozen_statistics(module)
 
 
 @contextmanager
-def _held_statistics(module: nn.Module) -> Iterator[None]:
+def _frozen_statistics(module: nn.Module) -> Iterator[None]:
     # momentum 0 rather than track_running_stats=False: autograd must save the same tensors again.
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     kept = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]

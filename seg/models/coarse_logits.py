@@ -12,17 +12,17 @@ class Resize:
 
     Attributes:
         grid: height and width that a map is resized to, pixels.
-        kept: height and width of the corner that is kept, pixels.
+        cropped: height and width of the corner that is kept, pixels.
         align_corners: whether the corner pixels of both sizes coincide.
     """
 
     grid: tuple[int, int]
-    kept: tuple[int, int]
+    cropped: tuple[int, int]
     align_corners: bool
 
     def __call__(self, x_BKhw: Tensor) -> Tensor:
         """B x K x h x w -> B x K x H x W."""
-        height, width = self.kept
+        height, width = self.cropped
         resized = functional.interpolate(
             x_BKhw, size=self.grid, mode="bilinear", align_corners=self.align_corners
         )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 
-def shapes_only(model: nn.Module) -> dict[str, Tensor]:
+def meta_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Tensors without memory in the shapes of a network's parameters and buffers, by name."""
     return {
         name: torch.empty_like(tensor, device="meta")

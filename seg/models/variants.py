@@ -94,7 +94,7 @@ class VariantConv2d(nn.Module):
         groups = wide if variant.towers is None else variant.towers
         if wide % groups:
             raise _refused("towers", groups, f"divisors of {wide} channels")
-        first_norm = _kept(variant.norm_between, _eps(spatial), _eps(pointwise))
+        first_norm = _middle_eps(variant.norm_between, _eps(spatial), _eps(pointwise))
         last_norm, active = _eps(pointwise), _is_active(pointwise)
         first_is_spatial = not self.pointwise_first
         self.depthwise = ConvNormAct(
@@ -172,7 +172,7 @@ def _is_active(step: ConvNormAct) -> bool:
     return not isinstance(step.act, nn.Identity)
 
 
-def _kept(wanted: bool | None, first: float | None, last: float | None) -> float | None:
+def _middle_eps(wanted: bool | None, first: float | None, last: float | None) -> float | None:
     """The epsilon of the norm between; a new one takes that of the last norm."""
     if wanted is None:
         return first

@@ -92,11 +92,11 @@ def _listed(given: str, output: Location) -> Iterator[tuple[PurePath, str, str]]
     if is_remote(given):
         results = f"{str(output).rstrip('/')}/"
         if f"{given.rstrip('/')}/" == results:
-            raise _among_the_pictures(output)
+            raise _output_is_input_error(output)
         return (each for each in remote_files(given) if not each[1].startswith(results))
     if Path(given).is_dir():
         if Path(given).resolve() == Path(output).resolve():
-            raise _among_the_pictures(output)
+            raise _output_is_input_error(output)
         return _below(Path(given), sorted(Path(given).rglob("*")), output)
     if set(given) & set(_MAGIC):
         folder = _fixed_part(given)
@@ -118,7 +118,7 @@ def _is_side_file(path: PurePath) -> bool:
     return path.suffix.lower() in _WORLD_FILES or path.name.lower().endswith(".aux.xml")
 
 
-def _among_the_pictures(output: Location) -> ConfigError:
+def _output_is_input_error(output: Location) -> ConfigError:
     return ConfigError(
         f"output={output}: is the folder of the pictures; a second call would take the results for "
         "pictures, and those would be lost; choose another folder"

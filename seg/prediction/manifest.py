@@ -65,7 +65,7 @@ class Manifest:
             self._records: dict[str, ManifestEntry] = {}
             self._new = not self._content()
             self._anew = not skip_existing
-            self._keep_or_begin_anew(skip_existing)
+            self._load_records(skip_existing)
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
@@ -166,7 +166,7 @@ class Manifest:
         self._file = os.fdopen(descriptor, "a+b")
         lock(descriptor)
 
-    def _keep_or_begin_anew(self, skip_existing: bool) -> None:
+    def _load_records(self, skip_existing: bool) -> None:
         contents = {path: path.read_bytes() for path in self._others()}
         for path, content in (*contents.items(), (self._path, self._content())):
             first, records = self._parsed(content, path)

@@ -13,7 +13,7 @@ from rasterio.windows import Window
 from seg.data.label_values import LabelValues
 from seg.data.readers.gdal import (
     BandReader,
-    explained,
+    gdal_errors,
     has_place,
     is_jpeg2000,
     open_dataset,
@@ -44,7 +44,7 @@ class WindowedRaster:
 
     def __init__(self, path: str, decoding: ImageDecoding = PLAIN) -> None:
         self._path = path
-        with explained(path):
+        with gdal_errors(path):
             self._dataset: Any = open_dataset(path, jpeg2000=_is_jpeg2000(path))
             self.height: int = self._dataset.height
             self.width: int = self._dataset.width
@@ -82,7 +82,7 @@ class WindowedRaster:
         """Which pixels of some rows have no data; None: the file has no such pixels."""
         if self._complete:
             return None
-        with explained(self._path):
+        with gdal_errors(self._path):
             mask = self._dataset.dataset_mask(window=_window(rows, slice(0, self.width)))
         return np.asarray(mask == 0)
 

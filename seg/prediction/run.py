@@ -88,7 +88,7 @@ class _PredictionRun:
             if self._store is not None:
                 self._store.remove(removed)
                 self._store.send(written)
-            damaged = _keep(records, manifest, len(todo), self._store)
+            damaged = _append_records(records, manifest, len(todo), self._store)
             manifest.sort(items)
             if self._store is not None:
                 self._store.send_manifest(manifest.name, at_once=True)
@@ -152,7 +152,7 @@ def _manifest(
     )
 
 
-def _keep(
+def _append_records(
     records: Iterable[ManifestEntry],
     manifest: Manifest,
     total: int | None,
@@ -216,7 +216,7 @@ def _predict_camera(config: PredictConfig, output: str) -> None:
         manifest.start()
         write_values(settings, formats)
         try:
-            _keep(predictor.predict(camera.items()), manifest, None)
+            _append_records(predictor.predict(camera.items()), manifest, None)
         except KeyboardInterrupt:
             _log.info("stopped")
         records = manifest.all_records()

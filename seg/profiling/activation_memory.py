@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from seg.models.hooks import hooks_attached, module_mode, shapes_only
+from seg.models.hooks import hooks_attached, meta_tensors, module_mode
 
 _BATCH = 2  # norms refuse a single value a channel
 
@@ -26,7 +26,7 @@ def saved_bytes(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
         name of the innermost module at work -> bytes.
     """
     image = torch.empty((_BATCH, *input_shape[1:]), device="meta")
-    tensors = shapes_only(model)
+    tensors = meta_tensors(model)
     own = {tensor.untyped_storage()._cdata for tensor in tensors.values()}
     for name, parameter in model.named_parameters():
         tensors[name].requires_grad_(parameter.requires_grad)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from seg.kernels.depthwise import DepthwiseConv2d
-from seg.models.hooks import hooks_attached, module_mode, shapes_only
+from seg.models.hooks import hooks_attached, meta_tensors, module_mode
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def count(model: nn.Module, input_shape: Sequence[int], *, depth: int = 1) -> Co
     image = torch.empty(tuple(input_shape), device="meta", dtype=dtype)
     counting = hooks_attached(_counters(model, multiply_adds))
     with counting, module_mode(model, training=False), torch.no_grad():
-        torch.func.functional_call(model, shapes_only(model), (image,))
+        torch.func.functional_call(model, meta_tensors(model), (image,))
     return _gather(model, "", multiply_adds, depth)
 
 

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from seg.models.hooks import hooks_attached, module_mode, shapes_only
+from seg.models.hooks import hooks_attached, meta_tensors, module_mode
 
 _ATEN = torch.ops.aten
 _MIXING = (_ATEN.bmm, _ATEN._scaled_dot_product_flash_attention, _ATEN._softmax)
@@ -56,7 +56,7 @@ def receptive_fields(model: nn.Module, input_shape: Sequence[int]) -> dict[str, 
         module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()
     )
     with noting, module_mode(model, training=False), torch.no_grad(), mode:
-        torch.func.functional_call(model, shapes_only(model), (image,))
+        torch.func.functional_call(model, meta_tensors(model), (image,))
     for name, module in model.named_modules():
         inside = [found[f"{name}.{i}"] for i in range(_length(module)) if f"{name}.{i}" in found]
         if inside:

@@ -10,7 +10,7 @@ from seg.reports.run_reader import Run
 from seg.reports.scores import Score, headlines, iou_rows
 from seg.reports.sections import percent_axis
 
-_COLOURS = 6
+_COLORS = 6
 _MOST_DIFFERENCES = 60
 _MOST_CLASSES = 8
 
@@ -34,7 +34,7 @@ def comparison(runs: list[Run]) -> dict[str, Any]:
 
 def role(place: int) -> str:
     """The CSS class that gives a run its colour."""
-    return f"run-{place % _COLOURS + 1}"
+    return f"run-{place % _COLORS + 1}"
 
 
 def _of_one_kind(runs: list[Run]) -> bool:

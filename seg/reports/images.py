@@ -9,7 +9,7 @@ from PIL import Image
 
 _JPEG_QUALITY = 85
 _MOST_ANIMATION_BYTES = 8 * 2**20
-_PNG_COLOURS = 256
+_PNG_COLORS = 256
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def drawing(path: Path, most_px: int) -> Embedded | None:
     image = _opened(path, most_px, Image.Resampling.NEAREST)
     if image is None:
         return None
-    colours = image.getcolors(_PNG_COLOURS)
-    kept = image if colours is None else image.quantize(len(colours), dither=Image.Dither.NONE)
+    colors = image.getcolors(_PNG_COLORS)
+    kept = image if colors is None else image.quantize(len(colors), dither=Image.Dither.NONE)
     content = BytesIO()
     kept.save(content, "PNG", optimize=True)
     return _embedded("image/png", content.getvalue(), image)

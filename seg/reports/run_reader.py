@@ -98,10 +98,10 @@ class Run:
     @property
     def palette(self) -> dict[str, tuple[int, int, int]]:
         """Class name -> RGB, as far as it is known."""
-        colours = self.evaluation.get("palette") or []
+        colors = self.evaluation.get("palette") or []
         return {
-            name: (int(colour[0]), int(colour[1]), int(colour[2]))
-            for name, colour in zip(self.classes, colours, strict=False)
+            name: (int(color[0]), int(color[1]), int(color[2]))
+            for name, color in zip(self.classes, colors, strict=False)
         }
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from seg.reports.charts.bars import Bar, Colour, Row
+from seg.reports.charts.bars import Bar, Color, Row
 from seg.reports.number_format import percent, significant
 from seg.reports.run_reader import Run
 
@@ -52,7 +52,7 @@ class ClassScores:
     """The numbers of a class; None: not known, or the class is absent."""
 
     name: str
-    colour: Colour | None
+    color: Color | None
     iou: float | None
     interval: tuple[float, float] | None
     dice: float | None
@@ -110,7 +110,7 @@ def iou_rows(runs: list[Run]) -> list[Row]:
     rows = []
     for name in names:
         of_run = [each.get(name) for each in scored]
-        colour = next((each.colour for each in of_run if each is not None and each.colour), None)
+        color = next((each.color for each in of_run if each is not None and each.color), None)
         bars = [
             Bar(
                 each.iou if each else None,
@@ -120,7 +120,7 @@ def iou_rows(runs: list[Run]) -> list[Row]:
             )
             for place, each in enumerate(of_run)
         ]
-        rows.append(Row(name, bars, colour))
+        rows.append(Row(name, bars, color))
     return sorted(rows, key=_best_first)
 
 
@@ -135,7 +135,7 @@ def frequency_rows(run: Run) -> list[Row]:
                 Bar(each.labelled, name=f"{each.name}, labelled"),
                 Bar(each.predicted, None, "soft", f"{each.name}, predicted"),
             ],
-            each.colour,
+            each.color,
         )
         for each in ordered
         if each.labelled is not None

@@ -69,9 +69,9 @@ def confusion(run: Run) -> dict[str, Any] | None:
     if not matrix or len(matrix) != len(names) or any(len(row) != len(names) for row in matrix):
         return None
     palette = run.palette
-    colours = [palette[name] for name in names] if len(palette) == len(names) else None
+    colors = [palette[name] for name in names] if len(palette) == len(names) else None
     return {
-        "chart": heat_map(matrix, names, colours),
+        "chart": heat_map(matrix, names, colors),
         "worst": most_confused(matrix, names),
         "palette": palette,
         "pixels": sum(map(sum, matrix)),

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seg.io.atomic import write_atomically
 from seg.sweeps.overrides_to_yaml import OverrideFile, whole
-from seg.sweeps.trial_files import folder_of, read_overrides
+from seg.sweeps.trial_files import read_overrides, trial_directory
 from seg.sweeps.trials import Sweep, Trial
 
 NAME = "winner"
@@ -43,9 +43,9 @@ def winner_of(directory: Path, sweep: Sweep, trial: Trial) -> Winner:
         DataError: it was told options of another `--config-dir`, and its `config.yaml` is missing.
     """
     group = RECIPES[sweep.command]
-    folder = folder_of(directory, trial)
+    folder = trial_directory(directory, trial)
     overrides = read_overrides(folder)
-    told = _from_the_line(sweep, trial) if overrides is None else overrides
+    told = _overrides_of(sweep, trial) if overrides is None else overrides
     said = OverrideFile(group)
     for override in OverridesParser.create().parse_overrides(told):
         said.add(override)
@@ -67,7 +67,7 @@ def write_winner(directory: Path, winner: Winner) -> None:
     write_atomically(directory / winner.path, lambda file: file.write(winner.text.encode()))
 
 
-def _from_the_line(sweep: Sweep, trial: Trial) -> list[str]:
+def _overrides_of(sweep: Sweep, trial: Trial) -> list[str]:
     """What the sweep's line fixed, and what the trial chose."""
     chosen = {key.lstrip("+") for key in trial.choices}
     fixed = [

@@ -21,7 +21,7 @@ class Search(Protocol):
 
     total: int
 
-    def begin(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
+    def start(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
         """Start, or go on after the known trials.
 
         Raises:
@@ -61,7 +61,7 @@ class Grid:
         self._combinations = list(itertools.product(*self._values.values()))
         self.total = len(self._combinations)
 
-    def begin(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
+    def start(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
         for trial in known:
             there = trial.number < self.total and self.choices(trial.number)
             if there != dict(trial.choices):

@@ -7,7 +7,7 @@ from typing import Any
 from seg.io.atomic import write_atomically
 from seg.io.csv_table import format_csv
 from seg.sweeps.seed_aggregation import SeedGroup, group_by_seed
-from seg.sweeps.trial_files import folder_of, read_metrics
+from seg.sweeps.trial_files import read_metrics, trial_directory
 from seg.sweeps.trials import Sweep, Trial
 
 FILE, BY_CHOICE_FILE = "leaderboard.csv", "leaderboard_by_choice.csv"
@@ -35,7 +35,9 @@ def write_leaderboard(directory: Path, sweep: Sweep) -> Path:
 
 def measured(directory: Path, sweep: Sweep) -> tuple[list[str], dict[int, dict[str, float]]]:
     """What was scored beside the monitored value: which headlines, and each trial's numbers."""
-    metrics = {trial.number: read_metrics(folder_of(directory, trial)) for trial in sweep.trials}
+    metrics = {
+        trial.number: read_metrics(trial_directory(directory, trial)) for trial in sweep.trials
+    }
     headlines = [
         key
         for key in HEADLINES

@@ -52,7 +52,7 @@ class OptunaSearch:
         self._options = options
         self.total = int(options["n_trials"])
 
-    def begin(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
+    def start(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -24,7 +24,7 @@ from seg.sweeps.plots import (
     progress_chart,
 )
 from seg.sweeps.seed_aggregation import SEED, SeedGroup, group_by_seed, winner
-from seg.sweeps.trial_files import folder_of
+from seg.sweeps.trial_files import trial_directory
 from seg.sweeps.trials import Sweep, Trial
 
 FILE = "report.html"
@@ -73,7 +73,7 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
         "best": best,
         "best_text": None if best is None else _short(sweep.monitor, best.value),
         "chosen": [] if best is None else list(best.choices.items()),
-        "winner": None if best is None else _told(directory, sweep, best),
+        "winner": None if best is None else _find_winner(directory, sweep, best),
         "counts": _counts(sweep),
         "running": sum(trial.state == "running" for trial in sweep.trials),
         "seconds": _seconds(sweep),
@@ -93,7 +93,7 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
     return filled("sweep.html", content)
 
 
-def _told(directory: Path, sweep: Sweep, best: Trial) -> Winner | None:
+def _find_winner(directory: Path, sweep: Sweep, best: Trial) -> Winner | None:
     try:
         return winner_of(directory, sweep, best)
     except Exception:  # whatever the grammar makes of a damaged record; the rest is worth a page
@@ -123,7 +123,7 @@ def _table(directory: Path, sweep: Sweep) -> dict[str, Any]:
             "trial": trial,
             "value": _short(sweep.monitor, trial.value),
             "metrics": [_short(key, metrics[trial.number].get(key)) for key in headlines],
-            "report": (folder_of(directory, trial) / FILE).is_file(),
+            "report": (trial_directory(directory, trial) / FILE).is_file(),
         }
         for rank, trial in ordered(sweep)
     ]

@@ -21,7 +21,7 @@ def announce_sweep() -> None:
 
 
 @contextmanager
-def ending_with_the_sweep() -> Iterator[None]:
+def exit_with_parent() -> Iterator[None]:
     """In a process that a launcher has started on the sweep's machine: end when the sweep has.
 
     The process gets SIGTERM, by which a training saves first. On other machines, where a scheduler

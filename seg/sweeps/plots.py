@@ -15,7 +15,7 @@ from seg.reports.sections import percent_axis
 from seg.sweeps.importance import ABSENT, importances, numbers_of
 from seg.sweeps.metric_text import is_share, title_of, value_text
 from seg.sweeps.seed_aggregation import winner
-from seg.sweeps.trial_files import folder_of, read_curve
+from seg.sweeps.trial_files import read_curve, trial_directory
 from seg.sweeps.trials import Sweep, Trial
 
 _HINT = "Point at a line, or touch it, to see its trial."
@@ -32,7 +32,7 @@ def parallel_chart(sweep: Sweep) -> Markup | None:
     last = number_scale(title_of(sweep.monitor), values, lambda value: _axis(sweep, value))
     shades = _shades(sweep)
     best = winner(sweep)
-    strands = [Strand(_said(sweep, t), shades.get(t.number), t == best) for t in trials]
+    strands = [Strand(_trial_label(sweep, t), shades.get(t.number), t == best) for t in trials]
     scales = [*(_scale(key, trials) for key in keys), last]
     return parallel_coordinates(scales, strands, "What was chosen, and what came of it", _HINT)
 
@@ -62,11 +62,11 @@ def curves_chart(directory: Path, sweep: Sweep) -> Markup | None:
     shades, best = _shades(sweep), winner(sweep)
     lines = []
     for trial in sorted(sweep.trials, key=lambda each: shades.get(each.number, -1.0)):
-        points = read_curve(folder_of(directory, trial), sweep.monitor)
+        points = read_curve(trial_directory(directory, trial), sweep.monitor)
         if trial != best:
             lines.append(_curve(sweep, trial, points, shades.get(trial.number)))
     if best is not None:
-        points = read_curve(folder_of(directory, best), sweep.monitor)
+        points = read_curve(trial_directory(directory, best), sweep.monitor)
         lines.append(Line(f"trial {best.number}, the best", points, "val", dotted=True))
     if not any(line.points for line in lines):
         return None
@@ -100,7 +100,7 @@ def _curve(
     sweep: Sweep, trial: Trial, points: Sequence[tuple[float, float]], shade: float | None
 ) -> Line:
     role = "line-of-trial" if shade is not None else "apart"
-    return Line(_said(sweep, trial), points, role, shade=0.0 if shade is None else shade)
+    return Line(_trial_label(sweep, trial), points, role, shade=0.0 if shade is None else shade)
 
 
 def _scale(key: str, trials: Sequence[Trial]) -> Scale:
@@ -120,7 +120,7 @@ def _shades(sweep: Sweep) -> dict[int, float]:
     return {number: (value - worst) / span for number, value in ranked}
 
 
-def _said(sweep: Sweep, trial: Trial) -> str:
+def _trial_label(sweep: Sweep, trial: Trial) -> str:
     chosen = ", ".join(f"{key}={value}" for key, value in trial.choices.items())
     state = "" if trial.state == "finished" else f" ({trial.state})"
     value = value_text(sweep.monitor, trial.value)

@@ -64,7 +64,7 @@ class Progress:
         """Trials that other processes are at work on: such as an earlier sweep has submitted."""
         return [number for number in self._running() if is_locked(self.run_dir(number))]
 
-    def begin(self, numbers: Sequence[int]) -> dict[int, Mapping[str, str]]:
+    def start(self, numbers: Sequence[int]) -> dict[int, Mapping[str, str]]:
         """Note that trials start; returns what each chooses."""
         for number in numbers:
             if number not in self._trials:

@@ -14,16 +14,16 @@ from seg.sweeps.trials import Sweep
 from seg.xception_paper.report import Section as Plain
 from seg.xception_paper.report import write_claims
 
-_COLOURS = 6  # of runs beside each other, in the page's style
+_COLORS = 6  # of runs beside each other, in the page's style
 
 
-def _of_the_paper(directory: Path, sweep: Sweep) -> list[Section]:
-    return [_shown(sweep, part) for part in write_claims(directory, sweep)]
+def _paper_sections(directory: Path, sweep: Sweep) -> list[Section]:
+    return [_section(sweep, part) for part in write_claims(directory, sweep)]
 
 
 # a word of the line that begins the sweep -> what makes its sections
 _MAKERS: Mapping[str, Callable[[Path, Sweep], list[Section]]] = {
-    "sweep=xception_paper": _of_the_paper
+    "sweep=xception_paper": _paper_sections
 }
 
 
@@ -33,7 +33,7 @@ def sections_for(directory: Path, sweep: Sweep) -> list[Section]:
     return [section for word in words for section in _MAKERS[word](directory, sweep)]
 
 
-def _shown(sweep: Sweep, part: Plain) -> Section:
+def _section(sweep: Sweep, part: Plain) -> Section:
     body = [element("ul", *(element("li", each) for each in part.sentences))]
     if part.rows:
         body.append(_table(part.header, part.rows))
@@ -56,7 +56,7 @@ def _curves(sweep: Sweep, part: Plain) -> Markup:
     share = is_share(sweep.monitor)
     return line_chart(
         [
-            Line(name, points, f"run-{number % _COLOURS + 1}")
+            Line(name, points, f"run-{number % _COLORS + 1}")
             for number, (name, points) in enumerate(part.curves.items())
         ],
         title=f"{sweep.monitor} over the training, means over seeds",

@@ -68,7 +68,7 @@ def sweep(
         line = [each for each in sys.argv[1:] if each not in ("-m", "--multirun")]
         begun = Sweep(composer.command, line, monitor, maximize)
         begun = _known(directory, begun, resumes="resume=auto" in swept.common, swept=swept.sweeps)
-        search.begin(directory, maximize=maximize, known=begun.trials)
+        search.start(directory, maximize=maximize, known=begun.trials)
         begun = _retried(directory, begun) if options["retry_failed"] else begun
         text = OmegaConf.to_yaml(config)
         write_atomically(directory / "multirun.yaml", lambda file: file.write(text.encode()))
@@ -128,7 +128,7 @@ def _run(progress: Progress, composer: Composer, launcher: Launcher, together: i
         if not numbers and not _wait_for_others(progress):
             return
         jobs = {}
-        for number, choices in progress.begin(numbers).items():
+        for number, choices in progress.start(numbers).items():
             extras = progress.search.extras(number)
             overrides = composer.overrides(number, choices, extras)
             fault = composer.compose_error(overrides)

@@ -11,7 +11,7 @@ from seg.reports.run_reader import Points, is_number
 from seg.sweeps.trials import Trial
 
 
-def folder_of(directory: Path, trial: Trial) -> Path:
+def trial_directory(directory: Path, trial: Trial) -> Path:
     """A trial's run directory, whether it is there or not."""
     return directory / str(trial.number)
 

@@ -20,14 +20,17 @@ _GAP_PX = 6
 _RIGHT, _WRONG = (20, 110, 50), (190, 30, 30)
 
 
-def write_guesses(model: Classifier, data: ImageDataset, run_dir: Path) -> None:
+def write_classification_grid(model: Classifier, data: ImageDataset, run_dir: Path) -> None:
     """Write what a network guesses of pictures spread over a dataset."""
     samples = [data[place] for place in spread_over(len(data), _SHOWN)]
-    save_png(run_dir / "predictions.png", guess_grid(samples, guessed(model, samples), data.labels))
+    save_png(
+        run_dir / "predictions.png",
+        classification_grid(samples, predict_probabilities(model, samples), data.labels),
+    )
 
 
 @torch.inference_mode()
-def guessed(model: Classifier, samples: list[ClassifiedImage]) -> Tensor:
+def predict_probabilities(model: Classifier, samples: list[ClassifiedImage]) -> Tensor:
     """Probabilities N x K of pictures of one size, on the CPU; sets evaluation mode."""
     model.eval()
     weight = next(model.parameters())
@@ -37,7 +40,7 @@ def guessed(model: Classifier, samples: list[ClassifiedImage]) -> Tensor:
     return model.probabilities(logits.float()).cpu()
 
 
-def guess_grid(
+def classification_grid(
     samples: list[ClassifiedImage], probability_NK: Tensor, labels: ClassNames
 ) -> Image.Image:
     """Pictures in rows, each above its classes and, green or red, the best guess."""

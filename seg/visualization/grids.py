@@ -45,7 +45,7 @@ def overlay(
     )
 
 
-def error_picture(
+def error_image(
     label_HW: NDArray[np.uint8], prediction_HW: NDArray[np.uint8], labels: LabelSpace
 ) -> NDArray[np.uint8]:
     """RGB, H x W x 3: wrong pixels red, right ones light, ignored ones black."""
@@ -100,7 +100,7 @@ def _row(
     sample: Sample, prediction_HW: NDArray[np.uint8], labels: LabelSpace, column_px: int
 ) -> Image.Image:
     """The images of one sample, each at the left of its column, whatever the other rows' sizes."""
-    error = error_picture(sample.label, prediction_HW, labels)
+    error = error_image(sample.label, prediction_HW, labels)
     shown = (sample.image, labels.colorize(sample.label), labels.colorize(prediction_HW), error)
     size = _tile_size(sample)
     row = Image.new("RGB", (4 * (column_px + _GAP_PX) - _GAP_PX, size[1]), "white")

@@ -102,7 +102,7 @@ class _Words:
             "Further forms, of which the paper claims nothing",
             [
                 f"{name_of(variant, found.base)}: {self._number(compared)} over the paper's form"
-                f"{_told_missing(compared)}."
+                f"{_missing_note(compared)}."
                 for variant, compared in found.beside.items()
             ],
         )
@@ -111,7 +111,7 @@ class _Words:
         """The verdict, the claim, the numbers, the source."""
         claim = answer.claim
         numbers = [
-            f"{self._number(each)} over {each.against}{_costs(each)}{_told_missing(each)}"
+            f"{self._number(each)} over {each.against}{_costs(each)}{_missing_note(each)}"
             for each in answer.compared
         ]
         if not numbers:
@@ -166,7 +166,7 @@ def _bracketless(compared: Compared) -> str:
     return "" if compared.missing else " was tried"
 
 
-def _told_missing(compared: Compared) -> str:
+def _missing_note(compared: Compared) -> str:
     return f" [left out: {', '.join(compared.missing)}]" if compared.missing else ""
 
 

@@ -35,6 +35,10 @@ def test_a_former_target_is_located(group, target, from_file):
         ("seg.teaching.channel_wise.ChannelWise", "seg.distillation.channel_wise_kd.ChannelWiseKD"),
         ("seg.teaching.feature_maps.FeatureMaps", "seg.distillation.feature_kd.FeatureKD"),
         ("seg.distillation.feature_kd.FeatureKD", "seg.distillation.feature_kd.FeatureKD"),
+        (
+            "seg.outputs.logged_pictures.LoggedPictures",
+            "seg.training.callbacks.log_images.LogImages",
+        ),
         ("torch.nn.ReLU", "torch.nn.ReLU"),
     ],
 )

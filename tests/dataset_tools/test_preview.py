@@ -78,9 +78,9 @@ def test_the_sheet_shows_labels_over_pictures():
     dataset = Memory(samples=1)
     sheet = contact_sheet(dataset, None, count=1, columns=4, seed=0)
     assert sheet.dtype == np.uint8 and sheet.ndim == 3
-    colours = {tuple(colour) for colour in sheet.reshape(-1, 3).tolist()}
-    assert {(120, 20, 20), (20, 20, 120), (20, 20, 20)} <= colours  # half picture, half class
-    assert {(200, 0, 0), (0, 0, 200)} <= colours  # the legend
+    colors = {tuple(color) for color in sheet.reshape(-1, 3).tolist()}
+    assert {(120, 20, 20), (20, 20, 120), (20, 20, 20)} <= colors  # half picture, half class
+    assert {(200, 0, 0), (0, 0, 200)} <= colors  # the legend
 
 
 def test_the_sheet_has_rows_and_columns():

@@ -58,7 +58,7 @@ def test_sizes(told):
     assert told["distinct_sizes"] == 2
 
 
-def test_colour_is_that_of_all_pixels_together(told):
+def test_color_is_that_of_all_pixels_together(told):
     pixels = np.concatenate([sample.image.reshape(-1, 3) for sample in Memory().samples]) / 255
     assert told["rgb_mean"] == pytest.approx(pixels.mean(axis=0))
     assert told["rgb_std"] == pytest.approx(pixels.std(axis=0))
@@ -87,15 +87,15 @@ def test_nothing_but_ignored_pixels():
     assert draw(told, LABELS).mode == "RGB"
 
 
-def test_bars_are_logarithmic_and_in_the_colours_of_the_classes(told):
+def test_bars_are_logarithmic_and_in_the_colors_of_the_classes(told):
     picture = np.asarray(draw(told, LABELS))
     columns = {
-        colour: np.flatnonzero((picture == colour).all(axis=2).any(axis=0))
-        for colour in (RED, GREEN, BLUE)
+        color: np.flatnonzero((picture == color).all(axis=2).any(axis=0))
+        for color in (RED, GREEN, BLUE)
     }
     assert len(columns[BLUE]) == 0
     # 93.75 % and 6.25 % on a scale from 1 % to 100 %
-    length = {colour: len(columns[colour]) for colour in (RED, GREEN)}
+    length = {color: len(columns[color]) for color in (RED, GREEN)}
     expected = (2 + np.log10(6 / 96)) / (2 + np.log10(90 / 96))
     assert length[GREEN] / length[RED] == pytest.approx(expected, abs=0.02)
 

@@ -11,7 +11,7 @@ import torch
 import seg as package
 from seg.data.readers.sha256 import sha256_of
 from seg.deployment.format_interface import find_format
-from seg.deployment.loading import choose_engine, export_folder, read_export
+from seg.deployment.loading import choose_engine, export_directory, read_export
 from seg.deployment.metadata import card_path, read_card, write_card
 from seg.errors import ConfigError, DataError
 from tests.deployment.networks import ORIGIN, samples
@@ -134,7 +134,7 @@ def run(file, tmp_path):
     checkpoint = tmp_path / "run" / "checkpoints" / "best.ckpt"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"weights")
-    folder = export_folder(checkpoint)
+    folder = export_directory(checkpoint)
     assert folder == tmp_path / "run" / "export"
     folder.mkdir()
     origin = ORIGIN.model_copy(update={"sha256": sha256_of(checkpoint)})
@@ -154,7 +154,7 @@ def run(file, tmp_path):
 
 def test_the_newest_export_of_this_checkpoint_is_chosen(run, caplog):
     caplog.set_level(logging.INFO)
-    folder = export_folder(run)
+    folder = export_directory(run)
     assert choose_engine(run, "auto", device="cpu", trust=True) == folder / "b.pt2"
     assert "aoti fp32" in caplog.text
     assert choose_engine(run, "pt2", device="cpu") == folder / "a.pt2"
@@ -166,7 +166,7 @@ def test_the_newest_export_of_this_checkpoint_is_chosen(run, caplog):
 
 def test_exports_of_other_weights_or_kinds_are_passed_over(run, caplog):
     caplog.set_level(logging.INFO)
-    folder = export_folder(run)
+    folder = export_directory(run)
     spec = read_card(folder / "b.pt2").spec.model_copy(update={"output_kind": "labels"})
     _stamp(folder / "b.pt2", spec=spec)
     assert choose_engine(run, "auto", device="cpu", trust=True) == folder / "a.pt2"

@@ -21,7 +21,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.readers.class_table import read_classes
 from seg.data.readers.image_label_pairs import Pair, PairDataset
 from seg.data.readers.polygons import PolygonLabels
-from seg.data.readers.readers import read_colours, read_image, read_indices, read_label
+from seg.data.readers.readers import read_colors, read_image, read_indices, read_label
 from seg.data.wrappers.cached import CachedDataset
 from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
@@ -70,7 +70,7 @@ def ids_of(path: Path) -> tuple:
 
 
 def colors_of(path: Path) -> tuple:
-    colors = read_colours(path)
+    colors = read_colors(path)
     return colors.shape, colors.tobytes()
 
 

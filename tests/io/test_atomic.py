@@ -217,7 +217,7 @@ def test_json_is_standard(tmp_path):
     }
 
 
-def test_palette_png_keeps_ids_and_shows_colours(tmp_path):
+def test_palette_png_keeps_ids_and_shows_colors(tmp_path):
     label = np.array([[0, 1], [1, 255]], np.uint8)
     save_png(tmp_path / "x.png", palette_image(label, LABELS))
     with Image.open(tmp_path / "x.png") as read:

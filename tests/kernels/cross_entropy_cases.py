@@ -31,13 +31,13 @@ def errors(name: str, device: torch.device) -> list[float]:
     classes, coarse, resize = CASES[name]
     generator = torch.Generator().manual_seed(0)
     values = 3 * torch.randn(2, classes, *coarse, generator=generator)
-    label = torch.randint(0, classes, (2, *resize.kept), generator=generator)
+    label = torch.randint(0, classes, (2, *resize.cropped), generator=generator)
     label[:, 0] = IGNORED
     weight = 0.5 + torch.rand(classes, generator=generator)
-    upstream = torch.rand(2, *resize.kept, generator=generator)
+    upstream = torch.rand(2, *resize.cropped, generator=generator)
     axes = (
         Axis.of_resize(*sizes, align_corners=resize.align_corners)
-        for sizes in zip(coarse, resize.grid, resize.kept, strict=True)
+        for sizes in zip(coarse, resize.grid, resize.cropped, strict=True)
     )
     rows, columns = (
         launch.Side.of(*axis.places(0, axis.stop), axis.coarse, device) for axis in axes

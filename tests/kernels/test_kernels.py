@@ -39,7 +39,7 @@ def coarse(classes, size, resize, images=2):
 def labelled(classes, size, resize, weighted):
     """Logits, labels of which some are ignored, and weights of classes or None."""
     generator = torch.Generator().manual_seed(1)
-    label = torch.randint(0, classes, (2, *resize.kept), generator=generator)
+    label = torch.randint(0, classes, (2, *resize.cropped), generator=generator)
     label[:, :3] = 255
     weight = torch.rand(classes, generator=generator) if weighted else None
     return coarse(classes, size, resize), label, weight
@@ -104,7 +104,7 @@ def test_pairs_are_those_of_numpy():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_losses_and_gradients_are_those_of_torch(classes, size, resize, weighted):
     logits, label, weight = labelled(classes, size, resize, weighted)
-    of_pixel = torch.rand(2, *resize.kept, generator=torch.Generator().manual_seed(2))
+    of_pixel = torch.rand(2, *resize.cropped, generator=torch.Generator().manual_seed(2))
     found_by, expected_by = logits.values.requires_grad_(), logits.values.detach().double()
     found = upsampled_cross_entropy(
         CoarseLogits(found_by, resize), label, CrossEntropySpec(255, weight)

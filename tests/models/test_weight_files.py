@@ -23,7 +23,7 @@ from seg.models.weights.torch_file import CHECKPOINT_KEY
 from tests.conftest import seg
 
 SMALL = "aligned_xception_tiny"
-COLOURS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+COLORS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
 
 
 def randomised(module):
@@ -43,7 +43,7 @@ def equal(ours, theirs):
 def trained(names=("road", "sky", "car"), seed=0):
     torch.manual_seed(seed)
     model = create_model(SMALL, num_classes=len(names))
-    labels = LabelSpace.identity(names, COLOURS[: len(names)])
+    labels = LabelSpace.identity(names, COLORS[: len(names)])
     return TrainedSegmenter(model.encoder, model.decoder, labels)
 
 

@@ -33,8 +33,8 @@ from tests.prediction.conftest import OF_PYCOCOTOOLS, film, write
 from tests.prediction.conftest import SIZE as FILM_SIZE
 
 NAMES = ("road", "sky", "car", "tree")
-COLOURS = ((10, 20, 30), (200, 100, 50), (0, 0, 255), (0, 255, 0))
-SPACE = LabelSpace.identity(NAMES, COLOURS)
+COLORS = ((10, 20, 30), (200, 100, 50), (0, 0, 255), (0, 255, 0))
+SPACE = LabelSpace.identity(NAMES, COLORS)
 SHAPE = (23, 31)
 A, B = Item("deep/a", "in/deep/a.jpg"), Item("b", "in/b.png")
 
@@ -71,8 +71,8 @@ def test_labels_are_palette_pictures(tmp_path):
 
 
 # ids out of order, of two bytes, and two that were merged
-FAR = LabelSpace(NAMES, COLOURS, ((2, 0), (700, 1), (0, 2), (9, 3), (4, 3), (255, 255)))
-NEAR = LabelSpace(NAMES, COLOURS, ((2, 0), (7, 1), (0, 2), (9, 3), (4, 3), (1, 255)))
+FAR = LabelSpace(NAMES, COLORS, ((2, 0), (700, 1), (0, 2), (9, 3), (4, 3), (255, 255)))
+NEAR = LabelSpace(NAMES, COLORS, ((2, 0), (7, 1), (0, 2), (9, 3), (4, 3), (1, 255)))
 
 
 @pytest.mark.parametrize(("space", "values"), [(FAR, [2, 700, 0, 4]), (NEAR, [2, 7, 0, 4])])
@@ -94,7 +94,7 @@ def test_the_table_of_values_is_a_class_file(tmp_path):
     chosen = settings(tmp_path, NEAR)
     assert write_values(chosen, load_formats(["labels"], chosen)) == ("values.json",)
     read = read_classes(tmp_path / "values.json").labels
-    assert (read.names, read.palette) == (NAMES, COLOURS)
+    assert (read.names, read.palette) == (NAMES, COLORS)
     assert {value: read.names[at] for value, at in read.file_ids if at != 255} == {
         **{2: "road", 7: "sky", 0: "car", 4: "tree"}
     }
@@ -256,8 +256,8 @@ def test_pascal_voc_archive(tmp_path):
         with archive.open(f"{folder}/2008_000011.png") as file, Image.open(file) as picture:
             assert picture.mode == "P"
             np.testing.assert_array_equal(np.asarray(picture), label_of(1))
-            colours = np.asarray(picture.convert("RGB"))
-            np.testing.assert_array_equal(colours, VOC.colorize(label_of(1)))
+            colors = np.asarray(picture.convert("RGB"))
+            np.testing.assert_array_equal(colors, VOC.colorize(label_of(1)))
 
 
 @pytest.mark.parametrize("kind", [CityscapesArchive, VocArchive, Coco, Areas])

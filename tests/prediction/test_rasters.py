@@ -52,7 +52,7 @@ def whole(raster):
     return raster.read(slice(0, raster.height), slice(0, raster.width))
 
 
-def test_colours(tmp_path):
+def test_colors(tmp_path):
     values = noise(3)
     _, raster = opened(plant(tmp_path / "x.tif", values))
     assert (raster.height, raster.width) == SIZE
@@ -164,11 +164,11 @@ def test_colors_that_are_converted(tmp_path):
 def test_palette(tmp_path):
     values = noise(1) % 3
     path = plant(tmp_path / "x.tif", values, photometric="palette")
-    colours = {0: (1, 2, 3), 1: (40, 50, 60), 2: (200, 100, 0)}
+    colors = {0: (1, 2, 3), 1: (40, 50, 60), 2: (200, 100, 0)}
     with rasterio.open(path, "r+") as file:
-        file.write_colormap(1, colours)
+        file.write_colormap(1, colors)
     _, raster = opened(path)
-    np.testing.assert_array_equal(whole(raster), np.array(list(colours.values()))[values[0]])
+    np.testing.assert_array_equal(whole(raster), np.array(list(colors.values()))[values[0]])
 
 
 def test_kinds_that_are_no_picture(tmp_path):

@@ -36,5 +36,5 @@ def test_our_own_are_as_published(found, name, parameters_m, top1):
 
 def test_each_is_a_point_in_the_picture(found):
     picture = accuracy_against_cost(list(found.values()))
-    colours = {colour for _, colour in picture.getcolors(2**20)}
-    assert {(0x25, 0x63, 0xEB), (0x9C, 0xA3, 0xAF)} <= colours
+    colors = {color for _, color in picture.getcolors(2**20)}
+    assert {(0x25, 0x63, 0xEB), (0x9C, 0xA3, 0xAF)} <= colors

@@ -58,7 +58,7 @@ def evaluated(rng, classes):
         "protocol": {"dataset": "Streets", "split": "val", "split_sha256": "a" * 64, "images": 24},
         "checkpoint": {"path": "checkpoints/best.ckpt", "sha256": "b" * 64, "step": STEPS},
         "classes": list(classes),
-        "palette": [list(colour) for colour in PALETTE[: len(classes)]],
+        "palette": [list(color) for color in PALETTE[: len(classes)]],
         "scores": scores,
         "intervals": intervals,
         "confusion": confusion.tolist(),

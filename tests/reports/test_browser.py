@@ -120,15 +120,15 @@ def test_layers_are_chosen(tab, addresses):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_theme_is_the_systems_until_one_chooses(tab, addresses, scheme):
-    colours = {"light": "rgb(247, 246, 242)", "dark": "rgb(18, 20, 23)"}
+    colors = {"light": "rgb(247, 246, 242)", "dark": "rgb(18, 20, 23)"}
     other = {"light": "dark", "dark": "light"}[scheme]
     tab.open(addresses["one"], scheme=scheme)
-    assert tab.value(BACKGROUND) == colours[scheme]
+    assert tab.value(BACKGROUND) == colors[scheme]
     _, at = middle(tab, "[data-theme-button]")
     tab.drag(at, at)
-    assert tab.value(BACKGROUND) == colours[other]
+    assert tab.value(BACKGROUND) == colors[other]
     tab.value("document.querySelector('[data-theme-button]').click()")
-    assert tab.value(BACKGROUND) == colours[scheme]
+    assert tab.value(BACKGROUND) == colors[scheme]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

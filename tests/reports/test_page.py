@@ -121,7 +121,7 @@ def test_the_worst_confusion_is_named(whole, page):
     assert said.groups() == (CLASSES[label], CLASSES[prediction], f"{100 * share:.1f}")
 
 
-def test_pictures_keep_their_colours(whole, page):
+def test_pictures_keep_their_colors(whole, page):
     folder, evaluation = whole
     shown = {each["alt"]: decoded(each["src"]) for each in page.all("img") if "alt" in each}
     for kind in ("worst", "best"):
@@ -131,7 +131,7 @@ def test_pictures_keep_their_colours(whole, page):
             assert np.array_equal(picture.convert("RGB"), Image.open(folder / entry[layer]))
         assert shown[f"image of {entry['name']}"].size == (36, 24)
     swatches = {each.get("style") for each in page.all("i") if each.get("class") == "swatch"}
-    assert {"background:#{:02x}{:02x}{:02x}".format(*colour) for colour in PALETTE} <= swatches
+    assert {"background:#{:02x}{:02x}{:02x}".format(*color) for color in PALETTE} <= swatches
 
 
 def test_time_and_energy_are_estimates_with_their_assumptions(whole, page, tmp_path):

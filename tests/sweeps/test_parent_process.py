@@ -19,12 +19,12 @@ time.sleep(100)
 """
 TRIAL = """
 import os, signal, sys, time
-from seg.sweeps.parent_process import ending_with_the_sweep
+from seg.sweeps.parent_process import exit_with_parent
 def saved(*_):
     print("saved", flush=True)
     raise SystemExit(143)
 signal.signal(signal.SIGTERM, saved)
-with ending_with_the_sweep():
+with exit_with_parent():
     print(os.getpid(), flush=True)
     time.sleep(100)
 """

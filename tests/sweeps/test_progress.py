@@ -58,7 +58,7 @@ def test_a_trial_at_work_elsewhere_is_running_and_waited_for(tmp_path):
 
 def test_what_begins_is_written(tmp_path):
     found = progress(tmp_path, {0: "finished"})
-    assert found.begin([1, 2]) == {1: {"a": "1"}, 2: {"a": "2"}}
+    assert found.start([1, 2]) == {1: {"a": "1"}, 2: {"a": "2"}}
     trials = read_sweep(tmp_path).trials
     assert [each.state for each in trials] == ["finished", "running", "running"]
 

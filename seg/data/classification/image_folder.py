@@ -49,8 +49,8 @@ class ImageFolder(ImageFiles):
             raise DataError(f"image_dataset.root={where}: no such folder\n  {_HOW_TO_GET}")
         folders = [path.name for path in where.iterdir() if path.is_dir()]
         if split_names(folders):
-            names = _class_names(where / _split_folder(where, "train", folders))
-            files = _files(where / _split_folder(where, split, folders), names)
+            names = _class_names(where / _split_directory(where, "train", folders))
+            files = _files(where / _split_directory(where, split, folders), names)
         else:
             names = _class_names(where)
             files = _files(where, names)
@@ -60,7 +60,7 @@ class ImageFolder(ImageFiles):
         super().__init__(files, labels=ClassNames(names), split=split)
 
 
-def _split_folder(where: Path, split: str, folders: list[str]) -> str:
+def _split_directory(where: Path, split: str, folders: list[str]) -> str:
     found = find_split(split, folders, where)
     if found is None:
         raise no_split_error(split, folders, where)
@@ -93,13 +93,13 @@ def _files(folder: Path, names: tuple[str, ...]) -> list[ImageFile]:
     files = [
         ImageFile(path, f"{folder}/{path}", (place,))
         for place, name in enumerate(names)
-        for path in sorted(_pictures(folder, name, unread))
+        for path in sorted(_image_paths(folder, name, unread))
     ]
     unread.log()
     return files
 
 
-def _pictures(folder: Path, name: str, unread: UnreadFiles) -> Iterator[str]:
+def _image_paths(folder: Path, name: str, unread: UnreadFiles) -> Iterator[str]:
     """Paths below a class's folder, relative to the split's; a million take seconds."""
     for inner, _, files in os.walk(folder / name):
         below = Path(inner).relative_to(folder)

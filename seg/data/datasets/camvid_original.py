@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from seg.data.label_space import LabelSpace
 from seg.data.options import check_choice
-from seg.data.readers.color_labels import ColourLabels
+from seg.data.readers.color_labels import ColorLabels
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import PairDataset, match_pairs, named_files
 from seg.data.readers.split_sizes import warn_if_partial
@@ -104,7 +104,7 @@ class CamVidOriginal(PairDataset):
             match_pairs(images, labels),
             labels=LABELS,
             split=split,
-            read=ColourLabels(ids | {_VOID: LABELS.ignore_index}),
+            read=ColorLabels(ids | {_VOID: LABELS.ignore_index}),
         )
         warn_if_partial("CamVid", split, len(self), _COUNTS[split], folder)
 

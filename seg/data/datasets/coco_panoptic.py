@@ -15,7 +15,7 @@ from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import Pair, PairDataset
 from seg.data.readers.json_file import read_json
 from seg.data.readers.listed_pairs import listed_pairs
-from seg.data.readers.readers import read_colours
+from seg.data.readers.readers import read_colors
 from seg.data.readers.unread_files import log_unlisted
 from seg.data.readers.urls import Location
 from seg.errors import DataError, brief
@@ -101,7 +101,7 @@ class SegmentLabels:
         start, end = self._ranges[Path(path)]
         # Sorted, as searchsorted needs it: 0 is no segment.
         ids, file_ids = np.vstack([_NO_SEGMENT, self._rows_N2[start:end]]).T
-        segments_HW = packed(read_colours(path)).astype(np.int32)
+        segments_HW = packed(read_colors(path)).astype(np.int32)
         position_HW = np.searchsorted(ids, segments_HW).clip(max=len(ids) - 1)
         unknown_HW = ids[position_HW] != segments_HW
         if unknown_HW.any():
@@ -134,10 +134,10 @@ def _classes(categories: Sequence[Any], file: Path) -> tuple[Classes, dict[int, 
         if id_ in file_ids:
             raise DataError(f"{where} ({brief(name)}): the id {id_} occurs twice")
         file_ids[id_] = id_ if plain else at + 1
-        colour = rgb(category["color"], f"{where} ({brief(name)})") if "color" in category else None
-        entries.append(ClassEntry(name, file_ids[id_], colour))
-    coloured = any(entry.colour is not None for entry in entries)
-    void = ClassEntry(_VOID_NAME, _VOID, (0, 0, 0) if coloured else None, ignored=True)
+        color = rgb(category["color"], f"{where} ({brief(name)})") if "color" in category else None
+        entries.append(ClassEntry(name, file_ids[id_], color))
+    colored = any(entry.color is not None for entry in entries)
+    void = ClassEntry(_VOID_NAME, _VOID, (0, 0, 0) if colored else None, ignored=True)
     return make_classes([*entries, void], file), file_ids
 
 

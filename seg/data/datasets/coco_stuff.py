@@ -45,11 +45,11 @@ REMOVED = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91)
 """The ids without a class here."""
 
 _IDS = tuple(id_ for id_ in range(1, len(NAMES) + 1) if id_ not in REMOVED)
-_COLOURS = voc_palette(len(NAMES) + 1)  # there is no official palette; unlabeled is black here
+_COLORS = voc_palette(len(NAMES) + 1)  # there is no official palette; unlabeled is black here
 
 LABELS = LabelSpace(
     names=tuple(NAMES[id_ - 1] for id_ in _IDS),
-    palette=tuple(_COLOURS[id_] for id_ in _IDS),
+    palette=tuple(_COLORS[id_] for id_ in _IDS),
     file_ids=(*((id_ - 1, train_id) for train_id, id_ in enumerate(_IDS)), (255, 255)),
 )
 """171 classes in the order of ids. Label files hold id - 1, and 255 for unlabeled, ignored."""

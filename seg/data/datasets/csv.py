@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from seg.data.readers.class_table import given_classes
+from seg.data.readers.class_table import find_classes
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import (
     NO_ANNOTATION,
@@ -98,7 +98,7 @@ class Csv(PairDataset):
         )
         beside = None if is_remote(location) else Path(location).parent
         # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.
-        told = given_classes(classes, beside)
+        told = find_classes(classes, beside)
         space, read = own_labels(
             label_kind,
             told=told,

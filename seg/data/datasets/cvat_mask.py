@@ -67,7 +67,7 @@ class CvatMask(PairDataset):
                 pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
         read = with_background(
-            pairs, classes.colour_labels(), classes.labels, where / "labelmap.txt"
+            pairs, classes.color_labels(), classes.labels, where / "labelmap.txt"
         )
         super().__init__(pairs, labels=classes.labels, split=split, read=read)
 
@@ -75,10 +75,10 @@ class CvatMask(PairDataset):
 def _read_labelmap(path: Path) -> Classes:
     """Where Datumaro leaves all colors out, it draws with those of Pascal VOC in their order."""
     entries = entries_of_label_map(_lines(path), path)
-    if any(entry.colour is None for entry in entries):
-        colours = voc_palette(len(entries))
+    if any(entry.color is None for entry in entries):
+        colors = voc_palette(len(entries))
         entries = [
-            replace(entry, colour=colour) for entry, colour in zip(entries, colours, strict=True)
+            replace(entry, color=color) for entry, color in zip(entries, colors, strict=True)
         ]
     return make_classes(entries, path)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from seg.data.readers.class_table import CLASS_FILES, given_classes
+from seg.data.readers.class_table import CLASS_FILES, find_classes
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import NO_ANNOTATION, Pair, PairDataset, match_pairs
 from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_labels
@@ -88,7 +88,7 @@ class Folder(PairDataset):
             pairs = split_subset(
                 pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
-        told = given_classes(classes, where)
+        told = find_classes(classes, where)
         space, read = own_labels(
             label_kind,
             told=told,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.class_entry import ClassEntry
-from seg.data.readers.class_table import Classes, given_classes, make_classes
+from seg.data.readers.class_table import Classes, find_classes, make_classes
 from seg.data.readers.image_decoding import opened
-from seg.data.readers.in_memory import held
+from seg.data.readers.in_memory import in_memory_file
 from seg.data.readers.label_encoding import LabelKind, infer_classes, own_labels
 from seg.data.readers.readers import ReadLabel, read_grey, read_label, read_pair
 from seg.data.readers.urls import Location
@@ -90,7 +90,7 @@ class HfDataset:
                 key=(*self._table, training, label_column, reduce_zero_label, label_kind),
             )
 
-        told = given_classes(classes, None) or declared
+        told = find_classes(classes, None) or declared
         self._arrays = declared is not None or not _holds_files(self._rows, label_column)
         if self._arrays:
             self._read = read_label
@@ -270,7 +270,7 @@ def located(value: Any, where: str) -> Iterator[Location]:
     if isinstance(value, dict):
         content, path = value.get("bytes"), value.get("path")
     if isinstance(content, bytes) and content:
-        with held(content, where) as location:
+        with in_memory_file(content, where) as location:
             yield location
     elif path:
         yield path

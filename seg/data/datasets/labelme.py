@@ -83,7 +83,7 @@ class LabelMe(PairDataset):
         where = find_root(root, dataset="labelme", expected=(), how_to_get=_HOW_TO_GET)
         if not where.is_dir():
             find_root(root, dataset="labelme", expected=(split,), how_to_get=_HOW_TO_GET)
-        folder = _folder(where, split)
+        folder = _split_directory(where, split)
         names = classes if classes is not None else _occurring(where, ignored, unlabelled)
         table = _table(names, ignored, unlabelled, where)
         pairs = _pairs(folder, unannotated)
@@ -108,7 +108,7 @@ def _pairs(folder: Path, unannotated: Unannotated) -> tuple[Pair, ...]:
     return match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
 
 
-def _folder(where: Path, split: str) -> Path:
+def _split_directory(where: Path, split: str) -> Path:
     """The folder of a split, or the root where there are none."""
     subfolders = [path.name for path in where.iterdir() if path.is_dir()]
     name = find_split(split, subfolders, where)
@@ -166,10 +166,10 @@ def _table(
     trained = [_BACKGROUND if name == _LABELME_BACKGROUND else name for name in names]
     if unlabelled == "background" and _BACKGROUND not in trained:
         trained.insert(0, _BACKGROUND)
-    colours = iter(distinct_palette(len(trained)))
+    colors = iter(distinct_palette(len(trained)))
     black = (0, 0, 0)
     entries = [
-        ClassEntry(name, id_, black if name == _BACKGROUND else next(colours))
+        ClassEntry(name, id_, black if name == _BACKGROUND else next(colors))
         for id_, name in enumerate(trained)
     ]
     entries += [

@@ -96,7 +96,9 @@ class PascalVoc(PairDataset):
     ) -> None:
         _check_choices(split, train_split, sbd)
         part = train_split if split == "train" else split
-        source = None if sbd is None or part != "trainaug" else _sbd_folder(Path(sbd).expanduser())
+        source = (
+            None if sbd is None or part != "trainaug" else _sbd_directory(Path(sbd).expanduser())
+        )
         folder = find_root(
             root,
             dataset="pascal_voc",
@@ -162,7 +164,7 @@ def _check_choices(split: str, train_split: str, sbd: str | Path | None) -> None
         )
 
 
-def _sbd_folder(given: Path) -> Path:
+def _sbd_directory(given: Path) -> Path:
     for folder in (given / "dataset", given):
         if all((folder / name).exists() for name in _SBD_FILES):
             return folder

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.cache_directory import cache_directory
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.shard_files import (
     HOW_TO_GET,
@@ -78,7 +78,7 @@ class Shards:
         self._mapped: OrderedDict[int, mmap.mmap] = OrderedDict()
         self._checksums = np.frombuffer(bytes.fromhex(copy.checksums or ""), ">u4")
         self._checked = bytearray(copy.samples)
-        self._kept = cache_folder() / "shards" / copy.index[:32]
+        self._kept = cache_directory() / "shards" / copy.index[:32]
         remove_stale(self._kept)
         if isinstance(self._folder, Path):
             self._kept = self._folder

@@ -14,7 +14,7 @@ from seg.errors import DataError, UserError
 T = TypeVar("T")
 
 
-def measure_each(measure: Callable[[int], T], length: int, *, num_workers: int) -> Iterator[T]:
+def parallel_map(measure: Callable[[int], T], length: int, *, num_workers: int) -> Iterator[T]:
     """`measure(0)`, `measure(1)`, ... `measure(length - 1)`.
 
     Args:

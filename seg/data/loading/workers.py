@@ -69,12 +69,12 @@ def shared_memory_shortage(error: BaseException) -> DataError | None:
 
 def start_worker(_: int = 0) -> None:
     """Prepare a process that reads; the `worker_init_fn` of every loader."""
-    leave_signals()
+    ignore_group_signals()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
 
-def leave_signals() -> None:
+def ignore_group_signals() -> None:
     """In a worker, leave signals to the group to the main process.
 
     The main process may need more batches to end its step and to save. The worker ends by SIGTERM

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def cache_folder() -> Path:
+def cache_directory() -> Path:
     """`$SEG_CACHE`, else `seg` in `$XDG_CACHE_HOME` or `~/.cache`; it need not exist yet."""
     if chosen := os.environ.get("SEG_CACHE"):
         return Path(chosen).expanduser().absolute()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from seg.data.readers.color_labels import Colour
+from seg.data.readers.color_labels import Color
 from seg.data.readers.urls import Location
 from seg.errors import DataError, brief
 
@@ -24,13 +24,13 @@ class ClassEntry:
     Attributes:
         name: of the class.
         id: its value in label files.
-        colour: RGB, 0 to 255; None: not told.
+        color: RGB, 0 to 255; None: not given.
         ignored: its pixels neither train nor score.
     """
 
     name: str
     id: int
-    colour: Colour | None = None
+    color: Color | None = None
     ignored: bool = False
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from seg.data.label_space import LabelSpace
 from seg.data.readers.class_entry import CLASS_FORMS, ClassEntry, class_id, class_name
 from seg.data.readers.class_text import entries_of_table, entries_of_text
-from seg.data.readers.color_labels import Colour, ColourLabels
+from seg.data.readers.color_labels import Color, ColorLabels
 from seg.data.readers.json_file import read_json
 from seg.data.readers.urls import Location, is_remote
 from seg.errors import ConfigError, DataError, brief
@@ -39,26 +39,26 @@ class Classes:
     entries: tuple[ClassEntry, ...]
     source: str
 
-    def colour_labels(self) -> ColourLabels:
+    def color_labels(self) -> ColorLabels:
         """The reader of label files that hold the colours of these classes.
 
         Raises:
             DataError: a class has no colour, or a class shares its colour.
         """
-        known: dict[Colour, ClassEntry] = {}
+        known: dict[Color, ClassEntry] = {}
         for entry in self.entries:
-            if entry.colour is None:
+            if entry.color is None:
                 raise DataError(
                     f"the labels hold colours, and {self.source} gives {entry.name!r} none\n"
                     '  give each class its colour: {"road": [128, 64, 128], ...}'
                 )
-            other = known.setdefault(entry.colour, entry)
+            other = known.setdefault(entry.color, entry)
             if other is not entry and not (entry.ignored and other.ignored):
                 raise DataError(
                     f"{self.source}: {other.name!r} and {entry.name!r} have one colour,"
-                    f" {list(entry.colour)}\n  in labels that hold colours each class needs its own"
+                    f" {list(entry.color)}\n  in labels that hold colours each class needs its own"
                 )
-        return ColourLabels({colour: entry.id for colour, entry in known.items()}, self.source)
+        return ColorLabels({color: entry.id for color, entry in known.items()}, self.source)
 
 
 def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
@@ -87,8 +87,8 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
             f"{source}: {_listed(trained)}; two or more are needed\n"
             "  what is not of the class is a class too: add it (background)"
         )
-    bare = next((entry.name for entry in entries if entry.colour is None), None)
-    if bare is not None and any(entry.colour is not None for entry in entries):
+    bare = next((entry.name for entry in entries if entry.color is None), None)
+    if bare is not None and any(entry.color is not None for entry in entries):
         raise DataError(
             f"{source}: entry {bare!r} has no color and others have; give all of them one, or none"
         )
@@ -97,14 +97,14 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
     file_ids |= {entry.id: train_ids.get(entry.id, _IGNORE_INDEX) for entry in entries}
     palette = distinct_palette(len(trained))
     if bare is None:
-        palette = tuple(entry.colour for entry in trained if entry.colour is not None)
+        palette = tuple(entry.color for entry in trained if entry.color is not None)
     labels = LabelSpace(
         tuple(entry.name for entry in trained), palette, tuple(sorted(file_ids.items()))
     )
     return Classes(labels, tuple(entries), str(source))
 
 
-def given_classes(classes: Location | None, beside: Path | None) -> Classes | None:
+def find_classes(classes: Location | None, beside: Path | None) -> Classes | None:
     """The classes of the file that the configuration names, else of a class file in a directory.
 
     Args:
@@ -163,7 +163,7 @@ def read_classes(location: Location) -> Classes:
     return make_classes(entries, location)
 
 
-def rgb(value: Any, where: str) -> Colour:
+def rgb(value: Any, where: str) -> Color:
     """A colour that JSON tells as `[r, g, b]` or `"#rrggbb"`.
 
     Raises:
@@ -179,13 +179,13 @@ def rgb(value: Any, where: str) -> Colour:
     raise DataError(f"{where}: color is {brief(value)}; allowed: [r, g, b], each 0 to 255")
 
 
-def distinct_palette(count: int) -> tuple[Colour, ...]:
+def distinct_palette(count: int) -> tuple[Color, ...]:
     """`count` different colours, none of them black; a longer palette begins like a shorter one."""
-    return tuple(colour for _, colour in zip(range(count), _distinct_colours(), strict=False))
+    return tuple(color for _, color in zip(range(count), _distinct_colors(), strict=False))
 
 
-def _distinct_colours() -> Iterator[Colour]:
-    used: set[Colour] = {(0, 0, 0)}
+def _distinct_colors() -> Iterator[Color]:
+    used: set[Color] = {(0, 0, 0)}
     step = 0
     while True:
         saturation, value = 0.85 - 0.3 * (step // 3 % 2), 0.95 - 0.2 * (step % 3)
@@ -239,8 +239,8 @@ def _entry(item: Any, location: Location, at: int) -> ClassEntry:
     ignored = item.get("ignore", False)
     if not isinstance(ignored, bool):
         raise DataError(f"{location}: {entry}: ignore is {brief(ignored)}; allowed: true, false")
-    colour = rgb(item["color"], f"{location}: {entry}") if "color" in item else None
-    return ClassEntry(name, class_id(item.get("id", at), location, entry), colour, ignored)
+    color = rgb(item["color"], f"{location}: {entry}") if "color" in item else None
+    return ClassEntry(name, class_id(item.get("id", at), location, entry), color, ignored)
 
 
 def _from_names_by_id(told: dict[str, str], location: Location) -> list[ClassEntry]:

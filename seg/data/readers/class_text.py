@@ -86,7 +86,7 @@ def entries_of_label_map(lines: Sequence[tuple[int, str]], location: Location) -
             )
         color = (numbers[0], numbers[1], numbers[2])
         entries.append(ClassEntry(name.strip(), len(entries), color))
-    bare = [entry.name for entry in entries if entry.colour is None]
+    bare = [entry.name for entry in entries if entry.color is None]
     if bare and len(bare) < len(entries):
         listed = ", ".join(bare[:3]) + (", ..." if len(bare) > 3 else "")
         raise DataError(

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.readers import read_colours
+from seg.data.readers.readers import read_colors
 from seg.data.readers.urls import Location
 from seg.errors import DataError
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 MIXED_COLORS_REMEDY = (
     "edges drawn smoothly (anti-aliased), resizing and JPEG mix colors: export the masks again"
     " without,\n  or add the colors to "
@@ -21,7 +21,7 @@ _SHOWN = 8
 _UNKNOWN = -1
 
 
-class ColourLabels:
+class ColorLabels:
     """Reads a colour-coded label file into file ids: a `ReadLabel`.
 
     Args:
@@ -30,10 +30,10 @@ class ColourLabels:
     """
 
     def __init__(
-        self, ids: Mapping[Colour, int], source: str = "the class file (dataset.classes)"
+        self, ids: Mapping[Color, int], source: str = "the class file (dataset.classes)"
     ) -> None:
         self._source = source
-        codes = np.array([_code(colour) for colour in ids], np.int64)
+        codes = np.array([_code(color) for color in ids], np.int64)
         order = np.argsort(codes)
         self._codes = codes[order]
         self._ids = np.array(list(ids.values()), np.int32)[order]
@@ -44,13 +44,13 @@ class ColourLabels:
         Raises:
             DataError: the file cannot be read, or holds a colour that is no class.
         """
-        codes_HW = packed(read_colours(path))
+        codes_HW = packed(read_colors(path))
         found, inverse = np.unique(codes_HW, return_inverse=True)
         position = np.searchsorted(self._codes, found).clip(max=len(self._codes) - 1)
         known = self._codes[position] == found
         if not known.all():
             counts = np.bincount(inverse.ravel(), minlength=len(found))
-            raise _unknown_colours(path, found[~known], counts[~known], self._codes, self._source)
+            raise _unknown_colors(path, found[~known], counts[~known], self._codes, self._source)
         ids: NDArray[np.int32] = self._ids[position][inverse].reshape(codes_HW.shape)
         return ids
 
@@ -61,11 +61,11 @@ def packed(rgb_HWC: NDArray[np.uint8]) -> NDArray[np.int64]:
     return red | green << 8 | blue << 16
 
 
-def _code(colour: Colour) -> int:
-    return colour[0] | colour[1] << 8 | colour[2] << 16
+def _code(color: Color) -> int:
+    return color[0] | color[1] << 8 | color[2] << 16
 
 
-def _unknown_colours(
+def _unknown_colors(
     path: Location,
     codes: NDArray[Any],
     counts: NDArray[Any],

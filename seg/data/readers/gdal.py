@@ -21,7 +21,7 @@ from seg.errors import DataError, error_summary
 INSTALL = "pip install 'seg-xception[rasters]'"
 
 _JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # a file, a bare codestream
-_COLOURS = ("red", "green", "blue")
+_COLORS = ("red", "green", "blue")
 _PROBE_PX = 512  # side of the part that is looked at before any pixel is used
 
 
@@ -57,7 +57,7 @@ def lies_on_a_map(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             jpeg2000 = is_jpeg2000(file.read(12))
-        with explained(path), open_dataset(path, jpeg2000=jpeg2000) as dataset:
+        with gdal_errors(path), open_dataset(path, jpeg2000=jpeg2000) as dataset:
             return has_place(dataset)
     except DataError:  # reading it will tell
         return False
@@ -106,7 +106,7 @@ def without_place() -> Iterator[None]:
 
 
 @contextmanager
-def explained(path: Location) -> Iterator[None]:
+def gdal_errors(path: Location) -> Iterator[None]:
     """What GDAL cannot read becomes a `DataError` that names the file."""
     from rasterio._err import CPLE_BaseError  # some of GDAL's errors come out as they are
     from rasterio.errors import RasterioError
@@ -133,7 +133,7 @@ def opened_content(content: bytes, path: Location, position: int = 0) -> Iterato
     from rasterio.io import MemoryFile
 
     jpeg2000 = is_jpeg2000(content)
-    with explained(path), MemoryFile(content, ext=".jp2" if jpeg2000 else ".tif") as file:
+    with gdal_errors(path), MemoryFile(content, ext=".jp2" if jpeg2000 else ".tif") as file:
         name = file.name if position == 0 else f"GTIFF_DIR:{position + 1}:{file.name}"
         with open_dataset(name, jpeg2000=jpeg2000) as dataset:
             yield dataset
@@ -195,7 +195,7 @@ class BandReader:
         Raises:
             DataError: its part of the file is damaged, or a band that is marked as alpha is none.
         """
-        with explained(self._path):
+        with gdal_errors(self._path):
             values_CHW = self._dataset.read(self._bands, window=window)
             if self._alpha is not None:
                 self._check_alpha(window)
@@ -224,8 +224,8 @@ class BandReader:
         bands = [band for band in range(1, count + 1) if band != self._alpha]
         if len(bands) not in (1, 3):
             raise further_bands(self._path, count, self._decoding)
-        if sorted(meanings[band - 1] for band in bands) == sorted(_COLOURS):
-            return [meanings.index(colour) + 1 for colour in _COLOURS]
+        if sorted(meanings[band - 1] for band in bands) == sorted(_COLORS):
+            return [meanings.index(color) + 1 for color in _COLORS]
         return bands
 
     def _kind_of_values(self) -> np.dtype[Any]:
@@ -245,7 +245,7 @@ class BandReader:
         height, width = self._dataset.height, self._dataset.width
         rows, columns = min(height, _PROBE_PX), min(width, _PROBE_PX)
         window = Window((width - columns) // 2, (height - rows) // 2, columns, rows)
-        with explained(self._path):
+        with gdal_errors(self._path):
             return np.asarray(self._dataset.read(self._bands, window=window))
 
     def _check_alpha(self, window: Any) -> None:
@@ -263,8 +263,8 @@ class BandReader:
         if meanings[self._bands[0] - 1] != "palette" or self._white_is_zero:
             return None
         table = np.zeros((2**16, 3), np.uint8)
-        for value, colour in self._dataset.colormap(self._bands[0]).items():
-            table[value] = colour[:3]
+        for value, color in self._dataset.colormap(self._bands[0]).items():
+            table[value] = color[:3]
         return table
 
 

@@ -26,7 +26,7 @@ from seg.errors import DataError
 MAX_PIXELS = 89_478_485
 """Largest picture that is decoded, in pixels: Pillow's own threshold for decompression bombs."""
 
-_IHDR_DEPTH, _IHDR_COLOUR = 24, 25  # positions in a PNG file (PNG, section 11.2.2)
+_IHDR_DEPTH, _IHDR_COLOR = 24, 25  # positions in a PNG file (PNG, section 11.2.2)
 _BMP_HEADER, _BMP_BITS = 14, 28  # of the information header, and in the file
 _CHANNELS = {"L": ("mono", 0), "RGB": ("rgb", 2)}  # mode -> decoder's name, colour type
 # Others may turn the picture (eXIf, iTXt), make parts transparent (tRNS) or animate it (acTL).
@@ -167,7 +167,7 @@ def _open_by_pillow(content: bytes) -> Image.Image:
 
 
 def _decoder(picture: Image.Image, content: bytes) -> Decoder:
-    if picture.format == "PNG" and content[_IHDR_DEPTH] == 16 and content[_IHDR_COLOUR] != 0:
+    if picture.format == "PNG" and content[_IHDR_DEPTH] == 16 and content[_IHDR_COLOR] != 0:
         return "opencv"
     if is_jpeg2000(content) and (jpeg2000_bits(content) > 8):
         return "gdal"
@@ -243,8 +243,8 @@ def decode_plain_png(file: Opened) -> NDArray[np.uint8] | None:
     mode = file.mode
     if mode not in _CHANNELS or not file.chunks or not file.chunks <= PLAIN_CHUNKS:
         return None
-    name, colour_type = _CHANNELS[mode]
-    if (file.content[_IHDR_DEPTH], file.content[_IHDR_COLOUR]) != (8, colour_type):
+    name, color_type = _CHANNELS[mode]
+    if (file.content[_IHDR_DEPTH], file.content[_IHDR_COLOR]) != (8, color_type):
         return None
     try:
         from kornia_rs.io import decode_image_png_u8

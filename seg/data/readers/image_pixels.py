@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.data.readers.alpha import check_alpha
-from seg.data.readers.gdal import BandReader, explained, has_gdal, needs_gdal, opened_content
+from seg.data.readers.gdal import BandReader, gdal_errors, has_gdal, needs_gdal, opened_content
 from seg.data.readers.image_decoding import Opened
 from seg.data.readers.map_place import is_placed
 from seg.data.readers.stored_values import (
-    deep_colour,
+    deep_color,
     deep_pnm,
     stored_bits,
     stored_grey,
@@ -110,7 +110,7 @@ def orientation_of(file: Opened) -> int:
 
 def read_band(file: Opened, path: Location) -> NDArray[Any]:
     """The values of a file of one band as they are stored, H x W, by GDAL."""
-    with opened_content(file.content, path, _position(file)) as dataset, explained(path):
+    with opened_content(file.content, path, _position(file)) as dataset, gdal_errors(path):
         values = np.asarray(dataset.read(1))
     if values.dtype.kind not in "iu":
         raise DataError(
@@ -145,7 +145,7 @@ def _turned(image_HW3: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
 def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[Any] | None:
     """Stored values, H x W or H x W x 3, 0 is black; None where Pillow's RGB holds them all."""
     if file.decoder == "opencv":
-        values = deep_colour(file)
+        values = deep_color(file)
         if values.shape[2] in (2, 4):
             _check_alpha(values[..., -1], file, path, decoding)
             values = values[..., :-1]

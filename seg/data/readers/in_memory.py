@@ -11,7 +11,7 @@ _numbers = count()
 
 
 @contextmanager
-def held(content: bytes, name: str) -> Iterator[Location]:
+def in_memory_file(content: bytes, name: str) -> Iterator[Location]:
     """A location that yields `content` while the block lasts.
 
     Args:

@@ -19,14 +19,14 @@ from seg.data.readers.color_labels import MIXED_COLORS_REMEDY
 from seg.data.readers.image_decoding import opened
 from seg.data.readers.inferred_classes import classes_of_values
 from seg.data.readers.palettes import palette_labels
-from seg.data.readers.readers import ReadLabel, read_colours, read_grey, read_label
+from seg.data.readers.readers import ReadLabel, read_colors, read_grey, read_label
 from seg.data.readers.urls import Location, is_remote
 from seg.data.wrappers.subset import spread_over
 from seg.errors import DataError
 
 LabelKind = Literal["auto", "ids", "colours"]
 
-_MANY_COLOURS, _SHOWN_COLOURS = 64, 8
+_MANY_COLORS, _SHOWN_COLORS = 64, 8
 _FREQUENT = 0.005  # of the pixels: more than the seams of smoothed masks have of one colour
 _READERS, _LOOKED_AT = 8, 16
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def own_labels(
         if kind != "ids" or told is None:
             raise
         return told.labels, read_label  # whoever reads the samples is told
-    colored = told is not None and any(entry.colour is not None for entry in told.entries)
+    colored = told is not None and any(entry.color is not None for entry in told.entries)
     if kind != "colours" and not colored and _is_grey_in_channels(files, mode):
         return (told or infer()).labels, read_grey
     if kind == "ids":
@@ -72,8 +72,8 @@ def own_labels(
     if kind == "auto" and mode not in ("RGB", "RGBA"):
         return (told or infer()).labels, _by_palette(told, first)
     if told is None:
-        raise _untold_colours(first)
-    return told.labels, told.colour_labels()
+        raise _undeclared_colors(first)
+    return told.labels, told.color_labels()
 
 
 def _is_grey_in_channels(files: Sequence[Location], mode: str) -> bool:
@@ -198,21 +198,21 @@ def _first_readable(files: Iterable[Location]) -> tuple[Location, str]:
     raise fault or DataError("there are no label files")
 
 
-def _untold_colours(file: Location) -> DataError:
-    colours, counts = np.unique(read_colours(file).reshape(-1, 3), axis=0, return_counts=True)
-    frequent = colours[np.argsort(-counts, kind="stable")]
+def _undeclared_colors(file: Location) -> DataError:
+    colors, counts = np.unique(read_colors(file).reshape(-1, 3), axis=0, return_counts=True)
+    frequent = colors[np.argsort(-counts, kind="stable")]
     shown, whose, remedy = frequent, "those are the colours of this file", ""
-    if len(colours) > _MANY_COLOURS:
-        shown = frequent[: max(int((counts > _FREQUENT * counts.sum()).sum()), 1)][:_SHOWN_COLOURS]
+    if len(colors) > _MANY_COLORS:
+        shown = frequent[: max(int((counts > _FREQUENT * counts.sum()).sum()), 1)][:_SHOWN_COLORS]
         whose = "the most frequent ones of this file"
         remedy = f"\n  {MIXED_COLORS_REMEDY}it"
-    elif len(colours) > _SHOWN_COLOURS and 2 * (counts <= _FREQUENT * counts.sum()).sum() > len(
+    elif len(colors) > _SHOWN_COLORS and 2 * (counts <= _FREQUENT * counts.sum()).sum() > len(
         counts
     ):
         remedy = f"\n  {MIXED_COLORS_REMEDY}it"
-    listed = {f"name{number}": colour for number, colour in enumerate(shown.tolist())}
+    listed = {f"name{number}": color for number, color in enumerate(shown.tolist())}
     return DataError(
-        f"{file}: label holds {len(colours)} colours, and no file tells their classes\n"
+        f"{file}: label holds {len(colors)} colours, and no file tells their classes\n"
         f"  set dataset.classes to a JSON file such as {json.dumps(listed)}\n  ({whose}){remedy}",
         fault="label_kind",
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes
-from seg.data.readers.color_labels import Colour
+from seg.data.readers.color_labels import Color
 from seg.data.readers.readers import read_indices
 from seg.data.readers.urls import Location
 from seg.errors import DataError
@@ -29,8 +29,8 @@ class PaletteLabels:
     """
 
     def __init__(self, classes: Classes) -> None:
-        self._entries: dict[Colour, ClassEntry] = {
-            entry.colour: entry for entry in classes.entries if entry.colour is not None
+        self._entries: dict[Color, ClassEntry] = {
+            entry.color: entry for entry in classes.entries if entry.color is not None
         }
         self._names = {entry.id: entry.name for entry in classes.entries}
         self._source = classes.source
@@ -44,7 +44,7 @@ class PaletteLabels:
         label_HW, palette = read_indices(path)
         if palette is None:
             return label_HW
-        ids = self._by_colour(label_HW, palette, path)
+        ids = self._by_color(label_HW, palette, path)
         if all(index == id_ for index, id_ in ids.items()):
             return label_HW
         table = np.arange(256, dtype=label_HW.dtype)
@@ -52,8 +52,8 @@ class PaletteLabels:
             table = table.astype(np.int32)
         for index, id_ in ids.items():
             table[index] = id_
-        by_colour_HW: NDArray[Any] = table[label_HW]
-        return by_colour_HW
+        by_color_HW: NDArray[Any] = table[label_HW]
+        return by_color_HW
 
     def remark(self, path: Location) -> str | None:
         """How a file is read, in one line, where its palette is not that of the classes.
@@ -64,10 +64,10 @@ class PaletteLabels:
         label_HW, palette = read_indices(path)
         if palette is None:
             return None
-        ids = self._by_colour(label_HW, palette, path)
+        ids = self._by_color(label_HW, palette, path)
         if any(index != id_ for index, id_ in ids.items()):
             return f"the palette of {path} has another order than {self._source}: read by color"
-        colors = [_colour(palette, index) for index in self._indices(label_HW, palette)]
+        colors = [_color(palette, index) for index in self._indices(label_HW, palette)]
         strange = [_hex(color) for color in colors if color not in self._entries]
         if not strange:
             return None
@@ -76,13 +76,13 @@ class PaletteLabels:
             f" {self._source} ({_cut(strange)}): its indices are read as ids"
         )
 
-    def _by_colour(
+    def _by_color(
         self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8], path: Location
     ) -> Mapping[int, int]:
         """The id of each index that occurs: by color where one belongs to another id."""
         indices = self._indices(label_HW)
         used = {
-            index: self._entries.get(_colour(palette_N3, index))
+            index: self._entries.get(_color(palette_N3, index))
             for index in indices
             if index < len(palette_N3)
         }
@@ -107,15 +107,13 @@ class PaletteLabels:
     def _contradiction(
         self, path: Location, indices: Sequence[int], palette_N3: NDArray[np.uint8]
     ) -> DataError:
-        colours = {
-            index: _colour(palette_N3, index) for index in indices if index < len(palette_N3)
-        }
+        colors = {index: _color(palette_N3, index) for index in indices if index < len(palette_N3)}
         fault = "the colors of its palette belong to other classes than its indices"
-        if not any(colour in self._entries for colour in colours.values()):
+        if not any(color in self._entries for color in colors.values()):
             fault = "neither the colors of its palette nor all of its indices are of classes"
         in_file = [
-            f"{index} {self._entries[colour].name if colour in self._entries else _hex(colour)}"
-            for index, colour in colours.items()
+            f"{index} {self._entries[color].name if color in self._entries else _hex(color)}"
+            for index, color in colors.items()
         ]
         return DataError(
             f"{path}: {fault}\n"
@@ -128,19 +126,19 @@ class PaletteLabels:
 
 def palette_labels(classes: Classes) -> PaletteLabels | None:
     """The reader for classes that have a color of their own each; None: colors tell nothing."""
-    colours = [entry.colour for entry in classes.entries]
-    if None in colours or len(set(colours)) < len(colours):
+    colors = [entry.color for entry in classes.entries]
+    if None in colors or len(set(colors)) < len(colors):
         return None
     return PaletteLabels(classes)
 
 
-def _colour(palette_N3: NDArray[np.uint8], index: int) -> Colour:
+def _color(palette_N3: NDArray[np.uint8], index: int) -> Color:
     red, green, blue = (int(share) for share in palette_N3[index])
     return red, green, blue
 
 
-def _hex(colour: Colour) -> str:
-    return "#" + "".join(f"{share:02x}" for share in colour)
+def _hex(color: Color) -> str:
+    return "#" + "".join(f"{share:02x}" for share in color)
 
 
 def _cut(words: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from seg.data.readers.image_decoding import MAX_PIXELS
-from seg.data.readers.in_memory import held
+from seg.data.readers.in_memory import in_memory_file
 from seg.data.readers.json_file import read_json
 from seg.data.readers.readers import read_label
 from seg.data.readers.urls import Location
@@ -250,7 +250,7 @@ def _paste_mask(canvas: Image.Image, shape: _Shape) -> None:
             f"{where}: its mask is larger than the image: {announced[0]} x {announced[1]}",
             fault="size_mismatch",
         )
-    with held(content, f"{where}: mask") as location:
+    with in_memory_file(content, f"{where}: mask") as location:
         mask_HW = read_label(location) > 0
     sizes = [  # of corners that are cut or rounded
         tuple(abs(whole(far) - whole(near)) + 1 for near, far in zip(*shape.points, strict=True))

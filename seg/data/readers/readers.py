@@ -90,7 +90,7 @@ def read_indices(path: Location) -> tuple[NDArray[Any], NDArray[np.uint8] | None
     return label_HW, None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
 
 
-def read_colours(path: Location) -> NDArray[np.uint8]:
+def read_colors(path: Location) -> NDArray[np.uint8]:
     """Decode a picture whose colours are a code: for classes, or for the ids of segments.
 
     Args:
@@ -256,8 +256,8 @@ def _check_lossless(file: Opened, path: Location) -> None:
 def _pixel_kind(file: Opened, bands: int) -> str:
     if file.mode.endswith("bands") or (bands > 1 and file.mode in _GREY):
         return f"{bands} bands"
-    colours = file.pillow is not None and len(file.pillow.getbands()) > 2
-    return f"{'colours' if colours else 'pixels'} ({file.mode})"
+    colors = file.pillow is not None and len(file.pillow.getbands()) > 2
+    return f"{'colours' if colors else 'pixels'} ({file.mode})"
 
 
 def _label_remedy(file: Opened) -> str:

@@ -55,7 +55,7 @@ def stored_grey(file: Opened) -> NDArray[Any]:
     return values // (255 // (2**bits - 1)) if bits < 8 else values
 
 
-def deep_colour(file: Opened) -> NDArray[np.uint16]:
+def deep_color(file: Opened) -> NDArray[np.uint16]:
     """16-bit colour as stored, H x W x 3 or H x W x 4, RGB and alpha; turned as Pillow turns it.
 
     Raises:

@@ -99,7 +99,7 @@ class TiffPage:
             return "pillow" if plain and not signed_byte else "gdal"
         if not self.unsigned or (self.separate and not self._plain_rgb):
             return "gdal"
-        if self.bits == 16 and self._colour:
+        if self.bits == 16 and self._color:
             return "opencv" if self.compression in _OF_OPENCV else "gdal"
         return "pillow" if self.bits == 8 and self._known_to_pillow else "gdal"
 
@@ -113,7 +113,7 @@ class TiffPage:
         return self.photometric == _RGB and self.samples == 3 and self.bits == 8
 
     @property
-    def _colour(self) -> bool:
+    def _color(self) -> bool:
         alone = self.samples == 3
         return self.photometric == _RGB and (alone or (self.samples == 4 and self.has_alpha))
 
@@ -121,7 +121,7 @@ class TiffPage:
     def _known_to_pillow(self) -> bool:
         grey_alpha = self.photometric == _BLACK_IS_ZERO and self.samples == 2 and self.has_alpha
         cmyk = self.photometric == _CMYK and self.samples == 4
-        return self._colour or grey_alpha or cmyk or self.photometric == _YCBCR
+        return self._color or grey_alpha or cmyk or self.photometric == _YCBCR
 
     @property
     def mode(self) -> str:
@@ -129,7 +129,7 @@ class TiffPage:
         if self.single_band:
             deep = "I;16" if self.bits > 8 else "L"
             return "P" if self.photometric == _PALETTE else deep
-        return "RGB" if self._colour else f"{self.samples} bands"
+        return "RGB" if self._color else f"{self.samples} bands"
 
     def describe(self) -> str:
         """Name what makes it hard to decode."""

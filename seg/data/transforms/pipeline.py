@@ -20,7 +20,7 @@ from seg.data.sample import Sample
 from seg.data.transforms.gpu_transforms import DeviceAugmentation
 from seg.errors import ConfigError, DataError
 
-MEAN_COLOUR = 128
+MEAN_COLOR = 128
 """What padding of an image is filled with: about zero once normalised."""
 
 _NEAREST = (cv2.INTER_NEAREST, cv2.INTER_NEAREST_EXACT)
@@ -60,7 +60,7 @@ class Augmentation:
         *,
         ignore_index: int,
         crop: CropSize | None = None,
-        fill: int = MEAN_COLOUR,
+        fill: int = MEAN_COLOR,
         on_device: Sequence[Any] = (),
     ) -> None:
         self.ignore_index = ignore_index

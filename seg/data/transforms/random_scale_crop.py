@@ -30,7 +30,7 @@ class Span(NamedTuple):
     pad: int
 
     @property
-    def shown(self) -> slice:
+    def source(self) -> slice:
         """The part of the source."""
         return slice(self.start, self.start + self.length)
 
@@ -196,5 +196,5 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
 def _resized(picture: NDArray[np.uint8], window: Window, interpolation: int) -> NDArray[np.uint8]:
     rows, columns = window
     size = (columns.size, rows.size)
-    part = cv2.resize(picture[rows.shown, columns.shown], size, interpolation=interpolation)
+    part = cv2.resize(picture[rows.source, columns.source], size, interpolation=interpolation)
     return np.asarray(part, np.uint8)

@@ -119,7 +119,7 @@ class Quarantine:
         """Whether the verification has listed this file without a partner."""
         return (file_key(lonely.path), lonely.kind) in self._lonely
 
-    def kept(self, dataset: SegmentationDataset) -> tuple[int, ...]:
+    def remaining(self, dataset: SegmentationDataset) -> tuple[int, ...]:
         """The positions of the samples that stay; files tell it by name, others by position.
 
         Raises:
@@ -162,7 +162,7 @@ def read_quarantine(path: str | Path) -> Quarantine:
         reason = error_summary(error).removeprefix(f"{file}: ")
         raise _unusable(path, reason) from error
     except ValidationError as error:
-        raise _unusable(path, _told(error)) from error
+        raise _unusable(path, _validation_message(error)) from error
 
 
 def without_quarantined(
@@ -173,7 +173,7 @@ def without_quarantined(
     Raises:
         DataError: the split was not verified, is not the one that was, or nothing is left of it.
     """
-    kept = quarantine.kept(dataset)
+    kept = quarantine.remaining(dataset)
     if not kept:
         raise DataError(
             f"split {dataset.split!r}: all {len(dataset)} samples are in quarantine\n"
@@ -199,7 +199,7 @@ def _unusable(path: str | Path, why: str) -> DataError:
     return DataError(f"quarantine {path}: {why}\n  {_REMEDY}", fault="quarantine")
 
 
-def _told(error: ValidationError) -> str:
+def _validation_message(error: ValidationError) -> str:
     problems: list[Any] = list(error.errors(include_url=False, include_input=False))
     told = [
         f"{'.'.join(str(part)[:40] for part in each['loc']) or 'file'}: {each['msg'][:160]}"

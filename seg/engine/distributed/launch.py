@@ -57,7 +57,7 @@ def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
         except SignalException as error:
             sys.exit(130 if error.sigval == signal.SIGINT else 143)
         except ChildFailedError as error:
-            raise _told(error, folder) from None
+            raise _root_failure(error, folder) from None
         value: float | None = read_json(result, "value") if result.exists() else None
         return value
 
@@ -107,7 +107,7 @@ def _own_signals_and_environment(trainer: TrainerTarget) -> Iterator[None]:
             signal.signal(getattr(signal, name), handler)
 
 
-def _told(error: ChildFailedError, folder: Path) -> WorkerProcessError:
+def _root_failure(error: ChildFailedError, folder: Path) -> WorkerProcessError:
     """The failure that the others came from: one that can be mended, or else the earliest."""
     rank, failure = min(
         error.failures.items(), key=lambda item: (not _can_be_mended(item[1]), item[1].timestamp)

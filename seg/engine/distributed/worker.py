@@ -33,7 +33,7 @@ def main() -> None:
     """
     disable_malloc_trim()
     limit_openmp_spin()
-    _end_with_the_launcher()
+    _exit_with_launcher()
     command, run_dir, result = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     _start_logging(run_dir)
     try:
@@ -41,10 +41,10 @@ def main() -> None:
         value = _run_command(command, config, run_dir)
     except Exception as error:
         _report(error)
-        _leave(1 if user_message(error) is None else exit_code_of(error))
+        _exit(1 if user_message(error) is None else exit_code_of(error))
     if _is_first():
         result.write_text(json.dumps(value))
-    _leave(0)
+    _exit(0)
 
 
 def _run_command(command: str, config: dict[str, Any], run_dir: Path) -> float | None:
@@ -57,7 +57,7 @@ def _run_command(command: str, config: dict[str, Any], run_dir: Path) -> float |
     return train(validate(TrainConfig, config), run_dir)
 
 
-def _leave(code: int) -> NoReturn:
+def _exit(code: int) -> NoReturn:
     """End with what is left to do at the end, but for the connections to the other processes.
 
     These may have ended already. To take connections to them down can hang or crash, which would
@@ -76,7 +76,7 @@ def _is_first() -> bool:
     return os.environ["RANK"] == "0"
 
 
-def _end_with_the_launcher() -> None:
+def _exit_with_launcher() -> None:
     """Nobody else would end this process after a kill -9 of the one that has started it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -30,11 +30,11 @@ class GoogLeNet(torchvision.models.GoogLeNet):  # type: ignore[misc]  # torchvis
 
     normalization = Normalization()
     last_of_stride = ("conv1", "conv3", "inception3b", "inception4e", "inception5b")
-    left_out = ("aux1", "aux2", "avgpool", "dropout", "fc")
+    unused_children = ("aux1", "aux2", "avgpool", "dropout", "fc")
 
     def __init__(self) -> None:
         super().__init__(aux_logits=False, transform_input=False, init_weights=False)
-        for name in self.left_out:
+        for name in self.unused_children:
             delattr(self, name)
         initialize(self)
 
@@ -58,7 +58,7 @@ class GoogLeNet(torchvision.models.GoogLeNet):  # type: ignore[misc]  # torchvis
         features = {
             key: value
             for key, value in tensors.items()
-            if key.partition(".")[0] not in self.left_out
+            if key.partition(".")[0] not in self.unused_children
         }
         self.load_state_dict(features)
 

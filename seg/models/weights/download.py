@@ -18,7 +18,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.cache_directory import cache_directory
 from seg.data.readers.sha256 import sha256_of
 from seg.data.readers.url_policy import redirect_fault
 from seg.errors import ConfigError, DataError
@@ -43,7 +43,7 @@ def fetch(url: str, sha256: str, *, folder: Path | None = None) -> Path:
     Args:
         url: http or https; redirects stay within those two.
         sha256: 64 hex digits, or the first 8 and more where the publisher tells no others.
-        folder: of the cache; None: `cache_folder()`.
+        folder: of the cache; None: `cache_directory()`.
 
     Returns:
         `<folder>/<first digits>-<name>`, whose content has the digest.
@@ -55,7 +55,7 @@ def fetch(url: str, sha256: str, *, folder: Path | None = None) -> Path:
     sha256 = sha256.lower()
     if not _DIGEST.fullmatch(sha256):
         raise ConfigError(f"SHA-256 {sha256!r} of {url}\n  give its 64 hexadecimal digits")
-    target = (folder or cache_folder()) / f"{sha256[:16]}-{_file_name(url)}"
+    target = (folder or cache_directory()) / f"{sha256[:16]}-{_file_name(url)}"
     try:
         return _fetch(url, sha256, target)
     except OSError as error:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
-from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.cache_directory import cache_directory
 from seg.data.readers.sha256 import sha256_of
 from seg.errors import ConfigError, DataError
 from seg.models.interfaces import Normalization
@@ -144,7 +144,7 @@ def _from_hub(address: str) -> Located:
         )
     revision = unquote(match["revision"]) if match["revision"] else None
     repository = _Repository(address, match["repository"], revision)
-    with repository.told():
+    with repository.hub_errors():
         path = repository.file(file) if file else repository.weights()
     folder = repository.snapshot
     inside = "" if path == folder else f"/{path.relative_to(folder).as_posix()}"
@@ -187,7 +187,7 @@ class _Repository:
         """Fetch the files that match; what is cached is not fetched again."""
         from huggingface_hub import snapshot_download
 
-        cache = cache_folder() / "hub" if os.environ.get("SEG_CACHE") else None
+        cache = cache_directory() / "hub" if os.environ.get("SEG_CACHE") else None
         self.snapshot = Path(
             snapshot_download(
                 self.name, revision=self.revision, allow_patterns=list(patterns), cache_dir=cache
@@ -233,7 +233,7 @@ class _Repository:
             return [path.relative_to(self.snapshot).as_posix() for path in files]
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def hub_errors(self) -> Iterator[None]:
         """Turn what the Hub's library raises into what is wrong and how to mend it."""
         from huggingface_hub import errors
 

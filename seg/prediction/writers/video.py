@@ -77,7 +77,7 @@ class OverlayVideo(Format):
 
     def _encode(self, path: Path, frames: Sequence[Item]) -> None:
         video: Any = None
-        for shown_HW3 in self._shown(frames):
+        for shown_HW3 in self._overlaid(frames):
             if video is None:
                 size = shown_HW3.shape[1::-1]
                 codec = cv2.VideoWriter.fourcc(*_CODEC)
@@ -88,7 +88,7 @@ class OverlayVideo(Format):
         if video is not None:
             video.release()
 
-    def _shown(self, frames: Sequence[Item]) -> Iterator[Any]:
+    def _overlaid(self, frames: Sequence[Item]) -> Iterator[Any]:
         reader = FrameReader()
         for item in frames:
             label_HW = read_label(self.path(self.targets(item)[0])).astype(np.uint8)

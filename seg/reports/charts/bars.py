@@ -8,7 +8,7 @@ from markupsafe import Markup
 from seg.reports.charts.markup import element, path, svg
 from seg.reports.number_format import percent, percent_range
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 _THIN = 10
 
 
@@ -36,12 +36,12 @@ class Row:
     Attributes:
         name: what they are of.
         bars: one, or one a run.
-        colour: of the thing itself.
+        color: of the thing itself.
     """
 
     name: str
     bars: Sequence[Bar]
-    colour: Colour | None = None
+    color: Color | None = None
 
 
 def bar_chart(rows: Sequence[Row], title: str, *, top: float = 1.0, digits: int = 1) -> Markup:
@@ -62,16 +62,16 @@ def bar_chart(rows: Sequence[Row], title: str, *, top: float = 1.0, digits: int 
     )
 
 
-def swatch(colour: Colour | None) -> Markup:
+def swatch(color: Color | None) -> Markup:
     """A small square in the colour of a class; nothing where it has none."""
-    if colour is None:
+    if color is None:
         return Markup("")
-    return element("i", class_="swatch", style=f"background:{rgb(colour)}")
+    return element("i", class_="swatch", style=f"background:{rgb(color)}")
 
 
-def rgb(colour: Colour) -> str:
+def rgb(color: Color) -> str:
     """A colour for CSS."""
-    return "#{:02x}{:02x}{:02x}".format(*colour)
+    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def _row(row: Row, most: float, digits: int) -> Markup:
@@ -89,7 +89,7 @@ def _row(row: Row, most: float, digits: int) -> Markup:
     numbers = (element("span", percent(bar.value, digits), _bounds(bar)) for bar in row.bars)
     return element(
         "div",
-        element("span", swatch(row.colour), row.name, class_="bar-name", title=row.name),
+        element("span", swatch(row.color), row.name, class_="bar-name", title=row.name),
         chart,
         element("span", *numbers, class_="bar-value"),
         class_="bar-row",
@@ -104,7 +104,7 @@ def _bar(row: Row, bar: Bar, place: int, length: float) -> list[Markup]:
     said = f"{bar.name or row.name}: {percent(bar.value, 2)} %"
     if bar.interval is not None:
         said += f", 95 % interval {percent_range(bar.interval)}"
-    fill = rgb(row.colour) if bar.role == "class" and row.colour else None
+    fill = rgb(row.color) if bar.role == "class" and row.color else None
     found = [
         element(
             "rect",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from seg.reports.charts.bars import Colour, rgb
+from seg.reports.charts.bars import Color, rgb
 from seg.reports.charts.markup import element
 from seg.reports.number_format import percent
 
@@ -31,7 +31,7 @@ class _Layout:
 def heat_map(
     confusion: Sequence[Sequence[int]],
     names: Sequence[str],
-    colours: Sequence[Colour] | None = None,
+    colors: Sequence[Color] | None = None,
 ) -> Markup:
     """The matrix with class names at its sides; the darker a cell, the larger the share.
 
@@ -47,7 +47,7 @@ def heat_map(
     layout = _Layout(names, cell_px, round(longest * _LETTER_PX) + 30, numbered)
     parts = [_column_name(place, layout) for place in range(len(names))]
     for place, row in enumerate(confusion):
-        parts += _row_name(place, layout, colours[place] if colours else None)
+        parts += _row_name(place, layout, colors[place] if colors else None)
         parts += _cells(row, place, layout)
     size = layout.left(len(names)) + 4
     return element(
@@ -81,11 +81,11 @@ def _column_name(place: int, layout: _Layout) -> Markup:
     return element("text", name, x=x, y=y, transform=f"rotate(-90 {x:g} {y:g})", class_="name")
 
 
-def _row_name(place: int, layout: _Layout, colour: Colour | None) -> list[Markup]:
+def _row_name(place: int, layout: _Layout, color: Color | None) -> list[Markup]:
     middle = layout.left(place) + layout.cell_px / 2
     name, x = _shortened(layout.names[place]), layout.margin_px - 24
     parts = [element("text", name, x=x, y=middle + 4, text_anchor="end", class_="name")]
-    if colour is not None:
+    if color is not None:
         size = min(11, layout.cell_px - 2)
         parts.append(
             element(
@@ -96,7 +96,7 @@ def _row_name(place: int, layout: _Layout, colour: Colour | None) -> list[Markup
                 height=size,
                 rx=2,
                 class_="swatch",
-                style=f"fill:{rgb(colour)}",
+                style=f"fill:{rgb(color)}",
             )
         )
     return parts
@@ -124,9 +124,9 @@ def _cell(label: int, place: int, share: float, pixels: int, layout: _Layout) ->
     parts = [element("rect", *title, **place_of, class_=kind, fill_opacity=strength)]
     if layout.numbered and share >= _LEAST_NUMBERED:
         middle = layout.cell_px / 2
-        colour = "number on-dark" if strength > _DARK else "number"
+        color = "number on-dark" if strength > _DARK else "number"
         at = {"x": left + middle - 0.5, "y": top + middle + 3.5, "text_anchor": "middle"}
-        parts.append(element("text", percent(share, 0), **at, class_=colour))
+        parts.append(element("text", percent(share, 0), **at, class_=color))
     return parts
 
 

@@ -16,12 +16,12 @@ class Strand:
     """A line through all axes.
 
     Attributes:
-        said: what is told of it where the pointer is.
+        description: what is shown of it where the pointer is.
         shade: 0 (worst) to 1 (best), its colour; None: it has not been compared.
         best: whether it stands out.
     """
 
-    said: str
+    description: str
     shade: float | None
     best: bool = False
 
@@ -81,12 +81,12 @@ def _strand(strand: Strand, points: list[tuple[float, float]]) -> Markup:
     kind = "best-one" if strand.best else ("shaded" if strand.shade is not None else "apart")
     return element(
         "g",
-        element("title", strand.said),
+        element("title", strand.description),
         path(points, class_="reach"),
         path(points, class_="line"),
         class_=f"strand {kind}",
         style=None if strand.shade is None else f"--shade:{100 * strand.shade:.0f}%",
-        data_said=strand.said,
+        data_said=strand.description,
     )
 
 

@@ -101,7 +101,7 @@ class BestAndLast(ModelCheckpoint):
         trainer.save_checkpoint(self._last_path)
         self._written_at = monotonic()
 
-    def offer(self, trainer: Trainer, results: Mapping[str, float]) -> None:
+    def record_score(self, trainer: Trainer, results: Mapping[str, float]) -> None:
         """Keep the present weights as the best, if they are, and as the last."""
         assert self.monitor is not None
         self.validated_step = trainer.global_step

@@ -7,11 +7,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.errors import ConfigError
-from seg.training.loggers.image_logging import log_picture, takes_pictures
+from seg.training.loggers.image_logging import accepts_images, log_image_array
 from seg.visualization.grids import predicted_grid
 
 
-class LoggedPictures(Callback):
+class LogImages(Callback):
     """Shows the same validation samples after each validation: image, label, prediction, error.
 
     Args:
@@ -30,7 +30,7 @@ class LoggedPictures(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # before `on_validation_end`, where averaged weights are put away
         fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
-        loggers = [logger for logger in trainer.loggers if takes_pictures(logger)]
+        loggers = [logger for logger in trainer.loggers if accepts_images(logger)]
         if not (fitting and trainer.is_global_zero and loggers):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
@@ -38,4 +38,4 @@ class LoggedPictures(Callback):
         with trainer.precision_plugin.forward_context():
             picture = np.asarray(predicted_grid(model, data.split("val"), self.samples))
         for logger in loggers:
-            log_picture(logger, "val/predictions", picture, trainer.global_step)
+            log_image_array(logger, "val/predictions", picture, trainer.global_step)

@@ -53,7 +53,7 @@ class LearningGif(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:  # what came after the step that the run goes on from, comes anew
-            for path in _frames(_folder(trainer)):
+            for path in _frames(_frame_directory(trainer)):
                 if _step(path) > trainer.global_step:
                     path.unlink()
 
@@ -79,18 +79,18 @@ class LearningGif(Callback):
             title=title,
             done=done,
         )
-        path = _folder(trainer) / f"{trainer.global_step:09d}.png"
+        path = _frame_directory(trainer) / f"{trainer.global_step:09d}.png"
         with _dispensable(path):
             write_atomically(path, lambda file: picture.save(file, "PNG"), synced=False)
-            self._thin_out(_folder(trainer))
+            self._thin_out(_frame_directory(trainer))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
-        paths = _frames(_folder(trainer))
+        paths = _frames(_frame_directory(trainer))
         if paths:
             chosen = spread_over(len(paths), self._frames)
-            target = _folder(trainer).parent / _GIF
+            target = _frame_directory(trainer).parent / _GIF
             with _dispensable(target):
                 write_gif(target, [paths[place] for place in chosen])
 
@@ -187,7 +187,7 @@ def _row(pictures: Sequence[NDArray[np.uint8]], tile_px: int) -> Image.Image:
     return row
 
 
-def _folder(trainer: Trainer) -> Path:
+def _frame_directory(trainer: Trainer) -> Path:
     return Path(trainer.default_root_dir) / _FOLDER
 
 

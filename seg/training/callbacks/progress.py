@@ -59,9 +59,9 @@ class TrainingProgress(ProgressBar):
         self._task = self._bar.add_task(
             "",
             total=total,
-            loss=_shown(self._loss),
+            loss=_format_score(self._loss),
             title=_progress_metrics(pl_module)[0][1],
-            score=_shown(self._score),
+            score=_format_score(self._score),
             speed=0.0,
         )
 
@@ -93,8 +93,8 @@ class TrainingProgress(ProgressBar):
             self._bar.update(
                 self._task,
                 completed=trainer.global_step,
-                loss=_shown(self._loss),
-                score=_shown(self._score),
+                loss=_format_score(self._loss),
+                score=_format_score(self._score),
                 speed=self._images_per_s,
             )
 
@@ -170,5 +170,5 @@ def _progress_metrics(task: Any) -> tuple[tuple[str, str], ...]:
     return progress_metrics
 
 
-def _shown(value: float) -> str:
+def _format_score(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"

@@ -59,16 +59,16 @@ class Interruption(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         if self._written:
-            self._leave(trainer)
+            self._exit(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._written:
-            self._leave(trainer)
+            self._exit(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == TrainerFn.FITTING and self._asked(trainer):
             self._write(trainer)
-            self._leave(trainer)
+            self._exit(trainer)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any
@@ -77,18 +77,18 @@ class Interruption(Callback):
         alone = trainer.world_size == 1
         if trainer.state.fn == TrainerFn.FITTING and alone and self._asked(trainer):
             self._write(trainer)
-            self._leave(trainer)
+            self._exit(trainer)
 
     def _note(self, number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if self._received is not None and self._is_the_same():
+        if self._received is not None and self._is_same_key_press():
             return
         if self._received is not None:
             os._exit(_EXIT_CODES[signal.Signals(number)])
         self._received, self._received_at = signal.Signals(number), monotonic()
         log.warning("%s: saving after this step; a second signal ends at once", name)
 
-    def _is_the_same(self) -> bool:
+    def _is_same_key_press(self) -> bool:
         """What a process group gets reaches a process also by its launcher, or its sweep's end."""
         launched = "TORCHELASTIC_RUN_ID" in os.environ or SWEEP_PROCESS in os.environ
         return launched and monotonic() - self._received_at < _ONE_KEY_PRESS_S
@@ -104,7 +104,7 @@ class Interruption(Callback):
             if isinstance(keeper, BestAndLast) and not trainer.sanity_checking:
                 keeper.write_last(trainer)
 
-    def _leave(self, trainer: Trainer) -> None:
+    def _exit(self, trainer: Trainer) -> None:
         log.warning(
             "ended at step %d; resume=%s goes on", trainer.global_step, trainer.default_root_dir
         )

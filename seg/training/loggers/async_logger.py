@@ -11,7 +11,7 @@ from typing import Any
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger
 
-from seg.training.loggers.image_logging import log_picture
+from seg.training.loggers.image_logging import log_image_array
 
 log = logging.getLogger(__name__)
 _MOST_CALLS = 10_000
@@ -60,9 +60,9 @@ class BackgroundLogger(Logger):
         self._put(self.logger.log_hyperparams, params)
 
     @rank_zero_only
-    def log_picture(self, key: str, image: Any, step: int) -> None:
+    def log_image_array(self, key: str, image: Any, step: int) -> None:
         """Show a picture (H x W x 3, uint8), where the logger can: see `loggers.pictures`."""
-        self._put(log_picture, self.logger, key, image, step)
+        self._put(log_image_array, self.logger, key, image, step)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 
 
-def takes_pictures(logger: Any) -> bool:
-    """Whether `log_picture` shows anything there."""
+def accepts_images(logger: Any) -> bool:
+    """Whether `log_image_array` shows anything there."""
     known = isinstance(logger, TensorBoardLogger | WandbLogger | MLFlowLogger)
-    return known or hasattr(logger, "log_picture")
+    return known or hasattr(logger, "log_image_array")
 
 
-def log_picture(logger: Any, key: str, image_HW3: NDArray[np.uint8], step: int) -> None:
-    """Show a picture in TensorBoard, W&B, MLflow, or a logger with `log_picture`; else nothing.
+def log_image_array(logger: Any, key: str, image_HW3: NDArray[np.uint8], step: int) -> None:
+    """Show a picture in TensorBoard, W&B, MLflow, or a logger with `log_image_array`; else nothing.
 
     Args:
         logger: any of Lightning's kind.
@@ -28,5 +28,5 @@ def log_picture(logger: Any, key: str, image_HW3: NDArray[np.uint8], step: int) 
         logger.log_image(key, [image_HW3], step)
     elif isinstance(logger, MLFlowLogger):
         logger.experiment.log_image(logger.run_id, image_HW3, key=key.replace("/", "_"), step=step)
-    elif hasattr(logger, "log_picture"):
-        logger.log_picture(key, image_HW3, step)
+    elif hasattr(logger, "log_image_array"):
+        logger.log_image_array(key, image_HW3, step)

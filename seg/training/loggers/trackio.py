@@ -51,7 +51,7 @@ class TrackioLogger(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self._started().log(dict(metrics), step=step)
 
-    def log_picture(self, key: str, image_HW3: NDArray[np.uint8], step: int) -> None:
+    def log_image_array(self, key: str, image_HW3: NDArray[np.uint8], step: int) -> None:
         """Show a picture, uint8, H x W x 3."""
         self._started().log({key: self._trackio.Image(image_HW3)}, step=step)
 

@@ -14,7 +14,7 @@ from seg.errors import ConfigError, DataError
 # first ones of objectInfo150.txt) without spaces around, joined by line feeds; and the bytes of
 # `colors` in visualizationCode/color150.mat.
 NAMES_SHA256 = "ffd47f2fcbad6c484a3e320702ff1278dae14e78d443d81987142210b70c5032"
-COLOURS_SHA256 = "ce475c9151035eff51f4cf27fd7d906959b1480f6d15b9423ae2417c1b23a0ed"
+COLORS_SHA256 = "ce475c9151035eff51f4cf27fd7d906959b1480f6d15b9423ae2417c1b23a0ed"
 SIZES = ((16, 10), (19, 8))  # width, height
 
 
@@ -39,9 +39,9 @@ def ade(tmp_path):
 
 def test_the_tables_are_the_official_ones():
     assert hashlib.sha256("\n".join(LABELS.names).encode()).hexdigest() == NAMES_SHA256
-    colours = np.array(LABELS.palette, np.uint8)
-    assert colours.shape == (150, 3)
-    assert hashlib.sha256(colours.tobytes()).hexdigest() == COLOURS_SHA256
+    colors = np.array(LABELS.palette, np.uint8)
+    assert colors.shape == (150, 3)
+    assert hashlib.sha256(colors.tobytes()).hexdigest() == COLORS_SHA256
     assert LABELS.names[0] == "wall"
     assert LABELS.palette[2] == (6, 230, 230)  # sky
 

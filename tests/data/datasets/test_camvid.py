@@ -35,7 +35,7 @@ def test_the_splits_are_known(tiny):
         CamVid(split="val", root=tiny)
 
 
-def test_eleven_classes_with_their_colours():
+def test_eleven_classes_with_their_colors():
     assert LABELS.num_classes == 11
     assert LABELS.names[3] == "road"
     assert LABELS.colorize(np.array([[3, 255]]))[0].tolist() == [[128, 64, 128], [0, 0, 0]]

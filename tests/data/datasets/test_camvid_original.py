@@ -82,7 +82,7 @@ def test_the_table_is_the_official_one():
     assert classes == {name: color for name, color in OFFICIAL.items() if name != "Void"}
 
 
-def test_colours_become_classes_and_void_is_ignored(tree):
+def test_colors_become_classes_and_void_is_ignored(tree):
     sample = CamVidOriginal(split="val", root=tree)[0]
     assert sample.name == "0016E5_07961"
     expected = [255 if name == "Void" else LABELS.names.index(name) for name in OFFICIAL]
@@ -118,7 +118,7 @@ def test_other_names_are_refused(name):
         split_of(name)
 
 
-def test_a_colour_of_no_class_is_told(tree):
+def test_a_color_of_no_class_is_told(tree):
     Image.new("RGB", (8, 4), (1, 2, 3)).save(tree / "LabeledApproved_full/0016E5_07961_L.png")
     with pytest.raises(DataError, match=r"#010203 \(32 pixels\)"):
         CamVidOriginal(split="val", root=tree)[0]

@@ -29,7 +29,7 @@ def plant(root, lists, labelmap=LABELMAP):
     return root
 
 
-def test_colours_are_the_lines_of_the_label_map(tmp_path):
+def test_colors_are_the_lines_of_the_label_map(tmp_path):
     plant(tmp_path, {"Train": ["a", "clip/b"], "Validation": ["c"]})
     train, val = (CvatMask(split=split, root=tmp_path) for split in ("train", "val"))
     assert train.labels.names == ("background", "car", "road: wet")
@@ -38,7 +38,7 @@ def test_colours_are_the_lines_of_the_label_map(tmp_path):
     assert train[1].label.tolist() == [[0, 2, 1]]
 
 
-def test_palette_pictures_hold_the_same_colours(tmp_path):
+def test_palette_pictures_hold_the_same_colors(tmp_path):
     plant(tmp_path, {"train": ["a"]})
     indices = Image.fromarray(np.array([[7, 0, 3]], np.uint8), "P")
     palette = np.zeros((8, 3), np.uint8)
@@ -57,7 +57,7 @@ def test_one_list_is_split_by_name(tmp_path):
     assert len({pair.name for pair in (*train.pairs, *val.pairs)}) == 10
 
 
-def test_an_unknown_colour_is_told(tmp_path):
+def test_an_unknown_color_is_told(tmp_path):
     plant(tmp_path, {"train": ["a"]}, LABELMAP.replace("0,0,142", "0,0,143"))
     with pytest.raises(DataError, match="#00008e") as caught:
         CvatMask(split="train", root=tmp_path)[0]

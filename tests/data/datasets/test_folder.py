@@ -95,7 +95,7 @@ def test_a_class_file_names_the_ids(tmp_path):
         Folder(split="train", root=tmp_path, classes=tmp_path / "other.json")[0]
 
 
-def test_colours_are_read_by_the_class_file(tmp_path):
+def test_colors_are_read_by_the_class_file(tmp_path):
     plant_split(tmp_path, "train", values=(([0, 0, 142], [128, 64, 128]),))
     table = {"road": [128, 64, 128], "car": [0, 0, 142]}
     (tmp_path / "classes.json").write_text(json.dumps(table))
@@ -105,7 +105,7 @@ def test_colours_are_read_by_the_class_file(tmp_path):
         Folder(split="train", root=tmp_path)
 
 
-def test_palette_pictures_hold_ids_or_colours_as_told(tmp_path):
+def test_palette_pictures_hold_ids_or_colors_as_told(tmp_path):
     plant_split(tmp_path, "train", names=("a",))
     label = Image.fromarray(np.array([[0, 1, 1]], np.uint8), "P")
     label.putpalette([9, 9, 9, 5, 5, 5])

@@ -105,7 +105,7 @@ def test_lists_of_declared_classes_are_labels(datasets, plant):
     assert dataset[0].label.tolist() == [[0, 1], [1, 1]]
 
 
-def test_colours_are_read_by_the_class_file(plant, tmp_path):
+def test_colors_are_read_by_the_class_file(plant, tmp_path):
     name = plant("train", [[[[0, 0, 142], [128, 64, 128]]]])
     path = tmp_path / "classes.json"
     path.write_text('{"road": [128, 64, 128], "car": [0, 0, 142]}')

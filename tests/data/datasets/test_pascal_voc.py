@@ -14,7 +14,7 @@ from seg.data.readers.image_label_pairs import collect_unmatched
 from seg.errors import ConfigError, DataError
 
 # VOClabelcolormap.m of the development kit gives these for 0-20.
-COLOURS = (
+COLORS = (
     (0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128), (0, 128, 128),
     (128, 128, 128), (64, 0, 0), (192, 0, 0), (64, 128, 0), (192, 128, 0), (64, 0, 128),
     (192, 0, 128), (64, 128, 128), (192, 128, 128), (0, 64, 0), (128, 64, 0), (0, 192, 0),
@@ -35,7 +35,7 @@ def ids(name):
 
 def save_indexed(path, label_HW):
     picture = Image.frombytes("P", label_HW.shape[::-1], label_HW.tobytes())
-    picture.putpalette([channel for colour in voc_palette(256) for channel in colour])
+    picture.putpalette([channel for color in voc_palette(256) for channel in color])
     path.parent.mkdir(exist_ok=True)
     picture.save(path)
 
@@ -74,8 +74,8 @@ def names(dataset):
     return [dataset[index].name for index in range(len(dataset))]
 
 
-def test_twenty_classes_and_background_in_the_colours_of_the_kit():
-    assert LABELS.palette == COLOURS
+def test_twenty_classes_and_background_in_the_colors_of_the_kit():
+    assert LABELS.palette == COLORS
     assert (LABELS.num_classes, LABELS.names[0]) == (21, "background")
     assert hashlib.sha256("\n".join(LABELS.names[1:]).encode()).hexdigest() == OBJECTS_SHA256
     assert voc_palette(256)[255] == VOID

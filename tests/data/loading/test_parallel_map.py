@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from seg.data.loading.parallel_map import measure_each
+from seg.data.loading.parallel_map import parallel_map
 from seg.errors import DataError
 
 
@@ -17,17 +17,17 @@ def test_results_come_in_order(num_workers):
         time.sleep(0.002 * (index % 3))
         return {"square": index**2}
 
-    measured = measure_each(measure, 10, num_workers=num_workers)
+    measured = parallel_map(measure, 10, num_workers=num_workers)
     assert [each["square"] for each in measured] == [index**2 for index in range(10)]
 
 
 def test_nothing_to_measure():
-    assert list(measure_each(lambda index: index, 0, num_workers=2)) == []
+    assert list(parallel_map(lambda index: index, 0, num_workers=2)) == []
 
 
 def test_random_numbers_are_left_alone():
     state = torch.get_rng_state()
-    list(measure_each(lambda index: index, 3, num_workers=2))
+    list(parallel_map(lambda index: index, 3, num_workers=2))
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -38,7 +38,7 @@ def test_the_first_error_is_raised_as_it_was(num_workers):
             raise DataError(f"sample {index} is broken", fault="damaged")
         return index
 
-    measured = measure_each(measure, 100, num_workers=num_workers)
+    measured = parallel_map(measure, 100, num_workers=num_workers)
     assert [next(measured), next(measured)] == [0, 1]
     with pytest.raises(DataError, match=r"^sample 2 is broken$") as caught:
         next(measured)
@@ -52,4 +52,4 @@ def test_a_killed_process_is_told():
         return index
 
     with pytest.raises(DataError, match=r"was killed.*\n.*lower num_workers"):
-        list(measure_each(measure, 3, num_workers=1))
+        list(parallel_map(measure, 3, num_workers=1))

@@ -11,7 +11,7 @@ import pytest
 
 LOADER = """
 import os, time
-from seg.data.loading.parallel_map import measure_each
+from seg.data.loading.parallel_map import parallel_map
 
 def measure(index):
     if index == 0:
@@ -19,7 +19,7 @@ def measure(index):
     time.sleep(0.05)
     return index
 
-list(measure_each(measure, {length}, num_workers=2))
+list(parallel_map(measure, {length}, num_workers=2))
 print("all", flush=True)
 """
 POOL = """

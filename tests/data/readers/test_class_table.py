@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.readers.class_table import distinct_palette, given_classes, read_classes
+from seg.data.readers.class_table import distinct_palette, find_classes, read_classes
 from seg.errors import ConfigError, DataError
 
 
@@ -26,7 +26,7 @@ def test_names_have_the_ids_of_their_positions(read):
     assert labels.file_ids == ((0, 0), (1, 1), (255, 255))
 
 
-def test_names_with_colours(read):
+def test_names_with_colors(read):
     classes = read({"road": [128, 64, 128], "car": [0, 0, 142]})
     assert classes.labels.palette == ((128, 64, 128), (0, 0, 142))
     assert classes.labels.file_ids == ((0, 0), (1, 1), (255, 255))
@@ -38,7 +38,7 @@ def test_names_by_id(read):
     assert labels.file_ids == ((2, 0), (10, 1), (255, 255))
 
 
-def test_entries_say_ids_colours_and_what_is_ignored(read):
+def test_entries_say_ids_colors_and_what_is_ignored(read):
     classes = read(
         [
             {"name": "car", "id": 26, "color": [0, 0, 142]},
@@ -51,7 +51,7 @@ def test_entries_say_ids_colours_and_what_is_ignored(read):
     assert classes.labels.palette == ((0, 0, 142), (70, 130, 180))
 
 
-def test_colours_become_ids_ignored_ones_too(read, tmp_path):
+def test_colors_become_ids_ignored_ones_too(read, tmp_path):
     classes = read(
         [
             {"name": "void", "color": [0, 0, 0], "ignore": True},
@@ -62,15 +62,15 @@ def test_colours_become_ids_ignored_ones_too(read, tmp_path):
     )
     pixels = np.array([[[0, 0, 0], [0, 0, 142]]], np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    file_label = classes.colour_labels()(tmp_path / "a.png")
+    file_label = classes.color_labels()(tmp_path / "a.png")
     assert classes.labels.encode(file_label, "a").tolist() == [[255, 0]]
 
 
-def test_colours_must_tell_classes_apart(read):
+def test_colors_must_tell_classes_apart(read):
     with pytest.raises(DataError, match="'road' and 'car' have one colour"):
-        read({"road": [1, 2, 3], "car": [1, 2, 3]}).colour_labels()
+        read({"road": [1, 2, 3], "car": [1, 2, 3]}).color_labels()
     with pytest.raises(DataError, match="gives 'road' none"):
-        read(["road", "car"]).colour_labels()
+        read(["road", "car"]).color_labels()
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_mistakes_are_told(read, content, told):
 
 
 def test_a_named_file_must_exist_and_a_default_need_not(tmp_path):
-    assert given_classes(None, tmp_path) is None
+    assert find_classes(None, tmp_path) is None
     with pytest.raises(ConfigError, match=r"dataset\.classes="):
-        given_classes(tmp_path / "other.json", None)
+        find_classes(tmp_path / "other.json", None)
     (tmp_path / "classes.json").write_text('["road", "car"]')
-    assert given_classes(None, tmp_path).labels.names == ("road", "car")
+    assert find_classes(None, tmp_path).labels.names == ("road", "car")
 
 
 def test_the_palette_is_distinct_and_never_black():
@@ -157,14 +157,14 @@ def test_a_text_file_has_one_name_a_line(tmp_path):
 def test_mistakes_in_text_files_are_told(tmp_path, content, told):
     (tmp_path / "classes.txt").write_text(content)
     with pytest.raises(DataError, match=told):
-        given_classes(None, tmp_path)
+        find_classes(None, tmp_path)
 
 
 def test_json_goes_before_text(tmp_path):
     (tmp_path / "classes.txt").write_text("stage 1\nstage 2")
-    assert given_classes(None, tmp_path).labels.names == ("stage 1", "stage 2")
+    assert find_classes(None, tmp_path).labels.names == ("stage 1", "stage 2")
     (tmp_path / "classes.json").write_text('["a", "b"]')
-    assert given_classes(None, tmp_path).labels.names == ("a", "b")
+    assert find_classes(None, tmp_path).labels.names == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -177,10 +177,10 @@ def test_json_goes_before_text(tmp_path):
 )
 def test_text_files_of_other_systems_and_label_maps_without_colors(tmp_path, content):
     (tmp_path / "classes.txt").write_bytes(content)
-    classes = given_classes(None, tmp_path)
+    classes = find_classes(None, tmp_path)
     assert classes.labels.names == ("sky", "road", "car")
     assert classes.labels.file_ids == ((0, 0), (1, 1), (2, 2), (255, 255))
-    assert all(entry.colour is None for entry in classes.entries)
+    assert all(entry.color is None for entry in classes.entries)
 
 
 def test_a_label_map_gives_names_and_colors(tmp_path):

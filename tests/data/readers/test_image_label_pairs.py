@@ -8,7 +8,7 @@ from PIL import Image
 
 from seg.data.label_space import LabelSpace
 from seg.data.loading.loader import KeyedDataset, SegmentationLoader
-from seg.data.loading.parallel_map import measure_each
+from seg.data.loading.parallel_map import parallel_map
 from seg.data.loading.resumable_sampler import EpochOrder
 from seg.data.readers.image_label_pairs import (
     PairDataset,
@@ -100,7 +100,7 @@ def test_what_one_sample_raises_names_the_way_out(tmp_path, workers):
     assert message.count("dataset.quarantine=") == 1
     assert len(message.splitlines()) <= 6
     with pytest.raises(DataError) as caught:
-        list(measure_each(dataset.read_label, 1, num_workers=workers))
+        list(parallel_map(dataset.read_label, 1, num_workers=workers))
     assert "dataset.quarantine=" in user_message(caught.value)
     assert "dataset.quarantine=" not in str(caught.value)  # where a report quotes it
 

@@ -26,7 +26,7 @@ def plant(tmp_path):
         file = Image.fromarray(label)
         # Pillow cuts indices to the bits that a short palette needs.
         filled = [*palette, *[[77, 77, 77]] * (256 - len(palette))]
-        file.putpalette([share for colour in filled for share in colour])
+        file.putpalette([share for color in filled for share in color])
         file.save(tmp_path / "labels/train/a.png")
         (tmp_path / "classes.json").write_text(json.dumps(classes))
         return tmp_path

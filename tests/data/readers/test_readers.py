@@ -219,7 +219,7 @@ def test_labels_in_tiff(tmp_path, dtype):
     assert label.dtype.isnative
 
 
-def test_colour_labels_are_refused(tmp_path):
+def test_color_labels_are_refused(tmp_path):
     refuses(read_label, save(tmp_path / "a.png", PHOTO), "colours", "class id")
     equal = np.repeat(IDS[..., None], 3, axis=2)
     refuses(read_label, save(tmp_path / "b.png", equal), "colours", "three channels are equal")

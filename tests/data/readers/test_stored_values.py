@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from seg.data.readers import gdal
-from seg.data.readers.readers import read_colours, read_image, read_label
+from seg.data.readers.readers import read_colors, read_image, read_label
 from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
 
@@ -387,7 +387,7 @@ def test_a_range_for_eight_bits(tmp_path):
 def test_colors_of_sixteen_bits_are_no_codes(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded("rgb.png"))
     with pytest.raises(DataError, match="16 bits a channel; allowed: 8"):
-        read_colours(tmp_path / "a.png")
+        read_colors(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -51,11 +51,11 @@ def test_the_distribution_is_that_of_albumentations():
         assert ks_2samp(a, b).pvalue > 1e-3, name
 
 
-def test_all_colour_gone_is_grey():
+def test_all_color_gone_is_grey():
     matrix = color_matrix([("saturation", 0.0)], 0.0)
     assert np.ptp(matrix, axis=0).max() == 0
-    colour = np.full((2, 2, 3), (10, 20, 30), np.uint8)
-    flat = LinearColorJitter().apply(colour, steps=[("contrast", 0.0)])
+    color = np.full((2, 2, 3), (10, 20, 30), np.uint8)
+    flat = LinearColorJitter().apply(color, steps=[("contrast", 0.0)])
     np.testing.assert_allclose(flat, 0.299 * 10 + 0.587 * 20 + 0.114 * 30, atol=0.5)
 
 

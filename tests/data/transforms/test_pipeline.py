@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from seg.data.sample import Sample
-from seg.data.transforms.pipeline import MEAN_COLOUR, Augmentation
+from seg.data.transforms.pipeline import MEAN_COLOR, Augmentation
 from seg.data.transforms.random_scale_crop import RandomScaleCrop
 from seg.errors import ConfigError, DataError
 
@@ -121,13 +121,13 @@ PADDING = [
 
 @pytest.mark.parametrize("transform", PADDING, ids=lambda t: type(t).__name__)
 def test_what_lies_outside_is_ignored_and_grey(transform):
-    one = Sample("x", np.full((60, 80, 3), MEAN_COLOUR, np.uint8), np.full((60, 80), 7, np.uint8))
+    one = Sample("x", np.full((60, 80, 3), MEAN_COLOR, np.uint8), np.full((60, 80), 7, np.uint8))
     augmentation = Augmentation([transform], ignore_index=255)
     seen = set()
     for index in range(10):
         result = augmentation(one, (0, 0, index))
         seen |= set(np.unique(result.label))
-        assert (result.image == MEAN_COLOUR).all()
+        assert (result.image == MEAN_COLOR).all()
     assert seen == {7, 255}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.data.readers.cache_directory import cache_folder
+from seg.data.readers.cache_directory import cache_directory
 from seg.errors import ConfigError, DataError
 from seg.models.weights import download
 from seg.models.weights.download import fetch
@@ -261,9 +261,9 @@ def test_other_digests_are_refused(tmp_path, digest):
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):
     monkeypatch.setenv("SEG_CACHE", str(tmp_path / "a"))
-    assert cache_folder() == tmp_path / "a"
+    assert cache_directory() == tmp_path / "a"
     monkeypatch.setenv("SEG_CACHE", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "seg"
+    assert cache_directory() == tmp_path / "seg"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache_folder() == Path.home() / ".cache" / "seg"
+    assert cache_directory() == Path.home() / ".cache" / "seg"

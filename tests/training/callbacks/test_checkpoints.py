@@ -22,6 +22,6 @@ def test_a_score_that_is_no_number_beats_none_and_is_beaten_by_any(scores, best_
     keeper = BestAndLast(monitor="val/miou", mode="max")
     keeper.best_path, keeper._last_path = "best", "last"
     for trainer.global_step, score in enumerate(scores):
-        keeper.offer(trainer, {"val/miou": score})
+        keeper.record_score(trainer, {"val/miou": score})
     assert [step for path, step in written if path == "best"][-1] == best_at
     assert [step for path, step in written if path == "last"] == list(range(len(scores)))

@@ -55,7 +55,7 @@ def test_a_frame_shows_image_label_and_prediction():
     assert np.array_equal(tiles[2], LABELS.colorize(1 - label_HW % 2))
 
 
-def test_few_colours_stay_what_they_are(tmp_path):
+def test_few_colors_stay_what_they_are(tmp_path):
     paths = []
     for place in range(3):
         picture = np.zeros((20, 20, 3), np.uint8)

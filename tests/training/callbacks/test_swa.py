@@ -91,8 +91,8 @@ def test_statistics_rate_and_competition_in_a_run(tmp_path):
     parts.trainer.callbacks.insert(0, reference)
     validated = []
     keeper = parts.trainer.checkpoint_callbacks[0]
-    offer = keeper.offer
-    keeper.offer = lambda trainer, results: (
+    offer = keeper.record_score
+    keeper.record_score = lambda trainer, results: (
         validated.append({n: v.clone() for n, v in parts.task.model.state_dict().items()}),
         offer(trainer, results),
     )
