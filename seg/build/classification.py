@@ -42,7 +42,9 @@ def build_classification(config: PretrainConfig, run_dir: Path) -> Classificatio
     quiet()
     check_targets(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    train, val = (open_image_dataset(config.image_dataset, split) for split in ("train", "val"))
+    train, val = (
+        open_image_dataset(config.classification_dataset, split) for split in ("train", "val")
+    )
     model = _classifier(config, train.labels)
     if config.weights is not None:
         load_weights(
@@ -63,22 +65,24 @@ def build_classification(config: PretrainConfig, run_dir: Path) -> Classificatio
 def _classifier(config: PretrainConfig, labels: ClassNames) -> Classifier:
     encoder: nn.Module = build("encoder", config.encoder.node(), in_channels=IMAGE_CHANNELS)
     model: Classifier = build(
-        "classifier", config.classifier.node(), encoder=encoder, num_classes=labels.num_classes
+        "head", config.head.node(), encoder=encoder, num_classes=labels.num_classes
     )
     if labels.multi_label and model.outputs == "softmax":
         raise ConfigError(
-            "classifier.outputs=softmax: these pictures may be of several classes, which softmax "
+            "head.outputs=softmax: these pictures may be of several classes, which softmax "
             "cannot say; give logistic"
         )
     return model
 
 
 def _data(config: PretrainConfig, train: ImageDataset, val: ImageDataset) -> ImageDataModule:
-    augmentation: ImageAugmentation = build("image_augmentation", config.image_augmentation.node())
+    augmentation: ImageAugmentation = build(
+        "classification_augmentation", config.classification_augmentation.node()
+    )
     mixing: Mixing | None = None
-    if config.mixing is not None:
+    if config.mixup is not None:
         classes = train.labels.num_classes
-        mixing = build("mixing", config.mixing.node(), num_classes=classes)
+        mixing = build("mixup", config.mixup.node(), num_classes=classes)
     return ImageDataModule(
         train=train,
         val=CentreCrops(val, size=augmentation.eval_size, centre_share=augmentation.centre_share),
@@ -100,7 +104,7 @@ def _task(
         config=config.model_dump(mode="json", by_alias=True),
         optimizer=partial_build("optimizer", config.optimizer.node()),
         scheduler=partial_build("scheduler", config.scheduler.node()),
-        parameters=build("parameters", config.parameters.node()),
+        parameters=build("param_groups", config.param_groups.node()),
         batch_norm=batch_norm,
         channels_last=config.channels_last,
     )

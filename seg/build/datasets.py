@@ -47,9 +47,9 @@ def open_ahead(config: FitConfig) -> None:
             dataset: Any = open_dataset(config.dataset, config.labels, split)
             _ahead[_key(config.dataset, config.labels, split)] = dataset
         elif isinstance(config, PretrainConfig):
-            check_sections(config, "image_dataset")
-            dataset = open_image_dataset(config.image_dataset, split)
-            _ahead[_key(config.image_dataset, None, split)] = dataset
+            check_sections(config, "classification_dataset")
+            dataset = open_image_dataset(config.classification_dataset, split)
+            _ahead[_key(config.classification_dataset, None, split)] = dataset
 
 
 def _key(section: ImagesTarget, labels: Labels | None, split: str) -> str:
@@ -103,8 +103,8 @@ def open_image_dataset(config: ImagesTarget, split: str) -> Any:
     opened = _ahead.pop(_key(config, None, split), None)
     if opened is not None:
         return opened
-    with decoding_images(decoding_of(config, "image_dataset")):
-        return build("image_dataset", config.node(), split=split)
+    with decoding_images(decoding_of(config, "classification_dataset")):
+        return build("classification_dataset", config.node(), split=split)
 
 
 def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> SegmentationDataset:

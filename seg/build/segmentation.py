@@ -217,10 +217,13 @@ def _set_compute_dtype(task: SegmentationTask, precision: str) -> None:
 
 
 def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[ExtraLoss]:
-    if config.teaching is None:
-        return []
-    build_now = partial_build("teaching", config.teaching.node())
-    return [build_now(run=StudentContext(student=model, load_teacher=load_model, seed=config.seed))]
+    run = StudentContext(student=model, load_teacher=load_model, seed=config.seed)
+    chosen = {"distillation": config.distillation, "semi_supervised": config.semi_supervised}
+    return [
+        partial_build(key, section.node())(run=run)
+        for key, section in chosen.items()
+        if section is not None
+    ]
 
 
 def _task(
@@ -236,10 +239,10 @@ def _task(
         "loss", config.loss.node(), num_classes=labels.num_classes, ignore_index=labels.ignore_index
     )
     auxiliary = None
-    if trained and config.auxiliary is not None:
+    if trained and config.aux_head is not None:
         auxiliary = build(
-            "auxiliary",
-            config.auxiliary.node(),
+            "aux_head",
+            config.aux_head.node(),
             encoder=model.encoder,
             num_classes=labels.num_classes,
         )
@@ -253,7 +256,7 @@ def _task(
         config=config.model_dump(mode="json", by_alias=True),
         optimizer=partial_build("optimizer", optimizer) if trained else None,
         scheduler=partial_build("scheduler", scheduler) if trained else None,
-        parameters=build("parameters", config.parameters.node()) if trained else None,
+        parameters=build("param_groups", config.param_groups.node()) if trained else None,
         batch_norm=batch_norm,
         channels_last=config.channels_last,
     )

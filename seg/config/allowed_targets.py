@@ -31,6 +31,11 @@ class Rule:
     parts: tuple[str, ...] = ()
 
 
+_EXTRA_LOSS = Rule(
+    ("seg.distillation",),
+    ("seg.distillation.extra_loss.ExtraLoss",),
+    ("seg.distillation", *_TRANSFORMS),
+)
 _RULES = {
     "dataset": Rule(("seg.data",)),
     "augmentation": Rule(("seg.data.transforms.pipeline",), parts=_TRANSFORMS),
@@ -38,22 +43,21 @@ _RULES = {
     "decoder": Rule(("seg.models.decoders",), _MODULE),
     "sampler": Rule(("seg.data.loading.samplers",)),
     "loss": Rule(("seg.losses",), _MODULE, ("seg.losses",)),
-    "teaching": Rule(
-        ("seg.distillation",),
-        ("seg.distillation.extra_loss.ExtraLoss",),
-        ("seg.distillation", *_TRANSFORMS),
-    ),
-    "auxiliary": Rule(("seg.models.auxiliary",), _MODULE),
+    "distillation": _EXTRA_LOSS,
+    "semi_supervised": _EXTRA_LOSS,
+    "aux_head": Rule(("seg.models.auxiliary",), _MODULE),
     "optimizer": Rule(("seg.optim", "torch.optim", "timm.optim"), ("torch.optim.Optimizer",)),
     "scheduler": Rule(("seg.optim.schedules",)),
-    "parameters": Rule(("seg.optim.groups",)),
+    "param_groups": Rule(("seg.optim.groups",)),
     "batch_norm": Rule(("seg.models.batch_norm",)),
     "trainer": Rule((f"{_LIGHTNING}.trainer",), (f"{_LIGHTNING}.Trainer",)),
     "inference": Rule(("seg.inference.inference",)),
-    "image_dataset": Rule(("seg.data.classification",)),
-    "image_augmentation": Rule(("seg.data.classification.augmentation",), parts=_TRANSFORMS),
-    "mixing": Rule(("seg.data.classification.mixing",)),
-    "classifier": Rule(("seg.models.classifier",), _MODULE),
+    "classification_dataset": Rule(("seg.data.classification",)),
+    "classification_augmentation": Rule(
+        ("seg.data.classification.augmentation",), parts=_TRANSFORMS
+    ),
+    "mixup": Rule(("seg.data.classification.mixing",)),
+    "head": Rule(("seg.models.classifier",), _MODULE),
     "callbacks": Rule(
         ("seg.training.callbacks", f"{_LIGHTNING}.callbacks"), (f"{_LIGHTNING}.Callback",)
     ),
@@ -64,7 +68,7 @@ _RULES = {
 }
 _GROUPS_OF_NODES = ("callbacks", "logger")
 # What may be known by its kind alone when a file names it: to build it writes and fetches nothing.
-_HARMLESS = ("encoder", "decoder", "loss", "auxiliary", "optimizer", "classifier")
+_HARMLESS = ("encoder", "decoder", "loss", "aux_head", "optimizer", "head")
 
 
 def rule_of(key: str) -> Rule:

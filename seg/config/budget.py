@@ -18,7 +18,7 @@ class _Epochs(NamedTuple):
     validated_every: int
 
 
-_EPOCHS = {"dataset": _Epochs(11, 4), "image_dataset": _Epochs(12, 2)}
+_EPOCHS = {"dataset": _Epochs(11, 4), "classification_dataset": _Epochs(12, 2)}
 
 
 def with_budget(plain: Any) -> Any:
@@ -34,7 +34,7 @@ def with_budget(plain: Any) -> Any:
     trainer = plain.get("trainer") if isinstance(plain, Mapping) else None
     if not isinstance(trainer, Mapping):
         return plain
-    images = "image_dataset" if plain.get("image_dataset") else "dataset"
+    images = "classification_dataset" if plain.get("classification_dataset") else "dataset"
     by_steps = _section(plain, images).get("budget") == "steps"
     settled = dict(trainer)
     _settle_length(

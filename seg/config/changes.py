@@ -8,10 +8,17 @@ FREE = (
     *("resume", "rescale", "extend", "dry_run", "divergence", "weights", "partial"),
     *("moving_average", "encoder.moving_average"),
     *("encoder.weights", "logger", "dataset.root", "dataset.cache", "callbacks.progress"),
-    *("callbacks.checkpoints.every", "image_dataset.root", "image_dataset.cache_mib"),
-    *("callbacks.gif", "trial", "dataset.budget", "image_dataset.budget"),
+    *(
+        "callbacks.checkpoints.every",
+        "classification_dataset.root",
+        "classification_dataset.cache_mib",
+    ),
+    *("callbacks.gif", "trial", "dataset.budget", "classification_dataset.budget"),
     *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
-    *(f"teaching.{key}" for key in ("num_workers", "prefetch_factor", "pin_memory", "timeout_s")),
+    *(
+        f"semi_supervised.{key}"
+        for key in ("num_workers", "prefetch_factor", "pin_memory", "timeout_s")
+    ),
     *("trainer.accelerator", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
 )
 LENGTH = frozenset(("trainer.max_epochs", "trainer.max_steps"))

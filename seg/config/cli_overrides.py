@@ -13,8 +13,18 @@ _PATH_KEYS = frozenset(
             "dataset.table",
             "dataset.classes",
         ),
-        *("image_dataset.root", "image_dataset.table", "image_dataset.classes"),
-        *("teaching.checkpoint", "teaching.images", "camvid_root", "hydra.run.dir", "runs"),
+        *(
+            "classification_dataset.root",
+            "classification_dataset.table",
+            "classification_dataset.classes",
+        ),
+        *(
+            "distillation.checkpoint",
+            "semi_supervised.images",
+            "camvid_root",
+            "hydra.run.dir",
+            "runs",
+        ),
         *("hydra.sweep.dir", "training", "data"),
     )
 )

@@ -17,6 +17,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from seg.config.allowed_targets import locate
 from seg.config.conf_dir import conf_dir
 from seg.config.facts import FOLLOWS, follows
+from seg.config.former_keys import renamed_option
 from seg.config.hints import no_such_key, options_of
 from seg.config.misread import misplaced, misread, several_values
 from seg.config.nearest import nearest
@@ -29,7 +30,8 @@ _OTHERS = {
     "decoder": "one of segmentation-models-pytorch by its name there: "
     "decoder=smp decoder.name=Unet",
     "dataset": "your own images and labels: dataset=folder dataset.root={option}",
-    "image_dataset": "your own images: image_dataset=image_folder image_dataset.root={option}",
+    "classification_dataset": "your own images: classification_dataset=image_folder "
+    "classification_dataset.root={option}",
     "logger": "TensorBoard and a CSV file: logger=default",
 }
 
@@ -59,6 +61,8 @@ def _missing_option(error: MissingConfigException) -> str:
     if not group or not options:
         return str(error).splitlines()[0]
     close = "" if Path(option).is_dir() else nearest(option, options)
+    if present := renamed_option(group, option):
+        close = f"\n  {option} is called {group}={present} now"
     others = _OTHERS.get(group, "").format(option=option)
     if close and group not in ("encoder", "decoder"):
         others = ""

@@ -8,6 +8,7 @@ import yaml
 
 from seg.config.conf_dir import conf_dir
 from seg.config.facts import FOLLOWS, follows
+from seg.config.former_keys import renamed
 from seg.config.nearest import nearest
 from seg.config.synonyms import typed_here
 
@@ -38,6 +39,8 @@ def hint(key: str, sections: Iterable[str]) -> str:
         key: that was given, with dots.
         sections: of the command's configuration, as it has them.
     """
+    if present := renamed(key):
+        return f"\n  {key} is called {present} now"
     section, _, name = key.rpartition(".")
     options = options_with(section, name) if section else []
     if options:

@@ -19,7 +19,7 @@ _OF_SWEEPS = re.compile(r"Sweep parameters '(.*)' requires --multirun")
 # What a path alone may have meant.
 _PATHS = {
     "train": "dataset=folder dataset.root={0} or resume={0}",
-    "pretrain": "image_dataset=image_folder image_dataset.root={0} or resume={0}",
+    "pretrain": "classification_dataset=image_folder classification_dataset.root={0} or resume={0}",
     "evaluate": "checkpoint={0}",
     "export": "checkpoint={0}",
     "predict": "checkpoint={0} or input={0}",

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from seg.config.budget import LENGTH, VALIDATIONS, with_budget
+from seg.config.former_keys import present_choice, with_present_keys
 from seg.errors import DataError
 from seg.io.yaml_file import read_yaml
 
 _CONFIG, _OVERRIDES = "config.yaml", Path(".hydra", "overrides.yaml")
 _KEYS = (*LENGTH, *VALIDATIONS)
-_RECIPES = ("trainer", "experiment", "pretraining", "dataset", "image_dataset")
+_RECIPES = ("trainer", "experiment", "pretraining", "dataset", "classification_dataset")
 
 
 def with_recorded_length(
@@ -42,7 +43,7 @@ def with_recorded_length(
 
 
 def _trainer(recorded: Any) -> Mapping[str, Any]:
-    settled = with_budget(recorded)
+    settled = with_budget(with_present_keys(recorded))
     trainer = settled.get("trainer") if isinstance(settled, Mapping) else None
     return trainer if isinstance(trainer, Mapping) else {}
 
@@ -56,7 +57,7 @@ def _read(path: Path) -> Any:
 
 def _choices(overrides: Any) -> dict[str, str]:
     """Key -> the value chosen last."""
-    words = [each for each in overrides or () if isinstance(each, str)]
+    words = [present_choice(each) for each in overrides or () if isinstance(each, str)]
     pairs = (each.lstrip("+").partition("=") for each in words)
     return {key: value for key, equals, value in pairs if equals}
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from seg.config.cli_overrides import is_multirun
+from seg.config.former_keys import present_choices
 from seg.config.recorded_overrides import check_recorded
 from seg.errors import ConfigError, DataError
 from seg.io.yaml_file import read_yaml
@@ -89,4 +90,4 @@ def _recorded(run_dir: Path) -> list[str]:
         raise ConfigError(str(error)) from None
     if not isinstance(choices, list) or not all(isinstance(each, str) for each in choices):
         raise ConfigError(f"{record}: damaged (a list of KEY=VALUE is expected)\n  {_REMEDY}")
-    return _choices(choices)
+    return _choices(present_choices(choices))

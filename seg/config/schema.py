@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from seg.config.budget import with_budget
 from seg.config.former_names import with_present_names
-from seg.config.hints import no_such_key
-from seg.config.type_errors import reason
+from seg.config.type_errors import describe
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
@@ -196,7 +194,7 @@ class FitConfig(Section):
     encoder: Target
     optimizer: Target
     scheduler: Target
-    parameters: Target = Target(target="seg.optim.groups.ParameterGroups")
+    param_groups: Target = Target(target="seg.optim.groups.ParameterGroups")
     batch_norm: Target = Target(target="seg.models.batch_norm.BatchNormPolicy")
     trainer: TrainerTarget
     callbacks: dict[str, Target | None]
@@ -230,17 +228,24 @@ class TrainConfig(FitConfig):
     augmentation: Target
     decoder: Target
     loss: Target
-    teaching: Target | None = None
-    auxiliary: Target | None = None
+    distillation: Target | None = None
+    semi_supervised: Target | None = None
+    aux_head: Target | None = None
+
+    @model_validator(mode="after")
+    def _learns_from_one_teacher(self) -> "TrainConfig":
+        if self.distillation is not None and self.semi_supervised is not None:
+            raise ValueError("distillation and semi_supervised: give one of them")
+        return self
 
 
 class PretrainConfig(FitConfig):
     """`conf/pretrain.yaml`."""
 
-    image_dataset: ImagesTarget
-    image_augmentation: Target
-    mixing: Target | None = None
-    classifier: Target
+    classification_dataset: ImagesTarget
+    classification_augmentation: Target
+    mixup: Target | None = None
+    head: Target
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
@@ -275,26 +280,5 @@ def validate(schema: type[C], plain: Mapping[str, Any]) -> C:
     try:
         return schema.model_validate(with_present_names(plain))
     except ValidationError as error:
-        lines = [_describe(schema, detail) for detail in error.errors()]
+        lines = [describe(schema, detail) for detail in error.errors()]
         raise ConfigError("\n".join(lines)) from None
-
-
-def _describe(schema: type[Section], detail: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        allowed = sorted(_fields(schema, detail["loc"][:-1]))
-        return no_such_key(key, allowed, allowed)
-    if detail["type"] == "missing":
-        return f"{key}: missing; give {key}=..."
-    if detail["type"] == "value_error":
-        return f"{key}.{detail['msg'].removeprefix('Value error, ')}".removeprefix(".")
-    return f"{key}={detail['input']!r}: {reason(detail)}"
-
-
-def _fields(schema: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:
-    for part in location:
-        annotation = schema.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return set()
-        schema = annotation
-    return {field.alias or name for name, field in schema.model_fields.items()}

@@ -32,15 +32,15 @@ _WORDS = {
     "resume=RUN_DIR": "resume_from resume_from_checkpoint ckpt_path",
     "dataset=folder dataset.root=DIR": "data data_dir data_root data_path dataset_dir "
     "dataset_path train_dir root path images",
-    "image_dataset=image_folder image_dataset.root=DIR": "data data_dir data_root data_path "
-    "dataset_dir train_dir root path images",
+    "classification_dataset=image_folder classification_dataset.root=DIR": "data data_dir "
+    "data_root data_path dataset_dir train_dir root path images",
     "hydra.run.dir=DIR": "output output_dir out out_dir save_dir work_dir log_dir logdir run_dir",
     "batch_norm=sync": "sync_bn syncbn sync_batchnorm",
     "callbacks=moving_average": "ema model_ema",
     "logger=NAME": "wandb tensorboard mlflow trackio loggers log",
     "dry_run=true": "debug dryrun fast_dev_run",
     "seed": "random_seed manual_seed random_state",
-    "parameters.frozen_parts=encoder": "freeze freeze_encoder freeze_backbone",
+    "param_groups.frozen_parts=encoder": "freeze freeze_encoder freeze_backbone",
     "checkpoint=RUN_DIR": "model weights ckpt model_path ckpt_path run run_dir",
     "input=FILE_OR_DIR": "source image images img path data folder",
     "precision=fp16": "half fp16 amp",

@@ -19,7 +19,12 @@ from seg.errors import ConfigError
 
 _HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 _REFUSED_KEYS = ("_args_", "_recursive_", "_convert_")
-_COMPLETED = ("optimizer", "scheduler", "teaching")  # once training knows their arguments
+_COMPLETED = (
+    "optimizer",
+    "scheduler",
+    "distillation",
+    "semi_supervised",
+)  # once training knows their arguments
 _COMPOSED = ("transforms", "transform")
 _TRANSFORMS = (
     "albumentations.BasicTransform",

@@ -1,6 +1,9 @@
 """What a value should have been, in words of the command line."""
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+
+from seg.config.hints import no_such_key
 
 _LIST = "give a list, as [A,B]"
 _REASONS = {
@@ -31,3 +34,25 @@ def reason(detail: ErrorDetails) -> str:
         return f"allowed: {options.replace(' or ', ', ')}"
     message = detail["msg"].removeprefix("Value error, ")
     return _REASONS.get(detail["type"], message[:1].lower() + message[1:])
+
+
+def describe(schema: type[BaseModel], detail: ErrorDetails) -> str:
+    """Return the line of an error message for what a schema refuses."""
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        allowed = sorted(_fields(schema, detail["loc"][:-1]))
+        return no_such_key(key, allowed, allowed)
+    if detail["type"] == "missing":
+        return f"{key}: missing; give {key}=..."
+    if detail["type"] == "value_error":
+        return f"{key}.{detail['msg'].removeprefix('Value error, ')}".removeprefix(".")
+    return f"{key}={detail['input']!r}: {reason(detail)}"
+
+
+def _fields(schema: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:
+    for part in location:
+        annotation = schema.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return set()
+        schema = annotation
+    return {field.alias or name for name, field in schema.model_fields.items()}

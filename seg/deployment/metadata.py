@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from seg.config.former_keys import with_present_keys
 from seg.data.readers.sha256 import sha256_of
 from seg.deployment.usage import Usage
 from seg.errors import DataError
@@ -64,7 +65,7 @@ class SourceCheckpoint(_Plain):
 
     sha256: str
     step: int
-    config: dict[str, Any]
+    config: Annotated[dict[str, Any], AfterValidator(with_present_keys)]
 
 
 class Card(_Plain):

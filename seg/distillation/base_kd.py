@@ -27,7 +27,7 @@ class DistillationLoss(nn.Module, ABC):
 
     def __init__(self, *, weight: float) -> None:
         super().__init__()
-        check_positive(weight=weight)
+        check_positive("distillation", weight=weight)
         self.weight = weight
 
     @abstractmethod
@@ -56,7 +56,7 @@ class TemperedKD(DistillationLoss):
         teacher: TrainedSegmenter,
     ) -> None:
         super().__init__(weight=weight)
-        check_positive(temperature=temperature)
+        check_positive("distillation", temperature=temperature)
         require_same_classes(student, teacher)
         self.temperature = temperature
         self._ignore_index = student.labels.ignore_index

@@ -44,7 +44,8 @@ class Distillation(ExtraLoss):
         names = [each.name for each in built]
         if not names or len(set(names)) != len(names):
             raise ConfigError(
-                f"teaching.objectives: {', '.join(names) or 'none'}; give one or more, each once"
+                f"distillation.objectives: {', '.join(names) or 'none'}; "
+                "give one or more, each once"
             )
         self.objectives = nn.ModuleDict(dict(zip(names, built, strict=True)))
         self._weights = [each.weight for each in built]

@@ -42,7 +42,8 @@ class FeatureKD(DistillationLoss):
         super().__init__(weight=weight)
         if not strides:
             raise ConfigError(
-                "teaching.objectives.N.strides=[]; give one or more; N counts the objectives from 0"
+                "distillation.objectives.N.strides=[]; give one or more; "
+                "N counts the objectives from 0"
             )
         self._ignore_index = student.labels.ignore_index
         self._positions = [

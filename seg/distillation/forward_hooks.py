@@ -100,7 +100,7 @@ def map_of_stride(stride: int, **networks: Segmenter) -> list[int]:
             for name, have in strides.items()
         )
         raise ConfigError(
-            f"teaching: no map of stride {stride} in both encoders; they have\n{listed}\n"
+            f"distillation: no map of stride {stride} in both encoders; they have\n{listed}\n"
             "  choose a stride that both have, or another encoder.output_stride"
         )
     return [len(have) - 1 - have[::-1].index(stride) for have in strides.values()]

@@ -75,16 +75,16 @@ class MeanTeacher(ExtraLoss):
         run: StudentContext,
     ) -> None:
         super().__init__()
-        check_positive(weight=weight)
-        check_shares(threshold=threshold, ramp_up=ramp_up)
+        check_positive("semi_supervised", weight=weight)
+        check_shares("semi_supervised", threshold=threshold, ramp_up=ramp_up)
         if not 0 <= decay < 1:
-            raise ConfigError(f"teaching.decay={decay}; allowed: 0 to below 1")
+            raise ConfigError(f"semi_supervised.decay={decay}; allowed: 0 to below 1")
         labels = run.student.labels
         pictures = Unlabelled(images, labels=labels, decoding=run.student.decoding)
         if not 1 <= batch_size <= len(pictures):
             raise ConfigError(
-                f"teaching.batch_size={batch_size} for {len(pictures)} pictures in {images}; "
-                f"allowed: 1 to {len(pictures)}"
+                f"semi_supervised.batch_size={batch_size} for {len(pictures)} pictures in "
+                f"{images}; allowed: 1 to {len(pictures)}"
             )
         self._seed = int(np.random.SeedSequence((run.seed, _STREAM)).generate_state(1)[0])
         self._batches = EndlessBatches(
@@ -168,6 +168,7 @@ class MeanTeacher(ExtraLoss):
 def _on_cpu(augmentation: Augmentation) -> Augmentation:
     if augmentation.on_device:
         raise ConfigError(
-            "teaching.augmentation.on_device: makes no weak view; put these into teaching.strong"
+            "semi_supervised.augmentation.on_device: makes no weak view; "
+            "put these into semi_supervised.strong"
         )
     return augmentation

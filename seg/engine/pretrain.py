@@ -16,7 +16,7 @@ from seg.weight_tools.encoder_checkpoint import write_encoder
 log = logging.getLogger(__name__)
 # What the card tells of the configuration: how such weights come about.
 _RECIPE = (
-    *("image_dataset", "image_augmentation", "mixing", "classifier", "label_smoothing"),
+    *("classification_dataset", "classification_augmentation", "mixup", "head", "label_smoothing"),
     *("optimizer", "scheduler", "loader", "trainer", "weights", "seed"),
 )
 
@@ -65,7 +65,7 @@ def _facts(
 ) -> dict[str, Any]:
     config = parts.task.config
     names = list(parts.task.labels.names)
-    dataset = config["image_dataset"]
+    dataset = config["classification_dataset"]
     return {
         "encoder": config["encoder"].get("name"),
         "options": config["encoder"],

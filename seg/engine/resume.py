@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from seg.build.models import training_config
 from seg.config.changes import LENGTH, Changes, changes, table
+from seg.config.former_keys import with_present_keys
 from seg.config.schema import FitConfig, validate
 from seg.errors import ConfigError, DataError, first_lines
 from seg.io.atomic import write_atomically
@@ -151,7 +152,7 @@ def changes_since(run_dir: Path, now: FitConfig) -> Changes:
     if not path.exists():
         return {}
     try:
-        recorded = validate(type(now), read_yaml(path, "configuration"))
+        recorded = validate(type(now), with_present_keys(read_yaml(path, "configuration")))
     except ConfigError as error:
         raise DataError(f"{path}: does not fit this version:\n{first_lines(error)}") from None
     before, after = (each.model_dump(mode="json", by_alias=True) for each in (recorded, now))

@@ -96,19 +96,19 @@ class AuxiliaryHeads(nn.Module):
 def _map_index(encoder: Encoder, stride: int) -> int:
     if stride not in encoder.strides[1:]:
         allowed = ", ".join(map(str, sorted(set(encoder.strides[1:]))))
-        raise ConfigError(f"auxiliary.strides: {stride}; this encoder has {allowed}")
+        raise ConfigError(f"aux_head.strides: {stride}; this encoder has {allowed}")
     return encoder.strides.index(stride, 1)
 
 
 def _check(strides: Sequence[int], weights: Sequence[float], channels: int, dropout: float) -> None:
     if not strides or len(strides) != len(weights):
         raise ConfigError(
-            f"auxiliary.weights: {len(weights)} weights for {len(strides)} strides; give one a"
+            f"aux_head.weights: {len(weights)} weights for {len(strides)} strides; give one a"
             " stride"
         )
     if min(weights) <= 0:
-        raise ConfigError(f"auxiliary.weights: {min(weights)}; allowed: above 0")
+        raise ConfigError(f"aux_head.weights: {min(weights)}; allowed: above 0")
     if channels < 1:
-        raise ConfigError(f"auxiliary.channels={channels}; allowed: 1 or more")
+        raise ConfigError(f"aux_head.channels={channels}; allowed: 1 or more")
     if not 0 <= dropout < 1:
-        raise ConfigError(f"auxiliary.dropout={dropout}; allowed: 0 to below 1")
+        raise ConfigError(f"aux_head.dropout={dropout}; allowed: 0 to below 1")

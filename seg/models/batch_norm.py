@@ -21,7 +21,7 @@ class BatchNormPolicy:
     `train` normalises by the batch, `sync` by the batches of all processes. `frozen` normalises by
     the statistics that the weights brought along, as in evaluation; scale and shift still train, as
     with DeepLab's `fine_tune_batch_norm=False`: they are then a plain affine layer, right at any
-    batch size, and fixed ones would only take freedom away (`parameters.frozen_parts` does).
+    batch size, and fixed ones would only take freedom away (`param_groups.frozen_parts` does).
 
     `momentum=auto` makes the statistics remember 1 % of the run, and at least 100 samples. The
     published decay of 0.9997 (momentum 3e-4) remembers 3,333 steps: 4 % of Cityscapes' 90,000, but

@@ -41,9 +41,9 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         if any(width < 1 for width in hidden):
-            raise ConfigError(f"classifier.hidden={list(hidden)}; allowed: widths of 1 or more")
+            raise ConfigError(f"head.hidden={list(hidden)}; allowed: widths of 1 or more")
         if not 0 <= dropout < 1:
-            raise ConfigError(f"classifier.dropout={dropout}; allowed: 0 to below 1")
+            raise ConfigError(f"head.dropout={dropout}; allowed: 0 to below 1")
         self.encoder = encoder
         self.outputs = outputs
         channels: Any = encoder.channels

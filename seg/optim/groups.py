@@ -62,11 +62,11 @@ class ParameterGroups:
         for name, factor in factors.items():
             if factor <= 0:
                 raise ConfigError(
-                    f"parameters.{name}={factor}; allowed: above 0 (parameters.frozen_parts keeps "
-                    "weights as they are)"
+                    f"param_groups.{name}={factor}; allowed: above 0 "
+                    "(param_groups.frozen_parts keeps weights as they are)"
                 )
         if layer_decay > 1:
-            raise ConfigError(f"parameters.layer_decay={layer_decay}; allowed: above 0 up to 1")
+            raise ConfigError(f"param_groups.layer_decay={layer_decay}; allowed: above 0 up to 1")
         self.last_layer_multiplier = last_layer_multiplier
         self.bias_multiplier = bias_multiplier
         self.encoder_multiplier = encoder_multiplier
@@ -85,7 +85,7 @@ class ParameterGroups:
             wanted = len(parts)
         if not isinstance(wanted, int) or not 0 <= wanted <= len(parts):
             raise ConfigError(
-                f"parameters.frozen_parts={wanted}; allowed: 0 to {len(parts)} for this encoder, "
+                f"param_groups.frozen_parts={wanted}; allowed: 0 to {len(parts)} for this encoder, "
                 f"or {_WHOLE_ENCODER}"
             )
         for parameters in _parameters(model.encoder, parts)[:wanted]:

@@ -11,21 +11,22 @@ def main_choices(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What one asks for first, as name and text; what is absent is left out."""
     flat = dict(flatten(config))
     found = [
-        ("dataset", _kind(flat, "dataset") or _kind(flat, "image_dataset")),
+        ("dataset", _kind(flat, "dataset") or _kind(flat, "classification_dataset")),
         ("encoder", _joined(flat, "encoder.name", "encoder.output_stride", " at output stride ")),
         ("decoder", _text(flat, "decoder.name")),
         ("weights", _text(flat, "weights") or _text(flat, "encoder.weights") or "random"),
         ("loss", _kind(flat, "loss")),
         ("optimizer", _joined(flat, "optimizer._target_", "optimizer.lr", ", learning rate ")),
         ("schedule", _kind(flat, "scheduler")),
-        ("augmentation", _crop(flat) or _kind(flat, "image_augmentation")),
-        ("outputs", _text(flat, "classifier.outputs")),
-        ("mixing", _kind(flat, "mixing")),
+        ("augmentation", _crop(flat) or _kind(flat, "classification_augmentation")),
+        ("outputs", _text(flat, "head.outputs")),
+        ("mixup", _kind(flat, "mixup")),
         ("batch", _batch(flat)),
         ("length", _length(flat)),
         ("precision", _text(flat, "trainer.precision")),
         ("averaging", _kind(flat, "callbacks.averaging")),
-        ("teaching", _kind(flat, "teaching")),
+        ("distillation", _kind(flat, "distillation")),
+        ("semi-supervised", _kind(flat, "semi_supervised")),
         ("seed", _text(flat, "seed")),
     ]
     return [(name, text) for name, text in found if text and flat]

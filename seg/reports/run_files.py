@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from seg.config.former_names import with_present_names
+from seg.config.former_keys import with_present_keys
 from seg.io.csv_table import parse_numbers
 from seg.io.json_file import parse_json_lines, read_json
 from seg.io.source import Source, checked
@@ -124,7 +124,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     content = read_yaml(path, "configuration", remedy=_LEAVE_OUT) if path.is_file() else {}
     found = checked(dict[str, Any], content or {}, Source(path, "configuration", _LEAVE_OUT))
-    return dict(with_present_names(found))
+    return dict(with_present_keys(found))
 
 
 def read_metrics(path: Path) -> Scores:

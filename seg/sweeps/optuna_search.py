@@ -1,5 +1,6 @@
 """Trials drawn by Optuna; the study lies beside them, in `optuna.db`."""
 
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Literal
 from hydra.core.override_parser.types import Override
 
 from seg.config.cli_overrides import quoted
+from seg.config.former_keys import present_choice
 from seg.errors import ConfigError
 from seg.io.atomic import staged_path
 from seg.sweeps.launcher_env import is_installed
@@ -130,11 +132,12 @@ class OptunaSearch:
         from optuna.trial import TrialState, create_trial
 
         distributions = {key: space.distribution for key, space in self._spaces.items()}
-        copy = optuna.create_study(direction=self._direction, sampler=self._sampler(number))
+        trial_study = optuna.create_study(direction=self._direction, sampler=self._sampler(number))
         ended = (TrialState.COMPLETE, TrialState.PRUNED)
         try:
-            copy.add_trials(self._study.get_trials(deepcopy=False, states=ended))
-            drawn = copy.ask(distributions).params
+            before = self._study.get_trials(deepcopy=False, states=ended)
+            trial_study.add_trials([_with_present_keys(each) for each in before])
+            drawn = trial_study.ask(distributions).params
         except ValueError as error:
             raise ConfigError(
                 f"{self._address}: its trials were drawn from other spaces ({error})"
@@ -154,4 +157,28 @@ class OptunaSearch:
         return TPESampler(seed=seed, n_startup_trials=self._options["startup_trials"])
 
     def _frozen(self, number: int) -> Any:
-        return self._study.get_trials(deepcopy=False)[number]
+        return _with_present_keys(self._study.get_trials(deepcopy=False)[number])
+
+
+def _with_present_keys(trial: Any) -> Any:
+    """A trial of a study, whose keys and options may have their former names."""
+    from optuna.distributions import CategoricalDistribution
+
+    pairs = {key: _present(key, value) for key, value in trial.params.items()}
+    if dict(pairs.values()) == trial.params:
+        return trial
+    renamed = copy.copy(trial)
+    renamed.params = dict(pairs.values())
+    renamed.distributions = {
+        pairs[key][0]: CategoricalDistribution([_present(key, value)[1] for value in space.choices])
+        if isinstance(space, CategoricalDistribution)
+        else space
+        for key, space in trial.distributions.items()
+    }
+    return renamed
+
+
+def _present(key: str, value: Any) -> tuple[str, Any]:
+    """A drawn key and its value with the names of today."""
+    present, _, text = present_choice(f"{key}={value}").partition("=")
+    return present, text if isinstance(value, str) else value

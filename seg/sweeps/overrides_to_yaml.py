@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from seg.config.conf_dir import conf_dir
+from seg.config.former_keys import present_choice, with_present_keys
 from seg.errors import DataError
 from seg.io.yaml_file import read_yaml
 
@@ -89,12 +90,15 @@ def whole(folder: Path, command: str) -> str:
     Raises:
         DataError: it does not tell its configuration.
     """
-    config = _mapping(folder / "config.yaml")
+    config = with_present_keys(_mapping(folder / "config.yaml"))
     if not config:
         raise DataError(f"{folder}: was told options that are not in {conf_dir()}: no config.yaml")
-    options: Mapping[str, Any] = {}
+    choices: Mapping[str, Any] = {}
     with suppress(KeyError, TypeError):
-        options = _mapping(folder / ".hydra" / "hydra.yaml")["hydra"]["runtime"]["choices"]
+        choices = _mapping(folder / ".hydra" / "hydra.yaml")["hydra"]["runtime"]["choices"]
+    options = dict(
+        present_choice(f"{group}={name}").split("=", 1) for group, name in choices.items()
+    )
     chosen = []
     for entry in _mapping(conf_dir() / f"{command}.yaml")["defaults"]:
         group = str(next(iter(entry))) if isinstance(entry, dict) else ""

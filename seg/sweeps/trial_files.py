@@ -3,6 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
+from seg.config.former_keys import present_choices
 from seg.errors import DataError
 from seg.io.json_file import read_json_object
 from seg.io.yaml_file import read_yaml
@@ -37,5 +38,5 @@ def read_overrides(folder: Path) -> list[str] | None:
     with suppress(DataError):
         found = read_yaml(folder / ".hydra" / "overrides.yaml", "record")
         if isinstance(found, list) and all(isinstance(each, str) for each in found):
-            return found
+            return present_choices(found)
     return None

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
+from seg.config.former_keys import present_choice, present_choices
 from seg.errors import DataError
 from seg.io.atomic import write_json
 from seg.io.json_file import read_json
@@ -104,4 +105,10 @@ def read_sweep(directory: Path) -> Sweep:
     numbers = [trial.number for trial in sweep.trials]
     if len(set(numbers)) != len(numbers) or min(numbers, default=0) < 0:
         raise source.damaged("damaged (numbers of trials repeat or are negative)")
-    return replace(sweep, trials=tuple(sweep.trials))
+    trials = tuple(replace(each, choices=_present(each.choices)) for each in sweep.trials)
+    return replace(sweep, line=present_choices(sweep.line), trials=trials)
+
+
+def _present(choices: Mapping[str, str]) -> dict[str, str]:
+    pairs = (present_choice(f"{key}={value}") for key, value in choices.items())
+    return dict(pair.split("=", 1) for pair in pairs)

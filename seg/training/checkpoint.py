@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning.plugins import TorchCheckpointIO
 from torch import Tensor
 
-from seg.config.former_names import with_present_names
+from seg.config.former_keys import with_present_keys
 from seg.data.label_space import LabelSpace
 from seg.errors import DataError, StorageError, brief, error_summary
 from seg.io.atomic import write_atomically
@@ -158,7 +158,7 @@ def _parse(path: Path, content: dict[str, Any]) -> State:
     return State(
         path,
         kind,
-        with_present_names(dict(mapping_at(content, CHECKPOINT_KEY, "config"))),
+        with_present_keys(mapping_at(content, CHECKPOINT_KEY, "config")),
         dict(mapping_at(content, CHECKPOINT_KEY, "labels")),
         network_state(content),
         stored_normalization(own),

@@ -28,7 +28,7 @@ class ClassificationTask(TrainingTask):
 
     kind = "classification"
     progress_metrics = (("val/top1", "top-1"), ("val/top5", "top-5"))
-    crop_key = "image_augmentation.size"
+    crop_key = "classification_augmentation.size"
     model: Classifier
     labels: ClassNames
     scores: TopKScores

@@ -119,7 +119,7 @@ def _count(config: Mapping[str, Any]) -> Counted:
 
 def _size_px(recorded: Mapping[str, Any]) -> tuple[int, int]:
     """Height and width of what the network is scored or trained on."""
-    pictures = recorded.get("image_augmentation") or {}
+    pictures = recorded.get("classification_augmentation") or {}
     side = pictures.get("eval_size") or pictures.get("size")
     if side:
         return int(side), int(side)

@@ -23,7 +23,10 @@ except SystemExit as end:
         (("train", "dataset=csv", "dataset.table=nope.csv"), "nope.csv: table not found"),
         (("train", "trainer=ddp", "dataset=camvid"), "data/camvid"),
         (("prepare", "verify", "dataset=camvid", "dataset.root=nope"), "'camvid' not found"),
-        (("pretrain", "image_dataset=image_folder", "image_dataset.root=nope"), "no such folder"),
+        (
+            ("pretrain", "classification_dataset=image_folder", "classification_dataset.root=nope"),
+            "no such folder",
+        ),
         (("evaluate", "checkpoint=x", "dataset.root=nope"), "dataset.root=nope: no such directory"),
         (("export", "checkpoint=x", "format=onnx", "dataset.root=nope"), "no such directory"),
     ],

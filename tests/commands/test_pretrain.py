@@ -18,13 +18,17 @@ from tests.engine.conftest import assert_equal
 
 ENCODER = "aligned_xception_micro"
 LINE = (
-    *(f"encoder={ENCODER}", "image_dataset.size=32", "image_augmentation.size=32"),
-    *("image_dataset.train_length=24", "image_dataset.val_length=16"),
+    *(
+        f"encoder={ENCODER}",
+        "classification_dataset.size=32",
+        "classification_augmentation.size=32",
+    ),
+    *("classification_dataset.train_length=24", "classification_dataset.val_length=16"),
     *("loader.batch_size=4", "loader.num_workers=0", "trainer.accumulate_grad_batches=2"),
     *("trainer.max_epochs=2", "trainer.check_val_every_n_epoch=1", "trainer.accelerator=cpu"),
     *("trainer.log_every_n_steps=1", "callbacks=classification_averaged"),
     *("callbacks.averaging.decay=0.9", "callbacks.checkpoints.every_n_steps=1"),
-    *("mixing=cutmix_mixup", "logger=csv"),
+    *("mixup=cutmix_mixup", "logger=csv"),
 )
 KILLED = -9
 # What is written once training has ended, in order.
@@ -144,7 +148,7 @@ def test_what_lacks_at_the_end_is_made(name, whole_run, tmp_path):
 def test_one_class_everywhere_is_told(tmp_path):
     line = [*LINE, "trainer.max_epochs=1", "optimizer.lr=0", "callbacks=classification"]
     line += ["callbacks.checkpoints.every_n_steps=null"]
-    line = [each for each in line if not each.startswith(("callbacks.averaging", "mixing"))]
+    line = [each for each in line if not each.startswith(("callbacks.averaging", "mixup"))]
     done = seg("pretrain", *line, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     told = done.stdout + done.stderr
@@ -181,7 +185,7 @@ def test_the_normalization_follows(whole_run, tmp_path):
 
 
 def test_what_does_not_fit_is_told(tmp_path):
-    done = seg("pretrain", *LINE, "image_dataset.multi_label=true", cwd=tmp_path)
+    done = seg("pretrain", *LINE, "classification_dataset.multi_label=true", cwd=tmp_path)
     assert done.returncode == 2
     assert "give logistic" in done.stderr
     done = seg("pretrain", *LINE, "dataset=camvid", cwd=tmp_path)
@@ -194,11 +198,11 @@ def test_what_does_not_fit_is_told(tmp_path):
 
 @pytest.mark.slow
 def test_several_labels_and_a_dry_run(tmp_path):
-    line = [*LINE, "image_dataset.multi_label=true", "classifier.outputs=logistic"]
+    line = [*LINE, "classification_dataset.multi_label=true", "head.outputs=logistic"]
     done = seg("pretrain", *line, "dry_run=true", f"hydra.run.dir={tmp_path / 'x'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 x 3 x 32 x 32" in done.stdout
-    line += ["trainer.max_epochs=1", "classifier=fully_connected", "classifier.hidden=[16]"]
+    line += ["trainer.max_epochs=1", "head=mlp", "head.hidden=[16]"]
     done = seg("pretrain", *line, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "encoder.json").read_text())["multi_label"]
@@ -216,7 +220,7 @@ def test_two_processes(tmp_path):
 @pytest.mark.slow
 def test_an_encoder_of_another_library(tmp_path):
     line = [*LINE, "encoder=timm", "encoder.name=mobilenetv3_small_050", "trainer.max_epochs=1"]
-    line += ["image_dataset.size=64", "image_augmentation.size=64"]
+    line += ["classification_dataset.size=64", "classification_augmentation.size=64"]
     done = seg("pretrain", *line, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     line = [*SMALL, "encoder=timm", "encoder.name=mobilenetv3_small_050", "logger=csv"]

@@ -105,13 +105,16 @@ def test_classifiers_take_a_range(images, tmp_path):
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
     line = (
-        *("image_dataset=image_folder", f"image_dataset.root={tmp_path / 'classes'}"),
+        *(
+            "classification_dataset=image_folder",
+            f"classification_dataset.root={tmp_path / 'classes'}",
+        ),
         *("dry_run=true", "loader.batch_size=2", "loader.num_workers=0", "trainer.accelerator=cpu"),
     )
     done = seg("pretrain", *line, cwd=tmp_path)
     assert done.returncode == 3
-    assert "image_dataset.value_range=[0,4095]" in done.stderr
-    done = seg("pretrain", *line, "image_dataset.value_range=[0,4095]", cwd=tmp_path)
+    assert "classification_dataset.value_range=[0,4095]" in done.stderr
+    done = seg("pretrain", *line, "classification_dataset.value_range=[0,4095]", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

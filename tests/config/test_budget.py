@@ -39,7 +39,7 @@ def test_every_trainer_leaves_the_length_to_the_data_or_names_many_steps():
 @pytest.mark.parametrize("dataset", ["image_folder", "image_csv", "image_hub"])
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_own_images_of_classes_too(dataset, trainer):
-    line = (f"image_dataset={dataset}", f"trainer={trainer}")
+    line = (f"classification_dataset={dataset}", f"trainer={trainer}")
     assert budget_of(*line, command="pretrain") == (-1, 2000, None, 200)
     chosen = budget_of(*line, "trainer.max_epochs=30", command="pretrain")
     assert chosen[:2] == (30, -1)
@@ -73,7 +73,12 @@ def test_other_data_keep_theirs():
     assert budget_of("experiment=camvid_cpu", "dataset=camvid")[:3] == (90, -1, 5)
     assert budget_of("trainer.max_epochs=3") == (3, -1, 4, None)
     for dataset in ("street_objects", "imagenet"):
-        assert budget_of(f"image_dataset={dataset}", command="pretrain") == (12, -1, 2, None)
+        assert budget_of(f"classification_dataset={dataset}", command="pretrain") == (
+            12,
+            -1,
+            2,
+            None,
+        )
 
 
 def test_a_number_of_steps_leaves_no_number_of_epochs():

@@ -49,7 +49,7 @@ def test_published_recipes_are_as_published(name):
     config = by_its_command(conf_dir() / "experiment" / f"{name}.yaml")
     steps, crop, rate, encoder = PUBLISHED[name]
     trainer, optimizer, groups = (
-        section.node() for section in (config.trainer, config.optimizer, config.parameters)
+        section.node() for section in (config.trainer, config.optimizer, config.param_groups)
     )
     assert (trainer["max_steps"], trainer["max_epochs"]) == (steps, -1)
     assert trainer["gradient_clip_val"] is None
@@ -97,5 +97,5 @@ def test_the_paper_trained_its_classifier_so():
     assert schedule["gamma"] == 0.94
     batch = config.loader.batch_size * config.trainer.processes
     assert schedule["every_steps"] == 2 * (1_281_167 // batch)
-    assert config.classifier.node()["dropout"] == 0.5
+    assert config.head.node()["dropout"] == 0.5
     assert "averaging" in config.callbacks

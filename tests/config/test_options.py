@@ -14,7 +14,13 @@ from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.models.encoders import create_encoder
 
-OF_PRETRAINING = ("classifier", "image_augmentation", "image_dataset", "mixing", "pretraining")
+OF_PRETRAINING = (
+    "head",
+    "classification_augmentation",
+    "classification_dataset",
+    "mixup",
+    "pretraining",
+)
 OPTIONS = [
     f"{group.name}={option.stem}"
     for group in sorted(conf_dir().iterdir())
@@ -58,7 +64,7 @@ def known_to_pretraining(plain: dict) -> dict:
 
 def test_configurations_from_before_some_keys_still_fit():
     plain = composed("train")
-    for later in ("parameters", "batch_norm", "sampler", "labels", "partial", "reset_head"):
+    for later in ("param_groups", "batch_norm", "sampler", "labels", "partial", "reset_head"):
         del plain[later]
     check_targets(validate(TrainConfig, plain))
 

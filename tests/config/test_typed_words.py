@@ -46,8 +46,8 @@ WORDS = {
     ("train", "output_dir=x"): ("hydra.run.dir=DIR", "hydra.run.dir=x"),
     ("train", "warmup=10"): ("scheduler.warmup_steps", "scheduler.warmup_steps=10"),
     ("train", "freeze=true"): (
-        "parameters.frozen_parts=encoder",
-        "parameters.frozen_parts=encoder",
+        "param_groups.frozen_parts=encoder",
+        "param_groups.frozen_parts=encoder",
     ),
     ("train", "ema=true"): ("callbacks=moving_average", "callbacks=moving_average"),
     ("train", "debug=true"): ("dry_run=true", "dry_run=true"),
@@ -69,8 +69,8 @@ WORDS = {
         "dataset=folder dataset.root=own/",
     ),
     ("pretrain", "data=own"): (
-        "image_dataset=image_folder image_dataset.root=DIR",
-        "image_dataset=image_folder image_dataset.root=own",
+        "classification_dataset=image_folder classification_dataset.root=DIR",
+        "classification_dataset=image_folder classification_dataset.root=own",
     ),
     ("predict", "weights=run", "input=x"): ("checkpoint=RUN_DIR", "checkpoint=run input=x"),
     ("predict", "checkpoint=run", "source=x"): ("input=FILE_OR_DIR", "checkpoint=run input=x"),
@@ -201,10 +201,10 @@ def test_a_group_of_another_command():
 @pytest.mark.parametrize(
     ("argument", "reason"),
     [
-        ("auxiliary=null", "allowed: fcn; for none leave it out"),
+        ("aux_head=null", "allowed: fcn; for none leave it out"),
         ("sampler=null", "allowed: class_uniform, repeat_factor, shuffle"),
         ("logger=False", "allowed: csv, default, mlflow, trackio, wandb"),
-        ("+teaching@x=1e-3", "allowed: distillation, "),
+        ("+distillation@x=1e-3", "allowed: channel_wise, "),
     ],
 )
 def test_nothing_and_numbers_are_no_options(argument, reason):

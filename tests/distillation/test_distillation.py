@@ -15,7 +15,7 @@ from seg.training.checkpoint import read_checkpoint
 from tests.conftest import SMALL, seg
 from tests.distillation.networks import parts_of, pictures, segmenter
 
-TEACHING = ("teaching=distillation_maps", "teaching.objectives.0.strides=[4,16]")
+TEACHING = ("distillation=features", "distillation.objectives.0.strides=[4,16]")
 
 
 def soft_labels(student, teacher, **changes):
@@ -73,7 +73,7 @@ def test_objectives_that_are_refused(objectives, told):
 
 def test_adaptors_train_and_the_teacher_does_not(small_run, tmp_path):
     short = ("dataset.train_length=8", "dataset.val_length=2", "trainer.max_epochs=1")
-    parts = parts_of(tmp_path, *TEACHING, f"teaching.checkpoint={small_run}", *short)
+    parts = parts_of(tmp_path, *TEACHING, f"distillation.checkpoint={small_run}", *short)
     term = parts.task.terms[0]
     teacher, before = term._unregistered[0], load_model(small_run).state_dict()
     adaptors = {name: value.clone() for name, value in term.named_parameters()}
@@ -97,7 +97,7 @@ def test_adaptors_train_and_the_teacher_does_not(small_run, tmp_path):
 def test_a_run_whose_teacher_is_gone_is_used_as_any(small_run, tmp_path):
     teacher, run = tmp_path / "the teacher", tmp_path / "run"
     shutil.copytree(small_run, teacher)
-    line = [*SMALL, "teaching=distillation", f"teaching.checkpoint={teacher}"]
+    line = [*SMALL, "distillation=logits", f"distillation.checkpoint={teacher}"]
     line += ["dataset.train_length=8", "dataset.val_length=2", "trainer.max_epochs=1"]
     line += ["trainer.log_every_n_steps=1", f"hydra.run.dir={run}"]
     done = seg("train", *line, cwd=tmp_path)
@@ -110,15 +110,15 @@ def test_a_run_whose_teacher_is_gone_is_used_as_any(small_run, tmp_path):
 
 
 def test_wrong_teachers_end_in_a_few_lines(small_run, tmp_path):
-    line = [*SMALL, "teaching=distillation", "hydra.run.dir=run"]
-    missing = seg("train", *line, "teaching.checkpoint=nowhere", cwd=tmp_path)
+    line = [*SMALL, "distillation=logits", "hydra.run.dir=run"]
+    missing = seg("train", *line, "distillation.checkpoint=nowhere", cwd=tmp_path)
     assert missing.returncode == 3
     assert "nowhere: no such file" in missing.stderr
     unnamed = seg("train", *line, cwd=tmp_path)
     assert unnamed.returncode == 2
-    assert "teaching.checkpoint: missing" in unnamed.stderr
+    assert "distillation.checkpoint: missing" in unnamed.stderr
     merged = "labels.merge={vehicle:[car,truck,bus]}"
-    others = seg("train", *line, f"teaching.checkpoint={small_run}", merged, cwd=tmp_path)
+    others = seg("train", *line, f"distillation.checkpoint={small_run}", merged, cwd=tmp_path)
     assert others.returncode == 2
     assert "teacher: 19: road" in others.stderr
     assert "student: 17: road" in others.stderr

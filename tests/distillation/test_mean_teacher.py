@@ -175,8 +175,16 @@ def resumable(run_dir, pictures_dir, *overrides):
     """Three epochs of two steps; the six pictures make epochs of three batches."""
     parts = parts_of(
         run_dir,
-        *("teaching=mean_teacher", f"teaching.images={pictures_dir}", "teaching.batch_size=2"),
-        *("teaching.threshold=0.05", "callbacks=moving_average", "callbacks.averaging.decay=0.99"),
+        *(
+            "semi_supervised=mean_teacher",
+            f"semi_supervised.images={pictures_dir}",
+            "semi_supervised.batch_size=2",
+        ),
+        *(
+            "semi_supervised.threshold=0.05",
+            "callbacks=moving_average",
+            "callbacks.averaging.decay=0.99",
+        ),
         *("dataset.train_length=4", "dataset.val_length=2", "loader.batch_size=2"),
         *("trainer.max_epochs=3", "trainer.check_val_every_n_epoch=3", *overrides),
     )
@@ -191,7 +199,7 @@ def resumable(run_dir, pictures_dir, *overrides):
 def test_a_resumed_run_equals_the_uninterrupted_one(street_pictures, tmp_path):
     whole = resumable(tmp_path / "whole", street_pictures)
     whole.trainer.fit(whole.task, datamodule=whole.data)
-    resumed = resumable(tmp_path / "resumed", street_pictures, "teaching.num_workers=1")
+    resumed = resumable(tmp_path / "resumed", street_pictures, "semi_supervised.num_workers=1")
     start = tmp_path / "whole" / "kept" / "step=2.ckpt"
     resumed.trainer.fit(resumed.task, datamodule=resumed.data, ckpt_path=start)
     first, second = (parts.task.state_dict() for parts in (whole, resumed))
@@ -211,7 +219,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(street_pictures, tmp_path):
 
 def test_a_run_is_used_as_any(street_pictures, tmp_path):
     run = tmp_path / "run"
-    line = [*SMALL, "teaching=mean_teacher", f"teaching.images={street_pictures}"]
+    line = [*SMALL, "semi_supervised=mean_teacher", f"semi_supervised.images={street_pictures}"]
     line += ["dataset.train_length=8", "dataset.val_length=2", "trainer.max_epochs=1"]
     line += ["trainer.log_every_n_steps=1", f"hydra.run.dir={run}"]
     done = seg("train", *line, cwd=tmp_path)
@@ -222,14 +230,18 @@ def test_a_run_is_used_as_any(street_pictures, tmp_path):
 
 
 def test_a_wrong_folder_ends_in_a_few_lines(street_pictures, tmp_path):
-    line = [*SMALL, "teaching=mean_teacher", "hydra.run.dir=run"]
+    line = [*SMALL, "semi_supervised=mean_teacher", "hydra.run.dir=run"]
     (tmp_path / "empty").mkdir()
-    empty = seg("train", *line, "teaching.images=empty", cwd=tmp_path)
+    empty = seg("train", *line, "semi_supervised.images=empty", cwd=tmp_path)
     assert empty.returncode == 3
     assert "no files in empty" in empty.stderr
     few = seg(
-        "train", *line, f"teaching.images={street_pictures}", "teaching.batch_size=7", cwd=tmp_path
+        "train",
+        *line,
+        f"semi_supervised.images={street_pictures}",
+        "semi_supervised.batch_size=7",
+        cwd=tmp_path,
     )
     assert few.returncode == 2
-    assert "teaching.batch_size=7 for 6 pictures" in few.stderr
+    assert "semi_supervised.batch_size=7 for 6 pictures" in few.stderr
     assert "Traceback" not in empty.stderr + few.stderr

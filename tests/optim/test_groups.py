@@ -169,7 +169,7 @@ def test_frozen_parts_lose_their_gradients(frozen, modules):
 
 @pytest.mark.parametrize("frozen", [2, "encoder"])
 def test_frozen_parts_keep_weights_and_statistics_in_a_run(tmp_path, frozen):
-    parts = parts_of(tmp_path, f"parameters.frozen_parts={frozen}")
+    parts = parts_of(tmp_path, f"param_groups.frozen_parts={frozen}")
     encoder = parts.task.model.encoder
     count = len(encoder.parts) if frozen == "encoder" else frozen
     before = {name: value.clone() for name, value in parts.task.model.state_dict().items()}
@@ -193,13 +193,13 @@ def test_wrong_values():
         with pytest.raises(ConfigError, match="allowed: 0 to 10"):
             ParameterGroups(frozen_parts=frozen).freeze(model)
     for wrong in ({"last_layer_multiplier": 0.0}, {"layer_decay": 1.1}, {"encoder_multiplier": -1}):
-        with pytest.raises(ConfigError, match=f"parameters.{next(iter(wrong))}"):
+        with pytest.raises(ConfigError, match=f"param_groups.{next(iter(wrong))}"):
             ParameterGroups(**wrong)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "lamb", "lion", "nadamw"])
 def test_each_optimizer_takes_the_groups_and_keeps_their_rates(tmp_path, optimizer):
-    parts = parts_of(tmp_path, f"optimizer={optimizer}", "parameters=fine_tuning")
+    parts = parts_of(tmp_path, f"optimizer={optimizer}", "param_groups=fine_tuning")
     built = parts.task.create_optimizer()
     base = built.defaults["lr"]
     rates = {group["lr"] / base: group["weight_decay"] for group in built.param_groups}

@@ -22,9 +22,9 @@ ODD = [
         *("+encoder.new={a: {b: null}}", "dataset.cache='1e-3'", "resume='x y'"),
     ],
     [
-        *("encoder=resnet50", "loss=focal", "loss.gamma=1.5", "logger=csv", "auxiliary=fcn"),
+        *("encoder=resnet50", "loss=focal", "loss.gamma=1.5", "logger=csv", "aux_head=fcn"),
         *("dataset=camvid", "dataset.root='/data/my pictures (1)/it\\'s, \"here\"'"),
-        *("teaching=mean_teacher", "callbacks=moving_average"),
+        *("semi_supervised=mean_teacher", "callbacks=moving_average"),
     ],
     ["dataset=cityscapes", "dataset.root=x", "experiment=cityscapes_xception71"],
     [
@@ -42,8 +42,8 @@ ODD_RECIPES = [
 ]
 ODD_PRETRAINING = [
     [
-        *("pretraining=street_objects_micro", "optimizer.lr=1e-3", "mixing=cutmix_mixup"),
-        *("classifier=fully_connected", "seed=3"),
+        *("pretraining=street_objects_micro", "optimizer.lr=1e-3", "mixup=cutmix_mixup"),
+        *("head=mlp", "seed=3"),
     ],
 ]
 LEFT_OUT = {"resume", "trial"}
@@ -180,7 +180,11 @@ def test_tables_and_page_lie_in_the_sweeps_directory(swept):
 
 @pytest.mark.slow
 def test_the_winner_of_pretraining_runs_again(tmp_path):
-    small = ("image_dataset.train_length=32", "image_dataset.val_length=16", "logger=csv")
+    small = (
+        "classification_dataset.train_length=32",
+        "classification_dataset.val_length=16",
+        "logger=csv",
+    )
     small += ("trainer.max_epochs=1", "trainer.accelerator=cpu", "loader.num_workers=0")
     small += ("encoder=aligned_xception_micro", "loader.batch_size=8")
     line = ("-m", *small, "optimizer.lr=1e-3,2e-3", f"hydra.sweep.dir={tmp_path}/sweep")

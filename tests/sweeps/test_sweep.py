@@ -204,8 +204,17 @@ def test_failed_trials_can_be_tried_again(tmp_path):
 def test_pretraining_is_compared_by_what_it_keeps(tmp_path):
     done = seg(
         "pretrain",
-        *("-m", "optimizer.lr=1e-3,1e-2", "trainer.max_epochs=1", "image_dataset.train_length=16"),
-        *("image_dataset.val_length=8", "encoder=aligned_xception_micro", "loader.num_workers=0"),
+        *(
+            "-m",
+            "optimizer.lr=1e-3,1e-2",
+            "trainer.max_epochs=1",
+            "classification_dataset.train_length=16",
+        ),
+        *(
+            "classification_dataset.val_length=8",
+            "encoder=aligned_xception_micro",
+            "loader.num_workers=0",
+        ),
         *("loader.batch_size=8", "callbacks.checkpoints.monitor=val/loss"),
         *("callbacks.checkpoints.mode=min", "trainer.accelerator=cpu", "hydra.sweep.dir=sweep"),
         cwd=tmp_path,

@@ -162,7 +162,8 @@ def test_the_scored_crop_is_what_torchvision_gives():
 
 
 @pytest.mark.parametrize(
-    "choices", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}]
+    "choices",
+    [{"mixup_alpha": 0.4}, {"cutmix_alpha": 1.0}, {"mixup_alpha": 0.4, "cutmix_alpha": 1.0}],
 )
 def test_mixing_shares_labels_as_it_shares_pixels(choices):
     mixing = Mixing(num_classes=4, **choices)
@@ -182,11 +183,11 @@ def test_mixing_shares_labels_as_it_shares_pixels(choices):
 
 
 def test_mixing_leaves_a_share_of_the_batches_alone():
-    mixing = Mixing(num_classes=2, mixup=1.0, probability=0.5)
+    mixing = Mixing(num_classes=2, mixup_alpha=1.0, probability=0.5)
     image, label = torch.randint(255, (2, 3, 4, 4), dtype=torch.uint8), torch.tensor([0, 1])
     kinds = [mixing(image, label, key=(0, 0, i))[0].dtype for i in range(100)]
     assert 30 < kinds.count(torch.uint8) < 70
-    several = Mixing(num_classes=2, mixup=1.0)(image, torch.eye(2), key=(0, 0, 0))[1]
+    several = Mixing(num_classes=2, mixup_alpha=1.0)(image, torch.eye(2), key=(0, 0, 0))[1]
     torch.testing.assert_close(several.sum(), torch.tensor(2.0))
     with pytest.raises(ConfigError, match="mixup or cutmix"):
         Mixing(num_classes=2)

@@ -186,7 +186,10 @@ def written(folder, number, variant, curve=()):
     run = folder / str(number)
     run.mkdir()
     encoder = {"_target_": "seg.models.encoders.create_encoder", "name": "aligned_xception_micro"}
-    config = {"encoder": {**encoder, "variant": variant}, "image_augmentation": {"size": 96}}
+    config = {
+        "encoder": {**encoder, "variant": variant},
+        "classification_augmentation": {"size": 96},
+    }
     OmegaConf.save(config, run / "config.yaml")
     rows = [f"{step},{value}" for step, value in curve]
     (run / "metrics.csv").write_text("\n".join(["step,val/top1", *rows]) + "\n")
@@ -268,7 +271,11 @@ def test_the_page_tells_them(tmp_path):
 
 @pytest.mark.slow
 def test_a_sweep_from_the_command_line(tmp_path):
-    sizes = ("image_dataset.train_length=16", "image_dataset.val_length=16", "loader.batch_size=4")
+    sizes = (
+        "classification_dataset.train_length=16",
+        "classification_dataset.val_length=16",
+        "loader.batch_size=4",
+    )
     more = ("trainer.max_epochs=2", "trainer.limit_train_batches=2", "seed=0,1")
     forms = f"encoder.variant=choice({BASE},{form(order='pointwise_first', towers=4)})"
     folder = f"hydra.sweep.dir={tmp_path / 'sweep'}"

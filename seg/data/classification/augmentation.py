@@ -44,14 +44,16 @@ class ImageAugmentation:
         for transform in transforms:
             if not isinstance(transform, v2.Transform):
                 raise ConfigError(
-                    f"image_augmentation.transforms holds {type(transform).__name__}; each entry "
-                    "needs a _target_ such as torchvision.transforms.v2.RandAugment"
+                    f"classification_augmentation.transforms holds {type(transform).__name__}; "
+                    "each entry needs a _target_ such as torchvision.transforms.v2.RandAugment"
                 )
         if min(size, size if eval_size is None else eval_size) < 1:
-            raise ConfigError("image_augmentation: size and eval_size must be 1 pixel or more")
+            raise ConfigError(
+                "classification_augmentation: size and eval_size must be 1 pixel or more"
+            )
         if not 0 < centre_share <= 1:
             raise ConfigError(
-                f"image_augmentation.centre_share={centre_share}; allowed: above 0 up to 1"
+                f"classification_augmentation.centre_share={centre_share}; allowed: above 0 up to 1"
             )
         self._transforms = tuple(transforms)
         self._streams = SampleStreams()
@@ -82,15 +84,15 @@ class ImageAugmentation:
         except Exception as error:
             raise DataError(
                 f"{sample.name}: augmentation failed on a picture of {sample.image.shape[1]} x "
-                f"{sample.image.shape[0]}: {error}\n  check image_augmentation.transforms"
+                f"{sample.image.shape[0]}: {error}\n  check classification_augmentation.transforms"
             ) from error
         changed_HWC = image.permute(1, 2, 0).contiguous().numpy()
         if changed_HWC.dtype != np.uint8 or changed_HWC.shape != (self.size, self.size, 3):
             raise DataError(
-                f"image_augmentation gives {changed_HWC.shape} {changed_HWC.dtype} for "
+                f"classification_augmentation gives {changed_HWC.shape} {changed_HWC.dtype} for "
                 f"{sample.name}; expected is uint8 of {self.size} x {self.size} x 3\n"
-                "  begin with RandomResizedCrop to ${image_augmentation.size}; the network "
-                "normalises"
+                "  begin with RandomResizedCrop to ${classification_augmentation.size}; the "
+                "network normalises"
             )
         return replace(sample, image=changed_HWC)
 

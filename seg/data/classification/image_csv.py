@@ -44,7 +44,7 @@ class ImageCsv(ImageFiles):
         val_seed: int = 0,
     ) -> None:
         if table is None:
-            raise ConfigError("image_dataset.table: missing; give a CSV file")
+            raise ConfigError("classification_dataset.table: missing; give a CSV file")
         location: Location = table if is_remote(table) else Path(table).expanduser()
         rows = read_table(location, (image_column, label_column, split_column))
         training = rows_of_split(rows, "train", location, val_fraction, val_seed)

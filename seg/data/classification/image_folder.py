@@ -13,7 +13,8 @@ from seg.errors import DataError
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _HOW_TO_GET = (
     "lay pictures out as train/CLASS/a.jpg with val/CLASS/b.jpg (ImageNet's validation pictures\n"
-    "  too must be sorted into folders), or as CLASS/a.jpg, split by image_dataset.val_fraction"
+    "  too must be sorted into folders), or as CLASS/a.jpg, split by "
+    "classification_dataset.val_fraction"
 )
 
 
@@ -46,7 +47,7 @@ class ImageFolder(ImageFiles):
     ) -> None:
         where = default_root("images") if root is None else Path(root).expanduser()
         if not where.is_dir():
-            raise DataError(f"image_dataset.root={where}: no such folder\n  {_HOW_TO_GET}")
+            raise DataError(f"classification_dataset.root={where}: no such folder\n  {_HOW_TO_GET}")
         folders = [path.name for path in where.iterdir() if path.is_dir()]
         if split_names(folders):
             names = _class_names(where / _split_directory(where, "train", folders))

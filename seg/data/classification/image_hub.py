@@ -44,10 +44,12 @@ class ImageHub:
         test_split: str | None = "test",
     ) -> None:
         if not name:
-            raise ConfigError("image_dataset.name: give OWNER/NAME of the Hub, or a local folder")
+            raise ConfigError(
+                "classification_dataset.name: give OWNER/NAME of the Hub, or a local folder"
+            )
         parts = {"train": train_split, "val": val_split, "test": test_split}
         table, columns = (name, config_name, revision), (image_column, label_column)
-        part = part_called(parts, split, section="image_dataset")
+        part = part_called(parts, split, section="classification_dataset")
         self.split = split
         self.decoding = current_decoding()
         self._columns = columns
@@ -56,7 +58,7 @@ class ImageHub:
         declared = _declared(self._rows, label_column)
         self._declared = declared is not None
         if declared is None:
-            training = part_called(parts, "train", section="image_dataset")
+            training = part_called(parts, "train", section="classification_dataset")
             rows = self._rows if training == part else load_rows(table, training, columns)
             declared = _occurring(rows[label_column], self._where)
         self.labels = declared

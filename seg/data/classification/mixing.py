@@ -18,8 +18,8 @@ class Mixing:
 
     Args:
         num_classes: of the data set.
-        mixup: alpha of Mixup's beta distribution; 0: no Mixup.
-        cutmix: alpha of CutMix's; 0: no CutMix.
+        mixup_alpha: alpha of Mixup's beta distribution; 0: no Mixup.
+        cutmix_alpha: alpha of CutMix's; 0: no CutMix.
         switch: share of the batches that CutMix has where both are there.
         probability: share of the batches that are mixed.
 
@@ -31,21 +31,21 @@ class Mixing:
         self,
         *,
         num_classes: int,
-        mixup: float = 0.0,
-        cutmix: float = 0.0,
+        mixup_alpha: float = 0.0,
+        cutmix_alpha: float = 0.0,
         switch: float = 0.5,
         probability: float = 1.0,
     ) -> None:
         from torchvision.transforms import v2
 
-        if min(mixup, cutmix) < 0 or max(mixup, cutmix) == 0:
-            raise ConfigError("mixing: give mixup or cutmix above 0, or mixing=null")
+        if min(mixup_alpha, cutmix_alpha) < 0 or max(mixup_alpha, cutmix_alpha) == 0:
+            raise ConfigError("mixup: give mixup_alpha or cutmix_alpha above 0, or mixup=null")
         for name, share in (("switch", switch), ("probability", probability)):
             if not 0 <= share <= 1:
-                raise ConfigError(f"mixing.{name}={share}; allowed: 0 to 1")
+                raise ConfigError(f"mixup.{name}={share}; allowed: 0 to 1")
         self._num_classes = num_classes
-        self._mixup = v2.MixUp(alpha=mixup) if mixup else None
-        self._cutmix = v2.CutMix(alpha=cutmix) if cutmix else None
+        self._mixup = v2.MixUp(alpha=mixup_alpha) if mixup_alpha else None
+        self._cutmix = v2.CutMix(alpha=cutmix_alpha) if cutmix_alpha else None
         self._switch = switch
         self._probability = probability
 

@@ -30,9 +30,11 @@ class ClassNames:
 
     def __post_init__(self) -> None:
         if len(self.names) < 2:
-            raise DataError(f"image_dataset: {len(self.names)} classes; two or more are needed")
+            raise DataError(
+                f"classification_dataset: {len(self.names)} classes; two or more are needed"
+            )
         if len(set(self.names)) < len(self.names):
-            raise DataError("image_dataset: two classes have one name; rename one")
+            raise DataError("classification_dataset: two classes have one name; rename one")
 
     @property
     def num_classes(self) -> int:
@@ -111,7 +113,9 @@ class ImageFiles:
     def __init__(self, files: Iterable[ImageFile], *, labels: ClassNames, split: str) -> None:
         listed = list(files)
         if not listed:
-            raise DataError(f"image_dataset: split {split!r} is empty: no pictures were found")
+            raise DataError(
+                f"classification_dataset: split {split!r} is empty: no pictures were found"
+            )
         self.labels = labels
         self.split = split
         self.decoding = current_decoding()

@@ -69,10 +69,13 @@ class StreetObjects:
             raise ConfigError(f"street_objects: split is {split!r}; use one of {', '.join(SPLITS)}")
         if not _SIZES_PX[0] <= size <= _SIZES_PX[1]:
             raise ConfigError(
-                f"image_dataset.size={size}; allowed: {_SIZES_PX[0]} to {_SIZES_PX[1]} pixels"
+                f"classification_dataset.size={size}; allowed: "
+                f"{_SIZES_PX[0]} to {_SIZES_PX[1]} pixels"
             )
         if min(lengths.values()) < 1 or min(seed, cache_mib) < 0:
-            raise ConfigError("image_dataset: lengths must be 1 or more, seed and cache_mib 0")
+            raise ConfigError(
+                "classification_dataset: lengths must be 1 or more, seed and cache_mib 0"
+            )
         self.labels = ClassNames(TRAIN_IDS.names, multi_label)
         self.split = split
         self.size = size

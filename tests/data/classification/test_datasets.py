@@ -99,7 +99,7 @@ def test_what_is_wrong_with_a_table_is_told(tmp_path):
     path = table(tmp_path, "a.png,dog,train", "b.png,cat,train", "c.png,cow,val")
     with pytest.raises(DataError, match="line 4: class 'cow' is not among the training split's 2"):
         ImageCsv(split="val", table=path)
-    with pytest.raises(ConfigError, match=r"image_dataset\.table"):
+    with pytest.raises(ConfigError, match=r"classification_dataset\.table"):
         ImageCsv(split="val")
     path = table(tmp_path, "a.png,dog,train", "b.png,dog,val")
     with pytest.raises(DataError, match="1 classes; two or more"):

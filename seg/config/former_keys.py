@@ -1,0 +1,130 @@
+"""Names that groups, options and keys had before: records hold them, nobody can type them.
+
+What a run, a sweep, a checkpoint or a card has recorded is translated as it is read. A name that
+is typed is refused as any unknown one, and the message says what it is called now.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from seg.config.former_names import with_present_names
+
+# Former key -> present key; a group is the key of its section.
+KEYS = {
+    "auxiliary": "aux_head",
+    "classifier": "head",
+    "image_augmentation": "classification_augmentation",
+    "image_dataset": "classification_dataset",
+    "mixing": "mixup",
+    "mixing.cutmix": "mixup.cutmix_alpha",
+    "mixing.mixup": "mixup.mixup_alpha",
+    "parameters": "param_groups",
+}
+# Present group -> former option -> present option.
+OPTIONS: dict[str, dict[str, str]] = {
+    "distillation": {
+        "distillation": "logits",
+        "distillation_channel_wise": "channel_wise",
+        "distillation_maps": "features",
+    },
+    "head": {"fully_connected": "mlp", "gap": "global_average_pool"},
+}
+# One group became two.
+TEACHING, DISTILLATION, SEMI_SUPERVISED = "teaching", "distillation", "semi_supervised"
+_MEAN_TEACHER = "mean_teacher"
+_OF_DISTILLATION = ("checkpoint", "objectives")
+_PARAMS = "hydra.sweeper.params."
+_CHOICE = re.compile(r"([+~]*)([\w./-]+)(?:@(?:_global_\.)?([\w.]+))?(?:=(.*))?", re.DOTALL)
+_WORD, _REFERENCE = re.compile(r"[\w-]+"), re.compile(r"(?<=\$\{)[\w.]+(?=\})")
+
+
+def with_present_keys(recorded: Any) -> Any:
+    """Return a recorded configuration with the names of today, those of its targets included.
+
+    A former name beside its present one stays, and is refused where the record is held against
+    the schema. What is no mapping is returned as it is.
+    """
+    if not isinstance(recorded, Mapping):
+        return recorded
+    renamed: dict[Any, Any] = {}
+    for key, value in with_present_names(recorded).items():
+        name = _present_section(key, value)
+        inner = _with_present_inner(key, value) if isinstance(value, Mapping) else value
+        renamed[key if name in recorded else name] = inner
+    return renamed
+
+
+def present_key(key: str) -> str:
+    """Return the name by which a key with dots goes today; others as they are."""
+    if key.startswith(_PARAMS):
+        return _PARAMS + present_key(key.removeprefix(_PARAMS))
+    section, dot, rest = key.partition(".")
+    if section == TEACHING:
+        first = rest.partition(".")[0]
+        alone = not dot or first in _OF_DISTILLATION
+        return (DISTILLATION if alone else SEMI_SUPERVISED) + dot + rest
+    parts = key.split(".")
+    for length in (2, 1):
+        former = ".".join(parts[:length])
+        if former in KEYS:
+            return ".".join([KEYS[former], *parts[length:]])
+    return key
+
+
+def present_choice(choice: str) -> str:
+    """Return a recorded `KEY=VALUE` or `GROUP=OPTION` with the names of today.
+
+    The value of a group may list several options, as a sweep does.
+    """
+    match = _CHOICE.fullmatch(choice)
+    if match is None:
+        return choice
+    signs, former, package, value = match.groups()
+    key = present_key(former)
+    if former == TEACHING and value is not None and set(_WORD.findall(value)) & {_MEAN_TEACHER}:
+        key = SEMI_SUPERVISED
+    place = "" if package is None else choice[match.end(2) : match.start(3)] + present_key(package)
+    if value is None:
+        return f"{signs}{key}{place}"
+    options = OPTIONS.get(key.removeprefix(_PARAMS), {})
+    value = _WORD.sub(lambda word: options.get(word[0], word[0]), value) if options else value
+    value = _REFERENCE.sub(lambda reference: present_key(reference[0]), value)
+    return f"{signs}{key}{place}={value}"
+
+
+def present_choices(choices: Iterable[str]) -> list[str]:
+    """Return a recorded command line with the names of today."""
+    return [present_choice(each) for each in choices]
+
+
+def renamed(key: str) -> str:
+    """Say what a former key that is typed is called today; empty for others.
+
+    Args:
+        key: with dots, as it is typed.
+    """
+    if key == TEACHING:
+        return f"{DISTILLATION}, or {SEMI_SUPERVISED}={_MEAN_TEACHER}"
+    present = present_key(key)
+    return "" if present == key else present
+
+
+def renamed_option(group: str, option: str) -> str:
+    """Say what a former option of a group is called today; empty for others."""
+    return OPTIONS.get(group, {}).get(option, "")
+
+
+def _present_section(key: Any, value: Any) -> Any:
+    if not isinstance(key, str):
+        return key
+    target = value.get("_target_") if isinstance(value, Mapping) else None
+    if key == TEACHING and str(target).endswith(".MeanTeacher"):
+        return SEMI_SUPERVISED
+    return present_key(key)
+
+
+def _with_present_inner(section: Any, content: Mapping[Any, Any]) -> dict[Any, Any]:
+    paths = {key: KEYS.get(f"{section}.{key}") for key in content}
+    names = {key: path.rpartition(".")[2] if path else key for key, path in paths.items()}
+    return {key if names[key] in content else names[key]: value for key, value in content.items()}
