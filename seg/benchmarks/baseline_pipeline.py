@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from seg.data.label_space import LabelSpace
 
 SCALE, JITTER, JITTER_P, FLIP_P = (0.5, 2.0), (0.8, 1.2), 0.8, 0.5
-"""What both pipelines draw from; what `conf/augmentation/street.yaml` says of resized crops."""
+"""What both pipelines draw from; what `conf/augmentation/default.yaml` says of resized crops."""
 
 
 class TextbookSamples(Dataset[Any]):

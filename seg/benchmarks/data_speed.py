@@ -126,7 +126,7 @@ def _processes(case: Case, rounds: int) -> dict[str, Timing]:
 
 
 def street_augmentation(crop: tuple[int, int]) -> Any:
-    """What `conf/augmentation/street.yaml` builds; all crops are resized, as the textbook does."""
+    """What `conf/augmentation/default.yaml` builds; all crops are resized, as the textbook does."""
     import albumentations
 
     from seg.data.transforms.color_jitter import LinearColorJitter

@@ -23,12 +23,33 @@ KEYS = {
 }
 # Present group -> former option -> present option.
 OPTIONS: dict[str, dict[str, str]] = {
+    "augmentation": {
+        "street": "default",
+        "street_769": "crop769",
+        "street_device": "gpu",
+        "street_mild": "weak",
+        "street_strong": "strong",
+        "streets": "synthetic",
+    },
+    "callbacks": {
+        "classification_averaged": "classification_ema",
+        "moving_average": "ema",
+        "stochastic_weight_averaging": "swa",
+    },
     "distillation": {
         "distillation": "logits",
         "distillation_channel_wise": "channel_wise",
         "distillation_maps": "features",
     },
     "head": {"fully_connected": "mlp", "gap": "global_average_pool"},
+    "hydra": {"tool": "no_run_dir"},
+    "loader": {
+        "eight_workers": "workers8",
+        "one_by_one": "variable_size",
+        "pictures": "classification",
+    },
+    "loss": {"top_pixels": "hard_pixel_mining"},
+    "trainer": {"by_steps": "max_steps"},
 }
 # One group became two.
 TEACHING, DISTILLATION, SEMI_SUPERVISED = "teaching", "distillation", "semi_supervised"

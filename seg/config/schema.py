@@ -255,7 +255,7 @@ class PretrainConfig(FitConfig):
             raise ValueError(
                 f"callbacks.checkpoints.monitor={monitor}: is not scored here; allowed: "
                 f"{', '.join(_SCORED_OF_PICTURES)}; give callbacks=classification or "
-                "callbacks=classification_averaged"
+                "callbacks=classification_ema"
             )
         return self
 

@@ -36,7 +36,7 @@ _WORDS = {
     "data_root data_path dataset_dir train_dir root path images",
     "hydra.run.dir=DIR": "output output_dir out out_dir save_dir work_dir log_dir logdir run_dir",
     "batch_norm=sync": "sync_bn syncbn sync_batchnorm",
-    "callbacks=moving_average": "ema model_ema",
+    "callbacks=ema": "ema model_ema",
     "logger=NAME": "wandb tensorboard mlflow trackio loggers log",
     "dry_run=true": "debug dryrun fast_dev_run",
     "seed": "random_seed manual_seed random_state",

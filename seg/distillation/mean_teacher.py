@@ -35,7 +35,7 @@ class MeanTeacher(ExtraLoss):
     Sources: Tarvainen & Valpola, "Mean teachers are better role models" (NeurIPS 2017) for teacher
     and ramp; Sohn et al., "FixMatch" (NeurIPS 2020) for views, threshold and loss.
 
-    The student's weights are what is validated and used. `callbacks=moving_average` with the same
+    The student's weights are what is validated and used. `callbacks=ema` with the same
     decay makes it the teacher's: both keep the same averages. Teacher and order of the pictures
     are kept in the run's checkpoints.
 

@@ -26,7 +26,7 @@ LINE = (
     *("classification_dataset.train_length=24", "classification_dataset.val_length=16"),
     *("loader.batch_size=4", "loader.num_workers=0", "trainer.accumulate_grad_batches=2"),
     *("trainer.max_epochs=2", "trainer.check_val_every_n_epoch=1", "trainer.accelerator=cpu"),
-    *("trainer.log_every_n_steps=1", "callbacks=classification_averaged"),
+    *("trainer.log_every_n_steps=1", "callbacks=classification_ema"),
     *("callbacks.averaging.decay=0.9", "callbacks.checkpoints.every_n_steps=1"),
     *("mixup=cutmix_mixup", "logger=csv"),
 )
@@ -191,9 +191,9 @@ def test_what_does_not_fit_is_told(tmp_path):
     done = seg("pretrain", *LINE, "dataset=camvid", cwd=tmp_path)
     assert done.returncode == 2
     assert "dataset: has no part here" in done.stderr
-    done = seg("pretrain", *LINE, "callbacks=moving_average", cwd=tmp_path)
+    done = seg("pretrain", *LINE, "callbacks=ema", cwd=tmp_path)
     assert done.returncode == 2
-    assert "callbacks=classification_averaged" in done.stderr
+    assert "callbacks=classification_ema" in done.stderr
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def test_what_only_chooses_is_taken_up(choice):
         ("+callbacks@_global_.hydra.callbacks=default", "Hydra's own settings"),
         ("++hydra.job.chdir=true", "Hydra's own settings"),
         ("hydra/job_logging=none", "Hydra's own settings"),
-        ("hydra=tool", "Hydra's own settings"),
+        ("hydra=no_run_dir", "Hydra's own settings"),
         ("experiment=../../tmp/x", "no option of experiment"),
         ("experiment=[/tmp/x]", "no option of experiment"),
         ("encoder={_target_: seg.models.encoders.create_encoder}", "no option of encoder"),

@@ -49,7 +49,7 @@ WORDS = {
         "param_groups.frozen_parts=encoder",
         "param_groups.frozen_parts=encoder",
     ),
-    ("train", "ema=true"): ("callbacks=moving_average", "callbacks=moving_average"),
+    ("train", "ema=true"): ("callbacks=ema", "callbacks=ema"),
     ("train", "debug=true"): ("dry_run=true", "dry_run=true"),
     ("train", "--epochs", "3"): ("trainer.max_epochs", "trainer.max_epochs=3"),
     ("train", "--lr=0.1"): ("optimizer.lr", "optimizer.lr=0.1"),

@@ -182,7 +182,7 @@ def resumable(run_dir, pictures_dir, *overrides):
         ),
         *(
             "semi_supervised.threshold=0.05",
-            "callbacks=moving_average",
+            "callbacks=ema",
             "callbacks.averaging.decay=0.99",
         ),
         *("dataset.train_length=4", "dataset.val_length=2", "loader.batch_size=2"),
@@ -209,7 +209,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(street_pictures, tmp_path):
     assert first.keys() == second.keys()
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
-    # The teacher follows when it is next asked; then it is what `callbacks=moving_average` uses.
+    # The teacher follows when it is next asked; then it is what `callbacks=ema` uses.
     last = torch.load(tmp_path / "whole" / "kept" / "step=6.ckpt", weights_only=True)
     teacher = whole.task.terms[0].teacher.state_dict()
     approach(teacher, last["moving_average"]["in_training"], decay_at(6, 0.99))

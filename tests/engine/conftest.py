@@ -13,7 +13,7 @@ RECIPE = (
     "dataset.train_length=24",
     "trainer.accumulate_grad_batches=2",
     "trainer.log_every_n_steps=1",
-    "callbacks=moving_average",
+    "callbacks=ema",
     "callbacks.checkpoints.every_n_steps=1",
 )
 

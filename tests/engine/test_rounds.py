@@ -18,7 +18,7 @@ from tests.engine.conftest import RECIPE, assert_equal, assert_the_same, checkpo
 KILL_ROUNDS = int(os.environ.get("SEG_KILL_ROUNDS", "6"))
 DISK_ROUNDS = int(os.environ.get("SEG_DISK_ROUNDS", "3"))
 KILLED, NO_ROOM = -9, 6
-AVERAGED = (*RECIPE, "callbacks=stochastic_weight_averaging", "callbacks.averaging.start_share=0.5")
+AVERAGED = (*RECIPE, "callbacks=swa", "callbacks.averaging.start_share=0.5")
 SWEEP = ("-m", *RECIPE, "optimizer.lr=1e-3,2e-3")
 # What is written once training has ended, in order.
 END = (

@@ -66,7 +66,7 @@ class AtStart(Callback):
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
 def test_auxiliary_heads_stay_out_of_the_network_and_go_on_after_resuming(tmp_path):
-    chosen = ("aux_head=fcn", "aux_head.channels=8", "loss=top_pixels")
+    chosen = ("aux_head=fcn", "aux_head.channels=8", "loss=hard_pixel_mining")
     parts = parts_of(tmp_path, *chosen, "trainer.max_epochs=1")
     parts.trainer.fit(parts.task, datamodule=parts.data)
     last = tmp_path / "checkpoints" / "last.ckpt"

@@ -113,7 +113,7 @@ def test_what_the_code_knows_is_answered_alike(typed):
     assert "leave it out" in messages.pop()
 
 
-@pytest.mark.parametrize("option", ["street", "street_device", "none"])
+@pytest.mark.parametrize("option", ["default", "gpu", "none"])
 @pytest.mark.parametrize("crop", ["[0,64]", "[64]", "[1,2,3]", "64", "x"])
 def test_a_wrong_crop_is_named_by_its_key(option, crop):
     with pytest.raises(ConfigError) as error:

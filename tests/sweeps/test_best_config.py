@@ -24,7 +24,7 @@ ODD = [
     [
         *("encoder=resnet50", "loss=focal", "loss.gamma=1.5", "logger=csv", "aux_head=fcn"),
         *("dataset=camvid", "dataset.root='/data/my pictures (1)/it\\'s, \"here\"'"),
-        *("semi_supervised=mean_teacher", "callbacks=moving_average"),
+        *("semi_supervised=mean_teacher", "callbacks=ema"),
     ],
     ["dataset=cityscapes", "dataset.root=x", "experiment=cityscapes_xception71"],
     [

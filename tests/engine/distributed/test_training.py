@@ -22,7 +22,7 @@ LINE = (
     *SMALL,
     *("dataset.val_length=5", "loader.eval_batch_size=1"),  # 3 samples for one, 2 for the other
     *("trainer.precision=64-true", "trainer.log_every_n_steps=1", "optimizer=sgd"),
-    *("logger=csv", "callbacks=moving_average", "callbacks.averaging.decay=0.5"),
+    *("logger=csv", "callbacks=ema", "callbacks.averaging.decay=0.5"),
     *("loss=cross_entropy", "~callbacks.progress", "decoder.dropout=0", "batch_norm=sync"),
     *("dataset.train_length=8",),
 )

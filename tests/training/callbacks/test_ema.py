@@ -124,7 +124,7 @@ def test_a_checkpoint_holds_the_averages_and_training_goes_on_from_it(tmp_path):
 
 def test_a_run_reports_what_its_checkpoint_scores(tmp_path):
     run = tmp_path / "run"
-    line = [*SMALL, "callbacks=moving_average", "callbacks.averaging.decay=0.5"]
+    line = [*SMALL, "callbacks=ema", "callbacks.averaging.decay=0.5"]
     done = seg("train", *line, f"hydra.run.dir={run}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "val mIoU nan" not in done.stdout

@@ -80,7 +80,7 @@ def test_it_goes_on_after_a_restart(tmp_path):
 def test_statistics_rate_and_competition_in_a_run(tmp_path):
     parts = parts_of(
         tmp_path,
-        "callbacks=stochastic_weight_averaging",
+        "callbacks=swa",
         "callbacks.averaging.start_share=0.5",
         "callbacks.averaging.rate_share=0.3",
         "callbacks.averaging.recalibrate=4",
