@@ -51,8 +51,8 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
     }
     regrouping = config.labels.model_dump()
     labels = {split: each.labels.remapped(**regrouping) for split, each in splits.items()}
-    if config.dataset.quarantine is not None:
-        quarantine = read_quarantine(config.dataset.quarantine)
+    if config.dataset.exclude is not None:
+        quarantine = read_quarantine(config.dataset.exclude)
         splits = {name: without_quarantined(each, quarantine) for name, each in splits.items()}
 
     with counted("verifying", sum(map(len, splits.values()))) as on_sample:

@@ -50,7 +50,7 @@ def build_classification(config: PretrainConfig, run_dir: Path) -> Classificatio
         load_weights(
             model,
             config.weights,
-            partial=config.partial,
+            strict=config.strict,
             reset_head=config.reset_head,
             moving_average=config.moving_average,
         )

@@ -121,10 +121,10 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
         raise lonely_files_error(lonely, "some files")
     if config.cache is not None:
         dataset = CachedDataset(dataset, config.cache)
-    if config.quarantine is not None:
-        dataset = without_quarantined(dataset, read_quarantine(config.quarantine))
-    if config.fraction < 1:
-        dataset = _fraction(dataset, config.fraction, config.fraction_seed)
+    if config.exclude is not None:
+        dataset = without_quarantined(dataset, read_quarantine(config.exclude))
+    if config.subset_fraction < 1:
+        dataset = _fraction(dataset, config.subset_fraction, config.subset_seed)
     if labels != Labels():
         dataset = RemappedDataset(dataset, dataset.labels.remapped(**labels.model_dump()))
     return dataset
@@ -138,7 +138,7 @@ def open_with_unmatched(
     Raises:
         ConfigError, DataError: what is wrong with which key or file.
     """
-    quarantine = None if config.quarantine is None else read_quarantine(config.quarantine)
+    quarantine = None if config.exclude is None else read_quarantine(config.exclude)
     with collect_unmatched() as lonely, decoding_images(decoding_of(config)):
         dataset: SegmentationDataset = build("dataset", config.node(), split=split)
     return dataset, tuple(
@@ -149,6 +149,8 @@ def open_with_unmatched(
 def _fraction(dataset: SegmentationDataset, fraction: float, seed: int) -> SegmentationDataset:
     wanted = round(fraction * len(dataset))
     if wanted < 1:
-        raise ConfigError(f"dataset.fraction={fraction}: less than one of {len(dataset)} samples")
+        raise ConfigError(
+            f"dataset.subset_fraction={fraction}: less than one of {len(dataset)} samples"
+        )
     order = np.random.default_rng((seed, len(dataset))).permutation(len(dataset))
     return Subset(dataset, sorted(order[:wanted].tolist()))

@@ -75,7 +75,7 @@ def build_segmentation(config: TrainConfig, run_dir: Path) -> Parts:
         load_weights(
             model,
             config.weights,
-            partial=config.partial,
+            strict=config.strict,
             reset_head=config.reset_head,
             moving_average=config.moving_average,
         )
@@ -177,7 +177,7 @@ def _refuse_empty(sets: Mapping[str, SegmentationDataset]) -> None:
         if not len(dataset):
             raise DataError(
                 f"split {split!r} has no samples; check dataset.root, the split's list of files, "
-                "dataset.quarantine and dataset.fraction"
+                "dataset.exclude and dataset.subset_fraction"
             )
 
 

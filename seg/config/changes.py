@@ -5,7 +5,7 @@ from typing import Any
 
 # What does not change the numbers of a run, as prefixes of keys.
 FREE = (
-    *("resume", "rescale", "extend", "dry_run", "divergence", "weights", "partial"),
+    *("resume", "keep_global_batch_size", "extend", "dry_run", "nan_policy", "weights", "strict"),
     *("moving_average", "encoder.moving_average"),
     *("encoder.weights", "logger", "dataset.root", "dataset.cache", "callbacks.progress"),
     *(
@@ -13,7 +13,7 @@ FREE = (
         "classification_dataset.root",
         "classification_dataset.cache_mib",
     ),
-    *("callbacks.gif", "trial", "dataset.budget", "classification_dataset.budget"),
+    *("callbacks.gif", "_trial", "dataset.budget", "classification_dataset.budget"),
     *("loader.num_workers", "loader.prefetch_factor", "loader.pin_memory", "loader.timeout_s"),
     *(
         f"semi_supervised.{key}"
@@ -30,14 +30,16 @@ Changes = dict[str, tuple[Any, Any]]
 """Key -> its values before and now; `(absent)` for none."""
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any], *, rescale: bool) -> Changes:
+def changes(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, keep_global_batch_size: bool
+) -> Changes:
     """The keys that change a run's numbers and differ.
 
     Args:
         before, now: resolved configurations, plain data.
-        rescale: whether the share of each device may differ.
+        keep_global_batch_size: whether the share of each device may differ.
     """
-    free = (*FREE, *(_SHARES if rescale else ()))
+    free = (*FREE, *(_SHARES if keep_global_batch_size else ()))
     flat_before, flat_now = dict(_flat(before)), dict(_flat(now))
     keys = [key for key in flat_before.keys() | flat_now.keys() if not key.startswith(free)]
     pairs = {key: (flat_before.get(key, _ABSENT), flat_now.get(key, _ABSENT)) for key in keys}
@@ -61,7 +63,9 @@ def table(changed: Changes, what: str, reason: str = "") -> str:
         lines.append(f"  and {len(changed) - most} more")
     if not reason:
         devices = (
-            "on another number of devices: rescale=true; " if set(changed) & {*_SHARES} else ""
+            "on another number of devices: keep_global_batch_size=true; "
+            if set(changed) & {*_SHARES}
+            else ""
         )
         reason = (
             f"{devices}as it began: resume=RUN_DIR alone; a new run from its weights: "

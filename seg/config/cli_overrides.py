@@ -8,7 +8,7 @@ _PATH_KEYS = frozenset(
         *("checkpoint", "input", "output", "source", "weights", "resume", "encoder.weights"),
         *(
             "dataset.root",
-            "dataset.quarantine",
+            "dataset.exclude",
             "dataset.cache",
             "dataset.table",
             "dataset.classes",

@@ -13,14 +13,26 @@ from seg.config.former_names import with_present_names
 # Former key -> present key; a group is the key of its section.
 KEYS = {
     "auxiliary": "aux_head",
+    "callbacks.pictures": "callbacks.log_images",
     "classifier": "head",
+    "dataset.fraction": "dataset.subset_fraction",
+    "dataset.fraction_seed": "dataset.subset_seed",
+    "dataset.quarantine": "dataset.exclude",
+    "divergence": "nan_policy",
     "image_augmentation": "classification_augmentation",
     "image_dataset": "classification_dataset",
     "mixing": "mixup",
     "mixing.cutmix": "mixup.cutmix_alpha",
     "mixing.mixup": "mixup.mixup_alpha",
     "parameters": "param_groups",
+    "rescale": "keep_global_batch_size",
+    "trial": "_trial",
 }
+# Truth values that became their opposites.
+OPPOSITES = {"encoder.partial": "encoder.strict", "partial": "strict"}
+_RENAMED = {**KEYS, **OPPOSITES}
+_OPPOSITE = dict(zip(("true", "yes", "on", "1"), ("false", "no", "off", "0"), strict=True))
+_OPPOSITE |= {no: yes for yes, no in _OPPOSITE.items()}
 # Present group -> former option -> present option.
 OPTIONS: dict[str, dict[str, str]] = {
     "augmentation": {
@@ -72,7 +84,10 @@ def with_present_keys(recorded: Any) -> Any:
     for key, value in with_present_names(recorded).items():
         name = _present_section(key, value)
         inner = _with_present_inner(key, value) if isinstance(value, Mapping) else value
-        renamed[key if name in recorded else name] = inner
+        if name not in recorded:
+            renamed[name] = _present_value(key, inner)
+        else:
+            renamed[key] = inner
     return renamed
 
 
@@ -88,8 +103,8 @@ def present_key(key: str) -> str:
     parts = key.split(".")
     for length in (2, 1):
         former = ".".join(parts[:length])
-        if former in KEYS:
-            return ".".join([KEYS[former], *parts[length:]])
+        if former in _RENAMED:
+            return ".".join([_RENAMED[former], *parts[length:]])
     return key
 
 
@@ -108,8 +123,9 @@ def present_choice(choice: str) -> str:
     place = "" if package is None else choice[match.end(2) : match.start(3)] + present_key(package)
     if value is None:
         return f"{signs}{key}{place}"
-    options = OPTIONS.get(key.removeprefix(_PARAMS), {})
-    value = _WORD.sub(lambda word: options.get(word[0], word[0]), value) if options else value
+    former, present = former.removeprefix(_PARAMS), key.removeprefix(_PARAMS)
+    words = _OPPOSITE if former in OPPOSITES else OPTIONS.get(present, {})
+    value = _WORD.sub(lambda word: words.get(word[0].lower(), word[0]), value) if words else value
     value = _REFERENCE.sub(lambda reference: present_key(reference[0]), value)
     return f"{signs}{key}{place}={value}"
 
@@ -127,6 +143,8 @@ def renamed(key: str) -> str:
     """
     if key == TEACHING:
         return f"{DISTILLATION}, or {SEMI_SUPERVISED}={_MEAN_TEACHER}"
+    if key in OPPOSITES:
+        return f"{OPPOSITES[key]}, its opposite,"
     present = present_key(key)
     return "" if present == key else present
 
@@ -146,6 +164,16 @@ def _present_section(key: Any, value: Any) -> Any:
 
 
 def _with_present_inner(section: Any, content: Mapping[Any, Any]) -> dict[Any, Any]:
-    paths = {key: KEYS.get(f"{section}.{key}") for key in content}
-    names = {key: path.rpartition(".")[2] if path else key for key, path in paths.items()}
-    return {key if names[key] in content else names[key]: value for key, value in content.items()}
+    renamed: dict[Any, Any] = {}
+    for key, value in content.items():
+        path = f"{section}.{key}"
+        name = _RENAMED[path].rpartition(".")[2] if path in _RENAMED else key
+        if name not in content:
+            renamed[name] = _present_value(path, value)
+        else:
+            renamed[key] = value
+    return renamed
+
+
+def _present_value(former: Any, value: Any) -> Any:
+    return not value if former in OPPOSITES and isinstance(value, bool) else value

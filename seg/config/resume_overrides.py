@@ -53,7 +53,7 @@ def _values_of(arguments: Iterable[str], key: str) -> list[str]:
 
 def _choices(arguments: Iterable[str]) -> list[str]:
     """What decides about a run: not where it lies, whether it goes on, whom it reports to."""
-    apart = (f"{_KEY}=", "hydra.", "hydra/", "-", "trial=")
+    apart = (f"{_KEY}=", "hydra.", "hydra/", "-", "_trial=")
     return [each for each in arguments if not each.lstrip("+~").startswith(apart)]
 
 

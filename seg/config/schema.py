@@ -68,14 +68,15 @@ class DatasetTarget(ImagesTarget):
     """A dataset, and what is done around any dataset.
 
     Attributes:
-        quarantine: a `verify.json`; the samples that it names are left out.
-        fraction: share of the samples that is used, chosen by `fraction_seed`; of every split.
+        exclude: a `verify.json`; the samples that it names are left out.
+        subset_fraction: share of the samples that is used, of every split.
+        subset_seed: chooses them.
         cache: a folder for decoded samples, made on first use.
     """
 
-    quarantine: Path | None = None
-    fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
-    fraction_seed: Annotated[int, Field(ge=0)] = 0
+    exclude: Path | None = None
+    subset_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    subset_seed: Annotated[int, Field(ge=0)] = 0
     cache: Path | None = None
 
 
@@ -145,7 +146,7 @@ class Loader(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 600.0
 
 
-class Divergence(Section):
+class NanPolicy(Section):
     """What happens when loss or weights are not finite."""
 
     action: Literal["stop", "rollback"] = "stop"
@@ -181,13 +182,13 @@ class FitConfig(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: str | None = None
-    rescale: bool = False
+    keep_global_batch_size: bool = False
     extend: bool | None = None
-    divergence: Divergence = Divergence()
+    nan_policy: NanPolicy = NanPolicy()
     dry_run: bool
     channels_last: bool
     weights: str | None
-    partial: bool = False  # what has a default here came later: older checkpoints lack it
+    strict: bool = True  # what has a default here came later: older checkpoints lack it
     moving_average: bool | None = None
     reset_head: bool = False
     loader: Loader
@@ -199,7 +200,7 @@ class FitConfig(Section):
     trainer: TrainerTarget
     callbacks: dict[str, Target | None]
     logger: dict[str, Target | None]
-    trial: TrialOf | None = None
+    trial: Annotated[TrialOf | None, Field(alias="_trial")] = None
 
     @property
     def keeper(self) -> dict[str, Any] | None:
@@ -214,8 +215,8 @@ class FitConfig(Section):
 
     @model_validator(mode="after")
     def _rolls_back_alone(self) -> "FitConfig":
-        if self.divergence.action == "rollback" and self.trainer.processes > 1:
-            raise ValueError("divergence.action=rollback: needs trainer.devices=1; give stop")
+        if self.nan_policy.action == "rollback" and self.trainer.processes > 1:
+            raise ValueError("nan_policy.action=rollback: needs trainer.devices=1; give stop")
         return self
 
 

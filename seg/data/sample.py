@@ -16,7 +16,7 @@ IMAGE_CHANNELS = 3
 
 LEAVE_OUT = (
     "  to leave faulty samples out: python -m seg.prepare verify with the same dataset,"
-    " then dataset.quarantine=.../verify.json"
+    " then dataset.exclude=.../verify.json"
 )
 """The way out where some samples cannot be read; it needs no mended files."""
 

@@ -75,7 +75,7 @@ class Report(Verification):
             lines += _finding_lines(self.notes, _MAX_NOTE_KINDS, remedies=False)
         if any(self.quarantine.values()) or self.lonely:
             sound = ", ".join(f"{split} {count}" for split, count in self.sound.items())
-            lines.append(f"train on the sound rest ({sound}): dataset.quarantine={written}")
+            lines.append(f"train on the sound rest ({sound}): dataset.exclude={written}")
         return "\n".join(lines)
 
     def _excluded_text(self) -> str:

@@ -84,7 +84,7 @@ def run_training(job: FitSpec[F, P], config: F, run_dir: Path) -> float | None:
 
     Raises:
         ConfigError: what is trained so far was trained by another configuration.
-        DivergenceError: loss or weights were not finite more often than `divergence` allows.
+        DivergenceError: loss or weights were not finite more often than `nan_policy` allows.
     """
     if config.dry_run:
         dry_run(job.build(config, run_dir))
@@ -103,7 +103,7 @@ def run_training(job: FitSpec[F, P], config: F, run_dir: Path) -> float | None:
 def _train(job: FitSpec[F, P], config: F, run_dir: Path, position: State | None) -> float:
     """Fit from a position on, from an earlier one after each divergence that is allowed."""
     scale = None
-    for rollbacks_left in reversed(range(config.divergence.rollbacks + 1)):
+    for rollbacks_left in reversed(range(config.nan_policy.rollbacks + 1)):
         parts = job.build(config, run_dir)
         if position is not None and (longer := changes_at(position, parts.task.config, config)):
             extend(parts, position, longer, config)
@@ -117,7 +117,7 @@ def _train(job: FitSpec[F, P], config: F, run_dir: Path, position: State | None)
         except DivergenceError as error:
             if not rollbacks_left:
                 raise
-            scale = rate.scale * config.divergence.lr_factor
+            scale = rate.scale * config.nan_policy.lr_factor
             position = latest_valid_checkpoint(run_dir, before=error.step)
             step = 0 if position is None else position.step
             log.warning("%s\n  back to step %d, rates x %.3g", error, step, scale)

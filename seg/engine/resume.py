@@ -96,20 +96,20 @@ def _restore_as_last(checkpoint: Path) -> None:
 
 
 def keep_global_batch_size(config: F, position: State | None) -> F:
-    """With `rescale` and another number of processes, the batch that keeps the step as it was.
+    """Return the configuration with the batch of each process that keeps the global batch size.
 
     Raises:
         ConfigError: the samples of a step cannot be shared out evenly.
     """
-    if position is None or not config.rescale:
+    if position is None or not config.keep_global_batch_size:
         return config
     before = training_config(position, type(config))
     processes = config.trainer.processes
     samples = before.loader.batch_size * before.trainer.processes
     if samples % processes:
         raise ConfigError(
-            f"rescale: {samples} samples a step cannot be shared by {processes} processes; "
-            "give a number of devices that divides them"
+            f"keep_global_batch_size: {samples} samples a step cannot be shared by {processes} "
+            "processes; give a number of devices that divides them"
         )
     log.warning(
         "%d processes instead of %d: loader.batch_size=%d instead of %d, %d samples a step",
@@ -138,7 +138,10 @@ def changes_at(position: State, config: Mapping[str, Any], now: F) -> Changes:
         ConfigError: a key that changes its numbers: both sides in a table.
     """
     recorded = training_config(position, type(now)).model_dump(mode="json", by_alias=True)
-    return _length_alone(changes(recorded, config, rescale=now.rescale), str(position.path))
+    return _length_alone(
+        changes(recorded, config, keep_global_batch_size=now.keep_global_batch_size),
+        str(position.path),
+    )
 
 
 def changes_since(run_dir: Path, now: FitConfig) -> Changes:
@@ -156,7 +159,9 @@ def changes_since(run_dir: Path, now: FitConfig) -> Changes:
     except ConfigError as error:
         raise DataError(f"{path}: does not fit this version:\n{first_lines(error)}") from None
     before, after = (each.model_dump(mode="json", by_alias=True) for each in (recorded, now))
-    return _length_alone(changes(before, after, rescale=now.rescale), str(run_dir))
+    return _length_alone(
+        changes(before, after, keep_global_batch_size=now.keep_global_batch_size), str(run_dir)
+    )
 
 
 def _length_alone(changed: Changes, what: str) -> Changes:

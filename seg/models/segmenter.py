@@ -194,7 +194,7 @@ def create_model(
     output_stride: int | None = None,
     in_channels: int | None = None,
     weights: str | Path | None = None,
-    partial: bool = False,
+    strict: bool = True,
     norm_momentum: float | None = None,
     pad_to_grid: bool = True,
     encoder_options: Mapping[str, Any] | None = None,
@@ -209,7 +209,7 @@ def create_model(
         output_stride: of a named encoder, 4, 8, 16 or 32; None for the encoder's default (16).
         in_channels: of a named encoder; None for the encoder's default (3).
         weights: a file for the whole network; for the encoder alone put it in `encoder_options`.
-        partial: accept weights that leave some tensors at their random values.
+        strict: refuse weights that leave some tensors at their random values.
         norm_momentum: see `Segmenter`.
         pad_to_grid: see `Segmenter`.
         encoder_options: further keyword arguments of `create_encoder`.
@@ -234,7 +234,7 @@ def create_model(
         raise _not_by_name("decoder", decoder_options)
     model = Segmenter(encoder, decoder, norm_momentum=norm_momentum, pad_to_grid=pad_to_grid)
     if weights is not None:
-        load_weights(model, weights, partial=partial)
+        load_weights(model, weights, strict=strict)
     return model
 
 

@@ -102,7 +102,7 @@ class OptunaSearch:
             "warmup": options["pruner_warmup"],
         }
         inner = ",".join(f"{key}:{value}" for key, value in section.items())
-        return [f"trial={{{inner}}}"]
+        return [f"_trial={{{inner}}}"]
 
     def ended(self, trial: Trial) -> float | None:
         from optuna.trial import TrialState

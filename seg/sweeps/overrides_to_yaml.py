@@ -14,7 +14,7 @@ from seg.errors import DataError
 from seg.io.yaml_file import read_yaml
 
 _SWEEPS = "sweep"
-_OF_THE_RUN_ALONE = ("resume", "trial")
+_OF_THE_RUN_ALONE = ("resume", "_trial")
 
 
 class OverrideFile:

@@ -63,11 +63,11 @@ def test_faults_are_told_and_the_sound_rest_trains(folder):
     report = json.loads((folder.parent / "out/verify.json").read_text())
     assert {fault["kind"] for fault in report["faults"]} == {"no_annotation", "unknown_values"}
 
-    run = trained_on(folder, "dataset.quarantine=out/verify.json", "hydra.run.dir=run")
+    run = trained_on(folder, "dataset.exclude=out/verify.json", "hydra.run.dir=run")
     assert run.returncode == 0, run.stderr
     assert "val/miou" in json.loads((folder.parent / "run/metrics.json").read_text())
 
-    again = prepare("verify", folder, "dataset.quarantine=out/verify.json", "hydra.run.dir=again")
+    again = prepare("verify", folder, "dataset.exclude=out/verify.json", "hydra.run.dir=again")
     assert again.returncode == 0, again.stderr
     assert "faults: none" in again.stdout
 
@@ -132,7 +132,7 @@ def test_shards_train_to_the_same_weights(folder):
         (["stats", "+dataset.rot=x"], CONFIG, ["dataset.rot", "no such"]),
         (["stats", "labels.merge={traffic:[car,boat]}"], CONFIG, ["boat"]),
         (["stats", "labels.merg={}"], CONFIG, ["labels.merg", "did you mean merge?"]),
-        (["stats", "dataset.quarantine=/none.json"], DATA, ["/none.json"]),
+        (["stats", "dataset.exclude=/none.json"], DATA, ["/none.json"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

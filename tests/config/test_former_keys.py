@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from seg.config.conf_dir import conf_dir
 from seg.config.former_keys import (
     KEYS,
+    OPPOSITES,
     OPTIONS,
     present_choice,
     present_choices,
@@ -63,6 +64,22 @@ def test_a_former_key_stands_where_the_table_says(former, present):
     )
 
 
+@pytest.mark.parametrize(("former", "present"), OPPOSITES.items())
+@pytest.mark.parametrize(("value", "opposite"), [("true", "false"), ("False", "true"), ("0", "1")])
+def test_a_truth_value_becomes_its_opposite(former, present, value, opposite):
+    assert present_choice(f"{former}={value}") == f"{present}={opposite}"
+    assert present_choice(f"++{former}={value},{opposite}") in (
+        f"++{present}={opposite},{other}" for other in ("true", "false", "0")
+    )
+    section, dot, _ = present.rpartition(".")
+    assert renamed(former).startswith(f"{section}{dot}strict")
+    assert known_keys(section) >= {"strict"} if section else present in composed("train")
+    for truth in (True, False):
+        before = {"partial": truth}
+        found = with_present_keys({"encoder": before} if section else before)
+        assert (found["encoder"] if section else found) == {"strict": not truth}
+
+
 @pytest.mark.parametrize(
     ("group", "former", "present"),
     [(group, *pair) for group, options in OPTIONS.items() for pair in options.items()],
@@ -102,10 +119,14 @@ def test_a_recorded_choice(former, present):
 
 def test_a_recorded_configuration_is_the_one_of_today():
     now = validate(TrainConfig, composed("train", "aux_head=fcn")).model_dump(by_alias=True)
-    before = dict(now)
+    before = {**now, "dataset": dict(now["dataset"]), "callbacks": dict(now["callbacks"])}
+    before["partial"] = not before.pop("strict")
     for former, present in KEYS.items():
-        if present in before:
-            before[former] = before.pop(present)
+        section, _, name = present.rpartition(".")
+        place = before.get(section, {}) if section else before
+        if name in place:
+            place[former.rpartition(".")[2]] = place.pop(name)
+    assert {"quarantine", "fraction", "fraction_seed"} <= before["dataset"].keys()
     for key in ("distillation", "semi_supervised"):
         del before[key]
     for teaching in (None, {"_target_": DISTILLED}, {"_target_": MEAN_TEACHER}):
@@ -157,6 +178,10 @@ def test_a_former_name_lets_a_record_say_no_more(choice, tmp_path):
         ("train", "teaching=distillation", "is called distillation, or semi_supervised=mean_"),
         ("train", "distillation=distillation_maps", "is called distillation=features now"),
         ("pretrain", "classifier=gap", "classifier is called head now"),
+        ("train", "partial=true", "partial is called strict, its opposite, now"),
+        ("train", "dataset.quarantine=a.json", "is called dataset.exclude now"),
+        ("train", "augmentation=street_mild", "street_mild is called augmentation=weak now"),
+        ("train", "callbacks=moving_average", "moving_average is called callbacks=ema now"),
         ("pretrain", "head=gap", "gap is called head=global_average_pool now"),
     ],
 )

@@ -64,7 +64,7 @@ def known_to_pretraining(plain: dict) -> dict:
 
 def test_configurations_from_before_some_keys_still_fit():
     plain = composed("train")
-    for later in ("param_groups", "batch_norm", "sampler", "labels", "partial", "reset_head"):
+    for later in ("param_groups", "batch_norm", "sampler", "labels", "strict", "reset_head"):
         del plain[later]
     check_targets(validate(TrainConfig, plain))
 

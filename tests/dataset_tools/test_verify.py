@@ -50,7 +50,7 @@ def test_each_of_twenty_faults_is_found_and_nothing_else(tmp_path):
     summary = report.summary("out/verify.json")
     assert len(summary.splitlines()) <= 25
     assert "77 (7 pixels), 200 (2 pixels)" in summary
-    assert summary.splitlines()[-1].endswith("dataset.quarantine=out/verify.json")
+    assert summary.splitlines()[-1].endswith("dataset.exclude=out/verify.json")
 
     report.write(tmp_path / "verify.json")
     quarantine = read_quarantine(tmp_path / "verify.json")

@@ -70,7 +70,7 @@ def test_divergence_is_recorded_and_never_the_best(tmp_path):
 
 
 def test_divergence_is_rolled_back(tmp_path):
-    rollback = ("divergence.action=rollback", "divergence.lr_factor=1e-32")
+    rollback = ("nan_policy.action=rollback", "nan_policy.lr_factor=1e-32")
     done = train(tmp_path, *DIVERGING, *rollback)
     assert done.returncode == 0, done.stderr
     assert "back to step" in done.stdout + done.stderr

@@ -112,8 +112,8 @@ def test_another_number_of_processes_is_refused_or_shares_the_step_anew(tmp_path
     done = train(run_dir, *line)
     assert done.returncode == 2
     assert "trainer.devices" in done.stderr
-    assert "rescale=true" in done.stderr
-    done = train(run_dir, *line, "rescale=true")
+    assert "keep_global_batch_size=true" in done.stderr
+    done = train(run_dir, *line, "keep_global_batch_size=true")
     assert done.returncode == 0, done.stderr
     assert "2 processes instead of 1: loader.batch_size=2 instead of 4" in done.stdout
     assert checkpoint(run_dir)["global_step"] == 12  # 24 samples by 4, twice

@@ -89,7 +89,7 @@ def test_accepting_a_part_of_an_encoders_weights_is_typed(tmp_path):
     with pytest.raises(DataError) as error:
         build_network(*overrides)
     remedy = _REMEDY.findall(str(error.value))[-1]
-    assert remedy == "++encoder.partial=true"
+    assert remedy == "++encoder.strict=false"
     build_network(*overrides, remedy)
     small = ("encoder=smp", "encoder.name=resnet18")
     state = build_network(*small).encoder.body.state_dict()

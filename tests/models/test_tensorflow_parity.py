@@ -155,7 +155,7 @@ def test_double_precision(case, build, fixtures, relative_error):
 def test_without_decoder(tensorflow_checkpoint, fixtures, relative_error):
     reference = np.load(fixtures / "tensorflow" / "xception_41_os16_129x129_nodecoder.npz")
     model = create_model("aligned_xception41", decoder_options={"low_level_stride": None}).eval()
-    coverage = load_weights(model, tensorflow_checkpoint, partial=True)
+    coverage = load_weights(model, tensorflow_checkpoint, strict=False)
     assert not coverage.missing
     assert {name.split(".")[1] for name in coverage.unexpected} == {"low_level", "fuse"}
     outputs, inputs = record(model, preprocess(reference["image_uint8"]))
@@ -186,12 +186,12 @@ def test_classifier(size, tensorflow_checkpoint, unpacked, fixtures, relative_er
     reference = np.load(fixtures / "tensorflow" / "xception_41_classifier1001.npz")
     encoder = create_encoder("aligned_xception41", output_stride=32)
     classifier = Classifier(encoder, num_classes=1001).eval()
-    assert load_weights(classifier, tensorflow_checkpoint, partial=True).missing == (
+    assert load_weights(classifier, tensorflow_checkpoint, strict=False).missing == (
         "linear.weight",
         "linear.bias",
     )
     head = unpacked("tensorflow/tf_ckpt_xception_41_cls_logits.tar.xz")
-    coverage = load_weights(classifier, head / "xception_41_cls_logits", partial=True)
+    coverage = load_weights(classifier, head / "xception_41_cls_logits", strict=False)
     assert coverage.loaded == ("linear.weight", "linear.bias")
     image = preprocess(reference[f"{size}:image_uint8"])
     with torch.no_grad():

@@ -93,7 +93,7 @@ def test_an_encoder_of_a_whole_model_and_alone(tmp_path):
     model = create_model(SMALL)
     with pytest.raises(DataError, match=r"not in the file: decoder\."):
         load_weights(model, tmp_path / "encoder.safetensors")
-    coverage = load_weights(model, tmp_path / "encoder.safetensors", partial=True)
+    coverage = load_weights(model, tmp_path / "encoder.safetensors", strict=False)
     assert {name.split(".")[0] for name in coverage.missing} == {"decoder"}
 
 
@@ -337,6 +337,6 @@ def test_our_own_averages_lie_beside_the_weights_in_training(tmp_path):
 def test_names_of_a_file_of_which_nothing_fits(tmp_path):
     torch.save({"blocks.0.attn.qkv.weight": torch.ones(3)}, tmp_path / "a.pth")
     with pytest.raises(DataError) as error:
-        load_weights(create_encoder(SMALL), tmp_path / "a.pth", partial=True)
+        load_weights(create_encoder(SMALL), tmp_path / "a.pth", strict=False)
     assert "names in the file: blocks.0.attn.qkv.weight" in str(error.value)
-    assert "partial=true" not in str(error.value)
+    assert "strict=false" not in str(error.value)

@@ -29,10 +29,10 @@ ODD = [
     ["dataset=cityscapes", "dataset.root=x", "experiment=cityscapes_xception71"],
     [
         *("~callbacks.progress", "~logger", "augmentation.transforms.1.p=0.25"),
-        *("divergence={lr_factor: 0.25}", "channels_last=false"),
+        *("nan_policy={lr_factor: 0.25}", "channels_last=false"),
     ],
     [
-        *("sweep=learning_rate", "hydra.run.dir=elsewhere", "hydra/launcher=basic", "trial=null"),
+        *("sweep=learning_rate", "hydra.run.dir=elsewhere", "hydra/launcher=basic", "_trial=null"),
         *("optimizer.lr=0.02", "trainer.accelerator=cpu"),
     ],
 ]
@@ -46,7 +46,7 @@ ODD_PRETRAINING = [
         *("head=mlp", "seed=3"),
     ],
 ]
-LEFT_OUT = {"resume", "trial"}
+LEFT_OUT = {"resume", "_trial"}
 
 
 def composed(command, overrides):

@@ -88,7 +88,7 @@ def test_one_trial_goes_on_alone(tmp_path):
     run_dir = tmp_path / "3"
     (run_dir / ".hydra").mkdir(parents=True)
     (run_dir / "config.yaml").write_text("{}")
-    choices = ["sweep=learning_rate", "optimizer.lr=0.01", "trial={number:3}", "resume=auto"]
+    choices = ["sweep=learning_rate", "optimizer.lr=0.01", "_trial={number:3}", "resume=auto"]
     (run_dir / ".hydra" / "overrides.yaml").write_text("".join(f"- {each}\n" for each in choices))
     line = [f"resume={run_dir}"]
     assert with_sweep_directory(line, "train") == line

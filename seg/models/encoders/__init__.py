@@ -36,7 +36,7 @@ def create_encoder(
     output_stride: int | None = None,
     in_channels: int = 3,
     weights: str | Path | None = None,
-    partial: bool = False,
+    strict: bool = True,
     moving_average: bool | None = None,
     variant: Mapping[str, Any] | None = None,
     **options: Any,
@@ -51,7 +51,7 @@ def create_encoder(
         in_channels: channels of the image, 1 or more; RGB weights are adapted to it.
         weights: a source that `seg.models.weights.load_weights` takes; `imagenet` for the best
             published ones of this encoder; None for random weights.
-        partial: accept weights that leave some tensors at their random values.
+        strict: refuse weights that leave some tensors at their random values.
         moving_average: which of raw and averaged weights, see `seg.models.weights.load_weights`.
         variant: changes every separable convolution, see `seg.models.variants.Variant`.
         **options: the encoder's own keyword arguments, such as `multi_grid` or
@@ -63,8 +63,9 @@ def create_encoder(
     """
     if name not in encoder_names() and name in (named := named_library_encoders()):
         given: dict[str, Any] = {"variant": variant, "output_stride": output_stride}
-        given |= {"weights": weights, "partial": partial, "moving_average": moving_average}
-        chosen = {key: value for key, value in given.items() if value not in (None, False)}
+        given |= {"weights": weights, "moving_average": moving_average}
+        given |= {} if strict else {"strict": False}
+        chosen = {key: value for key, value in given.items() if value is not None}
         return create_named_encoder(named[name], {**chosen, **options, "in_channels": in_channels})
     stride = _USUAL_STRIDE if output_stride is None else output_stride
     encoder = ENCODERS.create(name, output_stride=stride, in_channels=in_channels, **options)
@@ -72,7 +73,7 @@ def create_encoder(
         raise ConfigError(f"encoder.variant: {name} has no separable convolutions of this kind")
     if weights is not None:
         source = _source(name, weights)
-        load_weights(encoder, source, partial=partial, moving_average=moving_average)
+        load_weights(encoder, source, strict=strict, moving_average=moving_average)
     return encoder
 
 

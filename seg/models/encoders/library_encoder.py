@@ -140,7 +140,7 @@ def create_library_encoder(
     output_stride: int | None,
     weights: str | Path | None,
     tags: Sequence[str],
-    partial: bool,
+    strict: bool,
     moving_average: bool | None,
 ) -> LibraryEncoder:
     """Build at the stride asked for and fill with weights.
@@ -151,7 +151,7 @@ def create_library_encoder(
         output_stride: 4, 8, 16 or 32; None for 16 where the network can dilate, else its own.
         weights: one of `tags`, which the library downloads; else a file; None for random weights.
         tags: names of the library's own weights.
-        partial, moving_average: see `seg.models.weights.load_weights`.
+        strict, moving_average: see `seg.models.weights.load_weights`.
 
     Raises:
         ConfigError: a stride that the network cannot hold; an unknown tag.
@@ -163,7 +163,7 @@ def create_library_encoder(
         with _downloading(name, tag):
             return build(held_stride, tag)
     if weights is not None:
-        load_weights(encoder, weights, partial=partial, moving_average=moving_average)
+        load_weights(encoder, weights, strict=strict, moving_average=moving_average)
     return encoder
 
 

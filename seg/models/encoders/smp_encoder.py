@@ -34,7 +34,7 @@ def create_smp_encoder(
     output_stride: int | None = None,
     in_channels: int = 3,
     weights: str | None = None,
-    partial: bool = False,
+    strict: bool = True,
     moving_average: bool | None = None,
 ) -> LibraryEncoder:
     """Build `smp.encoders.get_encoder(name)`.
@@ -46,7 +46,7 @@ def create_smp_encoder(
         in_channels: channels of the image; smp adapts the first convolution.
         weights: `imagenet` or another tag of that encoder, downloaded by smp; else a file; None for
             random weights.
-        partial: accept a file that leaves some tensors at their random values.
+        strict: refuse a file that leaves some tensors at their random values.
         moving_average: of a file, see `seg.models.weights.load_weights`.
 
     Raises:
@@ -79,7 +79,7 @@ def create_smp_encoder(
         output_stride=output_stride,
         weights=weights,
         tags=known[name],
-        partial=partial,
+        strict=strict,
         moving_average=moving_average,
     )
 

@@ -28,7 +28,7 @@ def create_timm_encoder(
     output_stride: int | None = None,
     in_channels: int = 3,
     weights: str | None = None,
-    partial: bool = False,
+    strict: bool = True,
     moving_average: bool | None = None,
 ) -> LibraryEncoder:
     """Build `timm.create_model(name, features_only=True)`.
@@ -41,7 +41,7 @@ def create_timm_encoder(
         in_channels: channels of the image; timm adapts the first convolution.
         weights: a tag of that network (`fb_in1k`), or `imagenet` for timm's default one, downloaded
             by timm; else a file; None for random weights.
-        partial: accept a file that leaves some tensors at their random values.
+        strict: refuse a file that leaves some tensors at their random values.
         moving_average: of a file, see `seg.models.weights.load_weights`.
 
     Raises:
@@ -67,7 +67,7 @@ def create_timm_encoder(
         output_stride=output_stride,
         weights=weights,
         tags=tags,
-        partial=partial,
+        strict=strict,
         moving_average=moving_average,
     )
 

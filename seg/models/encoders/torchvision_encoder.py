@@ -78,7 +78,7 @@ def create_torchvision_encoder(
     output_stride: int | None = None,
     in_channels: int = 3,
     weights: str | None = None,
-    partial: bool = False,
+    strict: bool = True,
     moving_average: bool | None = None,
 ) -> LibraryEncoder:
     """Build a network of torchvision without its classifier.
@@ -89,7 +89,7 @@ def create_torchvision_encoder(
         in_channels: channels of the image; the first convolution is adapted.
         weights: `imagenet` or a name of torchvision's (`IMAGENET1K_V1`), downloaded by torchvision;
             else a file; None for random weights.
-        partial: accept a file that leaves some tensors at their random values.
+        strict: refuse a file that leaves some tensors at their random values.
         moving_average: of a file, see `seg.models.weights.load_weights`.
 
     Raises:
@@ -117,6 +117,6 @@ def create_torchvision_encoder(
         output_stride=output_stride,
         weights=weights,
         tags=[_DEFAULT_TAG, *published.__members__],
-        partial=partial,
+        strict=strict,
         moving_average=moving_average,
     )

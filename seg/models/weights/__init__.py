@@ -38,7 +38,7 @@ def load_weights(
     module: nn.Module,
     source: str | Path,
     *,
-    partial: bool = False,
+    strict: bool = True,
     reset_head: bool = False,
     moving_average: bool | None = None,
 ) -> Coverage:
@@ -51,7 +51,8 @@ def load_weights(
         module: a `Segmenter`, a `Classifier`, or an encoder alone.
         source: see `seg.models.weights.sources.locate`: a path (for a TensorFlow checkpoint its
             prefix, `.../model.ckpt`), a timm name, `hf://owner/name`, or an https address.
-        partial: allow tensors that the file lacks, has in another shape, or has too many of.
+        strict: refuse tensors that the file lacks, has in another shape, or has too many of; False:
+            load those that fit.
         reset_head: leave the last layer as it is, for other classes than the file's.
         moving_average: True takes the moving averages that a file keeps beside its weights, False
             the weights in training that it keeps beside averages; None what the file's own
@@ -62,9 +63,9 @@ def load_weights(
 
     Raises:
         ConfigError: a source that names nothing.
-        DataError: a file that is missing, damaged or of no known format; other classes; without
-            `partial`, any tensor of the module that is not loaded and any leftover that was meant
-            for it; with it, nothing loaded at all.
+        DataError: a file that is missing, damaged or of no known format; other classes; if
+            `strict`, any tensor of the module that is not loaded and any leftover that was meant
+            for it; else nothing loaded at all.
     """
     located = locate(source)
     content = read_weights(located.path)
@@ -79,10 +80,11 @@ def load_weights(
         kept = {name: value for name, value in content.arrays.items() if name not in head}
         content = replace(content, arrays=kept, classes=())
     found = match(targets, content.arrays)
-    _require_classes(module, content, head, () if partial else found.mismatched, located.path)
+    _require_classes(module, content, head, found.mismatched if strict else (), located.path)
     covered = coverage(targets, content, found, dialect)
     expected = set(covered.missing) <= set(head) and not covered.unexpected
-    if not found.values or not (partial or covered.complete or (reset_head and expected)):
+    fits = not strict or covered.complete or (reset_head and expected)
+    if not (found.values and fits):
         raise misfit(located.path, covered, found.mismatched, own_names, section=_section(module))
     require_finite(found.values, located.path)
     _fill(targets, found.values)
@@ -104,7 +106,7 @@ def load_weights(
 
 
 def _section(module: nn.Module) -> str:
-    """What stands before `partial` and `moving_average` on a command line."""
+    """What stands before `strict` and `moving_average` on a command line."""
     return "" if hasattr(module, "encoder") else "++encoder."
 
 

@@ -135,7 +135,7 @@ def misfit(
             lines.append(f"  {title}: {shortened(names)}")
     remedy = "choose the encoder and num_classes that the file was made with"
     if covered.loaded:
-        lines.append(f"  {remedy}, or {section}partial=true to load what fits")
+        lines.append(f"  {remedy}, or {section}strict=false to load what fits")
     else:
         lines.append(f"  {remedy}; python -m seg.weights inspect source=FILE names the encoder")
     return DataError("\n".join(lines))

@@ -24,7 +24,7 @@ class LogImages(Callback):
     def __init__(self, *, samples: int) -> None:
         super().__init__()
         if samples < 1:
-            raise ConfigError(f"callbacks.pictures.samples={samples}; allowed: 1 or more")
+            raise ConfigError(f"callbacks.log_images.samples={samples}; allowed: 1 or more")
         self.samples = samples
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -97,12 +97,12 @@ def test_what_one_sample_raises_names_the_way_out(tmp_path, workers):
     with pytest.raises(DataError) as caught:
         next(iter(loader))
     message = user_message(caught.value)
-    assert message.count("dataset.quarantine=") == 1
+    assert message.count("dataset.exclude=") == 1
     assert len(message.splitlines()) <= 6
     with pytest.raises(DataError) as caught:
         list(parallel_map(dataset.read_label, 1, num_workers=workers))
-    assert "dataset.quarantine=" in user_message(caught.value)
-    assert "dataset.quarantine=" not in str(caught.value)  # where a report quotes it
+    assert "dataset.exclude=" in user_message(caught.value)
+    assert "dataset.exclude=" not in str(caught.value)  # where a report quotes it
 
 
 def test_where_nothing_pairs_up_it_is_an_error_everywhere(tmp_path):

@@ -10,7 +10,7 @@ The project's Xception is not rebuilt, and no checkpoint of it was published. It
 short of the last norm and ReLU; the last two convolutions pad by 1 under a dilation of 2 or 4,
 which takes 4 or 12 pixels off height and width of the map; a block without its stride also loses
 its max pool and dilates at once; the low-level map is the output of block 1 (128 channels). With
-`partial=true` its encoder loads into `xception` (`pool_padding="symmetric", norm_eps=1e-5`): all
+`strict=false` its encoder loads into `xception` (`pool_padding="symmetric", norm_eps=1e-5`): all
 but the last norm, and equal in numbers up to the first block without stride.
 """
 
