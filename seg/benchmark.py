@@ -59,7 +59,7 @@ def _data(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     results = data_speed.run(
         rounds=config.rounds,
         num_workers=config.num_workers,
-        pictures=config.pictures,
+        pictures=config.num_images,
         camvid_root=config.camvid_root,
     )
     tables = [f"{config.num_workers} workers, median of {config.rounds} rounds"]
@@ -107,7 +107,7 @@ def _inference(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     from seg.benchmarks.layers import measured_machine
 
     job = _job(config, batch=1, size=(512, 1024))
-    ways = inference_speed.ways(job, engines=config.engines, compiled=config.compile)
+    ways = inference_speed.ways(job, engines=config.exports, compiled=config.compile)
     found = _in_turn(config, ways)
     best = measured_machine(job.device)
     rates = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in best.to_dict()["flops"].items())
@@ -152,7 +152,9 @@ def _startup(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
 def _memory(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     from seg.benchmarks import memory_scaling
 
-    peaks = memory_scaling.run(config.checkpoint, sides=config.sides, lengths=config.lengths)
+    peaks = memory_scaling.run(
+        config.checkpoint, sides=config.image_sizes, lengths=config.dataset_sizes
+    )
     tables = ["once each", f"Memory at the peak of a command\n\n{memory_scaling.table(peaks)}"]
     return tables, {"peak_mib": {name: dict(each) for name, each in peaks.items()}}
 
@@ -176,7 +178,7 @@ def _in_turn(config: BenchmarkConfig, ways: "Mapping[str, Way]") -> "dict[str, M
     from seg.benchmarks.interleaved import chosen, in_turn
     from seg.inference.device import choose_device
 
-    wanted = chosen(ways, config.ways)
+    wanted = chosen(ways, config.variants)
     return in_turn(wanted, rounds=config.rounds, device=choose_device(config.device))
 
 

@@ -165,7 +165,7 @@ def _scale(config: DescribeConfig, run_dir: Path) -> None:
         raise ConfigError(
             "training: missing; give the directory of python -m seg.benchmark training"
         )
-    measured = read_measured(config.training, config.data, way=config.way, case=config.case)
+    measured = read_measured(config.training, config.data, way=config.variant, case=config.table)
     recipe = Recipe(config.samples, config.base_lr, config.base_batch)
     found = plan(measured, recipe, devices=config.devices, efficiency=config.efficiency)
     log.info("%s\n", scale_table(measured, found))

@@ -52,8 +52,8 @@ def main(config: ExportConfig, run_dir: Path) -> None:
         SourceCheckpoint(sha256=sha256, step=checkpoint.step, config=checkpoint.config),
         wanted,
         target := config.output or export_directory(checkpoint.path) / file_name(wanted),
-        checked=samples(config.split, config.pictures),
-        calibration=samples(calibration.split, calibration.pictures) if is_int8 else (),
+        checked=samples(config.split, config.num_images),
+        calibration=samples(calibration.split, calibration.num_images) if is_int8 else (),
     )
     say(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
 

@@ -12,7 +12,7 @@ with exiting_when_interrupted():
     from seg.io.terminal import say
 
 
-@app("weights", WeightsConfig, has_run_dir=False, positional="action")
+@app("weights", WeightsConfig, has_run_dir=False, positional="task")
 def main(config: WeightsConfig, run_dir: Path) -> None:
     """Answer on the terminal; only `convert` writes, to `output`."""
     actions: dict[str, Callable[[WeightsConfig], None]] = {
@@ -21,7 +21,7 @@ def main(config: WeightsConfig, run_dir: Path) -> None:
         "convert": _convert,
         "verify": _verify,
     }
-    actions[config.action](config)
+    actions[config.task](config)
 
 
 def _list(config: WeightsConfig) -> None:
@@ -99,7 +99,7 @@ def _say(line: str, *values: object) -> None:
 
 def _source(config: WeightsConfig) -> str:
     if config.source is None:
-        raise ConfigError(f"source: missing; give seg.weights {config.action} source=...")
+        raise ConfigError(f"source: missing; give seg.weights {config.task} source=...")
     return config.source
 
 

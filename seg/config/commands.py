@@ -55,7 +55,7 @@ class PredictConfig(Section):
     max_pixels: Count
     frame_step: Count
     max_frames: Count | None
-    predict: Literal["local", "ray"]
+    backend: Literal["local", "ray"]
     threads: Count | None
     ray_workers: Count | None
     ray_address: str | None
@@ -89,12 +89,12 @@ class Calibration(Section):
     """How an int8 network is made.
 
     Attributes:
-        split, pictures: that ranges are chosen by.
+        split, num_images: that ranges are chosen by.
         agreement: share of their pixels whose class shall stay, else parts are kept float.
     """
 
     split: Literal["train", "val", "test"]
-    pictures: Count
+    num_images: Count
     agreement: Annotated[float, Field(ge=0, le=1)]
 
 
@@ -112,7 +112,7 @@ class ExportConfig(Section):
     dataset: dict[str, Any]
     labels: Labels | None
     split: Literal["train", "val", "test"]
-    pictures: Count | None
+    num_images: Count | None
     tolerance: ParityTolerance
     calibration: Calibration
     device: Literal["auto", "cpu", "cuda"]
@@ -121,7 +121,7 @@ class ExportConfig(Section):
 class WeightsConfig(Section):
     """`conf/weights.yaml`."""
 
-    action: Literal["list", "inspect", "convert", "verify"]
+    task: Literal["list", "inspect", "convert", "verify"]
     source: str | None
     encoder_name: str | None
     output: Path | None
@@ -135,7 +135,7 @@ class BenchmarkConfig(Section):
     ]
     rounds: Annotated[int, Field(ge=1)]
     num_workers: Annotated[int, Field(ge=0)]
-    pictures: Annotated[int, Field(ge=8)]
+    num_images: Annotated[int, Field(ge=8)]
     camvid_root: Path | None
     logits: tuple[Count, Count, Count, Count]
     images: tuple[Count, Count, Count, Count]
@@ -145,12 +145,12 @@ class BenchmarkConfig(Section):
     decoder_name: str
     output_stride: Literal[4, 8, 16, 32]
     peer_encoder: str
-    engines: list[Path]
+    exports: list[Path]
     compile: bool
-    ways: list[str] | None
+    variants: list[str] | None
     checkpoint: Path | None
-    sides: Annotated[list[Count], Field(min_length=2)]
-    lengths: Annotated[list[Count], Field(min_length=1)]
+    image_sizes: Annotated[list[Count], Field(min_length=2)]
+    dataset_sizes: Annotated[list[Count], Field(min_length=1)]
     device: Literal["auto", "cpu", "cuda"]
 
 
@@ -174,8 +174,8 @@ class DescribeConfig(Section):
     device: Literal["auto", "cpu", "cuda"]
     training: Path | None
     data: Path | None
-    way: str | None
-    case: str | None
+    variant: str | None
+    table: str | None
     devices: Count
     efficiency: Annotated[float, Field(gt=0, le=1)]
     samples: Count

@@ -5,7 +5,7 @@ is typed is refused as any unknown one, and the message says what it is called n
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from seg.config.former_names import with_present_names
@@ -30,6 +30,19 @@ KEYS = {
 }
 # Truth values that became their opposites.
 OPPOSITES = {"encoder.partial": "encoder.strict", "partial": "strict"}
+# Keys of commands whose choices no record brings back: named where they are typed, that is all.
+COMMAND_KEYS = {
+    "action": "task",
+    "calibration.pictures": "calibration.num_images",
+    "case": "table",
+    "engines": "exports",
+    "lengths": "dataset_sizes",
+    "pictures": "num_images",
+    "predict": "backend",
+    "sides": "image_sizes",
+    "way": "variant",
+    "ways": "variants",
+}
 _RENAMED = {**KEYS, **OPPOSITES}
 _OPPOSITE = dict(zip(("true", "yes", "on", "1"), ("false", "no", "off", "0"), strict=True))
 _OPPOSITE |= {no: yes for yes, no in _OPPOSITE.items()}
@@ -135,12 +148,16 @@ def present_choices(choices: Iterable[str]) -> list[str]:
     return [present_choice(each) for each in choices]
 
 
-def renamed(key: str) -> str:
+def renamed(key: str, sections: Collection[str] = ()) -> str:
     """Say what a former key that is typed is called today; empty for others.
 
     Args:
         key: with dots, as it is typed.
+        sections: of the command's configuration.
     """
+    present = COMMAND_KEYS.get(key, "")
+    if present.partition(".")[0] in sections:
+        return present
     if key == TEACHING:
         return f"{DISTILLATION}, or {SEMI_SUPERVISED}={_MEAN_TEACHER}"
     if key in OPPOSITES:

@@ -39,7 +39,8 @@ def hint(key: str, sections: Iterable[str]) -> str:
         key: that was given, with dots.
         sections: of the command's configuration, as it has them.
     """
-    if present := renamed(key):
+    sections = set(sections)
+    if present := renamed(key, sections):
         return f"\n  {key} is called {present} now"
     section, _, name = key.rpartition(".")
     options = options_with(section, name) if section else []
@@ -49,7 +50,7 @@ def hint(key: str, sections: Iterable[str]) -> str:
             f"\n  {name} is a key of {section}={listed(options)}"
             f"\n  choose one of them too: {section}={chosen} {key}=..."
         )
-    found = typed_here(key, set(sections)) or _elsewhere(name, sections)
+    found = typed_here(key, sections) or _elsewhere(name, sections)
     return f"\n  did you mean {' or '.join(found)}?" if found else ""
 
 

@@ -100,7 +100,7 @@ def export(
         raise ConfigError(f"output={target}: a file of format {kind.name} ends in {kind.suffix}")
     in_eight_bits = wanted.spec.precision == "int8"
     if in_eight_bits and not calibration:
-        raise ConfigError("precision=int8: needs pictures; give calibration.pictures=1 or more")
+        raise ConfigError("precision=int8: needs images; give calibration.num_images=1 or more")
     with staged_directory(target) as folder:
         path = folder / target.name
         if in_eight_bits:

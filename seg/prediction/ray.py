@@ -1,4 +1,4 @@
-"""`predict=ray`: the items spread over the processes of a Ray cluster (extra `ray`)."""
+"""`backend=ray`: the items spread over the processes of a Ray cluster (extra `ray`)."""
 
 import json
 import logging
@@ -47,7 +47,7 @@ def records_on_ray(
         import ray
     except ImportError:
         raise ConfigError(
-            "predict=ray: needs the extra `ray`: pip install 'seg-xception[ray]'"
+            "backend=ray: needs the extra `ray`: pip install 'seg-xception[ray]'"
         ) from None
     started = not ray.is_initialized()
     if started:

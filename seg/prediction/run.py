@@ -128,7 +128,7 @@ class _PredictionRun:
     def _records(self, todo: Sequence[Item]) -> Iterator[ManifestEntry]:
         if not todo:
             return iter(())
-        if self._config.predict == "ray":
+        if self._config.backend == "ray":
             from seg.prediction.ray import records_on_ray
 
             workers, address = self._config.ray_workers, self._config.ray_address
@@ -198,10 +198,10 @@ def _merge(
 
 def _predict_camera(config: PredictConfig, output: str) -> None:
     """Predict live pictures until the camera ends, `max_frames`, or Ctrl-C."""
-    if config.num_shards > 1 or config.predict != "local" or is_remote(output):
+    if config.num_shards > 1 or config.backend != "local" or is_remote(output):
         raise ConfigError(
             f"input={config.input}: one process reads a camera, into a folder of this machine\n"
-            "  give num_shards=1 predict=local output=FOLDER"
+            "  give num_shards=1 backend=local output=FOLDER"
         )
     job = PredictionSpec.of(config, Path(output))
     checkpoint = job.trained()

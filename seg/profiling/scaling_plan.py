@@ -150,7 +150,7 @@ def read_measured(
         raise DataError(f"{training}: not of python -m seg.benchmark training")
     chosen = way or min(ours, key=lambda name: ours[name])
     if chosen not in seconds:
-        raise ConfigError(f"way={way}: not in {training}; allowed: {', '.join(seconds)}")
+        raise ConfigError(f"variant={way}: not in {training}; allowed: {', '.join(seconds)}")
     rates = {} if data is None else _read_rates(data, case)
     return Measured(chosen, batch, batch / seconds[chosen], peaks[chosen], device, rates)
 
@@ -161,7 +161,7 @@ def _read_rates(path: Path, case: str | None) -> dict[str, float]:
         raise DataError(f"{path}: not of python -m seg.benchmark data")
     chosen = case or next(iter(cases), "")
     if chosen not in cases:
-        raise ConfigError(f"case={case}: not in {path}; allowed: {', '.join(cases)}")
+        raise ConfigError(f"table={case}: not in {path}; allowed: {', '.join(cases)}")
     try:
         seconds = _SECONDS.validate_python(cases[chosen], strict=True)
     except ValidationError:

@@ -78,7 +78,7 @@ def test_ways_take_turns_and_ratios_are_over_the_first():
 
 @pytest.mark.slow
 def test_the_command_leaves_its_tables(tmp_path):
-    done = seg("benchmark", "data", "rounds=1", "pictures=8", "hydra.run.dir=run", cwd=tmp_path)
+    done = seg("benchmark", "data", "rounds=1", "num_images=8", "hydra.run.dir=run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "run/benchmark.md").read_text()
     assert text.strip() in done.stdout

@@ -114,7 +114,7 @@ def test_both_evaluations_count_the_same():
 @pytest.mark.parametrize(("task", "ways"), [("inference", "[optimize]"), ("training", "[fused]")])
 def test_the_command_leaves_numbers_table_and_picture(tmp_path, task, ways):
     small = ["size=[64,64]", "encoder_name=aligned_xception_tiny", "peer_encoder=tu-resnet18"]
-    line = [task, *small, f"ways={ways}", "rounds=2", "device=cpu", "hydra.run.dir=run"]
+    line = [task, *small, f"variants={ways}", "rounds=2", "device=cpu", "hydra.run.dir=run"]
     done = seg("benchmark", *line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     numbers = json.loads((tmp_path / "run/benchmark.json").read_text())

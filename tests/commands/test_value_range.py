@@ -87,7 +87,7 @@ def test_an_export_sees_what_training_saw(images, run, tmp_path):
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
     file = images / "images/val/0.png"
-    options = (f"checkpoint={run}", "format=onnx", f"output={tmp_path / 'a.onnx'}", "pictures=1")
+    options = (f"checkpoint={run}", "format=onnx", f"output={tmp_path / 'a.onnx'}", "num_images=1")
     done = seg("export", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     card = json.loads((tmp_path / "a.onnx.json").read_text())

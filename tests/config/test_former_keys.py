@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from seg.config.conf_dir import conf_dir
 from seg.config.former_keys import (
+    COMMAND_KEYS,
     KEYS,
     OPPOSITES,
     OPTIONS,
@@ -170,6 +171,17 @@ def test_a_former_name_lets_a_record_say_no_more(choice, tmp_path):
         check_recorded([present_choice(choice)], tmp_path)
 
 
+@pytest.mark.parametrize(("former", "present"), COMMAND_KEYS.items())
+def test_a_former_key_of_a_command_is_named_by_commands_that_have_the_present_one(former, present):
+    section = present.partition(".")[0]
+    commands = [yaml.safe_load(file.read_text()) for file in conf_dir().glob("*.yaml")]
+    found = [command for command in commands if section in command and former not in command]
+    assert found
+    assert renamed(former, found[0]) == present
+    assert renamed(former, {"dataset"}) == ""
+    assert present_key(former) == former
+
+
 @pytest.mark.parametrize(
     ("command", "typed", "remedy"),
     [
@@ -182,6 +194,9 @@ def test_a_former_name_lets_a_record_say_no_more(choice, tmp_path):
         ("train", "dataset.quarantine=a.json", "is called dataset.exclude now"),
         ("train", "augmentation=street_mild", "street_mild is called augmentation=weak now"),
         ("train", "callbacks=moving_average", "moving_average is called callbacks=ema now"),
+        ("predict", "predict=ray", "predict is called backend now"),
+        ("export", "pictures=4", "pictures is called num_images now"),
+        ("weights", "action=list", "action is called task now"),
         ("pretrain", "head=gap", "gap is called head=global_average_pool now"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_refused_export_ends_with_its_code(small_run, tmp_path):
         "precision=bf16",
         "tolerance.agreement=1",
         "tolerance.miou_points=0",
-        "pictures=2",
+        "num_images=2",
         f"output={output}",
         cwd=tmp_path,
     )

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def on_ray(checkpoint, source, *arguments, cwd):
     """In a process that shares nothing: Ray starts processes of its own."""
     line = [sys.executable, "-m", "seg.predict", f"checkpoint={checkpoint}", f"input={source}"]
-    choices = ["device=cpu", "predict=ray", "ray_workers=2", f"output={cwd / 'ray'}", *arguments]
+    choices = ["device=cpu", "backend=ray", "ray_workers=2", f"output={cwd / 'ray'}", *arguments]
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
     return subprocess.run(
         [*line, *choices], cwd=cwd, env=environment, capture_output=True, text=True, check=False

@@ -268,7 +268,7 @@ def test_pictures_are_never_overwritten(checkpoint, tmp_path):
         (["formats=[cityscapes]"], [CONFIG, "0.png", "CITY_SEQUENCE_FRAME"]),
         (["formats=[video]"], [CONFIG, "holds none", "overlay"]),
         (["shard=3", "num_shards=3"], [CONFIG, "shard=3", "0 to 2"]),
-        (["predict=slurm"], [CONFIG, "predict", "allowed: local, ray"]),
+        (["backend=slurm"], [CONFIG, "backend", "allowed: local, ray"]),
         (["max_pixels=100"], [DATA, "max_pixels=100", "give a larger max_pixels"]),
     ],
     ids=lambda value: value[0] if isinstance(value[0], str) else "",

@@ -45,9 +45,9 @@ def test_the_quickest_of_ours_is_meant(files):
 
 def test_what_is_wrong_is_named(files, tmp_path):
     training, data = files
-    with pytest.raises(ConfigError, match=r"way=x: not in .*allowed: smp eager, seg"):
+    with pytest.raises(ConfigError, match=r"variant=x: not in .*allowed: smp eager, seg"):
         read_measured(training, None, way="x", case=None)
-    with pytest.raises(ConfigError, match=r"case=x: not in .*allowed: streets"):
+    with pytest.raises(ConfigError, match=r"table=x: not in .*allowed: streets"):
         read_measured(training, data, way=None, case="x")
     with pytest.raises(DataError, match=r"not of python -m seg.benchmark training"):
         read_measured(data, None, way=None, case=None)

@@ -55,7 +55,7 @@ def test_commands_leave_no_files(timm_file, tmp_path):
     ("arguments", "code", "words"),
     [
         (("inspect",), 2, "source: missing"),
-        (("inspct",), 2, "action"),
+        (("inspct",), 2, "task"),
         (("convert", "source=x"), 2, "output: missing"),
         (("inspect", "source=nothing.pth"), 3, "does not exist"),
         (("inspect", "source=ftp://host/file"), 2, "unknown scheme 'ftp'"),
