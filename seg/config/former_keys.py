@@ -106,8 +106,6 @@ def with_present_keys(recorded: Any) -> Any:
 
 def present_key(key: str) -> str:
     """Return the name by which a key with dots goes today; others as they are."""
-    if key.startswith(_PARAMS):
-        return _PARAMS + present_key(key.removeprefix(_PARAMS))
     section, dot, rest = key.partition(".")
     if section == TEACHING:
         first = rest.partition(".")[0]
@@ -130,17 +128,18 @@ def present_choice(choice: str) -> str:
     if match is None:
         return choice
     signs, former, package, value = match.groups()
+    prefix = _PARAMS if former.startswith(_PARAMS) else ""
+    former = former.removeprefix(prefix)
     key = present_key(former)
     if former == TEACHING and value is not None and set(_WORD.findall(value)) & {_MEAN_TEACHER}:
         key = SEMI_SUPERVISED
     place = "" if package is None else choice[match.end(2) : match.start(3)] + present_key(package)
     if value is None:
-        return f"{signs}{key}{place}"
-    former, present = former.removeprefix(_PARAMS), key.removeprefix(_PARAMS)
-    words = _OPPOSITE if former in OPPOSITES else OPTIONS.get(present, {})
+        return f"{signs}{prefix}{key}{place}"
+    words = _OPPOSITE if former in OPPOSITES else OPTIONS.get(key, {})
     value = _WORD.sub(lambda word: words.get(word[0].lower(), word[0]), value) if words else value
     value = _REFERENCE.sub(lambda reference: present_key(reference[0]), value)
-    return f"{signs}{key}{place}={value}"
+    return f"{signs}{prefix}{key}{place}={value}"
 
 
 def present_choices(choices: Iterable[str]) -> list[str]:

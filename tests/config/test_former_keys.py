@@ -101,6 +101,14 @@ def test_a_former_option_is_there_under_its_present_name(group, former, present)
     [
         ("teaching=null", "distillation=null"),
         ("teaching=mean_teacher", "semi_supervised=mean_teacher"),
+        (
+            "hydra.sweeper.params.teaching=null,mean_teacher",
+            "hydra.sweeper.params.semi_supervised=null,mean_teacher",
+        ),
+        (
+            "hydra.sweeper.params.augmentation=street_mild,none",
+            "hydra.sweeper.params.augmentation=weak,none",
+        ),
         ("teaching.images=a/b", "semi_supervised.images=a/b"),
         ("teaching.checkpoint=runs/x", "distillation.checkpoint=runs/x"),
         ("teaching.objectives.0.weight=2", "distillation.objectives.0.weight=2"),
