@@ -13,8 +13,8 @@ from tests.remedies import MOST_LINES, configuration, key_of
 TINY = (*SMALL, "loader.batch_size=2", "logger=csv", "~callbacks.progress", "dry_run=true")
 PICTURES = (
     "encoder=aligned_xception_micro",
-    "image_dataset.train_length=8",
-    "image_dataset.val_length=4",
+    "classification_dataset.train_length=8",
+    "classification_dataset.val_length=4",
     "loader.batch_size=2",
     "loader.num_workers=0",
     "trainer.accelerator=cpu",
@@ -28,28 +28,28 @@ TRAIN = {
         "trainer.precision=17",
         "trainer.strategy=x",
         "loss.label_smoothing=1",
-        "callbacks.pictures.samples=0",
+        "callbacks.log_images.samples=0",
         "callbacks.gif.samples=0",
         "callbacks.gif.frames=1",
         "callbacks.checkpoints.every_minutes=0",
-        "parameters.layer_decay=2",
-        "parameters.bias_multiplier=0",
-        "parameters.frozen_parts=99",
+        "param_groups.layer_decay=2",
+        "param_groups.bias_multiplier=0",
+        "param_groups.frozen_parts=99",
         "batch_norm.momentum=2",
         "batch_norm.recalibrate=-1",
         "seed=-1",
-        "dataset.fraction=0",
-        "divergence.action=go",
-        "divergence.lr_factor=1",
+        "dataset.subset_fraction=0",
+        "nan_policy.action=go",
+        "nan_policy.lr_factor=1",
         "scheduler.slow_start_share=2",
     ],
-    ("auxiliary=fcn",): ["auxiliary.channels=0", "auxiliary.dropout=1", "auxiliary.weights=[0]"],
-    ("callbacks=moving_average", "loss=focal"): [
+    ("aux_head=fcn",): ["aux_head.channels=0", "aux_head.dropout=1", "aux_head.weights=[0]"],
+    ("callbacks=ema", "loss=focal"): [
         "callbacks.averaging.decay=1",
         "loss.gamma=-1",
         "encoder.output_stride=12",
     ],
-    ("callbacks=stochastic_weight_averaging", "loss=top_pixels", "scheduler=step"): [
+    ("callbacks=swa", "loss=hard_pixel_mining", "scheduler=step"): [
         "callbacks.averaging.start_share=2",
         "callbacks.averaging.every_steps=0",
         "loss.share=0",
@@ -71,14 +71,14 @@ TRAIN = {
     ],
 }
 PRETRAIN = {
-    ("mixing=cutmix_mixup",): [
-        "classifier.dropout=1",
-        "classifier.hidden=[0]",
-        "image_augmentation.centre_share=0",
-        "mixing.switch=2",
-        "mixing.probability=2",
+    ("mixup=cutmix_mixup",): [
+        "head.dropout=1",
+        "head.hidden=[0]",
+        "classification_augmentation.centre_share=0",
+        "mixup.switch=2",
+        "mixup.probability=2",
         "label_smoothing=1",
-        "image_dataset.size=1",
+        "classification_dataset.size=1",
     ],
 }
 _ALLOWED = {
