@@ -154,13 +154,16 @@ def _beginning(trainer: Trainer, task: Any) -> str:
     size: Any = task.config
     for part in task.crop_key.split("."):
         size = size.get(part) if isinstance(size, dict) else None
+    steps = trainer.estimated_stepping_batches
+    crops = steps * trainer.accumulate_grad_batches * data.batch_size * trainer.world_size
+    epochs = crops / len(data.split("train"))
     of = f" of {' x '.join(map(str, size))}" if isinstance(size, list) else ""
     return (
         f"training  {type(data.split('train')).__name__}: {counts} samples,"
         f" {len(task.labels.names)} classes;"
         f" {data.batch_size} crops{of} a batch on {trainer.world_size} x"
         f" {trainer.strategy.root_device}; steps {trainer.global_step} to"
-        f" {trainer.estimated_stepping_batches:.0f}; run {trainer.default_root_dir}"
+        f" {steps:.0f}, {epochs:.3g} epochs; run {trainer.default_root_dir}"
     )
 
 

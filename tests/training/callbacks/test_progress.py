@@ -11,7 +11,7 @@ def test_lines_come_from_the_first_step_on(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = (done.stdout + done.stderr).splitlines()
     assert lines[0].startswith("training  Streets: 16 train, 6 val samples, 19 classes; 4 crops of")
-    assert f"64 x 96 a batch on 1 x cpu; steps 0 to 8; run {tmp_path / 'r'}" in lines[0]
+    assert f"64 x 96 a batch on 1 x cpu; steps 0 to 8, 2 epochs; run {tmp_path / 'r'}" in lines[0]
     steps = [line.split()[1] for line in lines if line.startswith("step ")]
     assert steps[:7] == [f"{step}/8" for step in range(1, 8)]
 
