@@ -9,7 +9,7 @@ from tests.conftest import REPO
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SHELLS = ("", "sh", "bash", "shell", "console")
-_INLINE = re.compile(r"`(python -m seg\.\w+ [^`]+)`")
+_INLINE = re.compile(r"`(python -m seg\.\w+\s[^`]+)`")
 
 
 def command_lines() -> list[str]:

@@ -1,0 +1,88 @@
+"""Small data sets in the layouts of the originals, for command lines that read files."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from seg.data.datasets.cityscapes import LABEL_IDS
+from seg.data.datasets.pascal_voc import voc_palette
+from tests.data.datasets.test_cityscapes import TRAINED_IDS
+
+HEIGHT_PX, WIDTH_PX = 48, 64
+_RNG = np.random.default_rng(0)
+
+
+def write_image(path: Path) -> None:
+    """RGB of 8 bits that compresses little."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(_RNG.integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)).save(path)
+
+
+def write_label(path: Path, ids: tuple[int, ...], *, palette: bool = False) -> None:
+    """All of these ids in bands from left to right."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    row = np.array(ids, np.uint8)[np.arange(WIDTH_PX) * len(ids) // WIDTH_PX]
+    label = Image.fromarray(np.tile(row, (HEIGHT_PX, 1)), "P" if palette else "L")
+    if palette:
+        label.putpalette([channel for color in voc_palette(256) for channel in color])
+    label.save(path)
+
+
+def write_own_images(root: Path) -> None:
+    """`dataset=folder`: two splits of two classes."""
+    for split in ("train", "val"):
+        for number in range(4):
+            write_image(root / f"images/{split}/{number}.png")
+            write_label(root / f"labels/{split}/{number}.png", (0, 1))
+
+
+def write_deep_images(root: Path) -> None:
+    """The same with images of 12 bits in files of 16."""
+    write_own_images(root)
+    for path in (root / "images").rglob("*.png"):
+        values = _RNG.integers(0, 4096, (HEIGHT_PX, WIDTH_PX), np.uint16)
+        Image.fromarray(values).save(path)
+
+
+def write_faulty_images(root: Path) -> None:
+    """The same with a truncated image."""
+    write_own_images(root)
+    path = root / "images/train/0.png"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def write_camvid(root: Path) -> None:
+    """`dataset=camvid`."""
+    for split in ("train", "val"):
+        for number in range(4):
+            write_image(root / f"{split}/{number}.png")
+            write_label(root / f"{split}annot/{number}.png", tuple(range(12)))
+
+
+def write_cityscapes(root: Path) -> None:
+    """`dataset=cityscapes`."""
+    assert LABEL_IDS.num_classes == len(TRAINED_IDS)
+    for split, city in (("train", "ulm"), ("val", "bonn")):
+        for number in range(4):
+            stem = f"{city}_00000{number}_000019"
+            write_image(root / f"leftImg8bit/{split}/{city}/{stem}_leftImg8bit.png")
+            label = root / f"gtFine/{split}/{city}/{stem}_gtFine_labelIds.png"
+            write_label(label, (*TRAINED_IDS, 0))
+
+
+def pascal_voc_archive(directory: Path) -> bytes:
+    """What the publisher's tar file holds, of two images."""
+    root = directory / "VOCdevkit/VOC2012"
+    lists = root / "ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    for split, name in (("train", "2007_000032"), ("val", "2007_000033")):
+        write_image(root / f"JPEGImages/{name}.jpg")
+        write_label(root / f"SegmentationClass/{name}.png", (0, 15, 255), palette=True)
+        (lists / f"{split}.txt").write_text(f"{name}\n")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(root.parent, "VOCdevkit")
+    return archive.getvalue()

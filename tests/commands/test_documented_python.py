@@ -1,0 +1,82 @@
+"""The blocks of Python code in README and docs run as they are printed."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import seg as package
+from tests.commands.documented import PAGES
+from tests.commands.reductions import typed
+from tests.conftest import seg
+
+BLOCKS = {
+    page.name: block
+    for page in PAGES
+    for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+}
+# Names of files that only a reader has, and what takes their place.
+FILES = {
+    "runs/train/streets/2026-01-01_12-00-00": "run_dir",
+    "deeplabv3_cityscapes_train/model.ckpt": "model.pth",
+}
+HEIGHT_PX, WIDTH_PX = 97, 131
+
+
+@pytest.fixture
+def directory(small_run, tmp_path, monkeypatch):
+    """A run and an image."""
+    shutil.copytree(small_run, tmp_path / "run_dir")
+    pixels = np.random.default_rng(0).integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    Image.fromarray(pixels).resize((WIDTH_PX, HEIGHT_PX)).save(tmp_path / "street.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(page):
+    code = BLOCKS[page]
+    for name, other in FILES.items():
+        code = code.replace(f'"{name}"', f'"{other}"')
+    names = {}
+    exec(compile(code, page, "exec"), names)
+    return names
+
+
+def test_every_block_has_a_test():
+    assert sorted(BLOCKS) == ["README.md", "export.md", "prediction.md"]
+
+
+@pytest.mark.slow
+def test_the_block_of_the_readme(directory):
+    torch.manual_seed(0)
+    published = package.create_model("aligned_xception65", "deeplabv3plus", num_classes=19)
+    torch.save(published.state_dict(), directory / "model.pth")
+    names = run("README.md")
+    assert names["label"].shape == (HEIGHT_PX, WIDTH_PX)
+    assert names["encoder"].output_stride == 8
+    loaded = names["model"].state_dict()
+    assert all(torch.equal(each, loaded[name]) for name, each in published.state_dict().items())
+    features = names["unet"].eval().encoder(torch.zeros(1, 3, 64, 64))
+    assert features[-1].shape[-1] == 2
+
+
+@pytest.mark.slow
+def test_the_block_about_prediction(directory):
+    names = run("prediction.md")
+    assert names["label"].shape == (HEIGHT_PX, WIDTH_PX)
+    assert names["label"].max() < len(names["model"].classes) == len(names["model"].palette)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+def test_the_block_about_exports(directory):
+    pytest.importorskip("onnxruntime")
+    line = typed("python -m seg.export checkpoint=RUN_DIR format=onnx output_kind=logits")
+    done = seg(*line, "output=onnx_fp32.onnx", cwd=directory)
+    assert done.returncode == 0, done.stderr
+    label = run("export.md")["label"]
+    network = package.load_model(directory / "run_dir")
+    assert (label == network.predict(directory / "street.jpg")).mean() > 0.999
