@@ -35,7 +35,7 @@ SCHEMAS: dict[str, tuple[type[Section], str | None]] = {
     "predict": (commands.PredictConfig, None),
     "export": (commands.ExportConfig, None),
     "prepare": (commands.PrepareConfig, "task"),
-    "weights": (commands.WeightsConfig, "action"),
+    "weights": (commands.WeightsConfig, "task"),
     "describe": (commands.DescribeConfig, "task"),
     "benchmark": (commands.BenchmarkConfig, "task"),
     "report": (commands.ReportConfig, "runs"),
