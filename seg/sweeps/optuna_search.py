@@ -1,8 +1,9 @@
 """Trials drawn by Optuna; the study lies beside them, in `optuna.db`."""
 
-import copy
 import logging
+import operator
 from collections.abc import Mapping, Sequence
+from copy import copy as shallow_copy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,8 +71,15 @@ class OptunaSearch:
         path = directory.resolve() / DATABASE
         self._address = f"sqlite:///{path}"
         if not path.exists():
-            self._create(path)
-        self._study = optuna.load_study(study_name=STUDY, storage=open_storage(self._address))
+            self._create(path, ())
+        storage = open_storage(self._address)
+        self._study = optuna.load_study(study_name=STUDY, storage=storage)
+        before = self._study.get_trials(deepcopy=False)
+        now = [_with_present_keys(each) for each in before]
+        if any(map(operator.is_not, before, now)):  # a key of a study has one space for ever
+            storage.engine.dispose()
+            self._create(path, now)
+            self._study = optuna.load_study(study_name=STUDY, storage=open_storage(self._address))
 
     def samples(self) -> list[dict[str, str]]:
         """Every counted value once, the others' lower bounds."""
@@ -117,13 +125,16 @@ class OptunaSearch:
             self._study.tell(trial.number, trial.value)
         return trial.value
 
-    def _create(self, path: Path) -> None:
-        """The study is whole or not there."""
+    def _create(self, path: Path, trials: Sequence[Any]) -> None:
+        """Write a study of these trials; it is whole or not there."""
         import optuna
 
         with staged_path(path) as staged:
             storage = open_storage(f"sqlite:///{staged}")
-            optuna.create_study(study_name=STUDY, storage=storage, direction=self._direction)
+            study = optuna.create_study(
+                study_name=STUDY, storage=storage, direction=self._direction
+            )
+            study.add_trials(trials)
             storage.engine.dispose()
 
     def _draw(self, number: int) -> None:
@@ -132,12 +143,11 @@ class OptunaSearch:
         from optuna.trial import TrialState, create_trial
 
         distributions = {key: space.distribution for key, space in self._spaces.items()}
-        trial_study = optuna.create_study(direction=self._direction, sampler=self._sampler(number))
+        copy = optuna.create_study(direction=self._direction, sampler=self._sampler(number))
         ended = (TrialState.COMPLETE, TrialState.PRUNED)
         try:
-            before = self._study.get_trials(deepcopy=False, states=ended)
-            trial_study.add_trials([_with_present_keys(each) for each in before])
-            drawn = trial_study.ask(distributions).params
+            copy.add_trials(self._study.get_trials(deepcopy=False, states=ended))
+            drawn = copy.ask(distributions).params
         except ValueError as error:
             raise ConfigError(
                 f"{self._address}: its trials were drawn from other spaces ({error})"
@@ -157,7 +167,7 @@ class OptunaSearch:
         return TPESampler(seed=seed, n_startup_trials=self._options["startup_trials"])
 
     def _frozen(self, number: int) -> Any:
-        return _with_present_keys(self._study.get_trials(deepcopy=False)[number])
+        return self._study.get_trials(deepcopy=False)[number]
 
 
 def _with_present_keys(trial: Any) -> Any:
@@ -167,7 +177,7 @@ def _with_present_keys(trial: Any) -> Any:
     pairs = {key: _present(key, value) for key, value in trial.params.items()}
     if dict(pairs.values()) == trial.params:
         return trial
-    renamed = copy.copy(trial)
+    renamed = shallow_copy(trial)
     renamed.params = dict(pairs.values())
     renamed.distributions = {
         pairs[key][0]: CategoricalDistribution([_present(key, value)[1] for value in space.choices])

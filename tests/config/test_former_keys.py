@@ -19,8 +19,12 @@ from seg.config.former_keys import (
     with_present_keys,
 )
 from seg.config.recorded_overrides import check_recorded
+from seg.config.resume_overrides import with_run_directory
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.errors import ConfigError
+from seg.reports.run_files import read_config
+from seg.sweeps.trial_files import read_overrides
+from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
 from tests.conftest import seg
 
 CONFIG = 2
@@ -152,6 +156,26 @@ def test_a_recorded_configuration_is_the_one_of_today():
     assert found["mixup"]["mixup_alpha"] == 0.2
     assert found["mixup"]["cutmix_alpha"] == 1.0
     assert validate(PretrainConfig, found).head == validate(PretrainConfig, plain).head
+
+
+def test_every_reader_of_a_record_translates_it(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    choices = ["teaching=distillation_maps", "parameters.layer_decay=0.9", "trial={number:3}"]
+    (tmp_path / ".hydra/overrides.yaml").write_text(yaml.safe_dump(choices))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"rescale": True, "parameters": {"x": 1}}))
+    present = ["distillation=features", "param_groups.layer_decay=0.9"]
+    assert read_overrides(tmp_path) == [*present, "_trial={number:3}"]
+    assert with_run_directory([f"resume={tmp_path}"], "train")[:2] == present
+    assert read_config(tmp_path / "config.yaml") == {
+        "keep_global_batch_size": True,
+        "param_groups": {"x": 1},
+    }
+    trial = Trial(0, {"augmentation": "street_mild", "+parameters.layer_decay": "0.9"}, "failed")
+    line = ["augmentation=street_mild,street_strong", "+parameters.layer_decay=0.9,1.0"]
+    write_sweep(tmp_path, Sweep("train", line, "val/miou", trials=(trial,)))
+    sweep = read_sweep(tmp_path)
+    assert list(sweep.line) == ["augmentation=weak,strong", "+param_groups.layer_decay=0.9,1.0"]
+    assert sweep.trials[0].choices == {"augmentation": "weak", "+param_groups.layer_decay": "0.9"}
 
 
 def test_a_former_name_beside_its_present_one_is_refused():

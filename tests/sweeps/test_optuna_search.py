@@ -3,8 +3,13 @@
 import json
 
 import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seg.sweeps.trials import read_sweep
+from seg.config.conf_dir import conf_dir
+from seg.sweeps.optuna_search import OptunaSearch
+from seg.sweeps.search_spaces import split
+from seg.sweeps.trials import Trial, read_sweep
 from tests.conftest import seg
 from tests.sweeps.test_sweep import KILLED, TINY, told
 
@@ -102,3 +107,40 @@ def test_what_makes_no_sense(arguments, part, tmp_path):
     done = seg("train", "-m", *TINY, "hydra/sweeper=tpe", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert part in done.stderr
+
+
+def search_of(*line):
+    options = yaml.safe_load((conf_dir() / "hydra/sweeper/tpe.yaml").read_text())
+    swept = split(OverridesParser.create().parse_overrides(list(line)))
+    return OptunaSearch(swept.sweeps, {**options, "startup_trials": 2})
+
+
+def test_a_study_with_former_names_goes_on_with_the_same_draws(tmp_path):
+    """The third draw is the estimator's, which learns from both trials before it."""
+    former = {"weak": "street_mild", "strong": "street_strong"}
+    line = ("augmentation=weak,strong", "+param_groups.layer_decay=interval(0.5,0.9)")
+    drawn = {}
+    for name in ("now", "before"):
+        (tmp_path / name).mkdir()
+        search = search_of(*line)
+        search.start(tmp_path / name, maximize=True, known=())
+        if name == "now":
+            for number, value in enumerate((0.3, 0.1)):
+                search.ended(Trial(number, search.choices(number), "finished", value))
+        for trial in study_of(tmp_path / "now").trials[:2] if name == "before" else ():
+            option, decay = trial.params.values()
+            space, interval = trial.distributions.values()
+            space = type(space)([former[each] for each in space.choices])
+            keys = ("augmentation", "+parameters.layer_decay")
+            study_of(tmp_path / name).add_trial(
+                optuna.trial.create_trial(
+                    value=trial.value,
+                    params=dict(zip(keys, (former[option], decay), strict=True)),
+                    distributions=dict(zip(keys, (space, interval), strict=True)),
+                )
+            )
+        search = search_of(*line)
+        search.start(tmp_path / name, maximize=True, known=())
+        drawn[name] = [search.choices(number) for number in range(4)]
+    assert drawn["before"] == drawn["now"]
+    assert set(drawn["now"][0]) == {"augmentation", "+param_groups.layer_decay"}
