@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seg.config.budget import with_budget
 from seg.config.cli_overrides import open_mappings, quote_paths, spell_out
+from seg.config.composition import search_in_plugins
 from seg.config.conf_dir import conf_dir
 from seg.config.error_messages import explain
 from seg.config.help import asks_for_help, help_text
@@ -94,6 +95,8 @@ def app(
             logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
             os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
             with _user_errors(name):
+                add_plugins()
+                search_in_plugins()
                 if asks_for_help(sys.argv[1:]):
                     say(help_text(name, quote_paths(sys.argv[1:])))
                     return
@@ -103,7 +106,6 @@ def app(
                 place = writable_run_directory(given, name) if has_run_dir else nullcontext(given)
                 with place as given:
                     sys.argv[1:] = open_mappings(quote_paths(with_run_directory(given, name)))
-                    add_plugins()
                     run = hydra.main(
                         version_base="1.3", config_path=str(conf_dir()), config_name=name
                     )

@@ -39,7 +39,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
 
     check_sections(config, "inference")
     inference = build("inference", config.inference.node())
-    checkpoint = read_trained(config.checkpoint, trust=config.trust)
+    checkpoint = read_trained(config.checkpoint, trust=config.trust, plugins=config.plugins)
     parts = build_evaluation(
         checkpoint,
         dataset=config.dataset,

@@ -36,7 +36,7 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     kind.require_writing(spec)
     tolerance = tolerance_of(config.precision, **config.tolerance.model_dump())
     wanted = ExportRequest(kind.name, spec, tolerance, config.calibration.agreement)
-    checkpoint = read_checkpoint(config.checkpoint)
+    checkpoint = read_checkpoint(config.checkpoint, plugins=config.plugins)
     model = restore(checkpoint)
 
     def samples(split: str, count: int | None) -> list[Sample]:

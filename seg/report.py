@@ -62,7 +62,7 @@ def _export(config: ReportConfig, runs: list[Path]) -> None:
         raise ConfigError(f"runs: {len(runs)} of them; export={config.export} takes one")
     if config.output is None:
         raise ConfigError("output: missing; give output=FOLDER")
-    labels, entries = predicted(runs[0], config.split)
+    labels, entries = predicted(runs[0], config.split, config.plugins)
     count = write_fiftyone(config.output, entries, labels)
     log.info("%d pictures: %s (python open_in_fiftyone.py)", count, config.output.resolve())
 

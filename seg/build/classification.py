@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
-from torch import nn
 
 from seg.build.datasets import open_image_dataset
 from seg.build.instantiate import build, check_targets, partial_build
+from seg.build.models import build_encoder
 from seg.build.segmentation import FitParts
 from seg.build.trainer import build_trainer_and_batch_norm
 from seg.config.schema import PretrainConfig
@@ -15,7 +15,6 @@ from seg.data.classification.augmentation import CentreCrops, ImageAugmentation
 from seg.data.classification.datamodule import ImageDataModule
 from seg.data.classification.mixing import Mixing
 from seg.data.classification.sample import ClassNames, ImageDataset
-from seg.data.sample import IMAGE_CHANNELS
 from seg.errors import ConfigError
 from seg.losses.classification import ImageLabelLoss
 from seg.models.batch_norm import BatchNormPolicy
@@ -63,7 +62,7 @@ def build_classification(config: PretrainConfig, run_dir: Path) -> Classificatio
 
 
 def _classifier(config: PretrainConfig, labels: ClassNames) -> Classifier:
-    encoder: nn.Module = build("encoder", config.encoder.node(), in_channels=IMAGE_CHANNELS)
+    encoder = build_encoder(config.encoder.node())
     model: Classifier = build(
         "head", config.head.node(), encoder=encoder, num_classes=labels.num_classes
     )

@@ -9,36 +9,48 @@ from hydra.utils import instantiate
 
 from seg.build.precision import precision_of
 from seg.config import target_validation
+from seg.config.allowed_targets import USER, Author, of_plugins
 from seg.config.facts import RUNTIME_ARGS
 from seg.config.schema import FitConfig, Section
+from seg.config.target_validation import foreign_targets
 from seg.errors import ConfigError, UserError
 
-_LOGGER_FACTS = ("save_dir",)
+_GROUPS: dict[str, tuple[str, ...]] = {"callbacks": (), "logger": ("save_dir",)}
 
 
-def check_targets(config: FitConfig) -> None:
+def check_targets(config: FitConfig, *, but_plugins: bool = False) -> None:
     """Hold every `_target_` of a configuration against the allow-list and its signature.
+
+    Args:
+        config: of a run.
+        but_plugins: pass over what names plugins: a file says so, and nothing is built of it.
 
     Raises:
         ConfigError: what is wrong with which key.
     """
-    check_sections(config, *(key for key in RUNTIME_ARGS if key in type(config).model_fields))
-    for group, given in (("callbacks", ()), ("logger", _LOGGER_FACTS)):
-        for name, node in getattr(config, group).items():
-            if node:
-                target_validation.check(node.node(), f"{group}.{name}", given)
+    sections = {
+        key: getattr(config, key) for key in RUNTIME_ARGS if key in type(config).model_fields
+    }
+    nodes = {f"{g}.{name}": n for g in _GROUPS for name, n in getattr(config, g).items()}
+    for key, section in (sections | nodes).items():
+        if section is None or (but_plugins and any(foreign_targets(section.node(), key))):
+            continue
+        if key in sections:
+            check_sections(config, key)
+        else:
+            target_validation.check(section.node(), key, _GROUPS[key.partition(".")[0]])
 
 
-def check_sections(config: Section, *keys: str, from_file: bool = False) -> None:
+def check_sections(config: Section, *keys: str, author: Author = USER) -> None:
     """The same for some sections of any command's configuration, or of one that a file holds."""
-    for key in keys:
-        section = getattr(config, key)
-        if section is not None:
-            node = section.node()
-            settled = {"precision": precision_of(node)} if key == "trainer" else {}
-            target_validation.check(
-                {**node, **settled}, key, RUNTIME_ARGS[key], from_file=from_file
-            )
+    nodes = {key: section.node() for key in keys if (section := getattr(config, key)) is not None}
+    if not author.is_user:
+        foreign = {k: path for key, node in nodes.items() for k, path in foreign_targets(node, key)}
+        if refused := {k: p for k, p in foreign.items() if not author.may_name_plugins(p)}:
+            raise of_plugins(refused, author)  # all at once
+    for key, node in nodes.items():
+        settled = {"precision": precision_of(node)} if key == "trainer" else {}
+        target_validation.check({**node, **settled}, key, RUNTIME_ARGS[key], author)
 
 
 def build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:

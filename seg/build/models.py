@@ -1,6 +1,7 @@
 """Configuration or checkpoint -> network."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,12 +9,14 @@ from torch import nn
 
 from seg.build.decoding import decoding_of
 from seg.build.instantiate import build, check_sections, check_targets
+from seg.config.allowed_targets import Author
 from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.label_space import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS
 from seg.deployment.loading import Export, is_export, open_export, read_export
 from seg.errors import ConfigError, DataError, UserError, error_summary, first_lines
 from seg.inference.segmentation_model import TrainedSegmenter
+from seg.models.interfaces import check_encoder
 from seg.models.parameter_limit import parameters_limited
 from seg.training.checkpoint import Checkpoint, State, read_checkpoint
 
@@ -22,12 +25,15 @@ _ANY_NETWORK = 2**25  # values that are granted to any checkpoint, 128 MiB
 _BUILDS = 4  # a library's encoder is built anew for another stride, and then measured
 
 
-def load_model(checkpoint: str | Path, *, trust: bool = False) -> TrainedSegmenter:
+def load_model(
+    checkpoint: str | Path, *, trust: bool = False, plugins: Collection[str] = ()
+) -> TrainedSegmenter:
     """A trained network in evaluation mode, on the CPU.
 
     Args:
         checkpoint: a checkpoint file, a run directory, or a file that `seg.export` wrote.
         trust: also open exported files that may hold code: `pt2`, `aoti`, `tensorrt`.
+        plugins: classes of plugins that the file may name, such as `my_package.MyEncoder`.
 
     Returns:
         normalised B x C x H x W -> logits B x K x H x W, with `.classes`, `.palette`,
@@ -37,16 +43,20 @@ def load_model(checkpoint: str | Path, *, trust: bool = False) -> TrainedSegment
         DataError: the file is missing, damaged or foreign.
         ConfigError: an exported file that needs `trust`, or a package that is not installed.
     """
-    return restore(read_trained(Path(checkpoint), trust=trust))
+    return restore(read_trained(Path(checkpoint), trust=trust, plugins=plugins))
 
 
-def read_trained(path: Path, *, trust: bool = False) -> Checkpoint | Export:
+def read_trained(
+    path: Path, *, trust: bool = False, plugins: Collection[str] = ()
+) -> Checkpoint | Export:
     """What stands for a trained network: a checkpoint, or an exported file.
 
     Raises:
         DataError, ConfigError: see `load_model`.
     """
-    return read_export(path, trust=trust) if is_export(path) else read_checkpoint(path)
+    if is_export(path):
+        return replace(read_export(path, trust=trust), plugins=tuple(plugins))
+    return read_checkpoint(path, plugins=plugins)
 
 
 def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
@@ -94,8 +104,9 @@ def _require_types(model: nn.Module, checkpoint: Checkpoint) -> None:
 
 def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegmenter:
     """The network of a checkpoint's configuration, which asks for no more than the file fills."""
-    # the weights lie in the checkpoint: what the encoder started from is no longer needed
-    encoder = {**config.encoder.node(), "weights": None}
+    encoder = config.encoder.node()
+    if "weights" in encoder:  # they lie in the checkpoint: what it started from is not needed
+        encoder["weights"] = None
     stored = sum(tensor.numel() for tensor in checkpoint.model_state.values())
     try:
         with parameters_limited(max(_ANY_NETWORK, _BUILDS * stored)):
@@ -121,19 +132,30 @@ def training_config(checkpoint: State | Export, schema: type[F], *built: str) ->
     """
     try:
         config = validate(schema, checkpoint.config)
-        check_targets(config)
-        check_sections(config, *built, from_file=True)
+        check_targets(config, but_plugins=True)
+        check_sections(config, *built, author=Author(is_user=False, plugins=checkpoint.plugins))
     except ConfigError as error:
         raise DataError(
-            f"{checkpoint.path}: its configuration does not fit this version:\n{first_lines(error)}"
+            f"{checkpoint.path}: its configuration cannot be used:\n{first_lines(error)}"
         ) from None
     return config
+
+
+def build_encoder(encoder: Mapping[str, Any]) -> nn.Module:
+    """The encoder of a configuration, for images of datasets.
+
+    Raises:
+        ConfigError: what its constructor refuses, or what it lacks.
+    """
+    built: nn.Module = build("encoder", encoder, in_channels=IMAGE_CHANNELS)
+    check_encoder(built, in_channels=IMAGE_CHANNELS)
+    return built
 
 
 def network(
     encoder: Mapping[str, Any], decoder: Mapping[str, Any], labels: LabelSpace
 ) -> TrainedSegmenter:
-    built: nn.Module = build("encoder", encoder, in_channels=IMAGE_CHANNELS)
+    built = build_encoder(encoder)
     return TrainedSegmenter(
         built, build("decoder", decoder, encoder=built, num_classes=labels.num_classes), labels
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from seg.build.models import load_model, network, restore, training_config
 from seg.build.trainer import build_trainer, build_trainer_and_batch_norm
 from seg.config import target_validation
 from seg.config.facts import RUNTIME_ARGS
+from seg.config.plugins import is_foreign
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
 from seg.data.label_ids import check_label_ids
 from seg.data.loading.datamodule import DataModule
@@ -123,7 +125,8 @@ def build_evaluation(
             checkpoint.
     """
     quiet()
-    config = training_config(checkpoint, TrainConfig, "loss", "trainer")
+    own = () if "_target_" in dataset else ("dataset",)
+    config = training_config(checkpoint, TrainConfig, "loss", "trainer", "encoder", "decoder", *own)
     chosen = checkpoint_dataset(checkpoint, dataset=dataset, labels=labels, split=split)
     wanted = {"eval_batch_size": batch_size, "num_workers": num_workers}
     wanted = {key: value for key, value in wanted.items() if value is not None}
@@ -217,7 +220,9 @@ def _set_compute_dtype(task: SegmentationTask, precision: str) -> None:
 
 
 def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[ExtraLoss]:
-    run = StudentContext(student=model, load_teacher=load_model, seed=config.seed)
+    own = [each.target for each in (config.encoder, config.decoder) if is_foreign(each.target)]
+    load_teacher = partial(load_model, plugins=own)  # what the user has named for the student
+    run = StudentContext(student=model, load_teacher=load_teacher, seed=config.seed)
     chosen = {"distillation": config.distillation, "semi_supervised": config.semi_supervised}
     return [
         partial_build(key, section.node())(run=run)

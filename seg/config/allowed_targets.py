@@ -1,7 +1,9 @@
 """What each key may name: the allow-list of `_target_`, by key, by registry and by kind."""
 
 import re
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -9,7 +11,8 @@ from typing import Any
 
 from seg.config.conf_dir import conf_dir
 from seg.config.former_names import present_name
-from seg.errors import ConfigError
+from seg.config.plugins import VARIABLE, is_foreign, plugin_of, plugins
+from seg.errors import ConfigError, error_summary
 
 _TRANSFORMS = ("seg.data", "albumentations", "torchvision.transforms.v2")
 _MODULE = ("torch.nn.Module",)
@@ -90,14 +93,34 @@ def registered(section: str) -> frozenset[str]:
     return frozenset(name for file in files for name in line.findall(file.read_text("utf-8")))
 
 
-def locate(path: Any, key: str, *, from_file: bool) -> Any:
+@dataclass(frozen=True)
+class Author:
+    """Who says what is built.
+
+    Attributes:
+        is_user: whether it is the user, not a file that others may have made, such as a
+            checkpoint: that names an option of `conf/`, or a network, loss or optimizer class.
+        plugins: targets of plugins that the user, by naming them, lets the file name.
+    """
+
+    is_user: bool = True
+    plugins: Collection[str] = ()
+
+    def may_name_plugins(self, path: str) -> bool:
+        """Return whether a target may be of a plugin."""
+        return self.is_user or path in self.plugins
+
+
+USER, FILE = Author(), Author(is_user=False)
+
+
+def locate(path: Any, key: str, author: Author = USER) -> Any:
     """Import what a key names.
 
     Args:
         path: the `_target_`.
         key: where it stands.
-        from_file: whether a file says so, such as a checkpoint, not the user: an option of `conf/`
-            then, or a network, loss or optimizer class.
+        author: who says so.
 
     Raises:
         ConfigError: not allowed under this key, or not there.
@@ -106,31 +129,36 @@ def locate(path: Any, key: str, *, from_file: bool) -> Any:
     rule, section = rule_of(key), section_of(key)
     if path in registered(section):
         return _imported(path, key)
+    rooms = _rooms(rule.rooms, path, key, author)
+    from_file = not author.is_user and not is_foreign(path)
     if from_file and section not in _HARMLESS:
-        raise not_allowed(path, key, rule.rooms)
-    found = _of_rooms(path, key, rule.rooms)
+        raise not_allowed(path, key, rooms)
+    found = _of_rooms(path, key, rooms)
     is_factory = not isinstance(found, type) and rule.kinds in ((), _MODULE)
     if not (is_of(found, rule.kinds) or is_factory) or (from_file and is_factory):
-        raise not_allowed(path, key, rule.rooms)
+        raise not_allowed(path, key, rooms, rule.kinds)
     return found
 
 
-def locate_part(path: Any, key: str, kinds: Callable[[], tuple[type, ...]]) -> Any:
+def locate_part(
+    path: Any, key: str, kinds: Callable[[], tuple[type, ...]], author: Author = USER
+) -> Any:
     """Import what a node inside another one names: a class of these kinds, of the rule's rooms.
 
     Args:
         path: the `_target_`.
         key: where it stands.
         kinds: gives what the argument there is declared to take; nothing: plain values.
+        author: who says so.
 
     Raises:
         ConfigError: not allowed under this key, or not there.
     """
     path = present_name(path)
-    rooms = rule_of(key).parts
-    if not rooms:
+    parts = rule_of(key).parts
+    if not parts:
         raise ConfigError(f"{key}._target_={path}: not allowed; {section_of(key)} has no parts")
-    found = _of_rooms(path, key, rooms)
+    found = _of_rooms(path, key, _rooms(parts, path, key, author))
     allowed = kinds()
     if not (allowed and isinstance(found, type) and issubclass(found, allowed)):
         names = ", ".join(sorted({kind.__name__ for kind in allowed})) or "plain values"
@@ -151,15 +179,50 @@ def named(path: str) -> Any:
     return getattr(import_module(module_name), attribute)
 
 
-def not_allowed(path: Any, key: str, rooms: tuple[str, ...]) -> ConfigError:
+def not_allowed(
+    path: Any, key: str, rooms: tuple[str, ...], kinds: tuple[str, ...] = ()
+) -> ConfigError:
     """The error for a target that the key may not name."""
     section = section_of(key)
+    if kinds and is_foreign(path):
+        return ConfigError(f"{key}._target_={path}: not allowed; is no {' or '.join(kinds)}")
     options = sorted(registered(section))
     several = f"one of {', '.join(options[:4])}" + (", ..." if len(options) > 4 else "")
     return ConfigError(
         f"{key}._target_={path}: not allowed; the options of conf/{section} name {several}\n"
         f"  a target lies in {' or '.join(rooms)}, and is public"
     )
+
+
+def of_plugins(targets: Mapping[str, str], author: Author) -> ConfigError:
+    """The error for what a file names outside seg.
+
+    Args:
+        targets: by their key.
+        author: says so.
+    """
+    absent = {path.partition(".")[0] for path in targets.values() if plugin_of(path) is None}
+    way = f"install it or set {VARIABLE}={','.join(sorted(absent))}, and " if absent else ""
+    names = ",".join(dict.fromkeys([*author.plugins, *targets.values()]))
+    listed = ", ".join(f"{key}._target_={path}" for key, path in targets.items())
+    return ConfigError(
+        f"{listed}: not allowed; is no part of seg, and a file that others may have made cannot "
+        f"choose it\n  if the file and the plugin are yours, {way}give "
+        f"{shlex.quote(f'plugins=[{names}]')}"
+    )
+
+
+def _rooms(rooms: tuple[str, ...], path: Any, key: str, author: Author) -> tuple[str, ...]:
+    """The rooms of a rule, and the plugins where this author may name them.
+
+    Raises:
+        ConfigError: a file names what a user alone may.
+    """
+    if author.may_name_plugins(path):
+        return (*rooms, *(each.name for each in plugins()))
+    if not is_foreign(path):
+        return rooms
+    raise of_plugins({key: path}, author)
 
 
 def _of_rooms(path: Any, key: str, rooms: tuple[str, ...]) -> Any:
@@ -187,5 +250,12 @@ def _is_private(path: str, *, of_seg: bool = False) -> bool:
 def _imported(path: str, key: str) -> Any:
     try:
         return named(path)
-    except (ImportError, AttributeError, ValueError):
+    except Exception as error:
+        plugin, module = plugin_of(path), path.rpartition(".")[0]
+        lacks = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+        if plugin is not None and not lacks and module not in sys.modules:
+            reason = f"{module} cannot be imported: {type(error).__name__}: {error_summary(error)}"
+            raise plugin.error(reason, f"mend it; {key}._target_={path} needs it") from error
+        if not isinstance(error, ImportError | AttributeError | ValueError):
+            raise
         raise ConfigError(f"{key}._target_={path}: there is no such class or function") from None

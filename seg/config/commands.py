@@ -25,6 +25,7 @@ class EvaluateConfig(Section):
     batch_size: Annotated[int, Field(ge=1)] | None
     num_workers: Annotated[int, Field(ge=0)] | None
     trust: bool
+    plugins: list[str]
     device: Literal["auto", "cpu", "cuda"]
 
     @model_validator(mode="after")
@@ -61,6 +62,7 @@ class PredictConfig(Section):
     ray_address: str | None
     engine: str
     trust: bool
+    plugins: list[str]
     device: Literal["auto", "cpu", "cuda"]
 
     @model_validator(mode="after")
@@ -115,6 +117,7 @@ class ExportConfig(Section):
     num_images: Count | None
     tolerance: ParityTolerance
     calibration: Calibration
+    plugins: list[str]
     device: Literal["auto", "cpu", "cuda"]
 
 
@@ -206,6 +209,7 @@ class ReportConfig(Section):
     output: Path | None
     export: Literal["fiftyone"] | None
     split: Literal["train", "val", "test"]
+    plugins: list[str]
     watts: Annotated[float, Field(ge=0)] | None
     gpu_watts: Annotated[float, Field(ge=0)] | None
     price_per_hour: Annotated[float, Field(ge=0)] | None

@@ -3,8 +3,6 @@
 import inspect
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -15,12 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seg.config.allowed_targets import locate
-from seg.config.conf_dir import conf_dir
+from seg.config.composition import composed
+from seg.config.conf_dir import groups, is_group
 from seg.config.facts import FOLLOWS, follows
 from seg.config.former_keys import renamed_option
 from seg.config.hints import no_such_key, options_of
 from seg.config.misread import misplaced, misread, several_values
 from seg.config.nearest import nearest
+from seg.config.plugins import VARIABLE
 from seg.errors import ConfigError
 
 # What a group takes besides its options.
@@ -39,7 +39,7 @@ _OTHERS = {
 def explain(error: Exception, config_name: str, overrides: list[str]) -> str:
     """A user's message for any error that composing `config_name` with `overrides` may raise."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _missing_option(error)
+        return _missing_option(error, overrides)
     if isinstance(error, MissingMandatoryValue):
         key = error.full_key or str(error).rpartition(" ")[2]
         return f"{key}: missing; give {key}=..."
@@ -52,7 +52,7 @@ def explain(error: Exception, config_name: str, overrides: list[str]) -> str:
     return several_values(text) or misplaced(text) or text
 
 
-def _missing_option(error: MissingConfigException) -> str:
+def _missing_option(error: MissingConfigException, overrides: list[str]) -> str:
     group, _, option = str(error.missing_cfg_file).rstrip("/").rpartition("/")
     first, _, rest = str(error.missing_cfg_file).partition("/")
     if first in _OTHERS:  # what was given may be a path
@@ -66,6 +66,8 @@ def _missing_option(error: MissingConfigException) -> str:
     others = _OTHERS.get(group, "").format(option=option)
     if close and group not in ("encoder", "decoder"):
         others = ""
+    if any(each.startswith("resume=") for each in overrides):
+        others = f"if the run was begun with it, its plugin lacks: install that, or set {VARIABLE}"
     return (
         f"{group}={option}: no such option; allowed: {', '.join(options)}{close}"
         f"{others and f'{chr(10)}  {others}'}"
@@ -91,7 +93,7 @@ def _sections(whole: DictConfig) -> list[str]:
     return [
         str(key)
         for key, value in whole.items_ex(resolve=False)
-        if value is not None or not (conf_dir() / str(key)).is_dir()
+        if value is not None or not is_group(str(key))
     ]
 
 
@@ -100,7 +102,7 @@ def _takes(section: DictConfig, key: str, name: str) -> bool:
     if "_target_" not in section:
         return False
     try:
-        target = locate(section["_target_"], key, from_file=False)
+        target = locate(section["_target_"], key)
     except ConfigError:
         return False
     return name in inspect.signature(target).parameters
@@ -108,13 +110,11 @@ def _takes(section: DictConfig, key: str, name: str) -> bool:
 
 def _without_values(config_name: str, overrides: list[str]) -> DictConfig | None:
     """The configuration with the chosen groups only, so that its keys can be listed."""
-    groups = {entry.name for entry in conf_dir().iterdir() if entry.is_dir()}
+    known = groups()
     chosen = [
-        override for override in overrides if override.lstrip("+~").partition("=")[0] in groups
+        override for override in overrides if override.lstrip("+~").partition("=")[0] in known
     ]
-    GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return compose(config_name, chosen)
+        return composed(config_name, chosen)
     except (HydraException, OmegaConfBaseException):
         return None

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from string import Template
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from seg.config.conf_dir import conf_dir
+from seg.config.composition import composed
+from seg.config.conf_dir import conf_dir, groups, option_file, option_files
 
 Place = tuple[str | int, ...]
 _FLAGS = ("--help", "-h")
@@ -31,9 +29,7 @@ def help_text(name: str, arguments: list[str]) -> str:
         HydraException, OmegaConfBaseException: the other arguments do not compose.
     """
     overrides = [each for each in arguments if "=" in each and not each.startswith("-")]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose(name, overrides, return_hydra_config=True)
+    config = composed(name, overrides, return_hydra_config=True)
     choices = OmegaConf.to_container(config.hydra.runtime.choices)
     assert isinstance(choices, dict)
     template = str(config.hydra.help.template)
@@ -49,11 +45,11 @@ def _groups(name: str) -> Iterator[str]:
     """Each group with its options and the comment of its line in the defaults."""
     text = (conf_dir() / f"{name}.yaml").read_text("utf-8")
     remarks = dict(re.findall(r"^  - (\w+): *\w+ *# (.*)$", text, re.MULTILINE))
-    for group in sorted(each for each in conf_dir().iterdir() if each.is_dir()):
-        options = ", ".join(sorted(file.stem for file in group.glob("*.yaml")))
-        if group.name != "hydra" and options:
-            remark = remarks.get(group.name)
-            yield f"{group.name}: {options}" + (f"  # {remark}" if remark else "")
+    for group in groups():
+        options = ", ".join(file.stem for file in option_files(group))
+        if group != "hydra" and options:
+            remark = remarks.get(group)
+            yield f"{group}: {options}" + (f"  # {remark}" if remark else "")
 
 
 def _annotated(config: DictConfig, comments: dict[Place, str]) -> str:
@@ -71,20 +67,21 @@ def _comments(name: str, choices: dict[str, Any]) -> dict[Place, str]:
     for group, option in choices.items():
         path = group.partition("@")[0]
         if isinstance(option, str) and not path.startswith("hydra"):
-            found |= _of_option(conf_dir() / path / f"{option}.yaml", (path,))
+            found |= _of_option(path, option, (path,))
     return found | _of_file((conf_dir() / f"{name}.yaml").read_text("utf-8"), ())
 
 
-def _of_option(file: Path, package: Place) -> dict[Place, str]:
+def _of_option(group: str, option: str, package: Place) -> dict[Place, str]:
     """Those of an option and of what it is based on; its head stands for the group itself."""
-    if not file.is_file():
+    file = option_file(group, option)
+    if file is None:
         return {}
     text = file.read_text("utf-8")
     found: dict[Place, str] = {}
     content = yaml.safe_load(text) or {}
     for base in content.get("defaults", ()):
         if isinstance(base, str) and base != "_self_":
-            found |= _of_option(file.with_name(f"{base}.yaml"), package)
+            found |= _of_option(group, base, package)
     found |= _of_file(text, () if text.startswith(_GLOBAL) else package)
     head = _COMMENT.match(text.partition("\n")[0])
     if head is not None and not text.startswith(_GLOBAL):

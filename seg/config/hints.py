@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from seg.config.conf_dir import conf_dir
+from seg.config.conf_dir import option_file, option_files
 from seg.config.facts import FOLLOWS, follows
 from seg.config.former_keys import renamed
 from seg.config.nearest import nearest
@@ -58,12 +58,12 @@ def options_with(group: str, name: str) -> list[str]:
     """The options of a group that have a key of that name."""
     if not group.isidentifier():
         return []
-    return [file.stem for file in _files(group) if name in _keys(file)]
+    return [file.stem for file in option_files(group) if name in _keys(file)]
 
 
 def options_of(group: str) -> list[str]:
     """The options of a group, sorted."""
-    return [file.stem for file in _files(group)]
+    return [file.stem for file in option_files(group)]
 
 
 def listed(names: list[str]) -> str:
@@ -74,15 +74,16 @@ def listed(names: list[str]) -> str:
 def _elsewhere(name: str, sections: Iterable[str]) -> list[str]:
     """Keys of that name in other sections; else those that hold it as a word: `max_epochs`."""
     known = sorted(
-        {(section, key) for section in sections for file in _files(section) for key in _keys(file)}
+        {
+            (section, key)
+            for section in sections
+            for file in option_files(section)
+            for key in _keys(file)
+        }
     )
     alike = [f"{section}.{key}" for section, key in known if key == name]
     within = [f"{section}.{key}" for section, key in known if key.endswith(f"_{name}")]
     return (alike or within)[:3]
-
-
-def _files(section: str) -> list[Path]:
-    return sorted((conf_dir() / section).glob("*.yaml"))
 
 
 @cache
@@ -92,5 +93,6 @@ def _keys(file: Path) -> frozenset[str]:
     keys = {key for key in content if key != "defaults" and not key.startswith("_")}
     for base in content.get("defaults", ()):
         if isinstance(base, str) and base != "_self_":
-            keys |= _keys(file.with_name(f"{base}.yaml"))
+            found = option_file(file.parent.name, base)
+            keys |= frozenset() if found is None else _keys(found)
     return frozenset(keys)

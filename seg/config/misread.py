@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from seg.config.cli_overrides import quoted
-from seg.config.conf_dir import conf_dir
+from seg.config.conf_dir import conf_dir, is_group
 from seg.config.hints import hint, options_of
 from seg.errors import ConfigError
 
@@ -62,7 +62,7 @@ def check_options(arguments: list[str], command: str) -> None:
     """
     for argument in arguments:
         match = _NO_OPTION.fullmatch(argument)
-        if match is None or not (conf_dir() / match["group"]).is_dir():
+        if match is None or not is_group(match["group"]):
             continue
         options = ", ".join(options_of(match["group"]))
         none = rf"^  - (override )?{match['group']}: null"
@@ -109,7 +109,7 @@ def several_values(message: str) -> str:
         return ""
     key, _, value = match[1].partition("=")
     lines = [f"{match[1]}: several values"]
-    if not (conf_dir() / key.lstrip("+")).is_dir():  # of a group one option is chosen
+    if not is_group(key.lstrip("+")):  # of a group one option is chosen
         lines.append(f"a list: {shlex.quote(f'{key}=[{value}]')}")
     lines.append("a sweep, one run each: add -m")
     if _DECIMAL_COMMA.fullmatch(value):

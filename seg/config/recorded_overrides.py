@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Glob, QuotedString, Sweep
 from hydra.errors import HydraException
 
 from seg.config.allowed_targets import registered
-from seg.config.conf_dir import conf_dir
+from seg.config.conf_dir import is_group
 from seg.config.former_names import present_name
 from seg.errors import ConfigError
 
@@ -57,7 +57,7 @@ def _fault(choice: str) -> str | None:
         return "reaches into Hydra's own settings"
     section, _, last = key.rpartition(".")
     pairs = list(_pairs(override.value(), last))
-    if (conf_dir() / key).is_dir() and not all(_OPTION.fullmatch(str(text)) for _, text in pairs):
+    if is_group(key) and not all(_OPTION.fullmatch(str(text)) for _, text in pairs):
         return f"names no option of {key}"
     faults = (_fault_of_value(name, text, section.partition(".")[0]) for name, text in pairs)
     outside = _LOGGER in names and any(_is_outside_run(str(text)) for _, text in pairs)
@@ -81,7 +81,7 @@ def _is_outside_run(text: str) -> bool:
 
 
 def _is_registered(section: str, target: Any) -> bool:
-    return (conf_dir() / section).is_dir() and present_name(target) in registered(section)
+    return is_group(section) and present_name(target) in registered(section)
 
 
 def _pairs(value: Any, name: str) -> Iterator[tuple[str, Any]]:

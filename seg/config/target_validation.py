@@ -10,10 +10,11 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from seg.config.allowed_targets import locate, locate_part, named, not_allowed, rule_of
+from seg.config.allowed_targets import USER, Author, locate, locate_part, named
 from seg.config.facts import FOLLOWS, follows
 from seg.config.hints import hint
 from seg.config.nearest import nearest
+from seg.config.plugins import is_foreign
 from seg.config.type_errors import reason
 from seg.errors import ConfigError
 
@@ -34,7 +35,7 @@ _TRANSFORMS = (
 
 
 def check(
-    node: Mapping[str, Any], key: str, given: tuple[str, ...] = (), *, from_file: bool = False
+    node: Mapping[str, Any], key: str, given: tuple[str, ...] = (), author: Author = USER
 ) -> None:
     """Bind a node and all nodes below it to what they name.
 
@@ -42,7 +43,7 @@ def check(
         node: plain data with `_target_`.
         key: where it stands in the configuration, for messages.
         given: arguments that the caller adds as facts when it builds the node.
-        from_file: whether a file says so that others may have written, such as a checkpoint.
+        author: who says so.
 
     Raises:
         ConfigError: an interpolation (the builder would resolve it, and build unseen what it
@@ -51,11 +52,11 @@ def check(
     """
     try:
         _refuse_interpolations(node, key)
-        target = locate(node["_target_"], key, from_file=from_file)
+        target = locate(node["_target_"], key, author)
         if node.get("_partial_", False) and key not in _COMPLETED:
             raise ConfigError(f"{key}._partial_: not allowed here; leave it out")
         _bind(node, target, key, given)
-        _check_parts(node, target, key)
+        _check_parts(node, target, key, author)
     except RecursionError:
         raise ConfigError(f"{key}: nested too deeply, or within itself") from None
 
@@ -68,13 +69,23 @@ def _refuse_interpolations(node: Mapping[str, Any], key: str) -> None:
             )
 
 
-def _check_parts(node: Mapping[str, Any], target: Any, key: str) -> None:
+def _check_parts(node: Mapping[str, Any], target: Any, key: str, author: Author) -> None:
     """The nodes inside a node: only where an argument is declared to take what they name."""
     for name, value in node.items():
         for path, inner in _nodes(value, f"{key}.{name}"):
-            part = locate_part(inner["_target_"], path, partial(part_kinds, target, name))
+            kinds = partial(part_kinds, target, name)
+            part = locate_part(inner["_target_"], path, kinds, author)
             _bind(inner, part, path, ())
-            _check_parts(inner, part, path)
+            _check_parts(inner, part, path, author)
+
+
+def foreign_targets(node: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
+    """What a node and those inside it name that may be of a plugin alone: key and target."""
+    if is_foreign(node.get("_target_")):
+        yield key, node["_target_"]
+    for name, value in node.items():
+        for path, inner in _nodes(value, f"{key}.{name}"):
+            yield from foreign_targets(inner, path)
 
 
 def _nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -117,8 +128,12 @@ def _bind(node: Mapping[str, Any], target: Any, key: str, given: tuple[str, ...]
         for name, p in parameters.items()
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]
-    if not open_ended and set(given) - set(parameters):
-        raise not_allowed(node["_target_"], key, rule_of(key).rooms)
+    lacking = [] if open_ended else sorted(set(given) - set(parameters))
+    if lacking:
+        raise ConfigError(
+            f"{key}._target_={node['_target_']}: not allowed; lacks the argument "
+            f"{', '.join(lacking)}, which it is built with here"
+        )
     allowed = sorted(set(names) - set(given))
     for name, value in arguments.items():
         if name in given or (name not in allowed and follows(key, name) and not open_ended):

@@ -25,10 +25,12 @@ class Export:
     Attributes:
         path: the file.
         card: what lies beside it.
+        plugins: targets of plugins that the user lets the card name.
     """
 
     path: Path
     card: Card
+    plugins: tuple[str, ...] = ()
 
     @property
     def config(self) -> dict[str, Any]:

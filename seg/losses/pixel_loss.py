@@ -156,3 +156,26 @@ def check_share(key: str, value: float) -> None:
 def accepts_coarse_logits(loss: nn.Module) -> bool:
     """Whether a loss takes `CoarseLogits` in place of logits."""
     return bool(getattr(loss, "accepts_coarse_logits", False))
+
+
+def compute_loss(loss: nn.Module, logits: Logits, label_BHW: Tensor) -> Tensor:
+    """Return the scalar of a loss, which gets what it takes.
+
+    Logits come at full size and labels as int64, as torch's own losses want them; a loss that
+    accepts coarse logits gets these, and labels as they are.
+
+    Raises:
+        ConfigError: it gives no scalar.
+    """
+    if accepts_coarse_logits(loss):
+        value = loss(logits, label_BHW)
+    else:
+        full_BKHW = logits.resized() if isinstance(logits, CoarseLogits) else logits
+        value = loss(full_BKHW, label_BHW.long())
+    if not isinstance(value, Tensor) or value.ndim:
+        what = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise ConfigError(
+            f"loss: {type(loss).__name__} gives {what}; a scalar tensor is expected, such as the "
+            "mean over the pixels that count"
+        )
+    return value

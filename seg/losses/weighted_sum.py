@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.losses.pixel_loss import accepts_coarse_logits
+from seg.losses.pixel_loss import accepts_coarse_logits, compute_loss
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 
@@ -53,7 +53,7 @@ class WeightedSum(nn.Module):
         ):
             full = logits.resized()
         values = [
-            term(logits, label_BHW) if accepts_coarse_logits(term) else term(full, label_BHW.long())
+            compute_loss(term, logits if accepts_coarse_logits(term) else full, label_BHW)
             for term in self.terms
         ]
         return torch.stack([w * v for w, v in zip(self.weights, values, strict=True)]).sum()

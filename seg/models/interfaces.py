@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
+from math import isfinite, lcm
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from seg.errors import brief
+from seg.errors import ConfigError, brief, error_summary
+
+_PROBE_PX = 128
+_MOST_FAULTS = 4
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,17 @@ IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class Encoder(Protocol):
-    """`forward(image_BCHW) -> list of maps`, the image first, then nominal strides 2, 4, ... 32.
+    """`forward(image_BCHW) -> list of maps`, the image first, then any number from fine to coarse.
+
+    An encoder that maps of other sizes than k x output stride + 1 suit better declares
+    `input_multiple`: sides are padded to multiples of that many pixels.
 
     Attributes:
         channels: channels of each map; `channels[0]` is `in_channels`.
-        strides: true stride of each map; never above `output_stride`.
+        strides: true stride of each map in pixels; the image's is 1, and none is below the one
+            before it.
         output_stride: stride of the last map.
-        normalization: what the input must have gone through.
+        normalization: what the input must have gone through, for `in_channels` channels.
     """
 
     channels: tuple[int, ...]
@@ -80,3 +87,97 @@ class Encoder(Protocol):
     normalization: Normalization
 
     def __call__(self, image_BCHW: Tensor) -> list[Tensor]: ...
+
+
+def check_encoder(encoder: nn.Module, *, in_channels: int | None = None) -> None:
+    """Hold an encoder against `Encoder`: what it declares, and one pass of a small image.
+
+    A class that declares `is_measured` has had its maps measured, or held against what it declares
+    by tests: it is spared the pass.
+
+    Args:
+        encoder: as it was built.
+        in_channels: that it was built for; None for those that it declares.
+
+    Raises:
+        ConfigError: what it lacks, and what is expected.
+    """
+    faults = _faults_of_attributes(encoder, in_channels)
+    if not faults and not getattr(encoder, "is_measured", False):
+        faults = _faults_of_maps(encoder)
+    if faults:
+        lines = "\n  ".join(faults[:_MOST_FAULTS])
+        raise ConfigError(
+            f"encoder: {type(encoder).__name__} lacks what decoders read "
+            f"(seg/models/interfaces.py)\n  {lines}"
+        )
+
+
+def _faults_of_attributes(encoder: nn.Module, in_channels: int | None) -> list[str]:
+    if not isinstance(encoder, nn.Module):
+        return ["it is no torch.nn.Module"]
+    channels, strides = _whole(encoder, "channels"), _whole(encoder, "strides")
+    normalization = getattr(encoder, "normalization", None)
+    image = channels[0] if channels and in_channels is None else in_channels
+    maps = len(channels or strides or (1, 2))
+    sound = {
+        "channels": channels and len(channels) > 1 and min(channels) > 0 and channels[0] == image,
+        "strides": strides
+        and strides[0] == 1
+        and [*strides] == sorted(strides)
+        and len(strides) == maps,
+        "output_stride": strides and getattr(encoder, "output_stride", None) == strides[-1],
+        "normalization": isinstance(normalization, Normalization)
+        and len(normalization.mean) == len(normalization.std) == image,
+    }
+    expected = {
+        "channels": f"those of the image and of each map, ({image or 3}, ...)",
+        "strides": f"{maps} that never fall, the image's 1 first, such as (1, 4, 8)",
+        "output_stride": "the last of strides",
+        "normalization": f"Normalization() of {image or 3} channels (Normalization.for_channels)",
+    }
+    return [
+        f"{name} is {_brief_of(encoder, name)}; expected: {expected[name]}"
+        for name, is_sound in sound.items()
+        if not is_sound
+    ]
+
+
+def _whole(encoder: nn.Module, name: str) -> Sequence[int] | None:
+    values = getattr(encoder, name, None)
+    listed = isinstance(values, list | tuple) and all(isinstance(each, int) for each in values)
+    return values if listed else None
+
+
+def _brief_of(encoder: nn.Module, name: str) -> str:
+    return brief(getattr(encoder, name)) if hasattr(encoder, name) else "nothing"
+
+
+@torch.no_grad()
+def _faults_of_maps(encoder: Any) -> list[str]:
+    """Strides are measured by a difference of sides, whatever borders take away."""
+    step = lcm(encoder.output_stride, getattr(encoder, "input_multiple", None) or 1)
+    height = -(-_PROBE_PX // step) * step
+    like = next(encoder.parameters(), torch.zeros(0))
+    image_BCHW = like.new_zeros(1, encoder.channels[0], height, height + 2 * step)
+    training = encoder.training
+    try:
+        maps = encoder.eval()(image_BCHW)
+    except Exception as error:  # anybody's code
+        what = f"{type(error).__name__}: {error_summary(error)}"
+        return [f"forward fails on an image of {height} x {height + 2 * step} pixels: {what}"]
+    finally:
+        encoder.train(training)
+    if not isinstance(maps, list | tuple) or not all(isinstance(m, Tensor) for m in maps):
+        return [f"forward gives {type(maps).__name__}: a list of maps is expected, the image first"]
+    expected = list(zip(encoder.channels, encoder.strides, strict=True))
+    measured = [
+        (m.shape[1], round(2 * step / max(m.shape[3] - m.shape[2], 1)) if m.ndim == 4 else 0)
+        for m in maps
+    ]
+    if measured != expected:
+        return [
+            f"forward gives maps of (channels, stride) {', '.join(map(str, measured))}",
+            f"channels and strides declare             {', '.join(map(str, expected))}",
+        ]
+    return []

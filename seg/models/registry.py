@@ -50,15 +50,23 @@ class Registry(Generic[Factory]):
         """Every registered name, sorted."""
         return sorted(self._factories)
 
+    def factory(self, name: str) -> Factory:
+        """Return what builds the module of that name.
+
+        Raises:
+            ConfigError: unknown name, with those allowed and the nearest.
+        """
+        if name not in self._factories:
+            raise ConfigError(unknown(self.kind, name, self.names()))
+        return self._factories[name]
+
     def create(self, name: str, *positional: Any, **options: Any) -> nn.Module:
         """Build the module of that name.
 
         Raises:
             ConfigError: unknown name or unknown option, with those allowed and the nearest.
         """
-        if name not in self._factories:
-            raise ConfigError(unknown(self.kind, name, self.names()))
-        factory = self._factories[name]
+        factory = self.factory(name)
         allowed = option_names(factory)
         for option, value in options.items():
             if option not in allowed:

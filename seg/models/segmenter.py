@@ -23,7 +23,7 @@ from seg.models.inference_optimization import (
     fuse_relus,
     replace_modules,
 )
-from seg.models.interfaces import Normalization
+from seg.models.interfaces import Normalization, check_encoder
 from seg.models.layer_groups import last_layer_name
 from seg.models.rounding import round_weights
 from seg.models.weights import load_weights
@@ -226,6 +226,8 @@ def create_model(
         encoder = create_encoder(encoder, **chosen)
     elif chosen:
         raise _not_by_name("encoder", chosen)
+    else:
+        check_encoder(encoder)
     if isinstance(decoder, str):
         decoder = create_decoder(
             decoder, encoder, num_classes=num_classes, **(decoder_options or {})

@@ -31,6 +31,7 @@ class PredictionSpec:
     Attributes:
         checkpoint: file or run directory; an exported file where one was chosen.
         trust: whether exported files that may hold code are opened.
+        plugins: classes of plugins that the checkpoint may name.
         inference: how pictures go through the network, as the configuration has it.
         formats: names.
         output: the folder of the results on this machine.
@@ -44,6 +45,7 @@ class PredictionSpec:
 
     checkpoint: Path
     trust: bool
+    plugins: tuple[str, ...]
     inference: Mapping[str, Any]
     formats: tuple[str, ...]
     output: Path
@@ -68,6 +70,7 @@ class PredictionSpec:
         return cls(
             _engine(config),
             config.trust,
+            tuple(config.plugins),
             config.inference.node(),
             tuple(config.formats),
             output.absolute(),
@@ -87,7 +90,7 @@ class PredictionSpec:
         Raises:
             DataError, ConfigError: see `seg.build.models.load_model`.
         """
-        return read_trained(self.checkpoint, trust=self.trust)
+        return read_trained(self.checkpoint, trust=self.trust, plugins=self.plugins)
 
     def settings(self, labels: LabelSpace) -> Settings:
         """What the formats are told."""

@@ -1,6 +1,6 @@
 """What the network of a run says of the pictures it is scored on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def predicted(
-    run_dir: Path, split: str
+    run_dir: Path, split: str, plugins: Sequence[str] = ()
 ) -> "tuple[LabelSpace, Iterator[tuple[Sample, NDArray[np.uint8]]]]":
     """The classes of a run, and each sample of a split with its predicted class ids, H x W.
 
@@ -24,7 +24,7 @@ def predicted(
     from seg.build.segmentation import checkpoint_dataset
     from seg.training.checkpoint import read_checkpoint
 
-    checkpoint = read_checkpoint(run_dir)
+    checkpoint = read_checkpoint(run_dir, plugins=plugins)
     dataset = checkpoint_dataset(checkpoint, dataset={}, labels=None, split=split)
     model = restore(checkpoint)
 

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from seg.config.conf_dir import conf_dir
+from seg.config.conf_dir import conf_dir, is_group, option_file
 from seg.config.former_keys import present_choice, with_present_keys
 from seg.errors import DataError
 from seg.io.yaml_file import read_yaml
@@ -41,27 +41,27 @@ class OverrideFile:
         key, value = override.key_or_group, override.value()
         if override.is_hydra_override() or key in _OF_THE_RUN_ALONE:
             return
-        is_group = (conf_dir() / key).is_dir() and not isinstance(value, dict)
+        of_group = is_group(key) and not isinstance(value, dict)
         in_a_list = "[" in key or any(part.isdecimal() for part in key.split("."))
-        if override.is_delete() or override.is_sweep_override() or (in_a_list and not is_group):
+        if override.is_delete() or override.is_sweep_override() or (in_a_list and not of_group):
             self.words.append(override.input_line or "")
-        elif is_group and key == _SWEEPS:
+        elif of_group and key == _SWEEPS:
             self._add_sweep(str(value))
-        elif is_group and key == self._group:
+        elif of_group and key == self._group:
             self._files += map(str, value if isinstance(value, list) else [value])
-        elif is_group:
+        elif of_group:
             name = f"/{key}" if override.package is None else f"/{key}@{override.package}"
             (self._added if override.is_add() else self._chosen)[name] = value
         else:
             OmegaConf.update(self.values, key, value, merge=True, force_add=True)
 
     def is_ours(self) -> bool:
-        """Whether all options that are named lie in the project's own `conf`."""
+        """Whether all options that are named lie in the project's own `conf`, or in a plugin's."""
         named = [f"/{self._group}/{name}" for name in self._files if not name.startswith("/")]
         for group, options in {**self._added, **self._chosen}.items():
             each = options if isinstance(options, list) else [options]
             named += [f"{group.partition('@')[0]}/{option}" for option in each if option != "null"]
-        return all((conf_dir() / f"{name[1:]}.yaml").is_file() for name in named)
+        return all(option_file(*name[1:].rsplit("/", 1)) is not None for name in named)
 
     def text(self) -> str:
         """The file, less its head."""
@@ -71,8 +71,8 @@ class OverrideFile:
 
     def _add_sweep(self, name: str) -> None:
         """Take over what `sweep=NAME` says of its runs; by itself it would begin a sweep again."""
-        path = conf_dir() / _SWEEPS / f"{name}.yaml"
-        found = read_yaml(path, "sweep") if path.is_file() else {}
+        path = option_file(_SWEEPS, name)
+        found = {} if path is None else read_yaml(path, "sweep")
         defaults = [key for each in found.pop("defaults", []) if each != "_self_" for key in each]
         of_hydra = all(str(key).startswith("override /hydra") for key in defaults)
         if not of_hydra or set(found) - {"hydra"}:
@@ -103,7 +103,7 @@ def whole(folder: Path, command: str) -> str:
     for entry in _mapping(conf_dir() / f"{command}.yaml")["defaults"]:
         group = str(next(iter(entry))) if isinstance(entry, dict) else ""
         if group in options and group not in ("hydra", _SWEEPS, "experiment", "pretraining"):
-            known = (conf_dir() / group / f"{options[group]}.yaml").is_file()
+            known = option_file(group, str(options[group])) is not None
             chosen.append({f"override /{group}": options[group] if known else None})
     said = {key: value for key, value in config.items() if key not in _OF_THE_RUN_ALONE}
     return _text(["_self_", *chosen], OmegaConf.create(said))

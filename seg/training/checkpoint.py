@@ -1,7 +1,7 @@
 """Plain checkpoints: tensors, a plain configuration and a label space; no pickled objects."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class State:
         model_state: the network's tensors, under the network's own names.
         normalization: what the network's images go through; None: as its encoder has it.
         step: optimizer steps that it was trained for.
+        plugins: targets of plugins that the user lets it name.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class State:
     model_state: dict[str, Tensor]
     normalization: Normalization | None
     step: int
+    plugins: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def identity(self) -> Path:
@@ -75,8 +77,12 @@ class Checkpoint(State):
     labels: LabelSpace
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, *, plugins: Collection[str] = ()) -> Checkpoint:
     """Read a segmenter's checkpoint; a run directory stands for its `checkpoints/best.ckpt`.
+
+    Args:
+        path: the file or the run directory.
+        plugins: targets of plugins that it may name.
 
     Raises:
         DataError: as for `read_state`; also an image classifier.
@@ -91,7 +97,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         labels = LabelSpace.from_dict(state.classes)
     except Exception as error:
         raise _damaged(state.path, error) from None
-    return Checkpoint(**vars(state), labels=labels)
+    return Checkpoint(**{**vars(state), "plugins": tuple(plugins)}, labels=labels)
 
 
 def read_state(path: Path) -> State:

@@ -13,7 +13,7 @@ from seg.data.label_space import LabelSpace
 from seg.distillation.extra_loss import ExtraLoss
 from seg.inference.fusion import argmax_labels
 from seg.inference.segmentation_model import TrainedSegmenter
-from seg.losses.pixel_loss import accepts_coarse_logits
+from seg.losses.pixel_loss import compute_loss
 from seg.metrics.scores import Scores
 from seg.models.auxiliary import AuxiliaryHeads
 from seg.models.batch_norm import BatchNormPolicy
@@ -96,7 +96,7 @@ class SegmentationTask(TrainingTask):
 
     def loss_of(self, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
         """The loss, of logits at full size only where it needs them."""
-        return _loss(self.loss, logits, label_BHW)
+        return compute_loss(self.loss, logits, label_BHW)
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
         """What a training step minimises, and those parts of it that have curves of their own."""
@@ -121,7 +121,7 @@ class SegmentationTask(TrainingTask):
             further = self.auxiliary(features, logits.resize)
             parts = zip(self.auxiliary.weights, self.auxiliary_losses, further, strict=True)
             for weight, of_head, head_logits in parts:
-                loss = loss + weight * _loss(of_head, head_logits, batch["label"])
+                loss = loss + weight * compute_loss(of_head, head_logits, batch["label"])
         return loss
 
     def score(self, batch: Batch) -> None:
@@ -141,11 +141,3 @@ class SegmentationTask(TrainingTask):
     def auxiliary_modules(self) -> list[nn.Module]:
         """Terms and heads."""
         return [self.terms] if self.auxiliary is None else [self.terms, self.auxiliary]
-
-
-def _loss(loss: nn.Module, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
-    if accepts_coarse_logits(loss):
-        value: Tensor = loss(logits, label_BHW)
-    else:  # torch's own want int64; the others read bytes
-        value = loss(logits.resized(), label_BHW.long())
-    return value

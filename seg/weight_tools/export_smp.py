@@ -83,8 +83,9 @@ def _builds(node: Mapping[str, Any], builder: Any) -> bool:
 
 
 def _has_name(encoder: Mapping[str, Any]) -> bool:
-    ours = _builds(encoder, create_encoder) and encoder["name"] in encoder_names()
-    return ours or _builds(encoder, create_smp_encoder)
+    name = encoder.get("name")
+    known = name in encoder_names() and SMP_NAMES.get(name, name) in smp.encoders.encoders
+    return (known and _builds(encoder, create_encoder)) or _builds(encoder, create_smp_encoder)
 
 
 def _smp_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

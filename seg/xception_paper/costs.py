@@ -87,6 +87,7 @@ def _count(config: Mapping[str, Any]) -> Counted:
     import torch
 
     from seg.build.instantiate import build
+    from seg.config.allowed_targets import FILE
     from seg.config.facts import RUNTIME_ARGS
     from seg.config.target_validation import check
     from seg.models.blocks import SeparableConv2d
@@ -94,7 +95,7 @@ def _count(config: Mapping[str, Any]) -> Counted:
     from seg.profiling.flops import count
 
     node = {**config["encoder"], "weights": None}
-    check(node, "encoder", RUNTIME_ARGS["encoder"], from_file=True)
+    check(node, "encoder", RUNTIME_ARGS["encoder"], FILE)
     with torch.device("meta"):
         encoder = build("encoder", node, in_channels=_CHANNELS)
         # where the pairs stand, also in a network that has something else in their places

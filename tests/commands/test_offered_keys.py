@@ -87,7 +87,7 @@ def _flat(content: dict[str, object], prefix: str) -> Iterator[str]:
 
 def _arguments(content: dict[str, object], group: str) -> list[str]:
     try:
-        target = locate(str(content["_target_"]), group, from_file=False)
+        target = locate(str(content["_target_"]), group)
     except (KeyError, ConfigError):
         return []
     if group == "decoder" and target is create_decoder:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.config.allowed_targets import locate, registered
+from seg.config.allowed_targets import FILE, USER, locate, registered
 from seg.config.former_keys import with_present_keys
 from seg.config.former_names import present_name, with_present_names
 from seg.config.recorded_overrides import check_recorded
@@ -23,10 +23,10 @@ FORMER = [
 
 
 @pytest.mark.parametrize(("group", "target"), FORMER)
-@pytest.mark.parametrize("from_file", [False, True])
-def test_a_former_target_is_located(group, target, from_file):
-    found = locate(target, group, from_file=from_file)
-    assert found is locate(present_name(target), group, from_file=from_file)
+@pytest.mark.parametrize("author", [USER, FILE])
+def test_a_former_target_is_located(group, target, author):
+    found = locate(target, group, author)
+    assert found is locate(present_name(target), group, author)
     assert present_name(target) in registered(group)
     assert found.__name__ == present_name(target).rpartition(".")[2]
 
@@ -71,9 +71,9 @@ def test_targets_at_any_depth_take_their_present_names():
 
 def test_a_former_name_opens_no_other_door(tmp_path):
     with pytest.raises(ConfigError, match="not allowed"):
-        locate("seg.data.streets.os", "dataset", from_file=True)
+        locate("seg.data.streets.os", "dataset", FILE)
     with pytest.raises(ConfigError, match="not allowed"):
-        locate("seg.losses.hard_pixels.Ohem", "dataset", from_file=False)
+        locate("seg.losses.hard_pixels.Ohem", "dataset", USER)
     check_recorded(["dataset._target_=seg.data.folder.Folder"], tmp_path)
     with pytest.raises(ConfigError, match="not registered"):
         check_recorded(["dataset._target_=seg.data.folder.Path"], tmp_path)

@@ -1,5 +1,6 @@
 import pytest
 
+from seg.config.allowed_targets import FILE, USER
 from seg.config.target_validation import check
 from seg.errors import ConfigError
 
@@ -133,11 +134,11 @@ FETCH = {
         ("trainer", "pytorch_lightning.cli.LightningCLI"),
     ],
 )
-@pytest.mark.parametrize("from_file", [False, True])
-def test_each_key_takes_its_own_kind(key, target, from_file):
+@pytest.mark.parametrize("author", [USER, FILE])
+def test_each_key_takes_its_own_kind(key, target, author):
     facts = {"dataset": ("split",), "optimizer": ("params",), **NETWORK_FACTS}
     with pytest.raises(ConfigError, match="not allowed"):
-        check({"_target_": target, "_partial_": True}, key, facts.get(key, ()), from_file=from_file)
+        check({"_target_": target, "_partial_": True}, key, facts.get(key, ()), author)
 
 
 @pytest.mark.parametrize(
@@ -171,23 +172,23 @@ def test_parts_stand_where_they_are_declared():
     check(node, "augmentation", ("ignore_index",))
     terms = [{"_target_": LOSS, "_partial_": True}]
     summed = {"_target_": "seg.losses.weighted_sum.WeightedSum", "weights": [1.0], "terms": terms}
-    check(summed, "loss", FACTS, from_file=True)
+    check(summed, "loss", FACTS, author=FILE)
 
 
 def test_a_file_may_say_less_than_a_user():
     stopping = {"_target_": "pytorch_lightning.callbacks.EarlyStopping", "monitor": "val/miou"}
     check(stopping, "callbacks.stop")
     view = {"_target_": "seg.data.datasets.camvid.CamVid"}
-    check(view, "dataset", ("split",), from_file=True)
+    check(view, "dataset", ("split",), author=FILE)
     with pytest.raises(ConfigError, match="not allowed"):
-        check(stopping, "callbacks.stop", from_file=True)
+        check(stopping, "callbacks.stop", author=FILE)
     schedule = {"_target_": "seg.optim.schedules.poly", "_partial_": True}
-    check(schedule, "scheduler", ("optimizer", "total_steps"), from_file=True)
+    check(schedule, "scheduler", ("optimizer", "total_steps"), author=FILE)
     factory = {"_target_": "seg.models.encoders.library_encoder.create_library_encoder"}
     with pytest.raises(ConfigError, match="not allowed"):
-        check(factory, "encoder", from_file=True)
+        check(factory, "encoder", author=FILE)
     adam = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1e-3}
-    check(adam, "optimizer", ("params",), from_file=True)
+    check(adam, "optimizer", ("params",), author=FILE)
 
 
 def test_a_node_within_itself_is_refused():

@@ -1,24 +1,42 @@
-"""What is true of every loss: ignored pixels, absent classes, half precision, 1 and 150 classes."""
+"""What is true of every loss in `conf/loss`, and of every term of one, whoever wrote it.
+
+Ignored pixels, absent classes, half precision, 1 and 150 classes.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
 
-from seg.losses.boundary import Boundary
-from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.dice import Dice
-from seg.losses.focal import Focal
-from seg.losses.hard_pixel_mining import HardPixelMining, Ohem
-from seg.losses.jaccard import Jaccard
-from seg.losses.lovasz import Lovasz
-from seg.losses.region_mutual_information import RegionMutualInformation
-from seg.losses.tversky import Tversky
+from seg.build.instantiate import build
+from seg.config.conf_dir import option_files
+from seg.config.options import read_option
+from seg.losses.pixel_loss import compute_loss
 
-LOSSES = [
-    *(CrossEntropy, Focal, HardPixelMining, Ohem, Tversky, Jaccard, Dice),
-    *(Lovasz, Boundary, RegionMutualInformation),
-]
+
+def losses() -> Iterator[Any]:
+    """Each option, then each class that options name as a term alone."""
+    nodes = {file.stem: unweighted(read_option("loss", file.stem)) for file in option_files("loss")}
+    alone = {node["_target_"] for node in nodes.values()}
+    for term in [term for node in nodes.values() for term in node.get("terms", ())]:
+        if term["_target_"] not in alone:
+            alone.add(term["_target_"])
+            nodes[term["_target_"]] = {k: v for k, v in term.items() if k != "_partial_"}
+    for name, node in nodes.items():
+        yield pytest.param(partial(build, "loss", node), id=name.rpartition(".")[2])
+
+
+def unweighted(node: Any) -> Any:
+    """Without weights of the classes of one data set."""
+    if isinstance(node, dict):
+        return {key: unweighted(value) for key, value in node.items() if key != "class_weights"}
+    return [unweighted(each) for each in node] if isinstance(node, list) else node
+
+
 HEIGHT, WIDTH = 24, 36
-every_loss = pytest.mark.parametrize("kind", LOSSES, ids=lambda kind: kind.__name__)
+every_loss = pytest.mark.parametrize("kind", [*losses()])
 
 
 def batch(classes: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,7 +52,8 @@ def batch(classes: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tenso
 
 
 def loss_of(kind, classes: int):
-    return kind(num_classes=classes, ignore_index=255)
+    """A loss as a training computes it: of labels that it takes."""
+    return partial(compute_loss, kind(num_classes=classes, ignore_index=255))
 
 
 @every_loss

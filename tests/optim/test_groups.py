@@ -31,7 +31,10 @@ EVERYTHING = {
 
 def without_values(name):
     with torch.device("meta"):
-        return create_model(name, num_classes=3)
+        encoder = create_encoder(name)
+        low_level_stride = 4 if 4 in encoder.strides else None
+        options = {"low_level_stride": low_level_stride}
+        return create_model(encoder, num_classes=3, decoder_options=options)
 
 
 def with_library_encoder(create, name):

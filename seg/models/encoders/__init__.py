@@ -1,8 +1,9 @@
 """Encoders by name; every module of this folder is imported, and declares its encoders itself.
 
-Importing this package also registers each encoder in segmentation-models-pytorch, so that
-`smp.Unet("aligned_xception65", encoder_weights=None)` works. That library has another `xception`
-of its own (timm's weights); ours goes by `keras_xception` there, with padded stem convolutions.
+Importing this package also registers in segmentation-models-pytorch each encoder that has what
+that library calls, so that `smp.Unet("aligned_xception65", encoder_weights=None)` works. That
+library has another `xception` of its own (timm's weights); ours goes by `keras_xception` there,
+with padded stem convolutions.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +16,15 @@ from torch import nn
 
 from seg.errors import ConfigError
 from seg.models.encoders.named import create_named_encoder, named_library_encoders
-from seg.models.registry import ENCODERS
+from seg.models.registry import ENCODERS, option_names
 from seg.models.variants import Variant, apply_variant
 from seg.models.weights import load_weights
 from seg.models.weights.model_zoo import default_source
 
 ENCODERS.discover(__name__, __path__)
 _USUAL_STRIDE = 16
+_SMP_METHODS = ("out_channels", "set_in_channels", "make_dilated")  # what smp reads and calls
+_SMP_OPTIONS = {"depth", "output_stride"}  # what it builds encoders with
 SMP_NAMES = {"xception": "keras_xception"}  # where the name is another network's in smp
 
 
@@ -47,7 +50,7 @@ def create_encoder(
         name: one of `encoder_names()`, or another option of the group `encoder` in `conf/`, such as
             `resnet50`.
         output_stride: stride of the last map in pixels: 4, 8, 16 or 32; None for 16, or for the own
-            of another library's network that cannot dilate.
+            of a network that cannot dilate.
         in_channels: channels of the image, 1 or more; RGB weights are adapted to it.
         weights: a source that `seg.models.weights.load_weights` takes; `imagenet` for the best
             published ones of this encoder; None for random weights.
@@ -67,8 +70,11 @@ def create_encoder(
         given |= {} if strict else {"strict": False}
         chosen = {key: value for key, value in given.items() if value is not None}
         return create_named_encoder(named[name], {**chosen, **options, "in_channels": in_channels})
-    stride = _USUAL_STRIDE if output_stride is None else output_stride
-    encoder = ENCODERS.create(name, output_stride=stride, in_channels=in_channels, **options)
+    if output_stride is not None:
+        options["output_stride"] = output_stride
+    elif "output_stride" in option_names(ENCODERS.factory(name)):
+        options["output_stride"] = _USUAL_STRIDE
+    encoder = ENCODERS.create(name, in_channels=in_channels, **options)
     if variant and not apply_variant(encoder, Variant.of(variant)):
         raise ConfigError(f"encoder.variant: {name} has no separable convolutions of this kind")
     if weights is not None:
@@ -90,6 +96,11 @@ def _source(name: str, weights: str | Path) -> str | Path:
 
 
 def _register_in_smp(name: str, smp_name: str, **options: Any) -> None:
+    registered = ENCODERS.factory(name)
+    kind = registered.func if isinstance(registered, partial) else registered
+    has_methods = all(hasattr(kind, method) for method in _SMP_METHODS)
+    if not has_methods or _SMP_OPTIONS - {*option_names(registered)}:
+        return
     factory: Callable[..., nn.Module] = partial(ENCODERS.create, name)
     smp.encoders.encoders.setdefault(
         smp_name, {"encoder": factory, "pretrained_settings": {}, "params": options}

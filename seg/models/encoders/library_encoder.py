@@ -48,6 +48,8 @@ class LibraryEncoder(nn.Module):
         ConfigError: the network does not take pictures of any size.
     """
 
+    is_measured = True
+
     def __init__(
         self, body: nn.Module, *, name: str, in_channels: int, normalization: Normalization
     ) -> None:

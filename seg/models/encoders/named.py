@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seg.config.conf_dir import conf_dir
+from seg.config.options import read_option
 from seg.errors import ConfigError
-from seg.io.yaml_file import read_yaml
 from seg.models.encoders.library_encoder import LibraryEncoder
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
@@ -21,7 +21,7 @@ _FACTORIES: dict[str, Callable[..., LibraryEncoder]] = {
 def named_library_encoders() -> dict[str, dict[str, Any]]:
     """Return by option of the group `encoder` what it hands to a library's factory."""
     files = sorted((conf_dir() / "encoder").glob("*.yaml"))
-    nodes = {file.stem: _node(file.stem) for file in files}
+    nodes = {file.stem: read_option("encoder", file.stem) for file in files}
     return {name: node for name, node in nodes.items() if node.get("_target_") in _FACTORIES}
 
 
@@ -38,14 +38,3 @@ def create_named_encoder(node: Mapping[str, Any], options: Mapping[str, Any]) ->
             raise ConfigError(unknown(f"option of encoder {name!r}", option, allowed))
     arguments = {key: value for key, value in node.items() if key not in ("_target_", "name")}
     return factory(name, **{**arguments, **options})
-
-
-def _node(option: str) -> dict[str, Any]:
-    """Return one option with those that it builds on."""
-    content = read_yaml(conf_dir() / "encoder" / f"{option}.yaml", "encoder option")
-    node: dict[str, Any] = {}
-    for base in content.pop("defaults", ()):
-        if isinstance(base, str) and base != "_self_":  # others choose a decoder with it
-            node |= _node(base)
-    node |= content
-    return node

@@ -58,6 +58,8 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
         depth: the last of the maps, 1 to 5; less than 5 ends the forward pass early.
     """
 
+    is_measured = True
+
     def __init__(
         self,
         *,
