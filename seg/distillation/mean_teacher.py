@@ -19,7 +19,7 @@ from seg.distillation.pseudo_labels import masked_cross_entropy, pseudo_labels, 
 from seg.distillation.validation import check_positive, check_shares
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
-from seg.optim.ema import approach, decay_at
+from seg.optim.ema import decay_at, update_average
 
 _STREAM = 1  # numbers of its own: a labelled sample of the same index must not turn the same way
 
@@ -118,7 +118,7 @@ class MeanTeacher(ExtraLoss):
         if step > self._step:
             self._step = step
             average, weights = self.teacher.state_dict(), self._unregistered[0].state_dict()
-            approach(average, weights, decay_at(step, self._decay))
+            update_average(average, weights, decay_at(step, self._decay))
 
     def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> LossOutput:
         """The weighted loss on the next pictures; `batch` only tells the device."""

@@ -13,7 +13,7 @@ class Boundary(nn.Module):
 
     Source: Bokhovkin and Burnaev, "Boundary Loss for Remote Sensing Imagery Semantic Segmentation"
     (ISNN 2019), section 3. A boundary is what a max pool of the complement adds within the class.
-    Pixels next to ignored ones are no boundary. It complements a loss of regions.
+    Pixels next to ignored ones are no boundary. It is added to a loss of regions.
 
     Args:
         num_classes: number of classes K.
@@ -40,7 +40,7 @@ class Boundary(nn.Module):
         self.tolerance_px = tolerance_px
 
     def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
-        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
         ignored_B1HW = (label_BHW == self.ignore_index)[:, None]
         index_BHW = label_BHW.masked_fill(ignored_B1HW[:, 0], 0).long()
         truth_BKHW = functional.one_hot(index_BHW, self.num_classes).movedim(-1, 1).float()

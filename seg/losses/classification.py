@@ -1,4 +1,4 @@
-"""The loss of whole pictures' classes: softmax or logistic outputs."""
+"""The loss of image classification, for softmax or logistic outputs."""
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +9,11 @@ from seg.models.classifier import Outputs
 
 
 class ImageLabelLoss(nn.Module):
-    """Cross-entropy of one class a picture, or the mean of a binary cross-entropy a class.
+    """Cross entropy of one class an image, or the mean binary cross entropy of all classes.
 
     Args:
         outputs: `softmax` or `logistic`.
-        smoothing: share of a picture's label that is spread evenly over all classes (Szegedy et
+        smoothing: share of a image's label that is spread evenly over all classes (Szegedy et
             al., "Rethinking the Inception Architecture", 2016, section 7).
 
     Raises:
@@ -28,10 +28,10 @@ class ImageLabelLoss(nn.Module):
         self.smoothing = smoothing
 
     def forward(self, logits_BK: Tensor, label: Tensor) -> Tensor:
-        """Mean over the pictures.
+        """Return the mean over the images, a scalar.
 
         Args:
-            logits_BK: any kind of floating-point number.
+            logits_BK: of any floating-point type.
             label: int64 B, or float32 B x K.
         """
         logits_BK = logits_BK.float()

@@ -37,6 +37,6 @@ class CrossEntropy(PixelLoss):
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
-        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
         total = self.sum_pixel_losses(logits, label_BHW, label_smoothing=self.label_smoothing)
         return total / self.normalizer(label_BHW).clamp(min=SMALLEST)

@@ -1,4 +1,4 @@
-"""What a cross entropy is made of."""
+"""The inputs and options of a cross entropy."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from seg.models.coarse_logits import Resize
 
 @dataclass(frozen=True)
 class CrossEntropySpec:
-    """What the logits are compared with.
+    """The options of a cross entropy.
 
     Attributes:
         ignore_index: label of pixels that do not count.
@@ -24,7 +24,7 @@ class CrossEntropySpec:
     label_smoothing: float = 0.0
 
     def weights(self, values_BKhw: Tensor) -> Tensor:
-        """One factor a class, float32, on the logits' device."""
+        """Return one factor a class, float32, on the logits' device."""
         if self.weight is None:
             return values_BKhw.new_ones(values_BKhw.shape[1], dtype=torch.float32)
         return self.weight.to(values_BKhw.device, torch.float32)

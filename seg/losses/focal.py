@@ -39,9 +39,9 @@ class Focal(PixelLoss):
         self.gamma = gamma
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
-        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        surprisal_BHW = self.nll(logits, label_BHW)
-        # 1 - p by expm1 keeps its digits where p is nearly 1; the clamp, a finite slope there
-        doubt_BHW = (-(-surprisal_BHW).expm1()).clamp(min=SMALLEST**0.5)
-        losses_BHW = self.apply_class_weights(surprisal_BHW * doubt_BHW**self.gamma, label_BHW)
+        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
+        nll_BHW = self.nll(logits, label_BHW)
+        # 1 - p by expm1 keeps its digits where p is nearly 1; the clamp keeps the slope finite there
+        error_BHW = (-(-nll_BHW).expm1()).clamp(min=SMALLEST**0.5)
+        losses_BHW = self.apply_class_weights(nll_BHW * error_BHW**self.gamma, label_BHW)
         return losses_BHW.sum() / self.normalizer(label_BHW).clamp(min=SMALLEST)

@@ -1,7 +1,7 @@
-"""Resize and cross entropy in one: the large logits are never held.
+"""Resize and cross entropy in one: the large logits are never held in memory.
 
-On a CPU, large logits go through compiled loops of `seg.kernels`, on CUDA through its kernels in
-Triton where these are faster; all others through tiles in PyTorch's own operators.
+On a CPU, large logits go through the compiled loops of `seg.kernels`, on CUDA through its Triton
+kernels where these are faster, all others through tiles in PyTorch's own operators.
 """
 
 from functools import lru_cache, partial
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def upsampled_cross_entropy(
     logits: CoarseLogits, label_BHW: Tensor, target: CrossEntropySpec
 ) -> Tensor:
-    """`functional.cross_entropy(logits.resized(), label, reduction="none")` in little memory.
+    """Compute `functional.cross_entropy(logits.resized(), label)` a pixel in little memory.
 
     Computed in float32, or float64 where the logits are; deterministic on every device.
 
@@ -45,9 +45,9 @@ def upsampled_cross_entropy(
 def summed_cross_entropy(
     logits: CoarseLogits, label_BHW: Tensor, target: CrossEntropySpec
 ) -> Tensor:
-    """The sum of `upsampled_cross_entropy`, its gradient found on the way by a compiled loop.
+    """Sum `upsampled_cross_entropy`; a compiled loop finds its gradient in the same pass.
 
-    For what `should_use_numba_cross_entropy` is true of, without label smoothing.
+    Inputs are those of which `should_use_numba_cross_entropy` is true, without label smoothing.
     """
     total: Tensor = _SummedCrossEntropy.apply(
         logits.values.float(), label_BHW, logits.resize, target
@@ -83,14 +83,17 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
         ctx.by_loops = not target.label_smoothing and should_use_numba_cross_entropy(
             values_BKhw, label_BHW, target.ignore_index
         )
-        given = CrossEntropyInput(values_BKhw, label_BHW, resize, target)
+        inputs = CrossEntropyInput(values_BKhw, label_BHW, resize, target)
         if ctx.by_loops:
-            losses_BHW, log_sums_BHW = _losses_by_loops(given)
+            from seg.kernels.cross_entropy import losses
+
+            arrays = losses(_rows_first(values_BKhw), _for_loops(inputs))
+            losses_BHW, log_sums_BHW = (torch.from_numpy(array) for array in arrays)
         else:
-            ways = {"tiles": partial(fused_cross_entropy_tiled.losses, given)}
-            if _suits_triton(given):
-                ways["triton"] = partial(_losses_by_triton, given)
-            losses_BHW, log_sums_BHW = run_fastest(_key("losses", given), ways)
+            variants = {"tiles": partial(fused_cross_entropy_tiled.losses, inputs)}
+            if _suits_triton(inputs):
+                variants["triton"] = partial(_losses_by_triton, inputs)
+            losses_BHW, log_sums_BHW = run_fastest(_key("losses", inputs), variants)
         ctx.save_for_backward(values_BKhw, label_BHW, log_sums_BHW)
         return losses_BHW
 
@@ -99,43 +102,32 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad_BHW: Tensor) -> tuple[Tensor | None, ...]:
         values_BKhw, label_BHW, log_sums_BHW = ctx.saved_tensors
         upstream = log_sums_BHW, grad_BHW
-        given = CrossEntropyInput(values_BKhw, label_BHW, ctx.resize, ctx.target)
+        inputs = CrossEntropyInput(values_BKhw, label_BHW, ctx.resize, ctx.target)
         if ctx.by_loops:
-            return _gradient_by_loops(given, *upstream), None, None, None
-        ways = {"tiles": partial(fused_cross_entropy_tiled.gradient, given, *upstream)}
-        if _suits_triton(given):
-            ways["triton"] = partial(_gradient_by_triton, given, *upstream)
-        return run_fastest(_key("gradient", given), ways), None, None, None
+            from seg.kernels.cross_entropy import gradient
+
+            arrays = log_sums_BHW.numpy(), grad_BHW.contiguous().numpy()
+            grad_BhKw = gradient(_rows_first(values_BKhw), _for_loops(inputs), *arrays)
+            return torch.from_numpy(grad_BhKw).transpose(1, 2), None, None, None
+        variants = {"tiles": partial(fused_cross_entropy_tiled.gradient, inputs, *upstream)}
+        if _suits_triton(inputs):
+            variants["triton"] = partial(_gradient_by_triton, inputs, *upstream)
+        return run_fastest(_key("gradient", inputs), variants), None, None, None
 
 
-def _key(part: str, given: CrossEntropyInput) -> tuple[object, ...]:
-    values, label, resize, target = given
+def _key(part: str, inputs: CrossEntropyInput) -> tuple[object, ...]:
+    values, label, resize, target = inputs
     kinds = values.dtype, label.dtype, values.device, bool(target.label_smoothing)
     return (f"cross entropy, {part}", *values.shape, resize, *kinds)
 
 
-def _suits_triton(given: CrossEntropyInput) -> bool:
+def _suits_triton(inputs: CrossEntropyInput) -> bool:
     return (
         HAS_TRITON
-        and given.values_BKhw.is_cuda
-        and given.values_BKhw.dtype == torch.float32
-        and not given.target.label_smoothing
+        and inputs.values_BKhw.is_cuda
+        and inputs.values_BKhw.dtype == torch.float32
+        and not inputs.target.label_smoothing
     )
-
-
-def _losses_by_loops(given: CrossEntropyInput) -> tuple[Tensor, Tensor]:
-    from seg.kernels.cross_entropy import losses
-
-    losses_BHW, log_sums_BHW = losses(_rows_first(given.values_BKhw), _for_loops(given))
-    return torch.from_numpy(losses_BHW), torch.from_numpy(log_sums_BHW)
-
-
-def _gradient_by_loops(given: CrossEntropyInput, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
-    from seg.kernels.cross_entropy import gradient
-
-    upstream = log_sums_BHW.numpy(), grad_BHW.contiguous().numpy()
-    grad_BhKw = gradient(_rows_first(given.values_BKhw), _for_loops(given), *upstream)
-    return torch.from_numpy(grad_BhKw).transpose(1, 2)
 
 
 def _rows_first(values_BKhw: Tensor) -> NDArray[np.float32]:
@@ -143,11 +135,11 @@ def _rows_first(values_BKhw: Tensor) -> NDArray[np.float32]:
     return coarse_BhKw
 
 
-def _for_loops(given: CrossEntropyInput) -> "LoopPixels":
+def _for_loops(inputs: CrossEntropyInput) -> "LoopPixels":
     from seg.kernels.cross_entropy import Pixels
     from seg.kernels.linear_resize import Places
 
-    values, label, resize, target = given
+    values, label, resize, target = inputs
     rows, columns = (
         Places(low.numpy(), share.float().numpy())
         for low, share in _places(values.shape[2:], resize)
@@ -156,27 +148,29 @@ def _for_loops(given: CrossEntropyInput) -> "LoopPixels":
     return Pixels(bytes_BHW, target.ignore_index, target.weights(values).numpy(), rows, columns)
 
 
-def _losses_by_triton(given: CrossEntropyInput) -> tuple[Tensor, Tensor]:
+def _losses_by_triton(inputs: CrossEntropyInput) -> tuple[Tensor, Tensor]:
     from seg.kernels.cross_entropy_launch import losses
 
-    return losses(given.values_BKhw, _for_triton(given))
+    return losses(inputs.values_BKhw, _for_triton(inputs))
 
 
-def _gradient_by_triton(given: CrossEntropyInput, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
+def _gradient_by_triton(
+    inputs: CrossEntropyInput, log_sums_BHW: Tensor, grad_BHW: Tensor
+) -> Tensor:
     from seg.kernels.cross_entropy_launch import gradient
 
-    return gradient(given.values_BKhw, _for_triton(given), log_sums_BHW, grad_BHW)
+    return gradient(inputs.values_BKhw, _for_triton(inputs), log_sums_BHW, grad_BHW)
 
 
-def _for_triton(given: CrossEntropyInput) -> "TritonPixels":
+def _for_triton(inputs: CrossEntropyInput) -> "TritonPixels":
     from seg.kernels.cross_entropy_launch import Pixels
 
-    values, label, resize, target = given
+    values, label, resize, target = inputs
     rows, columns = _triton_sides(values.shape[2:], resize, values.device)
     return Pixels(label, target.ignore_index, target.weights(values), rows, columns)
 
 
-@lru_cache(maxsize=16)  # copies to the device, which wait for it
+@lru_cache(maxsize=16)  # a copy to the device waits for all work queued on it
 def _triton_sides(coarse: torch.Size, resize: Resize, device: torch.device) -> "tuple[Side, ...]":
     from seg.kernels.cross_entropy_launch import Side
 
@@ -185,7 +179,7 @@ def _triton_sides(coarse: torch.Size, resize: Resize, device: torch.device) -> "
 
 
 def _places(coarse: torch.Size, resize: Resize) -> list[tuple[Tensor, Tensor]]:
-    """Of rows and columns: see `Axis.places`."""
+    """Return `Axis.places` of the rows and of the columns."""
     return [
         Axis.of_resize(*sizes, align_corners=resize.align_corners).places(0, sizes[2])
         for sizes in zip(coarse, resize.grid, resize.cropped, strict=True)

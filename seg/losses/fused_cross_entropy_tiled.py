@@ -1,8 +1,8 @@
 """Resize and cross entropy in one, tile by tile, in PyTorch's own operators: for any device.
 
 Both resizes are products with the matrix of `functional.interpolate`, of which a tile needs a small
-block. The gradient makes each tile's logits once more; kept are the coarse logits and one number a
-pixel.
+block. The gradient recomputes each tile's logits; only the coarse logits and one number a pixel are
+kept in between.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ _TILE_ASPECT = 4  # width over height: rows are resized last, and cost more
 _LANES = 16  # matrix products of other lengths are slow
 
 
-def losses(given: CrossEntropyInput) -> tuple[Tensor, Tensor]:
-    """Cross entropy of each pixel, and the logarithm of its sum of exponentials, B x H x W."""
-    values_BKhw, label_BHW, resize, target = given
+def losses(inputs: CrossEntropyInput) -> tuple[Tensor, Tensor]:
+    """Return each pixel's cross entropy and the log of its sum of exponentials, B x H x W."""
+    values_BKhw, label_BHW, resize, target = inputs
     losses_BHW = values_BKhw.new_empty(label_BHW.shape)
     log_sums_BHW = torch.empty_like(losses_BHW)
     with torch.autocast(values_BKhw.device.type, enabled=False):
@@ -36,9 +36,15 @@ def losses(given: CrossEntropyInput) -> tuple[Tensor, Tensor]:
     return losses_BHW, log_sums_BHW
 
 
-def gradient(given: CrossEntropyInput, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
-    """Of the coarse logits, from the logarithms that `losses` gives and its gradient."""
-    values_BKhw, label_BHW, resize, target = given
+def gradient(inputs: CrossEntropyInput, log_sums_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
+    """Return the gradient of the coarse logits, B x K x h x w.
+
+    Args:
+        inputs: those of `losses`.
+        log_sums_BHW: second output of `losses`.
+        grad_BHW: gradient of its first output.
+    """
+    values_BKhw, label_BHW, resize, target = inputs
     grad_BhKw = torch.zeros_like(values_BKhw.transpose(1, 2))
     with torch.autocast(values_BKhw.device.type, enabled=False):
         for coarse_hKw, tile, at in _tiles(values_BKhw, resize):
@@ -81,7 +87,7 @@ class _Pixels:
         return losses_HW
 
     def gradient(self, logits_HKW: Tensor, log_sum_HW: Tensor, grad_HW: Tensor) -> Tensor:
-        """Of the logits, in their place."""
+        """Overwrite the logits with their gradient and return it."""
         right_HW = self.right * grad_HW
         all_HW = right_HW
         grad_HKW = logits_HKW.sub_(log_sum_HW[:, None]).exp_()
@@ -117,7 +123,7 @@ class _Tile:
     columns: _Span
 
     def resized(self, coarse_hKw: Tensor) -> Tensor:
-        """All of the coarse logits -> those of the tile, H x K x W."""
+        """Resize all coarse logits to those of the tile, H x K x W."""
         part_hKw = coarse_hKw[self.rows.coarse, :, self.columns.coarse]
         wide_hKW = part_hKw @ self.columns.weight
         tall = self.rows.weight.T @ wide_hKW.flatten(1)
@@ -132,7 +138,7 @@ class _Tile:
 def _tiles(
     values_BKhw: Tensor, resize: Resize
 ) -> Iterator[tuple[Tensor, _Tile, tuple[int, slice, slice]]]:
-    """Each picture's coarse logits h x K x w with each of its tiles, and where that lies."""
+    """Yield each image's coarse logits h x K x w with each of its tiles and its place."""
     num_classes, *coarse = values_BKhw.shape[1:]
     budget = _TILE_BYTES.get(values_BKhw.device.type, _TILE_BYTES_ELSEWHERE)
     height = sqrt(budget / values_BKhw.element_size() / num_classes / _TILE_ASPECT)

@@ -1,4 +1,4 @@
-"""Losses that look at the hardest pixels alone."""
+"""Losses over the hardest pixels alone."""
 
 import torch
 from torch import Tensor
@@ -49,15 +49,16 @@ class HardPixelMining(PixelLoss):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
-        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
         losses = self.pixel_losses(logits, label_BHW).flatten()
-        kept = losses.topk(max(1, int(self.present_share() * losses.numel())), sorted=False).values
+        count = max(1, int(self.present_share() * losses.numel()))
+        hardest = losses.topk(count, sorted=False).values
         if self.training:
             self.step += 1
-        return kept.sum() / (kept > 0).sum().clamp(min=1)
+        return hardest.sum() / (hardest > 0).sum().clamp(min=1)
 
     def present_share(self) -> float:
-        """Where the ramp is."""
+        """Return the share of pixels that counts at the present step of the ramp."""
         done = min(1.0, self.step.item() / self.ramp_steps) if self.ramp_steps else 1.0
         return done * self.share + (1 - done)
 
@@ -67,7 +68,7 @@ class Ohem(PixelLoss):
 
     Source: online hard example mining (Shrivastava et al., CVPR 2016) as segmentation uses it since
     Wu et al., "High-performance Semantic Segmentation Using Very Deep Fully Convolutional Networks"
-    (2016), section 3.2: a threshold, and a least number of pixels a picture.
+    (2016), section 3.2: a threshold, and a least number of pixels a image.
 
     Args:
         num_classes: number of classes K.
@@ -99,15 +100,15 @@ class Ohem(PixelLoss):
         self.min_share = min_share
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
-        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
-        surprisal = self.nll(logits, label_BHW)
+        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
+        nll = self.nll(logits, label_BHW)
         counted = label_BHW != self.ignore_index
-        losses = self.apply_class_weights(surprisal, label_BHW)[counted]
+        losses = self.apply_class_weights(nll, label_BHW)[counted]
         with torch.no_grad():
-            probability = (-surprisal[counted]).exp()
+            probability = (-nll[counted]).exp()
             limit = torch.tensor(self.threshold, device=losses.device)
             if len(probability):
                 least = max(1, int(self.min_share * len(probability)))
                 limit = torch.maximum(limit, probability.kthvalue(least).values)
-        kept = losses[probability <= limit]
-        return kept.sum() / max(kept.numel(), 1)
+        hardest = losses[probability <= limit]
+        return hardest.sum() / max(hardest.numel(), 1)

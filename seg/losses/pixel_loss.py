@@ -1,4 +1,4 @@
-"""What losses that are a mean over pixels share."""
+"""The base of losses that are a mean over pixels."""
 
 from collections.abc import Sequence
 from math import prod
@@ -15,12 +15,13 @@ from seg.losses.fused_cross_entropy import summed_cross_entropy, upsampled_cross
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 ClassWeights = Sequence[float] | Literal["auto"] | None
-_TILES_FROM_BYTES = 2**26  # smaller logits are quicker resized at once, but for compiled loops
+# smaller logits are quicker resized as a whole in PyTorch, unless a compiled loop takes them
+_FUSED_FROM_BYTES = 2**26
 SMALLEST = torch.finfo(torch.float32).tiny
 
 
 class PixelLoss(nn.Module):
-    """A loss made of the cross entropy of single pixels.
+    """A loss that is made of the cross entropy of single pixels.
 
     It takes `CoarseLogits` too, and resizes them without holding the large logits.
 
@@ -42,23 +43,27 @@ class PixelLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.ignore_index = ignore_index
-        self.register_buffer("weight", _checked(class_weights, num_classes), persistent=False)
+        weight = _weight_tensor(class_weights, num_classes)
+        self.register_buffer("weight", weight, persistent=False)
 
     def nll(self, logits: Logits, label_BHW: Tensor) -> Tensor:
-        """`-log p` of each pixel's right class, float32, B x H x W; 0 where it is ignored."""
+        """Return `-log p` of each pixel's label, float32, B x H x W; 0 where it is ignored."""
         return cross_entropy(logits, label_BHW, CrossEntropySpec(self.ignore_index))
 
     def pixel_losses(
         self, logits: Logits, label_BHW: Tensor, *, label_smoothing: float = 0.0
     ) -> Tensor:
-        """Weighted cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
+        """Return each pixel's weighted cross entropy, float32, B x H x W; 0 where ignored."""
         target = CrossEntropySpec(self.ignore_index, self.weight, label_smoothing)
         return cross_entropy(logits, label_BHW, target)
 
     def sum_pixel_losses(
         self, logits: Logits, label_BHW: Tensor, *, label_smoothing: float = 0.0
     ) -> Tensor:
-        """The sum of `pixel_losses`: quicker where its gradient is wanted alone."""
+        """Return the sum of `pixel_losses`.
+
+        On a CPU a compiled loop finds its gradient in the same pass: quicker than `pixel_losses`.
+        """
         if isinstance(logits, CoarseLogits) and not label_smoothing and torch.is_grad_enabled():
             _check_size(logits, label_BHW)
             if should_use_numba_cross_entropy(logits.values, label_BHW, self.ignore_index):
@@ -67,35 +72,35 @@ class PixelLoss(nn.Module):
         return self.pixel_losses(logits, label_BHW, label_smoothing=label_smoothing).sum()
 
     def apply_class_weights(self, losses_BHW: Tensor, label_BHW: Tensor) -> Tensor:
-        """Losses of pixels times the weight of their class."""
+        """Multiply the losses of pixels by the weight of their class."""
         if self.weight is None:
             return losses_BHW
         index_BHW = label_BHW.where(label_BHW != self.ignore_index, 0).long()
         return losses_BHW * self.weight[index_BHW]
 
     def normalizer(self, label_BHW: Tensor) -> Tensor:
-        """What the pixels that count weigh together, float32.
+        """Return the summed weight of the pixels that count, float32.
 
-        While several processes train together: the mean of theirs. The mean over processes of
-        `sum / mass`, which is what they train by, then is the mean over all their pixels.
+        While several processes train together, return the mean of their sums: they train by the
+        mean of their `sum / normalizer`, which then is the mean over all their pixels.
         """
         counted_BHW = label_BHW != self.ignore_index
         if self.weight is not None:
-            mass = self.weight[label_BHW[counted_BHW].long()].sum()
+            weight = self.weight[label_BHW[counted_BHW].long()].sum()
         else:
-            mass = counted_BHW.sum().float()
-        # while scoring, processes may have different numbers of batches: no waiting for others
+            weight = counted_BHW.sum().float()
+        # during evaluation, processes may have different numbers of batches: no waiting for others
         if self.training and distributed.is_available() and distributed.is_initialized():
-            distributed.all_reduce(mass)
-            mass /= distributed.get_world_size()
-        return mass
+            distributed.all_reduce(weight)
+            weight /= distributed.get_world_size()
+        return weight
 
 
 def cross_entropy(logits: Logits, label_BHW: Tensor, target: CrossEntropySpec) -> Tensor:
-    """Cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
+    """Return the cross entropy of each pixel, float32, B x H x W; 0 where it is ignored."""
     if isinstance(logits, CoarseLogits):
         _check_size(logits, label_BHW)
-        if _resizes_in_parts(logits, label_BHW, target):
+        if _is_fused(logits, label_BHW, target):
             return upsampled_cross_entropy(logits, label_BHW, target)
         logits = logits.resized()
     exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -111,26 +116,23 @@ def cross_entropy(logits: Logits, label_BHW: Tensor, target: CrossEntropySpec) -
 
 def _check_size(logits: CoarseLogits, label_BHW: Tensor) -> None:
     if label_BHW.shape[1:] != logits.resize.cropped:
-        raise ValueError(f"labels {tuple(label_BHW.shape)} for a picture {logits.resize.cropped}")
+        raise ValueError(f"labels {tuple(label_BHW.shape)} for a image {logits.resize.cropped}")
 
 
-def _resizes_in_parts(logits: CoarseLogits, label_BHW: Tensor, target: CrossEntropySpec) -> bool:
+def _is_fused(logits: CoarseLogits, label_BHW: Tensor, target: CrossEntropySpec) -> bool:
+    values = logits.values
+    scale = prod(logits.resize.cropped) / prod(values.shape[2:])
     return (
-        logits.values.device.type != "cpu"
-        or _resized_bytes(logits) > _TILES_FROM_BYTES
+        values.device.type != "cpu"
+        or int(values.numel() * scale * values.element_size()) > _FUSED_FROM_BYTES
         or (
             not target.label_smoothing
-            and should_use_numba_cross_entropy(logits.values, label_BHW, target.ignore_index)
+            and should_use_numba_cross_entropy(values, label_BHW, target.ignore_index)
         )
     )
 
 
-def _resized_bytes(logits: CoarseLogits) -> int:
-    pixels_of = prod(logits.resize.cropped) / prod(logits.values.shape[2:])
-    return int(logits.values.numel() * pixels_of * logits.values.element_size())
-
-
-def _checked(class_weights: ClassWeights, num_classes: int) -> Tensor | None:
+def _weight_tensor(class_weights: ClassWeights, num_classes: int) -> Tensor | None:
     if class_weights is None:
         return None
     if isinstance(class_weights, str):
@@ -148,13 +150,17 @@ def _checked(class_weights: ClassWeights, num_classes: int) -> Tensor | None:
 
 
 def check_share(key: str, value: float) -> None:
-    """Raises ConfigError for anything but a number above 0 and at most 1."""
+    """Refuse a share outside 0 (exclusive) to 1.
+
+    Raises:
+        ConfigError: another number, under its key `loss.{key}`.
+    """
     if not 0 < value <= 1:
         raise ConfigError(f"loss.{key}={value}; allowed: above 0 up to 1")
 
 
 def accepts_coarse_logits(loss: nn.Module) -> bool:
-    """Whether a loss takes `CoarseLogits` in place of logits."""
+    """Return whether a loss takes `CoarseLogits` in place of logits."""
     return bool(getattr(loss, "accepts_coarse_logits", False))
 
 

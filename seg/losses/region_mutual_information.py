@@ -1,4 +1,4 @@
-"""Region mutual information: neighbourhoods of pixels, not pixels alone, shall agree."""
+"""Region mutual information: agreement of neighbourhoods of pixels instead of single pixels."""
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,10 @@ class RegionMutualInformation(nn.Module):
     """A bound on the mutual information of true and predicted neighbourhoods, negated.
 
     Source: Zhao et al., "Region Mutual Information Loss for Semantic Segmentation" (NeurIPS 2019),
-    equations 12 to 15, with softmax in place of sigmoid probabilities: for each picture and class
+    equations 12 to 15, with softmax in place of sigmoid probabilities: for each image and class
     `0.5 log det(cov(Y) - cov(Y, P) cov(P)^-1 cov(Y, P)^T) / d`, after average pooling, over the
-    neighbourhoods of `side_px` squared pixels, d of them. The mean over pictures is summed over
-    classes, as in the paper; a class that does not occur in a picture has no part in it. It has no
+    neighbourhoods of `side_px` squared pixels, d of them. The mean over images is summed over
+    classes, as in the paper; a class that does not occur in a image has no part in it. It has no
     lower bound and complements a cross entropy (the paper weighs both by 0.5).
 
     Args:
@@ -42,7 +42,7 @@ class RegionMutualInformation(nn.Module):
         self.pool_px = pool_px
 
     def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
-        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
         counted_B1HW = (label_BHW != self.ignore_index)[:, None]
         index_BHW = label_BHW.where(counted_B1HW[:, 0], 0).long()
         truth_BKHW = functional.one_hot(index_BHW, self.num_classes).movedim(-1, 1) * counted_B1HW
@@ -55,7 +55,7 @@ class RegionMutualInformation(nn.Module):
         return (torch.where(present_BK, bound_BK, 0).sum() / len(label_BHW)).float()
 
     def _neighbourhoods(self, x_BKHW: Tensor) -> Tensor:
-        """B x K x D x N, float64: the D values of each of N neighbourhoods, less their mean."""
+        """Return the D centred values of each of N neighbourhoods, B x K x D x N, float64."""
         pooled = functional.avg_pool2d(x_BKHW, self.pool_px, ceil_mode=True)
         side = min(self.side_px, *pooled.shape[2:])
         columns: Tensor = functional.unfold(pooled, side).double()
@@ -68,7 +68,7 @@ _RIDGE = 5e-4
 
 
 def _log_determinant(true_BKDN: Tensor, predicted_BKDN: Tensor) -> Tensor:
-    """log det of what the prediction leaves unexplained of the truth, B x K."""
+    """Return log det of what the prediction does not explain of the truth, B x K."""
     ridge = _RIDGE * torch.eye(true_BKDN.shape[2], device=true_BKDN.device, dtype=torch.float64)
     of_true = true_BKDN @ true_BKDN.mT
     of_predicted = predicted_BKDN @ predicted_BKDN.mT

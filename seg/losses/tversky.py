@@ -37,7 +37,7 @@ class Tversky(nn.Module):
         self.beta = beta
 
     def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
-        """Logits B x K x H x W, integer labels B x H x W -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
         probability_BKHW = logits_BKHW.float().softmax(1)
         counted_BHW = label_BHW != self.ignore_index
         label_BHW = torch.where(counted_BHW, label_BHW, 0).long()
@@ -52,3 +52,33 @@ class Tversky(nn.Module):
         index = true / (true + errors).clamp(min=SMALLEST)
         present = area > 0
         return ((1 - index) * present).sum() / present.sum().clamp(min=1)
+
+
+class Dice(Tversky):
+    """One minus the mean soft Dice index (F1) over the classes that occur in the batch.
+
+    Source: Milletari et al., "V-Net" (3DV 2016), section 3, with plain in place of squared
+    probabilities in the denominator; per class and over the whole batch.
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+    """
+
+    def __init__(self, *, num_classes: int, ignore_index: int) -> None:
+        super().__init__(num_classes=num_classes, ignore_index=ignore_index, alpha=0.5, beta=0.5)
+
+
+class Jaccard(Tversky):
+    """One minus the mean soft IoU over the classes that occur in the batch.
+
+    Source: Rahman and Wang, "Optimizing Intersection-Over-Union in Deep Neural Networks for Image
+    Segmentation" (ISVC 2016), here per class and over the whole batch.
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+    """
+
+    def __init__(self, *, num_classes: int, ignore_index: int) -> None:
+        super().__init__(num_classes=num_classes, ignore_index=ignore_index, alpha=1.0, beta=1.0)

@@ -1,4 +1,4 @@
-"""Several losses as one."""
+"""A weighted sum of losses."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,8 +14,8 @@ class WeightedSum(nn.Module):
     """`sum of weight x term`.
 
     Args:
-        num_classes: number of classes, told to every term.
-        ignore_index: label of pixels that do not count, told to every term.
+        num_classes: number of classes, passed to every term.
+        ignore_index: label of pixels that do not count, passed to every term.
         terms: `(num_classes=, ignore_index=) -> loss`, in YAML nodes with `_partial_: true`.
         weights: one factor a term.
 
@@ -43,10 +43,11 @@ class WeightedSum(nn.Module):
 
     @property
     def accepts_coarse_logits(self) -> bool:
+        """Return whether any term takes `CoarseLogits`; the others get resized logits."""
         return any(accepts_coarse_logits(term) for term in self.terms)
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
-        """Logits B x K x H x W, integer labels B x H x W -> scalar."""
+        """Return the loss of logits B x K x H x W and integer labels B x H x W, a scalar."""
         full = logits
         if isinstance(logits, CoarseLogits) and not all(
             accepts_coarse_logits(term) for term in self.terms

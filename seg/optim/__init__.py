@@ -1,1 +1,1 @@
-"""Parameter groups and learning-rate schedules."""
+"""Parameter groups, optimizers, learning-rate schedules and moving averages of weights."""

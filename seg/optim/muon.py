@@ -56,28 +56,33 @@ class Muon(AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step; returns what the closure does."""
+        """Take one optimizer step and return the closure's value."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         gradients: dict[Tensor, Tensor] = {}
         for group in self.param_groups:
-            matrices = [each for each in group["params"] if _is_matrix(each)]
-            self._move(matrices, group)
-            gradients |= {each: each.grad for each in matrices if each.grad is not None}
+            matrices = [
+                each
+                for each in group["params"]
+                if each.grad is not None and each.ndim > 1 and each.shape[1] > 1
+            ]
+            self._update_matrices(matrices, group)
+            gradients |= {each: each.grad for each in matrices}
         for each in gradients:
-            each.grad = None  # which AdamW passes over
+            each.grad = None  # AdamW skips parameters without a gradient
         super().step()
         for each, gradient in gradients.items():
             each.grad = gradient
         return loss
 
-    def _move(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
-        alike: dict[tuple[int, ...], list[Tensor]] = {}
+    def _update_matrices(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
+        by_shape: dict[tuple[int, ...], list[Tensor]] = {}
         for each in matrices:
-            alike.setdefault((each.shape[0], each[0].numel()), []).append(each)
-        for (rows, columns), members in alike.items():
+            by_shape.setdefault((each.shape[0], each[0].numel()), []).append(each)
+        # matrices of one shape are orthogonalised in one batch: few large products
+        for (rows, columns), members in by_shape.items():
             momenta = torch.stack([self._momentum(each).reshape(rows, columns) for each in members])
             updates = orthogonalized(momenta, self.iterations)
             size = _ADAMW_RMS * max(rows, columns) ** 0.5
@@ -88,7 +93,7 @@ class Muon(AdamW):
     def _momentum(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]
         if not state:
-            # AdamW looks for a step count in all it loads
+            # AdamW expects a step count in every state that it loads
             state["step"] = torch.zeros((), dtype=torch.float32)
             state["momentum"] = torch.zeros_like(parameter)
         state["step"] += 1
@@ -99,7 +104,7 @@ class Muon(AdamW):
 
 
 def orthogonalized(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Matrices of the same singular vectors whose singular values all lie near 1.
+    """Return matrices of the same singular vectors whose singular values all lie near 1.
 
     Newton-Schulz's iteration with Jordan's coefficients, in bfloat16 on CUDA: values of 0.7 to 1.2
     come out, which does as well as 1.
@@ -119,7 +124,3 @@ def orthogonalized(matrices: Tensor, iterations: int = 5) -> Tensor:
         x = a * x + (b * square + c * square @ square) @ x
     result: Tensor = x.mT if tall else x
     return result.to(matrices.dtype)
-
-
-def _is_matrix(parameter: Tensor) -> bool:
-    return parameter.grad is not None and parameter.ndim > 1 and parameter.shape[1] > 1

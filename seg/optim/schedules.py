@@ -21,7 +21,7 @@ def poly(
     slow_start_steps: int = 0,
     slow_start_share: float = 0.0,
 ) -> LambdaLR:
-    """`(1 - step / total_steps) ** power` (DeepLab, Chen et al. 2017, section 4.1).
+    """Decay as `(1 - step / total_steps) ** power` (DeepLab, Chen et al. 2017, section 4.1).
 
     With a slow start the polynomial runs over the steps after it, as in DeepLab's
     `get_model_learning_rate`; its `slow_start_learning_rate` is `slow_start_share` times `lr`.
@@ -56,7 +56,7 @@ def poly(
 def cosine(
     *, optimizer: Optimizer, total_steps: int, floor_share: float = 0.0, warmup_steps: int = 0
 ) -> LambdaLR:
-    """Half a cosine from the peak to a floor (Loshchilov and Hutter, "SGDR", 2017, equation 5).
+    """Decay along half a cosine to a floor (Loshchilov and Hutter, "SGDR", 2017, equation 5).
 
     Args:
         optimizer: its groups' `lr` are the peak values.
@@ -84,7 +84,7 @@ def step(
     gamma: float = 0.1,
     warmup_steps: int = 0,
 ) -> LambdaLR:
-    """The rate times `gamma` at each milestone (He et al., "ResNet", 2016, section 3.4).
+    """Multiply the rate by `gamma` at each milestone (He et al., "ResNet", 2016, section 3.4).
 
     Args:
         optimizer: its groups' `lr` are the peak values.
@@ -118,7 +118,7 @@ def exponential(
     every_steps: int,
     warmup_steps: int = 0,
 ) -> LambdaLR:
-    """The rate times `gamma` after every so many steps (Chollet, "Xception", 2017, section 4.3).
+    """Multiply the rate by `gamma` every so many steps (Chollet, "Xception", 2017, 4.3).
 
     Args:
         optimizer: its groups' `lr` are the peak values.
@@ -150,7 +150,7 @@ def one_cycle(
     cycle_momentum: bool = True,
     momentum: Sequence[float] = (0.85, 0.95),
 ) -> LRScheduler:
-    """Up to the peak and down below the start, along cosines; momentum the other way.
+    """Rise to the peak and fall below the start along cosines, momentum the other way.
 
     Source: Smith and Topin, "Super-Convergence" (2018), section 3; the shape is PyTorch's.
 

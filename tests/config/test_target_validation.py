@@ -122,7 +122,7 @@ FETCH = {
     ("key", "target"),
     [
         ("loss", "torch.optim.SGD"),  # another key's
-        ("dataset", "seg.losses.dice.Dice"),
+        ("dataset", "seg.losses.tversky.Dice"),
         ("dataset", "seg.data.readers.urls.read_bytes"),  # not made of a split
         ("dataset", "seg.data.transforms.pipeline._leaves"),
         ("encoder", "seg.models.encoders.xception_base._anything"),

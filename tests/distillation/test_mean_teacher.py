@@ -16,7 +16,7 @@ from seg.data.transforms.pipeline import Augmentation
 from seg.distillation.extra_loss import StudentContext
 from seg.distillation.mean_teacher import MeanTeacher
 from seg.errors import ConfigError, DataError
-from seg.optim.ema import approach, copied, decay_at
+from seg.optim.ema import copy_weights, decay_at, update_average
 from tests.conftest import SMALL, seg
 from tests.distillation.networks import parts_of, pictures, segmenter
 
@@ -63,11 +63,11 @@ def mean_teacher(folder, student, **changes):
 def test_the_teacher_is_the_average_of_the_students_weights(folder):
     student = segmenter(4).train()
     term = mean_teacher(folder, student)
-    expected = copied(student.state_dict())
+    expected = copy_weights(student.state_dict())
     optimizer = torch.optim.SGD(student.parameters(), lr=1.0)
     for step in range(4):
         if step:
-            approach(expected, student.state_dict(), decay_at(step, 0.5))
+            update_average(expected, student.state_dict(), decay_at(step, 0.5))
         loss = torch.zeros(())
         for _ in range(2):  # accumulation: no step in between
             term.on_step_start(step)
@@ -212,7 +212,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(street_pictures, tmp_path):
     # The teacher follows when it is next asked; then it is what `callbacks=ema` uses.
     last = torch.load(tmp_path / "whole" / "kept" / "step=6.ckpt", weights_only=True)
     teacher = whole.task.terms[0].teacher.state_dict()
-    approach(teacher, last["moving_average"]["in_training"], decay_at(6, 0.99))
+    update_average(teacher, last["moving_average"]["in_training"], decay_at(6, 0.99))
     for name, value in whole.task.model.state_dict().items():
         assert torch.equal(value, teacher[name]), name
 

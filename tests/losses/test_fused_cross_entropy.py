@@ -11,8 +11,8 @@ from seg.losses.cross_entropy_spec import CrossEntropySpec
 from seg.losses.focal import Focal
 from seg.losses.fused_cross_entropy import upsampled_cross_entropy
 from seg.losses.hard_pixel_mining import HardPixelMining, Ohem
-from seg.losses.jaccard import Jaccard
 from seg.losses.pixel_loss import accepts_coarse_logits
+from seg.losses.tversky import Jaccard
 from seg.losses.weighted_sum import WeightedSum
 from seg.models.coarse_logits import CoarseLogits, Resize
 
@@ -24,7 +24,7 @@ FACTS = {"num_classes": 5, "ignore_index": 255}
 @pytest.fixture(autouse=True)
 def _many_small_tiles(monkeypatch):
     monkeypatch.setitem(tiled._TILE_BYTES, "cpu", 2**13)
-    monkeypatch.setattr(pixel_loss, "_TILES_FROM_BYTES", 0)
+    monkeypatch.setattr(pixel_loss, "_FUSED_FROM_BYTES", 0)
 
 
 def batch(classes=5, dtype=torch.float32):

@@ -8,10 +8,9 @@ from torch.nn import functional
 
 from seg.losses.boundary import Boundary
 from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.dice import Dice
 from seg.losses.lovasz import Lovasz
 from seg.losses.region_mutual_information import RegionMutualInformation
-from seg.losses.tversky import Tversky
+from seg.losses.tversky import Dice, Tversky
 
 FACTS = {"num_classes": 3, "ignore_index": 255}
 

@@ -36,7 +36,7 @@ def test_nothing_to_say_where_each_labelled_class_is_right_somewhere(confusion):
 
 
 def test_keys_that_the_configuration_lacks_are_not_named():
-    config = {"loss": {"_target_": "seg.losses.dice.Dice"}, "sampler": {"_target_": "x.Repeat"}}
+    config = {"loss": {"_target_": "seg.losses.tversky.Dice"}, "sampler": {"_target_": "x.Repeat"}}
     (remedy,) = unlearnt([[9, 0, 0], [1, 0, 0], [1, 0, 5]], NAMES, config)[1:]
     assert remedy == "  try, in training: more steps (trainer.max_epochs)"
 

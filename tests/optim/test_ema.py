@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from seg.optim.ema import approach, copied, decay_at
+from seg.optim.ema import copy_weights, decay_at, update_average
 
 
 def test_the_average_is_its_recursion():
     generator = torch.Generator().manual_seed(0)
     steps = [{"w": torch.randn(5, generator=generator), "n": torch.tensor(i)} for i in range(6)]
-    average = copied(steps[0])
+    average = copy_weights(steps[0])
     expected = steps[0]["w"].double()
     for weights in steps[1:]:
-        approach(average, weights, 0.9)
+        update_average(average, weights, 0.9)
         expected = 0.9 * expected + 0.1 * weights["w"].double()
     torch.testing.assert_close(average["w"].double(), expected, rtol=1e-6, atol=1e-6)
     assert average["n"] == 5

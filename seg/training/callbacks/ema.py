@@ -6,7 +6,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from seg.errors import ConfigError
-from seg.optim.ema import Weights, approach, copied, decay_at
+from seg.optim.ema import Weights, copy_weights, decay_at, update_average
 
 _PREFIX = "model."
 
@@ -40,7 +40,7 @@ class MovingAverage(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         present = network_weights(pl_module)
         if self._average is None:
-            self._average = copied(present)
+            self._average = copy_weights(present)
         # what a checkpoint gave was read before the network moved to its device
         self._average = {name: self._average[name].to(value) for name, value in present.items()}
 
@@ -48,11 +48,11 @@ class MovingAverage(Callback):
         if trainer.global_step > self._step and self._average is not None:
             self._step = trainer.global_step
             decay = decay_at(self._step, self.decay)
-            approach(self._average, network_weights(pl_module), decay)
+            update_average(self._average, network_weights(pl_module), decay)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._average is not None and self._held is None:
-            self._held = copied(network_weights(pl_module))
+            self._held = copy_weights(network_weights(pl_module))
             put_weights(self._average, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -74,7 +74,7 @@ class MovingAverage(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         if self._average is not None:
-            in_training = self._held or copied(network_weights(pl_module))
+            in_training = self._held or copy_weights(network_weights(pl_module))
             checkpoint["moving_average"] = {"step": self._step, "in_training": in_training}
             averages = {f"{_PREFIX}{name}": value for name, value in self._average.items()}
             checkpoint["state_dict"] = {**checkpoint["state_dict"], **averages}
@@ -83,7 +83,7 @@ class MovingAverage(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         # Lightning has put the averages into the network by now
-        self._average = copied(network_weights(pl_module))
+        self._average = copy_weights(network_weights(pl_module))
         kept = checkpoint.get("moving_average")
         if kept is not None:
             self._step = kept["step"]

@@ -5,7 +5,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from seg.errors import ConfigError
-from seg.optim.ema import Weights, approach, copied
+from seg.optim.ema import Weights, copy_weights, update_average
 from seg.training.callbacks.batch_norm_recalibration import recalibrate_on_training_data
 from seg.training.callbacks.ema import network_weights, put_weights
 
@@ -69,9 +69,9 @@ class StochasticWeightAveraging(Callback):
             self._count += 1
             weights = network_weights(pl_module)
             if self._mean:
-                approach(self._mean, weights, 1 - 1 / self._count)
+                update_average(self._mean, weights, 1 - 1 / self._count)
             else:
-                self._mean = copied(weights)
+                self._mean = copy_weights(weights)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._mean:

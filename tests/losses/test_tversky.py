@@ -3,7 +3,7 @@ import torch
 
 from seg.errors import ConfigError
 from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.jaccard import Jaccard
+from seg.losses.tversky import Jaccard
 from seg.losses.weighted_sum import WeightedSum
 
 FACTS = {"num_classes": 4, "ignore_index": 255}
