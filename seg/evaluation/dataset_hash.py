@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.metrics.accumulator import Sums, checked
+from seg.metrics.accumulator import Sums, checked_sum
 
 _LANES = 8  # of 32 bits: a SHA-256 each picture
 
@@ -45,5 +45,5 @@ class SplitHash:
 
     def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
         """Replace the state."""
-        self._lanes = checked(sums, "split", self._lanes.shape)
-        self._counts = checked(sums, "counted", self._counts.shape)
+        self._lanes = checked_sum(sums, "split", self._lanes.shape)
+        self._counts = checked_sum(sums, "counted", self._counts.shape)

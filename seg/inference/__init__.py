@@ -1,1 +1,1 @@
-"""From a trained network to label maps."""
+"""Inference: a trained network applied to images of any size."""

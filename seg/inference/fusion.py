@@ -1,7 +1,7 @@
-"""What passes of a network over parts of a picture say, put together pixel by pixel.
+"""Passes of a network over parts of an image, blended pixel by pixel.
 
-Each pass leaves its coarse logits. Logits and probabilities at the picture's size are made of them
-tile by tile, so that they are never held as a whole.
+Each pass yields coarse logits. Logits and probabilities at the image's size are computed from them
+tile by tile, so that the full-size array of all classes is never held in memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,18 +23,18 @@ _TILE_ASPECT = 4  # width over height: rows are resized last, and cost more
 
 @dataclass(frozen=True)
 class BlendWeights:
-    """How much a window's say weighs along one side, by the distance from its middle.
+    """Blending weights of a window along one axis, by the distance from its middle.
 
     Attributes:
-        middle: of the window, in the picture's pixels.
-        sigma: of the Gaussian, in the picture's pixels; None: the same everywhere.
+        middle: of the window, in the image's pixels.
+        sigma: of the Gaussian, in the image's pixels; None: the same everywhere.
     """
 
     middle: float
     sigma: float | None
 
     def weights(self, pixels: slice, *, device: torch.device) -> Tensor:
-        """One factor a pixel, float32."""
+        """Return the weights of some pixels, float32."""
         place = torch.arange(pixels.start, pixels.stop, device=device, dtype=torch.float32)
         if self.sigma is None:
             return torch.ones_like(place)
@@ -47,8 +47,8 @@ class WindowLogits:
 
     Attributes:
         logits_hKw: coarse logits.
-        rows, columns: which pixels of the picture they cover, and how.
-        fades: of rows and columns.
+        rows, columns: the pixels of the image that they cover, and their positions.
+        fades: blending weights of rows and columns.
     """
 
     logits_hKw: Tensor
@@ -58,7 +58,7 @@ class WindowLogits:
 
     @classmethod
     def whole(cls, logits: CoarseLogits, image: int) -> "WindowLogits":
-        """Of a picture in a batch that the network has seen whole."""
+        """Wrap the logits of one image of a batch that the network has seen whole."""
         values_Khw, resize = logits.values[image], logits.resize
         rows, columns = (
             Axis.of_resize(*sizes, align_corners=resize.align_corners)
@@ -67,12 +67,20 @@ class WindowLogits:
         return cls(values_Khw.transpose(0, 1).contiguous(), rows, columns)
 
     def logits(self, rows: slice, columns: slice) -> Tensor:
-        """At covered pixels, H x K x W, float32."""
-        with torch.autocast(self.logits_hKw.device.type, enabled=False):
-            return self._resized(rows, columns)
+        """Return the logits of covered pixels, H x K x W, float32."""
+        device = self.logits_hKw.device
+        # autocast would resize in half precision
+        with torch.autocast(device.type, enabled=False):
+            (coarse_rows, weight_hH), (coarse_columns, weight_wW) = (
+                axis.weights(part.start, part.stop, dtype=torch.float32, device=device)
+                for axis, part in ((self.rows, rows), (self.columns, columns))
+            )
+            wide_hKW = self.logits_hKw[coarse_rows, :, coarse_columns].float() @ weight_wW
+            tall = weight_hH.T @ wide_hKW.flatten(1)
+        return tall.window(-1, *wide_hKW.shape[1:])
 
     def labels(self, rows: slice, columns: slice) -> Tensor:
-        """The class of the greatest logit at covered pixels, uint8, on a CPU alone."""
+        """Return the class of the greatest logit of covered pixels, uint8; on a CPU alone."""
         from seg.kernels.argmax import upsampled_argmax
         from seg.kernels.linear_resize import Places
 
@@ -84,139 +92,130 @@ class WindowLogits:
             self.logits_hKw, *(Places(low.numpy(), share.float().numpy()) for low, share in places)
         )
 
-    def _resized(self, rows: slice, columns: slice) -> Tensor:
-        (coarse_rows, weight_hH), (coarse_columns, weight_wW) = (
-            axis.weights(part.start, part.stop, dtype=torch.float32, device=self.logits_hKw.device)
-            for axis, part in ((self.rows, rows), (self.columns, columns))
-        )
-        wide_hKW = self.logits_hKw[coarse_rows, :, coarse_columns].float() @ weight_wW
-        tall = weight_hH.T @ wide_hKW.flatten(1)
-        return tall.view(-1, *wide_hKW.shape[1:])
-
 
 @dataclass(frozen=True)
 class Tile:
-    """Some pixels of a picture.
+    """Some pixels of an image.
 
     Attributes:
-        looks: the views of each look; together they cover the pixels.
-        rows, columns: which.
+        passes: the windows of each pass; together they cover the pixels.
+        rows, columns: the pixels of the tile.
     """
 
-    looks: Sequence[Sequence[WindowLogits]]
+    passes: Sequence[Sequence[WindowLogits]]
     rows: slice
     columns: slice
 
     @cached_property
     def logits_HKW(self) -> Tensor:
-        """Logarithms of the probabilities, up to one number a pixel; float32."""
-        return _together(self.looks, self.rows, self.columns)
+        """Return log probabilities up to a constant of each pixel, float32."""
+        return _combined(self.passes, self.rows, self.columns)
 
     @property
     def probabilities_HKW(self) -> Tensor:
-        """One a class, float32."""
+        """Return the probability of each class, float32."""
         return self.logits_HKW.softmax(1)
 
     @cached_property
     def label_HW(self) -> Tensor:
-        """The likeliest class, uint8; the same however a picture is cut into tiles."""
-        only = _single_window(self.looks)
-        if only is not None and should_use_numba_argmax(
-            only.logits_hKw, only.rows.stop * only.columns.stop
+        """Return the likeliest class, uint8; the same however an image is cut into tiles."""
+        single = _single_window(self.passes)
+        if single is not None and should_use_numba_argmax(
+            single.logits_hKw, single.rows.stop * single.columns.stop
         ):
-            return only.labels(self.rows, self.columns)
+            return single.labels(self.rows, self.columns)
         return self.logits_HKW.max(1).indices.byte()  # five times as quick as `argmax` on a CPU
 
 
 def iter_tiles(
-    looks: Sequence[Sequence[WindowLogits]],
+    passes: Sequence[Sequence[WindowLogits]],
     rows: slice,
     width: int,
     *,
     chunk_bytes: int | None = None,
 ) -> Iterator[Tile]:
-    """What several looks at a picture say together, from the left and the top.
+    """Blend the passes over an image tile by tile, from left to right and top to bottom.
 
-    The windows of a look are blended, probabilities by their fades; of the looks, scales and flips
-    of the picture, the mean counts (Chen et al., ECCV 2018, section 4.1).
+    The windows of a pass are blended, probabilities by their weights; the passes (scales and flips
+    of the image) are averaged (Chen et al., ECCV 2018, section 4.1).
 
     Args:
-        looks: the views of each look; together they cover the rows.
-        rows: which pixels are wanted.
-        width: of the picture, in pixels.
-        chunk_bytes: what a tile's logits may take; None: what is quick on the device.
+        passes: the windows of each pass; together they cover the rows.
+        rows: the pixels to compute.
+        width: of the image, in pixels.
+        chunk_bytes: upper size of a tile's logits; None: what is quick on the device.
     """
-    any_view = looks[0][0].logits_hKw
+    any_view = passes[0][0].logits_hKw
     budget = chunk_bytes or _TILE_BYTES.get(any_view.device.type, _TILE_BYTES_ELSEWHERE)
     height = max(1, round(sqrt(budget / 4 / any_view.shape[1] / _TILE_ASPECT)))
     for part in _cut(rows, height):
         for columns in _cut(slice(0, width), _TILE_ASPECT * height):
-            yield Tile(looks, part, columns)
+            yield Tile(passes, part, columns)
 
 
 def argmax_labels(logits: CoarseLogits) -> Tensor:
-    """The likeliest class of each pixel of a batch, uint8, B x H x W; `logits` is not resized."""
+    """Return each pixel's likeliest class, uint8, B x H x W, without resizing `logits`."""
     height, width = logits.resize.cropped
     shape = (len(logits.values), height, width)
     label_BHW = torch.empty(shape, dtype=torch.uint8, device=logits.values.device)
     for image, label_HW in enumerate(label_BHW):
-        view = WindowLogits.whole(logits, image)
-        if should_use_numba_argmax(view.logits_hKw, height * width):
-            label_HW[:] = view.labels(slice(0, height), slice(0, width))
+        window = WindowLogits.whole(logits, image)
+        if should_use_numba_argmax(window.logits_hKw, height * width):
+            label_HW[:] = window.labels(slice(0, height), slice(0, width))
             continue
-        for tile in iter_tiles([[view]], slice(0, height), width):
+        for tile in iter_tiles([[window]], slice(0, height), width):
             label_HW[tile.rows, tile.columns] = tile.label_HW
     return label_BHW
 
 
 def _cut(whole: slice, length: int) -> list[slice]:
-    """Into parts of about a length, none much shorter than the others."""
+    """Cut a slice into parts of about a length, none much shorter than the others."""
     span = whole.stop - whole.start
     even = ceil(span / ceil(span / length))
     return [slice(at, min(at + even, whole.stop)) for at in range(whole.start, whole.stop, even)]
 
 
-def _single_window(looks: Sequence[Sequence[WindowLogits]]) -> WindowLogits | None:
-    return looks[0][0] if len(looks) == 1 and len(looks[0]) == 1 else None
+def _single_window(passes: Sequence[Sequence[WindowLogits]]) -> WindowLogits | None:
+    return passes[0][0] if len(passes) == 1 and len(passes[0]) == 1 else None
 
 
-def _together(looks: Sequence[Sequence[WindowLogits]], rows: slice, columns: slice) -> Tensor:
-    only = _single_window(looks)
-    if only is not None:
-        return only.logits(rows, columns)
+def _combined(passes: Sequence[Sequence[WindowLogits]], rows: slice, columns: slice) -> Tensor:
+    single = _single_window(passes)
+    if single is not None:
+        return single.logits(rows, columns)
     total: Tensor | None = None
-    for views in looks:
-        blended = _blended(views, rows, columns)
+    for windows in passes:
+        blended = _blended(windows, rows, columns)
         total = blended if total is None else total.add_(blended)
     assert total is not None
-    return total.div_(len(looks)).clamp_(min=torch.finfo(torch.float32).tiny).log_()
+    return total.div_(len(passes)).clamp_(min=torch.finfo(torch.float32).tiny).log_()
 
 
-def _blended(views: Sequence[WindowLogits], rows: slice, columns: slice) -> Tensor:
-    """Probabilities of one look, H x K x W."""
-    if len(views) == 1:
-        return views[0].logits(rows, columns).softmax(1)
-    like = views[0].logits_hKw
+def _blended(windows: Sequence[WindowLogits], rows: slice, columns: slice) -> Tensor:
+    """Return the blended probabilities of one pass, H x K x W."""
+    if len(windows) == 1:
+        return windows[0].logits(rows, columns).softmax(1)
+    like = windows[0].logits_hKw
     shape = (rows.stop - rows.start, like.shape[1], columns.stop - columns.start)
     total_HKW = torch.zeros(shape, dtype=torch.float32, device=like.device)
     weight_HW = torch.zeros(shape[0], shape[2], dtype=torch.float32, device=like.device)
-    for view in views:
-        covered = _common(rows, view.rows), _common(columns, view.columns)
+    for window in windows:
+        covered = _intersection(rows, window.rows), _intersection(columns, window.columns)
         if min(part.stop - part.start for part in covered) <= 0:
             continue
         fade_H, fade_W = (
             fade.weights(part, device=like.device)
-            for fade, part in zip(view.fades, covered, strict=True)
+            for fade, part in zip(window.fades, covered, strict=True)
         )
         fade_HW = fade_H[:, None] * fade_W
         inner = tuple(
-            slice(part.start - wanted.start, part.stop - wanted.start)
-            for part, wanted in zip(covered, (rows, columns), strict=True)
+            slice(part.start - tile.start, part.stop - tile.start)
+            for part, tile in zip(covered, (rows, columns), strict=True)
         )
-        total_HKW[inner[0], :, inner[1]] += view.logits(*covered).softmax(1) * fade_HW[:, None]
+        total_HKW[inner[0], :, inner[1]] += window.logits(*covered).softmax(1) * fade_HW[:, None]
         weight_HW[inner] += fade_HW
     return total_HKW.div_(weight_HW[:, None])
 
 
-def _common(wanted: slice, axis: Axis) -> slice:
-    return slice(max(wanted.start, axis.start), min(wanted.stop, axis.stop))
+def _intersection(part: slice, axis: Axis) -> slice:
+    return slice(max(part.start, axis.start), min(part.stop, axis.stop))

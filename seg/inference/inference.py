@@ -1,4 +1,4 @@
-"""How a network is applied to a picture: whole or in windows, at scales, mirrored."""
+"""How a network is applied to an image: whole or in windows, at scales, mirrored."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from seg.inference.sliding_window import Window1D, scaled_length, windows_1d
 from seg.models.segmenter import Segmenter
 
 _GIB = 2**30
-_WINDOW_SHARE = 0.5  # of the memory that is allowed: what is put together takes some too
-_BAND_PX = 128  # rows that are put together at a time
+_WINDOW_SHARE = 0.5  # of the memory that is allowed: blending takes some too
+_BAND_PX = 128  # rows that are blended at a time
 _SMALLEST_WINDOW_PX = 129
 
 
 @dataclass(frozen=True)
 class RowBlock:
-    """All columns of some rows of a picture.
+    """All columns of some rows of an image.
 
     Attributes:
-        rows: which.
+        rows: the rows of the image.
         label_HW: class ids, uint8.
-        probabilities_KHW: one a class, float32; None where they were not asked for.
+        probabilities_KHW: one a class, float32; None unless requested.
     """
 
     rows: slice
@@ -40,7 +40,7 @@ class RowBlock:
 
 @dataclass(frozen=True)
 class _Pass:
-    """The picture at a scale, mirrored or not: the windows along its sides."""
+    """The image at a scale, mirrored or not, with the windows along its sides."""
 
     rows: Sequence[Window1D]
     columns: Sequence[Window1D]
@@ -51,12 +51,13 @@ class Inference:
     """A way to apply a network.
 
     Args:
-        window: height and width in pixels; None: the whole picture in one pass.
+        window: height and width in pixels; None: the whole image in one pass.
         overlap: share of a window that lies in the next one, below 1.
-        blending: what windows weigh where they overlap: `uniform` or a `gaussian` of their middle.
-        scales: factors by which the picture is resized; probabilities are averaged over them.
-        flip: also look at the mirrored picture, at every scale.
-        max_memory_gib: pictures of which one pass would take more are cut into windows that take
+        blending: weights of windows where they overlap: `uniform`, or a `gaussian` around their
+            middle.
+        scales: factors by which the image is resized; probabilities are averaged over them.
+        flip: also predict the mirrored image, at every scale.
+        max_memory_gib: images of which one pass would take more are cut into windows that take
             less, also where `window` is None or larger; None: no limit.
 
     Raises:
@@ -95,11 +96,11 @@ class Inference:
 
     @property
     def is_single_pass(self) -> bool:
-        """One pass over the whole picture, if memory allows."""
+        """Return whether it is one pass over the whole image, if memory allows."""
         return self.window is None and self.scales == (1.0,) and not self.flip
 
     def describe(self) -> dict[str, Any]:
-        """What of it decides the result, as plain data."""
+        """Return the options that decide the result, as plain data."""
         return {
             "window": None if self.window is None else list(self.window),
             "overlap": self.overlap,
@@ -110,18 +111,18 @@ class Inference:
         }
 
     def fits_whole(self, model: Segmenter, height: int, width: int) -> bool:
-        """Whether a picture of this size is seen in one pass."""
+        """Return whether an image of this size is computed in one pass."""
         return self.is_single_pass and self._window_for(model, height, width) is None
 
     def iter_row_blocks(
         self, model: Segmenter, raster: Raster, *, probabilities: bool = False
     ) -> Iterator[RowBlock]:
-        """What the network says, from top to bottom without gaps.
+        """Predict an image from top to bottom without gaps.
 
         Args:
             model: in evaluation mode.
-            raster: the picture.
-            probabilities: whether they are wanted too.
+            raster: the image.
+            probabilities: whether to compute them beside the labels.
         """
         labels_alone = getattr(model, "labels_alone", False) and not probabilities
         if labels_alone and self.fits_whole(model, raster.height, raster.width):
@@ -137,27 +138,34 @@ class Inference:
 
     @torch.inference_mode()
     def iter_tiles(self, model: Segmenter, raster: Raster) -> Iterator[Tile]:
-        """The same in tiles, on the device of the network; a row of them from left to right."""
-        looks = list(self._looks(model, raster))
-        views: list[dict[Window1D, list[WindowLogits]]] = [{} for _ in looks]
+        """Predict an image in tiles, on the network's device; each row of tiles from left to right.
+
+        A window is computed when the first row of pixels needs it and dropped after the last one:
+        memory grows with the width of the image and not with its height.
+        """
+        passes = list(self._passes(model, raster))
+        computed: list[dict[Window1D, list[WindowLogits]]] = [{} for _ in passes]
         for start in range(0, raster.height, _BAND_PX):
             rows = slice(start, min(start + _BAND_PX, raster.height))
-            for look, seen in zip(looks, views, strict=True):
-                for side in [side for side in seen if side.covered.stop <= rows.start]:
-                    del seen[side]
-                for side in look.rows:
-                    if side not in seen and _meet(side.covered, rows):
-                        seen[side] = [
-                            self._view(model, raster, look, side, column) for column in look.columns
+            for one_pass, by_row in zip(passes, computed, strict=True):
+                for row in [row for row in by_row if row.covered.stop <= rows.start]:
+                    del by_row[row]
+                for row in one_pass.rows:
+                    covered = row.covered
+                    overlaps = max(covered.start, rows.start) < min(covered.stop, rows.stop)
+                    if row not in by_row and overlaps:
+                        by_row[row] = [
+                            self._window_logits(model, raster, one_pass, row, column)
+                            for column in one_pass.columns
                         ]
-            wanted = [[view for row in seen.values() for view in row] for seen in views]
-            yield from iter_tiles(wanted, rows, raster.width)
+            windows = [[each for row in by_row.values() for each in row] for by_row in computed]
+            yield from iter_tiles(windows, rows, raster.width)
 
     def labels(self, model: Segmenter, raster: Raster) -> NDArray[np.uint8]:
-        """Class ids of the whole picture, uint8, H x W."""
+        """Return the class ids of the whole image, uint8, H x W."""
         return np.concatenate([band.label_HW for band in self.iter_row_blocks(model, raster)])
 
-    def _looks(self, model: Segmenter, raster: Raster) -> Iterator[_Pass]:
+    def _passes(self, model: Segmenter, raster: Raster) -> Iterator[_Pass]:
         align_corners = model.align_corners
         for scale in self.scales:
             size = [
@@ -175,7 +183,7 @@ class Inference:
                 yield _Pass(rows, columns, flipped)
 
     def _window_for(self, model: Segmenter, height: int, width: int) -> tuple[int, int] | None:
-        """Of a picture of this size; None: all of it."""
+        """Return the window for an image of this size; None: all of it."""
         window = self.window or (height, width)
         window = (min(window[0], height), min(window[1], width))
         if self.max_memory_gib is not None:
@@ -189,11 +197,11 @@ class Inference:
                 window = (min(window[0], side), min(window[1], side))
         return None if window == (height, width) else window
 
-    def _view(
-        self, model: Segmenter, raster: Raster, look: _Pass, row: Window1D, column: Window1D
+    def _window_logits(
+        self, model: Segmenter, raster: Raster, one_pass: _Pass, row: Window1D, column: Window1D
     ) -> WindowLogits:
         image_BCHW = scaled_part(raster, row, column, device=device_of(model))
-        if look.flipped:
+        if one_pass.flipped:
             image_BCHW = image_BCHW.flip(3)
         logits = model.forward_image(image_BCHW)
         values_Khw = logits.values[0]
@@ -201,14 +209,9 @@ class Inference:
         return WindowLogits(
             values_Khw.transpose(0, 1).contiguous(),
             row.axis(values_Khw.shape[1], logits.resize, 0, flipped=False),
-            column.axis(values_Khw.shape[2], logits.resize, 1, flipped=look.flipped),
+            column.axis(values_Khw.shape[2], logits.resize, 1, flipped=one_pass.flipped),
             (row.fade(gaussian=gaussian), column.fade(gaussian=gaussian)),
         )
-
-
-def _meet(first: slice, second: slice) -> bool:
-    starts, stops = (first.start, second.start), (first.stop, second.stop)
-    return int(max(starts)) < int(min(stops))
 
 
 def _joined(band: Sequence[Tile], *, probabilities: bool) -> RowBlock:
@@ -221,7 +224,7 @@ def _joined(band: Sequence[Tile], *, probabilities: bool) -> RowBlock:
 
 @torch.inference_mode()
 def _whole_labels(model: Any, raster: Raster) -> RowBlock:
-    """By an exported network that gives labels and no logits."""
+    """Predict by an export that returns labels and no logits."""
     rows = slice(0, raster.height)
     image_HW3 = torch.from_numpy(raster.read(rows, slice(0, raster.width)))
     image_BCHW = image_HW3.permute(2, 0, 1)[None].contiguous().to(device_of(model))

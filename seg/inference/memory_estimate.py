@@ -1,4 +1,4 @@
-"""How much memory a pass of a network takes."""
+"""An estimate of the memory that a pass of a network takes."""
 
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,11 +19,11 @@ _known: "WeakKeyDictionary[nn.Module, float]" = WeakKeyDictionary()
 
 
 def bytes_per_pixel(model: Segmenter) -> float:
-    """Memory that one pass takes, in bytes a pixel of the picture; found by a small pass.
+    """Measure by a small pass the memory that one pass takes, in bytes a pixel of the image.
 
-    Counted are the maps that the encoder hands on, and the largest map of all several times.
+    Counted are the encoder's output maps, and the largest map of all several times.
     """
-    declared = getattr(model, "bytes_per_pixel", None)  # of a network that shows no maps
+    declared = getattr(model, "bytes_per_pixel", None)  # an export has no maps to measure
     if declared is not None:
         return float(declared)
     if model not in _known:
@@ -35,21 +35,21 @@ def bytes_per_pixel(model: Segmenter) -> float:
 def _measured(model: Segmenter) -> float:
     largest = 0
 
-    def watch(_: nn.Module, given: tuple[Any, ...], made: Any) -> None:
+    def watch(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         nonlocal largest
-        tensors = [each for each in (*given, made) if isinstance(each, Tensor)]
+        tensors = [each for each in (*inputs, output) if isinstance(each, Tensor)]
         largest = max(largest, max((_bytes(each) for each in tensors), default=0))
 
-    watching = hooks_attached(
+    hooks = hooks_attached(
         module.register_forward_hook(watch)
         for module in model.modules()
         if not any(module.children())
     )
-    with watching:
+    with hooks:
         features = model.encode(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=device_of(model)))
         model.decode(features, (_PROBE_PX, _PROBE_PX))
-    kept = sum(_bytes(each) for each in features)
-    return (kept + _LARGEST_AT_ONCE * largest) / _PROBE_PX**2
+    outputs = sum(_bytes(each) for each in features)
+    return (outputs + _LARGEST_AT_ONCE * largest) / _PROBE_PX**2
 
 
 def _bytes(tensor: Tensor) -> int:

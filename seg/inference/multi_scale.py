@@ -1,4 +1,4 @@
-"""Parts of a picture as a network at some scale sees them."""
+"""Parts of an image, resized to the scale at which a network sees them."""
 
 from itertools import chain
 
@@ -9,16 +9,17 @@ from seg.inference.image_source import Raster
 from seg.inference.sliding_window import Window1D
 from seg.models.resampling import Axis
 
-_PART_PX = 256  # pixels that are made at once: others' sources are none of theirs
+# pixels that are computed at once: the weight matrix of a part holds only the sources of that part
+_PART_PX = 256
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where a network computes."""
+    """Return the device of a network's parameters or buffers."""
     return next(chain(model.parameters(), model.buffers())).device
 
 
 def scaled_part(raster: Raster, row: Window1D, column: Window1D, *, device: torch.device) -> Tensor:
-    """A window of a picture that is resized bilinearly, without smoothing first, as in TensorFlow.
+    """Read a window of an image resized bilinearly, without smoothing first, as in TensorFlow.
 
     Returns:
         float32, 1 x 3 x h x w, in 0..255.
@@ -32,12 +33,12 @@ def scaled_part(raster: Raster, row: Window1D, column: Window1D, *, device: torc
 
 
 def _axis(side: Window1D) -> Axis:
-    """From pixels of the scaled picture to those of the picture."""
+    """Return the positions of the image's pixels for those of the scaled image."""
     return Axis.of_resize(side.length, side.scaled, side.scaled, align_corners=side.align_corners)
 
 
 def _source(side: Window1D) -> slice:
-    """The pixels of the picture that a window is made of."""
+    """Return the pixels of the image from which a window is computed."""
     if side.scaled == side.length:
         return slice(side.start, side.stop)
     axis = _axis(side)
@@ -49,7 +50,7 @@ def _source(side: Window1D) -> slice:
 
 
 def _resized(values_CHW: Tensor, side: Window1D, begins: int) -> Tensor:
-    """The last side of a source that begins at some pixel, resized."""
+    """Resize the last axis of a part of the image that begins at pixel `begins`."""
     if side.scaled == side.length:
         return values_CHW
     parts = []

@@ -1,4 +1,4 @@
-"""A trained network that knows its classes."""
+"""A trained network with its classes."""
 
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ ImageLike = str | Path | NDArray[np.uint8] | Image.Image
 
 
 class TrainedSegmenter(Segmenter):
-    """A segmenter with its label space; normalised B x C x H x W in, logits B x K x H x W out.
+    """A segmenter with its label space; normalized B x C x H x W in, logits B x K x H x W out.
 
     Attributes:
         labels: what the output channels mean.
-        decoding: how the values of image files become what it was trained on.
+        decoding: how the values of image files are converted, as in its training.
     """
 
     decoding: ImageDecoding = PLAIN
@@ -34,59 +34,68 @@ class TrainedSegmenter(Segmenter):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names; a predicted map holds their positions."""
+        """Return the class names; a predicted map holds their positions."""
         return self.labels.names
 
     @property
     def palette(self) -> tuple[tuple[int, int, int], ...]:
-        """One RGB triple a class."""
+        """Return one RGB triple a class."""
         return self.labels.palette
 
-    def predict(self, picture: ImageLike) -> NDArray[np.uint8]:
-        """Segment one picture at its own size.
+    def predict(self, image: ImageLike) -> NDArray[np.uint8]:
+        """Segment one image at its own size.
 
         Args:
-            picture: a file, a PIL image, or a uint8 RGB array H x W x 3.
+            image: a file, a PIL image, or a uint8 RGB array H x W x 3.
 
         Returns:
             uint8 positions in `classes`, H x W.
 
         Raises:
-            DataError: the file is missing, damaged or not a picture.
+            DataError: the file is missing, damaged or not an image.
             ValueError: the array is not uint8 H x W x 3.
         """
         was_training = self.training
-        label_HW = Inference().labels(self.eval(), ArrayRaster(as_array(picture, self.decoding)))
+        label_HW = Inference().labels(self.eval(), ArrayRaster(as_array(image, self.decoding)))
         self.train(was_training)
         return label_HW
 
 
-def as_array(picture: Any, decoding: ImageDecoding = PLAIN) -> NDArray[np.uint8]:
-    """A picture in any of the forms that `predict` takes, uint8 RGB, H x W x 3."""
-    if isinstance(picture, str | Path):
-        return read_image(Path(picture), decoding=decoding)
-    if isinstance(picture, Image.Image):
-        clear = picture.has_transparency_data and picture.convert("RGBA").getchannel("A")
-        if clear and (np.asarray(clear) < 255).any():
+def as_array(image: Any, decoding: ImageDecoding = PLAIN) -> NDArray[np.uint8]:
+    """Return an image as uint8 RGB, H x W x 3.
+
+    Args:
+        image: a path, a PIL image or an array, as for `TrainedSegmenter.predict`.
+        decoding: how the values of files are converted.
+
+    Raises:
+        DataError: the file is missing, damaged or not an image.
+        ValueError: a PIL image that is transparent or deeper than 8 bits, or another array.
+    """
+    if isinstance(image, str | Path):
+        return read_image(Path(image), decoding=decoding)
+    if isinstance(image, Image.Image):
+        alpha = image.has_transparency_data and image.convert("RGBA").getchannel("A")
+        if alpha and (np.asarray(alpha) < 255).any():
             raise ValueError("predict takes opaque PIL images: flatten this one onto a background")
-        if picture.mode.startswith(("I", "F")):
+        if image.mode.startswith(("I", "F")):
             raise ValueError(
-                f"predict takes PIL images of 8 bits a channel, not mode {picture.mode}: give the"
+                f"predict takes PIL images of 8 bits a channel, not mode {image.mode}: give the"
                 " file, or scale its values to 0..255"
             )
-        picture = np.asarray(picture.convert("RGB"))
+        image = np.asarray(image.convert("RGB"))
     if (
-        not isinstance(picture, np.ndarray)
-        or picture.dtype != np.uint8
-        or picture.ndim != 3
-        or picture.shape[2] != 3
+        not isinstance(image, np.ndarray)
+        or image.dtype != np.uint8
+        or image.ndim != 3
+        or image.shape[2] != 3
     ):
-        found = (
-            f"{picture.dtype} {picture.shape}"
-            if isinstance(picture, np.ndarray)
-            else type(picture).__name__
+        actual = (
+            f"{image.dtype} {image.shape}"
+            if isinstance(image, np.ndarray)
+            else type(image).__name__
         )
         raise ValueError(
-            f"predict takes a path, a PIL image or a uint8 RGB array H x W x 3, not {found}"
+            f"predict takes a path, a PIL image or a uint8 RGB array H x W x 3, not {actual}"
         )
-    return np.array(picture)
+    return np.array(image)

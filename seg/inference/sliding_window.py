@@ -1,4 +1,4 @@
-"""Where the windows of a picture lie."""
+"""Positions of the windows of an image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ _SIGMA_SHARE = 1 / 8  # of the window: Isensee et al., Nature Methods 2021, nnU-
 
 @dataclass(frozen=True)
 class Window1D:
-    """A window's extent along one side of a scaled picture.
+    """A window's extent along one side of a scaled image.
 
     Attributes:
-        start, stop: pixels of the scaled picture.
-        scaled, length: of the scaled picture and of the picture itself, in pixels.
+        start, stop: pixels of the scaled image.
+        scaled, length: of the scaled image and of the image itself, in pixels.
         align_corners: whether the outer pixels of both coincide, else their outer edges.
     """
 
@@ -32,20 +32,20 @@ class Window1D:
 
     @property
     def _scaling(self) -> Axis:
-        """From the picture's pixels to the scaled ones."""
+        """Map the image's pixels to those of the scaled image."""
         return Axis.of_resize(
             self.scaled, self.length, self.length, align_corners=self.align_corners
         )
 
     @cached_property
     def covered(self) -> slice:
-        """Pixels of the picture that lie over the window."""
+        """Return the pixels of the image that lie over the window."""
         places = np.arange(self.length) * self._scaling.slope + self._scaling.offset
         first, last = np.searchsorted(places, (self.start - 0.5, self.stop - 0.5))
         return slice(int(first), int(last))
 
     def axis(self, coarse: int, resize: Resize, side: int, *, flipped: bool) -> Axis:
-        """From the picture's pixels to the coarse logits of the window."""
+        """Map the image's pixels to the coarse logits of the window."""
         window = Axis.of_resize(
             coarse, resize.grid[side], resize.cropped[side], align_corners=resize.align_corners
         )
@@ -62,7 +62,7 @@ class Window1D:
         )
 
     def fade(self, *, gaussian: bool) -> BlendWeights:
-        """What the window's say weighs."""
+        """Return the blending weights of the window along this side."""
         slope, offset = self._scaling.slope or 1.0, self._scaling.offset
         middle = ((self.start + self.stop - 1) / 2 - offset) / slope
         sigma = (self.stop - self.start) * _SIGMA_SHARE / slope
@@ -72,13 +72,13 @@ class Window1D:
 def windows_1d(
     length: int, scaled: int, window: int | None, overlap: float, *, align_corners: bool
 ) -> Iterator[Window1D]:
-    """Windows along one side, evenly spaced, the outermost flush with the picture.
+    """Yield evenly spaced windows along one side, the outermost flush with the image.
 
     Args:
-        length, scaled: of the picture and the scaled picture, in pixels.
-        window: of each, in pixels of the scaled picture; None: all of it.
+        length, scaled: of the image and the scaled image, in pixels.
+        window: of each, in pixels of the scaled image; None: all of it.
         overlap: at least this share of a window lies in the next one.
-        align_corners: how the picture is scaled.
+        align_corners: how the image is scaled.
     """
     span = scaled if window is None else min(window, scaled)
     steps = ceil((scaled - span) / max(1, int(span * (1 - overlap))))
@@ -88,7 +88,7 @@ def windows_1d(
 
 
 def scaled_length(length: int, scale: float, *, align_corners: bool) -> int:
-    """Of a side in pixels; with aligned corners the distance of the outer pixels is scaled."""
+    """Scale a side, px; with aligned corners the distance of the outer pixels is scaled."""
     if align_corners:
         return max(1, int((length - 1) * scale + 1))
     return max(1, round(length * scale))

@@ -1,1 +1,1 @@
-"""How well a prediction fits the truth."""
+"""Metrics: how well predictions match labels."""

@@ -1,7 +1,7 @@
-"""What every streaming metric promises, so that several processes can share one evaluation."""
+"""The interface of streaming metrics, by which several processes share one evaluation."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ class Accumulator(Protocol):
     """A metric whose whole state is sums; its size does not depend on the number of images."""
 
     def sums(self) -> Sums:
-        """A copy of the state."""
+        """Return a copy of the state."""
         ...
 
     def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
@@ -33,17 +33,8 @@ class Accumulator(Protocol):
         ...
 
 
-@runtime_checkable
-class Mergeable(Protocol):
-    """A bounded choice among what was seen; the same for any order and any split."""
-
-    def merge(self, other: Self) -> None:
-        """Take over what another process chose."""
-        ...
-
-
 def total(parts: Iterable[Mapping[str, NDArray[Any]]]) -> Sums:
-    """The sums of several processes added up; `parts` must not be empty.
+    """Add up the sums of several processes; `parts` must not be empty.
 
     Raises:
         DataError: the parts are not of one kind of metric.
@@ -53,14 +44,16 @@ def total(parts: Iterable[Mapping[str, NDArray[Any]]]) -> Sums:
     for other in others:
         if other.keys() != added.keys():
             raise DataError(f"sums {sorted(added)} and {sorted(other)} are of different metrics")
-        added = {name: array + checked(other, name, array.shape) for name, array in added.items()}
+        added = {
+            name: array + checked_sum(other, name, array.shape) for name, array in added.items()
+        }
     return added
 
 
-def checked(
+def checked_sum(
     sums: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...], dtype: Any = None
 ) -> NDArray[Any]:
-    """A copy of one of the sums.
+    """Return a copy of one of the sums.
 
     Raises:
         DataError: it is missing or has another shape than the metric.

@@ -1,4 +1,4 @@
-"""How much the scores depend on which images happened to be in the split."""
+"""Bootstrap confidence intervals: how far scores depend on the choice of images in a split."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError, DataError
-from seg.metrics.accumulator import Sums, checked
+from seg.metrics.accumulator import Sums, checked_sum
 from seg.metrics.ratios import mean_of_several, ratio
 from seg.metrics.seeded_rng import draws
 
@@ -17,7 +17,7 @@ _POISSON_CDF = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(18)]) 
 
 
 class PoissonBootstrap:
-    """Replicates of the scores over resampled images, without keeping an image.
+    """Bootstrap replicates of the scores, in memory that does not grow with the images.
 
     In each of B replicates an image counts as often as a Poisson variable of mean 1 says; for many
     images that is the bootstrap that draws images with replacement (Hanley and MacGibbon, "Creating
@@ -26,7 +26,7 @@ class PoissonBootstrap:
     its name alone: two runs over the same split have the same replicates, so that the difference of
     theirs is that of a paired bootstrap, and neither order nor processes matter.
 
-    A replicate without any pixel of a class says nothing of it: NaN, and no part of its mIoU.
+    In a replicate without any pixel of a class the class is NaN and does not enter the mIoU.
 
     Args:
         num_classes: number of classes K.
@@ -59,19 +59,19 @@ class PoissonBootstrap:
         self._counts += np.multiply.outer(weights_B, parts)
 
     def iou(self) -> NDArray[np.float64]:
-        """Replicates of the IoU of each class, B x K; NaN where the class is absent."""
+        """Return replicates of the IoU of each class, B x K; NaN where the class is absent."""
         return ratio(self._counts[:, 0], self._counts[:, 1])
 
     def mean_iou(self) -> NDArray[np.float64]:
-        """Replicates of the mean IoU over the classes that occur, B; NaN below two of them."""
+        """Return replicates of the mean IoU over occurring classes, B; NaN below two."""
         return mean_of_several(self.iou())
 
     def pixel_accuracy(self) -> NDArray[np.float64]:
-        """Replicates of the share of pixels that are right, B."""
+        """Return replicates of the share of pixels that are right, B."""
         return ratio(self._counts[:, 0].sum(1), self._counts[:, 2].sum(1))
 
     def sums(self) -> Sums:
-        """`bootstrap`: B x 3 x K weighted pixels: intersection, union, label."""
+        """Return `bootstrap`, B x 3 x K weighted pixels: intersection, union, label."""
         return {"bootstrap": self._counts.copy()}
 
     def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
@@ -80,18 +80,18 @@ class PoissonBootstrap:
         Raises:
             DataError: the sums are of another metric, number of classes or of replicates.
         """
-        self._counts = checked(sums, "bootstrap", self._counts.shape, np.int64)
+        self._counts = checked_sum(sums, "bootstrap", self._counts.shape, np.int64)
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How much one run is above another over the same resampled images.
+    """Difference of two runs over the same resampled images.
 
     Attributes:
         mean: of the replicates' differences.
         low, high: percentile interval of the difference.
-        p: two-sided; how often the replicates fall on the rarer side of 0, twice. At least
-            2 / (B + 1), as B replicates cannot tell less.
+        p: two-sided: twice the share of replicates on the rarer side of 0, at least 2 / (B + 1),
+            the resolution of B replicates.
     """
 
     mean: float
@@ -101,13 +101,13 @@ class PairedDifference:
 
 
 def poisson_weights(seed: int, name: str, count: int) -> NDArray[np.int64]:
-    """Independent Poisson variables of mean 1 that depend on the arguments alone."""
+    """Return Poisson variables of mean 1 that depend on the arguments alone, B."""
     uniform = (draws(seed, "bootstrap", name, count) >> np.uint64(11)) * 2.0**-53
     return np.searchsorted(_POISSON_CDF, uniform, side="right").astype(np.int64)
 
 
 def interval(values_B: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of replicates, low and high; NaN are left out, NaN where all are.
+    """Return the percentile interval of replicates, low and high; NaN where all are NaN.
 
     Raises:
         ConfigError: a level that is not between 0 and 1.
@@ -124,7 +124,7 @@ def interval(values_B: NDArray[np.float64], level: float = 0.95) -> tuple[float,
 def paired_difference(
     first_B: NDArray[np.float64], second_B: NDArray[np.float64], level: float = 0.95
 ) -> PairedDifference:
-    """`first_B - second_B` of two runs over the same split with the same seed.
+    """Compare two runs over the same split and seed: `first_B - second_B`.
 
     Raises:
         DataError: different numbers of replicates.

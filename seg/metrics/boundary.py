@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.metrics.accumulator import Sums, checked
+from seg.metrics.accumulator import Sums, checked_sum
 from seg.metrics.contours import near_change
 from seg.metrics.joint_counts import joint_counts, marked
 from seg.metrics.ratios import iou, mean_of_several
@@ -18,14 +18,14 @@ class BoundaryIoU:
     """Boundary IoU of each class, intersections and unions summed over the data set.
 
     Source: Cheng et al., "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation"
-    (CVPR 2021). The boundary of a mask is what d erosions by a 3 x 3 square take away,
-    d = max(1, round(`ratio` x image diagonal)) pixels; outside the image there is no mask, so its
-    border is contour. The score of a class is the IoU of the boundaries of its predicted and of
-    its labelled mask.
+    (CVPR 2021). The boundary of a mask is what d erosions by a 3 x 3 square remove,
+    d = max(1, round(`ratio` x image diagonal)) pixels; there is no mask outside the image, so the
+    image border is contour. The score of a class is the IoU of the boundaries of its predicted and
+    of its labelled mask.
 
-    Ignored pixels are taken out of the labelled and of the predicted mask of every class first,
-    contours are drawn after that. So they count nowhere, the edge of an ignored region is contour
-    in both, and a prediction that is right wherever there is a label scores 1.
+    Ignored pixels are removed from the labelled and the predicted mask of every class before
+    contours are computed. So they count nowhere, the edge of an ignored region is contour in both,
+    and a prediction that is right wherever there is a label scores 1.
 
     Args:
         num_classes: number of classes K.
@@ -59,15 +59,15 @@ class BoundaryIoU:
         self._counts += np.stack([joint.diagonal(), joint.sum(1), joint.sum(0)])[:, :-1]
 
     def iou(self) -> NDArray[np.float64]:
-        """Boundary IoU of each class, K; NaN where neither labelled nor predicted."""
+        """Return the boundary IoU of each class, K; NaN where it does not occur."""
         return iou(*self._counts)
 
     def mean_iou(self) -> float:
-        """Mean of `iou` over the classes that occur; NaN where fewer than two do."""
+        """Return the mean of `iou` over the classes that occur; NaN where fewer than two do."""
         return float(mean_of_several(self.iou()))
 
     def sums(self) -> Sums:
-        """`boundary`: 3 x K pixels near contours: hits, labelled, predicted."""
+        """Return `boundary`, 3 x K pixels near contours: hits, labelled, predicted."""
         return {"boundary": self._counts.copy()}
 
     def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
@@ -76,4 +76,4 @@ class BoundaryIoU:
         Raises:
             DataError: the sums are of another metric or number of classes.
         """
-        self._counts = checked(sums, "boundary", self._counts.shape, np.int64)
+        self._counts = checked_sum(sums, "boundary", self._counts.shape, np.int64)

@@ -1,4 +1,4 @@
-"""Reliability: whether confidence tells how often a prediction is right."""
+"""Calibration: whether the confidence of a prediction is its probability of being right."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.errors import ConfigError, DataError
-from seg.metrics.accumulator import PER_ONE, Sums, checked
+from seg.metrics.accumulator import PER_ONE, Sums, checked_sum
 from seg.metrics.joint_counts import joint_counts
 from seg.metrics.ratios import ratio
 
@@ -19,13 +19,13 @@ _ROUNDING = 1e-3  # by which a softmax in half precision may exceed 1
 
 @dataclass(frozen=True)
 class ReliabilityDiagram:
-    """What a reliability diagram draws; M bins, NaN in empty ones.
+    """Data of a reliability diagram of M bins, NaN in empty ones.
 
     Attributes:
         edges: M + 1 confidences, 0 to 1.
-        pixels: how many pixels are in each bin, M.
-        confidence: their mean confidence, M.
-        accuracy: share of them that is right, M.
+        pixels: number of pixels in each bin, M.
+        confidence: mean confidence of these pixels, M.
+        accuracy: share of these pixels that is right, M.
     """
 
     edges: NDArray[np.float64]
@@ -86,12 +86,12 @@ class ReliabilityBins:
         self._counts += np.stack([joint.sum(1), joint[:, 1], confidences.astype(np.int64)])
 
     def ece(self) -> float:
-        """Expected calibration error, 0 to 1; NaN where no pixel was added."""
+        """Return the expected calibration error, 0 to 1; NaN where no pixel was added."""
         pixels, hits, confidences = self._counts
         return float(ratio(np.abs(hits - confidences / PER_ONE).sum(), pixels.sum()))
 
     def diagram(self) -> ReliabilityDiagram:
-        """The bins."""
+        """Return the bins as a diagram."""
         pixels, hits, confidences = self._counts
         return ReliabilityDiagram(
             edges=np.linspace(0, 1, self.num_bins + 1),
@@ -101,7 +101,7 @@ class ReliabilityBins:
         )
 
     def sums(self) -> Sums:
-        """`reliability`: 3 x M: pixels, hits, confidence in 2**-24."""
+        """Return `reliability`, 3 x M: pixels, hits, confidence in 2**-24."""
         return {"reliability": self._counts.copy()}
 
     def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
@@ -110,7 +110,7 @@ class ReliabilityBins:
         Raises:
             DataError: the sums are of another metric or number of bins.
         """
-        self._counts = checked(sums, "reliability", self._counts.shape, np.int64)
+        self._counts = checked_sum(sums, "reliability", self._counts.shape, np.int64)
 
 
 def _flat(values: Tensor | NDArray[Any]) -> NDArray[Any]:

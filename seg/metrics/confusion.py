@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
-from seg.metrics.accumulator import Sums, checked
+from seg.metrics.accumulator import Sums, checked_sum
 from seg.metrics.joint_counts import pair_counts
 from seg.metrics.ratios import mean_of_several
 
@@ -16,8 +16,8 @@ from seg.metrics.ratios import mean_of_several
 class ConfusionMatrix(nn.Module):
     """Counts of (label, prediction) pairs, K x K, int64: exact for any number of pixels.
 
-    What Cityscapes and VOC report follows from these sums; averaging over images does not
-    (Everingham et al., IJCV 2015, section 4.3: intersection over union over all pixels of a class).
+    The scores of Cityscapes and VOC are computed from these sums over the data set, not averaged
+    over images (Everingham et al., IJCV 2015, section 4.3).
     """
 
     counts: Tensor
@@ -46,10 +46,11 @@ class ConfusionMatrix(nn.Module):
         self.counts += torch.bincount(pairs, minlength=self.num_classes**2).view_as(self.counts)
 
     def add(self, counts_KK: NDArray[np.int64]) -> None:
-        """Add pixels that `pair_counts` has counted."""
+        """Add the counts of `pair_counts`, K x K."""
         self.counts += torch.from_numpy(counts_KK).to(self.counts.device)
 
     def reset(self) -> None:
+        """Set all counts to 0."""
         self.counts.zero_()
 
     def reduce(self) -> None:
@@ -58,7 +59,7 @@ class ConfusionMatrix(nn.Module):
             distributed.all_reduce(self.counts)
 
     def sums(self) -> Sums:
-        """`confusion`: K x K pixels of each label (row) and prediction (column)."""
+        """Return `confusion`: K x K pixels of each label (row) and prediction (column)."""
         return {"confusion": np.array(self.counts.cpu().numpy())}
 
     def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
@@ -67,51 +68,51 @@ class ConfusionMatrix(nn.Module):
         Raises:
             DataError: the sums are of another metric or number of classes.
         """
-        counts = checked(sums, "confusion", tuple(self.counts.shape), np.int64)
+        counts = checked_sum(sums, "confusion", tuple(self.counts.shape), np.int64)
         self.counts.copy_(torch.from_numpy(counts))
 
     def iou(self) -> Tensor:
-        """Intersection over union a class, float64; NaN where neither labelled nor predicted."""
+        """Return the IoU of each class, K, float64; NaN where neither labelled nor predicted."""
         hit, labelled, predicted = self._pixels()
         return hit / (labelled + predicted - hit)
 
     def mean_iou(self) -> float:
-        """Mean of `iou` over the classes that occur; NaN where fewer than two do.
+        """Return the mean of `iou` over the classes that occur; NaN where fewer than two do.
 
-        Where labels and predictions know one class alone, its IoU is 1 whatever was learned.
+        If labels and predictions hold one class alone, its IoU is 1 whatever the network learned.
         """
         return float(mean_of_several(self.iou().numpy()))
 
     def dice(self) -> Tensor:
-        """Dice coefficient (F1) a class, float64; NaN where neither labelled nor predicted."""
+        """Return the Dice (F1) of each class, K, float64; NaN where it does not occur."""
         hit, labelled, predicted = self._pixels()
         return 2 * hit / (labelled + predicted)
 
     def mean_dice(self) -> float:
-        """Mean of `dice` over the classes that occur; NaN where fewer than two do."""
+        """Return the mean of `dice` over the classes that occur; NaN where fewer than two do."""
         return float(mean_of_several(self.dice().numpy()))
 
     def class_accuracy(self) -> Tensor:
-        """Share of a class's labelled pixels that are right (recall), float64; NaN without any."""
+        """Return the recall of each class, K, float64; NaN where it is not labelled."""
         hit, labelled, _ = self._pixels()
         return hit / labelled
 
     def mean_accuracy(self) -> float:
-        """Mean of `class_accuracy` over the labelled classes; NaN where there is none."""
+        """Return the mean of `class_accuracy` over the labelled classes; NaN without any."""
         return float(self.class_accuracy().nanmean())
 
     def frequency_weighted_iou(self) -> float:
-        """Mean of `iou` weighted by labelled pixels (Long et al., CVPR 2015, section 5)."""
+        """Return `iou` weighted by labelled pixels (Long et al., CVPR 2015, section 5)."""
         _, labelled, _ = self._pixels()
         weighted = labelled * self.iou()
         return float(weighted.nansum() / labelled.sum())
 
     def pixel_accuracy(self) -> float:
-        """Share of counted pixels that are right; NaN where there are none."""
+        """Return the share of counted pixels that are right; NaN without any."""
         counts = self.counts.cpu()
         return float(counts.diagonal().sum().double() / counts.sum().double())
 
     def _pixels(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Hit, labelled and predicted pixels of each class, float64."""
-        counts = self.counts.cpu().double()  # not every device knows float64
+        """Return the hit, labelled and predicted pixels of each class, float64."""
+        counts = self.counts.cpu().double()  # some devices have no float64
         return counts.diagonal(), counts.sum(1), counts.sum(0)

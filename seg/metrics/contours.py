@@ -1,4 +1,4 @@
-"""Which pixels lie near the borders between the regions of a class map."""
+"""Pixels near the borders between the regions of a class map."""
 
 from typing import Any
 
@@ -10,18 +10,21 @@ _NEIGHBOURHOOD = np.ones((3, 3), np.uint8)
 
 
 def near_change(ids_HW: NDArray[Any], distance_px: int, *, image_border: bool) -> NDArray[np.bool_]:
-    """True where a pixel of another value lies within `distance_px` in the Chebyshev distance.
+    """Mark pixels with another value within `distance_px` of them in the Chebyshev distance.
 
-    That is, where the square of 2 x `distance_px` + 1 pixels around holds another value. For each
-    value at once this is what `distance_px` erosions of its mask by a 3 x 3 square take away: on
-    the shortest way to the nearest other value, all but the last pixel have the own value, so the
+    That is, where the surrounding square of 2 x `distance_px` + 1 pixels contains another value.
+    For each value this equals what `distance_px` erosions of its mask by a 3 x 3 square remove: on
+    the shortest path to the nearest other value, all but the last pixel have the own value, so the
     last of them touches a change, and the distance to the nearest pixel that touches one is one
     less.
 
     Args:
         ids_HW: uint8 or uint16.
         distance_px: 1 or more.
-        image_border: whether what lies outside the image counts as another value.
+        image_border: whether the outside of the image counts as another value.
+
+    Returns:
+        bool, H x W.
     """
     lowest_HW = cv2.erode(ids_HW, _NEIGHBOURHOOD)
     highest_HW = cv2.dilate(ids_HW, _NEIGHBOURHOOD)

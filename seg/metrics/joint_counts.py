@@ -15,7 +15,7 @@ _EXACT = 2**24  # OpenCV counts in float32
 def pair_counts(
     prediction_HW: NDArray[Any], label_HW: NDArray[Any], num_classes: int, ignore_index: int
 ) -> NDArray[np.int64]:
-    """How many pixels of class i (row) were predicted as class j (column).
+    """Count the pixels of class i (row) that were predicted as class j (column).
 
     Args:
         prediction_HW: integers below `num_classes`, of any shape; uint8 is the fastest.
@@ -34,22 +34,22 @@ def pair_counts(
     counted_HW = label_HW != ignore_index
     rows, columns = label_HW, prediction_HW
     if rows.dtype != np.uint8 or ignore_index < num_classes:
-        _refuse_strangers("label", label_HW, counted_HW, num_classes)
+        _check_range("label", label_HW, counted_HW, num_classes)
         rows = marked(label_HW, counted_HW, num_classes)
     if columns.dtype != np.uint8:
-        _refuse_strangers("prediction", prediction_HW, counted_HW, num_classes)
+        _check_range("prediction", prediction_HW, counted_HW, num_classes)
         columns = marked(prediction_HW, counted_HW, num_classes)
     counts = joint_counts(rows, columns, num_classes, num_classes)
     if counts.sum() != np.count_nonzero(counted_HW):
-        _refuse_strangers("label", label_HW, counted_HW, num_classes)
-        _refuse_strangers("prediction", prediction_HW, counted_HW, num_classes)
+        _check_range("label", label_HW, counted_HW, num_classes)
+        _check_range("prediction", prediction_HW, counted_HW, num_classes)
     return counts
 
 
 def marked(
     map_HW: NDArray[Any], counted_HW: NDArray[np.bool_], num_classes: int
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Class ids in as few bytes as they need, `num_classes` where `counted_HW` is false."""
+    """Return class ids in the smallest type, `num_classes` where `counted_HW` is false."""
     kind = np.uint8 if num_classes < 2**8 else np.uint16
     return np.where(counted_HW, map_HW.astype(kind, copy=False), kind(num_classes))
 
@@ -57,9 +57,9 @@ def marked(
 def joint_counts(
     rows: NDArray[Any], columns: NDArray[Any], num_rows: int, num_columns: int
 ) -> NDArray[np.int64]:
-    """Joint histogram, `num_rows` x `num_columns`, of two unsigned arrays of equal shape.
+    """Return the joint histogram of two unsigned arrays of equal shape, `num_rows` x `num_columns`.
 
-    Pairs outside it are left out.
+    Pairs outside the ranges are not counted.
     """
     rows_N, columns_N = rows.reshape(-1), columns.reshape(-1)
     if rows.dtype != np.uint8 or columns.dtype != np.uint8:
@@ -72,18 +72,18 @@ def joint_counts(
         return byte_pairs(rows_N, columns_N)[:num_rows, :num_columns].copy()
     counts = np.zeros((num_rows, num_columns), np.int64)
     sizes, ranges = [num_rows, num_columns], [0, num_rows, 0, num_columns]
-    for begin in range(0, rows_N.size, _EXACT):
-        part = slice(begin, begin + _EXACT)
+    for start in range(0, rows_N.size, _EXACT):
+        part = slice(start, start + _EXACT)
         # several times as fast as numpy's and torch's bincount of pairs, which are int64
         counted = cv2.calcHist([rows_N[part], columns_N[part]], [0, 1], None, sizes, ranges)
         counts += counted.reshape(counts.shape).astype(np.int64)
     return counts
 
 
-def _refuse_strangers(
+def _check_range(
     what: str, map_HW: NDArray[Any], counted_HW: NDArray[np.bool_], num_classes: int
 ) -> None:
-    strange_HW = counted_HW & ((map_HW < 0) | (map_HW >= num_classes))
-    if strange_HW.any():
-        found = ", ".join(str(value) for value in np.unique(map_HW[strange_HW])[:8])
-        raise DataError(f"the {what} holds {found}; allowed: 0..{num_classes - 1}")
+    outside_HW = counted_HW & ((map_HW < 0) | (map_HW >= num_classes))
+    if outside_HW.any():
+        values = ", ".join(str(value) for value in np.unique(map_HW[outside_HW])[:8])
+        raise DataError(f"the {what} holds {values}; allowed: 0..{num_classes - 1}")

@@ -29,7 +29,7 @@ class ImageScores:
 
 
 def image_scores(name: str, counts_KK: NDArray[np.integer[Any]]) -> ImageScores:
-    """Scores from the pixels of each label (row) and prediction (column), as of `pair_counts`."""
+    """Return scores from pixels by label (row) and prediction (column), as of `pair_counts`."""
     hits = counts_KK.diagonal()
     return ImageScores(
         name=name,
@@ -40,7 +40,7 @@ def image_scores(name: str, counts_KK: NDArray[np.integer[Any]]) -> ImageScores:
 
 @dataclass(frozen=True)
 class KeptImage(Generic[Payload]):
-    """An image that was kept, with what the caller wants to show of it."""
+    """An image that is kept, with the caller's data about it."""
 
     scores: ImageScores
     payload: Payload
@@ -67,12 +67,12 @@ class Extremes(Generic[Payload]):
         self._best: list[KeptImage[Payload]] = []
 
     def wants(self, scores: ImageScores) -> bool:
-        """Whether `add` would keep the image: a payload for others need not be made."""
+        """Return whether `add` would keep the image, so that a payload is made only then."""
         if math.isnan(scores.mean_iou):
             return False
         return any(
-            len(kept) < self.count or rank(scores) < rank(kept[-1].scores)
-            for kept, rank in ((self._worst, _worst_first), (self._best, _best_first))
+            len(images) < self.count or rank(scores) < rank(images[-1].scores)
+            for images, rank in ((self._worst, _worst_first), (self._best, _best_first))
             if self.count
         )
 
@@ -82,7 +82,7 @@ class Extremes(Generic[Payload]):
             self._keep([KeptImage(scores, payload)], [KeptImage(scores, payload)])
 
     def merge(self, other: Self) -> None:
-        """Take over what another process kept.
+        """Add the images that another process kept.
 
         Raises:
             DataError: it keeps another number of images.
@@ -92,20 +92,20 @@ class Extremes(Generic[Payload]):
         self._keep(other._worst, other._best)
 
     def worst(self) -> list[KeptImage[Payload]]:
-        """Those with the lowest mIoU, lowest first."""
+        """Return the images with the lowest mIoU, lowest first."""
         return list(self._worst)
 
     def best(self) -> list[KeptImage[Payload]]:
-        """Those with the highest mIoU, highest first."""
+        """Return the images with the highest mIoU, highest first."""
         return list(self._best)
 
     def _keep(self, worst: list[KeptImage[Payload]], best: list[KeptImage[Payload]]) -> None:
-        for kept, rank, new in (
+        for images, rank, new in (
             (self._worst, _worst_first, worst),
             (self._best, _best_first, best),
         ):
-            by_name = {image.scores.name: image for image in (*new, *kept)}
-            kept[:] = sorted(by_name.values(), key=lambda image: rank(image.scores))[: self.count]
+            by_name = {image.scores.name: image for image in (*new, *images)}
+            images[:] = sorted(by_name.values(), key=lambda image: rank(image.scores))[: self.count]
 
 
 def _worst_first(scores: ImageScores) -> tuple[float, str]:

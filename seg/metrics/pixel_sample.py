@@ -11,21 +11,21 @@ from seg.errors import ConfigError, DataError
 from seg.metrics.seeded_rng import draws
 
 _LEAST_LOG_PROBABILITY = -1e4  # -inf would make the likelihood of any sample infinite
-_SLACK = 4  # choose anew when a quarter more is held
+_SLACK = 4  # choose again when there are a quarter more than `capacity`
 
 
 class LogProbabilitySample:
     """`capacity` pixels drawn without replacement from all labelled pixels of a split.
 
     Every pixel has a random key that depends on the seed, its image and its place in it; the
-    pixels with the smallest keys are held (priority sampling, Duffield et al., JACM 2007, with
+    pixels with the smallest keys are kept (priority sampling, Duffield et al., JACM 2007, with
     equal weights). So the sample is uniform, the same for every order of the images and every
     split over processes, and no larger for more images.
 
     Args:
         num_classes: number of classes K.
         ignore_index: label of pixels that do not count.
-        capacity: how many pixels are held at most.
+        capacity: largest number of pixels that are kept.
         seed: of the keys, 0 or more.
 
     Raises:
@@ -77,10 +77,10 @@ class LogProbabilitySample:
         if np.isnan(rows).any():
             raise DataError(f"image {image}: NaN among the log probabilities")
         np.maximum(rows, _LEAST_LOG_PROBABILITY, out=rows)
-        self._hold(keys_N[chosen], rows, label_N[chosen].astype(np.int64))
+        self._add(keys_N[chosen], rows, label_N[chosen].astype(np.int64))
 
     def merge(self, other: Self) -> None:
-        """Take over what another process sampled from other images.
+        """Add the pixels that another process sampled from other images.
 
         Raises:
             DataError: a sample of another seed, size or number of classes.
@@ -89,38 +89,38 @@ class LogProbabilitySample:
         other_kind = (other.num_classes, other.capacity, other.seed)
         if kind != other_kind:
             raise DataError(f"samples differ in (classes, capacity, seed): {kind}, {other_kind}")
-        self._hold(other._keys, other._rows, other._labels)
+        self._add(other._keys, other._rows, other._labels)
 
     def pixels(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Log probabilities N x K and labels N, N <= `capacity`, in the order of the keys."""
+        """Return log probabilities N x K and labels N, N <= `capacity`, ordered by their keys."""
         order = np.argsort(self._keys)[: self.capacity]
         return self._rows[order], self._labels[order]
 
     def __len__(self) -> int:
         return min(len(self._keys), self.capacity)
 
-    def _hold(
+    def _add(
         self, keys: NDArray[np.uint64], rows: NDArray[np.float32], labels: NDArray[np.int64]
     ) -> None:
         self._keys = np.concatenate([self._keys, keys])
         self._rows = np.concatenate([self._rows, rows])
         self._labels = np.concatenate([self._labels, labels])
         if len(self._keys) > self.capacity + self.capacity // _SLACK:
-            kept = smallest(self._keys, self.capacity)
-            self._keys, self._rows = self._keys[kept], self._rows[kept]
-            self._labels = self._labels[kept]
+            lowest = smallest(self._keys, self.capacity)
+            self._keys, self._rows = self._keys[lowest], self._rows[lowest]
+            self._labels = self._labels[lowest]
             self._limit = self._keys.max()
 
 
 def smallest(keys: NDArray[np.uint64], count: int) -> NDArray[np.intp]:
-    """Positions of the `count` smallest, or of all, in no order."""
+    """Return the positions of the `count` smallest keys, or of all, in no order."""
     if len(keys) <= count:
         return np.arange(len(keys))
     return np.argpartition(keys, count - 1)[:count]
 
 
 def _columns(log_probabilities: Tensor | NDArray[Any], chosen: NDArray[np.intp]) -> NDArray[Any]:
-    """N x K float32 of the chosen pixels, a copy."""
+    """Copy the log probabilities of the chosen pixels to float32, N x K."""
     if isinstance(log_probabilities, Tensor):
         places = torch.from_numpy(chosen).to(log_probabilities.device)
         columns = log_probabilities.detach().flatten(1)[:, places].T.float().cpu()

@@ -1,10 +1,10 @@
-"""Scores are named after the split they were measured on: `val/miou`, `test/iou/road`."""
+"""Keys of scores, which name the split that was evaluated: `val/miou`, `test/iou/road`."""
 
 from collections.abc import Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
-_TRAINING = "val"  # the split that training scores
+_TRAINING = "val"  # the split that training evaluates
 
 
 def under_split(scores: Mapping[str, T], split: str) -> dict[str, T]:
@@ -14,7 +14,7 @@ def under_split(scores: Mapping[str, T], split: str) -> dict[str, T]:
 
     Args:
         scores: read from a file.
-        split: that was scored.
+        split: the one that was evaluated.
     """
     prefix = f"{split}/"
     if split == _TRAINING or any(key.startswith(prefix) for key in scores):

@@ -1,4 +1,4 @@
-"""All numbers of one pass over a split, under flat keys."""
+"""Scores of a pass over a split, under flat keys."""
 
 import logging
 
@@ -32,7 +32,7 @@ class Scores(nn.Module):
         self.images += len(label_BHW)
 
     def compute(self, stage: str) -> dict[str, float]:
-        """The numbers of all ranks, then start anew.
+        """Return the scores over all ranks and reset.
 
         Returns:
             `{stage}/loss`, `/miou`, `/pixel_accuracy` and `/iou/<class>`; NaN for absent classes,
@@ -62,6 +62,6 @@ class Scores(nn.Module):
         return scores
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Discard all counts."""
         self.confusion.reset()
         self.loss_sum, self.images = 0.0, 0

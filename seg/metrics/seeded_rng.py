@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def draws(seed: int, purpose: str, image: str | int, count: int) -> NDArray[np.uint64]:
-    """Uniform 64-bit integers that depend on the arguments alone.
+    """Return uniform 64-bit integers that depend on the arguments alone.
 
     NumPy keeps the raw output of a bit generator the same in all versions, unlike that of its
     distributions. A longer draw starts with the shorter one.

@@ -1,4 +1,4 @@
-"""How well segments are found, small ones apart from large ones."""
+"""Recall of segments by their size."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,22 +7,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.metrics.accumulator import PER_ONE, Sums, checked
+from seg.metrics.accumulator import PER_ONE, Sums, checked_sum
 from seg.metrics.joint_counts import joint_counts, marked
 from seg.metrics.ratios import ratio
 
 STRATA = ("small", "medium", "large")
-"""Segments below 0.1 %, below 1 %, and from 1 % of the picture's area on."""
+"""Segments below 0.1 %, below 1 %, and from 1 % of the image's area on."""
 
-_LIMITS = (1_000, 100)  # of which the picture holds more than these
+_LIMITS = (
+    1_000,
+    100,
+)  # a segment is small or medium if the image is more than these times its area
 
 
 class SizeStrata:
-    """Recall of the labelled segments by their size.
+    """Recall of the labelled segments, small ones apart from large ones.
 
     A segment is a region of one class in the label whose pixels touch each other at a side or a
-    corner (8-neighbourhood). Ignored pixels belong to no segment and part what lies on their two
-    sides. Its size is its share of all pixels of the picture, ignored ones included: below 0.1 %
+    corner (8-neighbourhood). Ignored pixels belong to no segment and separate the regions on their
+    two sides. Its size is its share of all pixels of the image, ignored ones included: below 0.1 %
     it is small, below 1 % medium, otherwise large. A pixel is right where the prediction has the
     class of the label; the recall of a segment is the share of its pixels that are right.
 
@@ -49,8 +52,8 @@ class SizeStrata:
             areas, hits = _areas_and_hits(mask_HW[box], right_HW[box])
             self._add(areas, hits, label_HW.size)
 
-    def _add(self, areas: NDArray[np.int64], hits: NDArray[np.int64], picture_px: int) -> None:
-        stratum = sum(areas * limit >= picture_px for limit in _LIMITS)
+    def _add(self, areas: NDArray[np.int64], hits: NDArray[np.int64], image_px: int) -> None:
+        stratum = sum(areas * limit >= image_px for limit in _LIMITS)
         recalls = np.rint(hits / areas * PER_ONE)
         for row, values in enumerate((np.ones_like(areas), areas, hits, recalls)):
             # integers below 2**53 are exact in the float64 of weights
@@ -58,7 +61,7 @@ class SizeStrata:
             self._counts[row] += sums.astype(np.int64)
 
     def scores(self) -> dict[str, dict[str, float]]:
-        """For each of `STRATA`.
+        """Return the scores of each of `STRATA`.
 
         Returns:
             `segments` and `pixels` (counts), `pixel_recall` (share of the pixels that are right)
@@ -77,7 +80,7 @@ class SizeStrata:
         }
 
     def sums(self) -> Sums:
-        """`strata`: 4 x 3: segments, pixels, right pixels, recalls in 2**-24."""
+        """Return `strata`, 4 x 3: segments, pixels, right pixels, recalls in 2**-24."""
         return {"strata": self._counts.copy()}
 
     def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
@@ -86,14 +89,14 @@ class SizeStrata:
         Raises:
             DataError: the sums are of another metric.
         """
-        self._counts = checked(sums, "strata", self._counts.shape, np.int64)
+        self._counts = checked_sum(sums, "strata", self._counts.shape, np.int64)
 
 
 def _areas_and_hits(
     mask_HW: NDArray[np.bool_], right_HW: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels and right pixels of each segment of a mask."""
-    # with OpenCV's own statistics it takes several times as long
+    """Count the pixels and the right pixels of each segment of a mask."""
+    # OpenCV's own statistics of components take several times as long
     count, segment_HW = cv2.connectedComponents(mask_HW.view(np.uint8), connectivity=8)
     inside = np.flatnonzero(mask_HW)
     segments = segment_HW.ravel()[inside] - 1

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes confidences honest."""
+"""Temperature scaling: one number that calibrates the confidences of a network."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ _ROWS = 16_384  # pixels at a time: float64 of the whole sample would take gigab
 
 
 def fit_temperature(sample: LogProbabilitySample) -> float:
-    """The temperature T that minimises the negative log likelihood of softmax(log p / T).
+    """Return the T that minimises the negative log likelihood of softmax(log p / T).
 
     Source: Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), section 4.2; as
     log p are the logits up to a constant, T is that of the logits. The likelihood is convex in
@@ -50,7 +50,7 @@ def fit_temperature(sample: LogProbabilitySample) -> float:
 
 
 def negative_log_likelihood(sample: LogProbabilitySample, temperature: float) -> float:
-    """Mean over the sample of -log softmax(log p / T) at the label, in nats; NaN if empty."""
+    """Return the mean of -log softmax(log p / T) at the label, in nats; NaN if empty."""
     rows, labels = sample.pixels()
     losses = (
         (logsumexp(scaled, axis=1) - scaled[np.arange(len(scaled)), label]).sum()
@@ -62,7 +62,7 @@ def negative_log_likelihood(sample: LogProbabilitySample, temperature: float) ->
 def tempered_reliability(
     sample: LogProbabilitySample, temperature: float, *, num_bins: int = 15
 ) -> ReliabilityBins:
-    """The reliability of softmax(log p / T) over the sample; T = 1: as predicted."""
+    """Return the reliability of softmax(log p / T) over the sample; T = 1: as predicted."""
     bins = ReliabilityBins(num_bins)
     for scaled, label in _scaled(*sample.pixels(), 1 / temperature):
         bins.update(softmax(scaled, axis=1).max(1), scaled.argmax(1) == label)
@@ -70,7 +70,7 @@ def tempered_reliability(
 
 
 def _slope(rows: NDArray[np.float32], labels: NDArray[np.int64], sharpness: float) -> float:
-    """Derivative of the mean negative log likelihood by 1 / T, at 1 / T = `sharpness`."""
+    """Return the derivative of the mean negative log likelihood by 1 / T at `sharpness`."""
     slope = 0.0
     for scaled, label in _scaled(rows, labels, sharpness):
         expected = (softmax(scaled, axis=1) * scaled).sum(1)

@@ -1,4 +1,4 @@
-"""How often the right class is the first guess, or among the first five."""
+"""Top-1 and top-5 accuracy of image classification."""
 
 import torch
 from torch import Tensor, distributed, nn
@@ -7,8 +7,8 @@ from torch import Tensor, distributed, nn
 class TopKScores(nn.Module):
     """Top-1 and top-5 accuracy and mean loss of a split; exact across ranks.
 
-    A guess is right that is one of the picture's classes; of equal logits the lower class is
-    guessed first. A picture without any class is never right. With fewer than five classes top-5
+    A guess is right that is one of the image's classes; of equal logits the lower class is
+    guessed first. An image without any class is never right. With fewer than five classes top-5
     is always 1.
 
     Attributes:
@@ -19,7 +19,7 @@ class TopKScores(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # right by the first guess, by one of five, pictures; whole numbers stay so in any precision
+        # right by the first guess, by one of five, images; whole numbers stay so in any precision
         self.register_buffer("counts", torch.zeros(3, dtype=torch.int64), persistent=False)
         self.loss_sum = 0.0
         self.first_guesses: list[int] = []
@@ -31,7 +31,7 @@ class TopKScores(nn.Module):
 
         Args:
             logits_BK: of each class.
-            label: int64 B, or B x K with 1 for each class of the picture.
+            label: int64 B, or B x K with 1 for each class of the image.
             loss: mean over the batch.
         """
         rank_B = ranks(logits_BK, label)
@@ -41,7 +41,7 @@ class TopKScores(nn.Module):
         self._guesses_K = guesses_K if self._guesses_K is None else self._guesses_K + guesses_K
 
     def compute(self, stage: str) -> dict[str, float]:
-        """`{stage}/loss`, `/top1` and `/top5` of all ranks, then start anew; NaN of no pictures."""
+        """Return `{stage}/loss`, `/top1` and `/top5` of all ranks and reset; NaN without images."""
         counts = self.counts.clone()
         loss = torch.tensor(self.loss_sum, dtype=torch.float64, device=counts.device)
         if distributed.is_available() and distributed.is_initialized():
@@ -50,23 +50,23 @@ class TopKScores(nn.Module):
             if self._guesses_K is not None:
                 distributed.all_reduce(self._guesses_K)
         self.first_guesses = [] if self._guesses_K is None else self._guesses_K.tolist()
-        first, five, pictures = counts.tolist()
+        first, five, images = counts.tolist()
         sums = {"loss": float(loss), "top1": first, "top5": five}
         self.reset()
         return {
-            f"{stage}/{name}": total / pictures if pictures else float("nan")
+            f"{stage}/{name}": total / images if images else float("nan")
             for name, total in sums.items()
         }
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Discard all counts."""
         self.counts.zero_()
         self.loss_sum = 0.0
         self._guesses_K = None
 
 
 def ranks(logits_BK: Tensor, label: Tensor) -> Tensor:
-    """How many classes are guessed before the best guessed right one; K where none is right."""
+    """Count the classes guessed before the best guessed right one, B; K where none is right."""
     order_BK = logits_BK.float().argsort(dim=1, descending=True, stable=True)
     one = label.ndim == 1
     right_BK = order_BK == label[:, None] if one else label.gather(1, order_BK) > 0.5

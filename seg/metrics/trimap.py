@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.metrics.accumulator import Sums, checked
+from seg.metrics.accumulator import Sums, checked_sum
 from seg.metrics.contours import near_change
 from seg.metrics.joint_counts import joint_counts, marked
 from seg.metrics.ratios import iou, mean_of_several
@@ -17,10 +17,10 @@ class TrimapIoU:
     """IoU over the pixels within `width_px` of a change of the label, summed over the data set.
 
     Source: Kohli et al., "Robust Higher Order Potentials for Enforcing Label Consistency" (IJCV
-    2009); Chen et al., "DeepLab" (TPAMI 2018), section 4. Here the band
-    holds the pixels whose square of 2 x `width_px` + 1 pixels around shows another label, on both
-    sides of a border. Borders to ignored regions count, the border of the image does not; ignored
-    pixels are in no band. A prediction does not move the band.
+    2009); Chen et al., "DeepLab" (TPAMI 2018), section 4. Here the band holds the pixels whose
+    surrounding square of 2 x `width_px` + 1 pixels contains another label, on both sides of a
+    border. Borders to ignored regions count, the border of the image does not; ignored pixels are
+    in no band. The band depends on the labels alone.
 
     Args:
         num_classes: number of classes K.
@@ -49,15 +49,15 @@ class TrimapIoU:
         self._counts += np.stack([joint.diagonal(), joint.sum(1), joint.sum(0)])
 
     def iou(self) -> NDArray[np.float64]:
-        """IoU of each class within the band, K; NaN where neither labelled nor predicted there."""
+        """Return the IoU of each class within the band, K; NaN where it does not occur there."""
         return iou(*self._counts)
 
     def mean_iou(self) -> float:
-        """Mean of `iou` over the classes that occur in the band; NaN where fewer than two do."""
+        """Return the mean of `iou` over the classes in the band; NaN below two."""
         return float(mean_of_several(self.iou()))
 
     def sums(self) -> Sums:
-        """`trimap`: 3 x K pixels of the band: hits, labelled, predicted."""
+        """Return `trimap`, 3 x K pixels of the band: hits, labelled, predicted."""
         return {"trimap": self._counts.copy()}
 
     def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
@@ -66,4 +66,4 @@ class TrimapIoU:
         Raises:
             DataError: the sums are of another metric or number of classes.
         """
-        self._counts = checked(sums, "trimap", self._counts.shape, np.int64)
+        self._counts = checked_sum(sums, "trimap", self._counts.shape, np.int64)

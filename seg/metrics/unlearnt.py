@@ -1,4 +1,4 @@
-"""Classes that the labels have and the predictions lack: what a mean over pixels hides."""
+"""Classes that are labelled but never predicted right, which a mean over pixels hides."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ _MOST_NAMES = 6
 def unlearnt(
     confusion_KK: Sequence[Sequence[int]], names: Sequence[str], training: Mapping[str, Any]
 ) -> list[str]:
-    """Say which classes are never predicted, or never right, and which keys to try.
+    """Name the classes that are never predicted, or never right, and the keys to try.
 
     Args:
         confusion_KK: pixels by label (row) and prediction (column).
