@@ -77,7 +77,7 @@ class WindowLogits:
             )
             wide_hKW = self.logits_hKw[coarse_rows, :, coarse_columns].float() @ weight_wW
             tall = weight_hH.T @ wide_hKW.flatten(1)
-        return tall.window(-1, *wide_hKW.shape[1:])
+        return tall.view(-1, *wide_hKW.shape[1:])
 
     def labels(self, rows: slice, columns: slice) -> Tensor:
         """Return the class of the greatest logit of covered pixels, uint8; on a CPU alone."""
@@ -145,9 +145,9 @@ def iter_tiles(
         width: of the image, in pixels.
         chunk_bytes: upper size of a tile's logits; None: what is quick on the device.
     """
-    any_view = passes[0][0].logits_hKw
-    budget = chunk_bytes or _TILE_BYTES.get(any_view.device.type, _TILE_BYTES_ELSEWHERE)
-    height = max(1, round(sqrt(budget / 4 / any_view.shape[1] / _TILE_ASPECT)))
+    first = passes[0][0].logits_hKw
+    budget = chunk_bytes or _TILE_BYTES.get(first.device.type, _TILE_BYTES_ELSEWHERE)
+    height = max(1, round(sqrt(budget / 4 / first.shape[1] / _TILE_ASPECT)))
     for part in _cut(rows, height):
         for columns in _cut(slice(0, width), _TILE_ASPECT * height):
             yield Tile(passes, part, columns)

@@ -75,7 +75,8 @@ def windows_1d(
     """Yield evenly spaced windows along one side, the outermost flush with the image.
 
     Args:
-        length, scaled: of the image and the scaled image, in pixels.
+        length: of the image, in pixels.
+        scaled: of the scaled image, in pixels.
         window: of each, in pixels of the scaled image; None: all of it.
         overlap: at least this share of a window lies in the next one.
         align_corners: how the image is scaled.

@@ -1,4 +1,4 @@
-"""The likeliest class of each pixel of bilinearly resized logits, which are never held."""
+"""The likeliest class of each pixel of bilinearly resized logits, without storing those."""
 
 import numpy as np
 import torch
@@ -12,13 +12,14 @@ _LEAST_ROWS = 8
 
 
 def upsampled_argmax(logits_hKw: Tensor, rows: Places, columns: Places) -> Tensor:
-    """The class of the greatest resized logit, the first of equal ones, uint8, H x W.
+    """Return the class of the greatest resized logit, the first of equal ones, uint8, H x W.
 
-    A pixel's class does not depend on which others are asked for.
+    A pixel's class does not depend on which other pixels are computed.
 
     Args:
         logits_hKw: on a CPU, free of NaN, up to 256 classes.
-        rows, columns: H and W pixels.
+        rows: positions of the H rows.
+        columns: positions of the W columns.
     """
     coarse_hKw = logits_hKw.detach().float().contiguous().numpy()
     label_HW = np.empty((len(rows), len(columns)), np.uint8)
@@ -45,14 +46,14 @@ def _label(
 ) -> None:
     classes = coarse_hKw.shape[1]
     wide_2KW = np.empty((2, classes, block), np.float32)
-    # of the classes so far, in turn from one half to the other: stores then need no masks
+    # best of the classes so far, alternating between two halves: stores then need no masks
     best_2W, index_2W = np.empty((2, block), np.float32), np.empty((2, block), np.int32)
-    held_2 = np.empty(2, np.int64)
+    rows_2 = np.empty(2, np.int64)
     for left in range(0, label_HW.shape[1], block):
-        held_2[:] = -1
+        rows_2[:] = -1
         at = slice(left, left + block)
         for y in range(len(low_H)):
-            half = follow(coarse_hKw, low_H[y], low_W[at], share_W[at], held_2, wide_2KW)
+            half = follow(coarse_hKw, low_H[y], low_W[at], share_W[at], rows_2, wide_2KW)
             best_2W[0] = -np.inf
             index_2W[0] = 0
             share = share_H[y]

@@ -1,4 +1,4 @@
-"""Of several ways to compute the same, the one that was fastest on these shapes on this device."""
+"""Choice of the fastest of several implementations, by shapes and device."""
 
 import logging
 from collections.abc import Callable, Hashable, Mapping
@@ -13,12 +13,12 @@ _chosen: dict[Hashable, str] = {}
 
 
 def run_fastest(key: Hashable, ways: Mapping[str, Callable[[], T]]) -> T:
-    """Compute by the way that was fastest for `key`; the first time, by trying all of them.
+    """Compute by the implementation that was fastest for `key`; the first time, time all of them.
 
-    The first way is taken untried where trying is impossible or unwanted: on a CPU, while a CUDA
+    The first one is taken untimed where timing is impossible or unwanted: on a CPU, while a CUDA
     graph is recorded, under `torch.use_deterministic_algorithms` (two runs might choose
-    differently, and round differently). A way that fails, other than the first, is left out with
-    a warning: no compiler on the machine, a card that Triton does not know.
+    differently, and round differently). Another one that fails is left out with a warning: no
+    compiler on the machine, a card that Triton does not know.
 
     Args:
         key: whatever the speed depends on: the operation, shapes, types, the device.
@@ -35,12 +35,12 @@ def run_fastest(key: Hashable, ways: Mapping[str, Callable[[], T]]) -> T:
 
 
 def forget() -> None:
-    """Have everything tried anew."""
+    """Discard all choices, so that everything is timed again."""
     _chosen.clear()
 
 
 def choices() -> dict[Hashable, str]:
-    """What has been chosen so far in this process: key -> name of the way."""
+    """Return the choices so far in this process: key -> name of the implementation."""
     return dict(_chosen)
 
 
@@ -53,7 +53,7 @@ def _may_try() -> bool:
 
 
 def _works(name: str, way: Callable[[], T], ways: Mapping[str, Callable[[], T]]) -> bool:
-    """Run a way for the first time, which may compile it."""
+    """Run an implementation for the first time, which may compile it."""
     if name == next(iter(ways)):
         way()
         return True
@@ -69,7 +69,7 @@ def _works(name: str, way: Callable[[], T], ways: Mapping[str, Callable[[], T]])
 
 
 def _seconds(way: Callable[[], T]) -> float:
-    """Least time of a few runs, on the device."""
+    """Return the shortest time of a few runs on the device, s."""
     times = []
     for _ in range(_ROUNDS):
         start, end = (torch.Event("cuda", enable_timing=True) for _ in range(2))

@@ -1,8 +1,8 @@
 """Bilinear resize and cross entropy in one, forward and backward, block by block.
 
-Each block's logits are made once a direction, or once in all where only the sum of the losses is
-wanted, and live in the caches alone. The work is cut by coarse rows, the same way for any number of
-threads, and each coarse value's gradient is summed in one order: results are the same each time.
+The logits of a block stay in the caches: they are computed once a direction, or once in all where
+only the sum of the losses is needed. Work is cut by coarse rows in the same way for any number of
+threads, and each coarse value's gradient is summed in one order: results are reproducible.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _Bands = list[tuple[int, int, int]]
 
 @dataclass(frozen=True)
 class Pixels:
-    """What is compared with the logits, and where they lie.
+    """Labels of pixels, class weights, and positions of the pixels among the coarse logits.
 
     Attributes:
         label_BHW: classes, or `ignore_index`.
@@ -38,7 +38,7 @@ class Pixels:
 
 
 def losses(coarse_BhKw: Floats, pixels: Pixels) -> tuple[Floats, Floats]:
-    """Weighted cross entropy of each pixel, 0 where ignored, and the logarithm of its sum of exps.
+    """Return each pixel's weighted cross entropy, 0 where ignored, and its log of the sum of exps.
 
     Returns:
         two arrays B x H x W.
@@ -66,18 +66,18 @@ def losses(coarse_BhKw: Floats, pixels: Pixels) -> tuple[Floats, Floats]:
             )
         )
 
-    _refuse(in_parallel(band, _cut(coarse_BhKw)), coarse_BhKw.shape[2])
+    _check_labels(in_parallel(band, _cut(coarse_BhKw)), coarse_BhKw.shape[2])
     return loss_BHW, log_sum_BHW
 
 
 def gradient(coarse_BhKw: Floats, pixels: Pixels, log_sum_BHW: Floats, grad_BHW: Floats) -> Floats:
-    """Of the coarse logits, B x h x K x w, from that of `losses`."""
+    """Return the gradient of the coarse logits, B x h x K x w, from that of `losses`."""
     grad_BhKw, _ = _gradient(coarse_BhKw, pixels, (log_sum_BHW, grad_BHW))
     return grad_BhKw
 
 
 def sum_and_gradient(coarse_BhKw: Floats, pixels: Pixels) -> tuple[float, Floats]:
-    """The sum of all `losses`, and its gradient to the coarse logits, B x h x K x w, in one pass.
+    """Return the sum of all `losses` and its gradient, B x h x K x w, in one pass.
 
     Raises:
         DataError: a label is no class.
@@ -89,52 +89,57 @@ def sum_and_gradient(coarse_BhKw: Floats, pixels: Pixels) -> tuple[float, Floats
 def _gradient(
     coarse_BhKw: Floats, pixels: Pixels, upstream: tuple[Floats, Floats] | None
 ) -> tuple[Floats, float]:
-    """With what `losses` gives and its gradient; without, that of the sum, and the sum itself."""
+    """Return the gradient of the coarse logits, and the sum of the losses.
+
+    `upstream` holds the second output of `losses` and the gradient of the first; without it, the
+    gradient is that of the sum.
+    """
     grad_BhKw: Floats = np.zeros_like(coarse_BhKw)
     bands = _cut(coarse_BhKw)
     block = block_px(len(pixels.columns), coarse_BhKw.shape[2])
     columns = pixels.columns.padded(block)
     first_H = pixels.rows.first(coarse_BhKw.shape[1])
     first_w = pixels.columns.first(coarse_BhKw.shape[3])
-    nothing_HW = np.empty((0, 0), np.float32)
+    empty_HW = np.empty((0, 0), np.float32)
 
     def band(image: int, start: int, stop: int) -> tuple[Floats, float, int]:
         part = slice(first_H[start], first_H[stop])
-        # of the row that the next band begins with
+        # the last row of a band adds to the first of the next: kept apart, so that threads never
+        # write to one row
         below_Kw: Floats = np.zeros_like(coarse_BhKw[0, 0])
         if part.start == part.stop:
             return below_Kw, 0.0, -1
-        total, stranger = add_gradient(
+        total, invalid = add_gradient(
             coarse_BhKw[image],
             (pixels.rows.low[part], pixels.rows.share[part]),
             (columns.low, columns.share, block),
             first_w,
             (pixels.label_BHW[image, part], pixels.ignore_index, pixels.weight_K),
-            (nothing_HW, nothing_HW)
+            (empty_HW, empty_HW)
             if upstream is None
             else (upstream[0][image, part], upstream[1][image, part]),
             grad_BhKw[image],
             below_Kw,
             stop,
         )
-        return below_Kw, total, stranger
+        return below_Kw, total, invalid
 
-    found = in_parallel(band, bands)
-    _refuse([stranger for *_, stranger in found], coarse_BhKw.shape[2])
-    for (image, _, stop), (below_Kw, *_) in zip(bands, found, strict=True):
+    results = in_parallel(band, bands)
+    _check_labels([invalid for *_, invalid in results], coarse_BhKw.shape[2])
+    for (image, _, stop), (below_Kw, *_) in zip(bands, results, strict=True):
         if stop < coarse_BhKw.shape[1]:
             grad_BhKw[image, stop] += below_Kw
-    return grad_BhKw, sum(total for _, total, _ in found)
+    return grad_BhKw, sum(total for _, total, _ in results)
 
 
 def _cut(coarse_BhKw: Floats) -> _Bands:
-    """Image, first coarse row and the one after the last of each band."""
+    """Return the image, first coarse row and the one after the last of each band."""
     images, height = coarse_BhKw.shape[:2]
     starts = range(0, height, _BAND)
     return [(b, start, min(start + _BAND, height)) for b in range(images) for start in starts]
 
 
-def _refuse(labels: list[int], classes: int) -> None:
-    strangers = [label for label in labels if label >= 0]
-    if strangers:
-        raise DataError(f"the label holds {strangers[0]}; allowed: 0..{classes - 1}")
+def _check_labels(labels: list[int], classes: int) -> None:
+    invalid = [label for label in labels if label >= 0]
+    if invalid:
+        raise DataError(f"the label holds {invalid[0]}; allowed: 0..{classes - 1}")

@@ -1,4 +1,4 @@
-"""Runs the Triton kernels of `cross_entropy_triton` on tensors."""
+"""Launch of the Triton kernels of `cross_entropy_triton` on tensors."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 
 from seg.kernels.cross_entropy_triton import coarse_gradient, pixel_losses
-from seg.kernels.triton_device import device_of
+from seg.kernels.depthwise_launch import device_of
 
 _PIXELS, _VALUES = 256, 64
 
 
 @dataclass(frozen=True)
 class Side:
-    """Where the pixels of one side of a picture lie among coarse values, on the device.
+    """Positions of the pixels of one side of an image among coarse values, on the device.
 
     Attributes:
         low, share: int32 and float32; pixel `p` is `(1 - share[p]) * value[low[p]] + share[p] *
-            value[low[p] + 1]`. They do not fall.
+            value[low[p] + 1]`. `low` never decreases.
         first: int32, the first pixel at or beyond each value, and the number of pixels.
         span: the greatest number of pixels that one value is part of.
     """
@@ -29,7 +29,7 @@ class Side:
 
     @classmethod
     def of(cls, low: Tensor, share: Tensor, values: int, device: torch.device) -> "Side":
-        """Of places on the CPU among so many `values`."""
+        """Move positions on the CPU among `values` coarse values to a device."""
         first = torch.searchsorted(low, torch.arange(values + 1))
         span = int((first[1:] - first[(torch.arange(values) - 1).clamp(min=0)]).max())
         sides = low.to(device, torch.int32), share.to(device, torch.float32)
@@ -38,7 +38,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Pixels:
-    """What is compared with the logits, and where they lie.
+    """Labels of pixels, class weights, and positions of the pixels among the coarse logits.
 
     Attributes:
         label_BHW: classes, or `ignore_index`, of any integer type.
@@ -55,14 +55,14 @@ class Pixels:
 
     @property
     def operands(self) -> tuple[Tensor, ...]:
-        """For both kernels, after the coarse logits."""
+        """Return the arguments of both kernels that follow the coarse logits."""
         rows, columns = self.rows, self.columns
         sides = (rows.low, rows.share, columns.low, columns.share)
         return self.label_BHW.contiguous(), self.weight_K.contiguous(), *sides
 
 
 def losses(coarse_BKhw: Tensor, pixels: Pixels) -> tuple[Tensor, Tensor]:
-    """Weighted cross entropy of each pixel, 0 where ignored, and the logarithm of its sum of exps.
+    """Return each pixel's weighted cross entropy, 0 where ignored, and its log of the sum of exps.
 
     Args:
         coarse_BKhw: float32.
@@ -71,13 +71,13 @@ def losses(coarse_BKhw: Tensor, pixels: Pixels) -> tuple[Tensor, Tensor]:
     Returns:
         two tensors B x H x W; losses are NaN where a label is no class.
     """
-    pictures, classes, *coarse = coarse_BKhw.shape
+    images, classes, *coarse = coarse_BKhw.shape
     height, width = pixels.label_BHW.shape[1:]
     loss_BHW, log_sum_BHW = torch.empty(
-        2, pictures, height, width, dtype=torch.float32, device=coarse_BKhw.device
+        2, images, height, width, dtype=torch.float32, device=coarse_BKhw.device
     )
     with device_of(coarse_BKhw):
-        pixel_losses[(pictures * height * -(-width // _PIXELS),)](
+        pixel_losses[(images * height * -(-width // _PIXELS),)](
             coarse_BKhw.contiguous(),
             *pixels.operands,
             loss_BHW,
@@ -93,11 +93,11 @@ def losses(coarse_BKhw: Tensor, pixels: Pixels) -> tuple[Tensor, Tensor]:
 
 
 def gradient(coarse_BKhw: Tensor, pixels: Pixels, log_sum_BHW: Tensor, grad_BHW: Tensor) -> Tensor:
-    """Of the coarse logits, B x K x h x w, from that of `losses`."""
-    pictures, classes, *coarse = coarse_BKhw.shape
+    """Return the gradient of the coarse logits, B x K x h x w, from that of `losses`."""
+    images, classes, *coarse = coarse_BKhw.shape
     output_BKhw = torch.empty(coarse_BKhw.shape, dtype=torch.float32, device=coarse_BKhw.device)
     with device_of(coarse_BKhw):
-        coarse_gradient[(pictures * classes * coarse[0] * -(-coarse[1] // _VALUES),)](
+        coarse_gradient[(images * classes * coarse[0] * -(-coarse[1] // _VALUES),)](
             coarse_BKhw.contiguous(),
             *pixels.operands,
             pixels.rows.first,

@@ -1,4 +1,4 @@
-"""The loops of `cross_entropy`, over one band of coarse rows."""
+"""Compiled loops of `cross_entropy` over one band of coarse rows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ def fill_losses(
     loss_HW: Floats,
     log_sum_HW: Floats,
 ) -> int:
-    """Returns a label that is no class, or -1."""
+    """Fill the losses of a band; return a label that is no class, or -1."""
     (low_H, share_H), (low_W, share_W, block), (label_HW, ignore_index, weight_K) = (
         rows,
         columns,
@@ -32,13 +32,13 @@ def fill_losses(
     classes, width = coarse_hKw.shape[1], label_HW.shape[1]
     wide_2KW = np.empty((2, classes, block), np.float32)
     logit_KW, log_sum_W = np.empty((classes, block), np.float32), np.empty(block, np.float32)
-    room_4W, held_2 = np.empty((4, block), np.float32), np.empty(2, np.int64)
-    stranger = -1
+    room_4W, rows_2 = np.empty((4, block), np.float32), np.empty(2, np.int64)
+    invalid = -1
     for left in range(0, width, block):
-        held_2[:] = -1
+        rows_2[:] = -1
         at = slice(left, left + block)
         for y in range(len(low_H)):
-            half = follow(coarse_hKw, low_H[y], low_W[at], share_W[at], held_2, wide_2KW)
+            half = follow(coarse_hKw, low_H[y], low_W[at], share_W[at], rows_2, wide_2KW)
             blend(wide_2KW, half, share_H[y], logit_KW)
             _log_sum_exp(logit_KW, room_4W, log_sum_W)
             for x in range(min(block, width - left)):
@@ -49,9 +49,9 @@ def fill_losses(
                     if 0 <= label < classes:
                         loss = weight_K[label] * (log_sum_W[x] - logit_KW[label, x])
                     else:
-                        stranger = int(label)
+                        invalid = int(label)
                 loss_HW[y, left + x] = loss
-    return stranger
+    return invalid
 
 
 @compiled
@@ -70,7 +70,7 @@ def _log_sum_exp(logit_KW: Floats, room_4W: Floats, log_sum_W: Floats) -> None:
 
 @compiled
 def _greatest(logit_KW: Floats, room_2W: Floats) -> int:
-    """Put each pixel's greatest logit in a row of `room_2W`; which one is returned."""
+    """Put each pixel's greatest logit in a row of `room_2W` and return the row's index."""
     room_2W[0] = -np.inf  # by turns in one row and the other: stores then need no masks
     for k in range(len(logit_KW)):
         before_W, after_W, logit_W = room_2W[k % 2], room_2W[1 - k % 2], logit_KW[k]
@@ -92,18 +92,21 @@ def add_gradient(
     below_Kw: Floats,
     stop: int,
 ) -> tuple[float, int]:
-    """Where `upstream` is empty, that of the sum of all losses: the sum, and a label that is no
-    class or -1, are returned."""
+    """Add the gradient of the coarse logits; return the summed losses and an invalid label or -1.
+
+    Where `upstream` is empty, the gradient is that of the sum of all losses; otherwise the returned
+    sum is 0.
+    """
     (low_H, share_H), (low_W, share_W, block), (log_sum_HW, grad_HW) = rows, columns, upstream
     classes, width = coarse_hKw.shape[1], target[0].shape[1]
-    of_sum, total, stranger = log_sum_HW.size == 0, 0.0, -1
+    of_sum, total, invalid = log_sum_HW.size == 0, 0.0, -1
     wide_2KW = np.empty((2, classes, block), np.float32)
     sum_2KW = np.zeros((2, classes, block), np.float32)
     logit_KW, room_4W = np.empty((classes, block), np.float32), np.empty((4, block), np.float32)
     power_KW = np.empty((classes if of_sum else 0, block), np.float32)
-    held_2 = np.empty(2, np.int64)
+    rows_2 = np.empty(2, np.int64)
     for left in range(0, width, block):
-        held_2[:] = -1
+        rows_2[:] = -1
         half, row = 0, low_H[0]
         at, inside = slice(left, left + block), slice(left, min(left + block, width))
         for y in range(len(low_H) + 1):
@@ -119,7 +122,7 @@ def add_gradient(
             if after < 0:
                 break
             share = share_H[y]
-            lower = follow(coarse_hKw, row, low_W[at], share_W[at], held_2, wide_2KW)
+            lower = follow(coarse_hKw, row, low_W[at], share_W[at], rows_2, wide_2KW)
             blend(wide_2KW, lower, share, logit_KW)
             now_KW, later_KW = sum_2KW[half], sum_2KW[1 - half]
             if of_sum:
@@ -127,13 +130,13 @@ def add_gradient(
                     logit_KW, target, y, left, room_4W, power_KW, now_KW, later_KW, share
                 )
                 total += added
-                stranger = max(stranger, unknown)
+                invalid = max(invalid, unknown)
                 continue
             room_4W[:2] = 0
             room_4W[0, : inside.stop - left] = log_sum_HW[y, inside]
             room_4W[1, : inside.stop - left] = grad_HW[y, inside]
             _add_row(logit_KW, target, y, left, room_4W, now_KW, later_KW, share)
-    return total, stranger
+    return total, invalid
 
 
 @compiled
@@ -147,7 +150,7 @@ def _add_row(
     later_KW: Floats,
     share: float,
 ) -> None:
-    """Add the gradient of a block's logits to those of the two rows that they lie between."""
+    """Add the gradient of a block's logits to those of the two rows between which they lie."""
     label_HW, ignore_index, weight_K = target
     classes, block = logit_KW.shape
     log_sum_W, factor_W, room_W, power_W = room_4W[0], room_4W[1], room_4W[2], room_4W[3]
@@ -177,7 +180,7 @@ def _add_row_of_sum(
     later_KW: Floats,
     share: float,
 ) -> tuple[float, int]:
-    """As `_add_row` of the sum of the losses; returns this, and a label that is no class or -1."""
+    """Add as `_add_row` for the sum of the losses; return it and an invalid label or -1."""
     label_HW, ignore_index, weight_K = target
     classes, block = logit_KW.shape
     place = _greatest(logit_KW, room_4W)
@@ -197,7 +200,7 @@ def _add_row_of_sum(
     for x in range(block):  # room_W: the logarithm of the sum of exps; factor_W: 1 over the sum
         room_W[x] = greatest_W[x] + factor_W[x]
         factor_W[x] = _ONE / sum_W[x]
-    total, stranger = 0.0, -1
+    total, invalid = 0.0, -1
     width = min(block, label_HW.shape[1] - left)
     factor_W[width:] = 0
     for x in range(width):
@@ -212,15 +215,15 @@ def _add_row_of_sum(
         else:
             factor_W[x] = 0
             if label != ignore_index:
-                stranger = int(label)
+                invalid = int(label)
     for k in range(classes):
         _add(power_KW[k], factor_W, share, now_KW[k], later_KW[k])
-    return total, stranger
+    return total, invalid
 
 
 @compiled
 def _add(power_W: Floats, factor_W: Floats, share: float, now_W: Floats, later_W: Floats) -> None:
-    """Part the products between the two rows that a block's logits lie between."""
+    """Split the products between the two rows between which a block's logits lie."""
     for x in range(len(power_W)):
         grad = power_W[x] * factor_W[x]
         later = share * grad

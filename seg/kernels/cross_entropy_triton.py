@@ -1,7 +1,7 @@
 """Bilinear resize and cross entropy in one, forwards and backwards, in Triton.
 
-The logits of a pixel are made where they are needed and never stored. The gradient of each coarse
-logit is gathered from the pixels that it is part of, in one order: results are the same each time.
+The logits of a pixel are computed where they are needed and never stored. The gradient of each
+coarse logit is gathered from the pixels that use it, in one order: results are reproducible.
 Imports Triton: to be imported only where a kernel runs.
 """
 
@@ -28,12 +28,12 @@ def pixel_losses(
     ignore_index: tl.tensor,
     PIXELS: tl.constexpr,
 ) -> None:
-    """Of some pixels of a row: weighted loss, and the logarithm of the sum of exponentials.
+    """Store the weighted loss and the log of the sum of exponentials of some pixels of a row.
 
     The loss is NaN where the label is no class.
     """
     blocks = tl.cdiv(width, PIXELS)
-    row = tl.program_id(0) // blocks  # of all pictures, one below the other
+    row = tl.program_id(0) // blocks  # counted over all images, one below the other
     x_P = tl.program_id(0) % blocks * PIXELS + tl.arange(0, PIXELS)
     inside_P = x_P < width
     low_y = tl.load(row_low + row % height)
@@ -85,27 +85,27 @@ def coarse_gradient(
     span: tl.tensor,
     VALUES: tl.constexpr,
 ) -> None:
-    """Of some coarse logits of one class and row, from the gradient of `pixel_losses`.
+    """Store the gradient of some coarse logits of one class and row, from that of `pixel_losses`.
 
     `row_first` and `column_first` are the first pixel at or beyond each coarse value; `span` is
-    the greatest number of columns that one is part of.
+    the greatest number of columns that use one value.
     """
     blocks = tl.cdiv(coarse_width, VALUES)
     j_V = tl.program_id(0) % blocks * VALUES + tl.arange(0, VALUES)
     i = tl.program_id(0) // blocks % coarse_height
-    picture = tl.program_id(0) // blocks // coarse_height // classes
+    image = tl.program_id(0) // blocks // coarse_height // classes
     k = tl.program_id(0) // blocks // coarse_height % classes
     inside_V = j_V < coarse_width
     begin_V = tl.load(column_first + tl.maximum(j_V - 1, 0), mask=inside_V, other=0)
     end_V = tl.load(column_first + j_V + 1, mask=inside_V, other=0)
     begin_y = tl.load(row_first + tl.maximum(i - 1, 0))
     end_y = tl.load(row_first + i + 1)
-    place = (picture * classes + k).to(tl.int64) * coarse_height * coarse_width
+    place = (image * classes + k).to(tl.int64) * coarse_height * coarse_width
     total_V = tl.zeros([VALUES], tl.float32)
     for y in range(begin_y, end_y):
         low_y, share_y = tl.load(row_low + y), tl.load(row_share + y)
         part_y = tl.where(low_y == i, 1.0 - share_y, share_y)
-        row = (picture * height + y).to(tl.int64) * width
+        row = (image * height + y).to(tl.int64) * width
         for step in range(0, span):
             x_V = begin_V + step
             used_V = inside_V & (x_V < end_V)
@@ -136,7 +136,7 @@ def _logit(
     coarse_height: tl.tensor,
     coarse_width: tl.tensor,
 ) -> tl.tensor:
-    """Of pixels of one row, from the coarse logits of one class."""
+    """Return the logits of pixels of one row, from the coarse logits of one class."""
     after_P = tl.minimum(low_P + 1, coarse_width - 1)
     upper = plane + low_y * coarse_width
     lower = plane + tl.minimum(low_y + 1, coarse_height - 1) * coarse_width

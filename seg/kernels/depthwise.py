@@ -1,7 +1,8 @@
-"""The depthwise convolution of a separable one, by whichever kernel is fastest.
+"""The depthwise convolution of a separable one, by the fastest kernel.
 
-`SEG_DEPTHWISE`, read at the start: `auto` (the default) times PyTorch's kernel and those written in
-Triton once for each shape; `triton` takes only the latter; `torch` is PyTorch alone.
+The environment variable `SEG_DEPTHWISE`, read at import: `auto` (the default) times PyTorch's
+kernel and those in Triton once for each shape; `triton` takes the latter alone; `torch` is PyTorch
+alone.
 """
 
 import torch
@@ -21,7 +22,7 @@ from seg.kernels.dispatch import (
 )
 
 _HALF = (torch.float16, torch.bfloat16)
-# offsets within one picture are counted in 32 bits
+# offsets within one image are counted in 32 bits
 _MAX_VALUES = 2**31
 Pair = tuple[int, ...]
 
@@ -29,13 +30,13 @@ Pair = tuple[int, ...]
 def depthwise(
     x_BCHW: Tensor, weight: Tensor, *, stride: Pair, dilation: Pair, padding: Pair
 ) -> Tensor:
-    """`conv2d` of one filter a channel, with the gradients of it.
+    """Compute `conv2d` of one filter a channel, with its gradients.
 
-    The kernels of `depthwise_ops` stand in on a CUDA device, for half types (also those of
-    autocast) in channels_last memory, where gradients are wanted or a graph is compiled: for one
-    picture without gradients their call took longer than the convolution (H200, 1024x2048: a
+    The kernels of `depthwise_ops` are used on a CUDA device, for half types (also those of
+    autocast) in channels_last memory, where gradients are needed or a graph is compiled: for one
+    image without gradients their call takes longer than the convolution (H200, 1024x2048: a
     network of 30 ms instead of 20). Not while a graph is exported. Everywhere else this is
-    PyTorch's convolution, to the bit.
+    PyTorch's convolution, bit by bit.
 
     Args:
         x_BCHW: B x C x H x W.
@@ -47,11 +48,11 @@ def depthwise(
     Raises:
         ConfigError: `SEG_DEPTHWISE` is none of its values.
     """
-    wanted = torch.is_grad_enabled() or torch.compiler.is_compiling()
-    if depthwise_impls.way() != "torch" and HAS_TRITON and wanted and not is_recorded():
+    may_gain = torch.is_grad_enabled() or torch.compiler.is_compiling()
+    if depthwise_impls.way() != "torch" and HAS_TRITON and may_gain and not is_recorded():
         x_cast = _as_autocast(x_BCHW)
         if _suits(x_cast, weight, stride, dilation, padding):
-            # declaring operators takes a tenth of a second, which a CPU has no use for
+            # declaring operators takes a tenth of a second, which a CPU run is spared
             from seg.kernels import depthwise_ops
 
             numbers = (stride[0], dilation[0], padding[0])
@@ -64,7 +65,7 @@ class DepthwiseConv2d(nn.Conv2d):
     """An `nn.Conv2d` of one filter a channel that runs as `depthwise` does; same parameters."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
-        """B x C x H x W -> B x C x H' x W'."""
+        """Convolve B x C x H x W to B x C x H' x W'."""
         if not (input.is_cuda or depthwise_impls.INTERPRETED):
             return self._on_cpu(input)
         if isinstance(self.padding, str):
@@ -78,7 +79,7 @@ class DepthwiseConv2d(nn.Conv2d):
         )
 
     def _on_cpu(self, x_BCHW: Tensor) -> Tensor:
-        """By compiled loops where these gain; in float32 where PyTorch's gradient is wrong."""
+        """Use compiled loops where faster, and float32 where PyTorch's gradient is wrong."""
         cast = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if cast else x_BCHW.dtype
         if (
@@ -87,7 +88,15 @@ class DepthwiseConv2d(nn.Conv2d):
             and should_use_own_depthwise_gradients(self, dtype)
             and (torch.is_grad_enabled() or should_use_numba_depthwise(self))
         ):
-            return self._by_loops(x_BCHW.to(dtype))
+            from seg.kernels.depthwise_dilated import convolve
+
+            assert not isinstance(self.padding, str)
+            stride, dilation, padding = (
+                (down, across) for down, across in (self.stride, self.dilation, self.padding)
+            )
+            places = stride, dilation, padding
+            far = should_use_numba_depthwise(self)
+            return convolve(x_BCHW.to(dtype), self.weight, places, far=far)
         if depthwise_gradient_is_wrong(self, x_BCHW, dtype):
             with torch.autocast("cpu", enabled=False):
                 bias = None if self.bias is None else self.bias.float()
@@ -95,19 +104,9 @@ class DepthwiseConv2d(nn.Conv2d):
             return exact.to(dtype)
         return super().forward(x_BCHW)
 
-    def _by_loops(self, x_BCHW: Tensor) -> Tensor:
-        from seg.kernels.depthwise_dilated import convolve
-
-        assert not isinstance(self.padding, str)
-        stride, dilation, padding = (
-            (down, across) for down, across in (self.stride, self.dilation, self.padding)
-        )
-        places = stride, dilation, padding
-        return convolve(x_BCHW, self.weight, places, far=should_use_numba_depthwise(self))
-
 
 def patch_dilated_depthwise(root: nn.Module) -> None:
-    """Let the dilated depthwise convolutions of any network run as `DepthwiseConv2d`."""
+    """Make the dilated depthwise convolutions of any network run as `DepthwiseConv2d`."""
     for module in root.modules():
         if type(module) is nn.Conv2d and is_dilated_depthwise(module):
             module.__class__ = DepthwiseConv2d
@@ -121,9 +120,9 @@ def fused_conv_bn(
     pre_act: nn.Module | None,
     act: nn.Module,
 ) -> Tensor | None:
-    """`act(norm(conv(pre_act(x))))` where a training step gains by `depthwise_norm`; else None.
+    """Compute `act(norm(conv(pre_act(x))))` where `depthwise_norm` is faster; else return None.
 
-    That keeps the input alone for the gradients: without gradients there is nothing to keep.
+    Its gain is that it keeps only the input for the gradients, so there is none without gradients.
     """
     if not (
         isinstance(conv, DepthwiseConv2d)

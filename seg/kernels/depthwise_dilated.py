@@ -1,8 +1,8 @@
-"""3x3 depthwise convolutions on CPUs in channels_last whose gradients loops find faster.
+"""Gradients of 3x3 depthwise convolutions on CPUs in channels_last, by compiled loops.
 
 oneDNN takes up to ten times as long where taps lie apart or the stride is 2: see
-`dispatch.should_use_own_depthwise_gradients`. The loops take the bits of float32 and bfloat16 as
-they lie, and sum in float32.
+`dispatch.should_use_own_depthwise_gradients`. The loops read the bits of float32 and bfloat16 and
+sum in float32.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from seg.kernels.depthwise_loop import depthwise
 from seg.kernels.depthwise_shapes import taps_first
 from seg.kernels.numba_jit import bands, compiled, in_parallel
 
-_ROWS = 8  # a partial sum of the weight's gradient; the same for any number of threads
+_ROWS = 8  # rows in a partial sum of the weight's gradient, the same for any number of threads
 _BITS = {torch.float32: (torch.int32, np.uint32), torch.bfloat16: (torch.int16, np.uint16)}
 _HALF, _ODD = np.uint32(0x7FFF), np.uint32(1)
 Bits = NDArray[np.uint32] | NDArray[np.uint16]
@@ -29,15 +29,15 @@ Places = tuple[Pair, Pair, Pair]
 
 
 def convolve(image_BCHW: Tensor, weight: Tensor, places: Places, *, far: bool) -> Tensor:
-    """`functional.conv2d` of one 3x3 filter a channel, and its first derivatives.
+    """Compute `functional.conv2d` of one 3x3 filter a channel, with its first derivatives.
 
-    Sums are made in float32. They do not depend on the number of threads.
+    Sums are in float32. They do not depend on the number of threads.
 
     Args:
         image_BCHW: float32 or bfloat16; anything but channels_last is copied.
         weight: C x 1 x 3 x 3, of any floating type.
         places: stride, dilation and padding.
-        far: whether a loop gives the output, too; PyTorch where not.
+        far: whether a loop computes the output, too; otherwise PyTorch.
 
     Returns:
         B x C x H' x W' of the image's type, channels_last.
@@ -88,7 +88,7 @@ def _image_gradient(
     gradient_BCHW: Tensor, weight: Tensor, places: Places, shape: torch.Size
 ) -> Tensor:
     stride, dilation, padding = places
-    if stride == (1, 1):  # the convolution with the filter turned round
+    if stride == (1, 1):  # the convolution with the flipped filter
         down, across = (2 * gap - pad for gap, pad in zip(dilation, padding, strict=True))
         turned = stride, dilation, (down, across)
         return _convolved(gradient_BCHW, weight.flip(2, 3), turned)
@@ -105,7 +105,7 @@ def _image_gradient(
 
 
 def _weight_gradient(gradient_BCHW: Tensor, image_BCHW: Tensor, places: Places) -> Tensor:
-    """C x 9."""
+    """Return the gradient of the weight, C x 9."""
     gradient_BHWC, image_BHWC = _bits_of(gradient_BCHW), _bits_of(image_BCHW)
     images, height, _, channels = gradient_BHWC.shape
     starts = range(0, images * height, _ROWS)
@@ -190,7 +190,7 @@ def _add_rows(
 
 @compiled
 def _to_floats(bits_WC: Bits, float_WC: Floats) -> None:
-    """Of float32 or, two bytes each, bfloat16."""
+    """Widen the bits of float32 or, two bytes each, bfloat16 to float32."""
     shift = np.uint32(32 - 8 * bits_WC.itemsize)
     for x in range(len(bits_WC)):
         bits_C, wide_C = bits_WC[x], float_WC[x].view(np.uint32)
@@ -200,7 +200,7 @@ def _to_floats(bits_WC: Bits, float_WC: Floats) -> None:
 
 @compiled
 def _to_bits(float_WC: Floats, bits_WC: Bits) -> None:
-    """The nearest, and of two the even one."""
+    """Round float32 to the nearest value of the output type, ties to even."""
     is_whole = bits_WC.itemsize == 4
     for x in range(len(bits_WC)):
         wide_C, bits_C = float_WC[x].view(np.uint32), bits_WC[x]

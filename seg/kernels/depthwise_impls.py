@@ -1,7 +1,7 @@
-"""The ways to compute a depthwise convolution and its gradients: PyTorch's, and Triton's tiles.
+"""Implementations of a depthwise convolution and its gradients: PyTorch's, and Triton's tiles.
 
-Operands are x (B x C x H x W), the weight (C x 1 x K x K, of any floating type) and the gradient to
-the output; pictures lie in channels_last memory. `numbers` are stride, dilation and padding.
+Operands are x (B x C x H x W), the weight (C x 1 x K x K, of any floating type) and the gradient of
+the output; images are in channels_last memory. `numbers` are stride, dilation and padding.
 """
 
 import os
@@ -25,10 +25,10 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def way() -> str:
-    """What `SEG_DEPTHWISE` asks for.
+    """Return the value of `SEG_DEPTHWISE`.
 
     Raises:
-        ConfigError: none of the three.
+        ConfigError: it is none of the three.
     """
     if WAY not in WAYS:
         raise ConfigError(f"SEG_DEPTHWISE={WAY}; allowed: {', '.join(WAYS)}")
@@ -39,7 +39,7 @@ Ways = dict[str, Callable[[], Tensor]]
 
 
 def of_output(x: Tensor, weight: Tensor, numbers: Sequence[int]) -> Ways:
-    """Name -> the convolution, by PyTorch (cuDNN on an NVIDIA card) or with each tile."""
+    """Return name -> the convolution, by PyTorch (cuDNN on NVIDIA) or with each tile."""
     stride, dilation, padding = numbers
 
     def with_pytorch() -> Tensor:
@@ -56,7 +56,7 @@ def of_output(x: Tensor, weight: Tensor, numbers: Sequence[int]) -> Ways:
 
 
 def of_input_gradient(gradient: Tensor, x: Tensor, weight: Tensor, numbers: Sequence[int]) -> Ways:
-    """Name -> the gradient to the input, of which only the shape is used."""
+    """Return name -> the gradient of the input, of which only the shape is used."""
 
     def with_pytorch() -> Tensor:
         return channels_last(_pytorch_gradients(gradient, x, weight, numbers, 0))
@@ -71,7 +71,7 @@ def of_input_gradient(gradient: Tensor, x: Tensor, weight: Tensor, numbers: Sequ
 
 
 def of_weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, numbers: Sequence[int]) -> Ways:
-    """Name -> the gradient to the weight, of which only shape and type are used."""
+    """Return name -> the gradient of the weight, of which shape and type are used."""
 
     def with_pytorch() -> Tensor:
         return _pytorch_gradients(gradient, x, weight, numbers, 1).to(weight.dtype).contiguous()
@@ -86,7 +86,7 @@ def of_weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, numbers: Seq
 
 
 def channels_last(x_BCHW: Tensor) -> Tensor:
-    """The same in channels_last memory."""
+    """Return a tensor in channels_last memory."""
     return x_BCHW.contiguous(memory_format=torch.channels_last)
 
 
@@ -102,12 +102,12 @@ def _ways(
 
 
 def _pytorch_gradients(
-    gradient: Tensor, x: Tensor, weight: Tensor, numbers: Sequence[int], wanted: int
+    gradient: Tensor, x: Tensor, weight: Tensor, numbers: Sequence[int], argument: int
 ) -> Tensor:
     stride, dilation, padding = numbers
     gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
         *(gradient, x, weight.to(x.dtype), None),
         *([stride] * 2, [padding] * 2, [dilation] * 2, False, [0, 0], weight.shape[0]),
-        [index == wanted for index in range(3)],
+        [index == argument for index in range(3)],
     )
-    return gradients[wanted]
+    return gradients[argument]

@@ -1,4 +1,4 @@
-"""Runs the Triton kernels of `depthwise_triton` on tensors."""
+"""Launch of the Triton kernels of `depthwise_triton` on tensors."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,15 @@ from torch import Tensor
 
 from seg.kernels.depthwise_shapes import TILES, WEIGHT_TILES, Geometry, Tile
 from seg.kernels.depthwise_triton import tap_sums, weight_sums
-from seg.kernels.triton_device import device_of
 
-# programs that a weight gradient is spread over: eight for each processor of a large card
+# programs of a weight gradient: eight for each multiprocessor of a large card
 _PROGRAMS = 1024
 _IN_TRITON = {torch.float32: tl.float32, torch.float64: tl.float64}
 
 
 @dataclass(frozen=True)
 class Activation:
-    """`relu(scale * x + shift)`, each part of it optional, of the input of a convolution.
+    """The optional activation `relu(scale * x + shift)` of the input of a convolution.
 
     Attributes:
         relu: whether negative values become zero.
@@ -30,13 +29,18 @@ class Activation:
 
 @dataclass(frozen=True)
 class Moments:
-    """Of each channel over a batch: the mean, and the mean squared distance from it."""
+    """Mean and mean squared distance from it, of each channel over a batch."""
 
     mean_C: Tensor
     variance_C: Tensor
 
 
 IDENTITY = Activation()
+
+
+def device_of(x: Tensor) -> torch.cuda.device:
+    """Return a context that selects the card of `x`, or none under Triton's interpreter."""
+    return torch.cuda.device(x.device.index if x.is_cuda else -1)
 
 
 def convolve(
@@ -47,13 +51,13 @@ def convolve(
     tile: Tile = TILES[0],
     activation: Activation = IDENTITY,
 ) -> Tensor:
-    """The depthwise convolution of an activated input.
+    """Compute the depthwise convolution of an activated input.
 
     Args:
         x_BCHW: in channels_last memory.
         weight: C x 1 x kernel x kernel, of any floating type.
         geometry: of the convolution.
-        tile: what a program makes.
+        tile: the output pixels and channels of a program.
         activation: of the input; padding is zero after it.
 
     Returns:
@@ -72,16 +76,16 @@ def convolve_and_describe(
     tile: Tile = TILES[0],
     activation: Activation = IDENTITY,
 ) -> tuple[Tensor, Moments]:
-    """As `convolve`; also the moments of what comes out, in float32 (float64 of float64).
+    """Compute `convolve`, and the moments of its output in float32 (float64 of float64).
 
-    Each tile gives its own mean and distances from it, and these are put together exactly (Chan,
-    Golub and LeVeque, 1979): a mean far from zero costs no digits, as it would with plain squares.
+    Each tile yields its own mean and squared distances from it, and these are combined exactly
+    (Chan, Golub and LeVeque, 1979): a mean far from zero costs no digits, as with plain squares.
     """
     output_BCHW = _like(x_BCHW, geometry.output(x_BCHW.shape[2]), geometry.output(x_BCHW.shape[3]))
-    pictures, channels, height, width = output_BCHW.shape
+    images, channels, height, width = output_BCHW.shape
     wide = _summed_in(x_BCHW.dtype)
     total_TC, spread_TC = torch.empty(
-        2, pictures * tile.count(height, width), channels, dtype=wide, device=x_BCHW.device
+        2, images * tile.count(height, width), channels, dtype=wide, device=x_BCHW.device
     )
     _launch_taps(
         x_BCHW,
@@ -93,7 +97,7 @@ def convolve_and_describe(
         moments=(total_TC, spread_TC),
     )
     count_T1 = _pixels_of_tiles(output_BCHW, tile, wide)
-    values = pictures * height * width
+    values = images * height * width
     mean_C = total_TC.sum(0) / values
     apart_TC = total_TC / count_T1 - mean_C
     variance_C = (spread_TC + count_T1 * apart_TC.square()).sum(0) / values
@@ -109,9 +113,9 @@ def input_gradient(
     tile: Tile = TILES[0],
     activation: Activation = IDENTITY,
 ) -> Tensor:
-    """The gradient to the input (before its activation), given that to the output.
+    """Return the gradient of the input (before its activation) from that of the output.
 
-    Both tensors in channels_last memory; without an activation only the input's shape is used.
+    Both tensors are in channels_last memory; without an activation only the input's shape is used.
     """
     output_BCHW = _like(gradient_BCHW, *x_BCHW.shape[2:])
     activated = None if activation == IDENTITY else x_BCHW
@@ -137,10 +141,10 @@ def weight_gradient(
     tile: Tile = WEIGHT_TILES[0],
     activation: Activation = IDENTITY,
 ) -> Tensor:
-    """The gradient to the weight, C x 1 x kernel x kernel, rounded once to `dtype`."""
-    pictures, channels, height, width = gradient_BCHW.shape
+    """Return the gradient of the weight, C x 1 x kernel x kernel, rounded once to `dtype`."""
+    images, channels, height, width = gradient_BCHW.shape
     blocks = -(-channels // tile.channels)
-    tiles = pictures * tile.count(height, width)
+    tiles = images * tile.count(height, width)
     tiles_a_part = max(1, -(-tiles * blocks // _PROGRAMS))
     parts = -(-tiles // tiles_a_part)
     shape = (parts, channels, 1, geometry.kernel, geometry.kernel)
@@ -155,7 +159,7 @@ def weight_gradient(
             scale,
             shift,
             sums,
-            pictures,
+            images,
             height,
             width,
             *x_BCHW.shape[2:],
@@ -188,9 +192,9 @@ def _launch_taps(
     activated: Tensor | None = None,
     moments: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> None:
-    pictures, channels, height, width = output_BCHW.shape
+    images, channels, height, width = output_BCHW.shape
     vector, groups = vectors(channels)
-    tiles = pictures * tile.count(height, width)
+    tiles = images * tile.count(height, width)
     with device_of(source_BCHW):
         tap_sums[(tiles * -(-channels // tile.channels),)](
             source_BCHW,
@@ -219,7 +223,7 @@ def _launch_taps(
 
 
 def _summed_in(dtype: torch.dtype) -> torch.dtype:
-    """The type of sums over values of a type."""
+    """Return the type in which values of a type are summed."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
@@ -233,13 +237,13 @@ def _like(x_BCHW: Tensor, height: int, width: int) -> Tensor:
 
 
 def vectors(channels: int) -> tuple[int, int]:
-    """Channels that are read in one piece, and how many such pieces a pixel has."""
+    """Return the channels that are read in one piece, and the number of pieces a pixel."""
     vector = 8 if channels % 8 == 0 else 1
     return vector, channels // vector
 
 
 def _pixels_of_tiles(output_BCHW: Tensor, tile: Tile, dtype: torch.dtype) -> Tensor:
-    """Pixels that lie inside of the picture, of each tile, as a column."""
+    """Count the pixels of each tile that lie inside the image, as a column."""
     sides = [
         (size - torch.arange(0, size, step, device=output_BCHW.device)).clamp(max=step)
         for size, step in zip(output_BCHW.shape[2:], (tile.rows, tile.columns), strict=True)

@@ -1,7 +1,7 @@
 """Depthwise 3x3 convolutions with any stride and dilation, channels last, forward.
 
 oneDNN falls to a few GFLOP/s on dilated ones in this layout. Here each pixel's channels are summed
-tap by tap, so that the dilation costs nothing, and taps outside the picture are left out.
+tap by tap, so that dilation costs nothing, and taps outside the image are skipped.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ _LEAST_ROWS = 2
 Floats = NDArray[np.float32]
 
 
-@wrap_torch_function(lambda image_BCHW, *_, **__: (image_BCHW,))  # for who times operators
+@wrap_torch_function(lambda image_BCHW, *_, **__: (image_BCHW,))  # profilers of operators see it
 def depthwise(
     image_BCHW: Tensor,
     weight_9C: Tensor,
@@ -26,13 +26,15 @@ def depthwise(
     dilation: tuple[int, int],
     padding: tuple[int, int],
 ) -> Tensor:
-    """`functional.conv2d` of one 3x3 kernel a channel; without gradients, summed in float32.
+    """Compute `functional.conv2d` of one 3x3 kernel a channel, without gradients, in float32.
 
     Args:
         image_BCHW: on a CPU; anything but float32 in channels_last is copied.
         weight_9C: taps from the top left, row by row: see `depthwise_shapes.taps_first`.
         bias_C: added.
-        stride, dilation, padding: down and across, pixels.
+        stride: down and across, pixels.
+        dilation: down and across, pixels.
+        padding: down and across, pixels.
 
     Returns:
         B x C x H' x W' of the image's type, channels_last.

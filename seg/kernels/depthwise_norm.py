@@ -1,9 +1,9 @@
 """Depthwise convolution, batch norm and ReLU in one step of training, in four passes over memory.
 
-The convolution gives its output and the moments of each channel at once; a second kernel
-normalises. Only the input is kept for the gradients: the convolution is computed again, which
-costs less than the memory that its output would hold. A ReLU before the convolution (Xception's
-`pre_act`) is applied on load and never written.
+The convolution yields its output and the moments of each channel in one pass; a second kernel
+normalizes. Only the input is kept for the gradients: the convolution is computed again, which costs
+less than the memory of its output. A ReLU before the convolution (Xception's `pre_act`) is applied
+on load and never written.
 
 Imports Triton: to be imported only where a kernel runs.
 """
@@ -23,7 +23,7 @@ _ROWS, _CHANNELS, _PROGRAMS = 32, 64, 1024
 
 @dataclass(frozen=True)
 class Step:
-    """What is done besides the arithmetic of the tensors.
+    """The options of the fused step.
 
     Attributes:
         geometry: of the convolution.
@@ -48,7 +48,7 @@ def depthwise_norm_relu(
     relu_before: bool = False,
     relu_after: bool = True,
 ) -> Tensor:
-    """What `relu(norm(conv(relu(x))))` gives, its gradients, and its effect on the norm.
+    """Compute `relu(norm(conv(relu(x))))` with its gradients and its update of the norm.
 
     Args:
         x_BCHW: float32 or a half type; best in channels_last memory.
@@ -64,8 +64,8 @@ def depthwise_norm_relu(
     batch = norm.training or norm.running_mean is None
     step = Step(geometry, relu_before, relu_after, batch, norm.eps)
     running = (norm.running_mean, norm.running_var)
-    given = (x_BCHW, conv.weight, norm.weight, norm.bias)
-    output, mean_C, variance_C = _DepthwiseNormRelu.apply(*given, *running, step)
+    operands = (x_BCHW, conv.weight, norm.weight, norm.bias)
+    output, mean_C, variance_C = _DepthwiseNormRelu.apply(*operands, *running, step)
     if norm.training and norm.running_mean is not None:
         _update(norm, mean_C, variance_C, output.numel() // output.shape[1])
     result: Tensor = output
@@ -96,7 +96,7 @@ class _DepthwiseNormRelu(torch.autograd.Function):
         scale_C = gamma * inverse_C
         shift_C = beta - moments.mean_C * scale_C
         output = torch.empty_like(value)
-        norm_triton.normalise[_grid(value)](
+        norm_triton.normalize[_grid(value)](
             value, scale_C, shift_C, output, *_sizes(value), RELU=step.relu_after, **_blocks(value)
         )
         ctx.save_for_backward(x, weight, moments.mean_C, inverse_C, scale_C, shift_C)
@@ -139,7 +139,7 @@ class _DepthwiseNormRelu(torch.autograd.Function):
 def _sums(
     gradient: Tensor, value: Tensor, *, scale_C: Tensor, shift_C: Tensor, mean_C: Tensor, relu: bool
 ) -> Tensor:
-    """Two rows: sums of the gradient, and of it times the distance from the mean."""
+    """Return two rows: sums of the gradient, and of its product with `value - mean`."""
     channels = value.shape[1]
     across = -(-channels // _CHANNELS)
     blocks = -(-(value.numel() // channels) // _ROWS)
@@ -157,7 +157,7 @@ def _sums(
 
 
 def _update(norm: nn.BatchNorm2d, mean_C: Tensor, variance_C: Tensor, count: int) -> None:
-    """Running moments and their count, in place, as the norm does it (variance unbiased)."""
+    """Update running moments and their count as the norm does (variance unbiased)."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None

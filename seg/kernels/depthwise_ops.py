@@ -1,10 +1,9 @@
 """Depthwise convolutions as operators of PyTorch, for autograd, torch.compile and fake tensors.
 
-Three operators: the convolution, its gradient to the input, its gradient to the weight. Each is
+Three operators: the convolution, its gradient of the input, its gradient of the weight. Each is
 linear in both of its tensors, and the derivatives of each are the other two: they can be
-differentiated any number of times. Each picks its kernel by itself, among those of
-`depthwise_impls`, for the shapes at hand; what a graph records is the operator, whichever is
-picked.
+differentiated any number of times. Each picks its kernel among those of `depthwise_impls` for the
+shapes at hand; a graph records the operator, whichever kernel is picked.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from seg.kernels.depthwise_shapes import Geometry
 
 @torch.library.custom_op("seg::depthwise", mutates_args=())
 def convolve(x: Tensor, weight: Tensor, numbers: Sequence[int]) -> Tensor:
-    """The depthwise convolution of x (B x C x H x W) with a weight of C x 1 x K x K.
+    """Compute the depthwise convolution of x (B x C x H x W) with a weight of C x 1 x K x K.
 
     `numbers` are stride, dilation and padding, here and below. The weight may be of another type
     than x, as under autocast: the kernels in Triton do not round it. The output has x's type, in
@@ -32,7 +31,7 @@ def convolve(x: Tensor, weight: Tensor, numbers: Sequence[int]) -> Tensor:
 
 @torch.library.custom_op("seg::depthwise_input_gradient", mutates_args=())
 def input_gradient(gradient: Tensor, x: Tensor, weight: Tensor, numbers: Sequence[int]) -> Tensor:
-    """The gradient to the input x, of which only the shape is used, given that to the output."""
+    """Return the gradient of the input x, of which only the shape is used."""
     gradient = ways.channels_last(gradient)
     choice = ways.of_input_gradient(gradient, x, weight, numbers)
     return run_fastest(_key("input gradient", x, weight, numbers), choice)
@@ -40,7 +39,7 @@ def input_gradient(gradient: Tensor, x: Tensor, weight: Tensor, numbers: Sequenc
 
 @torch.library.custom_op("seg::depthwise_weight_gradient", mutates_args=())
 def weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, numbers: Sequence[int]) -> Tensor:
-    """The gradient to the weight, of which only shape and type are used."""
+    """Return the gradient of the weight, of which only shape and type are used."""
     gradient, x = ways.channels_last(gradient), ways.channels_last(x)
     choice = ways.of_weight_gradient(gradient, x, weight, numbers)
     return run_fastest(_key("weight gradient", x, weight, numbers), choice)
@@ -74,35 +73,35 @@ def _(_gradient: Tensor, _x: Tensor, weight: Tensor, *_: Any) -> Tensor:
     return torch.empty(weight.shape, dtype=weight.dtype, device=weight.device)
 
 
-def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     *tensors, ctx.numbers = inputs
     ctx.save_for_backward(*tensors)
 
 
 def _differentiate_output(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     x, weight = ctx.saved_tensors
-    wanted = ctx.needs_input_grad
-    to_x = input_gradient(gradient, x, weight, ctx.numbers) if wanted[0] else None
-    to_weight = weight_gradient(gradient, x, weight, ctx.numbers) if wanted[1] else None
+    needs = ctx.needs_input_grad
+    to_x = input_gradient(gradient, x, weight, ctx.numbers) if needs[0] else None
+    to_weight = weight_gradient(gradient, x, weight, ctx.numbers) if needs[1] else None
     return to_x, to_weight, None
 
 
 def _differentiate_input_gradient(ctx: Any, direction: Tensor) -> tuple[Tensor | None, ...]:
     gradient, _, weight = ctx.saved_tensors
-    wanted = ctx.needs_input_grad
-    to_gradient = convolve(direction, weight, ctx.numbers) if wanted[0] else None
-    to_weight = weight_gradient(gradient, direction, weight, ctx.numbers) if wanted[2] else None
+    needs = ctx.needs_input_grad
+    to_gradient = convolve(direction, weight, ctx.numbers) if needs[0] else None
+    to_weight = weight_gradient(gradient, direction, weight, ctx.numbers) if needs[2] else None
     return to_gradient, None, to_weight, None
 
 
 def _differentiate_weight_gradient(ctx: Any, direction: Tensor) -> tuple[Tensor | None, ...]:
     gradient, x, _ = ctx.saved_tensors
-    wanted = ctx.needs_input_grad
-    to_gradient = convolve(x, direction, ctx.numbers) if wanted[0] else None
-    to_x = input_gradient(gradient, x, direction, ctx.numbers) if wanted[1] else None
+    needs = ctx.needs_input_grad
+    to_gradient = convolve(x, direction, ctx.numbers) if needs[0] else None
+    to_x = input_gradient(gradient, x, direction, ctx.numbers) if needs[1] else None
     return to_gradient, to_x, None, None
 
 
-convolve.register_autograd(_differentiate_output, setup_context=_remember)
-input_gradient.register_autograd(_differentiate_input_gradient, setup_context=_remember)
-weight_gradient.register_autograd(_differentiate_weight_gradient, setup_context=_remember)
+convolve.register_autograd(_differentiate_output, setup_context=_save_inputs)
+input_gradient.register_autograd(_differentiate_input_gradient, setup_context=_save_inputs)
+weight_gradient.register_autograd(_differentiate_weight_gradient, setup_context=_save_inputs)

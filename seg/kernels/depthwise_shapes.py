@@ -1,4 +1,4 @@
-"""Where the taps of a depthwise convolution lie, and what one program makes of it."""
+"""Shapes of a depthwise convolution, and of the tile that one program computes."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Geometry:
-    """A depthwise convolution, the same in both directions.
+    """A depthwise convolution, the same along both axes.
 
     Attributes:
         kernel: taps a side.
@@ -22,14 +22,14 @@ class Geometry:
     padding: int
 
     def output(self, side: int) -> int:
-        """Pixels of the output along an axis of so many."""
+        """Return the pixels of the output along an axis of `side` pixels."""
         reach = self.dilation * (self.kernel - 1) + 1
         return (side + 2 * self.padding - reach) // self.stride + 1
 
 
 @dataclass(frozen=True)
 class Tile:
-    """What one program makes at a time, in powers of two, and the warps it has for that."""
+    """The rows, columns and channels of a program, powers of two, and its number of warps."""
 
     rows: int
     columns: int
@@ -40,15 +40,15 @@ class Tile:
         return f"{self.rows}x{self.columns}x{self.channels}"
 
     def count(self, height: int, width: int) -> int:
-        """Tiles of a picture."""
+        """Count the tiles of an image."""
         return -(-height // self.rows) * -(-width // self.columns)
 
 
-# Of the kernel that makes pixels, and of the one that keeps nine sums of each pixel in registers.
+# for the kernel that computes pixels, and for the one with nine sums of each pixel in registers
 TILES = (Tile(8, 8, 64, 4), Tile(4, 16, 64, 8), Tile(2, 16, 128, 8))
 WEIGHT_TILES = (Tile(1, 16, 64, 4), Tile(4, 4, 64, 4), Tile(1, 16, 128, 8))
 
 
 def taps_first(weight: Tensor) -> Tensor:
-    """C x 1 x 3 x 3, of any floating type -> 9 x C, float32."""
+    """Reorder C x 1 x 3 x 3, of any floating type, to 9 x C, float32."""
     return weight.detach().float().flatten(1).t().contiguous()

@@ -1,13 +1,13 @@
 """Depthwise convolutions over channels_last memory in Triton: output, gradients, statistics.
 
-One program makes a tile of rows x columns pixels of some channels. Each tap is a masked, shifted
-load of the whole tile; channels lie side by side, and sums are kept in float32 (float64 where the
-input is). The gradient to the input comes from the same kernel, which then asks which outputs a
-pixel went into. The gradient to the weight is summed by many programs, each over pixels of its own,
-and their sums are added in a fixed order: every result is the same in each run.
+One program computes a tile of rows x columns pixels of some channels. Each tap is a masked, shifted
+load of the whole tile; channels lie side by side, and sums are in float32 (float64 where the input
+is). The gradient of the input comes from the same kernel, which then looks up the outputs that a
+pixel contributes to. The gradient of the weight is summed by many programs, each over its own
+pixels, and their sums are added in a fixed order: every result is reproducible.
 
-Both kernels can work on `relu(scale * x + shift)` in place of x, without writing it anywhere; a
-missing scale leaves the affine part out.
+Both kernels can take `relu(scale * x + shift)` in place of x, without writing it anywhere; a
+missing scale omits the affine part.
 
 Imports Triton: to be imported only where a kernel runs.
 """
@@ -43,23 +43,23 @@ def tap_sums(
     COLUMNS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ) -> None:
-    """A tile of the convolution of `source`, or with TRANSPOSED of the gradient to its input.
+    """Store a tile of the convolution of `source`, or with TRANSPOSED of the gradient of its input.
 
-    `weight` is taps x channels. TRANSPOSED, `source` is the gradient to the output, `output` has
-    the size of the input, and `activated`, if given, is that input: its activation's slope
-    multiplies the result. Where `total` and `spread` are given, they take each channel's sum over
-    the tile and the squared distances from the tile's mean, one row a tile.
+    `weight` is taps x channels. TRANSPOSED, `source` is the gradient of the output, `output` has
+    the size of the input, and `activated`, if not None, is that input: its activation's slope
+    multiplies the result. `total` and `spread`, if not None, take each channel's sum over the tile
+    and the squared distances from the tile's mean, one row a tile.
     """
-    # a product tells how rows are aligned: 728 channels are still read eight at a time
+    # a product tells the compiler how rows are aligned: 728 channels are read eight at a time
     channels = groups * VECTOR
     blocks = tl.cdiv(channels, CHANNELS)
     tile = tl.program_id(0) // blocks
     channel_C = tl.program_id(0) % blocks * CHANNELS + tl.arange(0, CHANNELS)
-    picture, row_P, column_P = _pixels(tile, height, width, ROWS, COLUMNS)
+    image, row_P, column_P = _pixels(tile, height, width, ROWS, COLUMNS)
     place_P = row_P * width + column_P
     inside_P = (row_P < height) & (column_P < width)
-    start = source + picture * (source_height * source_width) * channels
-    skipped = picture * (height * width) * channels
+    start = source + image * (source_height * source_width) * channels
+    skipped = image * (height * width) * channels
     sum_PC = tl.zeros([ROWS * COLUMNS, CHANNELS], SUM)
     for tap in tl.static_range(KERNEL * KERNEL):
         down, across = _steps(tap, dilation, padding, KERNEL)
@@ -84,7 +84,7 @@ def tap_sums(
     offset_PC = place_P[:, None] * channels + channel_C[None, :]
     tl.store(output + skipped + offset_PC, rounded_PC, mask=inside_PC)
     if total is not None:
-        # of the values as they are stored: those are what a batch norm is given
+        # of the values as they are stored, which are the input of the batch norm
         _describe(rounded_PC.to(SUM), inside_P, tile, channel_C, channels, total, spread, SUM)
 
 
@@ -95,7 +95,7 @@ def weight_sums(
     scale: tl.tensor,
     shift: tl.tensor,
     parts: tl.tensor,
-    pictures: tl.tensor,
+    images: tl.tensor,
     height: tl.tensor,
     width: tl.tensor,
     source_height: tl.tensor,
@@ -113,23 +113,23 @@ def weight_sums(
     COLUMNS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ) -> None:
-    """The gradient to the weight over some tiles of the output: one part of the sum."""
+    """Store the gradient of the weight over some tiles of the output: one part of the sum."""
     channels = groups * VECTOR
     blocks = tl.cdiv(channels, CHANNELS)
     part = tl.program_id(0) // blocks
     channel_C = tl.program_id(0) % blocks * CHANNELS + tl.arange(0, CHANNELS)
-    tiles = pictures * tl.cdiv(height, ROWS) * tl.cdiv(width, COLUMNS)
-    # summed over the pixels at the very end alone: until then no thread waits for another
+    tiles = images * tl.cdiv(height, ROWS) * tl.cdiv(width, COLUMNS)
+    # summed over the pixels only at the end: until then no thread waits for another
     sums = ()
     for _ in tl.static_range(KERNEL * KERNEL):
         sums = sums + (tl.zeros([ROWS * COLUMNS, CHANNELS], SUM),)  # type: ignore[assignment] # noqa: RUF005
     for tile in range(part * tiles_a_part, tl.minimum((part + 1) * tiles_a_part, tiles)):
-        picture, row_P, column_P = _pixels(tile, height, width, ROWS, COLUMNS)
+        image, row_P, column_P = _pixels(tile, height, width, ROWS, COLUMNS)
         place_P = row_P * width + column_P
         inside_P = (row_P < height) & (column_P < width)
-        there = gradient + picture * (height * width) * channels
+        there = gradient + image * (height * width) * channels
         slope_PC = _read(there, place_P, inside_P, channel_C, channels, SUM)
-        start = source + picture * (source_height * source_width) * channels
+        start = source + image * (source_height * source_width) * channels
         grown = ()
         for tap in tl.static_range(KERNEL * KERNEL):
             down, across = _steps(tap, dilation, padding, KERNEL)
@@ -151,13 +151,13 @@ def weight_sums(
 def _pixels(
     tile: tl.tensor, height: tl.tensor, width: tl.tensor, ROWS: tl.constexpr, COLUMNS: tl.constexpr
 ) -> tuple[tl.tensor, tl.tensor, tl.tensor]:
-    """The picture that a tile lies in, rows and columns of its pixels."""
+    """Return the image that a tile lies in, and rows and columns of its pixels."""
     tiles_down = tl.cdiv(height, ROWS)
     tiles_across = tl.cdiv(width, COLUMNS)
     pixel_P = tl.arange(0, ROWS * COLUMNS)
     row_P = tile // tiles_across % tiles_down * ROWS + pixel_P // COLUMNS
     column_P = tile % tiles_across * COLUMNS + pixel_P % COLUMNS
-    # the pictures of a batch may lie beyond what 32 bits count; one picture never does
+    # a batch may have more values than 32 bits count; one image never has
     return (tile // (tiles_across * tiles_down)).to(tl.int64), row_P, column_P
 
 
@@ -165,7 +165,7 @@ def _pixels(
 def _steps(
     tap: tl.constexpr, dilation: tl.tensor, padding: tl.tensor, KERNEL: tl.constexpr
 ) -> tuple[tl.tensor, tl.tensor]:
-    """Rows and columns from an output's first pixel without padding to a tap."""
+    """Return rows and columns from an output's first pixel without padding to a tap."""
     return tap // KERNEL * dilation - padding, tap % KERNEL * dilation - padding
 
 
@@ -177,7 +177,7 @@ def _there(
     STRIDE: tl.constexpr,
     TRANSPOSED: tl.constexpr,
 ) -> tuple[tl.tensor, tl.tensor]:
-    """Along one axis: the pixels at the other end of a tap, and whether there are any."""
+    """Return along one axis the pixels at the other end of a tap, and whether they exist."""
     if TRANSPOSED:
         reach_P = place_P - step
         there_P = reach_P // STRIDE
@@ -197,7 +197,7 @@ def _read(
     channels: tl.tensor,
     SUM: tl.constexpr,
 ) -> tl.tensor:
-    """What lies at some pixels of one picture; zero where there is none."""
+    """Load the values at some pixels of one image; zero where a pixel does not exist."""
     exists_PC = exists_P[:, None] & (channel_C < channels)[None, :]
     offset_PC = place_P[:, None] * channels + channel_C[None, :]
     return tl.load(start + offset_PC, mask=exists_PC, other=0.0).to(SUM)
@@ -215,7 +215,7 @@ def _activated(
     RELU: tl.constexpr,
     SUM: tl.constexpr,
 ) -> tl.tensor:
-    """The activation of what lies at some pixels; zero where there is none."""
+    """Load the activated values at some pixels; zero where a pixel does not exist."""
     value_PC = _read(start, place_P, exists_P, channel_C, channels, SUM)
     if scale is not None:
         scale_C = tl.load(scale + channel_C, mask=channel_C < channels).to(SUM)
@@ -239,7 +239,7 @@ def _slope(
     RELU: tl.constexpr,
     SUM: tl.constexpr,
 ) -> tl.tensor:
-    """The derivative of the activation at what lies at some pixels."""
+    """Return the derivative of the activation at some pixels."""
     value_PC = _activated(start, place_P, exists_P, channel_C, channels, scale, shift, RELU, SUM)
     slope_PC = tl.where(value_PC > 0.0, 1.0, 0.0).to(SUM) if RELU else tl.zeros_like(value_PC) + 1.0
     if scale is not None:
@@ -259,7 +259,7 @@ def _describe(
     spread: tl.tensor,
     SUM: tl.constexpr,
 ) -> None:
-    """Sum of a tile's values, and of their squared distances from its mean, by channel."""
+    """Store the sum of a tile's values, and of squared distances from its mean, by channel."""
     total_C = tl.sum(tl.where(inside_P[:, None], value_PC, 0.0), 0)
     mean_C = total_C / tl.sum(inside_P.to(SUM), 0)
     apart_PC = tl.where(inside_P[:, None], value_PC - mean_C[None, :], 0.0)

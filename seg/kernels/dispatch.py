@@ -1,4 +1,4 @@
-"""When a compiled loop gains; to be asked before its module, and Numba with it, is imported."""
+"""Conditions under which a kernel is faster, checked before its module (and Numba) is imported."""
 
 import importlib.util
 import os
@@ -7,32 +7,32 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-_RESIZED_BYTES = 2**24  # smaller logits: loading a loop takes more than it saves
+_RESIZED_BYTES = 2**24  # for smaller logits, loading a loop takes longer than it saves
 _PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
 _BYTE = 256
 HAS_TRITON = importlib.util.find_spec("triton") is not None
-_MAX_FAST_DILATION = {"AVX512": 6}  # greatest dilation whose taps oneDNN's quick kernel reaches
+_MAX_FAST_DILATION = {"AVX512": 6}  # greatest dilation that oneDNN's fast kernel handles
 _MAX_FAST_DILATION_ELSEWHERE = 4
 FLOATS = (torch.float32, torch.bfloat16)  # what loops take: they sum in float32
-_MIN_CHANNELS = 128  # fewer channels: a loop over them hardly begins
+_MIN_CHANNELS = 128  # a loop over fewer channels is too short to gain
 
 
 @lru_cache(maxsize=1)
 def numba_available() -> bool:
-    """Whether loops can be compiled; `NUMBA_DISABLE_JIT=1` says that they shall not."""
+    """Return whether loops can be compiled; `NUMBA_DISABLE_JIT=1` forbids it."""
     disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
     return not disabled and importlib.util.find_spec("numba") is not None
 
 
 def should_use_numba_argmax(logits_hKw: Tensor, pixels: int) -> bool:
-    """Whether `argmax.upsampled_argmax` gains for a picture of `pixels`."""
+    """Return whether `argmax.upsampled_argmax` is faster for an image of `pixels`."""
     return _large(logits_hKw, pixels * logits_hKw.shape[1]) and logits_hKw.shape[1] <= _BYTE
 
 
 def should_use_numba_cross_entropy(
     values_BKhw: Tensor, label_BHW: Tensor, ignore_index: int
 ) -> bool:
-    """Whether the loops of `cross_entropy` take these coarse logits, as float32, and gain."""
+    """Return whether the loops of `cross_entropy` are faster for these logits, as float32."""
     classes = values_BKhw.shape[1]
     return (
         _large(values_BKhw, label_BHW.numel() * classes)
@@ -44,12 +44,12 @@ def should_use_numba_cross_entropy(
 
 
 def should_use_numba_histogram(pixels: int) -> bool:
-    """Whether `joint_histogram.byte_pairs` gains for arrays of `pixels`."""
+    """Return whether `joint_histogram.byte_pairs` is faster for arrays of `pixels`."""
     return pixels in _PAIRS and numba_available()
 
 
 def is_recorded() -> bool:
-    """Whether a graph is made for other machines, which know PyTorch's operators alone."""
+    """Return whether a graph for other machines is made, which know PyTorch's operators alone."""
     return (
         torch.compiler.is_exporting()
         or torch._C._get_tracing_state() is not None
@@ -58,7 +58,7 @@ def is_recorded() -> bool:
 
 
 def is_cpu_channels_last(map_BCHW: Tensor) -> bool:
-    """Whether a map lies on a CPU in channels_last, and no graph of operators is made."""
+    """Return whether a map is on a CPU in channels_last and no graph is made."""
     return (
         map_BCHW.device.type == "cpu"
         and map_BCHW.is_contiguous(memory_format=torch.channels_last)
@@ -67,7 +67,7 @@ def is_cpu_channels_last(map_BCHW: Tensor) -> bool:
 
 
 def is_for_inference(map_BCHW: Tensor) -> bool:
-    """Whether it is at hand, of a type that sums in float32, and wants no gradient."""
+    """Return whether loops take a map: `is_cpu_channels_last`, in `FLOATS`, no gradient."""
     return (
         is_cpu_channels_last(map_BCHW)
         and map_BCHW.dtype in FLOATS
@@ -77,10 +77,10 @@ def is_for_inference(map_BCHW: Tensor) -> bool:
 
 
 def should_use_numba_depthwise(conv: nn.Conv2d) -> bool:
-    """Whether `depthwise_loop.depthwise` gains, on a CPU and channels_last.
+    """Return whether `depthwise_loop.depthwise` is faster, on a CPU in channels_last.
 
     oneDNN takes up to thirty times as long where taps lie farther apart than its kernel for the
-    processor reaches, and is quicker up to there, at any stride.
+    processor reaches, and is faster up to there, at any stride.
     """
     near = _MAX_FAST_DILATION.get(
         torch.backends.cpu.get_cpu_capability(), _MAX_FAST_DILATION_ELSEWHERE
@@ -89,11 +89,11 @@ def should_use_numba_depthwise(conv: nn.Conv2d) -> bool:
 
 
 def should_use_own_depthwise_gradients(conv: nn.Conv2d, dtype: torch.dtype) -> bool:
-    """Whether the gradients of `depthwise_dilated` are to be had, there too.
+    """Return whether the gradients of `depthwise_dilated` are faster, on a CPU in channels_last.
 
     oneDNN's take four to ten times as long where taps are not beside each other; in bfloat16 they
     may be wrong there (see `depthwise_gradient_is_wrong`), and take four to six times as long at a
-    stride of 2, where in float32 they are the quicker ones.
+    stride of 2, where in float32 they are faster.
     """
     half, wide = dtype == torch.bfloat16, conv.in_channels >= _MIN_CHANNELS
     apart, strided = max(conv.dilation) > 1, max(conv.stride) > 1
@@ -102,11 +102,11 @@ def should_use_own_depthwise_gradients(conv: nn.Conv2d, dtype: torch.dtype) -> b
 
 
 def depthwise_gradient_is_wrong(conv: nn.Conv2d, map_BCHW: Tensor, dtype: torch.dtype) -> bool:
-    """Whether PyTorch's own call may give a wrong gradient to the weight.
+    """Return whether PyTorch's own call may give a wrong gradient of the weight.
 
-    That of a dilated depthwise convolution in bfloat16 and channels_last is, by oneDNN 3.12 (torch
-    2.14, AVX-512): on maps of some 29 pixels and wider it has no likeness to the sum that it stands
-    for, and is another one each time.
+    oneDNN 3.12 (torch 2.14, AVX-512) does so for a dilated depthwise convolution in bfloat16 and
+    channels_last: on maps of about 29 pixels and wider the gradient is unrelated to the right one,
+    and different each time.
     """
     return (
         is_dilated_depthwise(conv)
@@ -122,7 +122,7 @@ def depthwise_gradient_is_wrong(conv: nn.Conv2d, map_BCHW: Tensor, dtype: torch.
 
 
 def is_dilated_depthwise(conv: nn.Conv2d) -> bool:
-    """Of any kernel and padding."""
+    """Return whether a convolution is depthwise and dilated, of any kernel and padding."""
     return conv.groups == conv.in_channels > 1 and max(conv.dilation) > 1
 
 

@@ -1,4 +1,4 @@
-"""Exponentials and logarithms of whole blocks, which compilers make vectors of.
+"""Exponentials and logarithms of whole blocks, written so that compilers vectorise them.
 
 The polynomials are those of Cephes' `expf` and `logf` (Moshier).
 """
@@ -29,9 +29,9 @@ def exponential(
     room_W: NDArray[np.float32],
     result_W: NDArray[np.float32],
 ) -> None:
-    """`exp(value - less)` of a block, of differences up to 80; below -87 as at -87.
+    """Compute `exp(value - less)` of a block, of differences up to 80; below -87 as at -87.
 
-    Its relative error is below 2e-7 + 3e-8 times the difference. `room_W` is room to work in.
+    Its relative error is below 2e-7 + 3e-8 times the difference. `room_W` is scratch memory.
     """
     power_W, result_bits_W = room_W.view(np.int32), result_W.view(np.int32)
     for x in range(len(value_W)):
@@ -50,7 +50,7 @@ def exponential(
 def logarithm(
     value_W: NDArray[np.float32], room_W: NDArray[np.float32], result_W: NDArray[np.float32]
 ) -> None:
-    """`log` of a block of normal positive numbers. `room_W` is room to work in."""
+    """Compute the log of a block of normal positive numbers; `room_W` is scratch memory."""
     bits_W, mantissa_bits_W = value_W.view(np.int32), room_W.view(np.int32)
     for x in range(len(value_W)):
         result_W[x] = np.float32((bits_W[x] >> _SHIFT) - _EXPONENT_ONE + np.int32(1))

@@ -1,4 +1,4 @@
-"""How often each pair of bytes occurs at the same place of two arrays."""
+"""The joint histogram of two arrays of bytes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ _LEAST_PIXELS = 2**17
 
 
 def byte_pairs(rows_N: NDArray[np.uint8], columns_N: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Joint histogram, 256 x 256, of two arrays of equal length, below 2^31."""
+    """Return the joint histogram, 256 x 256, of two arrays of equal length below 2^31."""
 
     def counted(start: int, stop: int) -> NDArray[np.int64]:
         tables = np.zeros((4, 2**16), np.uint32)
@@ -26,7 +26,7 @@ def byte_pairs(rows_N: NDArray[np.uint8], columns_N: NDArray[np.uint8]) -> NDArr
 def _count(
     rows_N: NDArray[np.uint8], columns_N: NDArray[np.uint8], tables: NDArray[np.uint32]
 ) -> None:
-    # neighbours are often equal: four tables, so that no addition waits for the one before
+    # neighbours are often equal: with four tables no addition waits for the one before
     fours = len(rows_N) // 4 * 4
     for at in range(0, fours, 4):
         for lane in range(4):

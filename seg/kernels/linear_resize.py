@@ -1,4 +1,4 @@
-"""Where the pixels of one side of a picture lie among coarse values, and resizing along it."""
+"""Linear resizing along one side of an image: positions among coarse values, and compiled loops."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from seg.kernels.numba_jit import compiled
 
-_CACHED_BYTES = 300_000  # what the second cache holds; larger blocks pay for fewer beginnings
-_BUFFERS_BYTES = 20  # of a class and pixel
+_CACHED_BYTES = 300_000  # fits the level-2 cache; larger blocks have fewer starts
+_BUFFERS_BYTES = 20  # a class and pixel
 _LEAST, _VECTORS = 128, 32
 
 
 @dataclass(frozen=True)
 class Places:
-    """Pixel `p` is `(1 - share[p]) * value[low[p]] + share[p] * value[low[p] + 1]`.
+    """Positions among coarse values: `(1 - share) * value[low] + share * value[low + 1]`.
 
     Attributes:
         low: int64; the last value has no next one, and a share of 0.
@@ -29,20 +29,21 @@ class Places:
         return len(self.low)
 
     def padded(self, block: int) -> "Places":
-        """With the last pixel repeated up to whole blocks, so that loops have one length."""
+        """Repeat the last pixel up to whole blocks, so that all loops have one length."""
         more = -len(self) % block
         return Places(np.pad(self.low, (0, more), "edge"), np.pad(self.share, (0, more), "edge"))
 
     def first(self, values: int) -> NDArray[np.int64]:
-        """The first pixel at or beyond each of `values` coarse values, and the number of pixels.
+        """Return the first pixel at or beyond each coarse value, and last the number of pixels.
 
-        For places that do not fall.
+        Args:
+            values: number of coarse values; positions must not decrease.
         """
         return np.searchsorted(self.low, np.arange(values + 1))
 
 
 def block_px(width: int, classes: int) -> int:
-    """Pixels of a row that loops work on together: whole vectors, and buffers that stay cached."""
+    """Return the pixels of a row that a loop takes at once: whole vectors, cached buffers."""
     most = max(_LEAST, _CACHED_BYTES // (_BUFFERS_BYTES * classes))
     even = ceil(width / ceil(width / most))
     return ceil(even / _VECTORS) * _VECTORS
@@ -58,7 +59,7 @@ def widen(
     """Resize a coarse row to a block's pixels."""
     classes, width = coarse_Kw.shape
     block = len(low_W)
-    after_W = np.empty(block, np.uint64)  # unsigned: no check for places counted from the end
+    after_W = np.empty(block, np.uint64)  # unsigned: no check for negative indices
     place_W = np.empty(block, np.uint64)
     for x in range(block):
         place_W[x] = np.uint64(low_W[x])
@@ -76,22 +77,32 @@ def follow(
     low: int,
     low_W: NDArray[np.int64],
     share_W: NDArray[np.float32],
-    held_2: NDArray[np.int64],
+    rows_2: NDArray[np.int64],
     wide_2KW: NDArray[np.float32],
 ) -> int:
-    """See that the coarse rows `low` and the next one lie resized in the two halves of a buffer.
+    """Make the two halves of a buffer hold the resized coarse rows `low` and `low + 1`.
+
+    Rows that it holds already, as of the pixel row before, are not resized again.
+
+    Args:
+        coarse_hKw: coarse values.
+        low: the upper coarse row.
+        low_W: positions of the block's pixels, as `Places.low`.
+        share_W: their shares.
+        rows_2: the coarse row in each half, -1 for none; updated.
+        wide_2KW: the buffer.
 
     Returns:
-        the half of `low`.
+        the half that holds `low`.
     """
     high = min(low + 1, len(coarse_hKw) - 1)
-    half = 1 if held_2[1] == low else 0
-    if held_2[half] != low:
+    half = 1 if rows_2[1] == low else 0
+    if rows_2[half] != low:
         widen(coarse_hKw[low], low_W, share_W, wide_2KW[half])
-        held_2[half] = low
-    if held_2[1 - half] != high:
+        rows_2[half] = low
+    if rows_2[1 - half] != high:
         widen(coarse_hKw[high], low_W, share_W, wide_2KW[1 - half])
-        held_2[1 - half] = high
+        rows_2[1 - half] = high
     return half
 
 
@@ -99,7 +110,7 @@ def follow(
 def blend(
     wide_2KW: NDArray[np.float32], half: int, share: float, value_KW: NDArray[np.float32]
 ) -> None:
-    """The row that lies `share` of the way from one half of a buffer to the other."""
+    """Compute the row that lies `share` of the way from one half of a buffer to the other."""
     for k in range(len(value_KW)):
         for x in range(value_KW.shape[1]):
             value = wide_2KW[half, k, x]
@@ -115,14 +126,15 @@ def narrow(
     first_w: NDArray[np.int64],
     total_Kw: NDArray[np.float32],
 ) -> None:
-    """Add what `widen` turned round makes of a block, which is set to 0.
+    """Add the transpose of `widen` of a block's values, then set the block to 0.
 
     Args:
-        sum_KW: pixels `left` and after; 0 where the picture ends.
+        sum_KW: values of pixel `left` and after; 0 beyond the end of the image.
         left: first pixel of the block.
-        low_W, share_W: of the block.
+        low_W: positions of the block's pixels.
+        share_W: their shares.
         first_w: as of `Places.first`.
-        total_Kw: what is added to.
+        total_Kw: coarse values to which the result is added.
     """
     begin, end = low_W[0], low_W[-1] + 1
     edge_w = np.minimum(np.maximum(first_w[begin : end + 1] - left, 0), len(low_W)).astype(

@@ -1,6 +1,6 @@
 """The batch norm and ReLU after a depthwise convolution, forwards and backwards, in Triton.
 
-Pixels of all pictures are rows here, channels columns. Imports Triton: to be imported only where a
+Rows are the pixels of all images, columns the channels. Imports Triton: to be imported only where a
 kernel runs.
 """
 
@@ -9,7 +9,7 @@ import triton.language as tl
 
 
 @triton.jit
-def normalise(
+def normalize(
     value: tl.tensor,
     scale: tl.tensor,
     shift: tl.tensor,
@@ -21,7 +21,7 @@ def normalise(
     ROWS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ) -> None:
-    """`relu(scale * value + shift)`."""
+    """Store `relu(scale * value + shift)`."""
     channels = groups * VECTOR
     offset_RC, channel_C, inside_RC = _block(tl.program_id(0), rows, channels, ROWS, CHANNELS)
     value_RC = tl.load(value + offset_RC, mask=inside_RC, other=0.0).to(tl.float32)
@@ -47,7 +47,7 @@ def gradient_sums(
     ROWS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ) -> None:
-    """Over some rows: the gradient past the ReLU, and that times the distance from the mean."""
+    """Sum over some rows the gradient past the ReLU, and its product with `value - mean`."""
     channels = groups * VECTOR
     across = tl.cdiv(channels, CHANNELS)
     part = tl.program_id(0) // across
@@ -85,7 +85,7 @@ def input_gradient(
     ROWS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ) -> None:
-    """`scale * (gradient past the ReLU) + per_value * value + constant`."""
+    """Store `scale * (gradient past the ReLU) + per_value * value + constant`."""
     channels = groups * VECTOR
     offset_RC, channel_C, inside_RC = _block(tl.program_id(0), rows, channels, ROWS, CHANNELS)
     value_RC = tl.load(value + offset_RC, mask=inside_RC, other=0.0).to(tl.float32)
@@ -105,7 +105,7 @@ def _block(
     ROWS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ) -> tuple[tl.tensor, tl.tensor, tl.tensor]:
-    """Offsets, channels and what lies inside, of one block of rows and channels."""
+    """Return offsets, channels and a mask of the inside of one block of rows and channels."""
     across = tl.cdiv(channels, CHANNELS)
     row_R = (place // across).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     channel_C = place % across * CHANNELS + tl.arange(0, CHANNELS)
@@ -123,7 +123,7 @@ def _past_relu(
     channels: tl.tensor,
     RELU: tl.constexpr,
 ) -> tl.tensor:
-    """The gradient before the ReLU, if there is one, given that after it."""
+    """Return the gradient before the ReLU, if there is one, from that after it."""
     if RELU:
         moved_RC = _moved(value_RC, scale, shift, channel_C, channels)
         slope_RC = tl.where(moved_RC > 0.0, slope_RC, 0.0)

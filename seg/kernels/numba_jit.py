@@ -1,4 +1,4 @@
-"""Makes machine code of loops, and shares their work among threads."""
+"""Compilation of loops to machine code by Numba, and threads that run them."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -19,15 +19,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(loop: F) -> F:
-    """A Python loop over arrays, as machine code from its first call on; kept on disk.
+    """Compile a Python loop over arrays at its first call, and cache the machine code on disk.
 
-    Threads of Python run the loops, not those of Numba, which end a process that forks, or that
-    calls from two threads.
+    Threads of Python run the loops: Numba's own threads end a process that forks, or that calls
+    them from two threads.
     """
     before, config.CACHE_DIR = config.CACHE_DIR, str(_cache_directory())
     try:
         native: F = njit(cache=True, **_OPTIONS)(loop)
-    except RuntimeError:  # no folder to keep it in
+    except RuntimeError:  # no directory for the cache
         native = njit(**_OPTIONS)(loop)
     finally:
         config.CACHE_DIR = before
@@ -36,7 +36,10 @@ def compiled(loop: F) -> F:
 
 @lru_cache(maxsize=1)
 def _cache_directory() -> Path:
-    """One for each state of the loops: Numba looks at the file of a loop, not at what it calls."""
+    """Return a cache directory for this state of the loops.
+
+    Numba checks the file of a loop for changes, but not the functions that the loop calls.
+    """
     root = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     digest = sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
@@ -45,7 +48,7 @@ def _cache_directory() -> Path:
 
 
 def in_parallel(call: Callable[..., Any], parts: Iterable[Sequence[Any]]) -> list[Any]:
-    """`call(*part)` for each part, on as many threads as PyTorch uses; results in order."""
+    """Call `call(*part)` for each part on as many threads as PyTorch uses; results in order."""
     arguments = list(parts)
     threads = min(torch.get_num_threads(), len(arguments))
     if threads <= 1:
@@ -54,7 +57,7 @@ def in_parallel(call: Callable[..., Any], parts: Iterable[Sequence[Any]]) -> lis
 
 
 def bands(length: int, least: int) -> list[tuple[int, int]]:
-    """Cut 0..length into a part a thread, none shorter than `least` but for a short whole."""
+    """Cut 0..length into one part a thread, none below `least` unless the whole is."""
     count = max(1, min(torch.get_num_threads(), length // least))
     edges = [length * index // count for index in range(count + 1)]
     return list(pairwise(edges))
@@ -62,6 +65,6 @@ def bands(length: int, least: int) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=4)
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of this process: a fork has none of its parent's."""
+    """Return the threads of this process: a fork has none of its parent's."""
     del process
     return ThreadPoolExecutor(threads, thread_name_prefix="seg-kernel")

@@ -41,7 +41,7 @@ class Focal(PixelLoss):
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
         nll_BHW = self.nll(logits, label_BHW)
-        # 1 - p by expm1 keeps its digits where p is nearly 1; the clamp keeps the slope finite there
+        # expm1 keeps the digits of 1 - p where p is nearly 1; the clamp keeps the slope finite
         error_BHW = (-(-nll_BHW).expm1()).clamp(min=SMALLEST**0.5)
         losses_BHW = self.apply_class_weights(nll_BHW * error_BHW**self.gamma, label_BHW)
         return losses_BHW.sum() / self.normalizer(label_BHW).clamp(min=SMALLEST)

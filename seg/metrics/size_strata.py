@@ -14,10 +14,8 @@ from seg.metrics.ratios import ratio
 STRATA = ("small", "medium", "large")
 """Segments below 0.1 %, below 1 %, and from 1 % of the image's area on."""
 
-_LIMITS = (
-    1_000,
-    100,
-)  # a segment is small or medium if the image is more than these times its area
+# a segment is small, or medium, if the image has more than these times its area
+_LIMITS = (1_000, 100)
 
 
 class SizeStrata:

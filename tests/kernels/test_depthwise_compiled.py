@@ -78,7 +78,7 @@ def test_weight_gradient(capability):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["normalise", "gradient_sums", "input_gradient"])
+@pytest.mark.parametrize("name", ["normalize", "gradient_sums", "input_gradient"])
 def test_norm(name):
     from seg.kernels import norm_triton
 
