@@ -51,7 +51,7 @@ def extend(parts: FitParts, position: State, changed: Changes, config: FitConfig
     )
     for callback in parts.trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, LearningRateScale):
-            callback.by_the_schedule = True
+            callback.from_schedule = True
 
 
 def optimizer_steps(parts: FitParts, max_epochs: int | None, max_steps: int) -> float:

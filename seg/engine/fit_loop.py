@@ -110,7 +110,7 @@ def _train(job: FitSpec[F, P], config: F, run_dir: Path, position: State | None)
         if parts.trainer.is_global_zero:
             prepare_run_dir(position, run_dir)
         rate = get_callback(parts.trainer, LearningRateScale)
-        rate.wanted = scale
+        rate.target = scale
         try:
             with record_session(parts.trainer, run_dir, from_step=_step(position)):
                 value = fit(job, parts, run_dir, None if position is None else position.path)

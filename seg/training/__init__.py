@@ -1,1 +1,1 @@
-"""What Lightning sees: the tasks, their checkpoints, callbacks and loggers."""
+"""The parts that Lightning runs: tasks, their checkpoints, callbacks and loggers."""

@@ -1,4 +1,4 @@
-"""Image classification as a LightningModule; besides segmentation's the only one."""
+"""Image classification as a LightningModule."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,12 +16,12 @@ from seg.training.lightning_base import Batch, TrainingTask
 
 
 class ClassificationTask(TrainingTask):
-    """Trains and scores a classifier.
+    """Training and evaluation of a classifier.
 
     Args:
         model: the network.
         loss: `loss(logits_BK, label) -> scalar`, of training.
-        plain_loss: the same without smoothing, which is scored.
+        plain_loss: the same without smoothing, for evaluation.
         labels: the classes.
         config, optimizer, scheduler, parameters, batch_norm, channels_last: as of `TrainingTask`.
     """
@@ -63,12 +63,12 @@ class ClassificationTask(TrainingTask):
         self.freeze_parts()
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """Images in 0 to 255 -> logits B x K."""
+        """Compute logits B x K of images in 0 to 255."""
         logits: Tensor = self.model(self.normalized(image_BCHW))
         return logits
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor | float]]:
-        """The loss of a training batch."""
+        """Return the loss of a training batch; it has no parts."""
         return self.loss(self(batch["image"]), batch["label"]), {}
 
     def score(self, batch: Batch) -> None:

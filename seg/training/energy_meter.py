@@ -1,4 +1,4 @@
-"""What a run takes out of the wall, where the machine can tell: processors and graphics cards."""
+"""Energy that a run uses, where the machine can measure it: processors and graphics cards."""
 
 import os
 import shutil
@@ -16,18 +16,18 @@ Counters = dict[Path, tuple[int, int]]
 
 
 class PowerMeter:
-    """Adds up energy from entering to leaving.
+    """Energy between entering and leaving a context.
 
-    Processors: the RAPL counters of Linux, of whole packages, whoever works on them. Graphics
-    cards: the power that `nvidia-smi` tells now and then.
+    Processors: the RAPL counters of Linux, of whole packages, other processes included. Graphics
+    cards: the power that `nvidia-smi` reports at intervals.
 
     Args:
         cards: as `nvidia-smi -i` takes them, such as `GPU-<uuid>`.
-        every_s: between two readings; below the ten minutes in which a counter may start anew.
-        powercap: where the kernel shows the counters.
+        every_s: between two readings; below the ten minutes in which a counter may wrap around.
+        powercap: directory of the kernel's counters.
 
     Attributes:
-        cpu_wh, gpu_wh: watt hours so far; None where the machine does not tell.
+        cpu_wh, gpu_wh: watt hours so far; None where the machine cannot measure them.
     """
 
     def __init__(
@@ -76,27 +76,27 @@ class PowerMeter:
         if watts is not None and self._watts is not None:
             joules = (watts + self._watts) / 2 * (now - self._read_at)
             self.gpu_wh = (self.gpu_wh or 0.0) + joules / _JOULES_A_WH
-        self._counters |= counters  # one that cannot be read now keeps its place
+        self._counters |= counters  # a counter that cannot be read now keeps its last reading
         self._watts, self._read_at = watts, now
 
 
 def _step(before: tuple[int, int], now: tuple[int, int]) -> float:
-    """Joules between two readings of a counter of microjoules that starts anew at its end."""
+    """Return the joules between two readings of a counter of microjoules that wraps around."""
     microjoules = now[0] - before[0]
     return (microjoules + now[1] if microjoules < 0 else microjoules) / 1e6
 
 
-def _counters(folder: Path) -> Counters:
-    """Microjoules and the counter's end, of every package and its memory that can be read."""
-    found: Counters = {}
-    for zone in sorted(folder.glob("*-rapl:*")):
+def _counters(directory: Path) -> Counters:
+    """Read microjoules and the counter's end of every package and its memory, where readable."""
+    counters: Counters = {}
+    for zone in sorted(directory.glob("*-rapl:*")):
         try:
             if zone.name.count(":") == 1 or (zone / "name").read_text().strip() == _COUNTED_BESIDE:
                 now = int((zone / "energy_uj").read_text())
-                found[zone] = (now, int((zone / "max_energy_range_uj").read_text()))
-        except (OSError, ValueError):  # the counters are often for root alone
+                counters[zone] = (now, int((zone / "max_energy_range_uj").read_text()))
+        except (OSError, ValueError):  # the counters are often readable by root alone
             continue
-    return found
+    return counters
 
 
 def _card_watts(cards: Sequence[str]) -> float | None:

@@ -1,4 +1,4 @@
-"""What every LightningModule here shares: a network, how it is optimised, when it diverges."""
+"""The base of the LightningModules: a network, its optimization, and the check for divergence."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
@@ -22,7 +22,16 @@ LOSS_CHECK_STEPS = 10  # reading the loss waits for the device
 
 
 def require_finite(loss: Tensor, where: str, *, step: int = 0) -> None:
-    """Raises DivergenceError where the loss is NaN or infinite; `step`: since when it may be."""
+    """Refuse a loss that is NaN or infinite.
+
+    Args:
+        loss: scalar.
+        where: place for the message.
+        step: first optimizer step that may have caused it.
+
+    Raises:
+        DivergenceError: it is not finite.
+    """
     if not torch.isfinite(loss):
         raise DivergenceError(
             f"the loss is {loss.item()} at {where}\n"
@@ -33,24 +42,24 @@ def require_finite(loss: Tensor, where: str, *, step: int = 0) -> None:
 
 
 class SplitScores(Protocol):
-    """Counts over one pass; exact across ranks."""
+    """Counts over one pass, exact across ranks."""
 
     def compute(self, stage: str) -> dict[str, float]:
-        """The numbers of all ranks under `{stage}/`, then start anew."""
+        """Return the scores over all ranks under `{stage}/` and reset."""
         ...
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Discard all counts."""
         ...
 
 
 class TrainingTask(pl.LightningModule):
-    """Trains and scores a network; what is learnt is its subclasses' matter.
+    """Training and evaluation of a network; subclasses define loss and scores.
 
     Args:
-        model: the network; images are normalised on its device by `model.normalization`.
+        model: the network; images are normalized on its device by `model.normalization`.
         labels: classes of the data set.
-        scores: what is counted while scoring.
+        scores: the counts of an evaluation.
         config: the resolved configuration as plain data; it travels in the checkpoint.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
@@ -59,9 +68,9 @@ class TrainingTask(pl.LightningModule):
         channels_last: memory format of network and images.
 
     Attributes:
-        kind: of network, told in checkpoints.
+        kind: of network, as named in checkpoints.
         progress_metrics: `(key, title)` of the scores that progress shows.
-        crop_key: key of the configuration that says how large training pictures are.
+        crop_key: configuration key of the size of training images.
         last_metrics: scores of the newest pass.
         total_steps: optimizer steps of the whole run.
     """
@@ -96,11 +105,11 @@ class TrainingTask(pl.LightningModule):
         self._scheduler = scheduler
         self._groups = parameters or ParameterGroups()
         self._batch_norm = batch_norm
-        self._frozen: tuple[nn.Module, ...] = ()  # what stays in evaluation mode
+        self._frozen: tuple[nn.Module, ...] = ()  # these stay in evaluation mode
         self.last_metrics: dict[str, float] = {}
 
     def freeze_parts(self) -> None:
-        """Freeze what is to stay as it is; subclasses call it once they are complete."""
+        """Freeze the parts that do not train; subclasses call it once they are complete."""
         if self._optimizer is None:
             return
         norms = self._batch_norm.frozen(self.model) if self._batch_norm else []
@@ -108,23 +117,24 @@ class TrainingTask(pl.LightningModule):
         self.train()  # Lightning takes the modes as they are
 
     def setup(self, stage: str) -> None:
+        """Synchronize batch norms, if they are to be."""
         if stage == "fit" and self._batch_norm is not None:
             self._batch_norm.synchronize(
                 self.model,
                 device=self.trainer.strategy.root_device,
                 world_size=self.trainer.world_size,
             )
-            self.freeze_parts()  # norms may be others now
+            self.freeze_parts()  # the norms may have been replaced
 
     def train(self, mode: bool = True) -> "TrainingTask":
-        """Lightning's switch; what is frozen stays in evaluation mode."""
+        """Switch the mode as Lightning does; frozen parts stay in evaluation mode."""
         super().train(mode)
         for module in self._frozen:
             module.eval()
         return self
 
     def normalized(self, image_BCHW: Tensor) -> Tensor:
-        """Images in 0 to 255 -> what the network takes."""
+        """Normalize images in 0 to 255 to the network's input, in its type and memory format."""
         normalization: Normalization = self.model.normalization
         image_BCHW = normalization(image_BCHW)
         weight = next(self.model.parameters(), None)
@@ -133,7 +143,7 @@ class TrainingTask(pl.LightningModule):
         return image_BCHW.contiguous(memory_format=self.memory_format)
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor | float]]:
-        """What a training step minimises, and those parts of it that have curves of their own."""
+        """Return the loss of a training step, and its parts that are logged by name."""
         raise NotImplementedError
 
     def score(self, batch: Batch) -> None:
@@ -141,7 +151,7 @@ class TrainingTask(pl.LightningModule):
         raise NotImplementedError
 
     def auxiliary_modules(self) -> list[nn.Module]:
-        """What trains beside the network, at the plain rate."""
+        """Return the modules that train beside the network, at the plain rate."""
         return []
 
     def _step(self, batch: Batch, stage: str) -> Tensor | None:
@@ -158,44 +168,50 @@ class TrainingTask(pl.LightningModule):
         return loss
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
+        """Return the loss of a training batch, and log it."""
         return self._step(batch, "train")
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Count a validation batch."""
         self._step(batch, "val")
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Count a test batch."""
         self._step(batch, "test")
 
     def on_fit_start(self) -> None:
+        """Hand the configuration to the loggers."""
         for logger in self.loggers:
             logger.log_hyperparams(self.config)
 
     def on_validation_epoch_start(self) -> None:
+        """Reset the counts."""
         self.scores.reset()
 
     def on_test_epoch_start(self) -> None:
+        """Reset the counts."""
         self.scores.reset()
 
     def on_validation_epoch_end(self) -> None:
+        """Log the scores of the validation."""
         self._finish("val")
 
     def on_test_epoch_end(self) -> None:
+        """Log the scores of the test split."""
         self._finish("test")
 
     def _finish(self, stage: str) -> None:
         self.last_metrics = self.scores.compute(stage)
-        loss, step = (
-            torch.tensor(self.last_metrics[f"{stage}/loss"], dtype=torch.float64),
-            self.global_step,
-        )
+        loss = torch.tensor(self.last_metrics[f"{stage}/loss"], dtype=torch.float64)
+        step = self.global_step
         require_finite(loss, f"the {stage} split, step {step}", step=step - LOSS_CHECK_STEPS)
         self.log_dict(self.last_metrics, rank_zero_only=False, sync_dist=False)
 
     def create_optimizer(self) -> Optimizer:
-        """The optimizer over the parameter groups of the network and what trains beside it.
+        """Create the optimizer over the parameter groups of the network and its auxiliary modules.
 
         Raises:
-            RuntimeError: the task was built to score, not to train.
+            RuntimeError: the task was built for evaluation.
         """
         if self._optimizer is None:
             raise RuntimeError("this task has no optimizer: it was built for evaluation")
@@ -203,11 +219,12 @@ class TrainingTask(pl.LightningModule):
         return create_optimizer(self._optimizer, groups)
 
     def create_schedule(self, optimizer: Optimizer, total_steps: int) -> LRScheduler:
-        """The schedule of a run of so many optimizer steps."""
+        """Create the schedule of a run of `total_steps` optimizer steps."""
         assert self._scheduler is not None, "nothing is trained"
         return self._scheduler(optimizer=optimizer, total_steps=total_steps)
 
     def configure_optimizers(self) -> Any:
+        """Create optimizer and schedule, and set the batch norms' momentum."""
         if self._optimizer is None or self._scheduler is None:
             return None
         optimizer = self.create_optimizer()
@@ -222,6 +239,7 @@ class TrainingTask(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add our part of the checkpoint: format, kind, config, labels, normalization."""
         checkpoint[CHECKPOINT_KEY] = {
             "format": CHECKPOINT_FORMAT,
             "kind": self.kind,

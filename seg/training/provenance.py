@@ -1,4 +1,4 @@
-"""`environment.json`: where a run was computed, from which code, and what became of it."""
+"""`environment.json`: the machine and the code of a run, and its history."""
 
 import json
 import logging
@@ -38,16 +38,16 @@ _GIB = 2**30
 
 @contextmanager
 def record_session(trainer: Trainer, run_dir: Path, *, from_step: int | None) -> Iterator[None]:
-    """Note that a run begins or goes on, where, and how that ends; in the first process only.
+    """Record that a run begins or goes on, on which machine, and how it ends; in the first process.
 
-    `environment.json` has a session for each start, and under `history` what happened: `begun`,
+    `environment.json` has a session for each start, and events under `history`: `begun`,
     `resumed`, `interrupted`, `failed` or `finished`, with time and optimizer step. A process that
-    was killed notes no end. Of the processes the machine of the first one is described.
+    is killed records no end. Of several processes, the machine of the first is described.
 
     Args:
         trainer: of the run.
         run_dir: of the run.
-        from_step: where it goes on; None: at its start.
+        from_step: the step at which it is resumed; None: at its start.
     """
     if not trainer.is_global_zero:
         yield
@@ -69,16 +69,17 @@ def record_session(trainer: Trainer, run_dir: Path, *, from_step: int | None) ->
 
 
 def environment_info(trainer: Trainer) -> dict[str, Any]:
-    """Machine, versions, state of the code and command line, as plain data."""
+    """Return machine, versions, state of the code and command line, as plain data."""
     device = trainer.strategy.root_device
     cards = trainer.device_ids if device.type == "cuda" else []
     return {
         "time": _now(),
-        "command": _command(sys.argv),
+        # without a password in an address
+        "command": _SECRET_IN_ADDRESS.sub("***", shlex.join(sys.argv)),
         "seg": seg.__version__,
         "python": platform.python_version(),
         "libraries": {"torch": str(torch.__version__)}
-        | {name: found for name in _LIBRARIES if (found := _version(name))},
+        | {name: installed for name in _LIBRARIES if (installed := _version(name))},
         "system": platform.platform(),
         "cpu": _cpu_name(),
         "cores": _cores(),
@@ -91,7 +92,7 @@ def environment_info(trainer: Trainer) -> dict[str, Any]:
 
 
 def _add(run_dir: Path, event: dict[str, Any], session: dict[str, Any] | None = None) -> None:
-    """A record is no reason to end a run: what goes wrong here is told in a line."""
+    """Add an event, and a session if there is one; log a failure instead of ending the run."""
     path = run_dir / NAME
     try:
         content = _read(path)
@@ -128,11 +129,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _command(arguments: list[str]) -> str:
-    """The command line; a password in an address is no part of a record."""
-    return _SECRET_IN_ADDRESS.sub("***", shlex.join(arguments))
-
-
 def _version(library: str) -> str | None:
     try:
         return version(library)
@@ -141,7 +137,7 @@ def _version(library: str) -> str | None:
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -171,14 +167,14 @@ def _cards(trainer: Trainer) -> list[str]:
 
 
 def _checkouts() -> list[dict[str, Any]]:
-    """State of the git checkouts that the code and the working directory lie in."""
-    found: dict[str, dict[str, Any]] = {}
-    for what, folder in (("code", Path(seg.__file__).parent), ("working directory", Path.cwd())):
-        top = _git(folder, "rev-parse", "--show-toplevel")
-        tracked = what != "code" or _git(folder, "ls-files", "__init__.py")
-        if top and tracked and top not in found:
-            found[top] = {"what": what} | _state(Path(top))
-    return list(found.values())
+    """Return the state of the git checkouts of the code and of the working directory."""
+    by_top: dict[str, dict[str, Any]] = {}
+    for what, place in (("code", Path(seg.__file__).parent), ("working directory", Path.cwd())):
+        top = _git(place, "rev-parse", "--show-toplevel")
+        tracked = what != "code" or _git(place, "ls-files", "__init__.py")
+        if top and tracked and top not in by_top:
+            by_top[top] = {"what": what} | _state(Path(top))
+    return list(by_top.values())
 
 
 def _state(top: Path) -> dict[str, Any]:
@@ -194,11 +190,11 @@ def _state(top: Path) -> dict[str, Any]:
     }
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git answers; None where there is no git, no checkout, or no permission."""
+def _git(directory: Path, *arguments: str) -> str | None:
+    """Return git's answer; None without git, a checkout, or permission."""
     try:
         answer = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
+            ["git", "-C", str(directory), *arguments],
             capture_output=True,
             text=True,
             timeout=_GIT_S,

@@ -23,14 +23,14 @@ from seg.training.lightning_base import Batch, TrainingTask
 
 
 class SegmentationTask(TrainingTask):
-    """Trains and scores a segmenter.
+    """Training and evaluation of a segmenter.
 
     Args:
-        model: the network; images are normalised on its device by `model.normalization`.
+        model: the network; images are normalized on its device by `model.normalization`.
         loss: `loss(logits_BKHW, label_BHW) -> scalar`; one that accepts
             `CoarseLogits` is trained by them.
         labels: classes of the data set.
-        terms: what is added to the loss in training.
+        terms: terms that are added to the loss in training.
         auxiliary: heads that are trained beside the network, each by a loss of the same kind.
         optimizer: parameter groups -> optimizer; None where nothing is trained.
         scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
@@ -80,26 +80,26 @@ class SegmentationTask(TrainingTask):
         self.auxiliary_losses = nn.ModuleList()
         if auxiliary is not None:
             auxiliary.to(memory_format=self.memory_format)
-            # one a head: a loss may count its steps
+            # one loss a head: a loss may count its steps
             self.auxiliary_losses.extend(copy.deepcopy(loss) for _ in auxiliary.weights)
         self.freeze_parts()
 
     def forward(self, image_u8_BCHW: Tensor) -> Tensor:
-        """uint8 images -> logits B x K x H x W."""
+        """Compute logits B x K x H x W of uint8 images."""
         return self.coarse(image_u8_BCHW).resized()
 
     def coarse(self, image_u8_BCHW: Tensor) -> CoarseLogits:
-        """uint8 images -> logits before the last resize."""
+        """Compute logits before the last resize of uint8 images."""
         image_BCHW = self.normalized(image_u8_BCHW)
         height, width = image_BCHW.shape[2:]
         return self.model.decode(self.model.encode(image_BCHW), (height, width))
 
     def loss_of(self, logits: CoarseLogits, label_BHW: Tensor) -> Tensor:
-        """The loss, of logits at full size only where it needs them."""
+        """Return the loss; logits are resized only where it needs them so."""
         return compute_loss(self.loss, logits, label_BHW)
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """What a training step minimises, and those parts of it that have curves of their own."""
+        """Return the loss of a training step, and its parts that are logged by name."""
         for term in self._terms:
             term.on_step_start(self.global_step)
         loss = self.supervised_loss(batch)
@@ -111,17 +111,17 @@ class SegmentationTask(TrainingTask):
         return loss, logged
 
     def supervised_loss(self, batch: Batch) -> Tensor:
-        """The loss of a training batch, of logits at full size only where the loss needs them."""
+        """Return the loss of a training batch with its labels, heads included."""
         image_BCHW = self.normalized(batch["image"])
         height, width = image_BCHW.shape[2:]
         features = self.model.encode(image_BCHW)
         logits = self.model.decode(features, (height, width))
         loss = self.loss_of(logits, batch["label"])
         if self.auxiliary is not None:
-            further = self.auxiliary(features, logits.resize)
-            parts = zip(self.auxiliary.weights, self.auxiliary_losses, further, strict=True)
-            for weight, of_head, head_logits in parts:
-                loss = loss + weight * compute_loss(of_head, head_logits, batch["label"])
+            heads = self.auxiliary(features, logits.resize)
+            parts = zip(self.aux_head.weights, self.auxiliary_losses, heads, strict=True)
+            for weight, head_loss, head_logits in parts:
+                loss = loss + weight * compute_loss(head_loss, head_logits, batch["label"])
         return loss
 
     def score(self, batch: Batch) -> None:
@@ -130,7 +130,7 @@ class SegmentationTask(TrainingTask):
         self.scores.update(argmax_labels(logits), label_BHW, self.loss_of(logits, label_BHW))
 
     def _finish(self, stage: str) -> None:
-        """Raise a `DataError` where no pixel of the split counts."""
+        """Log the scores of a split; raise a `DataError` where none of its pixels counts."""
         counted = self.scores.confusion.counts.sum()
         if not self.trainer.sanity_checking and not self.trainer.strategy.reduce(
             counted, reduce_op="sum"
@@ -139,5 +139,5 @@ class SegmentationTask(TrainingTask):
         super()._finish(stage)
 
     def auxiliary_modules(self) -> list[nn.Module]:
-        """Terms and heads."""
+        """Return terms and heads."""
         return [self.terms] if self.auxiliary is None else [self.terms, self.auxiliary]

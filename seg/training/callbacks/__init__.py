@@ -1,1 +1,1 @@
-"""What happens around training: checkpoints and progress."""
+"""Lightning callbacks: checkpoints, weight averages, progress, records."""

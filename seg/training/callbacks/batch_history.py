@@ -1,4 +1,4 @@
-"""Which samples were seen last, for whoever asks why a run diverged."""
+"""A record of the last training samples, to find out why a run diverged."""
 
 from collections import deque
 from pathlib import Path
@@ -12,7 +12,7 @@ from seg.training.lightning_base import LOSS_CHECK_STEPS
 
 
 class LastBatches(Callback):
-    """Writes `divergence.json` when loss or weights are not finite: the samples of the last steps.
+    """Recorder of the last steps' samples: `divergence.json` if loss or weights are not finite.
 
     Each entry has the step, the epoch, the samples' positions in the training split and the
     learning rates.
@@ -24,6 +24,7 @@ class LastBatches(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        """Record the samples and learning rates of the step."""
         rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
         self._batches.append(
             {
@@ -37,6 +38,7 @@ class LastBatches(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
+        """Write the record if training has diverged."""
         if not isinstance(exception, DivergenceError):
             return
         name = (
@@ -45,12 +47,8 @@ class LastBatches(Callback):
             else f"divergence.{trainer.global_rank}.json"
         )
         path = Path(trainer.default_root_dir) / name
-        told = {
-            "error": str(exception).splitlines()[0],
-            "last_steps": [_plain(each) for each in self._batches],
-        }
-        write_json(path, told)
-
-
-def _plain(entry: dict[str, Any]) -> dict[str, Any]:
-    return {**entry, "epoch": int(entry["epoch"][0]), "samples": entry["samples"].tolist()}
+        last_steps = [
+            {**entry, "epoch": int(entry["epoch"][0]), "samples": entry["samples"].tolist()}
+            for entry in self._batches
+        ]
+        write_json(path, {"error": str(exception).splitlines()[0], "last_steps": last_steps})

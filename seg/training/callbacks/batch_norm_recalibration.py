@@ -12,10 +12,10 @@ from seg.training.callbacks.checkpoints import BestAndLast
 
 
 class Recalibration(Callback):
-    """Computes the statistics anew when training has ended; the result competes for the best.
+    """Recomputation of the statistics after training; its result competes for the best.
 
     Args:
-        batches: training batches it looks at, fewer where an epoch has fewer; on each process.
+        batches: number of training batches, fewer where an epoch has fewer; on each process.
     """
 
     def __init__(self, *, batches: int) -> None:
@@ -23,21 +23,22 @@ class Recalibration(Callback):
         self.batches = batches
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Recompute the statistics."""
         recalibrate_on_training_data(trainer, pl_module, self.batches)
 
 
 def recalibrate_on_training_data(trainer: Trainer, task: LightningModule, batches: int) -> None:
-    """`recalibrate` from the first training batches of epoch 0, augmented as in training.
+    """Call `recalibrate` with the first training batches of epoch 0, augmented as in training.
 
-    Augmented pictures are what the other weights learnt to work with (the paper, section 3, takes
-    them too). The checkpoints are told that the weights are no longer those that were validated.
+    The other weights were learnt on augmented images (the paper, section 3, uses them too). The
+    checkpoint callbacks are notified that these weights have not been validated.
     """
     model: Any = task.model
     with trainer.precision_plugin.forward_context():
         recalibrate(model, islice(_images(trainer, task), batches))
-    for keeper in trainer.checkpoint_callbacks:
-        if isinstance(keeper, BestAndLast):
-            keeper.weights_changed()
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, BestAndLast):
+            callback.weights_changed()
 
 
 def _images(trainer: Trainer, task: Any) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""Keeps the best and the newest state, such that a run can go on from either."""
+"""Checkpoints of the best and the newest state; a run can be resumed from either."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,13 +13,13 @@ from torch import Tensor
 
 from seg.errors import ConfigError, DivergenceError
 
-# How Lightning's progress reads in the midst of a validation's first batch: it starts that anew.
+# Lightning's progress inside the first batch of a validation, which a resumed run then repeats
 _BEGUN = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
 _VALIDATION_BEGUN = {"total": _BEGUN, "current": _BEGUN, "is_last_batch": False}
 
 
 class BestAndLast(ModelCheckpoint):
-    """Writes `best.ckpt` and `last.ckpt` in the run's `checkpoints/`.
+    """Writer of `best.ckpt` and `last.ckpt` in the run's `checkpoints/`.
 
     The last is always the newest state; Lightning's own moves only with the best. Both are written
     after each validation, the last also between validations. Weights that are not finite are
@@ -28,8 +28,8 @@ class BestAndLast(ModelCheckpoint):
     Args:
         monitor: metric that decides what is best.
         mode: `max` or `min`.
-        every_minutes: at most so long between two writings of the last; None: only by steps.
-        every_n_steps: optimizer steps from one writing of the last to the next; None: only by time.
+        every_minutes: longest time between two writings of the last; None: only by steps.
+        every_n_steps: optimizer steps between two writings of the last; None: only by time.
 
     Raises:
         ConfigError: a distance that is not above 0.
@@ -61,6 +61,7 @@ class BestAndLast(ModelCheckpoint):
         self._validated = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Set the paths, which only the first process knows."""
         # the first process alone has a run directory
         self.dirpath = trainer.strategy.broadcast(
             str(Path(trainer.default_root_dir) / "checkpoints")
@@ -70,6 +71,7 @@ class BestAndLast(ModelCheckpoint):
         super().setup(trainer, pl_module, stage)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the intervals between two writings of the last."""
         super().on_train_start(trainer, pl_module)
         self._seen_step = trainer.global_step
         self._written_at = monotonic()
@@ -77,15 +79,17 @@ class BestAndLast(ModelCheckpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *arguments: Any
     ) -> None:
+        """Write the last if it is due, unless a validation follows."""
         super().on_train_batch_end(trainer, pl_module, *arguments)
-        # in the midst of an accumulation the gradients would be lost
+        # during an accumulation the gradients would be lost
         if trainer.global_step == self._seen_step:
             return
         self._seen_step = trainer.global_step
-        if self._due(trainer) and not validation_follows(trainer):
+        if self._is_due(trainer) and not validation_follows(trainer):
             self.write_last(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the best, if the score is better, and the last."""
         if not _in_training(trainer):
             return
         self._validated = True
@@ -102,38 +106,40 @@ class BestAndLast(ModelCheckpoint):
         self._written_at = monotonic()
 
     def record_score(self, trainer: Trainer, results: Mapping[str, float]) -> None:
-        """Keep the present weights as the best, if they are, and as the last."""
+        """Write the present weights as the best, if they are, and as the last."""
         assert self.monitor is not None
         self.validated_step = trainer.global_step
         score = torch.tensor(results[self.monitor])
         best = self.best_model_score
-        # A score that is no number beats none, and is beaten by any.
+        # NaN is better than no score, and any number is better than NaN
         if best is not None and best.isnan():
             best = None
-        beaten = best is None or (score < best if self.mode == "min" else score > best)
-        if beaten:
+        if best is None or (score < best if self.mode == "min" else score > best):
             self.best_model_score = score
             self.best_model_path = self.best_path
             trainer.save_checkpoint(self.best_path)
         self.write_last(trainer)
 
     def weights_changed(self) -> None:
-        """The present weights are not those that were validated last: they are yet to compete."""
+        """Note that the present weights have not been validated."""
         self.validated_step = -1
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        _refuse_unsound(pl_module, trainer.global_step)
+        """Refuse weights that are not finite, and note a validation under way."""
+        _require_finite(pl_module, trainer.global_step)
         if trainer.validating and _in_training(trainer) and not self._validated:
             progress = checkpoint["loops"]["fit_loop"]
             progress["epoch_loop.val_loop.batch_progress"] = _VALIDATION_BEGUN
 
     def state_dict(self) -> dict[str, Any]:
+        """Return Lightning's state and the step that was validated last."""
         return {**super().state_dict(), "validated_step": self.validated_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        # The run directory may have been moved: its parts are named as they are now.
+        """Restore the state, with paths in the present run directory."""
+        # the run directory may have been moved since
         paths = {"dirpath": self.dirpath, "best_model_path": self.best_path, "last_model_path": ""}
         best = {self.best_path: state_dict["best_model_score"]}
         scored = {"kth_best_model_path": self.best_path, "best_k_models": best}
@@ -142,7 +148,7 @@ class BestAndLast(ModelCheckpoint):
         super().load_state_dict({**state_dict, **paths, **scored})
         self.validated_step = state_dict.get("validated_step", -1)
 
-    def _due(self, trainer: Trainer) -> bool:
+    def _is_due(self, trainer: Trainer) -> bool:
         if self._every_steps is not None and trainer.global_step % self._every_steps == 0:
             return True
         late = self._every_s is not None and monotonic() - self._written_at >= self._every_s
@@ -151,7 +157,7 @@ class BestAndLast(ModelCheckpoint):
 
 
 def validation_follows(trainer: Trainer) -> bool:
-    """Whether a validation comes after this training batch, before the next."""
+    """Return whether a validation comes after this training batch, before the next."""
     loop = trainer.fit_loop
     return bool(loop.epoch_loop._should_check_val_fx(loop._data_fetcher))  # type: ignore[arg-type]
 
@@ -160,8 +166,8 @@ def _in_training(trainer: Trainer) -> bool:
     return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
 
 
-def _refuse_unsound(task: LightningModule, step: int) -> None:
-    held = [value for value in task.state_dict().values() if isinstance(value, Tensor)]
-    sound = [value.isfinite().all() for value in held if value.is_floating_point()]
-    if sound and not torch.stack(sound).all():
+def _require_finite(task: LightningModule, step: int) -> None:
+    tensors = [value for value in task.state_dict().values() if isinstance(value, Tensor)]
+    finite = [value.isfinite().all() for value in tensors if value.is_floating_point()]
+    if finite and not torch.stack(finite).all():
         raise DivergenceError(f"weights are no longer finite at step {step}", step=step)

@@ -1,4 +1,4 @@
-"""A training whose labels hold no pixel that counts must not look like one that learns."""
+"""A check that training labels hold pixels that count: without any, nothing is learnt."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from seg.data.label_ids import nothing_counts
 
 
 class CountedPixels(Callback):
-    """Ends a training with a `DataError` where an epoch, or all of it, had only ignored pixels.
+    """Check that an epoch, or the whole training, has pixels that count; a `DataError` otherwise.
 
-    Whether a pixel counts is gathered on the device and read once an epoch, until one does. A run
-    that goes on is judged after a whole epoch of its own: the labels may be sparse.
+    Whether a pixel counts is gathered on the device and read once an epoch, until one does. A
+    resumed run is judged after a whole epoch of its own: the labels may be sparse.
 
     Args:
         ignore_index: label of pixels that do not count.
@@ -26,11 +26,13 @@ class CountedPixels(Callback):
         self._is_done = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start counting."""
         self._from_step, self._batches, self._counts = trainer.global_step, 0, None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Note on the device whether the batch has a pixel that counts."""
         if self._is_done:
             return
         counts: Tensor = (batch["label"] != self._ignore_index).any()
@@ -38,10 +40,12 @@ class CountedPixels(Callback):
         self._batches += 1
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check a whole epoch."""
         if self._batches >= trainer.num_training_batches:
             self._check(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check a training shorter than an epoch."""
         if self._batches and self._from_step == 0:
             self._check(trainer)
 

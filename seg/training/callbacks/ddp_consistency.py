@@ -1,4 +1,4 @@
-"""Processes that train together must end with the same weights."""
+"""A check that processes that train together end with the same weights."""
 
 import logging
 
@@ -12,15 +12,15 @@ log = logging.getLogger(__name__)
 
 
 class Agreement(Callback):
-    """When training has ended, holds the parameters of all processes against each other."""
+    """Comparison of the parameters of all processes after training."""
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare checksums of the parameters; raise WorkerProcessError where they differ."""
         if trainer.world_size == 1:
             return
         sums = torch.stack([_sums(each) for each in pl_module.parameters()]).cpu()
-        of_the_first = trainer.strategy.broadcast(sums)
-        same = torch.equal(sums, of_the_first)
-        if not trainer.strategy.reduce_boolean_decision(same, all=True):
+        equal = torch.equal(sums, trainer.strategy.broadcast(sums))
+        if not trainer.strategy.reduce_boolean_decision(equal, all=True):
             raise WorkerProcessError(
                 "the processes that trained together hold different weights; train with "
                 "trainer.devices=1, and report this",
@@ -31,6 +31,6 @@ class Agreement(Callback):
 
 
 def _sums(parameter: Tensor) -> Tensor:
-    """Two numbers of a tensor that any other weights would change."""
-    held = parameter.detach().double()
-    return torch.stack((held.sum(), held.square().sum())).nan_to_num()
+    """Return the sum and the sum of squares of a tensor, which differ for other weights."""
+    values = parameter.detach().double()
+    return torch.stack((values.sum(), values.square().sum())).nan_to_num()

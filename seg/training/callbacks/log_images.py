@@ -1,4 +1,4 @@
-"""Predictions as training goes on, in every logger that takes pictures."""
+"""Images of predictions during training, in every logger that takes images."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from seg.visualization.grids import predicted_grid
 
 
 class LogImages(Callback):
-    """Shows the same validation samples after each validation: image, label, prediction, error.
+    """Logged images of the same validation samples: image, label, prediction, error.
 
     Args:
         samples: how many, spread evenly over the split; 1 or more.
@@ -28,7 +28,8 @@ class LogImages(Callback):
         self.samples = samples
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # before `on_validation_end`, where averaged weights are put away
+        """Log the samples as one image."""
+        # before `on_validation_end`, where averaged weights leave the network
         fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
         loggers = [logger for logger in trainer.loggers if accepts_images(logger)]
         if not (fitting and trainer.is_global_zero and loggers):
@@ -36,6 +37,6 @@ class LogImages(Callback):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         model: Any = pl_module.model
         with trainer.precision_plugin.forward_context():
-            picture = np.asarray(predicted_grid(model, data.split("val"), self.samples))
+            image_HW3 = np.asarray(predicted_grid(model, data.split("val"), self.samples))
         for logger in loggers:
-            log_image_array(logger, "val/predictions", picture, trainer.global_step)
+            log_image_array(logger, "val/predictions", image_HW3, trainer.global_step)

@@ -1,4 +1,4 @@
-"""The Optuna study that the trials of a sweep share."""
+"""The Optuna study of a sweep, shared by its trials."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _WAIT_S = 60  # for another process that writes
 
 
 def open_storage(address: str) -> Any:
-    """Optuna's storage at an address such as `sqlite:////DIR/optuna.db`."""
+    """Open Optuna's storage at an address such as `sqlite:////DIR/optuna.db`."""
     from optuna.storages import RDBStorage
 
     return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": _WAIT_S}})
@@ -26,7 +26,7 @@ class ReportingTrial:
         import optuna
 
         study = optuna.load_study(
-            study_name=STUDY, storage=open_storage(section.storage), pruner=_pruner(section)
+            study_name=STUDY, storage=open_storage(section.storage), pruner=_create_pruner(section)
         )
         frozen = next(each for each in study.trials if each.number == section.number)
         self._study = study
@@ -34,19 +34,21 @@ class ReportingTrial:
         self._trial = optuna.trial.Trial(study, frozen._trial_id)
 
     def is_behind(self, value: float, validation: int) -> bool:
-        """Report the value of a validation, unless it was before; whether the trial should end.
+        """Report the value of a validation and return whether the trial should end.
+
+        A validation that was reported before, by a run that was cut off, is not reported again.
 
         Args:
             value: the monitored one.
             validation: its number in the run, from 1 on.
         """
         frozen = self._study.get_trials(deepcopy=False)[self._number]
-        if validation not in frozen.intermediate_values:  # else a run that was cut off after it
+        if validation not in frozen.intermediate_values:
             self._trial.report(value, validation)
         return bool(self._trial.should_prune())
 
 
-def _pruner(section: TrialOf) -> Any:
+def _create_pruner(section: TrialOf) -> Any:
     from optuna.pruners import HyperbandPruner, MedianPruner
 
     if section.pruner == "hyperband":

@@ -1,4 +1,4 @@
-"""`learning.gif`: the same samples after each validation, so that one sees a network learn."""
+"""`learning.gif`: the same samples after each validation, as the network learns."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -19,21 +19,21 @@ from seg.errors import ConfigError, is_out_of_room
 from seg.io.atomic import write_atomically
 
 log = logging.getLogger(__name__)
-_FOLDER, _GIF = "learning", "learning.gif"
+_DIRECTORY, _GIF = "learning", "learning.gif"
 _GAP_PX, _HEADER_PX = 6, 22
 _PAPER, _INK, _TRACK = (250, 249, 246), (32, 35, 40), (222, 219, 211)
 _LENGTH_MS, _SHORTEST_MS, _LAST_MS = 8000, 100, 2500
 
 
 class LearningGif(Callback):
-    """Draws a few validation samples after each validation, and at the end an animation of them.
+    """Animation of the predictions of a few validation samples, one frame a validation.
 
-    The frames lie as PNG files in the run's `learning/`: a run that was cut off goes on with them.
+    The frames are PNG files in the run's `learning/`, so that a resumed run adds to them.
 
     Args:
-        samples: how many, spread evenly over the split; 1 or more.
-        tile_px: width of each of the three pictures of a sample.
-        frames: of the animation at most; of more every other one is left out.
+        samples: number of samples, spread evenly over the split; 1 or more.
+        tile_px: width of each of the three images of a sample.
+        frames: largest number in the animation; beyond twice as many every other one is removed.
 
     Raises:
         ConfigError: a number that is too small.
@@ -52,13 +52,15 @@ class LearningGif(Callback):
         self._samples: list[Sample] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.is_global_zero:  # what came after the step that the run goes on from, comes anew
+        """Remove frames after the step at which the run starts."""
+        if trainer.is_global_zero:  # a resumed run draws the later frames again
             for path in _frames(_frame_directory(trainer)):
-                if _step(path) > trainer.global_step:
+                if int(path.stem) > trainer.global_step:
                     path.unlink()
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # before `on_validation_end`, where averaged weights are put away
+        """Write a frame."""
+        # before `on_validation_end`, where averaged weights leave the network
         fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
         if not (fitting and trainer.is_global_zero):
             return
@@ -71,7 +73,7 @@ class LearningGif(Callback):
             predictions = [model.predict(sample.image) for sample in self._samples]
         done = trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))
         title = f"step {trainer.global_step}, epoch {trainer.current_epoch + 1}"
-        picture = frame(
+        image = frame(
             self._samples,
             predictions,
             model.labels,
@@ -80,25 +82,22 @@ class LearningGif(Callback):
             done=done,
         )
         path = _frame_directory(trainer) / f"{trainer.global_step:09d}.png"
-        with _dispensable(path):
-            write_atomically(path, lambda file: picture.save(file, "PNG"), synced=False)
-            self._thin_out(_frame_directory(trainer))
+        with _warn_on_failure(path):
+            write_atomically(path, lambda file: image.save(file, "PNG"), synced=False)
+            paths = _frames(path.parent)
+            for surplus in paths[1:-1:2] if len(paths) > 2 * self._frames else ():
+                surplus.unlink()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the animation."""
         if not trainer.is_global_zero:
             return
         paths = _frames(_frame_directory(trainer))
         if paths:
             chosen = spread_over(len(paths), self._frames)
             target = _frame_directory(trainer).parent / _GIF
-            with _dispensable(target):
+            with _warn_on_failure(target):
                 write_gif(target, [paths[place] for place in chosen])
-
-    def _thin_out(self, folder: Path) -> None:
-        paths = _frames(folder)
-        if len(paths) > 2 * self._frames:
-            for path in paths[1:-1:2]:
-                path.unlink()
 
 
 def frame(
@@ -110,15 +109,15 @@ def frame(
     title: str,
     done: float,
 ) -> Image.Image:
-    """One row a sample: image | label | prediction; above, `title` and a bar of the share done."""
+    """Draw one row a sample (image, label, prediction) below a title and a progress bar."""
     rows = [
         _row((sample.image, labels.colorize(sample.label), labels.colorize(label_HW)), tile_px)
         for sample, label_HW in zip(samples, predictions, strict=True)
     ]
     width = rows[0].width + 2 * _GAP_PX
     height = _HEADER_PX + sum(row.height + _GAP_PX for row in rows)
-    picture = Image.new("RGB", (width, height), _PAPER)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(12)
     draw.text((_GAP_PX, 3), title, fill=_INK, font=font)
     left = width // 2
@@ -126,9 +125,9 @@ def frame(
     draw.rectangle((left, 9, left + round(min(1.0, done) * (width - _GAP_PX - 1 - left)), 13), _INK)
     top = _HEADER_PX
     for row in rows:
-        picture.paste(row, (_GAP_PX, top))
+        image.paste(row, (_GAP_PX, top))
         top += row.height + _GAP_PX
-    return picture
+    return image
 
 
 def write_gif(path: Path, frames: Sequence[Path]) -> None:
@@ -136,20 +135,20 @@ def write_gif(path: Path, frames: Sequence[Path]) -> None:
 
     Args:
         path: the file to write.
-        frames: the files in their order; what is not of the last one's size is left out.
+        frames: the files in order; those of another size than the last are skipped.
 
     Raises:
         OSError: a file is damaged, or there is no room.
     """
-    pictures = []
+    images = []
     for each in frames:
         with Image.open(each) as opened:
-            pictures.append(opened.convert("RGB"))
-    last = pictures[-1]
-    pictures = [each for each in pictures if each.size == last.size]
-    # one palette: a change of colours from frame to frame would flicker
+            images.append(opened.convert("RGB"))
+    last = images[-1]
+    images = [each for each in images if each.size == last.size]
+    # one palette for all frames: another one a frame would flicker
     palette = last.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    reduced = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures]
+    reduced = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in images]
     each_ms = max(_SHORTEST_MS, _LENGTH_MS // len(reduced))
     durations = [each_ms] * (len(reduced) - 1) + [_LAST_MS]
     write_atomically(
@@ -162,11 +161,11 @@ def write_gif(path: Path, frames: Sequence[Path]) -> None:
 
 
 @contextmanager
-def _dispensable(path: Path) -> Iterator[None]:
-    """A picture is no reason to end a run: what goes wrong is told in a line.
+def _warn_on_failure(path: Path) -> Iterator[None]:
+    """Log a failure to write an image instead of ending the run.
 
     Raises:
-        OSError: there is no room; the run goes on, and makes the picture, once there is.
+        OSError: the disk is full.
     """
     try:
         yield
@@ -176,24 +175,20 @@ def _dispensable(path: Path) -> Iterator[None]:
         log.warning("%s: not written (%s)", path, error)
 
 
-def _row(pictures: Sequence[NDArray[np.uint8]], tile_px: int) -> Image.Image:
-    height, width = pictures[0].shape[:2]
+def _row(images: Sequence[NDArray[np.uint8]], tile_px: int) -> Image.Image:
+    height, width = images[0].shape[:2]
     size = (tile_px, max(1, round(height * tile_px / width)))
-    row = Image.new("RGB", (len(pictures) * (tile_px + _GAP_PX) - _GAP_PX, size[1]), _PAPER)
-    for place, picture in enumerate(pictures):
+    row = Image.new("RGB", (len(images) * (tile_px + _GAP_PX) - _GAP_PX, size[1]), _PAPER)
+    for place, image in enumerate(images):
         method = Image.Resampling.BILINEAR if place == 0 else Image.Resampling.NEAREST
-        tile = Image.fromarray(picture).resize(size, method)
+        tile = Image.fromarray(image).resize(size, method)
         row.paste(tile, (place * (tile_px + _GAP_PX), 0))
     return row
 
 
 def _frame_directory(trainer: Trainer) -> Path:
-    return Path(trainer.default_root_dir) / _FOLDER
+    return Path(trainer.default_root_dir) / _DIRECTORY
 
 
-def _frames(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
-
-
-def _step(path: Path) -> int:
-    return int(path.stem)
+def _frames(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.glob("*.png") if path.stem.isdigit())

@@ -1,4 +1,4 @@
-"""Progress of a run: what begins; then a bar on a terminal, lines at intervals elsewhere."""
+"""Progress of a run: a first line, then a bar on a terminal, or lines at intervals elsewhere."""
 
 import logging
 import math
@@ -34,13 +34,16 @@ class TrainingProgress(ProgressBar):
         self._writes_lines = False
 
     def disable(self) -> None:
-        self._stop()
+        """Remove the bar."""
+        close_bar(self._bar)
+        self._bar = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the first line and open the bar."""
         if not trainer.is_global_zero:
             return
         close_all_bars()
-        log.info("%s", _beginning(trainer, pl_module))
+        log.info("%s", _first_line(trainer, pl_module))
         columns = (
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
@@ -68,11 +71,13 @@ class TrainingProgress(ProgressBar):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        """Start the clock of the first batch."""
         self._batch_started_at = self._batch_started_at or perf_counter()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Update speed and loss on the bar, or log a line that is due."""
         now = perf_counter()
         speed = len(batch["image"]) * trainer.world_size / max(now - self._batch_started_at, 1e-9)
         self._batch_started_at = now
@@ -101,6 +106,7 @@ class TrainingProgress(ProgressBar):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *indices: int
     ) -> None:
+        """Log a line that is due."""
         batch_index, loader = (*indices, 0)[:2]
         if self._writes_lines and perf_counter() - self._line_at >= _LINE_S:
             batches = trainer.num_val_batches[loader]
@@ -116,6 +122,7 @@ class TrainingProgress(ProgressBar):
         self._line_at, self._line_step = perf_counter(), trainer.global_step
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the scores of the validation."""
         self._batch_started_at = 0.0
         metrics = trainer.callback_metrics
         fitting = trainer.state.fn == TrainerFn.FITTING
@@ -135,20 +142,18 @@ class TrainingProgress(ProgressBar):
         self._line_at, self._line_step = perf_counter(), trainer.global_step
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._stop()
+        """Remove the bar."""
+        self.disable()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
-        close_bar(self._bar)
-        self._bar = None
+        """Remove the bar."""
+        self.disable()
 
 
-def _beginning(trainer: Trainer, task: Any) -> str:
-    """What is trained on what, where and for how long, in a line."""
+def _first_line(trainer: Trainer, task: Any) -> str:
+    """Describe in a line what is trained on what, where and for how long."""
     data: Any = trainer.datamodule  # type: ignore[attr-defined]
     counts = ", ".join(f"{len(data.split(name))} {name}" for name in ("train", "val"))
     size: Any = task.config
@@ -168,7 +173,7 @@ def _beginning(trainer: Trainer, task: Any) -> str:
 
 
 def _progress_metrics(task: Any) -> tuple[tuple[str, str], ...]:
-    """`(key, title)` of the scores that are told, the first one on the bar as well."""
+    """Return `(key, title)` of the scores to show, the one on the bar first."""
     progress_metrics: tuple[tuple[str, str], ...] = task.progress_metrics
     return progress_metrics
 

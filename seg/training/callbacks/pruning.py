@@ -1,4 +1,4 @@
-"""Ends a trial of a sweep that others are ahead of."""
+"""Early end of a sweep's trial that falls behind the others."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from seg.training.callbacks.optuna_study import ReportingTrial
 
 
 class Pruning(Callback):
-    """Reports the monitored value of each validation to the sweep's study, and obeys its pruner.
+    """Reporter of the monitored value to the sweep's study, whose pruner may end the trial.
 
     The first process reports; all end together.
 
     Args:
-        trial: of which study, which number.
-        monitor: the value, as the task's scores name it.
+        trial: study and number of the trial.
+        monitor: key of the value among the task's scores.
     """
 
     def __init__(self, *, trial: TrialOf, monitor: str) -> None:
@@ -27,6 +27,7 @@ class Pruning(Callback):
         self._validations = 0
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report the value; raise PrunedError if the trial should end."""
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
         self._validations += 1
@@ -37,9 +38,11 @@ class Pruning(Callback):
             raise PrunedError(f"pruned after validation {self._validations}")
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the number of validations."""
         return {"validations": self._validations}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the number of validations."""
         self._validations = state_dict["validations"]
 
     def _is_behind(self, task: Any) -> bool:

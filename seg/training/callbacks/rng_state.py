@@ -1,4 +1,4 @@
-"""Random numbers that go on where a checkpoint was written."""
+"""Random states in checkpoints, so that a resumed run draws the same numbers."""
 
 from typing import Any
 
@@ -10,23 +10,25 @@ States = dict[str, Tensor]
 
 
 class RandomState(Callback):
-    """Keeps the state of torch's generators, of every process, in checkpoints.
+    """Keeper of the state of torch's generators, of every process, in checkpoints.
 
-    Dropout and stochastic depth draw from them; samples have generators of their own.
+    Dropout and stochastic depth use them; samples have generators of their own.
     """
 
     def __init__(self) -> None:
-        self._kept: list[States] = []
+        self._states: list[States] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if len(self._kept) == trainer.world_size:
-            states = self._kept[trainer.global_rank]
+        """Restore the generators, if there are as many processes as before."""
+        if len(self._states) == trainer.world_size:
+            states = self._states[trainer.global_rank]
             torch.set_rng_state(states["cpu"])
             if "cuda" in states and torch.cuda.is_available():
                 torch.cuda.set_rng_state(states["cuda"], pl_module.device)
-        self._kept = []
+        self._states = []
 
     def state_dict(self) -> dict[str, Any]:
+        """Collect the states of all processes."""
         own = {"cpu": torch.get_rng_state()}
         if torch.cuda.is_available():
             own["cuda"] = torch.cuda.get_rng_state()
@@ -37,4 +39,5 @@ class RandomState(Callback):
         return {"ranks": every}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._kept = state_dict["ranks"]
+        """Hold the states until training starts."""
+        self._states = state_dict["ranks"]

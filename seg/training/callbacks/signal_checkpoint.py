@@ -1,4 +1,4 @@
-"""A process that is told to end saves first."""
+"""A checkpoint at a signal, before the process ends."""
 
 import logging
 import os
@@ -21,11 +21,11 @@ _ONE_KEY_PRESS_S = 2.0
 
 
 class Interruption(Callback):
-    """On SIGTERM, SIGUSR1 or SIGINT writes `last.ckpt` after the step in hand and ends the process.
+    """Handler of SIGTERM, SIGUSR1 and SIGINT: write `last.ckpt` after the present step, then exit.
 
-    The exit code is 143, after SIGINT 130. In a validation the state before it is written, so that
-    it is done anew. A second signal ends the process at once. With several processes each leaves
-    when one of them was told to.
+    The exit code is 143, after SIGINT 130. During a validation the state before it is written, so
+    that a resumed run repeats it. A second signal ends the process at once. With several processes
+    all exit when one of them received a signal.
     """
 
     def __init__(self) -> None:
@@ -35,13 +35,15 @@ class Interruption(Callback):
         self._written = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Install the handlers, in the main thread."""
         if stage != "fit" or threading.current_thread() is not threading.main_thread():
-            return  # signals are the main thread's alone
+            return  # Python handles signals in the main thread alone
         # Lightning's own handlers end without a checkpoint, and wait for other ranks inside
-        trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
-        self._handlers = {number: signal.signal(number, self._note) for number in _EXIT_CODES}
+        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        self._handlers = {number: signal.signal(number, self._receive) for number in _EXIT_CODES}
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Restore the handlers of before."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
@@ -49,37 +51,43 @@ class Interruption(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
+        """Restore the handlers of before."""
         self.teardown(trainer, pl_module, "fit")
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Write the checkpoint after a signal, at the end of an optimizer step."""
         step_is_done = not trainer.fit_loop._should_accumulate()
-        if step_is_done and self._asked(trainer) and not validation_follows(trainer):
+        if step_is_done and self._is_requested(trainer) and not validation_follows(trainer):
             self._write(trainer)
             self._written = True  # the step's numbers are not yet in the curves
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Exit once the checkpoint is written."""
         if self._written:
             self._exit(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Exit once the checkpoint is written."""
         if self._written:
             self._exit(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == TrainerFn.FITTING and self._asked(trainer):
+        """Write the checkpoint and exit after a signal."""
+        if trainer.state.fn == TrainerFn.FITTING and self._is_requested(trainer):
             self._write(trainer)
             self._exit(trainer)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any
     ) -> None:
-        # ranks may have unequal shares of the pictures, and would wait for each other
+        """Write the checkpoint and exit after a signal, in a single process."""
+        # ranks may have unequal numbers of images, and would wait for each other
         alone = trainer.world_size == 1
-        if trainer.state.fn == TrainerFn.FITTING and alone and self._asked(trainer):
+        if trainer.state.fn == TrainerFn.FITTING and alone and self._is_requested(trainer):
             self._write(trainer)
             self._exit(trainer)
 
-    def _note(self, number: int, _: FrameType | None) -> None:
+    def _receive(self, number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
         if self._received is not None and self._is_same_key_press():
             return
@@ -89,27 +97,23 @@ class Interruption(Callback):
         log.warning("%s: saving after this step; a second signal ends at once", name)
 
     def _is_same_key_press(self) -> bool:
-        """What a process group gets reaches a process also by its launcher, or its sweep's end."""
+        """Return whether a launcher or sweep has passed on the signal that came before."""
         launched = "TORCHELASTIC_RUN_ID" in os.environ or SWEEP_PROCESS in os.environ
         return launched and monotonic() - self._received_at < _ONE_KEY_PRESS_S
 
-    def _asked(self, trainer: Trainer) -> bool:
-        asked = self._received is not None
+    def _is_requested(self, trainer: Trainer) -> bool:
+        requested = self._received is not None
         if trainer.world_size > 1:
-            asked = bool(trainer.strategy.reduce_boolean_decision(asked, all=False))
-        return asked
+            requested = bool(trainer.strategy.reduce_boolean_decision(requested, all=False))
+        return requested
 
     def _write(self, trainer: Trainer) -> None:
-        for keeper in trainer.checkpoint_callbacks:
-            if isinstance(keeper, BestAndLast) and not trainer.sanity_checking:
-                keeper.write_last(trainer)
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, BestAndLast) and not trainer.sanity_checking:
+                callback.write_last(trainer)
 
     def _exit(self, trainer: Trainer) -> None:
         log.warning(
             "ended at step %d; resume=%s goes on", trainer.global_step, trainer.default_root_dir
         )
         raise SystemExit(_EXIT_CODES[self._received or signal.SIGTERM])
-
-
-def _nothing() -> None:
-    return None

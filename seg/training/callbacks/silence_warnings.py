@@ -1,4 +1,4 @@
-"""Keeps libraries from talking over what a user needs to read."""
+"""Filters for harmless messages of libraries."""
 
 import logging
 import warnings
@@ -16,7 +16,7 @@ _KNOWN_HARMLESS = (
 
 
 def quiet() -> None:
-    """Silence Lightning's banners and the warnings above; errors and all other warnings stay."""
+    """Silence Lightning's banners and the harmless warnings; errors and all other warnings stay."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in _KNOWN_HARMLESS:

@@ -11,15 +11,15 @@ from seg.training.callbacks.ema import network_weights, put_weights
 
 
 class StochasticWeightAveraging(Callback):
-    """Ends the run with the mean of its weights (Izmailov et al., UAI 2018, algorithm 1).
+    """Mean of the run's weights, with which it ends (Izmailov et al., UAI 2018, algorithm 1).
 
-    The mean's batch-norm statistics are computed from training data, as running ones belong to no
-    weights that were averaged. The result competes with what was validated for the best.
+    The mean's batch-norm statistics are computed from training data, as running ones belong to none
+    of the averaged weights. The result competes with the validated weights for the best.
 
     Args:
         start_share: share of the run after which weights are averaged, 0 to below 1.
-        every_steps: optimizer steps from one to the next that is averaged; the length of a cycle
-            where the rate goes in cycles.
+        every_steps: optimizer steps between two averaged weights; the length of a cycle where the
+            rate is cyclic.
         rate_share: learning rate from there on, as a share of each group's peak; None follows the
             schedule.
         recalibrate: training batches for the statistics; 0 averages the running ones.
@@ -50,17 +50,20 @@ class StochasticWeightAveraging(Callback):
         self._step = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # what a checkpoint gave was read before the network moved to its device
+        """Move the mean to the network's device."""
+        # a checkpoint is read before the network moves to its device
         present = network_weights(pl_module)
         self._mean = {name: value.to(present[name]) for name, value in self._mean.items()}
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Set the constant rate, if there is one."""
         if self.rate_share is not None and trainer.global_step >= self._first_step(trainer):
             for optimizer in trainer.optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = self.rate_share * group["initial_lr"]
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Add the weights to the mean after an optimizer step."""
         if trainer.global_step <= self._step:  # gradients are still accumulated
             return
         self._step = trainer.global_step
@@ -74,6 +77,7 @@ class StochasticWeightAveraging(Callback):
                 self._mean = copy_weights(weights)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the mean into the network and recompute its statistics."""
         if self._mean:
             put_weights(self._mean, pl_module)
             self._mean = {}
@@ -82,6 +86,7 @@ class StochasticWeightAveraging(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        """Store the mean."""
         checkpoint["weight_averaging"] = {
             "step": self._step,
             "count": self._count,
@@ -91,9 +96,10 @@ class StochasticWeightAveraging(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        kept = checkpoint.get("weight_averaging")
-        if kept is not None:
-            self._step, self._count, self._mean = kept["step"], kept["count"], kept["mean"]
+        """Restore the mean."""
+        state = checkpoint.get("weight_averaging")
+        if state is not None:
+            self._step, self._count, self._mean = state["step"], state["count"], state["mean"]
 
     def _first_step(self, trainer: Trainer) -> int:
         return max(1, round(self.start_share * trainer.estimated_stepping_batches))

@@ -1,4 +1,4 @@
-"""Keeps what batch norms have counted equal on all processes."""
+"""Equal batch-norm statistics on all processes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from torch import distributed
 
 
 class MeanStatistics(Callback):
-    """After each batch, the network's running statistics become the mean over all processes.
+    """Running statistics that are the mean over all processes after each batch.
 
     So every process validates, averages and saves the same network, and its statistics are of all
     samples. DistributedDataParallel would give all processes those of the first, also between the
@@ -16,15 +16,17 @@ class MeanStatistics(Callback):
     """
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Average the network's floating-point buffers over the processes."""
         if trainer.world_size == 1:
             return
         model: Any = pl_module.model
-        held = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
-        if not held:
+        buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+        if not buffers:
             return
-        together = torch.cat([buffer.flatten() for buffer in held])
-        distributed.all_reduce(together)
-        together /= trainer.world_size
-        parts = torch.split(together, [buffer.numel() for buffer in held])
-        for buffer, part in zip(held, parts, strict=True):
+        # one message in place of one a buffer
+        flat = torch.cat([buffer.flatten() for buffer in buffers])
+        distributed.all_reduce(flat)
+        flat /= trainer.world_size
+        parts = torch.split(flat, [buffer.numel() for buffer in buffers])
+        for buffer, part in zip(buffers, parts, strict=True):
             buffer.copy_(part.view_as(buffer))

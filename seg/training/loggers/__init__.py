@@ -1,1 +1,1 @@
-"""Loggers that talk to servers, and what keeps a run from waiting for them."""
+"""Loggers for servers, which a run does not wait for, and for `metrics.csv`."""

@@ -1,4 +1,4 @@
-"""A logger whose server may be slow or down: training does not notice."""
+"""A logger whose server may be slow or down without delaying training."""
 
 import logging
 import threading
@@ -21,11 +21,11 @@ _ENOUGH_CHARACTERS = 200
 
 
 class BackgroundLogger(Logger):
-    """Hands every call to another logger, in order, on a thread of its own.
+    """Forwarder of every call to another logger, in order, on a thread of its own.
 
     A call that fails is tried again for a minute, while those behind it wait: after an outage the
-    logger catches up. The first failure is told once. At the end of a run what is still waiting has
-    `patience_s`; what is left then is given up, and that is told too.
+    logger catches up. The first failure is logged once. At the end of a run the waiting calls have
+    `patience_s`; those that remain are dropped, and that is logged too.
 
     Args:
         logger: does the work; nobody else may call it.
@@ -40,32 +40,37 @@ class BackgroundLogger(Logger):
         self._patience_s = patience_s
         self._calls: Queue[Callable[[], object]] = Queue(_MOST_CALLS)
         self._thread: threading.Thread | None = None
-        self._told = False
+        self._has_warned = False
         self._leaving = threading.Event()
 
     @property
     def name(self) -> str:
+        """Return the name in the configuration."""
         return self._name
 
     @property
     def version(self) -> str:
+        """Return an empty version."""
         return ""  # asking the logger might mean asking its server
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Queue scalars."""
         self._put(self.logger.log_metrics, dict(metrics), step)
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:
+        """Queue hyperparameters."""
         self._put(self.logger.log_hyperparams, params)
 
     @rank_zero_only
     def log_image_array(self, key: str, image: Any, step: int) -> None:
-        """Show a picture (H x W x 3, uint8), where the logger can: see `loggers.pictures`."""
+        """Queue an image (H x W x 3, uint8): see `loggers.image_logging`."""
         self._put(log_image_array, self.logger, key, image, step)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
+        """Wait for the queued calls, at most `patience_s`."""
         self._put(self.logger.finalize, status)
         deadline = monotonic() + (0 if self._leaving.is_set() else self._patience_s)
         with self._calls.all_tasks_done:
@@ -86,7 +91,7 @@ class BackgroundLogger(Logger):
         try:
             self._calls.put_nowait(partial(call, *arguments))
         except Full:
-            self._tell("takes nothing any more")
+            self._warn_once("takes nothing any more")
 
     def _work(self) -> None:
         while True:
@@ -101,11 +106,11 @@ class BackgroundLogger(Logger):
                 call()
                 return
             except Exception as error:  # whatever a client and its server come up with
-                self._tell(f"{type(error).__name__}: {error}")
+                self._warn_once(f"{type(error).__name__}: {error}")
                 self._leaving.wait(2**tried)
 
-    def _tell(self, what: str) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self, what: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
             words = " ".join(what.split())[:_ENOUGH_CHARACTERS]
             log.warning("logger.%s: %s; training goes on, it is tried again", self._name, words)

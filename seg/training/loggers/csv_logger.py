@@ -1,4 +1,4 @@
-"""`metrics.csv`: the numbers of a run by step, also of a run that was cut off and goes on."""
+"""`metrics.csv`: the numbers of a run by step, continued when a run is resumed."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -19,12 +19,12 @@ Row = Mapping[str, Any]
 
 
 class Curve(Logger):
-    """Writes every row at once, and after the rows that are there already.
+    """Logger that writes every row at once, after the rows that exist.
 
-    Lightning's own deletes what it finds, and keeps a hundred steps in memory.
+    Lightning's own deletes existing rows, and keeps a hundred steps in memory.
 
     Args:
-        save_dir: the folder of `metrics.csv`.
+        save_dir: the directory of `metrics.csv`.
     """
 
     def __init__(self, *, save_dir: str) -> None:
@@ -33,18 +33,21 @@ class Curve(Logger):
 
     @property
     def name(self) -> str:
+        """Return an empty name: the run directory names the run."""
         return ""
 
     @property
     def version(self) -> str:
+        """Return an empty version."""
         return ""
 
     @rank_zero_only
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
-        """Nothing: `config.yaml` has them."""
+        """Do nothing: `config.yaml` has them."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append a row; rewrite the file if there is a new column."""
         row = {_STEP: step, **{column_name(key): value for key, value in metrics.items()}}
         fields = read_header(self._path)
         if row.keys() <= set(fields):
@@ -60,7 +63,7 @@ class Curve(Logger):
 
 
 def cut_curve(path: Path, step: int) -> None:
-    """Leave the sound rows before a step: a run that goes on from there writes the others again.
+    """Keep the valid rows before a step, from which a resumed run writes again.
 
     Damaged rows, or a whole file whose first line is damaged, stay readable beside it in
     `metrics.csv.damaged`.
@@ -83,7 +86,7 @@ def _is_before(row: Row, step: int) -> bool:
 
 
 def _content(path: Path) -> tuple[list[str], list[dict[str, str]], int]:
-    """Columns, sound rows and the number of others."""
+    """Return columns, valid rows and the number of others."""
     if not path.exists():
         return [], [], 0
     return parse_numbers(Source(path, "curve").read())

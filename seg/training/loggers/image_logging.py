@@ -1,4 +1,4 @@
-"""One way to show a picture, whatever the logger."""
+"""One function that logs an image with any logger."""
 
 from typing import Any
 
@@ -8,13 +8,15 @@ from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogg
 
 
 def accepts_images(logger: Any) -> bool:
-    """Whether `log_image_array` shows anything there."""
+    """Return whether `log_image_array` logs anything there."""
     known = isinstance(logger, TensorBoardLogger | WandbLogger | MLFlowLogger)
     return known or hasattr(logger, "log_image_array")
 
 
 def log_image_array(logger: Any, key: str, image_HW3: NDArray[np.uint8], step: int) -> None:
-    """Show a picture in TensorBoard, W&B, MLflow, or a logger with `log_image_array`; else nothing.
+    """Log an image in TensorBoard, W&B, MLflow, or a logger with `log_image_array`.
+
+    With another logger, do nothing.
 
     Args:
         logger: any of Lightning's kind.

@@ -1,20 +1,22 @@
-"""MLflow."""
+"""The logger for MLflow."""
 
 import os
 from typing import Any
 
 from pytorch_lightning import loggers
 
-# MLflow's own patience, minutes a call, would keep the first word about a server that is down back
+# with MLflow's own limits, minutes a call, nobody would learn soon that a server is down
 _BOUNDS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
 class MlflowLogger(loggers.MLFlowLogger):
-    """Lightning's; a call that a server does not take fails in seconds, for others to try again.
+    """Lightning's logger; a call that the server does not answer fails in seconds.
+
+    `BackgroundLogger` repeats such a call.
 
     Args:
-        save_dir: the run directory; a store of its own lies there where no server is named.
-        experiment_name: that the run belongs to.
+        save_dir: the run directory, also of the database if no server is named.
+        experiment_name: experiment of the run.
         tracking_uri: `http://HOST:PORT` or a database's address; None: `$MLFLOW_TRACKING_URI`, or
             else `RUN_DIR/mlflow.db`.
         settings: of Lightning's logger: run_name, tags and so on.

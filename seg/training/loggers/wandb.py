@@ -1,4 +1,4 @@
-"""Weights & Biases."""
+"""The logger for Weights & Biases."""
 
 import netrc
 import os
@@ -10,12 +10,12 @@ _HOST = "api.wandb.ai"
 
 
 class WandbLogger(loggers.WandbLogger):
-    """Lightning's; without a key it writes files that `wandb sync DIR` sends later.
+    """Lightning's logger; without a key it writes files that `wandb sync DIR` uploads later.
 
     Args:
-        save_dir: where the files lie, in `wandb/`.
-        project: that the run belongs to.
-        offline: True: files alone; None: where `$WANDB_API_KEY` and `~/.netrc` hold no key.
+        save_dir: directory of the files, below it `wandb/`.
+        project: project of the run.
+        offline: True: files alone; None: if `$WANDB_API_KEY` and `~/.netrc` hold no key.
         settings: of `wandb.init`: entity, group, tags and so on.
     """
 

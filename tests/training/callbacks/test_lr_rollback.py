@@ -27,6 +27,6 @@ def test_the_first_rate_is_that_of_the_schedule_as_it_is_now(scale):
         optimizers=[longer], lr_scheduler_configs=[SimpleNamespace(scheduler=stretched)]
     )
     callback = LearningRateScale()
-    callback.by_the_schedule, callback.wanted = True, scale
+    callback.from_schedule, callback.target = True, scale
     callback.on_train_start(trainer, None)
     assert longer.param_groups[0]["lr"] == pytest.approx((scale or 1) * 0.1 * 0.5**0.9)
