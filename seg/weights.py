@@ -49,7 +49,7 @@ def _inspect(config: WeightsConfig) -> None:
     for name, array in content.arrays.items():
         _say("  %-64s %s", name, " x ".join(map(str, array.shape)))
     _say("origin        %s", found.located.origin)
-    _say("format        %s, %s", found.format, covered.dialect)
+    _say("format        %s, %s", found.format, covered.key_map)
     _say("encoder       %s: %s", found.encoder, covered)
     for title, names in (
         ("missing", covered.missing),

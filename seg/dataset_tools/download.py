@@ -128,7 +128,7 @@ def download(dataset: str, root: str | Path) -> Path:
     kept = folder.with_name(f".{folder.name}.downloads")
     _check_room(folder, kept, chosen)
     _LOG.info("%s: %s", dataset, chosen.terms)
-    paths = [fetch(archive.url, archive.sha256, folder=kept) for archive in chosen.archives]
+    paths = [fetch(archive.url, archive.sha256, directory=kept) for archive in chosen.archives]
     with filled_aside(folder) as aside:
         for path, archive in zip(paths, chosen.archives, strict=True):
             limits = Limits(total_bytes=_GROWTH * archive.size_bytes)

@@ -1,4 +1,4 @@
-"""Heads that classify single maps of the encoder in training, so that its stages learn sooner.
+"""Auxiliary heads: classifiers on single maps of the encoder in training, so that it learns sooner.
 
 Source: Zhao et al., "Pyramid Scene Parsing Network" (CVPR 2017), section 4: one more classifier on
 an earlier stage, its loss weighted by 0.4. Several of them are deep supervision (Lee et al.,
@@ -39,13 +39,13 @@ class FullyConvolutionalHead(nn.Module):
         nn.init.normal_(self.logits.weight, std=_LOGITS_STD)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """B x in_channels x H x W -> B x num_classes x H x W."""
+        """Compute logits B x num_classes x H x W of a map B x in_channels x H x W."""
         logits: Tensor = self.logits(self.dropout(self.conv(x_BCHW)))
         return logits
 
 
 class AuxiliaryHeads(nn.Module):
-    """One head a stride; they are trained beside the decoder, and no part of the trained network.
+    """One head a stride, trained beside the decoder and no part of the trained network.
 
     Args:
         encoder: read for channels and strides, not kept.
@@ -77,7 +77,11 @@ class AuxiliaryHeads(nn.Module):
         super().__init__()
         _check(strides, weights, channels, dropout)
         self.weights = tuple(weights)
-        self._indices = [_map_index(encoder, stride) for stride in strides]
+        for stride in strides:
+            if stride not in encoder.strides[1:]:
+                allowed = ", ".join(map(str, sorted(set(encoder.strides[1:]))))
+                raise ConfigError(f"aux_head.strides: {stride}; this encoder has {allowed}")
+        self._indices = [encoder.strides.index(stride, 1) for stride in strides]
         self.heads = nn.ModuleList(
             FullyConvolutionalHead(
                 encoder.channels[index], channels, num_classes=num_classes, dropout=dropout
@@ -86,18 +90,11 @@ class AuxiliaryHeads(nn.Module):
         )
 
     def forward(self, features: Sequence[Tensor], resize: Resize) -> list[CoarseLogits]:
-        """The encoder's maps, and the resize of the decoder's logits -> those of each head."""
+        """Compute each head's logits from the encoder's maps, with the decoder's resize."""
         return [
             CoarseLogits(head(features[index]), resize)
             for head, index in zip(self.heads, self._indices, strict=True)
         ]
-
-
-def _map_index(encoder: Encoder, stride: int) -> int:
-    if stride not in encoder.strides[1:]:
-        allowed = ", ".join(map(str, sorted(set(encoder.strides[1:]))))
-        raise ConfigError(f"aux_head.strides: {stride}; this encoder has {allowed}")
-    return encoder.strides.index(stride, 1)
 
 
 def _check(strides: Sequence[int], weights: Sequence[float], channels: int, dropout: float) -> None:

@@ -1,4 +1,4 @@
-"""What batch norms do in training: their statistics, and how long these remember."""
+"""Batch norms in training: whose statistics they use, and how long these remember."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -10,16 +10,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from seg.errors import ConfigError
 from seg.models.sync_batch_norm import with_sync_batch_norms
 
-# The statistics remember this share of the run, and never fewer samples than these.
+# the statistics remember this share of the run, and never fewer samples than these
 _MEMORY_SHARE = 0.01
 _MEMORY_SAMPLES = 100
 
 
 class BatchNormPolicy:
-    """One switch for all batch norms of a network.
+    """Options of all batch norms of a network.
 
-    `train` normalises by the batch, `sync` by the batches of all processes. `frozen` normalises by
-    the statistics that the weights brought along, as in evaluation; scale and shift still train, as
+    `train` normalizes by the batch, `sync` by the batches of all processes. `frozen` normalizes by
+    the statistics that came with the weights, as in evaluation; scale and shift still train, as
     with DeepLab's `fine_tune_batch_norm=False`: they are then a plain affine layer, right at any
     batch size, and fixed ones would only take freedom away (`param_groups.frozen_parts` does).
 
@@ -64,16 +64,16 @@ class BatchNormPolicy:
         self._batch_size = batch_size
 
     def synchronize(self, model: nn.Module, *, device: torch.device, world_size: int) -> None:
-        """With `sync` and several processes, make the norms share their batches; in place."""
+        """Make the norms share their batches, in place, if `sync` and several processes."""
         if self.mode == "sync" and world_size > 1:
             with_sync_batch_norms(model, device)
 
     def frozen(self, model: nn.Module) -> list[nn.Module]:
-        """The norms that stay in evaluation mode."""
+        """Return the norms that stay in evaluation mode."""
         return list(batch_norms(model)) if self.mode == "frozen" else []
 
     def set_momentum(self, model: nn.Module, *, passes: int, world_size: int) -> None:
-        """Set what `momentum` asks for.
+        """Set the momentum of the configuration.
 
         Args:
             model: its batch norms are changed in place.
@@ -88,16 +88,16 @@ class BatchNormPolicy:
 
 
 def momentum_for(passes: int, batch_size: int) -> float:
-    """Weight of a new batch such that the statistics remember 1 % of the run, 100 samples at least.
+    """Return the momentum whose statistics remember 1 % of the run, and at least 100 samples.
 
-    Running statistics of momentum m are a mean over some 1 / m batches.
+    Running statistics of momentum m are a mean over about 1 / m batches.
     """
     memory = max(_MEMORY_SHARE * passes, _MEMORY_SAMPLES / batch_size, 1.0)
     return 1 / memory
 
 
 def batch_norms(model: nn.Module) -> Iterable[_BatchNorm]:
-    """Every batch norm of a network."""
+    """Iterate over the batch norms of a network."""
     return (module for module in model.modules() if isinstance(module, _BatchNorm))
 
 
@@ -109,16 +109,16 @@ def set_momentum(model: nn.Module, momentum: float) -> None:
 
 @torch.no_grad()
 def recalibrate(model: nn.Module, images: Iterable[Tensor]) -> None:
-    """Replace running statistics by those of the given images together, for the present weights.
+    """Replace running statistics by those of all given images, for the present weights.
 
     "Precise" batch norm (Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3): each
-    batch passes with the norms in training mode, and mean and variance of all values that reached a
-    norm become its statistics. All else, dropout included, works as in evaluation, for which the
-    statistics are. Norms that are in evaluation mode before are left as they are.
+    batch passes with the norms in training mode, and mean and variance of all inputs of a norm
+    become its statistics. All else, dropout included, works as in evaluation, for which the
+    statistics are. Norms in evaluation mode keep their statistics.
 
     Args:
-        model: changed in place; its modes come back as they were.
-        images: batches as the network takes them; several processes each give their own.
+        model: changed in place; its modes are restored.
+        images: batches of network inputs; each of several processes passes its own.
     """
     modes = [(module, module.training) for module in model.modules()]
     norms = [norm for norm in batch_norms(model) if norm.training and norm.track_running_stats]
@@ -139,7 +139,7 @@ def recalibrate(model: nn.Module, images: Iterable[Tensor]) -> None:
 
 
 class _Moments:
-    """Count, sum and sum of squares of what reaches a batch norm, a channel."""
+    """Count, sum and sum of squares of a batch norm's inputs, a channel."""
 
     def __init__(self, norm: _BatchNorm) -> None:
         self.norm = norm
@@ -150,13 +150,14 @@ class _Moments:
     def _add(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         axes = [axis for axis in range(inputs[0].dim()) if axis != 1]
         variance_C, mean_C = torch.var_mean(inputs[0].float(), axes, correction=0)
-        # double: a variance is the small difference of two sums
+        # float64: a variance is the small difference of two sums
         variance_C, mean_C = variance_C.double(), mean_C.double()
         ones = torch.ones_like(mean_C)
         count = inputs[0].numel() / inputs[0].shape[1]
         self.sums += count * torch.stack([ones, mean_C, variance_C + mean_C.square()])
 
     def store(self) -> None:
+        """Write the statistics over all processes into the norm."""
         if distributed.is_available() and distributed.is_initialized():
             distributed.all_reduce(self.sums)
         count_C, sum_C, square_C = self.sums

@@ -1,4 +1,4 @@
-"""The convolution blocks that Xception networks and the DeepLabV3+ decoder are made of.
+"""Convolution blocks of the Xception networks and the DeepLabV3+ decoder.
 
 Sources: Chollet, "Xception" (CVPR 2017), section 3; Chen et al., "Encoder-Decoder with Atrous
 Separable Convolution" (ECCV 2018), figure 4 (the modified aligned Xception).
@@ -64,13 +64,13 @@ class ConvNormAct(nn.Module):
         self.act = nn.ReLU() if activation else nn.Identity()
 
     def forward(self, x_BCHW: Tensor, pre_act: nn.Module | None = None) -> Tensor:
-        """B x in_channels x H x W -> B x out_channels x H' x W', H' = ceil(H / stride).
+        """Map B x in_channels x H x W to B x out_channels x H' x W', H' = ceil(H / stride).
 
-        `pre_act` is done before; a kernel may do all in one step.
+        `pre_act` is applied before; a kernel may do everything in one step.
         """
-        done = fused_conv_bn(x_BCHW, self.conv, self.norm, pre_act=pre_act, act=self.act)
-        if done is not None:
-            return done
+        fused = fused_conv_bn(x_BCHW, self.conv, self.norm, pre_act=pre_act, act=self.act)
+        if fused is not None:
+            return fused
         out: Tensor = self.act(self.norm(self.conv(pre_act(x_BCHW) if pre_act else x_BCHW)))
         return out
 
@@ -116,18 +116,18 @@ class SeparableConv2d(nn.Module):
         )
 
     def forward(self, x_BCHW: Tensor, pre_act: nn.Module | None = None) -> Tensor:
-        """B x in_channels x H x W -> B x out_channels x ceil(H / stride) x ceil(W / stride).
+        """Map B x in_channels x H x W to B x out_channels x ceil(H / stride) x ceil(W / stride).
 
-        `pre_act` is done before.
+        `pre_act` is applied before.
         """
         out: Tensor = self.pointwise(self.depthwise(x_BCHW, pre_act))
         return out
 
 
 class StochasticDepth(nn.Module):
-    """Drops a residual branch for single samples while training (Huang et al., ECCV 2016).
+    """Random removal of a residual branch for single samples in training (Huang et al., ECCV 2016).
 
-    What survives is divided by the probability to, so that its mean is that of evaluation.
+    The remaining ones are divided by their probability, so that the mean is that of evaluation.
 
     Args:
         probability: to drop a sample's branch, 0 to below 1.
@@ -138,17 +138,17 @@ class StochasticDepth(nn.Module):
         self.probability = probability
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """The branch, zero for the samples that skip it."""
+        """Return the branch, zero for the samples that skip it."""
         if not (self.training and self.probability):
             return x_BCHW
-        kept = 1 - self.probability
+        survival = 1 - self.probability
         shape = (len(x_BCHW), *[1] * (x_BCHW.dim() - 1))
-        mask_B111 = torch.empty(shape, dtype=x_BCHW.dtype, device=x_BCHW.device).bernoulli_(kept)
-        return x_BCHW * mask_B111.div_(kept)
+        mask_B111 = torch.empty(shape, dtype=x_BCHW.dtype, device=x_BCHW.device)
+        return x_BCHW * mask_B111.bernoulli_(survival).div_(survival)
 
 
 def rising_probabilities(last: float, count: int) -> list[float]:
-    """Linearly from `last / count` for the first module to `last` (Huang et al., section 3).
+    """Return probabilities from `last / count` up to `last`, linearly (Huang et al., section 3).
 
     Raises:
         ConfigError: `last` outside 0 to below 1.
@@ -208,10 +208,10 @@ class XceptionModule(nn.Module):
         self.stochastic_depth = StochasticDepth(drop_probability)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the module's output and its tap.
+        """Return the module's output and its tap.
 
-        The tap is what the last separable convolution but one gives, before any following ReLU and
-        at the input's size: the low-level feature of DeepLabV3+.
+        The tap is the output of the last separable convolution but one, before any following ReLU
+        and at the input's size: the low-level feature of DeepLabV3+.
         """
         out = x_BCHW
         tap = x_BCHW
@@ -227,7 +227,7 @@ class XceptionModule(nn.Module):
 def skip_connection(
     skip: Skip, in_channels: int, out_channels: int, stride: int, norm_eps: float | None
 ) -> nn.Module | None:
-    """The branch that is added to a module's output; None for no branch."""
+    """Create the branch that is added to a module's output; None for no branch."""
     if skip == "none":
         return None
     if skip == "sum":
@@ -238,7 +238,7 @@ def skip_connection(
 
 
 def initialize(module: nn.Module) -> None:
-    """He initialisation over the fan-out (He et al. 2015), nine for a 3x3 depthwise one.
+    """Initialize by He's normal over the fan-out (He et al. 2015), nine for a 3x3 depthwise one.
 
     TensorFlow's truncated normal of 0.09 is tuned to long schedules; with batch norm everywhere the
     He scale makes the weights of each layer move at the same relative rate, which short runs need.
@@ -255,7 +255,7 @@ def initialize(module: nn.Module) -> None:
 
 
 def resize(x_BCHW: Tensor, size_HW: Sequence[int] | torch.Size) -> Tensor:
-    """Bilinear resize whose corner pixels coincide (DeepLab's convention everywhere)."""
+    """Resize bilinearly with coinciding corner pixels (DeepLab's convention everywhere)."""
     height, width = size_HW
     return nn.functional.interpolate(
         x_BCHW, size=(height, width), mode="bilinear", align_corners=True

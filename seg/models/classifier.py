@@ -24,7 +24,7 @@ class Classifier(nn.Module):
         num_classes: number of logits an image.
         hidden: widths of the fully connected layers, each followed by ReLU.
         dropout: share of the last layer's inputs that is dropped in training.
-        outputs: what logits stand for: `softmax`, one class an image; `logistic`, any number.
+        outputs: meaning of the logits: `softmax`, one class an image; `logistic`, any number.
 
     Raises:
         ConfigError: a width below 1, a dropout outside 0 to below 1.
@@ -59,27 +59,28 @@ class Classifier(nn.Module):
 
     @property
     def normalization(self) -> Normalization:
+        """Return the normalization of the encoder's input."""
         normalization: Any = self.encoder.normalization
         assert isinstance(normalization, Normalization)
         return normalization
 
     @property
     def last_layer(self) -> nn.Module:
-        """The layer that gives the logits."""
+        """Return the layer that computes the logits."""
         return self.linear
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """Normalised B x C x H x W -> logits B x num_classes."""
+        """Compute logits B x num_classes of a normalized image B x C x H x W."""
         logits: Tensor = self.linear(self.dropout(self.hidden(self.pooled(image_BCHW))))
         return logits
 
     def pooled(self, image_BCHW: Tensor) -> Tensor:
-        """B x C x H x W -> the mean of the encoder's last map, B x channels."""
+        """Compute the mean of the encoder's last map, B x channels, of B x C x H x W."""
         last: Tensor = self.encoder(image_BCHW)[-1]
         return last.mean((2, 3))
 
     def probabilities(self, logits_BK: Tensor) -> Tensor:
-        """Logits -> B x num_classes, as `outputs` means them."""
+        """Convert logits to probabilities, B x num_classes, by `outputs`."""
         if self.outputs == "logistic":
             return logits_BK.sigmoid()
         return torch.softmax(logits_BK, 1)

@@ -1,4 +1,4 @@
-"""Logits before the last resize, for losses that do the resize themselves, piece by piece."""
+"""Logits before the last resize, for losses that resize them piece by piece."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class Resize:
     """A bilinear resize, of which the top left corner is kept.
 
     Attributes:
-        grid: height and width that a map is resized to, pixels.
+        grid: height and width to which a map is resized, pixels.
         cropped: height and width of the corner that is kept, pixels.
         align_corners: whether the corner pixels of both sizes coincide.
     """
@@ -21,7 +21,7 @@ class Resize:
     align_corners: bool
 
     def __call__(self, x_BKhw: Tensor) -> Tensor:
-        """B x K x h x w -> B x K x H x W."""
+        """Resize and crop B x K x h x w to B x K x H x W."""
         height, width = self.cropped
         resized = functional.interpolate(
             x_BKhw, size=self.grid, mode="bilinear", align_corners=self.align_corners
@@ -35,14 +35,14 @@ class CoarseLogits:
 
     Attributes:
         values: B x K x h x w.
-        resize: what makes logits B x K x H x W of them, one a class and pixel of the picture.
+        resize: the resize to B x K x H x W, one logit a class and pixel of the image.
     """
 
     values: Tensor
     resize: Resize
 
     def resized(self) -> Tensor:
-        """The logits at the picture's size, B x K x H x W."""
+        """Return the logits at the image's size, B x K x H x W."""
         return self.resize(self.values)
 
 

@@ -1,4 +1,4 @@
-"""Depthwise convolutions that a compiled loop runs faster than PyTorch, for inference."""
+"""Depthwise convolutions by compiled loops that are faster than PyTorch, for inference."""
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,9 @@ from seg.kernels.dispatch import is_for_inference, should_use_numba_depthwise
 
 
 def faster_depthwise(conv: nn.Module) -> nn.Module | None:
-    """The same convolution, faster on a CPU in channels_last; None where nothing gains.
+    """Return a faster module for a convolution on a CPU in channels_last; None if there is none.
 
-    Weights are read once: a change of `conv` afterwards is not seen.
+    Weights are read once: a later change of `conv` has no effect.
     """
     if isinstance(conv, nn.Conv2d) and should_use_numba_depthwise(conv):
         return FasterDepthwise(conv)
@@ -18,13 +18,13 @@ def faster_depthwise(conv: nn.Module) -> nn.Module | None:
 
 
 class FasterDepthwise(nn.Module):
-    """A 3x3 depthwise convolution; the loop runs where no gradient is wanted.
+    """A 3x3 depthwise convolution by a compiled loop, where no gradient is needed.
 
     It works in float32; maps in bfloat16 are cast there and back.
 
     Args:
-        conv: what it stands for, and what runs elsewhere: other devices, layouts and types, under
-            autocast, while training, compiling and exporting.
+        conv: the convolution to replace. It still runs on other devices, layouts and types, under
+            autocast, in training, and while compiling and exporting.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -40,7 +40,7 @@ class FasterDepthwise(nn.Module):
         self.bias_C = bias_C.clone()
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """As `conv`."""
+        """Convolve as `conv` does."""
         if not is_for_inference(x_BCHW):
             result: Tensor = self.conv(x_BCHW)
             return result

@@ -1,4 +1,4 @@
-"""Convolutions by single calls of oneDNN, with the ReLU behind them, for inference on CPUs."""
+"""Convolutions by single calls of oneDNN, with the following ReLU, for inference on CPUs."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from torch.overrides import wrap_torch_function
 
 from seg.kernels.dispatch import is_for_inference
 
-_in_order: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
+_reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
 _onednn: Any = torch.backends.mkldnn
 
 
-@wrap_torch_function(lambda input_BCHW, *_, **__: (input_BCHW,))  # for who times operators
+@wrap_torch_function(lambda input_BCHW, *_, **__: (input_BCHW,))  # profilers of operators see it
 def convolution_relu(  # noqa: PLR0917 - the order of `functional.conv2d`
     input_BCHW: Tensor,
     weight: Tensor,
@@ -26,11 +26,18 @@ def convolution_relu(  # noqa: PLR0917 - the order of `functional.conv2d`
     packed: Tensor,
     relu: bool,
 ) -> Tensor:
-    """As `functional.conv2d`, a ReLU behind it where it is wanted, by one call of oneDNN.
+    """Compute `functional.conv2d` and, if `relu`, the ReLU after it, by one call of oneDNN.
 
     Args:
+        input_BCHW: the map.
         weight: of the convolution; not read.
-        packed: the same in oneDNN's order.
+        bias: of the convolution.
+        stride: of the convolution.
+        padding: of the convolution.
+        dilation: of the convolution.
+        groups: of the convolution.
+        packed: the weight in oneDNN's order.
+        relu: whether a ReLU follows.
     """
     result: Tensor = torch.ops.mkldnn._convolution_pointwise(
         input_BCHW,
@@ -48,15 +55,14 @@ def convolution_relu(  # noqa: PLR0917 - the order of `functional.conv2d`
 
 
 class FusedConv2d(nn.Conv2d):
-    """A convolution and the ReLU behind it, if there is one; same parameters, for inference alone.
+    """A convolution with the ReLU after it, if there is one; same parameters, for inference alone.
 
-    In channels_last where no gradient is wanted, oneDNN applies the ReLU to values that are still
-    in its caches, and finds the weights in its own order: PyTorch's call puts all of them into that
-    order each time. It reads the weights at the first such call of a size: a change afterwards is
-    not seen.
+    In channels_last and without gradients, oneDNN applies the ReLU to values that are still in its
+    caches, and has the weights in its own order: PyTorch's call reorders all of them each time.
+    The weights are read at the first such call of a size: a later change has no effect.
 
     Args:
-        conv: what it stands for: with zeros as padding, in numbers.
+        conv: the convolution to replace, with zeros as padding, in numbers.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -74,13 +80,13 @@ class FusedConv2d(nn.Conv2d):
         )
         self.weight, self.bias = conv.weight, conv.bias
         self.relu = False
-        # type and size of the input, and the weights in order for these: no buffer, since nothing
-        # else can be done with it
+        # type and size of an input, and the weights in oneDNN's order for them; not a buffer, as
+        # nothing but oneDNN can use it
         self._packed: tuple[tuple[torch.dtype, torch.Size], Tensor] | None = None
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
-        """B x C x H x W -> B x C' x H' x W'."""
-        if not self._takes(input):
+        """Convolve B x C x H x W to B x C' x H' x W'."""
+        if not self._can_fuse(input):
             output = super().forward(input)
             return functional.relu(output) if self.relu else output
         assert not isinstance(self.padding, str)
@@ -97,18 +103,18 @@ class FusedConv2d(nn.Conv2d):
         )
 
     def _weight_in_order(self, input_BCHW: Tensor) -> Tensor:
-        wanted = input_BCHW.dtype, input_BCHW.shape
-        if self._packed is None or self._packed[0] != wanted:
+        key = input_BCHW.dtype, input_BCHW.shape
+        if self._packed is None or self._packed[0] != key:
             weight = self.weight.detach().to_mkldnn()
             places = self.padding, self.stride, self.dilation
-            self._packed = wanted, _in_order(weight, *places, self.groups, input_BCHW.shape)
+            self._packed = key, _reorder(weight, *places, self.groups, input_BCHW.shape)
         return self._packed[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what can be neither copied nor pickled; a copy makes its own."""
+        """Return the state without the reordered weights, which cannot be copied."""
         return {**self.__dict__, "_packed": None}
 
-    def _takes(self, input_BCHW: Tensor) -> bool:
+    def _can_fuse(self, input_BCHW: Tensor) -> bool:
         return (
             is_for_inference(input_BCHW)
             and input_BCHW.dtype == self.weight.dtype
@@ -117,7 +123,7 @@ class FusedConv2d(nn.Conv2d):
 
 
 def fused(conv: nn.Module) -> nn.Module | None:
-    """The same convolution by oneDNN's own call; None where there is none."""
+    """Return a module for a convolution by oneDNN's own call; None if there is none."""
     known = isinstance(conv, nn.Conv2d) and conv.padding_mode == "zeros"
     if known and not isinstance(conv.padding, str) and _onednn.is_available():
         assert isinstance(conv, nn.Conv2d)

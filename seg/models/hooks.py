@@ -1,4 +1,4 @@
-"""What it takes to watch a network without changing it: its mode, its hooks, its shapes."""
+"""Context managers that watch a network without changing it: its mode, its hooks, its shapes."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 
 def meta_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Tensors without memory in the shapes of a network's parameters and buffers, by name."""
+    """Return tensors without memory in the shapes of parameters and buffers, by name."""
     return {
         name: torch.empty_like(tensor, device="meta")
         for name, tensor in (*model.named_parameters(), *model.named_buffers())
@@ -18,7 +18,7 @@ def meta_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def module_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """Training or evaluation mode, then what each module was in before."""
+    """Set training or evaluation mode, then restore each module's mode."""
     before = {module: module.training for module in model.modules()}
     model.train(training)
     try:
@@ -30,10 +30,10 @@ def module_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
 
 @contextmanager
 def hooks_attached(handles: Iterable[RemovableHandle]) -> Iterator[None]:
-    """Hooks that come off at the end, whatever happens."""
-    held = list(handles)
+    """Remove hooks at the end, also after an error."""
+    attached = list(handles)
     try:
         yield
     finally:
-        for handle in held:
+        for handle in attached:
             handle.remove()

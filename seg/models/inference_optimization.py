@@ -1,4 +1,4 @@
-"""Networks for inference alone: batch norms folded into convolutions, faster layouts and types."""
+"""Optimization of networks for inference: folded batch norms, faster kernels."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,32 +16,32 @@ from seg.models.fused_convolution import FusedConv2d, fused
 from seg.models.hooks import hooks_attached
 
 Replacement = Callable[[nn.Module], nn.Module | None]
-"""What takes the place of a module; None leaves it as it is."""
-
+"""Creates the replacement of a module; None leaves it as it is."""
 
 FASTER_CONVOLUTIONS: dict[type[nn.Module], Replacement] = dict.fromkeys(
     (nn.Conv2d, DepthwiseConv2d), lambda conv: faster_depthwise(conv) or fused(conv)
 )
-"""For `replace_modules`: what gains on a CPU, compiled loops and oneDNN's own calls."""
+"""For `replace_modules`: faster kernels on a CPU, compiled loops and oneDNN's own calls."""
 
 
 def fold_batch_norms(root: nn.Module, probe: Callable[[], object]) -> list[str]:
     """Multiply batch norms into the convolutions before them; `root` computes the same.
 
-    A norm is folded where a pass shows that it takes what one convolution gives, that nothing else
-    takes it, and that both run once. The products are made in float64.
+    A norm is folded if a pass shows that its input is the output of one convolution, that nothing
+    else uses this output, and that both run once. The products are computed in float64.
 
     Args:
         root: in evaluation mode; its convolutions and norms are changed.
         probe: runs `root` once.
 
     Returns:
-        names of the norms that are gone.
+        names of the norms that are removed.
     """
     names = {module: name for name, module in root.named_modules()}
     folded = []
     for conv, norm in _pairs(root, probe, nn.Conv2d, _BatchNorm):
-        if _is_fixed(norm):
+        assert isinstance(norm, _BatchNorm)
+        if not norm.training and norm.running_var is not None:
             _fold(conv, norm)
             _put(root, names[norm], _remainder(norm))
             folded.append(names[norm])
@@ -49,31 +49,31 @@ def fold_batch_norms(root: nn.Module, probe: Callable[[], object]) -> list[str]:
 
 
 def fuse_relus(root: nn.Module, probe: Callable[[], object]) -> list[str]:
-    """Let each `FusedConv2d` do the ReLU that takes what it gives, where nothing else takes it.
+    """Let each `FusedConv2d` apply the ReLU after it, where nothing else uses its output.
 
     Args:
         root: its convolutions and ReLUs are changed.
         probe: runs `root` once.
 
     Returns:
-        names of the ReLUs that are gone.
+        names of the ReLUs that are removed.
     """
     names = {module: name for name, module in root.named_modules()}
-    gone = []
+    removed = []
     for conv, relu in _pairs(root, probe, FusedConv2d, nn.ReLU):
         assert isinstance(conv, FusedConv2d)
         conv.relu = True
         _put(root, names[relu], nn.Identity())
-        gone.append(names[relu])
-    return gone
+        removed.append(names[relu])
+    return removed
 
 
 def replace_modules(root: nn.Module, by_type: Mapping[type[nn.Module], Replacement]) -> list[str]:
-    """Put other modules in the place of those of exactly some types: the seam for faster kernels.
+    """Replace modules of exactly some types, for faster kernels.
 
     Args:
         root: is changed.
-        by_type: type -> what takes the place of such a module, if anything.
+        by_type: type -> creator of the replacement, if any.
 
     Returns:
         names of the modules that were replaced.
@@ -88,18 +88,18 @@ def replace_modules(root: nn.Module, by_type: Mapping[type[nn.Module], Replaceme
 
 
 class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts how often tensors are taken by an operation; keeps them, so that ids stay unique."""
+    """Counts of how often operations take each tensor; tensors are kept, so that ids are unique."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.counts: Counter[int] = Counter()
-        self.kept: list[Tensor] = []
+        self.tensors: list[Tensor] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for value in tree_leaves((args, kwargs)):
             if isinstance(value, Tensor):
                 self.counts[id(value)] += 1
-                self.kept.append(value)
+                self.tensors.append(value)
         return func(*args, **(kwargs or {}))
 
 
@@ -109,17 +109,17 @@ def _pairs(
     makers: type[nn.Module],
     takers: type[nn.Module],
 ) -> list[tuple[nn.Module, nn.Module]]:
-    """The modules of which one alone takes what the other gives; each of them runs once."""
+    """Return the modules of which only one takes what the other gives; each runs once."""
     made: dict[nn.Module, list[int]] = {}
     taken: dict[nn.Module, list[int]] = {}
     uses = _Uses()
 
     def on_maker(module: nn.Module, _: Any, output: Tensor) -> None:
-        uses.kept.append(output)
+        uses.tensors.append(output)
         made.setdefault(module, []).append(id(output))
 
-    def on_taker(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        taken.setdefault(module, []).append(id(given[0]))
+    def on_taker(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        taken.setdefault(module, []).append(id(inputs[0]))
 
     handles = []
     for module in root.modules():
@@ -135,10 +135,6 @@ def _pairs(
         for taker, keys in taken.items()
         if len(keys) == 1 and keys[0] in maker_of and uses.counts[keys[0]] == 1
     ]
-
-
-def _is_fixed(norm: nn.Module) -> bool:
-    return isinstance(norm, _BatchNorm) and not norm.training and norm.running_var is not None
 
 
 @torch.no_grad()
@@ -158,7 +154,7 @@ def _fold(conv: nn.Module, norm: nn.Module) -> None:
 
 
 def _remainder(norm: nn.Module) -> nn.Module:
-    """What a norm does beside: timm's hold an activation."""
+    """Return what a norm does besides: timm's hold an activation."""
     parts = [getattr(norm, name) for name in ("drop", "act") if hasattr(norm, name)]
     return nn.Sequential(*parts).eval() if parts else nn.Identity().eval()
 

@@ -1,4 +1,4 @@
-"""What lies where in a network: the parts of an encoder by depth, and the layer that ends it."""
+"""Groups of a network's layers: the parts of an encoder by depth, and a decoder's last layer."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,10 @@ _SEQUENCES = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 def encoder_layer_groups(encoder: nn.Module) -> list[list[nn.Module]]:
-    """The modules of an encoder that hold parameters, from the image to the last map.
+    """Return the modules of an encoder that hold parameters, from the image to the last map.
 
-    An encoder may say so itself by an attribute `parts`. Of any other, each child is a part, in the
-    order of definition, sequences being taken apart; a child without a kernel, such as a batch
+    An encoder may declare its parts by an attribute `parts`. Of any other, each child is a part, in
+    the order of definition; sequences are taken apart; a child without a kernel, such as a batch
     norm, belongs to the part before it.
     """
     declared = getattr(encoder, "parts", None)
@@ -44,5 +44,5 @@ def _children(module: nn.Module) -> list[nn.Module]:
 
 
 def last_layer_name(decoder: nn.Module) -> str:
-    """Name of the decoder's child that gives the logits; a decoder may declare it by `head`."""
+    """Return the name of the decoder's child that computes the logits: `head` or `logits`."""
     return str(getattr(decoder, "head", "logits"))

@@ -1,4 +1,4 @@
-"""Networks that a file asks for, stopped before they fill the memory."""
+"""A limit on the parameters of networks that a file describes, before they fill the memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ class TooManyParametersError(DataError):
 
 @contextmanager
 def parameters_limited(most: int) -> Iterator[None]:
-    """Let the layers built inside have so many values together, in parameters and buffers.
+    """Limit the values of the layers that are built inside, in parameters and buffers together.
 
     PyTorch's layers register a parameter before they fill it, and memory that nobody has written
     to costs nothing: the limit acts before the memory is used.
 
     Args:
-        most: values.
+        most: number of values.
 
     Raises:
         TooManyParametersError: at the layer that goes beyond.

@@ -27,7 +27,7 @@ class Registry(Generic[Factory]):
         self._factories: dict[str, Factory] = {}
 
     def register(self, name: str) -> Callable[[Factory], Factory]:
-        """Declare a factory, by decorator or call, under a name that is still free.
+        """Register a factory, by decorator or call, under a name that is still free.
 
         Raises:
             ValueError: the name is taken.
@@ -47,7 +47,7 @@ class Registry(Generic[Factory]):
             importlib.import_module(f"{package_name}.{module.name}")
 
     def names(self) -> list[str]:
-        """Every registered name, sorted."""
+        """Return every registered name, sorted."""
         return sorted(self._factories)
 
     def factory(self, name: str) -> Factory:
@@ -76,13 +76,13 @@ class Registry(Generic[Factory]):
 
 
 def option_names(factory: Callable[..., Any]) -> list[str]:
-    """Names of the keyword-only parameters of a factory."""
+    """Return the names of the keyword-only parameters of a factory."""
     parameters = inspect.signature(factory).parameters.values()
     return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def unknown(what: str, given: str, allowed: Iterable[str]) -> str:
-    """The message for a name that is not among the allowed ones, with the nearest of them."""
+    """Return the message for a name that is not allowed, with the allowed and the nearest one."""
     allowed = list(allowed)
     nearest = difflib.get_close_matches(str(given), allowed, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""

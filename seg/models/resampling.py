@@ -1,4 +1,4 @@
-"""Bilinear resizes as products with small matrices, of which any part can be had by itself."""
+"""Bilinear resizes as products with small matrices, any part of which can be computed by itself."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,9 +9,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Axis:
-    """How the pixels of one side of a picture are made of coarse values.
+    """Positions of the pixels of one side of an image among coarse values.
 
-    Pixel `p` lies at `slope * p + offset` among them; beyond the outermost, these go on.
+    Pixel `p` lies at `slope * p + offset`; beyond the outermost values, these continue.
 
     Attributes:
         start, stop: the pixels that are covered.
@@ -26,18 +26,18 @@ class Axis:
     offset: float
 
     @classmethod
-    def of_resize(cls, coarse: int, grid: int, kept: int, *, align_corners: bool) -> "Axis":
-        """`functional.interpolate` from `coarse` to `grid`, of which the first `kept` are covered.
+    def of_resize(cls, coarse: int, grid: int, cropped: int, *, align_corners: bool) -> "Axis":
+        """Describe `functional.interpolate` from `coarse` to `grid`, of which `cropped` are used.
 
         With aligned corners the outer pixels of both sizes coincide, else their outer edges.
         """
         if align_corners:
-            return cls(0, kept, coarse, (coarse - 1) / (grid - 1) if grid > 1 else 0.0, 0.0)
+            return cls(0, cropped, coarse, (coarse - 1) / (grid - 1) if grid > 1 else 0.0, 0.0)
         slope = coarse / grid
-        return cls(0, kept, coarse, slope, (slope - 1) / 2)
+        return cls(0, cropped, coarse, slope, (slope - 1) / 2)
 
     def places(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """The coarse value at or before each pixel, and how far from it to the next one it lies.
+        """Return the coarse value at or before each pixel, and its distance from it.
 
         Returns:
             int64 and float64, 0 to below 1; 0 at the last value.
@@ -50,11 +50,13 @@ class Axis:
     def weights(
         self, start: int, stop: int, *, dtype: torch.dtype, device: torch.device
     ) -> tuple[slice, Tensor]:
-        """The coarse values that pixels are made of, and their weights, values x pixels.
+        """Return the coarse values of some pixels, and their weights, values x pixels.
 
         Args:
-            start, stop: covered pixels.
-            dtype, device: of the weights.
+            start: first pixel.
+            stop: the pixel after the last.
+            dtype: of the weights.
+            device: of the weights.
         """
         return _weights(self, start, stop, dtype, device)
 

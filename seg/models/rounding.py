@@ -1,4 +1,4 @@
-"""Weights in half types, rounded so that each channel of the output keeps its mean."""
+"""Rounding of weights to half types that preserves the mean of each output channel."""
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +8,11 @@ from torch import Tensor, nn
 def round_weights(root: nn.Module, dtype: torch.dtype) -> None:
     """Round the weights of convolutions to values of a shorter type; they keep their own type.
 
-    With the nearest value of each, the errors of a row (over input channels and taps) have a sum,
-    and where inputs are alike or not negative, as what a ReLU gives, that sum is an offset of the
-    channel at every pixel: the bias of Nagel et al., arXiv:1906.04721, section 4.2. Here the
-    weights of a row that cost least are rounded to their other neighbour, until the sum is nothing.
+    If each weight is rounded to the nearest value, the errors of a row (over input channels and
+    taps) add up. Where inputs are alike or not negative, such as the output of a ReLU, that sum is
+    an offset of the channel at every pixel: the bias of Nagel et al., arXiv:1906.04721, section
+    4.2. Here the weights of a row that cost least are rounded to their other neighbour, until the
+    sum is as near to zero as possible.
 
     Args:
         root: weights of its `nn.Conv2d` are changed.
@@ -41,7 +42,7 @@ def _balanced(weight_OIHW: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _other_neighbours(weight: Tensor, nearest: Tensor) -> Tensor:
-    """Of the two values of `nearest`'s type on either side of each weight, the farther one."""
+    """Return the farther of the two values of `nearest`'s type around each weight."""
     is_too_large = nearest.double().abs() > weight.abs()
     bits = nearest.view(torch.int16)  # sign and magnitude: the next magnitude is one bit away
     return (bits + torch.where(is_too_large, -1, 1).to(torch.int16)).view(nearest.dtype)

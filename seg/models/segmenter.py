@@ -30,7 +30,7 @@ from seg.models.weights import load_weights
 
 
 class Segmenter(nn.Module):
-    """Image -> one logit a class and pixel.
+    """Encoder and decoder: from an image to one logit a class and pixel.
 
     Args:
         encoder: keeps `seg.models.interfaces.Encoder`.
@@ -38,12 +38,12 @@ class Segmenter(nn.Module):
         norm_momentum: weight of a new batch in the running statistics of every batch norm; None
             leaves what the parts have (PyTorch's 0.1). The published 3e-4 spoils runs
             shorter than tens of thousands of steps.
-        pad_to_grid: lay pictures of other sizes than k x output stride + 1 on that grid (zeros to
-            the right and below, cut off the logits again), so that every resize with aligned
-            corners puts each value over the pixel it was computed from. Without it, as in the
-            graphs of the TensorFlow release, logits at even sizes lie up to (low-level stride - 1)
-            pixels off. A part that declares `input_multiple` has pictures laid on its multiples
-            instead; a decoder may declare `align_corners=False` for the last resize.
+        pad_to_grid: pad images of other sizes than k x output stride + 1 to such a size (zeros to
+            the right and below, cropped from the logits), so that every resize with aligned corners
+            puts each value over the pixel it was computed from. Without it, as in the graphs of the
+            TensorFlow release, logits at even sizes lie up to (low-level stride - 1) pixels off.
+            For a part that declares `input_multiple`, images are padded to its multiples instead; a
+            decoder may declare `align_corners=False` for the last resize.
 
     Attributes:
         num_classes: number of logits a pixel.
@@ -75,43 +75,47 @@ class Segmenter(nn.Module):
 
     @property
     def num_classes(self) -> int:
+        """Return the number of logits a pixel."""
         count: Any = self.decoder.num_classes
         return int(count)
 
     @property
     def output_stride(self) -> int:
+        """Return the encoder's output stride, px."""
         stride: Any = self.encoder.output_stride
         return int(stride)
 
     @property
     def normalization(self) -> Normalization:
+        """Return the normalization of the encoder's input."""
         normalization: Any = self.encoder.normalization
         assert isinstance(normalization, Normalization)
         return normalization
 
     @property
     def align_corners(self) -> bool:
-        """Whether corner pixels coincide in the last resize."""
+        """Return whether corner pixels coincide in the last resize."""
         return bool(getattr(self.decoder, "align_corners", True))
 
     @property
     def last_layer(self) -> nn.Module:
-        """The part of the decoder that gives the logits."""
+        """Return the decoder's layer that computes the logits."""
         return self.decoder.get_submodule(last_layer_name(self.decoder))
 
     @property
     def input_multiple(self) -> int | None:
+        """Return the divisor of padded sides, px; None for the grid."""
         declared = [getattr(part, "input_multiple", None) for part in (self.encoder, self.decoder)]
         multiples = [multiple for multiple in declared if multiple is not None]
         return math.lcm(*multiples) if multiples else None
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """Normalised B x C x H x W, any size -> logits B x num_classes x H x W."""
+        """Compute logits B x num_classes x H x W of a normalized image of any size."""
         height, width = image_BCHW.shape[2:]
         return self.decode(self.encode(image_BCHW), (height, width)).resized()
 
     def encode(self, image_BCHW: Tensor) -> list[Tensor]:
-        """Normalised B x C x H x W -> the encoder's maps of the padded image, itself first."""
+        """Compute the encoder's maps of the padded image, itself first."""
         image_BCHW = self.padded(image_BCHW)
         if self.compute_dtype is not None:
             image_BCHW = image_BCHW.to(self.compute_dtype)
@@ -119,19 +123,19 @@ class Segmenter(nn.Module):
         return features
 
     def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
-        """What `encode` gives, and the picture's size -> logits before the last resize."""
+        """Compute logits before the last resize from `encode`'s maps and the image's size."""
         grid_height, grid_width = features[0].shape[2:]
         resize = Resize((grid_height, grid_width), size_HW, self.align_corners)
         values = self.decoder(features)
         return CoarseLogits(values if self.compute_dtype is None else values.float(), resize)
 
-    def forward_image(self, picture_BCHW: Tensor) -> CoarseLogits:
-        """B x C x H x W in 0..255 -> logits before the last resize."""
-        height, width = picture_BCHW.shape[2:]
-        return self.decode(self.encode(self.normalization(picture_BCHW)), (height, width))
+    def forward_image(self, image_u8_BCHW: Tensor) -> CoarseLogits:
+        """Compute logits before the last resize of images B x C x H x W in 0..255."""
+        height, width = image_u8_BCHW.shape[2:]
+        return self.decode(self.encode(self.normalization(image_u8_BCHW)), (height, width))
 
     def padded(self, image_BCHW: Tensor) -> Tensor:
-        """The image as the encoder is given it: see `pad_to_grid`."""
+        """Pad the image as `pad_to_grid` says."""
         if not self.pad_to_grid:
             return image_BCHW
         height, width = image_BCHW.shape[2:]
@@ -149,18 +153,18 @@ class Segmenter(nn.Module):
         compiled: bool = False,
         replacements: Mapping[type[nn.Module], Replacement] | None = None,
     ) -> Self:
-        """A copy for inference alone, in evaluation mode; images and logits stay float32.
+        """Return a copy for inference alone, in evaluation mode; images and logits stay float32.
 
-        Batch norms are folded into the convolutions before them, ReLUs are done with these: logits
+        Batch norms are folded into the convolutions before them, which apply the ReLUs too: logits
         are the same up to rounding.
 
         Args:
-            dtype: of weights and maps, `torch.bfloat16` say; None: as they are. Weights are
+            dtype: of weights and maps, such as `torch.bfloat16`; None: as they are. Weights are
                 rounded by `seg.models.rounding.round_weights`.
-            channels_last: layout of weights and maps; quicker on CPUs and tensor cores.
+            channels_last: layout of weights and maps; faster on CPUs and tensor cores.
             compiled: compile encoder and decoder at the first pass of a size.
-            replacements: see `inference_optimization.replace_modules`; after folding. None: those
-                of `seg.models.inference_optimization.FASTER_CONVOLUTIONS`.
+            replacements: see `inference_optimization.replace_modules`; after folding. None:
+                `seg.models.inference_optimization.FASTER_CONVOLUTIONS`.
         """
         model = copy.deepcopy(self).eval().requires_grad_(False)
         weight = next(model.parameters())
@@ -181,7 +185,7 @@ class Segmenter(nn.Module):
         return model
 
     def coarse_logits(self, image_BCHW: Tensor) -> Tensor:
-        """The logits before the last resize, without padding: B x num_classes x h x w."""
+        """Compute logits B x num_classes x h x w before the last resize, without padding."""
         logits: Tensor = self.decoder(self.encoder(image_BCHW))
         return logits
 
@@ -219,13 +223,13 @@ def create_model(
         ConfigError: an unknown name, option or value, or options for a module that is ready.
         DataError: weights that cannot be read or do not fit.
     """
-    given: dict[str, Any] = {"output_stride": output_stride, "in_channels": in_channels}
-    chosen = {key: value for key, value in given.items() if value is not None}
-    chosen |= encoder_options or {}
+    optional: dict[str, Any] = {"output_stride": output_stride, "in_channels": in_channels}
+    options = {key: value for key, value in optional.items() if value is not None}
+    options |= encoder_options or {}
     if isinstance(encoder, str):
-        encoder = create_encoder(encoder, **chosen)
-    elif chosen:
-        raise _not_by_name("encoder", chosen)
+        encoder = create_encoder(encoder, **options)
+    elif options:
+        raise _not_by_name("encoder", options)
     else:
         check_encoder(encoder)
     if isinstance(decoder, str):

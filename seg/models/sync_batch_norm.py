@@ -1,4 +1,4 @@
-"""Batch norms whose statistics are of all processes, on CPUs too."""
+"""Batch norms with statistics over all processes, also on CPUs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,14 +14,14 @@ from seg.errors import ConfigError
 class CpuSyncBatchNorm(nn.BatchNorm2d):
     """Batch norm over the batches of all processes as if they were one, on CPUs.
 
-    What `nn.SyncBatchNorm` does on GPUs (Zhang et al., "Context Encoding for Semantic
+    It does what `nn.SyncBatchNorm` does on GPUs (Zhang et al., "Context Encoding for Semantic
     Segmentation", CVPR 2018, section 4), by two sums over processes forward (mean, then squared
-    distances to it: no digits are lost) and two backward. Batches may differ in size. While
-    scoring, and in a process that is alone, it is a batch norm like any other.
+    distances to it: no digits are lost) and two backward. Batches may differ in size. In
+    evaluation, and in a single process, it is a plain batch norm.
     """
 
     def forward(self, x_BC: Tensor) -> Tensor:
-        """B x C x H x W -> the same, normalised."""
+        """Normalize B x C x H x W."""
         if not (self.training and _are_several()):
             return super().forward(x_BC)
         axes = [axis for axis in range(x_BC.dim()) if axis != 1]
@@ -55,12 +55,12 @@ class CpuSyncBatchNorm(nn.BatchNorm2d):
 
 
 def with_sync_batch_norms(network: nn.Module, device: torch.device) -> nn.Module:
-    """Make each batch norm of a network one of all processes; parameters, buffers and names stay.
+    """Replace each batch norm of a network by a synchronized one; parameters and names stay.
 
     Args:
-        network: what is changed in place; frozen statistics stay frozen.
+        network: changed in place; frozen statistics stay frozen.
         device: where it will compute. Elsewhere than on a CPU: timm's conversion to
-            `nn.SyncBatchNorm`, which knows timm's norms with an activation too.
+            `nn.SyncBatchNorm`, which handles timm's norms with an activation too.
 
     Raises:
         ConfigError: on a CPU, a batch norm of another kind than `nn.BatchNorm2d`.
@@ -85,7 +85,7 @@ def _are_several() -> bool:
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """The sum is made once for all processes, so its gradient is the sum of their gradients."""
+    """Sum over all processes, whose gradient is the sum of their gradients."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:

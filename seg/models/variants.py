@@ -20,7 +20,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"none": nn.Identity, "relu": nn.ReLU
 
 @dataclass(frozen=True)
 class Variant:
-    """What is changed in every separable convolution of a network; the defaults change nothing.
+    """Changes of every separable convolution of a network; the defaults change nothing.
 
     Attributes:
         order: which of the two steps comes first; Inception modules begin with the 1x1.
@@ -58,7 +58,7 @@ class Variant:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Variant":
-        """From plain options.
+        """Create it from plain options.
 
         Raises:
             ConfigError: a name or value that is not allowed.
@@ -78,8 +78,8 @@ class VariantConv2d(nn.Module):
     """A `SeparableConv2d` of another form; its two steps keep their names.
 
     Args:
-        original: whose channels, stride, dilation, norms and activations are taken over.
-        variant: what is different.
+        original: source of channels, stride, dilation, norms and activations.
+        variant: the changes.
 
     Raises:
         ConfigError: towers that do not divide the channels.
@@ -120,7 +120,7 @@ class VariantConv2d(nn.Module):
         )
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """As of `SeparableConv2d`."""
+        """Convolve as `SeparableConv2d` does, in the order of the variant."""
         steps = (self.depthwise, self.pointwise)
         for step in reversed(steps) if self.pointwise_first else steps:
             x_BCHW = step(x_BCHW)
@@ -128,7 +128,7 @@ class VariantConv2d(nn.Module):
 
 
 def full_convolution(original: SeparableConv2d, kernel_size: int = 3) -> ConvNormAct:
-    """One convolution in place of the pair: the same channels, stride, dilation, norm and act."""
+    """Create one convolution for the pair: same channels, stride, dilation, norm, act."""
     spatial, pointwise = original.depthwise, original.pointwise
     return ConvNormAct(
         spatial.conv.in_channels,
@@ -142,7 +142,7 @@ def full_convolution(original: SeparableConv2d, kernel_size: int = 3) -> ConvNor
 
 
 def apply_variant(network: nn.Module, variant: Variant) -> int:
-    """Replace every separable convolution of a network, with random weights; how many there were.
+    """Replace every separable convolution of a network, with random weights; return their number.
 
     Raises:
         ConfigError: towers that do not divide some layer's channels.
@@ -172,8 +172,8 @@ def _is_active(step: ConvNormAct) -> bool:
     return not isinstance(step.act, nn.Identity)
 
 
-def _middle_eps(wanted: bool | None, first: float | None, last: float | None) -> float | None:
-    """The epsilon of the norm between; a new one takes that of the last norm."""
-    if wanted is None:
+def _middle_eps(norm_between: bool | None, first: float | None, last: float | None) -> float | None:
+    """Return the epsilon of the norm between; a new one takes that of the last norm."""
+    if norm_between is None:
         return first
-    return (last if first is None else first) if wanted else None
+    return (last if first is None else first) if norm_between else None

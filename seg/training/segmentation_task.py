@@ -119,7 +119,7 @@ class SegmentationTask(TrainingTask):
         loss = self.loss_of(logits, batch["label"])
         if self.auxiliary is not None:
             heads = self.auxiliary(features, logits.resize)
-            parts = zip(self.aux_head.weights, self.auxiliary_losses, heads, strict=True)
+            parts = zip(self.auxiliary.weights, self.auxiliary_losses, heads, strict=True)
             for weight, head_loss, head_logits in parts:
                 loss = loss + weight * compute_loss(head_loss, head_logits, batch["label"])
         return loss

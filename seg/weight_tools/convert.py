@@ -48,7 +48,7 @@ def _card(found: Survey) -> dict[str, Any]:
     return {
         "encoder": found.encoder,
         "origin": found.located.origin,
-        "names_in_the_file": found.coverage.dialect,
+        "names_in_the_file": found.coverage.key_map,
         "sha256": {path.name: sha256_of(path) for path in files_of(found.located.path)},
         "normalization": normalization.to_dict(),
         "classes": list(found.content.classes),

@@ -62,16 +62,16 @@ def survey(source: str, encoder: str | None = None) -> Survey:
     kind = find_format(located.path).name
     name = encoder or _best(raw, located, keras=kind == "Keras")
     targets = _targets(name)
-    content, dialect = in_our_names(raw, targets, located.path)
+    content, key_map = in_our_names(raw, targets, located.path)
     if kind in _RENAMED_BY_READER:
-        dialect = f"names of {kind}"
+        key_map = f"names of {kind}"
     found = match(targets, content.arrays)
     return Survey(
         located,
         content,
         kind,
         name,
-        coverage(targets, content, found, dialect),
+        coverage(targets, content, found, key_map),
     )
 
 

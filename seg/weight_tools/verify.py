@@ -76,7 +76,7 @@ def _origin(found: Survey) -> tuple[str, Callable[[Survey, Tensor], NDArray[Any]
         if find_spec("keras") is None:
             raise _cannot(found, "Keras is not installed; pip install keras")
         return "keras.applications.Xception", _run_keras
-    if found.coverage.dialect == "our own names":
+    if found.coverage.key_map == "our own names":
         raise _cannot(found, "it is in our own names, and so has no other implementation")
     if found.format in ("PyTorch", "safetensors") and found.encoder in _TIMM_NAMES:
         return f"timm {_TIMM_NAMES[found.encoder]}", _run_timm

@@ -17,7 +17,7 @@ from seg.models.encoders.pytorch_deeplab_xception import RectifiedModule
 from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.segmenter import Segmenter, create_model
 from seg.models.weights import load_weights
-from seg.models.weights.key_maps.pytorch_deeplab import DIALECT
+from seg.models.weights.key_maps.pytorch_deeplab import KEY_MAP
 from tests.models.pytorch_projects import (
     checkpoint,
     picture,
@@ -103,7 +103,7 @@ def test_pytorch_deeplab_computes_the_same(output_stride, xception_file, relativ
     coverage = load_weights(model, xception_file)
     assert (len(coverage.loaded), coverage.elsewhere) == (707, ())
     assert coverage.complete
-    assert coverage.dialect == DIALECT.description
+    assert coverage.key_map == KEY_MAP.description
     image = picture(2, 3, *SIZE)
     model.double()
     features = model.encoder(image)
@@ -138,17 +138,17 @@ def test_encoders_of_equal_shapes_refuse_each_other(xception_file, tmp_path):
 
 def test_every_name_has_one_place():
     names = [name for name, _ in pytorch_deeplab(NUM_CLASSES)]
-    whole = DIALECT.rename(names)
+    whole = KEY_MAP.rename(names)
     assert len(set(whole.values())) == len(names) == 707
     inner = [name.removeprefix("backbone.") for name in names if name.startswith("backbone.")]
-    assert set(DIALECT.rename(inner).values()) == {
+    assert set(KEY_MAP.rename(inner).values()) == {
         ours for ours in whole.values() if ours.startswith("encoder.")
     }
     head = [name for name in names if not name.startswith("backbone.")]
-    assert set(DIALECT.rename(head).values()) == set(whole.values()) - set(
-        DIALECT.rename(inner).values()
+    assert set(KEY_MAP.rename(head).values()) == set(whole.values()) - set(
+        KEY_MAP.rename(inner).values()
     )
-    assert DIALECT.rename([name for name, _ in vainf_xception()]) is None
+    assert KEY_MAP.rename([name for name, _ in vainf_xception()]) is None
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from seg.models.encoders import create_encoder
 from seg.models.encoders.aligned_xception import Layout
 from seg.models.encoders.preact_xception import PreactXception
 from seg.models.weights import load_weights
-from seg.models.weights.key_maps.timm_xception import DIALECT
+from seg.models.weights.key_maps.timm_xception import KEY_MAP
 from tests.models.conftest import settled
 
 VARIANTS = {
@@ -67,7 +67,7 @@ def test_every_tensor_has_one_place(name, features_only):
     with torch.device("meta"):
         theirs = timm.create_model(name, features_only=features_only).state_dict()
         ours = Classifier(create_encoder(VARIANTS[name]), num_classes=1000).state_dict()
-    renamed = DIALECT.rename(theirs)
+    renamed = KEY_MAP.rename(theirs)
     assert set(renamed) == set(theirs)
     assert sorted(renamed.values()) == sorted(
         key for key in ours if not (features_only and key.startswith("linear."))

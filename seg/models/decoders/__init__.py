@@ -1,4 +1,4 @@
-"""Decoders by name; every module of this folder is imported, and declares its decoders itself."""
+"""Decoders by name; every module of this package is imported, and registers its decoders."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ DECODERS.discover(__name__, __path__)
 
 
 def decoder_names() -> list[str]:
-    """Every name that `create_decoder` knows, sorted."""
+    """Return every name that `create_decoder` takes, sorted."""
     return DECODERS.names()
 
 
@@ -22,7 +22,7 @@ def create_decoder(
 
     Args:
         name: one of `decoder_names()`.
-        encoder: read for its channels and strides, not kept.
+        encoder: read for its channels and strides, not stored.
         num_classes: number of logits a pixel.
         **options: the decoder's own keyword arguments.
 

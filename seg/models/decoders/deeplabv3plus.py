@@ -21,7 +21,7 @@ _LOGITS_STD = 0.01
 
 
 class ImagePooling(nn.Module):
-    """Mean over the image, or over a window of it, as one more branch of the pyramid.
+    """Mean over the image, or over a window of it, as another branch of the pyramid.
 
     Args:
         in_channels: channels of the encoder's last map.
@@ -45,7 +45,7 @@ class ImagePooling(nn.Module):
         self.project = ConvNormAct(in_channels, out_channels, 1, norm_eps=_NORM_EPS)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """B x in_channels x H x W -> B x out_channels x H x W."""
+        """Map B x in_channels x H x W to B x out_channels x H x W."""
         size = x_BCHW.shape[2:]
         if self.window_HW is None:
             pooled: Tensor = self.project(self._checked(x_BCHW.mean((2, 3), keepdim=True)))
@@ -65,7 +65,7 @@ class ImagePooling(nn.Module):
 
 
 class AtrousPyramid(nn.Module):
-    """Atrous spatial pooling: image mean, 1x1, separable 3x3 at each rate, and a projection.
+    """Atrous spatial pyramid pooling: image mean, 1x1, separable 3x3 a rate, and a projection.
 
     Args:
         in_channels: channels of the encoder's last map.
@@ -98,7 +98,7 @@ class AtrousPyramid(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """B x in_channels x H x W -> B x channels x H x W."""
+        """Map B x in_channels x H x W to B x channels x H x W."""
         pooled = [] if self.image_pooling is None else [self.image_pooling(x_BCHW)]
         branches = [*pooled, self.pointwise(x_BCHW)]
         branches += [atrous(x_BCHW) for atrous in self.atrous]
@@ -108,14 +108,14 @@ class AtrousPyramid(nn.Module):
 
 @DECODERS.register("deeplabv3plus")
 class DeepLabV3Plus(nn.Module):
-    """DeepLabV3+, its classifier included.
+    """DeepLabV3+ decoder with its classifier.
 
     Args:
-        encoder: read for channels and strides, not kept.
+        encoder: read for channels and strides, not stored.
         num_classes: number of logits a pixel.
         aspp_channels: width of the pyramid.
         decoder_channels: width of the two separable convolutions after the fusion.
-        low_level_channels: width that the low-level map is reduced to.
+        low_level_channels: width to which the low-level map is reduced.
         low_level_stride: stride of that map, one of the encoder's; None for no fusion (DeepLabV3).
         atrous_rates: dilations of the pyramid; None for (6, 12, 18) x 16 / output stride.
         image_pooling: whether the mean over the image is a branch of the pyramid; the paper's best
@@ -176,7 +176,7 @@ class DeepLabV3Plus(nn.Module):
         nn.init.normal_(self.logits.weight, std=_LOGITS_STD)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """The encoder's maps -> B x num_classes x h x w, the size of the low-level map."""
+        """Compute logits B x num_classes x h x w at the size of the low-level map."""
         x = self.aspp(features[-1])
         if self.low_level_index is not None:
             tap = features[self.low_level_index]
@@ -190,7 +190,7 @@ def _fusion(in_channels: int, out_channels: int) -> SeparableConv2d:
 
 
 def tap_index(encoder: Encoder, stride: int | None) -> int | None:
-    """Position of the encoder's map of a stride; None for no map.
+    """Return the position of the encoder's map of a stride; None for no map.
 
     Raises:
         ConfigError: the encoder has no such map.
@@ -208,7 +208,7 @@ def tap_index(encoder: Encoder, stride: int | None) -> int | None:
 
 
 def rates_for(rates: Sequence[int] | None, output_stride: int) -> tuple[int, ...]:
-    """Dilations of the pyramid: those given, or DeepLab's for the output stride.
+    """Return the dilations of the pyramid: those given, or DeepLab's for the output stride.
 
     Raises:
         ConfigError: anything but whole numbers of 1 or more.

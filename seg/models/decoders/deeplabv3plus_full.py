@@ -22,7 +22,7 @@ _LOGITS_STD = 0.01
 
 
 class FullAtrousPyramid(nn.Module):
-    """Atrous spatial pooling: 1x1, a full 3x3 at each rate, image mean, and a projection.
+    """Atrous spatial pyramid pooling: 1x1, full 3x3 a rate, image mean, and a projection.
 
     Args:
         in_channels: channels of the encoder's last map.
@@ -46,7 +46,7 @@ class FullAtrousPyramid(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """B x in_channels x H x W -> B x channels x H x W."""
+        """Map B x in_channels x H x W to B x channels x H x W."""
         branches = [self.pointwise(x_BCHW), *(atrous(x_BCHW) for atrous in self.atrous)]
         branches.append(self.image_pooling(x_BCHW))
         out: Tensor = self.dropout(self.projection(torch.cat(branches, dim=1)))
@@ -55,18 +55,18 @@ class FullAtrousPyramid(nn.Module):
 
 @DECODERS.register("deeplabv3plus_full")
 class FullDeepLabV3Plus(nn.Module):
-    """DeepLabV3+ with full convolutions, its classifier included.
+    """DeepLabV3+ decoder of full convolutions, with its classifier.
 
     The defaults are those of pytorch-deeplab-xception, which also needs `pad_to_grid=False` of
     `Segmenter` for the same numbers. DeepLabV3Plus-Pytorch has `dropout=0.1, fusion_dropout=(0,),
     align_corners=False, low_level_first=True`, and for its DeepLabV3 `low_level_stride=None`.
 
     Args:
-        encoder: read for channels and strides, not kept.
+        encoder: read for channels and strides, not stored.
         num_classes: number of logits a pixel.
         aspp_channels: width of the pyramid.
         decoder_channels: width of the 3x3 convolutions after the fusion.
-        low_level_channels: width that the low-level map is reduced to.
+        low_level_channels: width to which the low-level map is reduced.
         low_level_stride: stride of that map, one of the encoder's; None for no fusion (DeepLabV3:
             the 3x3 convolutions follow the pyramid at once).
         low_level_first: whether the low-level map comes before the pyramid's in the fusion.
@@ -124,21 +124,19 @@ class FullDeepLabV3Plus(nn.Module):
         nn.init.normal_(self.logits.weight, std=_LOGITS_STD)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """The encoder's maps -> B x num_classes x h x w, the size of the low-level map."""
+        """Compute logits B x num_classes x h x w at the size of the low-level map."""
         x = self.aspp(features[-1])
         if self.low_level_index is not None:
-            x = self._fused(x, features[self.low_level_index])
+            tap = features[self.low_level_index]
+            x = functional.interpolate(
+                x, tap.shape[2:], mode="bilinear", align_corners=self.align_corners
+            )
+            both = [x, self.low_level(tap)]
+            x = torch.cat(both[::-1] if self.low_level_first else both, dim=1)
         for convolution, dropout in zip(self.fuse, self.fusion_dropouts, strict=True):
             x = dropout(convolution(x))
         logits: Tensor = self.logits(x)
         return logits
-
-    def _fused(self, pyramid_BChw: Tensor, tap_BCHW: Tensor) -> Tensor:
-        pyramid_BCHW = functional.interpolate(
-            pyramid_BChw, tap_BCHW.shape[2:], mode="bilinear", align_corners=self.align_corners
-        )
-        both = [pyramid_BCHW, self.low_level(tap_BCHW)]
-        return torch.cat(both[::-1] if self.low_level_first else both, dim=1)
 
 
 def _check(num_classes: int, dropout: float, fusion_dropout: Sequence[float]) -> None:

@@ -1,8 +1,8 @@
-"""A light top-down decoder: the deep map descends level by level to a fine one.
+"""A light top-down decoder, from the deep map level by level to a fine one.
 
-Source: Lin et al., "Feature Pyramid Networks for Object Detection" (CVPR 2017), section 3, whose
-sum of a resized map and a 1x1 lateral it takes; the width shrinks as maps grow, and the 3x3
-convolution after each sum is separable.
+Source: Lin et al., "Feature Pyramid Networks for Object Detection" (CVPR 2017), section 3, with its
+sum of a resized map and a 1x1 lateral; the width shrinks as maps grow, and the 3x3 convolution
+after each sum is separable.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _LOGITS_STD = 0.01
 
 
 class Level(nn.Module):
-    """One step down: the map from above, resized, plus the encoder's; then a separable residual.
+    """One step down: the resized map from above plus the encoder's, then a separable residual.
 
     Args:
         above_channels: channels of the map from above.
@@ -36,7 +36,12 @@ class Level(nn.Module):
         )
 
     def forward(self, above_BChw: Tensor, tap_BCHW: Tensor) -> Tensor:
-        """B x above_channels x h x w, B x tap_channels x H x W -> B x channels x H x W."""
+        """Merge two maps into B x channels x H x W.
+
+        Args:
+            above_BChw: B x above_channels x h x w.
+            tap_BCHW: B x tap_channels x H x W.
+        """
         merged = resize(self.reduce(above_BChw), tap_BCHW.shape[2:]) + self.lateral(tap_BCHW)
         out: Tensor = merged + self.refine(merged)
         return out
@@ -44,17 +49,17 @@ class Level(nn.Module):
 
 @DECODERS.register("feature_pyramid")
 class FeaturePyramid(nn.Module):
-    """The top-down decoder, its classifier included.
+    """Top-down decoder with its classifier.
 
     Args:
-        encoder: read for channels and strides, not kept.
+        encoder: read for channels and strides, not stored.
         num_classes: number of logits a pixel.
-        level_strides: strides of the encoder's maps that are merged in, from coarse to fine.
+        level_strides: strides of the encoder's maps to merge, from coarse to fine.
         level_channels: width of each of these levels.
 
     Raises:
-        ConfigError: a stride that the encoder lacks, strides that do not fall, or as many widths
-            as there are strides are not given.
+        ConfigError: a stride that the encoder lacks, strides that do not decrease, or another
+            number of widths than of strides.
     """
 
     def __init__(
@@ -79,7 +84,7 @@ class FeaturePyramid(nn.Module):
         nn.init.normal_(self.logits.weight, std=_LOGITS_STD)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """The encoder's maps -> B x num_classes x h x w, the size of the finest level."""
+        """Compute logits B x num_classes x h x w at the size of the finest level."""
         x = features[-1]
         for level, index in zip(self.levels, self.indices, strict=True):
             x = level(x, features[index])
@@ -101,7 +106,7 @@ def _taps(encoder: Encoder, strides: Sequence[int]) -> list[int]:
 
 
 def _typed(values: Sequence[int]) -> str:
-    """A list as a shell takes it in one word."""
+    """Format a list as one word of a shell."""
     return f"[{','.join(map(str, values))}]"
 
 

@@ -16,10 +16,10 @@ from seg.models.blocks import resize
 from seg.models.interfaces import Encoder
 from seg.models.registry import unknown
 
-# Its decoder takes the tokens of a vision transformer, not maps.
+# its decoder takes the tokens of a vision transformer, not maps
 _WITHOUT_MAPS = ("DPT",)
-# Follow from the encoder and the classes, or are not for logits.
-_GIVEN = (
+# options that follow from the encoder and the classes, or do not concern logits
+_DERIVED = (
     "encoder_name",
     "encoder_weights",
     "encoder_output_stride",
@@ -28,7 +28,7 @@ _GIVEN = (
     "activation",
     "aux_params",
 )
-# These double the size of a map from level to level, whatever the next map's size.
+# these double the size of a map from level to level, whatever the next map's size
 _DOUBLING = ("UnetPlusPlus", "MAnet", "Linknet", "FPN")
 _DEEPEST = 5
 _PAN_POOLS = 8
@@ -38,11 +38,11 @@ class SmpDecoder(nn.Module):
     """Decoder and last layer of a model of smp.
 
     Args:
-        model: the model; its encoder is not kept.
+        model: the model; its encoder is not stored.
         num_classes: number of logits a pixel.
         strides: those of the encoder's maps that the decoder reads, in pixels.
-        has_half: whether the encoder gives a map of stride 2; an empty one stands in for it.
-        input_multiple: what the image's height and width must be divisible by.
+        has_half: whether the encoder has a map of stride 2; if not, an empty one is inserted.
+        input_multiple: divisor of the image's height and width, px.
 
     Attributes:
         decoder, segmentation_head: smp's, under smp's names.
@@ -70,7 +70,10 @@ class SmpDecoder(nn.Module):
         self._has_half = has_half
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """The encoder's maps, the image first -> B x num_classes x h x w.
+        """Compute logits B x num_classes x h x w.
+
+        Args:
+            features: the encoder's maps, the image first.
 
         Raises:
             ConfigError: an image whose sides are not divisible by `input_multiple`.
@@ -93,11 +96,11 @@ class SmpDecoder(nn.Module):
         return logits
 
     def _fitted(self, map_BCHW: Tensor, size_HW: tuple[int, int], stride: int) -> Tensor:
-        """The map at the size that its stride says, where unpadded convolutions took some away."""
+        """Resize a map to the size of its stride: unpadded convolutions make it smaller."""
         if self.input_multiple == 1:
             return map_BCHW
-        wanted = (size_HW[0] // stride, size_HW[1] // stride)
-        return map_BCHW if map_BCHW.shape[2:] == wanted else resize(map_BCHW, wanted)
+        size = (size_HW[0] // stride, size_HW[1] // stride)
+        return map_BCHW if map_BCHW.shape[2:] == size else resize(map_BCHW, size)
 
 
 def create_smp_decoder(
@@ -106,7 +109,7 @@ def create_smp_decoder(
     """Build the decoder of `smp.<name>` for an encoder of ours or of another library.
 
     Args:
-        encoder: read for channels and strides, not kept.
+        encoder: read for channels and strides, not stored.
         num_classes: number of logits a pixel.
         name: an architecture of smp, such as `Unet`, `FPN`, `DeepLabV3Plus`.
         **options: smp's own keyword arguments of that architecture, such as `decoder_channels`,
@@ -150,36 +153,36 @@ def create_smp_decoder(
 @cache
 def _architectures() -> dict[str, type[SegmentationModel]]:
     return {
-        name: found
-        for name, found in sorted(vars(smp).items())
-        if isinstance(found, type)
-        and issubclass(found, SegmentationModel)
+        name: value
+        for name, value in sorted(vars(smp).items())
+        if isinstance(value, type)
+        and issubclass(value, SegmentationModel)
         and name not in _WITHOUT_MAPS
     }
 
 
 def _options(architecture: type[SegmentationModel]) -> dict[str, Any]:
-    """Names of the options and their defaults."""
+    """Return the names of an architecture's options with their defaults."""
     return {
         parameter.name: parameter.default
         for parameter in inspect.signature(architecture.__init__).parameters.values()
-        if parameter.default is not parameter.empty and parameter.name not in _GIVEN
+        if parameter.default is not parameter.empty and parameter.name not in _DERIVED
     }
 
 
 def _levels(
     encoder: Encoder | nn.Module, name: str, depth: int
 ) -> tuple[bool, list[int], list[int]]:
-    """Whether the encoder has a map of stride 2; channels and strides down to `depth`."""
+    """Return whether there is a map of stride 2, and channels and strides down to `depth`."""
     channels: list[int] = list(encoder.channels)  # type: ignore[arg-type]
     strides: list[int] = list(encoder.strides)  # type: ignore[arg-type]
     has_half = len(strides) > 1 and strides[1] == 2
     if not has_half:
         channels.insert(1, 0)
         strides.insert(1, 2)
-    held = strides[-1]
+    last = strides[-1]
     if not 1 <= depth <= _DEEPEST or strides[: depth + 1] != [
-        min(2**level, held) for level in range(depth + 1)
+        min(2**level, last) for level in range(depth + 1)
     ]:
         raise ConfigError(
             f"decoder.name={name} with encoder_depth {depth} reads maps of strides 1, 2, 4, ... ; "
@@ -203,7 +206,7 @@ def _input_multiple(architecture: type[SegmentationModel], stride: int) -> int:
 
 
 class _Outline(nn.Module):
-    """What smp asks an encoder for while it builds a decoder."""
+    """Stand-in for an encoder with what smp reads while it builds a decoder."""
 
     def __init__(self, *, out_channels: list[int], output_stride: int, depth: int) -> None:
         super().__init__()
@@ -211,21 +214,21 @@ class _Outline(nn.Module):
         self.output_stride = output_stride
 
     def set_in_channels(self, in_channels: int, pretrained: bool = True) -> None:
-        """Has read the right number of channels from the start."""
+        """Do nothing: it has the right number of channels from the start."""
 
     def make_dilated(self, output_stride: int) -> None:
-        """Holds its stride from the start."""
+        """Do nothing: it has its stride from the start."""
 
 
 def stride_option(architecture: type[SegmentationModel], stride: int) -> dict[str, int]:
-    """How smp is told the encoder's output stride, for the architectures that let it be chosen."""
+    """Return the option that gives smp the output stride, where the architecture has it."""
     option = "encoder_output_stride"
     return {option: stride} if option in inspect.signature(architecture.__init__).parameters else {}
 
 
 @contextmanager
 def _outline(encoder: Encoder | nn.Module, channels: Sequence[int], stride: int) -> Iterator[str]:
-    """A name under which smp finds the encoder's outline while it builds a model."""
+    """Register the encoder's outline in smp while it builds a model, and yield its name."""
     # smp chooses some layers by how the name of an encoder starts: vgg, mit_b
     name = f"{getattr(encoder, 'name', 'seg')}: outline"
     smp.encoders.encoders[name] = {

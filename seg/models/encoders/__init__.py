@@ -29,7 +29,7 @@ SMP_NAMES = {"xception": "keras_xception"}  # where the name is another network'
 
 
 def encoder_names() -> list[str]:
-    """Every name that `create_encoder` knows, sorted."""
+    """Return every name that `create_encoder` takes, sorted."""
     return ENCODERS.names()
 
 

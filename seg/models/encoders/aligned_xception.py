@@ -45,11 +45,11 @@ class Layout:
 
     @property
     def strides(self) -> list[int]:
-        """Stride of each block of all flows, in a network of output stride 32."""
+        """Return the stride of each block of all flows, at output stride 32."""
         return [stride for _, stride in self.entry] + [1] * self.middle_blocks + [2, 1]
 
     def channels(self, in_channels: int) -> list[int]:
-        """Channels of the six maps, the image first."""
+        """Return the channels of the six maps, the image first."""
         taps = [width for width, stride in self.entry if stride == 2]
         return [in_channels, *taps, self.exit[0][-2], self.exit[1][-1]]
 
@@ -70,7 +70,7 @@ LAYOUTS = {
 
 
 class AlignedXception(XceptionPyramid):
-    """DeepLab's modified aligned Xception; see `XceptionPyramid` for the maps it gives.
+    """DeepLab's modified aligned Xception; see `XceptionPyramid` for its maps.
 
     Args:
         layout: widths and depth of the variant.
@@ -79,8 +79,8 @@ class AlignedXception(XceptionPyramid):
         multi_grid: factors on the dilation of the separable convolutions of exit block 2.
         gradient_checkpointing: recompute each block in the backward pass instead of storing it.
         stochastic_depth: probability of dropping the last residual branch for a sample while
-            training; it rises to that from the first one on (see `StochasticDepth`).
-        depth: the last of the maps, 1 to 5.
+            training; it rises to it from the first branch on (see `StochasticDepth`).
+        depth: level of the last map, 1 to 5.
 
     Raises:
         ConfigError: a value outside those.
@@ -119,7 +119,7 @@ class AlignedXception(XceptionPyramid):
 
 
 def multi_grid_factors(multi_grid: Sequence[int], count: int) -> tuple[int, ...]:
-    """One factor a separable convolution of the last block; ones of any number stand for none.
+    """Return one factor a separable convolution of the last block; ones of any number mean none.
 
     Raises:
         ConfigError: other than `count` whole numbers of 1 or more.

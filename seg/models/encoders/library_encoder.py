@@ -67,7 +67,7 @@ class LibraryEncoder(nn.Module):
         self.input_multiple = None if on_grid else max(self.strides)
 
     def forward(self, image_BCHW: Tensor) -> list[Tensor]:
-        """B x in_channels x H x W, normalised -> the image, then one map a stride.
+        """Return a normalized image B x in_channels x H x W, then its maps, one a stride.
 
         Raises:
             ConfigError: an image too small for the network.
@@ -93,7 +93,7 @@ class LibraryEncoder(nn.Module):
 
     @torch.no_grad()
     def _probe(self, in_channels: int) -> tuple[list["_Map"], bool]:
-        """Each map of the body, and whether sizes of k x stride + 1 give k + 1 values."""
+        """Measure each map, and whether sizes of k x stride + 1 give k + 1 values."""
         height, width = _PROBE_PX
         training = self.body.training
         self.body.eval()
@@ -127,7 +127,7 @@ class _Map:
 
 
 def _measured(map_BCHW: Tensor, further_px: int) -> _Map:
-    """Channels and stride; the width's excess tells the stride whatever borders take away."""
+    """Return channels and stride, the latter from width minus height: borders cancel out."""
     height, width = map_BCHW.shape[2:]
     return _Map(map_BCHW.shape[1], round(further_px / max(width - height, 1)))
 
@@ -193,7 +193,7 @@ def _at_stride(
 
 
 def _tag(weights: str | Path | None, tags: Collection[str], name: str) -> str | None:
-    """The library's own weights that are meant; None for a file, and for no weights."""
+    """Return the tag of the library's own weights; None for a file, and for no weights."""
     if weights is None or isinstance(weights, Path):
         return None
     if weights in tags:
@@ -218,7 +218,11 @@ def _downloading(name: str, tag: str) -> Iterator[None]:
 
 
 def check_name(library: str, name: str, known: Collection[str]) -> None:
-    """Raises ConfigError with the nearest names unless the library has such a network."""
+    """Refuse a name that the library does not have.
+
+    Raises:
+        ConfigError: with the nearest names.
+    """
     if name in known:
         return
     nearest = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.5)

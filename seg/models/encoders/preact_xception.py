@@ -77,7 +77,7 @@ class PreactXceptionModule(nn.Module):
         self.stochastic_depth = StochasticDepth(drop_probability)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the module's output and its tap, what the second separable convolution gives."""
+        """Return the module's output and its tap, the second convolution's output."""
         out = tap = normed = self.act(self.norms[0](x_BCHW))
         for index, conv in enumerate(self.convs):
             out = conv(self.act(self.norms[index](out)) if index else normed)
@@ -88,7 +88,7 @@ class PreactXceptionModule(nn.Module):
 
 
 class PreactXception(XceptionPyramid):
-    """Pre-activation Aligned Xception; see `XceptionPyramid` for the maps it gives.
+    """Pre-activation Aligned Xception; see `XceptionPyramid` for its maps.
 
     The taps are raw outputs of convolutions, without norm; the last map is after ReLU.
 
@@ -100,7 +100,7 @@ class PreactXception(XceptionPyramid):
         multi_grid: factors on the dilation of the three separable convolutions of exit block 2.
         gradient_checkpointing: recompute each block in the backward pass instead of storing it.
         stochastic_depth: see `AlignedXception`.
-        depth: the last of the maps, 1 to 5.
+        depth: level of the last map, 1 to 5.
 
     Raises:
         ConfigError: a value outside those.
@@ -146,7 +146,7 @@ def _blocks(
     norm_eps: float,
     drops: Sequence[float],
 ) -> list[nn.Module]:
-    """The blocks of all three flows, in order."""
+    """Create the blocks of all three flows, in order."""
     width = layout.entry[-1][0]
     shapes: list[tuple[tuple[int, ...], Skip]] = [
         *(((width,) * 3, "conv") for width, _ in layout.entry),

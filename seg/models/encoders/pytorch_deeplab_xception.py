@@ -8,7 +8,7 @@ DeepLab's own network in these points:
 * The low-level map is the rectified output of entry module 1: 128 channels at stride 4.
 * In a module that may step, the last separable convolution is never dilated.
 * The last module has its ReLUs after the pointwise convolutions alone.
-* Batch norms have epsilon 1e-5, and images are normalised by the mean and deviation of ImageNet.
+* Batch norms have epsilon 1e-5, and images are normalized by the mean and deviation of ImageNet.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class RectifiedModule(nn.Module):
         self.final_act = nn.ReLU() if final_activation else nn.Identity()
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the module's output and its tap, the rectified input."""
+        """Return the module's output and its tap, the rectified input."""
         tap = self.act(x_BCHW)
         out, _ = self.rectified(tap)
         return self.final_act(out), tap
@@ -74,7 +74,7 @@ class RectifiedModule(nn.Module):
 
 @ENCODERS.register("pytorch_deeplab_xception")
 class PytorchDeepLabXception(XceptionPyramid):
-    """The aligned Xception-65 of pytorch-deeplab-xception.
+    """Aligned Xception-65 of pytorch-deeplab-xception.
 
     The maps are the rectified inputs of the modules that step, and the last output: 64, 128, 256,
     728 and 2048 channels. The project has output strides 8 and 16; 4 and 32 follow the same rules.
@@ -86,7 +86,7 @@ class PytorchDeepLabXception(XceptionPyramid):
         in_channels: channels of the image.
         multi_grid: factors on the dilation of the three separable convolutions of exit block 2.
         gradient_checkpointing: recompute each block in the backward pass instead of storing it.
-        depth: the last of the maps, 1 to 5.
+        depth: level of the last map, 1 to 5.
 
     Raises:
         ConfigError: a value outside those.
@@ -122,7 +122,7 @@ class PytorchDeepLabXception(XceptionPyramid):
 
 
 def _blocks(plan: Sequence[tuple[int, int]], multi_grid: Sequence[int]) -> list[nn.Module]:
-    """The blocks of all three flows, in order."""
+    """Create the blocks of all three flows, in order."""
     width = _ENTRY_WIDTHS[-1]
     shapes: list[tuple[tuple[int, ...], Skip]] = [
         *(((entry,) * 3, "conv") for entry in _ENTRY_WIDTHS),

@@ -1,4 +1,4 @@
-"""Encoders of segmentation-models-pytorch, under our contract."""
+"""Encoders of segmentation-models-pytorch."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ _OWN_STRIDE = 32
 _BYTE = 255
 _MINUS_ONE_TO_ONE = Normalization()
 _DPN = Normalization((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3)
-# Encoders whose weights did not see ImageNet's mean and deviation, by the start of their names.
-# The library keeps these facts on its hub; they are needed for files and checkpoints too.
+# encoders whose weights were not trained with ImageNet's mean and deviation, by the start of their
+# names: the library has these facts on its hub, but files and checkpoints need them too
 _NORMALIZATIONS = {
     "inceptionv4": _MINUS_ONE_TO_ONE,
     "inceptionresnetv2": _MINUS_ONE_TO_ONE,
@@ -54,7 +54,7 @@ def create_smp_encoder(
         DataError: weights that cannot be downloaded or read, or do not fit.
     """
     check_in_channels(in_channels)
-    # Ours are registered there too, without weights of the library's.
+    # our own encoders are registered there too, without published weights
     known = {
         key: tuple(entry["pretrained_settings"])
         for key, entry in smp.encoders.encoders.items()
@@ -70,7 +70,11 @@ def create_smp_encoder(
             body,
             name=name,
             in_channels=in_channels,
-            normalization=_usual(name) if tag is None else _published(name, tag),
+            normalization=(
+                _usual(name)
+                if tag is None
+                else as_normalization(smp.encoders.get_preprocessing_params(name, tag), name)
+            ),
         )
 
     return create_library_encoder(
@@ -89,19 +93,15 @@ def _usual(name: str) -> Normalization:
     return _NORMALIZATIONS[starts[0]] if starts else IMAGENET
 
 
-def _published(name: str, tag: str) -> Normalization:
-    return as_normalization(smp.encoders.get_preprocessing_params(name, tag), name)
-
-
 def as_normalization(settings: dict[str, Any], name: str) -> Normalization:
-    """smp's `mean`, `std`, `input_range` and `input_space` in our terms.
+    """Convert smp's `mean`, `std`, `input_range` and `input_space`.
 
     Raises:
-        ConfigError: an encoder that reads BGR, which our pictures are not.
+        ConfigError: an encoder that reads BGR, which our images are not.
     """
     if settings["input_space"] != "RGB":
         raise ConfigError(f"{name} reads {settings['input_space']}; only RGB weights are supported")
-    # means of pictures of 0..255 are divided, since ours are told for 0..1
+    # means for values of 0..255 are divided: ours are for 0..1
     unit = _BYTE if settings["input_range"][1] == _BYTE else 1
     mean, std = (tuple(value / unit for value in settings[key]) for key in ("mean", "std"))
     return Normalization(mean, std)

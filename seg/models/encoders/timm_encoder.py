@@ -1,4 +1,4 @@
-"""Networks of timm (`features_only`), under our contract."""
+"""Encoders from networks of timm (`features_only`)."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from seg.models.encoders.xception_base import check_in_channels
 from seg.models.interfaces import IMAGENET, Normalization
 
 _DEFAULT_TAG = "imagenet"
-# How timm's transformers are told to take pictures of other sizes than they were trained on.
+# options by which timm's transformers take images of other sizes than in their training
 _SIZE_OPTIONS: tuple[dict[str, Any], ...] = (
     {},
     {"strict_img_size": False},
@@ -46,7 +46,7 @@ def create_timm_encoder(
 
     Raises:
         ConfigError: unknown name or tag; a stride that the network cannot hold; a network without
-            feature maps, or one that takes pictures of one size only.
+            feature maps, or one that takes images of one size only.
         DataError: weights that cannot be downloaded or read, or do not fit.
     """
     check_in_channels(in_channels)
@@ -73,7 +73,11 @@ def create_timm_encoder(
 
 
 def check_tag(name: str, published: list[str]) -> None:
-    """Raises ConfigError for a name whose tag, behind the dot, is not one of those published."""
+    """Refuse a name whose tag, after the dot, is not published.
+
+    Raises:
+        ConfigError: with the published tags.
+    """
     tag = name.partition(".")[2]
     if tag and tag not in published:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Networks of torchvision that neither smp nor timm has, under our contract."""
+"""Encoders from networks of torchvision that neither smp nor timm has."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,11 +21,11 @@ _RGB = 3
 
 
 class GoogLeNet(torchvision.models.GoogLeNet):  # type: ignore[misc]  # torchvision is untyped
-    """GoogLeNet without its classifiers; gives the last map of each stride, 2 to 32.
+    """GoogLeNet without its classifiers; its maps are the last of each stride, 2 to 32.
 
     Source: Szegedy et al., "Going Deeper with Convolutions" (CVPR 2015), table 1, with batch norm
-    as in torchvision. Its weights see [-1, 1]; torchvision's own network takes ImageNet's
-    normalization and undoes it inside.
+    as in torchvision. Its weights were trained on [-1, 1]; torchvision's own network takes
+    ImageNet's normalization and undoes it inside.
     """
 
     normalization = Normalization()
@@ -39,7 +39,7 @@ class GoogLeNet(torchvision.models.GoogLeNet):  # type: ignore[misc]  # torchvis
         initialize(self)
 
     def forward(self, image_BCHW: Tensor) -> list[Tensor]:
-        """B x 3 x H x W, normalised -> maps of stride 2, 4, 8, 16 and 32."""
+        """Compute maps of stride 2, 4, 8, 16 and 32 of a normalized image B x 3 x H x W."""
         maps = []
         x = image_BCHW
         for name, layer in self.named_children():
@@ -49,7 +49,7 @@ class GoogLeNet(torchvision.models.GoogLeNet):  # type: ignore[misc]  # torchvis
         return maps
 
     def load_published(self, weights: Any) -> None:
-        """Download torchvision's weights and take what belongs to the features.
+        """Download torchvision's weights and load those of the features.
 
         Args:
             weights: a member of `torchvision.models.GoogLeNet_Weights`.
@@ -101,7 +101,7 @@ def create_torchvision_encoder(
     published = torchvision.models.get_model_weights(name)
 
     def build(stride: int | None, tag: str | None) -> LibraryEncoder:
-        del stride  # held strides are found out by what the network then gives
+        del stride  # the network cannot dilate; its stride is measured
         body = _NETWORKS[name]()
         if tag is not None:
             body.load_published(published.DEFAULT if tag == _DEFAULT_TAG else published[tag])

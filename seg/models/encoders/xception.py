@@ -71,7 +71,7 @@ class PooledModule(nn.Module):
         self.skip = skip_connection("conv", in_channels, depths[1], stride, norm_eps)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the block's output and its tap, the second convolution's output."""
+        """Return the block's output and its tap, the second convolution's output."""
         tap = x_BCHW
         for act, conv in zip(self.acts, self.convs, strict=True):
             tap = conv(act(tap))
@@ -101,7 +101,7 @@ class PaddedMaxPool(nn.Module):
         self.padding = padding
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """B x C x H x W -> B x C x ceil(H / stride) x ceil(W / stride)."""
+        """Pool B x C x H x W to B x C x ceil(H / stride) x ceil(W / stride)."""
         top, bottom = self._padding(x_BCHW.shape[2])
         left, right = self._padding(x_BCHW.shape[3])
         padded = functional.pad(x_BCHW, (left, right, top, bottom), value=float("-inf"))
@@ -118,7 +118,7 @@ class PaddedMaxPool(nn.Module):
 
 @ENCODERS.register("xception")
 class Xception(XceptionPyramid):
-    """Chollet's Xception; see `XceptionPyramid` for the maps it gives.
+    """Chollet's Xception; see `XceptionPyramid` for its maps.
 
     The stem's convolutions are not padded, as in Keras: for an image of N pixels the map at stride
     2 has (N - 3) // 2 - 1, and each further stride halves that, rounded up. `padding="same"` pads
@@ -126,7 +126,7 @@ class Xception(XceptionPyramid):
     at the image's border do not stay Keras'.
 
     The PyTorch ports of the weights (Cadene's `xception`, timm's `legacy_xception`, smp's
-    `xception`) pool with `pool_padding="symmetric"` and normalise with `norm_eps=1e-5`; smp's also
+    `xception`) pool with `pool_padding="symmetric"` and normalize with `norm_eps=1e-5`; smp's also
     pads the stem (`padding="same"`). Their published accuracy is that of these settings, which the
     name `legacy_xception` stands for.
 
@@ -139,7 +139,7 @@ class Xception(XceptionPyramid):
         padding: of the stem's two convolutions.
         pool_padding: of the max pools; it differs where a map of even size is pooled.
         norm_eps: epsilon of the batch norms.
-        depth: the last of the maps, 1 to 5.
+        depth: level of the last map, 1 to 5.
 
     Raises:
         ConfigError: a value outside those; an image under 7 pixels with `padding="valid"`.
@@ -178,7 +178,7 @@ class Xception(XceptionPyramid):
         self._smallest_px = 1 if padding == "same" else _SMALLEST_VALID_PX
 
     def forward(self, image_BCHW: Tensor) -> list[Tensor]:
-        """B x in_channels x H x W, normalised -> `depth` + 1 maps, the image itself first."""
+        """Compute `depth` + 1 maps of a normalized image, the image itself first."""
         height, width = image_BCHW.shape[2:]
         if min(height, width) < self._smallest_px:
             raise ConfigError(

@@ -18,7 +18,7 @@ DEEPEST = 5
 
 
 def plan_dilation(strides: Sequence[int], output_stride: int) -> list[tuple[int, int]]:
-    """Stride and dilation of each block after the stem (stride 2), for an output stride.
+    """Return stride and dilation of each block after the stem, for an output stride.
 
     A block that would step beyond `output_stride` loses its stride and runs at the dilation reached
     so far; its stride multiplies the dilation of what follows (DeepLab, `stack_blocks_dense`).
@@ -88,28 +88,28 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Channels of each map; the first is the image's."""
+        """Return the channels of each map; the first is the image's."""
         return tuple(self._out_channels[: self._depth + 1])
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """True stride of each map, in pixels."""
+        """Return the true stride of each map, px."""
         return tuple(min(2**level, self._output_stride) for level in range(self._depth + 1))
 
     @property
     def parts(self) -> tuple[nn.Module, ...]:
-        """Stem and blocks, from the image to the last map."""
+        """Return stem and blocks, from the image to the last map."""
         return (self.stem, *self.entry, *self.middle, *self.exit)
 
     @property
     def input_conv(self) -> nn.Conv2d:
-        """The convolution that reads the image."""
+        """Return the convolution that reads the image."""
         first = self.stem[0]
         assert isinstance(first, ConvNormAct)
         return first.conv
 
     def forward(self, image_BCHW: Tensor) -> list[Tensor]:
-        """B x in_channels x H x W, normalised -> `depth` + 1 maps, the image itself first."""
+        """Compute `depth` + 1 maps of a normalized image, the image itself first."""
         features = [image_BCHW]
         x = self.stem(image_BCHW)
         blocks = (*self.entry, *self.middle, *self.exit)
@@ -159,6 +159,10 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
 
 
 def check_in_channels(in_channels: int) -> None:
-    """Raises ConfigError unless `in_channels` is a whole number of 1 or more."""
+    """Refuse a number of channels that is not a whole number of 1 or more.
+
+    Raises:
+        ConfigError: another value.
+    """
     if not isinstance(in_channels, int) or in_channels < 1:
         raise ConfigError(f"in_channels {in_channels!r}; allowed: 1 or more (3 for RGB)")

@@ -1,7 +1,7 @@
-"""Weights from other frameworks' files, without those frameworks and without unpickling anything.
+"""Weights from files of other frameworks, read without those frameworks and without unpickling.
 
-A new format is one file in this folder that declares a `FORMAT`, another project's way of naming
-one file in `names/`.
+A new format is one file in this package that declares a `FORMAT`; the names of another project are
+one file in `key_maps/`.
 """
 
 import logging
@@ -45,21 +45,21 @@ def load_weights(
     """Fill a module from a weight file; all of it is checked before any tensor changes.
 
     A first convolution for another number of input channels is adapted from RGB and listed as
-    reshaped. The encoder takes over the input normalisation that belongs to the weights.
+    reshaped. The encoder gets the input normalization that belongs to the weights.
 
     Args:
         module: a `Segmenter`, a `Classifier`, or an encoder alone.
         source: see `seg.models.weights.sources.locate`: a path (for a TensorFlow checkpoint its
             prefix, `.../model.ckpt`), a timm name, `hf://owner/name`, or an https address.
-        strict: refuse tensors that the file lacks, has in another shape, or has too many of; False:
-            load those that fit.
+        strict: refuse missing tensors, other shapes, and surplus tensors; False: load those that
+            fit.
         reset_head: leave the last layer as it is, for other classes than the file's.
-        moving_average: True takes the moving averages that a file keeps beside its weights, False
-            the weights in training that it keeps beside averages; None what the file's own
-            framework would load. What is taken is logged, and stands in the result.
+        moving_average: True loads the moving averages that a file has beside its weights, False
+            the training weights that it has beside averages; None what the file's own framework
+            would load. The choice is logged and part of the result.
 
     Returns:
-        What was loaded and what was not, by name.
+        the names of the loaded and of the other tensors.
 
     Raises:
         ConfigError: a source that names nothing.
@@ -74,20 +74,22 @@ def load_weights(
     content = _chosen(
         content, targets, located.path, section=_section(module), moving_average=moving_average
     )
-    content, dialect = in_our_names(content, targets, located.path)
+    content, key_map = in_our_names(content, targets, located.path)
     head = {name: value for name, value in targets.items() if name.startswith(_head(module))}
     if reset_head:
-        kept = {name: value for name, value in content.arrays.items() if name not in head}
-        content = replace(content, arrays=kept, classes=())
-    found = match(targets, content.arrays)
-    _require_classes(module, content, head, found.mismatched if strict else (), located.path)
-    covered = coverage(targets, content, found, dialect)
+        others = {name: value for name, value in content.arrays.items() if name not in head}
+        content = replace(content, arrays=others, classes=())
+    matched = match(targets, content.arrays)
+    _require_classes(module, content, head, matched.mismatched if strict else (), located.path)
+    covered = coverage(targets, content, matched, key_map)
     expected = set(covered.missing) <= set(head) and not covered.unexpected
     fits = not strict or covered.complete or (reset_head and expected)
-    if not (found.values and fits):
-        raise misfit(located.path, covered, found.mismatched, own_names, section=_section(module))
-    require_finite(found.values, located.path)
-    _fill(targets, found.values)
+    if not (matched.values and fits):
+        raise misfit(located.path, covered, matched.mismatched, own_names, section=_section(module))
+    require_finite(matched.values, located.path)
+    with torch.no_grad():
+        for name, value in matched.values.items():
+            targets[name].copy_(value)
     encoder: Any = getattr(module, "encoder", module)
     normalization = content.normalization or located.normalization
     if normalization is not None:
@@ -106,12 +108,12 @@ def load_weights(
 
 
 def _section(module: nn.Module) -> str:
-    """What stands before `strict` and `moving_average` on a command line."""
+    """Return the prefix of `strict` and `moving_average` on a command line."""
     return "" if hasattr(module, "encoder") else "++encoder."
 
 
 def target_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a module that weights fill, by our names; an encoder's begin `encoder.`."""
+    """Return the tensors that weights fill, by our names; an encoder's begin `encoder.`."""
     prefix = "" if hasattr(module, "encoder") else "encoder."
     return {
         prefix + name: tensor
@@ -121,25 +123,25 @@ def target_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def in_our_names(content: WeightFile, targets: Iterable[str], path: Path) -> tuple[WeightFile, str]:
-    """The same content under our names, without strays, and whose names the file uses.
+    """Rename a file's tensors to ours, without strays; return them and whose names the file uses.
 
     Raises:
-        DataError: two of its tensors would take one place.
+        DataError: two of its tensors would get one name.
     """
     targets = frozenset(targets)
-    ours, dialect = translate(list(content.arrays), list(targets))
+    ours, key_map = translate(list(content.arrays), list(targets))
     strays = _strays(ours, targets)
     arrays = {ours[name]: value for name, value in content.arrays.items() if name not in strays}
     if len(arrays) < len(content.arrays) - len(strays):
         raise DataError(f"{path}: holds two networks under one name each; keep one in the file")
-    return replace(content, arrays=arrays, ignored=(*content.ignored, *strays)), dialect
+    return replace(content, arrays=arrays, ignored=(*content.ignored, *strays)), key_map
 
 
 def _strays(ours: Mapping[str, str], targets: Collection[str]) -> tuple[str, ...]:
-    """Tensors beside the network: a loss's weights, a metric's state, a counter, another head.
+    """Return tensors beside the network: a loss's weights, a metric's state, another head.
 
-    Nothing of what lies with them has a place in the module. `layer5` beside `layer4` is no stray:
-    such a file is of another network.
+    No tensor of their group has a place in the module. `layer5` beside `layer4` is no stray: such a
+    file is of another network.
     """
     placed = {_group(name) for name, place in ours.items() if place in targets}
     parts = {name.partition(".")[0] for name in targets}
@@ -156,7 +158,7 @@ def _group(name: str) -> str:
 
 
 def _head(module: nn.Module) -> str:
-    """Where the names of the last layer begin."""
+    """Return the prefix of the last layer's names."""
     decoder = getattr(module, "decoder", None)
     return "linear." if decoder is None else f"decoder.{last_layer_name(decoder)}."
 
@@ -169,7 +171,7 @@ def _chosen(
     section: str,
     moving_average: bool | None,
 ) -> WeightFile:
-    """Raw or averaged weights, as asked for, and what is said of the choice.
+    """Choose raw or averaged weights as asked for, and describe the choice.
 
     Raises:
         DataError: averages are asked for, and the file has none of this module.
@@ -200,27 +202,22 @@ def _require_classes(
     """Refuse a last layer that was trained for other classes than the module's."""
     classes = tuple(getattr(module, "classes", ()))
     renamed = bool(classes and content.classes and classes != content.classes)
-    held = [name for name in head if name in content.arrays]
+    shared = [name for name in head if name in content.arrays]
+    # other shapes with the same number of classes are another network's
     others = [
         name
-        for name in held
+        for name in shared
         if name in mismatched and tuple(content.arrays[name].shape[:1]) != head[name].shape[:1]
-    ]  # where their number is the same, it is another network
-    if not others and not (held and renamed):
+    ]
+    if not others and not (shared and renamed):
         return
     raise DataError(
         f"weights {path} are for other classes than the model\n"
-        f"  the file:  {_list_classes(content.classes, len(content.arrays[held[0]]))}\n"
-        f"  the model: {_list_classes(classes, len(head[held[0]]))}\n"
-        f"  reset_head=true starts the last layer ({', '.join(held)}) anew"
+        f"  the file:  {_list_classes(content.classes, len(content.arrays[shared[0]]))}\n"
+        f"  the model: {_list_classes(classes, len(head[shared[0]]))}\n"
+        f"  reset_head=true starts the last layer ({', '.join(shared)}) anew"
     )
 
 
 def _list_classes(names: tuple[str, ...], count: int) -> str:
     return f"{len(names)}: {', '.join(names)}" if names else f"{count}, without names"
-
-
-def _fill(targets: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, value in values.items():
-            targets[name].copy_(value)

@@ -1,4 +1,4 @@
-"""Zip files of weights: every entry is held against the file's size and its own checksum."""
+"""Zip files of weights: a check of every entry against the file's size and its checksum."""
 
 import zipfile
 from pathlib import Path
@@ -11,10 +11,10 @@ _SLACK_BYTES = 2**20
 
 
 def check_archive(path: Path) -> None:
-    """Read a zip file once, without keeping it.
+    """Read a zip file once to verify it.
 
-    PyTorch's own reader does not look at checksums, and h5py's jumps within an entry switch off
-    those of `zipfile`.
+    PyTorch's own reader ignores checksums, and `zipfile` skips them when h5py seeks within an
+    entry.
 
     Raises:
         DataError: a damaged directory, two entries of one name, sizes that the file cannot hold,
@@ -38,7 +38,7 @@ def check_archive(path: Path) -> None:
 
 
 def require_plausible(path: Path, announced_bytes: int) -> None:
-    """Refuse content that is far larger than the file that is said to hold it.
+    """Refuse content that is far larger than its file.
 
     Raises:
         DataError: before anything of that size is allocated.

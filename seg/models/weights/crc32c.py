@@ -1,7 +1,7 @@
 """CRC-32C (Castagnoli, RFC 3720 B.4) over large buffers, vectorised with numpy.
 
-The buffer is cut into lanes of equal length that advance together, one 32-bit word a step;
-the lanes' remainders are then joined pairwise, since appending zeros is a linear map on them.
+The buffer is cut into lanes of equal length that advance together, one 32-bit word a step. The
+lanes' remainders are then joined pairwise: appending zeros is a linear map on a remainder.
 """
 
 from functools import lru_cache
@@ -19,13 +19,13 @@ Words: TypeAlias = NDArray[np.uint32]
 
 
 def masked_crc32c(data: bytes) -> int:
-    """The checksum in the form that LevelDB and TensorFlow store: rotated and shifted."""
+    """Return the checksum as LevelDB and TensorFlow store it: rotated and shifted."""
     crc = crc32c(data)
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & _ONES
 
 
 def crc32c(data: bytes) -> int:
-    """CRC-32C of a buffer of any length."""
+    """Return the CRC-32C of a buffer of any length."""
     octets = np.frombuffer(data, np.uint8)
     if octets.size < 4:
         return _by_octet(octets)
@@ -61,7 +61,7 @@ def _octet_table() -> Words:
 
 @lru_cache
 def _half_tables() -> tuple[Words, Words]:
-    """What the low and the high 16 bits of a word become after four zero octets."""
+    """Return the low and the high 16 bits of a word after four zero octets, as tables."""
     low = np.arange(1 << 16, dtype=np.uint32)
     high = low << np.uint32(16)
     for _ in range(4):
@@ -82,7 +82,7 @@ def _advance_word(remainders: Words) -> Words:
 
 @lru_cache
 def _advance_operator(exponent: int) -> Words:
-    """Where 2**exponent words of zeros take each of the 32 bits of a remainder."""
+    """Return the 32 bits of a remainder after 2**exponent words of zeros."""
     if exponent == 0:
         return _advance_word(np.uint32(1) << np.arange(32, dtype=np.uint32))
     half = _advance_operator(exponent - 1)
@@ -97,7 +97,7 @@ def _apply(operator: Words, remainders: Words) -> Words:
 
 
 def _join(remainders: Words, exponent: int) -> int:
-    """Remainder of lanes of 2**exponent words, one after the other."""
+    """Return the remainder of consecutive lanes of 2**exponent words."""
     while remainders.size > 1:
         if remainders.size % 2:
             remainders = np.concatenate([np.zeros(1, np.uint32), remainders])

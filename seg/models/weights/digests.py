@@ -1,4 +1,4 @@
-"""SHA-256 of each tensor and of the facts beside them, in files of our own."""
+"""SHA-256 of each tensor, and of the facts beside them, in our own files."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,9 @@ _FACTS = ""  # no tensor has this name
 
 
 def nested_tensors(content: Any) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor in nested dictionaries and lists, with the keys that lead to it.
+    """Yield every tensor in nested dictionaries and lists, with the keys that lead to it.
 
-    A container that occurs twice is entered once, so that no structure takes for ever.
+    A container that occurs twice is entered once, so that circular structures end.
     """
     seen: set[int] = set()
     todo: list[tuple[str, Any]] = [("", content)]
@@ -40,12 +40,12 @@ def nested_tensors(content: Any) -> Iterator[tuple[str, Tensor]]:
 
 
 def digests(content: Any) -> dict[str, str]:
-    """SHA-256 by name of every tensor in nested dictionaries and lists."""
+    """Return the SHA-256 of every tensor in nested dictionaries and lists, by name."""
     return {name: _digest(tensor) for name, tensor in nested_tensors(content)}
 
 
 def _digest(tensor: Tensor) -> str:
-    """Of type, shape and values: a file may be damaged in each."""
+    """Hash type, shape and values of a tensor: each of them may be damaged."""
     values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     sum_so_far = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
     sum_so_far.update(values.data)
@@ -53,16 +53,16 @@ def _digest(tensor: Tensor) -> str:
 
 
 def require_digests(content: Any, expected: Any, path: Path) -> None:
-    """Hold tensors against the digests that were written with them.
+    """Compare tensors with the digests that were written with them.
 
     Raises:
-        DataError: a tensor that is another one, lacks, or was not there.
+        DataError: a tensor that is changed, missing or new.
     """
     if not isinstance(expected, Mapping):
         raise DataError(f"{path}: damaged: its SHA-256 sums are no table")
-    found = digests(content)
-    names = [name for name in found if found[name] != expected.get(name)]
-    names += [str(name) for name in expected if name not in found and name != _FACTS]
+    actual = digests(content)
+    names = [name for name in actual if actual[name] != expected.get(name)]
+    names += [str(name) for name in expected if name not in actual and name != _FACTS]
     if names:
         raise DataError(
             f"{path}: damaged: {len(names)} tensors are not those that were saved (SHA-256)\n"
@@ -71,12 +71,12 @@ def require_digests(content: Any, expected: Any, path: Path) -> None:
 
 
 def sealed(facts: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
-    """Plain facts with the SHA-256 of themselves and of the tensors that they lie beside."""
+    """Return plain facts with the SHA-256 of themselves and of the tensors beside them."""
     return {**facts, DIGESTS_KEY: {**digests(tensors or {}), _FACTS: digest_of(facts)}}
 
 
 def unsealed(facts: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
-    """The facts without their seal, and the digests of the tensors; None in files of old.
+    """Return facts without their digests, and the digests of the tensors; None in old files.
 
     Raises:
         DataError: facts that are not those that were written.

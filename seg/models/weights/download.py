@@ -1,4 +1,4 @@
-"""Files from the web, by address and SHA-256: cached, resumed, verified, never half-written."""
+"""Files from the web by address and SHA-256: cached, resumed, verified, never half-written."""
 
 import functools
 import hashlib
@@ -34,19 +34,19 @@ _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-def fetch(url: str, sha256: str, *, folder: Path | None = None) -> Path:
-    """The file of that address and digest, from the cache or the web.
+def fetch(url: str, sha256: str, *, directory: Path | None = None) -> Path:
+    """Return the file of an address and digest, from the cache or the web.
 
-    Several processes may ask at once: one downloads, the others wait. A download that is cut off,
-    even by a kill, leaves a `.part` file, and the next call goes on from there.
+    Several processes may call it at once: one downloads, the others wait. A download that is cut
+    off, even by a kill, leaves a `.part` file, and the next call resumes it.
 
     Args:
         url: http or https; redirects stay within those two.
-        sha256: 64 hex digits, or the first 8 and more where the publisher tells no others.
-        folder: of the cache; None: `cache_directory()`.
+        sha256: 64 hex digits, or the first 8 and more where the publisher states no others.
+        directory: of the cache; None: `cache_directory()`.
 
     Returns:
-        `<folder>/<first digits>-<name>`, whose content has the digest.
+        `<directory>/<first digits>-<name>`, whose content has the digest.
 
     Raises:
         ConfigError: another scheme, or a digest that is none.
@@ -55,32 +55,31 @@ def fetch(url: str, sha256: str, *, folder: Path | None = None) -> Path:
     sha256 = sha256.lower()
     if not _DIGEST.fullmatch(sha256):
         raise ConfigError(f"SHA-256 {sha256!r} of {url}\n  give its 64 hexadecimal digits")
-    target = (folder or cache_directory()) / f"{sha256[:16]}-{_file_name(url)}"
+    target = (directory or cache_directory()) / f"{sha256[:16]}-{_file_name(url)}"
     try:
         return _fetch(url, sha256, target)
     except OSError as error:
         raise DataError(
             f"{url}: cannot be written to {target.parent} ({error.strerror or error})\n"
-            "  make room there, or set $SEG_CACHE to another folder"
+            "  make room there, or set $SEG_CACHE to another directory"
         ) from error
 
 
 def _fetch(url: str, sha256: str, target: Path) -> Path:
     part = target.with_name(target.name + ".part")
-    while not _holds(target, sha256):
+    while not _has_digest(target, sha256):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with waiting_for(part) as descriptor, _opened(part, descriptor) as file:
-            if _holds(target, sha256):
+        with (
+            waiting_for(part) as descriptor,
+            FileIO(part, "a+", opener=lambda *_: os.dup(descriptor)) as file,
+        ):
+            if _has_digest(target, sha256):
                 part.unlink()
                 break
             _complete(file, part, url, sha256)
             os.fsync(descriptor)
             part.replace(target)
     return target
-
-
-def _opened(part: Path, descriptor: int) -> FileIO:
-    return FileIO(part, "a+", opener=lambda *_: os.dup(descriptor))
 
 
 def _file_name(url: str) -> str:
@@ -95,8 +94,8 @@ def _file_name(url: str) -> str:
     return name[-_LONGEST_NAME:] or "weights"
 
 
-def _holds(path: Path, sha256: str) -> bool:
-    """Whether the file is there and has the digest."""
+def _has_digest(path: Path, sha256: str) -> bool:
+    """Return whether the file exists and has the digest."""
     if not path.is_file():
         return False
     state = path.stat()
@@ -105,7 +104,7 @@ def _holds(path: Path, sha256: str) -> bool:
 
 @functools.lru_cache
 def _digest_of(path: Path, _size_bytes: int, _changed_ns: int) -> str:
-    """Read once a process, and again when the file has changed."""
+    """Hash a file once a process, and again when it has changed."""
     return sha256_of(path)
 
 
@@ -115,25 +114,25 @@ def _digest(file: FileIO) -> str:
 
 
 def _complete(file: FileIO, part: Path, url: str, sha256: str) -> None:
-    """Fill the part file until it is the file asked for."""
+    """Fill the part file until it has the digest."""
     if _digest(file).startswith(sha256):
         return  # cut off between the last byte and the renaming
     in_one_piece = _fill(file, url)
     if not in_one_piece and not _digest(file).startswith(sha256):
         file.truncate(0)  # the pieces were of two files
         _fill(file, url)
-    found = _digest(file)
-    if not found.startswith(sha256):
+    actual = _digest(file)
+    if not actual.startswith(sha256):
         part.unlink()
         raise DataError(
             f"{url}: not the file that was asked for\n  SHA-256 wanted {sha256}\n"
-            f"  SHA-256 found  {found}\n"
+            f"  SHA-256 found  {actual}\n"
             "  check the digest with the publisher; do not load a file that you cannot account for"
         )
 
 
 def _fill(file: FileIO, url: str) -> bool:
-    """Receive the rest of the file, trying again; True where all of it came at once."""
+    """Receive the rest of the file, trying again; return whether all of it came in one piece."""
     for pause_s in (*_PAUSES_S, None):
         try:
             return _receive(file, url)
@@ -166,12 +165,14 @@ def _reason(error: Exception) -> str:
 
 
 def _receive(file: FileIO, url: str) -> bool:
-    """One request, from where the file ends; True where it began at the first byte."""
+    """Send one request for the rest; return whether it began at the first byte."""
     offset = file.seek(0, os.SEEK_END)
     headers = {"User-Agent": "seg"} | ({"Range": f"bytes={offset}-"} if offset else {})
     address = quote(url, safe="%/:=&?~#+!$,;'@()*[]")
     try:
-        response = _open(Request(address, headers=headers))
+        response = build_opener(_WebOnly).open(
+            Request(address, headers=headers), timeout=_TIMEOUT_S
+        )
     except HTTPError as error:
         error.close()
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not offset:
@@ -186,13 +187,8 @@ def _receive(file: FileIO, url: str) -> bool:
     return offset == 0
 
 
-def _open(request: Request) -> http.client.HTTPResponse:
-    response: http.client.HTTPResponse = build_opener(_WebOnly).open(request, timeout=_TIMEOUT_S)
-    return response
-
-
 class _WebOnly(HTTPRedirectHandler):
-    """Follows redirects as far as the policy for addresses goes."""
+    """Handler of redirects within the policy for addresses."""
 
     def redirect_request(  # noqa: PLR0917  # the signature is urllib's
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
@@ -209,22 +205,18 @@ def _copy(response: http.client.HTTPResponse, file: FileIO, offset: int) -> None
     received = offset
     with _progress(Path(file.name).stem, offset, total) as advance:
         while chunk := response.read1(_CHUNK_BYTES):
-            _write(file, chunk)
+            rest = memoryview(chunk)
+            while rest:  # an unbuffered file may take a part
+                rest = rest[file.write(rest) :]
             received += len(chunk)
             advance(len(chunk))
     if total is not None and received < total:
         raise ConnectionError(f"connection closed after {received} of {total} bytes")
 
 
-def _write(file: FileIO, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
 @contextmanager
 def _progress(name: str, done: int, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar where somebody looks at it, else a line in the log."""
+    """Show a bar on a terminal, or log a line; yield a function that advances it."""
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
     bar = open_bar("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())

@@ -1,4 +1,4 @@
-"""What a file format of weights declares: one file of this folder each, with a `FORMAT`."""
+"""The declaration of a file format of weights: one file of this package each, with a `FORMAT`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class WeightFile:
-    """What a file holds.
+    """Content of a weight file.
 
     Attributes:
         arrays: in PyTorch's layout, by name: our names (`encoder.`, `decoder.`, and `linear.` for a
             classifier's last layer), or the origin's, for `weights.key_maps` to translate.
-        normalization: what the images went through in training; None where the file does not say.
-        classes: names of the classes, in order; empty where the file does not say.
+        normalization: of the images in training; None where the file does not state it.
+        classes: names of the classes, in order; empty where the file does not state them.
         averages: moving averages of some of the arrays, under the same names.
-        in_training: weights in training, under the same names, where the arrays are averages.
-        ignored: layers that were left out on purpose, for the report.
+        in_training: training weights, under the same names, where the arrays are averages.
+        ignored: layers that are skipped on purpose, for the report.
         taken: which of raw and averaged weights the arrays are, where the file has both.
-        caution: what the file cannot vouch for; empty where it has checksums.
+        caution: warning about unverified content; empty where the file has checksums.
     """
 
     arrays: Arrays
@@ -45,9 +45,9 @@ class WeightFormat:
 
     Attributes:
         name: of the library whose format it is.
-        description: what the messages call it, with its usual file names.
-        recognises: whether a path is such a file, by its content or, where damaged, its suffix.
-        read: what the file holds; raises DataError for a damaged file. Nothing in it is executed.
+        description: its name in messages, with the usual file names.
+        recognises: returns whether a path is such a file, by its content or, if damaged, suffix.
+        read: reads a file without executing anything in it; DataError for a damaged file.
     """
 
     name: str
@@ -57,12 +57,12 @@ class WeightFormat:
 
 
 def convolution(kernel_HWIO: NDArray[Any]) -> NDArray[Any]:
-    """TensorFlow's convolution kernel -> PyTorch's O x I x H x W."""
+    """Transpose TensorFlow's convolution kernel to PyTorch's O x I x H x W."""
     return np.ascontiguousarray(kernel_HWIO.transpose(3, 2, 0, 1))
 
 
 def depthwise(kernel_HWC1: NDArray[Any]) -> NDArray[Any]:
-    """TensorFlow's depthwise kernel of multiplier 1 -> PyTorch's C x 1 x H x W."""
+    """Transpose TensorFlow's depthwise kernel of multiplier 1 to PyTorch's C x 1 x H x W."""
     return np.ascontiguousarray(kernel_HWC1.transpose(2, 3, 0, 1))
 
 

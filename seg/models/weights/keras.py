@@ -35,7 +35,7 @@ Layer: TypeAlias = tuple[str, list[NDArray[Any]]]
 
 
 def _sepconv_widths() -> dict[str, tuple[int, ...]]:
-    """Output channels of the separable convolutions of each block, in the network's order."""
+    """Return the channels of each block's separable convolutions, in network order."""
     entry = {f"entry.{index}": (width, width) for index, width in enumerate((128, 256, 728))}
     middle = {f"middle.{index}": (728, 728, 728) for index in range(8)}
     return {**entry, **middle, "exit.0": (728, 1024), "exit.1": (1536, 2048)}
@@ -46,10 +46,10 @@ _WITH_SKIP = ("entry.0", "entry.1", "entry.2", "exit.0")
 
 
 def _places() -> dict[str, dict[str, tuple[int, ...]]]:
-    """Our layer names for each kind of layer, in the order in which Keras counts them.
+    """Return our layer names for each kind of layer, in the order in which Keras counts them.
 
-    With each, what tells it from other layers: the output channels, before them the input channels
-    where those are no choice.
+    Each has the channels that distinguish it from other layers: those of the output, before them
+    those of the input where they are fixed.
     """
     convolutions: dict[str, tuple[int, ...]] = {"stem.0": (32,), "stem.1": (32, 64)}
     separable: dict[str, tuple[int, ...]] = {}
@@ -73,10 +73,10 @@ def _places() -> dict[str, dict[str, tuple[int, ...]]]:
 
 
 def _fits(place: tuple[int, ...], arrays: list[NDArray[Any]]) -> bool:
-    """Whether a layer's last array has the channels of a place; -1 stands for any number."""
+    """Return whether a layer's last array has the channels of a place; -1 is any number."""
     shape = arrays[-1].shape if arrays[0].ndim != 2 else arrays[0].shape
-    held = shape[len(shape) - len(place) :]
-    return all(wanted in (-1, found) for wanted, found in zip(place, held, strict=True))
+    channels = shape[len(shape) - len(place) :]
+    return all(want in (-1, have) for want, have in zip(place, channels, strict=True))
 
 
 def _kind(arrays: list[NDArray[Any]]) -> str | None:
@@ -85,7 +85,7 @@ def _kind(arrays: list[NDArray[Any]]) -> str | None:
 
 
 def _fields(ours: str, kind: str, arrays: list[NDArray[Any]]) -> Arrays:
-    """One layer's arrays under our names."""
+    """Return one layer's arrays under our names."""
     if kind == "dense":
         kernel, bias = arrays
         return {f"{ours}.weight": np.ascontiguousarray(kernel.T), f"{ours}.bias": bias}
@@ -101,7 +101,7 @@ def _fields(ours: str, kind: str, arrays: list[NDArray[Any]]) -> Arrays:
 
 
 def _name_from_keras(layer: str, kind: str) -> str | None:
-    """Our name for a layer that Keras names itself (shortcuts it only counts)."""
+    """Return our name for a layer that Keras names itself (it only counts shortcuts)."""
     own_name = layer.rpartition("/")[2]
     if own_name == "predictions":
         return "linear"
@@ -118,9 +118,9 @@ def _name_from_keras(layer: str, kind: str) -> str | None:
 
 
 def _assign(layers: list[Layer]) -> tuple[Arrays, tuple[str, ...]]:
-    """Names where layers have them, order and shape for the rest, or for all where none has.
+    """Assign arrays by name where layers have names, the rest by order and shape.
 
-    Further layers, such as another task's head, are left out; their names are the second result.
+    Further layers, such as another task's head, are skipped; their names are the second result.
     """
     places = _places()
     out: Arrays = {}
@@ -138,7 +138,7 @@ def _assign(layers: list[Layer]) -> tuple[Arrays, tuple[str, ...]]:
             out |= _fields(ours, kind, arrays)
     heads = sum(kind == "dense" for kind, _ in unnamed)
     if out or heads > 1:
-        places["dense"].clear()  # another task's, since Keras' own is alone, or named predictions
+        places["dense"].clear()  # they are another task's: Keras' own head is alone, or named
     for kind, (name, arrays) in unnamed:
         ours = next(iter(places[kind]), None)
         if ours is None or not _fits(places[kind][ours], arrays):
@@ -150,7 +150,7 @@ def _assign(layers: list[Layer]) -> tuple[Arrays, tuple[str, ...]]:
 
 
 def _counted_layers(group: Any) -> list[Layer]:
-    """Layers of the Keras 3 form: `<class>_<count>/vars/<index>`, models nested.
+    """Read layers of the Keras 3 form: `<class>_<count>/vars/<index>`, models nested.
 
     Of a model and those inside it the one with most separable convolutions comes first: Xception
     itself, so that no layer around it is counted as one of its own.
@@ -177,7 +177,7 @@ def _array(group: Any, key: str) -> NDArray[Any]:
 
 
 def _require_own_content(file: Any, path: Path) -> None:
-    """Refuse what points elsewhere, runs in circles or claims sizes that the file cannot hold.
+    """Refuse links to elsewhere, cycles, and sizes that the file cannot hold.
 
     Raises:
         DataError: before any array is read.
@@ -215,10 +215,10 @@ def _natural(name: str) -> tuple[str, int]:
 
 
 def _named_layers(group: Any) -> Iterator[Layer]:
-    """Layers of the older form: the attributes list layers and weights in order.
+    """Read layers of the older form: the attributes list layers and weights in order.
 
-    A model inside the model is one layer there, its weights told apart by their own layers' names;
-    those that are not trained come last.
+    A model inside the model is one layer there; its weights are distinguished by their own layers'
+    names, and those that are not trained come last.
     """
     for layer in group.attrs["layer_names"]:
         name = _text(layer)

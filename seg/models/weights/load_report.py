@@ -1,4 +1,4 @@
-"""What a weight file gave a module, tensor by tensor."""
+"""The report of which tensors a weight file filled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ class Coverage:
 
     Attributes:
         loaded: filled from the file.
-        missing: left as they were: absent from the file, or there in another shape.
+        missing: not filled: absent from the file, or of another shape in it.
         unexpected: in the file, for a part this module has, but without a place in it.
         elsewhere: in the file for a part this module does not have, such as a decoder.
         reshaped: loaded after the first convolution was adapted to the number of input channels.
         ignored: layers of the file that are no part of such a network, by the file's own names.
-        dialect: whose names the file uses.
+        key_map: description of whose names the file uses.
         taken: which of raw and averaged weights, where the file has both.
     """
 
@@ -27,12 +27,12 @@ class Coverage:
     elsewhere: tuple[str, ...]
     reshaped: tuple[str, ...]
     ignored: tuple[str, ...] = ()
-    dialect: str = ""
+    key_map: str = ""
     taken: str = ""
 
     @property
     def complete(self) -> bool:
-        """Every tensor of the module is loaded and nothing meant for it is left over."""
+        """Return whether every tensor is loaded and none meant for the module is left over."""
         return not self.missing and not self.unexpected
 
     def __str__(self) -> str:
@@ -50,6 +50,6 @@ class Coverage:
 
 
 def shortened(names: Sequence[str]) -> str:
-    """The first few of many names, and how many more there are."""
+    """List the first few of many names, and the number of the others."""
     rest = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + rest

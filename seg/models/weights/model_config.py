@@ -1,4 +1,4 @@
-"""`config.json` beside weights: what timm, smp and the Hub say of a model."""
+"""`config.json` beside weights, as timm, smp and the Hub write it."""
 
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ _REMEDY = "mend it, or move it away if it does not describe these weights"
 
 
 def normalization_beside(path: Path) -> Normalization | None:
-    """Return what the images went through, as the `config.json` of weights says.
+    """Return the normalization that the `config.json` beside weights states.
 
     Args:
         path: a weight file, or a directory that holds one with its `config.json`.
 
     Returns:
         `mean` and `std`, of timm below `pretrained_cfg`; None where there is no such file, or it
-        does not tell them.
+        does not state them.
 
     Raises:
         DataError: a file that is no JSON, one of both alone, or numbers that are no normalization
@@ -33,12 +33,12 @@ def normalization_beside(path: Path) -> Normalization | None:
         entry = content
     if not isinstance(entry, dict):
         raise DataError(f"{config}: holds {brief(entry)}, not named values\n  {_REMEDY}")
-    given = [key for key in ("mean", "std") if entry.get(key) is not None]
-    if not given:
+    keys = [key for key in ("mean", "std") if entry.get(key) is not None]
+    if not keys:
         return None
-    if len(given) == 1:
+    if len(keys) == 1:
         raise DataError(
-            f"{config}: gives a {given[0]} alone; mean and std belong together\n  {_REMEDY}"
+            f"{config}: gives a {keys[0]} alone; mean and std belong together\n  {_REMEDY}"
         )
     try:
         normalization = Normalization.from_dict(entry)

@@ -1,4 +1,8 @@
-"""The published checkpoints that can be loaded here, and what their publishers say of them."""
+"""The model zoo: published checkpoints that can be loaded here, as their publishers describe them.
+
+Accuracies: timm's ImageNet validation results; Keras Applications; tensorflow/models,
+research/deeplab/g3doc/model_zoo.md.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,17 +17,16 @@ class Published:
     Attributes:
         name: its own name, unique here.
         encoder: our name of the encoder it fills.
-        source: what `load_weights` takes; where `by_hand`, the address of the file or archive to
-            fetch (and unpack) first, whose SHA-256 the publisher does not tell.
+        source: for `load_weights`; if `by_hand`, the address of the file or archive to download
+            (and unpack) first, whose SHA-256 the publisher does not state.
         holds: `encoder` alone, `classifier` (encoder and last layer), or `deeplabv3plus`.
         trained_on: data sets, in order.
-        num_classes: of the last layer; None where there is none, or the publisher does not say.
+        num_classes: of the last layer; None where there is none, or it is not published.
         top1_percent: ImageNet validation accuracy at 299 px, one crop.
         miou_percent: validation mIoU at output stride 16 and one scale, unless `note` says else.
         note: how the number was measured, where it is not as above.
-        evidence: who published the number.
         licence: of the weights, as their publisher states it; None where nobody does.
-        md5: of the file, where the publisher tells that one.
+        md5: of the file, where the publisher states it.
         by_hand: see `source`.
         default: whether `encoder.weights=imagenet` means this one.
     """
@@ -37,7 +40,6 @@ class Published:
     top1_percent: float | None = None
     miou_percent: float | None = None
     note: str = ""
-    evidence: str = ""
     licence: str | None = None
     md5: str | None = None
     by_hand: bool = False
@@ -46,7 +48,6 @@ class Published:
 
 _TENSORFLOW_ARCHIVES = "http://download.tensorflow.org/models/"
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications/xception/"
-_MODEL_ZOO = "tensorflow/models, research/deeplab/g3doc/model_zoo.md"
 
 
 def _timm(encoder: str, model: str, top1_percent: float, *, default: bool = False) -> Published:
@@ -57,7 +58,6 @@ def _timm(encoder: str, model: str, top1_percent: float, *, default: bool = Fals
         holds="classifier",
         num_classes=1000,
         top1_percent=top1_percent,
-        evidence="timm, ImageNet validation results",
         licence="Apache-2.0",
         default=default,
     )
@@ -69,7 +69,6 @@ def _tensorflow_encoder(variant: int, archive: str) -> Published:
         encoder=f"aligned_xception{variant}",
         source=_TENSORFLOW_ARCHIVES + archive,
         holds="encoder",
-        evidence=_MODEL_ZOO,
         by_hand=True,
     )
 
@@ -86,7 +85,6 @@ def _tensorflow_deeplab(  # noqa: PLR0917  # rows of one table
         num_classes=num_classes,
         miou_percent=miou_percent,
         note=note,
-        evidence=_MODEL_ZOO,
         by_hand=True,
     )
 
@@ -99,7 +97,6 @@ def _keras(name: str, file: str, *, num_classes: int | None, md5: str) -> Publis
         holds="classifier" if num_classes else "encoder",
         num_classes=num_classes,
         top1_percent=79.0,
-        evidence="Keras Applications",
         md5=md5,
         by_hand=True,
     )
@@ -120,7 +117,6 @@ PUBLISHED: tuple[Published, ...] = (
         holds="classifier",
         num_classes=1000,
         note="smp's copy of Cadene's port",
-        evidence="segmentation-models-pytorch, encoders/xception.py",
     ),
     _keras(
         "xception",
@@ -171,8 +167,8 @@ PUBLISHED: tuple[Published, ...] = (
 
 
 def default_source(encoder_name: str) -> str | None:
-    """What `encoder.weights=imagenet` stands for; None where nothing is published for it."""
-    # timm's port holds Keras' own tensors, which our `xception` computes with as Keras does
-    holder = "legacy_xception" if encoder_name == "xception" else encoder_name
-    chosen = (each.source for each in PUBLISHED if each.default and each.encoder == holder)
-    return next(chosen, None)
+    """Return the source of `encoder.weights=imagenet`; None where nothing is published."""
+    # timm's port has Keras' own tensors, with which our `xception` computes the same as Keras
+    name = "legacy_xception" if encoder_name == "xception" else encoder_name
+    sources = (each.source for each in PUBLISHED if each.default and each.encoder == name)
+    return next(sources, None)

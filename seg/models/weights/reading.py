@@ -1,4 +1,4 @@
-"""A path -> what the weight file there holds, by the format that recognises it."""
+"""Reading of a weight file by the format that recognises it."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,7 @@ from seg.models.weights.format import WeightFile, WeightFormat
 
 @cache
 def readable_formats() -> tuple[WeightFormat, ...]:
-    """Every format of this folder."""
+    """Return every format of this package."""
     modules = (
         importlib.import_module(f"{__package__}.{module.name}")
         for module in pkgutil.iter_modules([str(Path(__file__).parent)])
@@ -29,7 +29,7 @@ def read_weights(path: Path) -> WeightFile:
         return find_format(path).read(path)
     except UserError:
         raise
-    except Exception as error:  # whatever a damaged file provokes in the libraries that read it
+    except Exception as error:  # libraries raise nearly anything for a damaged file
         if isinstance(error, OSError) and error.filename is not None:
             raise
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
@@ -40,10 +40,10 @@ def read_weights(path: Path) -> WeightFile:
 
 
 def find_format(path: Path) -> WeightFormat:
-    """The format of a file.
+    """Return the format of a file.
 
     Raises:
-        DataError: missing, or of no format that is known here, with those that are.
+        DataError: missing, or of no known format; the message lists the known ones.
     """
     for weight_format in readable_formats():
         if weight_format.recognises(path):

@@ -1,4 +1,4 @@
-"""`.safetensors` files, and the directories in which the Hub and smp keep them."""
+"""`.safetensors` files, and the directories in which the Hub and smp store them."""
 
 import json
 from collections.abc import Mapping
@@ -11,16 +11,15 @@ from torch import Tensor
 from seg.errors import DataError
 from seg.io.json_file import parse_json
 from seg.io.source import Source
-from seg.models.interfaces import Normalization
 from seg.models.weights.digests import require_digests, sealed, unsealed
 from seg.models.weights.format import WeightFile, WeightFormat
-from seg.models.weights.torch_file import weight_file
+from seg.models.weights.torch_file import stored_normalization, weight_file
 
 _IN_DIRECTORY = "model.safetensors"
 ENCODER_IN_DIRECTORY = "encoder.safetensors"  # of a run of seg.pretrain
-FACTS_IN_DIRECTORY = "seg.json"  # beside it, in directories that we wrote
-_FACTS_KEY = "seg"  # of the header's metadata, in files that we wrote
-_WRITER_KEY = "written_by"  # tells a header that has lost its facts from one that had none
+FACTS_IN_DIRECTORY = "seg.json"  # beside it, in our own directories
+_FACTS_KEY = "seg"  # of the header's metadata, in our own files
+_WRITER_KEY = "written_by"  # distinguishes a header that has lost its facts from one without any
 
 
 def _find(path: Path) -> Path | None:
@@ -38,14 +37,14 @@ def _read(path: Path) -> WeightFile:
             metadata = file.metadata() or {}
     except (SafetensorError, RuntimeError) as error:
         raise DataError(f"{path}: damaged or cut short ({error}); fetch it again") from error
-    facts, expected = unsealed(_facts(_facts_text(metadata, path), path), path)
+    parsed = parse_json(_facts_text(metadata, path), Source(path, "header", "fetch it again"))
+    facts, expected = unsealed(parsed if isinstance(parsed, dict) else {}, path)
     if expected is not None:
         require_digests(tensors, expected, path)
-    given = facts.get("normalization")
     return weight_file(
         tensors,
         path,
-        normalization=None if given is None else Normalization.from_dict(given),
+        normalization=stored_normalization(facts),
         classes=tuple(facts.get("classes", ())),
     )
 
@@ -59,13 +58,8 @@ def _facts_text(metadata: Mapping[str, str], path: Path) -> str:
     return facts.read_text() if path.name == _IN_DIRECTORY and facts.is_file() else "{}"
 
 
-def _facts(text: str, path: Path) -> dict[str, Any]:
-    facts = parse_json(text, Source(path, "header", "fetch it again"))
-    return facts if isinstance(facts, dict) else {}
-
-
 def facts_header(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Header metadata of a file that says what its tensors are; `_read` takes it up."""
+    """Return the header metadata that describes a file's tensors; `_read` reads it."""
     text = json.dumps(sealed(facts, tensors))
     return {_FACTS_KEY: text, _WRITER_KEY: _FACTS_KEY, "format": "pt"}
 

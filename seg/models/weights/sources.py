@@ -1,4 +1,4 @@
-"""What `weights=` may say -> a file here: paths, web addresses, the Hub, timm's names."""
+"""Sources of `weights=`, resolved to files: paths, web addresses, the Hub, timm's names."""
 
 import difflib
 import glob
@@ -36,13 +36,13 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class Located:
-    """Where the weights lie.
+    """Weights on this machine.
 
     Attributes:
-        path: a file, a TensorFlow checkpoint's prefix, or a directory, on this machine.
-        origin: what was asked for, in words, for reports and cards.
-        normalization: what the origin says the images went through; None where it does not.
-        verified: the file was held against a SHA-256 from where it came from.
+        path: a file, a TensorFlow checkpoint's prefix, or a directory.
+        origin: the source in words, for reports and cards.
+        normalization: of the images, as the source states it; None where it does not.
+        verified: whether the file was compared with a SHA-256 of its source.
     """
 
     path: Path
@@ -86,15 +86,15 @@ def _from_address(address: str) -> Located:
         raise ConfigError(f"weights {address!r}: unknown scheme {scheme!r}\n{_FORMS}")
     url, fragment = urldefrag(address)
     digest = _SHA256.fullmatch(fragment)
-    # what follows a question mark may be a signature that opens the door, so reports leave it out
-    shown = url.partition("?")[0]
+    # the query may hold a secret signature, so reports omit it
+    public_url = url.partition("?")[0]
     if digest is None:
         raise ConfigError(
-            f"weights {shown}: no SHA-256 to check the file against\n"
+            f"weights {public_url}: no SHA-256 to check the file against\n"
             "  add #sha256=<64 hex digits>, from the publisher or `sha256sum` of a copy you trust"
         )
     path = fetch(url, digest[1].lower())
-    return Located(path, f"{shown}#sha256={digest[1].lower()}", verified=True)
+    return Located(path, f"{public_url}#sha256={digest[1].lower()}", verified=True)
 
 
 def _from_timm(name: str) -> Located:
@@ -104,17 +104,19 @@ def _from_timm(name: str) -> Located:
         entry: Any = timm.get_pretrained_cfg(name, allow_unregistered=False)
     except RuntimeError as error:
         raise ConfigError(_unknown_timm(name)) from error
-    asked = f"timm/{entry.architecture}.{entry.tag}" if entry.tag else f"timm/{name}"
+    full_name = f"timm/{entry.architecture}.{entry.tag}" if entry.tag else f"timm/{name}"
     normalization = Normalization(tuple(entry.mean), tuple(entry.std))
     if entry.hf_hub_id:
         file = entry.hf_hub_filename or "model.safetensors"
         located = _from_hub(f"hf://{entry.hf_hub_id}/{file}")
-        return replace(located, origin=f"{asked} ({located.origin})", normalization=normalization)
+        return replace(
+            located, origin=f"{full_name} ({located.origin})", normalization=normalization
+        )
     digits = _DIGITS_IN_NAME.search(entry.url or "")
     if digits is None:
-        raise ConfigError(f"weights {asked}: timm names no file for it that could be verified")
+        raise ConfigError(f"weights {full_name}: timm names no file for it that could be verified")
     path = fetch(entry.url, digits[1])
-    return Located(path, f"{asked} ({entry.url})", normalization, verified=True)
+    return Located(path, f"{full_name} ({entry.url})", normalization, verified=True)
 
 
 def _unknown_timm(name: str) -> str:
@@ -146,15 +148,15 @@ def _from_hub(address: str) -> Located:
     repository = _Repository(address, match["repository"], revision)
     with repository.hub_errors():
         path = repository.file(file) if file else repository.weights()
-    folder = repository.snapshot
-    inside = "" if path == folder else f"/{path.relative_to(folder).as_posix()}"
-    origin = f"hf://{repository.name}@{folder.name}{inside}"
+    snapshot = repository.snapshot
+    inside = "" if path == snapshot else f"/{path.relative_to(snapshot).as_posix()}"
+    origin = f"hf://{repository.name}@{snapshot.name}{inside}"
     _require_blob(path)
     return Located(path, origin, normalization_beside(path), verified=True)
 
 
 def _require_blob(path: Path) -> None:
-    """Hold a file of the Hub's cache, whose name is its SHA-256, against that."""
+    """Compare a file of the Hub's cache, whose name is its SHA-256, with that name."""
     for file in (path, *(path / name for name in _USUAL)):
         blob = file.resolve()
         named = blob.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", blob.name)
@@ -166,15 +168,15 @@ def _require_blob(path: Path) -> None:
 
 
 def _may_be_fetched(file: str) -> bool:
-    """Weights, also by a TensorFlow checkpoint's prefix (`model.ckpt-30000`); never code."""
+    """Return whether a file is weights (also a TensorFlow prefix such as `model.ckpt-30000`)."""
     return file.endswith(_WEIGHT_SUFFIXES) or re.search(r"\.ckpt-\d+$", file) is not None
 
 
 class _Repository:
-    """One model on the Hub.
+    """A model on the Hub.
 
     Attributes:
-        snapshot: the folder that holds what has been fetched; its name is the commit.
+        snapshot: the directory of the fetched files; its name is the commit.
     """
 
     def __init__(self, address: str, name: str, revision: str | None) -> None:
@@ -184,7 +186,7 @@ class _Repository:
         self.snapshot = Path()
 
     def fetch(self, *patterns: str) -> None:
-        """Fetch the files that match; what is cached is not fetched again."""
+        """Fetch the files that match and are not cached."""
         from huggingface_hub import snapshot_download
 
         cache = cache_directory() / "hub" if os.environ.get("SEG_CACHE") else None
@@ -195,7 +197,7 @@ class _Repository:
         )
 
     def file(self, file: str) -> Path:
-        """That file, or all files of the TensorFlow checkpoint with that prefix."""
+        """Fetch a file, or all files of a TensorFlow checkpoint with that prefix."""
         prefix = glob.escape(file.removesuffix(".index"))
         config = glob.escape(str(PurePosixPath(file).with_name("config.json")))
         self.fetch(glob.escape(file), f"{prefix}.index", f"{prefix}.data-?????-of-?????", config)
@@ -205,7 +207,7 @@ class _Repository:
         raise DataError(f"weights {self.address}: the repository has no such file")
 
     def weights(self) -> Path:
-        """The directory where it is one model with its `config.json`, else its one weight file."""
+        """Fetch the weights: the directory of a model with `config.json`, or one weight file."""
         self.fetch(*_PREFERRED)
         if all((self.snapshot / name).is_file() for name in _PREFERRED):
             return self.snapshot
@@ -220,7 +222,7 @@ class _Repository:
         raise DataError(f"weights {self.address}: the repository holds {state}")
 
     def _names(self) -> list[str]:
-        """The repository's files; those in the cache where the Hub cannot be asked."""
+        """List the repository's files; those in the cache if the Hub cannot be reached."""
         from huggingface_hub import HfApi
 
         try:
@@ -234,7 +236,7 @@ class _Repository:
 
     @contextmanager
     def hub_errors(self) -> Iterator[None]:
-        """Turn what the Hub's library raises into what is wrong and how to mend it."""
+        """Turn the errors of the Hub's library into messages with a remedy."""
         from huggingface_hub import errors
 
         try:
@@ -274,7 +276,7 @@ class _Repository:
 
 
 def _transport_errors() -> tuple[type[BaseException], ...]:
-    """What the Hub's library raises for the network, whichever HTTP library it builds on."""
+    """Return the network errors of the Hub's library, whichever HTTP library it uses."""
     from huggingface_hub import errors
 
     return (*errors.HfHubHTTPError.__bases__, OSError)

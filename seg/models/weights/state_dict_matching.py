@@ -1,4 +1,4 @@
-"""Arrays of a file against the tensors of a module: what fits, what is adapted, what does not."""
+"""Matching of a file's arrays with a module's tensors: which fit, are adapted, or differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Match:
     Attributes:
         values: those that fit, by the module's names.
         reshaped: names of those that were adapted to fit.
-        mismatched: the two shapes of those that do not.
+        mismatched: both shapes, or types, of those that do not fit.
     """
 
     values: dict[str, Tensor] = field(default_factory=dict)
@@ -30,35 +30,35 @@ class Match:
 
 
 def match(targets: Mapping[str, Tensor], arrays: Arrays) -> Match:
-    """Fit arrays to the tensors of the same names."""
-    found = Match()
+    """Match arrays with the tensors of the same names."""
+    matched = Match()
     for name in (name for name in targets if name in arrays):
-        value, wanted = torch.tensor(arrays[name]), targets[name].shape
-        if value.ndim == 2 and wanted == (*value.shape, 1, 1):
-            value = value[:, :, None, None]  # some projects keep 1x1 convolutions as matrices
+        value, shape = torch.tensor(arrays[name]), targets[name].shape
+        if value.ndim == 2 and shape == (*value.shape, 1, 1):
+            value = value[:, :, None, None]  # some projects store 1x1 convolutions as matrices
         if targets[name].is_floating_point() and not value.is_floating_point():
             types = f"{value.dtype} in the file, {targets[name].dtype} in the model"
-            found.mismatched[name] = types.replace("torch.", "")
-        elif value.shape == wanted:
-            found.values[name] = value
-        elif _only_input_channels_differ(value.shape, wanted):
-            found.values[name] = adapt_input_channels(value, wanted[1])
-            found.reshaped.append(name)
+            matched.mismatched[name] = types.replace("torch.", "")
+        elif value.shape == shape:
+            matched.values[name] = value
+        elif _only_input_channels_differ(value.shape, shape):
+            matched.values[name] = adapt_input_channels(value, shape[1])
+            matched.reshaped.append(name)
         else:
-            shapes = f"{tuple(value.shape)} in the file, {tuple(wanted)} in the model"
-            found.mismatched[name] = shapes
-    return found
+            shapes = f"{tuple(value.shape)} in the file, {tuple(shape)} in the model"
+            matched.mismatched[name] = shapes
+    return matched
 
 
-def _only_input_channels_differ(given: torch.Size, wanted: torch.Size) -> bool:
-    convolutions = len(given) == len(wanted) == 4
-    return convolutions and given[1] == _RGB and (given[0], given[2:]) == (wanted[0], wanted[2:])
+def _only_input_channels_differ(file: torch.Size, model: torch.Size) -> bool:
+    convolutions = len(file) == len(model) == 4
+    return convolutions and file[1] == _RGB and (file[0], file[2:]) == (model[0], model[2:])
 
 
 def adapt_input_channels(kernel_OIHW: Tensor, in_channels: int) -> Tensor:
-    """The kernel of a first convolution for another number of input channels.
+    """Adapt the kernel of a first convolution to another number of input channels.
 
-    The response to a grey picture stays the same: more channels repeat the known ones in turn and
+    The response to a grey image stays the same: more channels repeat the known ones in turn and
     share their weight, fewer channels share the sum of all.
     """
     known = kernel_OIHW.shape[1]
@@ -69,19 +69,19 @@ def adapt_input_channels(kernel_OIHW: Tensor, in_channels: int) -> Tensor:
     return kernel_OIHW[:, index] / repeats.view(1, -1, 1, 1)
 
 
-def coverage(targets: Iterable[str], content: WeightFile, found: Match, dialect: str) -> Coverage:
-    """What the match gives the module, and what it leaves."""
+def coverage(targets: Iterable[str], content: WeightFile, matched: Match, key_map: str) -> Coverage:
+    """Report which tensors of the module the match fills, and what is left over."""
     targets = tuple(targets)
     parts = {name.split(".")[0] for name in targets}
     leftover = [name for name in content.arrays if name not in targets]
     return Coverage(
-        loaded=tuple(name for name in targets if name in found.values),
-        missing=tuple(name for name in targets if name not in found.values),
+        loaded=tuple(name for name in targets if name in matched.values),
+        missing=tuple(name for name in targets if name not in matched.values),
         unexpected=tuple(name for name in leftover if name.split(".")[0] in parts),
         elsewhere=tuple(name for name in leftover if name.split(".")[0] not in parts),
-        reshaped=tuple(found.reshaped),
+        reshaped=tuple(matched.reshaped),
         ignored=content.ignored,
-        dialect=dialect,
+        key_map=key_map,
         taken=content.taken,
     )
 
@@ -92,15 +92,15 @@ def require_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
     Raises:
         DataError: the tensors that hold NaN or infinities, by name.
     """
-    unsound = [
+    affected = [
         f"{name} ({int((~tensor.isfinite()).sum())} of {tensor.numel()})"
         for name, tensor in tensors.items()
         if tensor.is_floating_point() and not tensor.isfinite().all()
     ]
-    if unsound:
+    if affected:
         raise DataError(
-            f"{path}: {len(unsound)} tensors hold NaN or infinite values\n"
-            f"  {shortened(unsound)}\n"
+            f"{path}: {len(affected)} tensors hold NaN or infinite values\n"
+            f"  {shortened(affected)}\n"
             "  it is damaged, or the training that wrote it diverged; take an earlier file"
         )
 
@@ -113,14 +113,14 @@ def misfit(
     *,
     section: str,
 ) -> DataError:
-    """The error for weights that do not cover the module.
+    """Return the error for weights that do not cover the module.
 
     Args:
         source: the file.
-        covered: what it gives the module.
-        mismatched: the two shapes of tensors that differ in them.
+        covered: which tensors of the module it fills.
+        mismatched: both shapes of tensors that differ in them.
         own_names: of all tensors, as the file has them.
-        section: where the keys stand that help: `++encoder.` for an encoder alone, else empty.
+        section: prefix of the keys that help: `++encoder.` for an encoder alone, else empty.
     """
     absent = [name for name in covered.missing if name not in mismatched]
     lines = [f"weights {source} do not fit: {covered}"]

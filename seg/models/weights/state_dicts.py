@@ -1,4 +1,4 @@
-"""The network's tensors in a training script's file: out of its wrapping, raw and averaged."""
+"""The network's tensors in a training script's file: unwrapped, raw and averaged."""
 
 import re
 from collections import Counter
@@ -25,12 +25,12 @@ Tensors = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class StateDicts:
-    """One network, once or twice.
+    """Tensors of one network, raw or averaged or both.
 
     Attributes:
         tensors: of the network, without prefixes that all of them share.
-        averages: moving averages of the same, where `tensors` are the weights in training.
-        in_training: the weights in training, where `tensors` are moving averages.
+        averages: moving averages of the same, where `tensors` are training weights.
+        in_training: training weights, where `tensors` are moving averages.
     """
 
     tensors: Tensors
@@ -39,10 +39,10 @@ class StateDicts:
 
 
 def find_state_dicts(content: Mapping[str, Any], path: Path) -> StateDicts:
-    """Take a training script's file apart.
+    """Find the network's tensors in a training script's file.
 
     Raises:
-        DataError: no tensors in it, with the keys that are there.
+        DataError: no tensors in it; the message lists its keys.
     """
     tensors, averages = _opened(content)
     if not tensors:
@@ -55,7 +55,7 @@ def find_state_dicts(content: Mapping[str, Any], path: Path) -> StateDicts:
 
 
 def _opened(content: Mapping[str, Any]) -> tuple[Tensors, Tensors]:
-    """Weights and their averages, none where there is one network; averages alone are weights."""
+    """Return weights and their averages, if there are both; averages alone are weights."""
     inner = {key: value for key, value in content.items() if _holds_tensors(value)}
     averages: Tensors = {}
     for key in inner:
@@ -75,7 +75,7 @@ def _opened(content: Mapping[str, Any]) -> tuple[Tensors, Tensors]:
 
 
 def _parted(tensors: Tensors) -> tuple[Tensors, Tensors]:
-    """One flat dictionary -> the weights, and what lies below a name such as `ema_model`."""
+    """Split a flat dictionary into weights and what lies below a name such as `ema_model`."""
     averages = {
         name: value
         for name, value in tensors.items()
@@ -97,7 +97,7 @@ def _holds_tensors(value: Any) -> bool:
 
 
 def _stripped(tensors: Tensors) -> Tensors:
-    """Without prefixes that most tensors share; the few others keep their names."""
+    """Remove prefixes that most tensors share; the few others keep their names."""
     while prefix := _common_prefix(tensors):
         inside = {
             name.removeprefix(prefix): value

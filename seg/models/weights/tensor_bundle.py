@@ -29,7 +29,7 @@ Fields: TypeAlias = dict[int, list[int | bytes]]
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a tensor lies.
+    """Place of a tensor in the data files.
 
     Attributes:
         dtype: number of its type in types.proto.
@@ -79,7 +79,7 @@ class Bundle:
             ) from error
 
     def read(self, name: str) -> NDArray[Any]:
-        """The tensor of that name, its checksum verified."""
+        """Read a tensor and verify its checksum."""
         entry = self.entries[name]
         path = self._prefix.with_name(
             f"{self._prefix.name}.data-{entry.shard:05d}-of-{self._shards:05d}"
@@ -96,7 +96,7 @@ class Bundle:
 
 
 def _require_apart(entries: Iterable[Entry]) -> None:
-    """Each tensor has its own octets: together they are never more than the files hold."""
+    """Refuse overlapping tensors: without them, all together fit into the files."""
     ends: dict[int, int] = {}
     for entry in sorted(entries, key=lambda each: (each.shard, each.offset)):
         if entry.offset < ends.get(entry.shard, 0):
@@ -175,7 +175,7 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _parse(message: bytes) -> Fields:
-    """The fields of a protobuf message, by number."""
+    """Parse a protobuf message into fields by number."""
     fields: Fields = {}
     position = 0
     while position < len(message):

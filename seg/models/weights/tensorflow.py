@@ -47,9 +47,9 @@ _DECODER = {
 
 
 def module_name(variable: str) -> str:
-    """Our name for a variable of the checkpoint.
+    """Return our name for a variable of the checkpoint.
 
-    One that we have no place for keeps its own name after `encoder.` or `decoder.`, so that it is
+    A variable without a place keeps its own name after `encoder.` or `decoder.`, so that it is
     reported rather than lost.
     """
     if variable in _LAST_LAYERS:
@@ -97,16 +97,12 @@ def _decoder_scope(scope: str) -> str | None:
 
 
 def _prefix(path: Path) -> Path | None:
-    """The checkpoint's prefix, from the prefix itself, one of its files, or its directory."""
+    """Return the checkpoint's prefix, from itself, one of its files, or its directory."""
     if path.is_dir():
-        found = sorted(path.glob("*.index"))
-        return found[0].with_suffix("") if len(found) == 1 else None
+        indices = sorted(path.glob("*.index"))
+        return indices[0].with_suffix("") if len(indices) == 1 else None
     prefix = path.with_name(_SUFFIX.sub("", path.name))
     return prefix if prefix.with_name(prefix.name + ".index").is_file() else None
-
-
-def _recognises(path: Path) -> bool:
-    return _prefix(path) is not None
 
 
 def _read(path: Path) -> WeightFile:
@@ -137,6 +133,6 @@ def _layout(variable: str, array: NDArray[Any]) -> NDArray[Any]:
 FORMAT = WeightFormat(
     "TensorFlow",
     "TensorFlow V2 checkpoint (model.ckpt: its .index and .data-* files, or their directory)",
-    _recognises,
+    lambda path: _prefix(path) is not None,
     _read,
 )

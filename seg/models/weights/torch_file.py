@@ -1,4 +1,4 @@
-"""PyTorch files: `.pth`, `.pt`, `.bin`, and our own checkpoints; tensors only, never a program."""
+"""PyTorch files (`.pth`, `.pt`, `.bin`) and our own checkpoints: tensors only, never a program."""
 
 import argparse
 import warnings
@@ -19,28 +19,28 @@ from seg.models.weights.digests import DIGESTS_KEY, nested_tensors, require_dige
 from seg.models.weights.format import Arrays, WeightFile, WeightFormat
 from seg.models.weights.state_dicts import find_state_dicts
 
-CHECKPOINT_KEY = "seg"  # what only our own checkpoints have
+CHECKPOINT_KEY = "seg"  # only our own checkpoints have it
 _LEGACY_PICKLE = b"\x80\x02"
 _SUFFIXES = (".bin", ".ckpt", ".pt", ".pth")
 _NO_CHECKSUM = (
     "PyTorch's form of before 1.6, without checksum: damage to its values stays unseen; "
     "python -m seg.weights convert source={} output=NAME.safetensors gives it one (docs/weights.md)"
 )
-# What training scripts leave beside the tensors; none of them does anything when it is built.
+# objects that training scripts store beside tensors; constructing them has no side effect
 _HARMLESS: list[Any] = [argparse.Namespace, multiarray.scalar, np.dtype, type(np.dtype("f8"))]
 
 
 def find_checkpoint(path: Path) -> Path | None:
-    """The file that a path stands for: itself, or a run directory's `checkpoints/best.ckpt`."""
+    """Return the file of a path: itself, or a run directory's `checkpoints/best.ckpt`."""
     if path.is_dir():
         path = path / "checkpoints" / "best.ckpt"
     return path if path.is_file() else None
 
 
 def load_safely(path: Path) -> Any:
-    """The content of a torch file, where that is tensors and plain data.
+    """Load a torch file of tensors and plain data.
 
-    Checksums of the zip file and, in checkpoints of our own, of each tensor are verified.
+    Checksums of the zip file and, in our own checkpoints, of each tensor are verified.
 
     Raises:
         DataError: damaged, or it would have to run code to be read; nothing is executed.
@@ -49,7 +49,7 @@ def load_safely(path: Path) -> Any:
         check_archive(path)
     try:
         with torch.serialization.safe_globals(_HARMLESS), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of TorchScript, which is refused below
+            warnings.simplefilter("ignore")  # about TorchScript, which is refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
         tensors = [tensor for _, tensor in nested_tensors(content)]
         require_plausible(path, sum(each.numel() * each.element_size() for each in tensors))
@@ -61,7 +61,7 @@ def load_safely(path: Path) -> Any:
         return content
     except (DataError, MemoryError):
         raise
-    except Exception as error:  # whatever a damaged or hostile file provokes
+    except Exception as error:  # damaged and hostile files raise nearly anything
         raise DataError(
             f"{path}: cannot be read safely ({_reason(error)})\n"
             "  it is damaged, or holds more than tensors; "
@@ -70,13 +70,13 @@ def load_safely(path: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """What torch could not read, without its advice to read it unsafely."""
-    told = str(error).partition("WeightsUnpickler error:")[2].strip() or error_summary(error)
-    return told.partition(". ")[0].splitlines()[0][:160]
+    """Return what torch could not read, without its advice to read it unsafely."""
+    reason = str(error).partition("WeightsUnpickler error:")[2].strip() or error_summary(error)
+    return reason.partition(". ")[0].splitlines()[0][:160]
 
 
 def _require_values(tensors: Iterable[Tensor], path: Path) -> None:
-    """Our checkpoints hold each value of each tensor."""
+    """Refuse tensors without a stored value for each element: our checkpoints have none."""
     if any(each.is_meta or each.is_quantized or each.layout != torch.strided for each in tensors):
         raise DataError(
             f"{path}: damaged: holds sparse or quantized tensors, or such without values\n"
@@ -85,20 +85,20 @@ def _require_values(tensors: Iterable[Tensor], path: Path) -> None:
 
 
 def _find(path: Path) -> Path | None:
-    """A run's checkpoint, or the weights that timm and the Hub keep in a directory."""
+    """Return a run's checkpoint, or the weights that timm and the Hub store in a directory."""
     weights = path / "pytorch_model.bin"
     return find_checkpoint(path) or (weights if weights.is_file() else None)
 
 
 def _recognises(path: Path) -> bool:
-    found = _find(path)
-    if found is None:
+    weights = _find(path)
+    if weights is None:
         return False
-    if zipfile.is_zipfile(found):
-        with zipfile.ZipFile(found) as archive:
+    if zipfile.is_zipfile(weights):
+        with zipfile.ZipFile(weights) as archive:
             return any(name.endswith("data.pkl") for name in archive.namelist())
-    with found.open("rb") as file:
-        return file.read(2) == _LEGACY_PICKLE or found.suffix in _SUFFIXES
+    with weights.open("rb") as file:
+        return file.read(2) == _LEGACY_PICKLE or weights.suffix in _SUFFIXES
 
 
 def _read(path: Path) -> WeightFile:
@@ -114,7 +114,7 @@ def _read(path: Path) -> WeightFile:
 
 
 def weight_file(content: Mapping[str, Any], path: Path, **facts: Any) -> WeightFile:
-    """A training script's file, with what is known of it besides.
+    """Read a training script's content, with further facts about it.
 
     Raises:
         DataError: no tensors in it.
@@ -129,10 +129,10 @@ def weight_file(content: Mapping[str, Any], path: Path, **facts: Any) -> WeightF
 
 
 def mapping_at(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    """The mapping that keys lead to in a file of ours.
+    """Return the mapping that keys lead to in one of our files.
 
     Raises:
-        ValueError: there is none; says which key it is.
+        ValueError: there is none; the message names the key.
     """
     for position, key in enumerate(keys, 1):
         name = ".".join(keys[:position])
@@ -145,8 +145,8 @@ def mapping_at(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
 
 
 def _own(content: Mapping[str, Any], own: Mapping[str, Any]) -> WeightFile:
-    kept = content.get("moving_average")
-    in_training = {} if kept is None else mapping_at(content, "moving_average", "in_training")
+    average = content.get("moving_average")
+    in_training = {} if average is None else mapping_at(content, "moving_average", "in_training")
     names = mapping_at(content, CHECKPOINT_KEY, "labels").get("names")
     if not isinstance(names, list | tuple):
         raise ValueError(f"{CHECKPOINT_KEY}.labels.names is {brief(names)}; a list is expected")
@@ -159,30 +159,25 @@ def _own(content: Mapping[str, Any], own: Mapping[str, Any]) -> WeightFile:
 
 
 def network_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The network's tensors in one of our checkpoints, under the network's own names."""
+    """Return the network's tensors in one of our checkpoints, by the network's own names."""
     prefix = "model."
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in mapping_at(content, "state_dict").items()
-        if str(name).startswith(prefix) and _is_tensor(name, tensor)
-    }
-
-
-def _is_tensor(name: Any, tensor: Any) -> bool:
-    """Every entry of a network's state is one; terms of the loss may hold others."""
-    if not isinstance(tensor, Tensor):
-        raise ValueError(f"state_dict.{name} is {brief(tensor)}; a tensor is expected")
-    return True
+    state = {}
+    for name, tensor in mapping_at(content, "state_dict").items():
+        if str(name).startswith(prefix):  # terms of the loss may have states that are no tensors
+            if not isinstance(tensor, Tensor):
+                raise ValueError(f"state_dict.{name} is {brief(tensor)}; a tensor is expected")
+            state[name.removeprefix(prefix)] = tensor
+    return state
 
 
 def stored_normalization(own: Mapping[str, Any]) -> Normalization | None:
-    """What our part of a checkpoint says of the input; None in the oldest ones."""
-    given = own.get("normalization")
-    return None if given is None else Normalization.from_dict(given)
+    """Return the normalization in our part of a file; None in the oldest ones."""
+    plain = own.get("normalization")
+    return None if plain is None else Normalization.from_dict(plain)
 
 
 def arrays(tensors: Mapping[str, Tensor]) -> Arrays:
-    """float32 arrays of all floating-point tensors, and the others as they are."""
+    """Return float32 arrays of all floating-point tensors, and the others as they are."""
     return {
         name: (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
         for name, tensor in tensors.items()

@@ -29,7 +29,7 @@ spec.loader.exec_module(download)
 url, sha256, folder, largest = sys.argv[1:]
 if int(largest):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest), int(largest)))
-print(download.fetch(url, sha256, folder=Path(folder)))
+print(download.fetch(url, sha256, directory=Path(folder)))
 """
 
 
@@ -59,73 +59,73 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_file_is_fetched_once(web, tmp_path):
-    path = fetch(web.url(), SHA256, folder=tmp_path)
+    path = fetch(web.url(), SHA256, directory=tmp_path)
     assert path.read_bytes() == CONTENT
     assert path.suffix == ".safetensors"
     assert names(tmp_path) == [f"{SHA256[:16]}-encoder.safetensors"]
-    assert fetch(web.url(), SHA256.upper(), folder=tmp_path) == path
+    assert fetch(web.url(), SHA256.upper(), directory=tmp_path) == path
     assert web.asked == [None]
 
 
 def test_the_name_is_safe_and_keeps_its_suffixes(web, tmp_path):
-    path = fetch(web.url("a%20b/..%2Fx%20y.weights.h5?download=1"), SHA256, folder=tmp_path)
+    path = fetch(web.url("a%20b/..%2Fx%20y.weights.h5?download=1"), SHA256, directory=tmp_path)
     assert path.parent == tmp_path
     assert path.name.endswith("x_y.weights.h5")
 
 
 def test_a_damaged_cache_entry_is_fetched_anew(web, tmp_path):
-    path = fetch(web.url(), SHA256, folder=tmp_path)
-    assert fetch(web.url(), SHA256, folder=tmp_path) == path
+    path = fetch(web.url(), SHA256, directory=tmp_path)
+    assert fetch(web.url(), SHA256, directory=tmp_path) == path
     path.write_bytes(CONTENT[:-1] + b"?")
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert len(web.asked) == 2
 
 
 def test_a_cut_connection_is_resumed_within_the_call(web, tmp_path):
     web.cuts = [100_000]
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert web.asked == [None, "bytes=100000-"]
 
 
 def test_the_next_call_resumes_where_the_last_gave_up(web, tmp_path):
     web.cuts = [100_000, 50_000, 20_000]
     with pytest.raises(DataError, match=r"connection closed after 170000 of 300000 bytes"):
-        fetch(web.url(), SHA256, folder=tmp_path)
+        fetch(web.url(), SHA256, directory=tmp_path)
     assert names(tmp_path) == [f"{SHA256[:16]}-encoder.safetensors.part"]
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert web.asked[-1] == "bytes=170000-"
 
 
 def test_a_server_without_ranges_starts_again(web, tmp_path):
     web.ranges = False
     part_of(tmp_path, CONTENT[:1000])
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert web.asked == ["bytes=1000-"]
 
 
 def test_another_range_than_asked_for_is_not_appended(web, tmp_path):
     web.range_shift = 7
     part_of(tmp_path, CONTENT[:1000])
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert web.asked == ["bytes=1000-", None]
 
 
 @pytest.mark.parametrize("leftover", [b"?" * 1000, b"?" * len(CONTENT), CONTENT + b"?"])
 def test_a_part_of_another_file_costs_one_more_request(web, tmp_path, leftover):
     part_of(tmp_path, leftover)
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert web.asked == [f"bytes={len(leftover)}-", None]
 
 
 def test_a_finished_part_needs_no_request(web, tmp_path):
     part_of(tmp_path, CONTENT)
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert web.asked == []
 
 
 def test_a_wrong_digest_leaves_nothing(web, tmp_path):
     with pytest.raises(DataError) as failure:
-        fetch(web.url(), OTHER_SHA256, folder=tmp_path)
+        fetch(web.url(), OTHER_SHA256, directory=tmp_path)
     assert SHA256 in str(failure.value) and OTHER_SHA256 in str(failure.value)
     assert names(tmp_path) == []
     assert web.asked == [None]
@@ -134,14 +134,14 @@ def test_a_wrong_digest_leaves_nothing(web, tmp_path):
 def test_a_missing_file_is_told_at_once(web, tmp_path):
     web.statuses = [404]
     with pytest.raises(DataError, match=r"HTTP 404 Not Found") as failure:
-        fetch(web.url(), SHA256, folder=tmp_path)
+        fetch(web.url(), SHA256, directory=tmp_path)
     assert "give its path" in str(failure.value)
     assert len(web.asked) == 1
 
 
 def test_a_busy_server_is_asked_again(web, tmp_path):
     web.statuses = [503, 429]
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert len(web.asked) == 3
 
 
@@ -150,7 +150,7 @@ def test_a_silent_server_is_given_up(web, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "_PAUSES_S", ())
     web.held.clear()
     with pytest.raises(DataError, match="timed out"):
-        fetch(web.url(), SHA256, folder=tmp_path)
+        fetch(web.url(), SHA256, directory=tmp_path)
 
 
 @pytest.mark.usefixtures("web")
@@ -159,7 +159,7 @@ def test_a_refused_connection(tmp_path):
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         with pytest.raises(DataError, match=r"Connection refused"):
-            fetch(f"http://127.0.0.1:{port}/x.pth", SHA256, folder=tmp_path)
+            fetch(f"http://127.0.0.1:{port}/x.pth", SHA256, directory=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_refused_connection(tmp_path):
 def test_a_redirect_out_of_the_web_is_refused(web, tmp_path, elsewhere):
     web.redirect = elsewhere
     with pytest.raises(DataError, match="not allowed"):
-        fetch(web.url(), SHA256, folder=tmp_path)
+        fetch(web.url(), SHA256, directory=tmp_path)
     assert len(web.asked) == 1
 
 
@@ -182,7 +182,7 @@ def test_a_redirect_within_the_web_is_followed(web, tmp_path):
     other = Web()
     with running(other):
         web.redirect = other.url("moved.bin")
-        path = fetch(web.url(), SHA256, folder=tmp_path)
+        path = fetch(web.url(), SHA256, directory=tmp_path)
     assert path.name.endswith("-encoder.safetensors")
     assert other.asked == [None]
 
@@ -202,7 +202,7 @@ def test_threads_at_once_make_one_request(web, tmp_path):
     web.pause_s = 0.1
     found: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: found.append(fetch(web.url(), SHA256, folder=tmp_path)))
+        threading.Thread(target=lambda: found.append(fetch(web.url(), SHA256, directory=tmp_path)))
         for _ in range(4)
     ]
     for thread in threads:
@@ -226,7 +226,7 @@ def test_a_killed_process_leaves_no_file_and_no_lock(web, tmp_path):
     received = part.stat().st_size
     assert names(tmp_path) == [part.name] and 0 < received < len(CONTENT)
     web.held.set()
-    assert fetch(web.url(), SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert fetch(web.url(), SHA256, directory=tmp_path).read_bytes() == CONTENT
     assert web.asked == [None, f"bytes={received}-"]
 
 
@@ -242,7 +242,7 @@ def test_no_room_is_told(web, tmp_path):
 def test_a_folder_that_is_none_is_told(web, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"\$SEG_CACHE"):
-        fetch(web.url(), SHA256, folder=tmp_path / "file" / "cache")
+        fetch(web.url(), SHA256, directory=tmp_path / "file" / "cache")
 
 
 @pytest.mark.parametrize(
@@ -250,13 +250,13 @@ def test_a_folder_that_is_none_is_told(web, tmp_path):
 )
 def test_other_addresses_are_refused(tmp_path, url):
     with pytest.raises(ConfigError, match="allowed: https://HOST/FILE"):
-        fetch(url, SHA256, folder=tmp_path)
+        fetch(url, SHA256, directory=tmp_path)
 
 
 @pytest.mark.parametrize("digest", ["", "abc", "g" * 64, "a" * 65])
 def test_other_digests_are_refused(tmp_path, digest):
     with pytest.raises(ConfigError, match="64 hexadecimal digits"):
-        fetch("https://host/x.pth", digest, folder=tmp_path)
+        fetch("https://host/x.pth", digest, directory=tmp_path)
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):

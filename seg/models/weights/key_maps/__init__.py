@@ -1,6 +1,6 @@
-"""How other PyTorch projects name the tensors that we hold too: one file a project.
+"""Key maps: names that other PyTorch projects give to our tensors, one file a project.
 
-A new one is a file in this folder that declares a `DIALECT`.
+A new one is a file in this package that declares a `KEY_MAP`.
 """
 
 import importlib
@@ -11,13 +11,13 @@ from functools import cache
 
 
 @dataclass(frozen=True)
-class Dialect:
-    """The names of one project.
+class KeyMap:
+    """Names of one project.
 
     Attributes:
-        description: what the messages call it.
-        rename: the names of a file -> theirs to ours (`encoder.`, `decoder.`, `linear.`), for those
-            that have a place; None where the file does not speak this dialect.
+        description: its name in messages.
+        rename: maps the names of a file to ours (`encoder.`, `decoder.`, `linear.`), if they have a
+            place; None where the file is not of this project.
     """
 
     description: str
@@ -25,10 +25,10 @@ class Dialect:
 
 
 @cache
-def dialects() -> tuple[Dialect, ...]:
-    """Every dialect of this folder."""
+def key_maps() -> tuple[KeyMap, ...]:
+    """Return every key map of this package."""
     modules = (
         importlib.import_module(f"{__name__}.{module.name}")
         for module in pkgutil.iter_modules(__path__)
     )
-    return tuple(module.DIALECT for module in modules if hasattr(module, "DIALECT"))
+    return tuple(module.KEY_MAP for module in modules if hasattr(module, "KEY_MAP"))

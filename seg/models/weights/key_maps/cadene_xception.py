@@ -6,7 +6,7 @@ Blocks are counted from 1 to 12; inside `rep`, ReLUs count too (the first block 
 import re
 from collections.abc import Collection
 
-from seg.models.weights.key_maps import Dialect
+from seg.models.weights.key_maps import KeyMap
 
 _FIRST = "block1.rep.0.conv1.weight"
 # a thirteenth block: one of the aligned networks that grew out of this port
@@ -55,4 +55,4 @@ def _separable(block: str, index: int, is_norm: bool, rest: str) -> str | None:
     return layer and f"encoder.{block}.convs.{index}.{layer}"
 
 
-DIALECT = Dialect("Cadene's xception, timm's legacy_xception, smp's xception", _rename)
+KEY_MAP = KeyMap("Cadene's xception, timm's legacy_xception, smp's xception", _rename)

@@ -8,7 +8,7 @@ around its other encoders.
 import re
 from collections.abc import Collection
 
-from seg.models.weights.key_maps import Dialect
+from seg.models.weights.key_maps import KeyMap
 
 _ENCODER = "backbone."
 _MARKS = {"block20.rep.1.conv1.weight", "aspp.aspp1.atrous_conv.weight"}
@@ -83,4 +83,4 @@ def _separable(block: str, index: int, is_norm: bool, rest: str) -> str | None:
     return layer and f"{block}.rectified.convs.{index}.{layer}.{field}"
 
 
-DIALECT = Dialect("pytorch-deeplab-xception (jfzhang95)", _rename)
+KEY_MAP = KeyMap("pytorch-deeplab-xception (jfzhang95)", _rename)

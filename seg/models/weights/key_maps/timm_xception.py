@@ -7,7 +7,7 @@ Its `features_only` models write the same names with `stem_0` and `blocks_0` for
 import re
 from collections.abc import Collection
 
-from seg.models.weights.key_maps import Dialect
+from seg.models.weights.key_maps import KeyMap
 
 _PLACED = re.compile(r"(stem|blocks)[._](\d+)\.(.+)")
 _SEPARABLE = re.compile(r"stack\.conv(\d)\.(.+)")
@@ -25,12 +25,12 @@ _LAYERS = {
 
 
 def _rename(names: Collection[str]) -> dict[str, str] | None:
-    placed = {name: found for name in names if (found := _PLACED.fullmatch(name))}
-    block_count = sum(found[3] == _MARK for found in placed.values())
+    placed = {name: match for name in names if (match := _PLACED.fullmatch(name))}
+    block_count = sum(match[3] == _MARK for match in placed.values())
     if block_count not in _ENTRY_BLOCKS:
         return None
     renamed = {name: name.replace("head.fc", "linear") for name in _HEAD & set(names)}
-    for name, (part, number, rest) in ((name, found.groups()) for name, found in placed.items()):
+    for name, (part, number, rest) in ((name, match.groups()) for name, match in placed.items()):
         if (ours := _layer(part, rest)) is not None:
             place = _place(int(number), block_count) if part == "blocks" else f"stem.{number}"
             renamed[name] = f"encoder.{place}.{ours}"
@@ -46,7 +46,7 @@ def _place(block: int, block_count: int) -> str:
 
 
 def _layer(part: str, name: str) -> str | None:
-    """Our name inside a stem convolution or a block; None for one that we do not have."""
+    """Return our name inside a stem convolution or a block; None if there is none."""
     name, _, field = name.rpartition(".")
     if part == "stem":
         # the second stem convolution of the pre-activation variants stands alone
@@ -67,4 +67,4 @@ def _layer(part: str, name: str) -> str | None:
     return f"{outside[name]}.{field}" if name in outside else None
 
 
-DIALECT = Dialect("timm's Aligned Xceptions (xception41, 65, 71, 41p, 65p)", _rename)
+KEY_MAP = KeyMap("timm's Aligned Xceptions (xception41, 65, 71, 41p, 65p)", _rename)

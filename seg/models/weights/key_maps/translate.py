@@ -1,10 +1,11 @@
-"""Names of a file -> names of a module, by the dialect that fits best."""
+"""Translation of a file's names to a module's, by the key map that fits best."""
 
 from collections.abc import Collection, Iterator, Mapping
 
-from seg.models.weights.key_maps import dialects
+from seg.models.weights.key_maps import key_maps
 
-# Where projects hang an encoder; `encoder.model.` and `encoder.model.body.` are smp around timm.
+# prefixes of an encoder in other projects; `encoder.model.` and `encoder.model.body.` are smp's
+# around timm
 _ENCODER_PREFIXES = (
     *("", "encoder.", "backbone.", "body.", "encoder.body."),
     *("encoder.model.", "encoder.model.body."),
@@ -16,10 +17,10 @@ _SMP_HEADS = {"decoder.": "decoder.decoder.", "segmentation_head.": "decoder.seg
 
 
 def translate(names: Collection[str], targets: Collection[str]) -> tuple[dict[str, str], str]:
-    """Ours for each name of a file, and which dialect that is.
+    """Return our name for each name of a file, and the description of the key map.
 
-    The reading that finds most places wins; a second may place what the first left outside the
-    encoder. Names without a place keep what the first calls them, so that they are reported.
+    The reading with most places wins; a second may place what the first left outside the encoder.
+    Names without a place keep what the first calls them, so that they are reported.
 
     Args:
         names: of the file.
@@ -48,10 +49,10 @@ def _readings(names: Collection[str]) -> Iterator[tuple[str, dict[str, str]]]:
         inside = {name.removeprefix(prefix): name for name in names if name.startswith(prefix)}
         for description, ours in (_OURS, _WRAPPED):
             yield description, {name: f"encoder.{ours}{inner}" for inner, name in inside.items()}
-        for dialect in dialects():
-            renamed = dialect.rename(inside)
+        for key_map in key_maps():
+            renamed = key_map.rename(inside)
             if renamed is not None:
-                yield dialect.description, {inside[key]: ours for key, ours in renamed.items()}
+                yield key_map.description, {inside[key]: ours for key, ours in renamed.items()}
 
 
 def _smp_head(name: str) -> str:

@@ -1,9 +1,9 @@
 """Names of DeepLabV3Plus-Pytorch (VainF): its DeepLabV3 and DeepLabV3+ classifiers.
 
-For `deeplabv3plus_full`, whose docstring tells the options. The encoder's tensors (`backbone.`)
+For `deeplabv3plus_full`, whose docstring lists the options. The encoder's tensors (`backbone.`)
 have torchvision's names, or Cadene's for Xception, which other readings place. Its ResNets dilate
 as timm's do, not as smp's: `encoder=timm encoder.name=resnet50` gives its numbers. Classifiers made
-with `--separable_conv` have no place here: the loader names what it misses. Images were normalised
+with `--separable_conv` have no place here: the loader names what it misses. Images were normalized
 by the mean and deviation of ImageNet.
 
 The project's Xception is not rebuilt, and no checkpoint of it was published. Its encoder stops
@@ -16,7 +16,7 @@ but the last norm, and equal in numbers up to the first block without stride.
 
 from collections.abc import Collection, Mapping
 
-from seg.models.weights.key_maps import Dialect
+from seg.models.weights.key_maps import KeyMap
 
 _PYRAMID = {
     "convs.0.0": "aspp.pointwise.conv",
@@ -57,10 +57,10 @@ def _rename(names: Collection[str]) -> dict[str, str] | None:
 
 
 def _places(names: Collection[str]) -> Mapping[str, str] | None:
-    """Our layer for each of theirs, by which of the two networks it is."""
+    """Return our layer for each of theirs, by which of the two networks it is."""
     if "classifier.aspp.convs.0.0.weight" in names:
         return _DEEPLABV3PLUS
     return _DEEPLABV3 if "classifier.classifier.0.convs.0.0.weight" in names else None
 
 
-DIALECT = Dialect("DeepLabV3Plus-Pytorch (VainF)", _rename)
+KEY_MAP = KeyMap("DeepLabV3Plus-Pytorch (VainF)", _rename)
