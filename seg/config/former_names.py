@@ -67,7 +67,7 @@ _MODULES = {
     "seg.outputs.learning_gif": "seg.training.callbacks.prediction_gif",
     "seg.outputs.logged_pictures": "seg.training.callbacks.log_images",
     "seg.teaching.channel_wise": "seg.distillation.channel_wise_kd",
-    "seg.teaching.checks": "seg.distillation.validation",
+    "seg.teaching.checks": "seg.distillation.base_kd",
     "seg.teaching.distillation": "seg.distillation.distillation",
     "seg.teaching.feature_maps": "seg.distillation.feature_kd",
     "seg.teaching.forward_pass": "seg.distillation.forward_hooks",

@@ -1,1 +1,1 @@
-"""What a network learns from besides labels: other networks, and pictures without labels."""
+"""Terms of the training loss from other networks and from images without labels."""

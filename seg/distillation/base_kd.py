@@ -1,4 +1,4 @@
-"""What distillation minimises."""
+"""The base of distillation losses, and the checks of their options."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -6,12 +6,34 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from seg.distillation.forward_hooks import ForwardPass
-from seg.distillation.validation import check_positive, require_same_classes
+from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
 
 
+def check_positive(section: str, **values: float) -> None:
+    """Refuse a number of a section that is not above 0.
+
+    Raises:
+        ConfigError: with its key.
+    """
+    for name, value in values.items():
+        if not value > 0:
+            raise ConfigError(f"{section}: {name}={value}; allowed: above 0")
+
+
+def check_shares(section: str, **values: float) -> None:
+    """Refuse a number of a section outside 0 to 1.
+
+    Raises:
+        ConfigError: with its key.
+    """
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise ConfigError(f"{section}: {name}={value}; allowed: 0 to 1")
+
+
 class DistillationLoss(nn.Module, ABC):
-    """How far a student is from its teacher on a batch.
+    """Distance of a student from its teacher on a batch.
 
     Args:
         weight: factor on it in the loss, above 0.
@@ -32,11 +54,11 @@ class DistillationLoss(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, student: ForwardPass, teacher: ForwardPass, label_BHW: Tensor) -> Tensor:
-        """Both passes over the pictures of `label_BHW` -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of both passes over a batch, a scalar; 0 if all pixels are ignored."""
 
 
 class TemperedKD(DistillationLoss):
-    """An objective between the logits of two networks, both divided by a temperature.
+    """Loss between the logits of two networks, both divided by a temperature.
 
     Args:
         weight: factor on the loss.
@@ -57,6 +79,14 @@ class TemperedKD(DistillationLoss):
     ) -> None:
         super().__init__(weight=weight)
         check_positive("distillation", temperature=temperature)
-        require_same_classes(student, teacher)
+        own, others = student.classes, teacher.classes
+        if own != others:
+            raise ConfigError(
+                "distillation.checkpoint: the teacher has other classes than the student\n"
+                f"  teacher: {len(others)}: {', '.join(others)}\n"
+                f"  student: {len(own)}: {', '.join(own)}\n"
+                "  choose a teacher of these classes, fit them by labels.merge and labels.keep,\n"
+                "  or learn from its maps alone: distillation=features"
+            )
         self.temperature = temperature
         self._ignore_index = student.labels.ignore_index

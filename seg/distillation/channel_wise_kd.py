@@ -1,4 +1,4 @@
-"""Channel-wise distillation: where in the picture each channel answers."""
+"""Channel-wise distillation: the distribution of each channel over the image."""
 
 import torch
 from torch import Tensor
@@ -14,14 +14,14 @@ _OUT = -1e9  # a logit whose share is 0; an infinite one would make 0 x inf
 class ChannelWiseKD(TemperedKD):
     """`T^2 KL(teacher || student)` of each class' logits as a distribution over the pixels.
 
-    The mean over classes and pictures. Source: Shu et al., "Channel-wise Knowledge Distillation for
-    Dense Prediction" (ICCV 2021), section 3. Ignored pixels have no share.
+    It is the mean over classes and images. Source: Shu et al., "Channel-wise Knowledge Distillation
+    for Dense Prediction" (ICCV 2021), section 3. Ignored pixels have no share.
     """
 
     name = "channel_wise"
 
     def forward(self, student: ForwardPass, teacher: ForwardPass, label_BHW: Tensor) -> Tensor:
-        """Both passes over the pictures of `label_BHW` -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of both passes, a scalar; 0 if all pixels are ignored."""
         logits = resampled(teacher.logits.float(), teacher.grid, student.grid)
         ignored = labels_at(label_BHW, student.grid, self._ignore_index) == self._ignore_index
         divergence = functional.kl_div(

@@ -1,4 +1,4 @@
-"""Knowledge distillation: a network learns from a trained one."""
+"""Knowledge distillation: training of a network with a trained one as its teacher."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,15 +13,15 @@ from seg.errors import ConfigError
 
 
 class Distillation(ExtraLoss):
-    """Adds how far the student is from a frozen teacher.
+    """Weighted distances of the student from a frozen teacher.
 
-    The teacher sees the same uint8 pictures, normalised in its own way, in evaluation mode and
-    without gradients. It is neither trained nor kept in checkpoints: a restart reads it again.
+    The teacher gets the same uint8 images, normalized in its own way, in evaluation mode and
+    without gradients. It is neither trained nor stored in checkpoints: a restart reads it again.
 
     Args:
         checkpoint: the teacher, a checkpoint file or a run directory.
-        objectives: `(student=, teacher=) -> Objective`, in YAML nodes with `_partial_: true`.
-        run: the facts.
+        objectives: `(student=, teacher=) -> DistillationLoss`, in YAML with `_partial_: true`.
+        run: the student and what else the run provides.
 
     Raises:
         ConfigError: no objective, two of one name, or what an objective refuses.
@@ -37,7 +37,7 @@ class Distillation(ExtraLoss):
     ) -> None:
         super().__init__()
         teacher = run.load_teacher(checkpoint).eval().requires_grad_(False)
-        # In a tuple it is no submodule, and so in no checkpoint, optimizer or gradient exchange.
+        # in a tuple it is no submodule, and so in no checkpoint, optimizer or gradient exchange
         self._unregistered = (teacher,)
         self._student = OutputRecorder(run.student)
         built = [objective(student=run.student, teacher=teacher) for objective in objectives]
@@ -51,13 +51,16 @@ class Distillation(ExtraLoss):
         self._weights = [each.weight for each in built]
 
     def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> LossOutput:
-        """The weighted sum of the objectives; each is logged by name, without its weight."""
+        """Return the weighted sum of the objectives; each is logged without its weight."""
         image, label = batch["image"], batch["label"]
         teacher = self._unregistered[0].to(image.device)
         with torch.no_grad():
-            lesson = forward_pass(teacher, image)
-        learnt = self._student.take()
-        values = {name: each(learnt, lesson, label) for name, each in self.objectives.items()}
+            teacher_pass = forward_pass(teacher, image)
+        student_pass = self._student.take()
+        values = {
+            name: objective(student_pass, teacher_pass, label)
+            for name, objective in self.objectives.items()
+        }
         weighted = [w * v for w, v in zip(self._weights, values.values(), strict=True)]
         return LossOutput(
             torch.stack(weighted).sum(), {name: value.detach() for name, value in values.items()}

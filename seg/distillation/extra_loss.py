@@ -1,4 +1,4 @@
-"""What is added to the loss of a training step, and what the run tells those who add it."""
+"""The interface of terms that are added to the training loss, and what a run provides for them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from seg.inference.segmentation_model import TrainedSegmenter
 
 @dataclass(frozen=True)
 class StudentContext:
-    """What a run knows and a term may need.
+    """What a run provides for a term.
 
     Attributes:
         student: the network in training.
@@ -26,7 +26,7 @@ class StudentContext:
 
 
 class LossOutput(NamedTuple):
-    """What a term gives.
+    """Output of a term.
 
     Attributes:
         loss: scalar, weighted already.
@@ -38,14 +38,14 @@ class LossOutput(NamedTuple):
 
 
 class ExtraLoss(nn.Module, ABC):
-    """One more part of the training objective.
+    """Term of the training loss.
 
-    Parameters registered here that take gradients train with the network; whatever is registered is
-    kept in the run's checkpoints for a restart, beside the network and never as a part of it.
+    Registered parameters that take gradients train with the network; all registered state is stored
+    in the run's checkpoints for a restart, beside the network and never as a part of it.
     """
 
     def on_step_start(self, step: int) -> None:
-        """Called before the student's forward pass of a training step.
+        """Prepare a training step, before the student's forward pass.
 
         Args:
             step: optimizer steps done.
@@ -53,7 +53,7 @@ class ExtraLoss(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> LossOutput:
-        """Called after the student's forward pass over `batch`.
+        """Return the term's loss, after the student's forward pass over `batch`.
 
         Args:
             batch: `image`, uint8 B x C x H x W, and `label`, B x H x W.

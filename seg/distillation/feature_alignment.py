@@ -1,4 +1,4 @@
-"""Where the values of a coarse map lie on the picture, so that maps of two networks can meet."""
+"""Positions of a coarse map's values on the image, by which maps of two networks are aligned."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Grid:
-    """Positions of a map's values, in pixels from the first pixel's centre.
+    """Positions of a map's values, in pixels from the centre of the first pixel.
 
     Attributes:
-        extent_px: height and width of the picture that the map was computed from, padding included.
+        extent_px: height and width of the image that the map was computed from, padding included.
         size: rows and columns of the map.
         align_corners: the outer values lie on the outer pixels; otherwise each value lies in the
             middle of the pixels that it stands for.
@@ -23,7 +23,7 @@ class Grid:
     align_corners: bool
 
     def positions_px(self, axis: int, device: torch.device) -> Tensor:
-        """Of the rows (axis 0) or columns (axis 1), float32."""
+        """Return the positions of the rows (axis 0) or columns (axis 1), float32."""
         extent, count = self.extent_px[axis], self.size[axis]
         index = torch.arange(count, dtype=torch.float32, device=device)
         if self.align_corners:
@@ -31,7 +31,7 @@ class Grid:
         return (index + 0.5) * (extent / count) - 0.5
 
     def indices(self, axis: int, positions_px: Tensor) -> Tensor:
-        """The reverse: fractional row or column numbers."""
+        """Return the fractional row or column numbers of positions."""
         extent, count = self.extent_px[axis], self.size[axis]
         if self.align_corners:
             return positions_px * (max(count - 1, 1) / max(extent - 1, 1))
@@ -39,9 +39,9 @@ class Grid:
 
 
 def resampled(values_BChw: Tensor, own: Grid, other: Grid) -> Tensor:
-    """A map's values at the positions of another grid over the same picture, bilinear.
+    """Resample a map bilinearly at the positions of another grid over the same image.
 
-    Beyond the outer values they continue.
+    Beyond the outer values, these continue.
 
     Returns:
         B x C x rows x columns of `other`.
@@ -62,7 +62,7 @@ def resampled(values_BChw: Tensor, own: Grid, other: Grid) -> Tensor:
 
 
 def labels_at(label_BHW: Tensor, grid: Grid, ignore_index: int) -> Tensor:
-    """The labels of the pixels nearest to a grid's positions; ignored beyond the picture.
+    """Return the labels of the pixels nearest to a grid's positions; ignored beyond the image.
 
     Returns:
         B x rows x columns, of the labels' type.
@@ -75,11 +75,12 @@ def labels_at(label_BHW: Tensor, grid: Grid, ignore_index: int) -> Tensor:
 
 
 def spread(label_Bhw: Tensor, grid: Grid, size: tuple[int, int]) -> Tensor:
-    """Labels on a grid -> labels of the pixels, each that of the nearest position.
+    """Resize labels on a grid to the pixels, each with that of the nearest position.
 
     Args:
         label_Bhw: B x rows x columns of `grid`.
-        size: height and width of the picture, at most `grid.extent_px`.
+        grid: positions of the labels.
+        size: height and width of the image, at most `grid.extent_px`.
 
     Returns:
         B x height x width, of the labels' type.

@@ -1,4 +1,4 @@
-"""Feature distillation: an encoder's maps imitate another's."""
+"""Feature distillation: an encoder's maps approach another's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ from seg.inference.segmentation_model import TrainedSegmenter
 
 
 class FeatureKD(DistillationLoss):
-    """Mean square of the teacher's map less the student's, which a 1x1 convolution adapts.
+    """Mean square of the teacher's map minus the student's, which a 1x1 convolution adapts.
 
     Source: Romero et al., "FitNets: Hints for Thin Deep Nets" (ICLR 2015), equation 3, with the
-    regressor as a 1x1 convolution. It trains with the network and is left out of what is used.
+    regressor as a 1x1 convolution, which trains with the network and is no part of it afterwards.
     Ignored pixels do not count. The two networks need not have the same classes.
 
     Args:
@@ -57,12 +57,12 @@ class FeatureKD(DistillationLoss):
         )
 
     def forward(self, student: ForwardPass, teacher: ForwardPass, label_BHW: Tensor) -> Tensor:
-        """Both passes over the pictures of `label_BHW` -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of both passes, a scalar; 0 if all pixels are ignored."""
         distances = []
         for adaptor, (mine, theirs) in zip(self.adaptors, self._positions, strict=True):
             grid = student.map_grids[mine]
-            wanted = resampled(teacher.maps[theirs].float(), teacher.map_grids[theirs], grid)
-            square_Bhw = (adaptor(student.maps[mine]).float() - wanted).square().mean(1)
+            target = resampled(teacher.maps[theirs].float(), teacher.map_grids[theirs], grid)
+            square_Bhw = (adaptor(student.maps[mine]).float() - target).square().mean(1)
             counted = labels_at(label_BHW, grid, self._ignore_index) != self._ignore_index
             distances.append(square_Bhw.where(counted, 0).sum() / counted.sum().clamp(min=1))
         return torch.stack(distances).mean()

@@ -1,4 +1,4 @@
-"""What a segmenter computes on the way to its logits."""
+"""Recording of a segmenter's maps and coarse logits in its forward pass."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from seg.models.segmenter import Segmenter
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """One pass over a batch.
+    """Maps and coarse logits of one pass over a batch.
 
     Attributes:
-        logits: the decoder's, before they are resized to the picture, B x K x h x w.
-        maps: of the encoder, the picture first.
-        grid: where the logits lie.
-        map_grids: where the values of each map lie.
+        logits: the decoder's, before they are resized to the image, B x K x h x w.
+        maps: of the encoder, the image first.
+        grid: positions of the logits.
+        map_grids: positions of the values of each map.
     """
 
     logits: Tensor
@@ -32,13 +32,13 @@ def forward_pass(network: Segmenter, image_u8_BCHW: Tensor) -> ForwardPass:
     """Run a network over uint8 images, without the resize to their size."""
     image = network.padded(network.normalization(image_u8_BCHW))
     maps = network.encoder(image)
-    return _described(network, maps, network.decoder(maps))
+    return _describe(network, maps, network.decoder(maps))
 
 
 class OutputRecorder:
-    """Keeps what a network computed in its last pass in training mode.
+    """Recorder of a network's last pass in training mode.
 
-    Whoever runs the network needs to know nothing of it.
+    Hooks record it, so that the caller of the network is not involved.
     """
 
     def __init__(self, network: Segmenter) -> None:
@@ -49,16 +49,16 @@ class OutputRecorder:
         network.decoder.register_forward_hook(self._on_logits)
 
     def take(self) -> ForwardPass:
-        """The last pass; it is not kept any longer.
+        """Return the last pass and release it.
 
         Raises:
             RuntimeError: there was none since the last call.
         """
         if self._maps is None or self._logits is None:
             raise RuntimeError("the network has not been run in training mode")
-        taken = _described(self._network, self._maps, self._logits)
+        last = _describe(self._network, self._maps, self._logits)
         self._maps = self._logits = None
-        return taken
+        return last
 
     def _on_maps(self, encoder: nn.Module, _: Any, maps: Sequence[Tensor]) -> None:
         if encoder.training:
@@ -69,7 +69,7 @@ class OutputRecorder:
             self._logits = logits
 
 
-def _described(network: Segmenter, maps: Sequence[Tensor], logits: Tensor) -> ForwardPass:
+def _describe(network: Segmenter, maps: Sequence[Tensor], logits: Tensor) -> ForwardPass:
     extent = _size(maps[0])
     aligned = bool(getattr(network.decoder, "align_corners", True))
     return ForwardPass(
@@ -85,22 +85,22 @@ def _size(map_BChw: Tensor) -> tuple[int, int]:
 
 
 def map_of_stride(stride: int, **networks: Segmenter) -> list[int]:
-    """Position of the deepest map of a stride in each network's list.
+    """Return the position of the deepest map of a stride in each network's list.
 
     Raises:
-        ConfigError: one of them has no such map; both sides are named.
+        ConfigError: one of them has no such map; the strides of both are listed.
     """
     strides: dict[str, tuple[int, ...]] = {}
     for name, network in networks.items():
         encoder: Any = network.encoder
         strides[name] = tuple(encoder.strides)
-    if not all(stride in have[1:] for have in strides.values()):
+    if not all(stride in own[1:] for own in strides.values()):
         listed = "\n".join(
-            f"  {name}: {', '.join(map(str, sorted(set(have[1:]))))}"
-            for name, have in strides.items()
+            f"  {name}: {', '.join(map(str, sorted(set(own[1:]))))}"
+            for name, own in strides.items()
         )
         raise ConfigError(
             f"distillation: no map of stride {stride} in both encoders; they have\n{listed}\n"
             "  choose a stride that both have, or another encoder.output_stride"
         )
-    return [len(have) - 1 - have[::-1].index(stride) for have in strides.values()]
+    return [len(own) - 1 - own[::-1].index(stride) for own in strides.values()]

@@ -1,4 +1,4 @@
-"""Soft labels: a network learns how sure another is of every class, at every pixel."""
+"""Logit distillation: the teacher's class probabilities of each pixel as soft labels."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -11,15 +11,16 @@ from seg.distillation.forward_hooks import ForwardPass
 class LogitKD(TemperedKD):
     """`T^2 KL(softmax(teacher / T) || softmax(student / T))`, the mean over the pixels that count.
 
-    Source: Hinton et al., "Distilling the Knowledge in a Neural Network" (2015), section 2: T^2
-    keeps the size of the gradients where T changes. Ignored pixels do not count, as they may be the
-    padding of a crop. Both networks are compared where the student's coarse logits lie.
+    Source: Hinton et al., "Distilling the Knowledge in a Neural Network" (2015), section 2: with
+    T^2 the size of the gradients does not depend on T. Ignored pixels do not count, as they may be
+    the padding of a crop. Both networks are compared at the positions of the student's coarse
+    logits.
     """
 
     name = "soft_labels"
 
     def forward(self, student: ForwardPass, teacher: ForwardPass, label_BHW: Tensor) -> Tensor:
-        """Both passes over the pictures of `label_BHW` -> scalar; 0 if all pixels are ignored."""
+        """Return the loss of both passes, a scalar; 0 if all pixels are ignored."""
         logits = resampled(teacher.logits.float(), teacher.grid, student.grid)
         divergence_Bhw = functional.kl_div(
             functional.log_softmax(student.logits.float() / self.temperature, 1),

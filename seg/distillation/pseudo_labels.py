@@ -1,4 +1,4 @@
-"""A network's own predictions as labels, where it is sure of them."""
+"""Pseudo labels: a network's own confident predictions as labels."""
 
 import math
 
@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 def pseudo_labels(logits_BKhw: Tensor, *, threshold: float, ignore_index: int) -> Tensor:
-    """The likeliest class of each pixel whose probability is at least `threshold`.
+    """Return each pixel's likeliest class if its probability is at least `threshold`.
 
     Source: Sohn et al., "FixMatch" (NeurIPS 2020), equation 4.
 
@@ -21,7 +21,7 @@ def pseudo_labels(logits_BKhw: Tensor, *, threshold: float, ignore_index: int) -
 def masked_cross_entropy(
     logits_BKhw: Tensor, label_Bhw: Tensor, pixels: Tensor, *, ignore_index: int
 ) -> Tensor:
-    """Sum of the cross entropy over the labelled pixels, divided by the number of all pixels.
+    """Sum the cross entropy over the labelled pixels, and divide it by the number of all pixels.
 
     So few confident pixels weigh little, as in FixMatch.
 
@@ -41,7 +41,7 @@ def masked_cross_entropy(
 
 
 def sigmoid_ramp(step: int, steps: float) -> float:
-    """`exp(-5 (1 - step / steps)^2)` up to `steps`, then 1.
+    """Return `exp(-5 (1 - step / steps)^2)` up to `steps`, then 1.
 
     Source: Tarvainen & Valpola, "Mean teachers" (NeurIPS 2017), appendix B.1.
     """
