@@ -41,14 +41,14 @@ class Distillation(ExtraLoss):
         self._unregistered = (teacher,)
         self._student = OutputRecorder(run.student)
         built = [objective(student=run.student, teacher=teacher) for objective in objectives]
-        names = [each.name for each in built]
+        names = [objective.name for objective in built]
         if not names or len(set(names)) != len(names):
             raise ConfigError(
                 f"distillation.objectives: {', '.join(names) or 'none'}; "
                 "give one or more, each once"
             )
         self.objectives = nn.ModuleDict(dict(zip(names, built, strict=True)))
-        self._weights = [each.weight for each in built]
+        self._weights = [objective.weight for objective in built]
 
     def forward(self, batch: Mapping[str, Any], *, step: int, total_steps: int) -> LossOutput:
         """Return the weighted sum of the objectives; each is logged without its weight."""

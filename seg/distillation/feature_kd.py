@@ -47,7 +47,7 @@ class FeatureKD(DistillationLoss):
             )
         self._ignore_index = student.labels.ignore_index
         self._positions = [
-            map_of_stride(each, student=student, teacher=teacher) for each in strides
+            map_of_stride(stride, student=student, teacher=teacher) for stride in strides
         ]
         own: Any = student.encoder
         others: Any = teacher.encoder

@@ -76,7 +76,7 @@ def _describe(network: Segmenter, maps: Sequence[Tensor], logits: Tensor) -> For
         logits,
         maps,
         Grid(extent, _size(logits), aligned),
-        [Grid(extent, _size(each), network.input_multiple is None) for each in maps],
+        [Grid(extent, _size(feature), network.input_multiple is None) for feature in maps],
     )
 
 

@@ -21,9 +21,8 @@ from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.optim.ema import decay_at, update_average
 
-_STREAM = (
-    1  # a random stream of its own: a labelled sample of the same index is augmented otherwise
-)
+# a random stream of its own: a labelled sample of the same index is augmented otherwise
+_STREAM = 1
 
 
 class MeanTeacher(ExtraLoss):

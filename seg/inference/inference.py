@@ -158,7 +158,7 @@ class Inference:
                             self._window_logits(model, raster, one_pass, row, column)
                             for column in one_pass.columns
                         ]
-            windows = [[each for row in by_row.values() for each in row] for by_row in computed]
+            windows = [[window for row in by_row.values() for window in row] for by_row in computed]
             yield from iter_tiles(windows, rows, raster.width)
 
     def labels(self, model: Segmenter, raster: Raster) -> NDArray[np.uint8]:

@@ -37,8 +37,8 @@ def _measured(model: Segmenter) -> float:
 
     def watch(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         nonlocal largest
-        tensors = [each for each in (*inputs, output) if isinstance(each, Tensor)]
-        largest = max(largest, max((_bytes(each) for each in tensors), default=0))
+        tensors = [tensor for tensor in (*inputs, output) if isinstance(tensor, Tensor)]
+        largest = max(largest, max((_bytes(tensor) for tensor in tensors), default=0))
 
     hooks = hooks_attached(
         module.register_forward_hook(watch)
@@ -48,7 +48,7 @@ def _measured(model: Segmenter) -> float:
     with hooks:
         features = model.encode(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=device_of(model)))
         model.decode(features, (_PROBE_PX, _PROBE_PX))
-    outputs = sum(_bytes(each) for each in features)
+    outputs = sum(_bytes(tensor) for tensor in features)
     return (outputs + _LARGEST_AT_ONCE * largest) / _PROBE_PX**2
 
 

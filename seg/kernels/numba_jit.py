@@ -52,8 +52,8 @@ def in_parallel(call: Callable[..., Any], parts: Iterable[Sequence[Any]]) -> lis
     arguments = list(parts)
     threads = min(torch.get_num_threads(), len(arguments))
     if threads <= 1:
-        return [call(*each) for each in arguments]
-    return list(_pool(os.getpid(), threads).map(lambda each: call(*each), arguments))
+        return [call(*part) for part in arguments]
+    return list(_pool(os.getpid(), threads).map(lambda part: call(*part), arguments))
 
 
 def bands(length: int, least: int) -> list[tuple[int, int]]:

@@ -130,12 +130,12 @@ def recalibrate(model: nn.Module, images: Iterable[Tensor]) -> None:
         for image in images:
             model(image)
     finally:
-        for each in moments:
-            each.hook.remove()
+        for moment in moments:
+            moment.hook.remove()
         for module, mode in modes:
             module.training = mode
-    for each in moments:
-        each.store()
+    for moment in moments:
+        moment.store()
 
 
 class _Moments:

@@ -40,7 +40,7 @@ def _units(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _children(module: nn.Module) -> list[nn.Module]:
-    return [each for each in module.children() if next(each.parameters(), None) is not None]
+    return [child for child in module.children() if next(child.parameters(), None) is not None]
 
 
 def last_layer_name(decoder: nn.Module) -> str:

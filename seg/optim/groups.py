@@ -148,7 +148,9 @@ def create_optimizer(
         create: takes the groups, and what else its constructor takes by name.
         groups: of `ParameterGroups`.
     """
-    on_cpu = all(each.device.type == "cpu" for group in groups for each in group["params"])
+    on_cpu = all(
+        parameter.device.type == "cpu" for group in groups for parameter in group["params"]
+    )
     has_fused = "fused" in inspect.signature(create).parameters
     is_chosen = {"fused", "foreach"} & set(getattr(create, "keywords", {}))
     use_fused = on_cpu and has_fused and not is_chosen
@@ -165,9 +167,11 @@ def scale_rates(optimizer: Optimizer) -> None:
 
 def _parameters(encoder: nn.Module, parts: list[list[nn.Module]]) -> list[list[nn.Parameter]]:
     """Return the parameters of each part; those in none (position embeddings) join the first."""
-    by_part = [[each for module in part for each in module.parameters()] for part in parts]
+    by_part = [
+        [parameter for module in part for parameter in module.parameters()] for part in parts
+    ]
     inside = {id(parameter) for part in by_part for parameter in part}
-    by_part[0] += [each for each in encoder.parameters() if id(each) not in inside]
+    by_part[0] += [parameter for parameter in encoder.parameters() if id(parameter) not in inside]
     return by_part
 
 

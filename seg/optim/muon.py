@@ -64,31 +64,33 @@ class Muon(AdamW):
         gradients: dict[Tensor, Tensor] = {}
         for group in self.param_groups:
             matrices = [
-                each
-                for each in group["params"]
-                if each.grad is not None and each.ndim > 1 and each.shape[1] > 1
+                matrix
+                for matrix in group["params"]
+                if matrix.grad is not None and matrix.ndim > 1 and matrix.shape[1] > 1
             ]
             self._update_matrices(matrices, group)
-            gradients |= {each: each.grad for each in matrices}
-        for each in gradients:
-            each.grad = None  # AdamW skips parameters without a gradient
+            gradients |= {matrix: matrix.grad for matrix in matrices}
+        for matrix in gradients:
+            matrix.grad = None  # AdamW skips parameters without a gradient
         super().step()
-        for each, gradient in gradients.items():
-            each.grad = gradient
+        for matrix, gradient in gradients.items():
+            matrix.grad = gradient
         return loss
 
     def _update_matrices(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
         by_shape: dict[tuple[int, ...], list[Tensor]] = {}
-        for each in matrices:
-            by_shape.setdefault((each.shape[0], each[0].numel()), []).append(each)
+        for matrix in matrices:
+            by_shape.setdefault((matrix.shape[0], matrix[0].numel()), []).append(matrix)
         # matrices of one shape are orthogonalised in one batch: few large products
         for (rows, columns), members in by_shape.items():
-            momenta = torch.stack([self._momentum(each).reshape(rows, columns) for each in members])
+            momenta = torch.stack(
+                [self._momentum(matrix).reshape(rows, columns) for matrix in members]
+            )
             updates = orthogonalized(momenta, self.iterations)
             size = _ADAMW_RMS * max(rows, columns) ** 0.5
-            for each, update in zip(members, updates, strict=True):
-                each.mul_(1 - group["lr"] * group["weight_decay"])
-                each.add_(update.reshape(each.shape), alpha=-group["lr"] * size)
+            for matrix, update in zip(members, updates, strict=True):
+                matrix.mul_(1 - group["lr"] * group["weight_decay"])
+                matrix.add_(update.reshape(matrix.shape), alpha=-group["lr"] * size)
 
     def _momentum(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]

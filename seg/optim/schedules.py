@@ -97,15 +97,18 @@ def step(
         ConfigError: milestones that do not rise or lie outside the run; a factor outside 0 to 1.
     """
     _check_share("gamma", gamma)
-    at = [round(each * total_steps) if each < 1 else int(each) for each in milestones]
-    if at != sorted(set(at)) or any(not 0 < each < total_steps for each in at):
+    at = [
+        round(milestone * total_steps) if milestone < 1 else int(milestone)
+        for milestone in milestones
+    ]
+    if at != sorted(set(at)) or any(not 0 < milestone < total_steps for milestone in at):
         raise ConfigError(
             f"scheduler.milestones={list(milestones)}: steps {at} of {total_steps}; give rising "
             "shares between 0 and 1, or steps inside the run"
         )
 
     def curve(now: int) -> float:
-        return float(gamma ** sum(now >= each for each in at))
+        return float(gamma ** sum(now >= milestone for milestone in at))
 
     return _scaled(optimizer, total_steps, warmup_steps, curve)
 

@@ -118,7 +118,9 @@ class FullDeepLabV3Plus(nn.Module):
             ConvNormAct(widths[index], decoder_channels, 3, norm_eps=_NORM_EPS)
             for index in range(len(fusion_dropout))
         )
-        self.fusion_dropouts = nn.ModuleList(nn.Dropout(each) for each in fusion_dropout)
+        self.fusion_dropouts = nn.ModuleList(
+            nn.Dropout(probability) for probability in fusion_dropout
+        )
         self.logits = nn.Conv2d(decoder_channels, num_classes, 1)
         initialize(self)
         nn.init.normal_(self.logits.weight, std=_LOGITS_STD)

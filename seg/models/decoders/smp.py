@@ -89,8 +89,8 @@ class SmpDecoder(nn.Module):
         if not self._has_half:
             maps.insert(1, image_BCHW.new_zeros(len(image_BCHW), 0, height // 2, width // 2))
         maps = [
-            self._fitted(each_BCHW, (height, width), stride)
-            for each_BCHW, stride in zip(maps, self._strides, strict=False)
+            self._fitted(map_BCHW, (height, width), stride)
+            for map_BCHW, stride in zip(maps, self._strides, strict=False)
         ]
         logits: Tensor = self.segmentation_head(self.decoder(maps))
         return logits

@@ -52,7 +52,7 @@ def create_timm_encoder(
     check_in_channels(in_channels)
     network = name.partition(".")[0]
     check_name("timm", network, timm.list_models())
-    published = [each.partition(".")[2] for each in timm.list_pretrained(f"{network}.*")]
+    published = [model.partition(".")[2] for model in timm.list_pretrained(f"{network}.*")]
     check_tag(name, published)
     tags = [_DEFAULT_TAG, *published] if published else []
 

@@ -29,14 +29,14 @@ def nested_tensors(content: Any) -> Iterator[tuple[str, Tensor]]:
             yield name, value
             continue
         if isinstance(value, Mapping):
-            inner = [(str(key), each) for key, each in value.items()]
+            inner = [(str(key), item) for key, item in value.items()]
         elif isinstance(value, list | tuple):
-            inner = [(str(index), each) for index, each in enumerate(value)]
+            inner = [(str(index), item) for index, item in enumerate(value)]
         else:
             continue
         if id(value) not in seen:
             seen.add(id(value))
-            todo += [(f"{name}/{key}" if name else key, each) for key, each in reversed(inner)]
+            todo += [(f"{name}/{key}" if name else key, item) for key, item in reversed(inner)]
 
 
 def digests(content: Any) -> dict[str, str]:

@@ -164,7 +164,7 @@ def _counted_layers(group: Any) -> list[Layer]:
             own.append((name, [_array(stored, key) for key in sorted(stored, key=_natural)]))
         if "layers" in layer:
             inner = _counted_layers(layer["layers"])
-            models.append([(f"{name}/{each}", arrays) for each, arrays in inner])
+            models.append([(f"{name}/{inner_name}", arrays) for inner_name, arrays in inner])
     models.sort(key=lambda model: -sum(_kind(arrays) == "separable" for _, arrays in model))
     return [layer for model in models for layer in model]
 

@@ -170,5 +170,9 @@ def default_source(encoder_name: str) -> str | None:
     """Return the source of `encoder.weights=imagenet`; None where nothing is published."""
     # timm's port has Keras' own tensors, with which our `xception` computes the same as Keras
     name = "legacy_xception" if encoder_name == "xception" else encoder_name
-    sources = (each.source for each in PUBLISHED if each.default and each.encoder == name)
+    sources = (
+        checkpoint.source
+        for checkpoint in PUBLISHED
+        if checkpoint.default and checkpoint.encoder == name
+    )
     return next(sources, None)

@@ -53,6 +53,6 @@ def find_format(path: Path) -> WeightFormat:
             "weights=imagenet: published weights are those of an encoder\n"
             "  give encoder.weights=imagenet; python -m seg.weights list names those of ours"
         )
-    formats = "\n".join(f"    {each.description}" for each in readable_formats())
+    formats = "\n".join(f"    {weight_format.description}" for weight_format in readable_formats())
     state = "is of no known format" if path.exists() else "does not exist"
     raise DataError(f"weights {path}: {state}\n  can be read:\n{formats}")

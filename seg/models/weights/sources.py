@@ -124,7 +124,7 @@ def _unknown_timm(name: str) -> str:
 
     names = timm.list_pretrained()
     architecture = name.partition(".")[0]
-    nearest = [each for each in names if each.partition(".")[0] == architecture]
+    nearest = [other for other in names if other.partition(".")[0] == architecture]
     nearest = nearest or difflib.get_close_matches(name, names, n=5)
     hint = f"\n  nearest: {', '.join(nearest)}" if nearest else ""
     return f"weights timm/{name}: timm has no such pretrained model{hint}"

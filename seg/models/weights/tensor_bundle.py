@@ -98,7 +98,7 @@ class Bundle:
 def _require_apart(entries: Iterable[Entry]) -> None:
     """Refuse overlapping tensors: without them, all together fit into the files."""
     ends: dict[int, int] = {}
-    for entry in sorted(entries, key=lambda each: (each.shard, each.offset)):
+    for entry in sorted(entries, key=lambda entry: (entry.shard, entry.offset)):
         if entry.offset < ends.get(entry.shard, 0):
             raise IndexError(f"two tensors at octet {entry.offset}")
         ends[entry.shard] = entry.offset + entry.size

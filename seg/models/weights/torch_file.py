@@ -52,7 +52,7 @@ def load_safely(path: Path) -> Any:
             warnings.simplefilter("ignore")  # about TorchScript, which is refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
         tensors = [tensor for _, tensor in nested_tensors(content)]
-        require_plausible(path, sum(each.numel() * each.element_size() for each in tensors))
+        require_plausible(path, sum(tensor.numel() * tensor.element_size() for tensor in tensors))
         own = content.get(CHECKPOINT_KEY) if isinstance(content, dict) else None
         if isinstance(own, dict):
             _require_values(tensors, path)
@@ -77,7 +77,10 @@ def _reason(error: Exception) -> str:
 
 def _require_values(tensors: Iterable[Tensor], path: Path) -> None:
     """Refuse tensors without a stored value for each element: our checkpoints have none."""
-    if any(each.is_meta or each.is_quantized or each.layout != torch.strided for each in tensors):
+    if any(
+        tensor.is_meta or tensor.is_quantized or tensor.layout != torch.strided
+        for tensor in tensors
+    ):
         raise DataError(
             f"{path}: damaged: holds sparse or quantized tensors, or such without values\n"
             "  take another checkpoint of the run, or restore it from a copy"

@@ -18,7 +18,7 @@ class Agreement(Callback):
         """Compare checksums of the parameters; raise WorkerProcessError where they differ."""
         if trainer.world_size == 1:
             return
-        sums = torch.stack([_sums(each) for each in pl_module.parameters()]).cpu()
+        sums = torch.stack([_sums(parameter) for parameter in pl_module.parameters()]).cpu()
         equal = torch.equal(sums, trainer.strategy.broadcast(sums))
         if not trainer.strategy.reduce_boolean_decision(equal, all=True):
             raise WorkerProcessError(

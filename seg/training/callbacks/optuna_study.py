@@ -28,7 +28,7 @@ class ReportingTrial:
         study = optuna.load_study(
             study_name=STUDY, storage=open_storage(section.storage), pruner=_create_pruner(section)
         )
-        frozen = next(each for each in study.trials if each.number == section.number)
+        frozen = next(trial for trial in study.trials if trial.number == section.number)
         self._study = study
         self._number = section.number
         self._trial = optuna.trial.Trial(study, frozen._trial_id)

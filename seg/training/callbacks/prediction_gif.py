@@ -141,16 +141,16 @@ def write_gif(path: Path, frames: Sequence[Path]) -> None:
         OSError: a file is damaged, or there is no room.
     """
     images = []
-    for each in frames:
-        with Image.open(each) as opened:
+    for frame_path in frames:
+        with Image.open(frame_path) as opened:
             images.append(opened.convert("RGB"))
     last = images[-1]
-    images = [each for each in images if each.size == last.size]
+    images = [image for image in images if image.size == last.size]
     # one palette for all frames: another one a frame would flicker
     palette = last.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    reduced = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in images]
-    each_ms = max(_SHORTEST_MS, _LENGTH_MS // len(reduced))
-    durations = [each_ms] * (len(reduced) - 1) + [_LAST_MS]
+    reduced = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    frame_ms = max(_SHORTEST_MS, _LENGTH_MS // len(reduced))
+    durations = [frame_ms] * (len(reduced) - 1) + [_LAST_MS]
     write_atomically(
         path,
         lambda file: reduced[0].save(
