@@ -86,7 +86,7 @@ class FusedConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - so named by nn.Conv2d
         """Convolve B x C x H x W to B x C' x H' x W'."""
-        if not self._can_fuse(input):
+        if not (is_for_inference(input) and input.dtype == self.weight.dtype and _onednn.enabled):
             output = super().forward(input)
             return functional.relu(output) if self.relu else output
         assert not isinstance(self.padding, str)
@@ -113,13 +113,6 @@ class FusedConv2d(nn.Conv2d):
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the reordered weights, which cannot be copied."""
         return {**self.__dict__, "_packed": None}
-
-    def _can_fuse(self, input_BCHW: Tensor) -> bool:
-        return (
-            is_for_inference(input_BCHW)
-            and input_BCHW.dtype == self.weight.dtype
-            and _onednn.enabled
-        )
 
 
 def fused(conv: nn.Module) -> nn.Module | None:

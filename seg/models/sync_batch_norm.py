@@ -22,7 +22,8 @@ class CpuSyncBatchNorm(nn.BatchNorm2d):
 
     def forward(self, x_BC: Tensor) -> Tensor:
         """Normalize B x C x H x W."""
-        if not (self.training and _are_several()):
+        is_distributed = distributed.is_available() and distributed.is_initialized()
+        if not (self.training and is_distributed and distributed.get_world_size() > 1):
             return super().forward(x_BC)
         axes = [axis for axis in range(x_BC.dim()) if axis != 1]
         per_channel = [-1 if axis == 1 else 1 for axis in range(x_BC.dim())]
@@ -77,11 +78,6 @@ def with_sync_batch_norms(network: nn.Module, device: torch.device) -> nn.Module
                 " GPUs alone; choose another encoder or batch_norm"
             )
     return network
-
-
-def _are_several() -> bool:
-    running = distributed.is_available() and distributed.is_initialized()
-    return running and distributed.get_world_size() > 1
 
 
 class _SumOverProcesses(torch.autograd.Function):

@@ -66,16 +66,13 @@ def create_smp_encoder(
         body = smp.encoders.get_encoder(
             name, in_channels=in_channels, weights=tag, output_stride=stride or _OWN_STRIDE
         )
-        return LibraryEncoder(
-            body,
-            name=name,
-            in_channels=in_channels,
-            normalization=(
-                _usual(name)
-                if tag is None
-                else as_normalization(smp.encoders.get_preprocessing_params(name, tag), name)
-            ),
-        )
+        if tag is None:
+            starts = [start for start in _NORMALIZATIONS if name.startswith(start)]
+            normalization = _NORMALIZATIONS[starts[0]] if starts else IMAGENET
+        else:
+            settings = smp.encoders.get_preprocessing_params(name, tag)
+            normalization = as_normalization(settings, name)
+        return LibraryEncoder(body, name=name, in_channels=in_channels, normalization=normalization)
 
     return create_library_encoder(
         build,
@@ -86,11 +83,6 @@ def create_smp_encoder(
         strict=strict,
         moving_average=moving_average,
     )
-
-
-def _usual(name: str) -> Normalization:
-    starts = [start for start in _NORMALIZATIONS if name.startswith(start)]
-    return _NORMALIZATIONS[starts[0]] if starts else IMAGENET
 
 
 def as_normalization(settings: dict[str, Any], name: str) -> Normalization:

@@ -97,11 +97,16 @@ def _build(name: str, *, in_channels: int, pretrained: bool, **options: Any) -> 
                 **options,
                 **sizes,
             )
+            known = timm.get_pretrained_cfg(name, allow_unregistered=True)
             return LibraryEncoder(
                 body,
                 name=f"timm/{name}",
                 in_channels=in_channels,
-                normalization=_normalization(name),
+                normalization=(
+                    IMAGENET
+                    if known is None
+                    else Normalization(tuple(known.mean), tuple(known.std))
+                ),
             )
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             if pretrained and not isinstance(error, ConfigError | TypeError):
@@ -110,10 +115,3 @@ def _build(name: str, *, in_channels: int, pretrained: bool, **options: Any) -> 
     if isinstance(refusal, ConfigError):
         raise refusal
     raise ConfigError(f"timm/{name} gives no feature maps: {refusal}") from refusal
-
-
-def _normalization(name: str) -> Normalization:
-    known = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    if known is None:
-        return IMAGENET
-    return Normalization(tuple(known.mean), tuple(known.std))

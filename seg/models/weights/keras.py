@@ -192,21 +192,18 @@ def _require_own_content(file: Any, path: Path) -> None:
             raise DataError(f"{path}: damaged: {node.name} is reached twice, or nested too deep")
         seen.add(place)
         if isinstance(node, h5py.Group):
-            todo += [(_member(node, name, path), depth + 1) for name in node]
+            for name in node:
+                if not isinstance(node.get(name, getlink=True), h5py.HardLink):
+                    raise DataError(
+                        f"{path}: {node.name}/{name} points elsewhere; weights must be in one file"
+                    )
+                todo.append((node[name], depth + 1))
         elif isinstance(node, h5py.Dataset):
             if node.external or node.is_virtual:
                 raise DataError(f"{path}: {node.name} lies in another file; weights must be in one")
             chunk_bytes = math.prod(node.chunks or ()) * node.dtype.itemsize
             announced += max(node.nbytes, chunk_bytes)
             require_plausible(path, announced)
-
-
-def _member(group: Any, name: str, path: Path) -> Any:
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise DataError(
-            f"{path}: {group.name}/{name} points elsewhere; weights must be in one file"
-        )
-    return group[name]
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -245,19 +242,17 @@ def _layers(file: Any, path: Path) -> list[Layer]:
     raise DataError(f"{path} is an HDF5 file, but not of Keras weights")
 
 
-def _archived(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return _ARCHIVED in archive.namelist()
-
-
 def _recognises(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
         start = file.read(len(_HDF5_MAGIC))
-    return start == _HDF5_MAGIC or path.suffix == ".keras" or _archived(path)
+    if start == _HDF5_MAGIC or path.suffix == ".keras":
+        return True
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return _ARCHIVED in archive.namelist()
 
 
 def _read(path: Path) -> WeightFile:

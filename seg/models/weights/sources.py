@@ -72,8 +72,11 @@ def locate(source: str | Path) -> Located:
     if not path.exists():
         if text.startswith("timm/"):
             return _from_timm(text.removeprefix("timm/"))
-        if _TIMM_NAME.fullmatch(text) and _timm_knows(text):
-            return _from_timm(text)
+        if _TIMM_NAME.fullmatch(text):
+            import timm
+
+            if timm.models.is_model_pretrained(text):
+                return _from_timm(text)
     _require_blob(path)
     return Located(path, text, normalization_beside(path))
 
@@ -128,12 +131,6 @@ def _unknown_timm(name: str) -> str:
     nearest = nearest or difflib.get_close_matches(name, names, n=5)
     hint = f"\n  nearest: {', '.join(nearest)}" if nearest else ""
     return f"weights timm/{name}: timm has no such pretrained model{hint}"
-
-
-def _timm_knows(name: str) -> bool:
-    import timm
-
-    return bool(timm.models.is_model_pretrained(name))
 
 
 def _from_hub(address: str) -> Located:

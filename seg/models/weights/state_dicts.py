@@ -56,7 +56,11 @@ def find_state_dicts(content: Mapping[str, Any], path: Path) -> StateDicts:
 
 def _opened(content: Mapping[str, Any]) -> tuple[Tensors, Tensors]:
     """Return weights and their averages, if there are both; averages alone are weights."""
-    inner = {key: value for key, value in content.items() if _holds_tensors(value)}
+    inner = {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, Mapping) and any(True for _ in nested_tensors(value))
+    }
     averages: Tensors = {}
     for key in inner:
         if _is_averaged(str(key)) and not averages:
@@ -90,10 +94,6 @@ def _is_averaged(key: str) -> bool:
 
 def _top(name: str) -> str:
     return name.partition(".")[0]
-
-
-def _holds_tensors(value: Any) -> bool:
-    return isinstance(value, Mapping) and any(True for _ in nested_tensors(value))
 
 
 def _stripped(tensors: Tensors) -> Tensors:

@@ -24,9 +24,17 @@ class ReportingTrial:
 
     def __init__(self, section: TrialOf) -> None:
         import optuna
+        from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner
 
+        pruner: BasePruner
+        if section.pruner == "hyperband":
+            pruner = HyperbandPruner(min_resource=1)
+        else:
+            pruner = MedianPruner(
+                n_startup_trials=section.startup_trials, n_warmup_steps=section.warmup
+            )
         study = optuna.load_study(
-            study_name=STUDY, storage=open_storage(section.storage), pruner=_create_pruner(section)
+            study_name=STUDY, storage=open_storage(section.storage), pruner=pruner
         )
         frozen = next(trial for trial in study.trials if trial.number == section.number)
         self._study = study
@@ -46,11 +54,3 @@ class ReportingTrial:
         if validation not in frozen.intermediate_values:
             self._trial.report(value, validation)
         return bool(self._trial.should_prune())
-
-
-def _create_pruner(section: TrialOf) -> Any:
-    from optuna.pruners import HyperbandPruner, MedianPruner
-
-    if section.pruner == "hyperband":
-        return HyperbandPruner(min_resource=1)
-    return MedianPruner(n_startup_trials=section.startup_trials, n_warmup_steps=section.warmup)
