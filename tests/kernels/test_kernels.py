@@ -255,6 +255,6 @@ def test_commands_start_without_the_compiler():
     code = (
         "import sys, seg.inference.fusion, seg.losses.fused_cross_entropy;"
         " assert 'numba' not in sys.modules;"
-        " from seg.kernels import dispatch as choice; assert choice.available()"
+        " from seg.kernels import dispatch as choice; assert choice.numba_available()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -163,7 +163,7 @@ def test_pictures_that_are_too_small():
 
 
 def test_networks_that_suit_no_decoder_are_refused():
-    with pytest.raises(ConfigError, match=r"128 x 192 pixels.*\n.*pictures of any size"):
+    with pytest.raises(ConfigError, match=r"128 x 192 pixels.*\n.*images of any size"):
         create_timm_encoder("maxvit_rmlp_pico_rw_256")
     with pytest.raises(ConfigError, match="low_level_stride 4: this encoder has maps of stride 16"):
         create_model(create_timm_encoder("vit_tiny_patch16_224"))

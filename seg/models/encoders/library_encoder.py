@@ -1,4 +1,4 @@
-"""Networks of other libraries as encoders: what those of smp, timm and torchvision share."""
+"""Networks of other libraries as encoders: the common part for smp, timm and torchvision."""
 
 import difflib
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -27,25 +27,25 @@ _CANNOT_DILATE = (AssertionError, KeyError, RuntimeError, TypeError, ValueError)
 class LibraryEncoder(nn.Module):
     """A network of another library under `seg.models.interfaces.Encoder`.
 
-    Channels and strides are measured, by running the network on a small picture.
+    Channels and strides are measured by running the network on a small image.
 
     Args:
-        body: `image_BCHW -> maps`, from fine to coarse; kept as it is, so that tensors are named
+        body: `image_BCHW -> maps`, from fine to coarse; its tensors are named
             `body.<name in the library>`.
-        name: what messages call it; smp's decoders read it too.
+        name: for messages; smp's decoders read it too.
         in_channels: channels of the image.
-        normalization: what the library's weights expect, for RGB.
+        normalization: of the library's weights, for RGB.
 
     Attributes:
         channels: channels of each map; the image is the first.
         strides: true stride of each map, in pixels. Maps of stride 1 and empty maps are left out.
         output_stride: stride of the last map, in pixels.
         normalization: for `in_channels` channels; loaded weights may bring another.
-        input_multiple: what height and width had best be divisible by; None where sizes of
+        input_multiple: best divisor of height and width; None where sizes of
             k x output stride + 1 put map and image on one grid.
 
     Raises:
-        ConfigError: the network does not take pictures of any size.
+        ConfigError: the network does not take images of any size.
     """
 
     is_measured = True
@@ -80,15 +80,15 @@ class LibraryEncoder(nn.Module):
             if min(height, width) >= enough or isinstance(error, torch.OutOfMemoryError):
                 raise
             raise ConfigError(
-                f"{self.name} does not take a picture of {height} x {width} pixels: {error}\n"
-                f"  give pictures with sides of {enough} or more"
+                f"{self.name} does not take an image of {height} x {width} pixels: {error}\n"
+                f"  give images with sides of {enough} or more"
             ) from error
         return [image_BCHW, *(maps[index] for index in self._indices)]
 
     def _maps(self, image_BCHW: Tensor) -> list[Tensor]:
         maps: list[Tensor] = list(self.body(image_BCHW))
         if self._channels_last:
-            return [each_BHWC.permute(0, 3, 1, 2).contiguous() for each_BHWC in maps]
+            return [map_BHWC.permute(0, 3, 1, 2).contiguous() for map_BHWC in maps]
         return maps
 
     @torch.no_grad()
@@ -106,18 +106,18 @@ class LibraryEncoder(nn.Module):
                     reason = error
             else:
                 raise ConfigError(
-                    f"{self.name} does not take a picture of {height} x {width} pixels: {reason}\n"
-                    "  choose an encoder for pictures of any size"
+                    f"{self.name} does not take an image of {height} x {width} pixels: {reason}\n"
+                    "  choose an encoder for images of any size"
                 )
         finally:
             self.body.train(training)
-        found = [_measured(each_BCHW, width - height) for each_BCHW in maps]
-        grid = [height // one.stride + 1 for one in found]
+        measured = [_measure(map_BCHW, width - height) for map_BCHW in maps]
+        grid = [height // one.stride + 1 for one in measured]
         on_grid = margin == 1 and all(
-            each_BCHW.shape[2] == rows or one.stride == 1 or not one.channels
-            for each_BCHW, one, rows in zip(maps, found, grid, strict=True)
+            map_BCHW.shape[2] == rows or one.stride == 1 or not one.channels
+            for map_BCHW, one, rows in zip(maps, measured, grid, strict=True)
         )
-        return found, on_grid
+        return measured, on_grid
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class _Map:
     stride: int
 
 
-def _measured(map_BCHW: Tensor, further_px: int) -> _Map:
+def _measure(map_BCHW: Tensor, further_px: int) -> _Map:
     """Return channels and stride, the latter from width minus height: borders cancel out."""
     height, width = map_BCHW.shape[2:]
     return _Map(map_BCHW.shape[1], round(further_px / max(width - height, 1)))
@@ -145,25 +145,26 @@ def create_library_encoder(
     strict: bool,
     moving_average: bool | None,
 ) -> LibraryEncoder:
-    """Build at the stride asked for and fill with weights.
+    """Build an encoder at a stride and load its weights.
 
     Args:
         build: `(output_stride or None for the network's own, tag or None for random weights)`.
-        name: what messages call the network.
+        name: of the network, for messages.
         output_stride: 4, 8, 16 or 32; None for 16 where the network can dilate, else its own.
         weights: one of `tags`, which the library downloads; else a file; None for random weights.
         tags: names of the library's own weights.
-        strict, moving_average: see `seg.models.weights.load_weights`.
+        strict: see `seg.models.weights.load_weights`.
+        moving_average: see `seg.models.weights.load_weights`.
 
     Raises:
         ConfigError: a stride that the network cannot hold; an unknown tag.
         DataError: weights that cannot be had, be read, or do not fit.
     """
     tag = _tag(weights, tags, name)
-    encoder, held_stride = _at_stride(build, output_stride, name)
+    encoder, own_stride = _at_stride(build, output_stride, name)
     if tag is not None:
         with _downloading(name, tag):
-            return build(held_stride, tag)
+            return build(own_stride, tag)
     if weights is not None:
         load_weights(encoder, weights, strict=strict, moving_average=moving_average)
     return encoder
@@ -175,13 +176,13 @@ def _at_stride(
     if output_stride is not None and output_stride not in OUTPUT_STRIDES:
         allowed = ", ".join(map(str, OUTPUT_STRIDES))
         raise ConfigError(f"output_stride {output_stride!r}; allowed: {allowed}, null")
-    wanted = _USUAL_STRIDE if output_stride is None else output_stride
+    stride = _USUAL_STRIDE if output_stride is None else output_stride
     try:
-        encoder = build(wanted, None)
-        if encoder.output_stride == wanted:
-            return encoder, wanted
+        encoder = build(stride, None)
+        if encoder.output_stride == stride:
+            return encoder, stride
     except _CANNOT_DILATE:
-        pass  # what else may be wrong is told by the next line
+        pass  # if another option is wrong, the next line raises for it
     encoder = build(None, None)
     if output_stride in (None, encoder.output_stride):
         return encoder, None
@@ -226,6 +227,6 @@ def check_name(library: str, name: str, known: Collection[str]) -> None:
     if name in known:
         return
     nearest = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.5)
-    typed = ", ".join(f"encoder.name={each}" for each in nearest)
+    typed = ", ".join(f"encoder.name={other}" for other in nearest)
     hint = f"\n  nearest: {typed}" if nearest else ""
     raise ConfigError(f"{library} has no encoder {name!r} among its {len(known)}{hint}")
