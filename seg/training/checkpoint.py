@@ -1,4 +1,4 @@
-"""Plain checkpoints: tensors, a plain configuration and a label space; no pickled objects."""
+"""Checkpoints of plain content: tensors, a configuration and a label space; no pickled objects."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -33,16 +33,16 @@ _DEEPEST, _MOST_VALUES = 32, 1_000_000  # of a configuration and its classes
 
 @dataclass(frozen=True)
 class State:
-    """What any run of ours has kept of its network.
+    """Content of a checkpoint of any run.
 
     Attributes:
         path: the file.
         kind: of network: `segmentation` or `classification`.
         config: the resolved configuration, plain data.
-        classes: the classes it was trained on, plain data.
+        classes: the classes of its training, plain data.
         model_state: the network's tensors, under the network's own names.
-        normalization: what the network's images go through; None: as its encoder has it.
-        step: optimizer steps that it was trained for.
+        normalization: of the network's images; None: as its encoder has it.
+        step: optimizer steps of its training.
         plugins: targets of plugins that the user lets it name.
     """
 
@@ -57,21 +57,21 @@ class State:
 
     @property
     def identity(self) -> Path:
-        """The file whose hash tells this network from any other."""
+        """Return the file whose hash identifies this network."""
         return self.path
 
     @property
     def engine(self) -> str:
-        """What computes."""
+        """Return the name of the library that computes."""
         return "torch"
 
 
 @dataclass(frozen=True)
 class Checkpoint(State):
-    """What is needed to use a trained segmenter.
+    """Content of a segmenter's checkpoint.
 
     Attributes:
-        labels: the classes it was trained on.
+        labels: the classes of its training.
     """
 
     labels: LabelSpace
@@ -101,7 +101,7 @@ def read_checkpoint(path: Path, *, plugins: Collection[str] = ()) -> Checkpoint:
 
 
 def read_state(path: Path) -> State:
-    """Read what any run of ours has kept; a run directory stands for its `checkpoints/best.ckpt`.
+    """Read a checkpoint of any run; a run directory stands for its `checkpoints/best.ckpt`.
 
     Raises:
         DataError: missing, damaged, foreign or hostile file, named with the remedy; nothing is
@@ -120,12 +120,12 @@ def read_state(path: Path) -> State:
         return state
     except (DataError, MemoryError):
         raise
-    except Exception as error:  # tensors where plain values are meant raise nearly anything
+    except Exception as error:  # tensors in the place of plain values raise nearly anything
         raise _damaged(path, error) from None
 
 
 def require_plain(content: Any) -> None:
-    """Refuse what no configuration is: nested without end, or far too large.
+    """Refuse content that is nested too deep or far too large for a configuration.
 
     Raises:
         ValueError: what is wrong.
@@ -137,9 +137,9 @@ def require_plain(content: Any) -> None:
         if depth > _DEEPEST or count > _MOST_VALUES:
             raise ValueError(f"nested deeper than {_DEEPEST} or more than {_MOST_VALUES} values")
         if isinstance(value, Mapping):
-            todo += [(each, depth + 1) for each in (*value.keys(), *value.values())]
+            todo += [(item, depth + 1) for item in (*value.keys(), *value.values())]
         elif isinstance(value, list | tuple | set | frozenset):
-            todo += [(each, depth + 1) for each in value]
+            todo += [(item, depth + 1) for item in value]
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
@@ -158,7 +158,7 @@ def _parse(path: Path, content: dict[str, Any]) -> State:
             f"{path}: checkpoint format {brief(version)}; this version reads "
             f"{CHECKPOINT_FORMAT}; update seg-xception"
         )
-    kind = own.get("kind", SEGMENTATION)  # the oldest ones do not tell
+    kind = own.get("kind", SEGMENTATION)  # the oldest checkpoints have no kind
     if not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError(f"kind {brief(kind)}, not one of {', '.join(_KINDS)}")
     return State(
@@ -180,12 +180,12 @@ def _step(content: Mapping[str, Any]) -> int:
 
 
 def _find(path: Path) -> Path:
-    found = find_checkpoint(path)
-    if found is not None:
-        return found
+    file = find_checkpoint(path)
+    if file is not None:
+        return file
     if path.is_dir():
         raise DataError(
-            f"checkpoint={path}: a folder without checkpoints/best.ckpt; "
+            f"checkpoint={path}: a directory without checkpoints/best.ckpt; "
             "give a run directory or a file"
         )
     raise DataError(
@@ -194,19 +194,20 @@ def _find(path: Path) -> Path:
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, then renames: a kill or a full disk leaves the old file whole.
+    """Checkpoint files that are written beside the target, then renamed.
 
-    Reads tensors and plain data only.
+    So a kill or a full disk leaves the old file whole. Only tensors and plain data are read.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
+        """Write a checkpoint with the digests of its tensors."""
         try:
             own = {**checkpoint[CHECKPOINT_KEY], DIGESTS_KEY: digests(checkpoint)}
             content = {**checkpoint, CHECKPOINT_KEY: own}
             write_atomically(Path(path), lambda file: torch.save(content, file))
-        except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
+        except (OSError, RuntimeError) as error:  # torch raises the latter for a full disk
             raise StorageError(
                 f"{path}: cannot be written ({error_summary(error, 120)})\n"
                 "  the checkpoint before it is whole; make room, then go on with resume=RUN_DIR"
@@ -215,5 +216,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
+        """Read a checkpoint of tensors and plain data."""
         content: dict[str, Any] = load_safely(Path(path))
         return content
