@@ -243,5 +243,5 @@ def test_a_wrong_folder_ends_in_a_few_lines(street_pictures, tmp_path):
         cwd=tmp_path,
     )
     assert few.returncode == 2
-    assert "semi_supervised.batch_size=7 for 6 pictures" in few.stderr
+    assert "semi_supervised.batch_size=7 for 6 images" in few.stderr
     assert "Traceback" not in empty.stderr + few.stderr

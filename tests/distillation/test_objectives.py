@@ -147,7 +147,7 @@ def test_half_precision(pair, index):
 def test_other_classes_are_refused_with_both_sides(kind):
     others = LabelSpace.identity(("a", "z"), ((0, 0, 0), (9, 9, 9)))
     facts = {"student": segmenter(4), "teacher": segmenter(4, labels=others)}
-    with pytest.raises(ConfigError, match=r"2: a, z\n.*3: a, b, c\n(.|\n)*distillation_maps"):
+    with pytest.raises(ConfigError, match=r"2: a, z\n.*3: a, b, c\n(.|\n)*distillation=features"):
         kind(weight=1, temperature=1, **facts)
     FeatureKD(weight=1, strides=[4], **facts)
 
