@@ -154,10 +154,8 @@ class TrainingTask(pl.LightningModule):
         """Return the modules that train beside the network, at the plain rate."""
         return []
 
-    def _step(self, batch: Batch, stage: str) -> Tensor | None:
-        if stage != "train":
-            self.score(batch)
-            return None
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Return the loss of a training batch, and log it."""
         loss, logged = self.training_loss(batch)
         every = 1 if self.device.type == "cpu" else LOSS_CHECK_STEPS
         if self.global_step % every == 0:
@@ -167,17 +165,9 @@ class TrainingTask(pl.LightningModule):
         self.log_dict(curves, batch_size=len(batch["label"]), sync_dist=True)
         return loss
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
-        """Return the loss of a training batch, and log it."""
-        return self._step(batch, "train")
-
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count a validation batch."""
-        self._step(batch, "val")
-
-    def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Count a test batch."""
-        self._step(batch, "test")
+        self.score(batch)
 
     def on_fit_start(self) -> None:
         """Hand the configuration to the loggers."""
@@ -188,23 +178,12 @@ class TrainingTask(pl.LightningModule):
         """Reset the counts."""
         self.scores.reset()
 
-    def on_test_epoch_start(self) -> None:
-        """Reset the counts."""
-        self.scores.reset()
-
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation."""
-        self._finish("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores of the test split."""
-        self._finish("test")
-
-    def _finish(self, stage: str) -> None:
-        self.last_metrics = self.scores.compute(stage)
-        loss = torch.tensor(self.last_metrics[f"{stage}/loss"], dtype=torch.float64)
+        self.last_metrics = self.scores.compute("val")
+        loss = torch.tensor(self.last_metrics["val/loss"], dtype=torch.float64)
         step = self.global_step
-        require_finite(loss, f"the {stage} split, step {step}", step=step - LOSS_CHECK_STEPS)
+        require_finite(loss, f"the val split, step {step}", step=step - LOSS_CHECK_STEPS)
         self.log_dict(self.last_metrics, rank_zero_only=False, sync_dist=False)
 
     def create_optimizer(self) -> Optimizer:

@@ -129,14 +129,14 @@ class SegmentationTask(TrainingTask):
         logits, label_BHW = self.coarse(batch["image"]), batch["label"]
         self.scores.update(argmax_labels(logits), label_BHW, self.loss_of(logits, label_BHW))
 
-    def _finish(self, stage: str) -> None:
-        """Log the scores of a split; raise a `DataError` where none of its pixels counts."""
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores; raise a `DataError` where no pixel of the split counts."""
         counted = self.scores.confusion.counts.sum()
         if not self.trainer.sanity_checking and not self.trainer.strategy.reduce(
             counted, reduce_op="sum"
         ):
-            raise nothing_counts(stage, f"{self.scores.images} labels")
-        super()._finish(stage)
+            raise nothing_counts("val", f"{self.scores.images} labels")
+        super().on_validation_epoch_end()
 
     def auxiliary_modules(self) -> list[nn.Module]:
         """Return terms and heads."""
