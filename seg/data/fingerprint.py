@@ -1,4 +1,4 @@
-"""What tells one state of a dataset's files from another."""
+"""Digests that tell one state of a dataset's files from another."""
 
 import hashlib
 import json
@@ -11,8 +11,9 @@ from seg.data.sample import SegmentationDataset
 
 
 def fingerprint(dataset: SegmentationDataset) -> str | None:
-    """A digest of a split: label space, how files are read, and path, size and time of each file.
+    """Return a digest of a split.
 
+    It covers the label space, how files are read, and path, size and time of each file.
     Files in an object store count by their address alone.
 
     Returns:
@@ -24,18 +25,18 @@ def fingerprint(dataset: SegmentationDataset) -> str | None:
     pairs: Any = getattr(dataset, "pairs", None)
     if pairs is None:
         return None
-    facts = [dataset.split, dataset.labels.to_dict(), _reader(dataset)]
+    identity = [dataset.split, dataset.labels.to_dict(), _reader(dataset)]
     decoding = getattr(dataset, "decoding", PLAIN)
     if decoding != PLAIN:  # it decides the pixels
-        facts.append(decoding.to_dict())
-    digest = hashlib.sha256(json.dumps(facts).encode())
+        identity.append(decoding.to_dict())
+    digest = hashlib.sha256(json.dumps(identity).encode())
     for pair in pairs:
         digest.update(repr((pair.name, _state(pair.image), _state(pair.label))).encode())
     return digest.hexdigest()[:32]
 
 
 def _reader(dataset: Any) -> str:
-    """How label files are read, by the dataset or by the one that it is a view of."""
+    """Return how label files are read, by the dataset or by the one that it wraps."""
     while dataset is not None:
         reader = getattr(dataset, "reader", None)
         if reader is not None:

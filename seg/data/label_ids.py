@@ -1,4 +1,4 @@
-"""Looks whether labels hold classes alone before hours are spent on a training."""
+"""Checks that labels hold classes alone, before hours are spent on a training."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 UNKNOWN = ("unknown_values", "unknown_colors", "label_kind", "lossy_label")
 """The faults of labels that hold what is no class, or nothing that can be one."""
 
-_MOST = 300
+_MAX_LABELS = 300
 _MAX_SECONDS = 20.0
 _READERS = 8
 
@@ -27,31 +27,33 @@ _READERS = 8
 def check_label_ids(
     dataset: SegmentationDataset, training: frozenset[int] = frozenset()
 ) -> frozenset[int]:
-    """Read labels of a split, evenly spread over it, and hold their values against its classes.
+    """Read labels spread evenly over a split and check their values against its classes.
 
-    At most 300 are read, for 20 seconds at most; datasets that are not made of files or rows are
-    taken as they are. Labels that cannot be read are left to whoever reads the sample.
+    At most 300 labels are read, for at most 20 s. Datasets that are not made of files or rows are
+    not checked. Labels that cannot be read are skipped: reading the sample reports them.
 
     Args:
         dataset: a split.
-        training: what the labels of the training split hold, where this is another one.
+        training: the values in the labels of the training split, where this is another split.
 
     Returns:
-        the train ids and ignored values that were seen; empty: none were read.
+        the train ids and ignored values that occur; empty where no label was read.
 
     Raises:
-        DataError: labels hold what is no class, with how many do, the first of them and the remedy;
-            all labels of a split hold no class, or those of the training split one alone; or
-            those of another split one, and ignored pixels that the training split has not.
+        DataError: labels hold values that are no class (their number, the first of them and the
+            remedy); no label of a split holds a class, or those of the training split hold a
+            single class; or those of another split hold one class and ignored pixels, which the
+            training split lacks.
     """
     read: Any = getattr(dataset, "read_label", None)
     if read is None or not _is_read(dataset):
         return frozenset()
-    indices = spread_over(len(dataset), _MOST)
-    begun = monotonic()
+    indices = spread_over(len(dataset), _MAX_LABELS)
+    started_at = monotonic()
 
     def values_of(index: int) -> frozenset[int] | DataError | None:
-        if monotonic() - begun > _MAX_SECONDS:
+        """Return the values of a label, or why it cannot be read; None when time is up."""
+        if monotonic() - started_at > _MAX_SECONDS:
             return None
         try:
             return frozenset(np.flatnonzero(np.bincount(read(index).ravel())).tolist())
@@ -59,16 +61,17 @@ def check_label_ids(
             return error
 
     with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1)) as threads:
-        found = list(threads.map(values_of, indices))
-    unknown = [each for each in found if isinstance(each, DataError) and each.fault in UNKNOWN]
+        results = list(threads.map(values_of, indices))
+    unknown = [each for each in results if isinstance(each, DataError) and each.fault in UNKNOWN]
     if unknown:
-        raise _no_class(dataset.split, unknown, len(indices))
-    labels = [each for each in found if isinstance(each, frozenset)]
+        raise _unknown_class_error(dataset.split, unknown, len(indices))
+    labels = [each for each in results if isinstance(each, frozenset)]
     values = frozenset[int]().union(*labels)
     if len(labels) == len(dataset) and dataset.split == "train":
         _refuse_one_class(values, dataset.labels)
     elif labels and values <= {dataset.labels.ignore_index}:
-        error = nothing_counts(dataset.split, f"{len(labels)} labels, spread over {len(dataset)}")
+        read_labels = f"{len(labels)} labels, spread over {len(dataset)}"
+        error = all_ignored_error(dataset.split, read_labels)
         if len(labels) == len(dataset):
             raise error
         log.warning("%s", error)
@@ -77,12 +80,12 @@ def check_label_ids(
     return values
 
 
-def nothing_counts(split: str, read: str) -> DataError:
-    """The error for labels that hold ignored pixels alone.
+def all_ignored_error(split: str, read: str) -> DataError:
+    """Return the error for labels that hold ignored pixels alone.
 
     Args:
         split: of a dataset.
-        read: how much was looked at.
+        read: how many labels or batches were read, for the message.
     """
     what = "nothing can be learned" if split == "train" else "nothing can be scored"
     return DataError(
@@ -113,7 +116,7 @@ def _refuse_one_class(values: frozenset[int], labels: LabelSpace) -> None:
     present = [labels.names[id_] for id_ in sorted(values - {labels.ignore_index})]
     if len(present) > 1:
         return
-    held = f"pixels of {present[0]!r} alone" if present else "no pixel of any class"
+    content = f"pixels of {present[0]!r} alone" if present else "no pixel of any class"
     beside = ""
     if labels.ignore_index in values:
         beside = (
@@ -121,7 +124,7 @@ def _refuse_one_class(values: frozenset[int], labels: LabelSpace) -> None:
             ' values: {"0": "background", "255": "foreground"};'
         )
     raise DataError(
-        f"the training labels hold {held}: nothing can be learned{beside}\n"
+        f"the training labels hold {content}: nothing can be learned{beside}\n"
         "  look at them (python -m seg.prepare verify), and at labels.* and dataset.classes",
         fault="one_class",
     )
@@ -133,11 +136,11 @@ def _is_read(dataset: Any) -> bool:
     return hasattr(dataset, "pairs") or isinstance(dataset, HfDataset)
 
 
-def _no_class(split: str, faults: Sequence[DataError], looked_at: int) -> DataError:
-    shown = "\n  ".join(line.strip() for line in str(faults[0]).splitlines()[:2])
+def _unknown_class_error(split: str, faults: Sequence[DataError], looked_at: int) -> DataError:
+    example = "\n  ".join(line.strip() for line in str(faults[0]).splitlines()[:2])
     return DataError(
         f"split {split!r}: {len(faults)} of {looked_at} labels hold what is no class, such as\n"
-        f"  {shown}\n"
+        f"  {example}\n"
         "  correct them, or name every class of all splits in classes.json (dataset.classes)\n"
         f"{LEAVE_OUT}",
         fault=faults[0].fault,

@@ -1,4 +1,4 @@
-"""What a pixel value means: class names, colours, file ids and train ids."""
+"""What a pixel value means: class names, colors, file ids and train ids."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class LabelSpace:
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"class names repeat: {sorted(self.names)}")
         if len(self.palette) != len(self.names):
-            raise ValueError(f"{len(self.palette)} colours for {len(self.names)} classes")
+            raise ValueError(f"{len(self.palette)} colors for {len(self.names)} classes")
 
     @classmethod
     def identity(
@@ -57,7 +57,7 @@ class LabelSpace:
         ignored: tuple[int, ...] = (),
         ignore_index: int = 255,
     ) -> "LabelSpace":
-        """A space whose files hold train ids; the file values `ignored` are ignored too."""
+        """Return a space whose files hold train ids; the file values `ignored` are ignored too."""
         ids = {index: index for index in range(len(names))}
         ids |= dict.fromkeys((*ignored, ignore_index), ignore_index)
         return cls(names, palette, tuple(ids.items()), ignore_index)
@@ -69,9 +69,9 @@ class LabelSpace:
         ignore: Sequence[str] = (),
         keep: Sequence[str] = (),
     ) -> "LabelSpace":
-        """Classes merged under new names, ignored, or all but a few ignored.
+        """Return the space with classes merged under new names, ignored, or all but a few ignored.
 
-        A merged class stands where the first of its members stood, in that one's colour.
+        A merged class stands where the first of its members stood, in that one's color.
 
         Args:
             merge: new name -> members; the new name may be that of a member.
@@ -87,9 +87,9 @@ class LabelSpace:
         counted = [name for name in dict.fromkeys(new_name.values()) if name not in ignore]
         counted = [name for name in counted if not keep or name in keep]
         if len(counted) < 2:
-            left = f"only {counted[0]!r}" if counted else "no class"
+            rest = f"only {counted[0]!r}" if counted else "no class"
             raise ConfigError(
-                f"labels: {left} is left, and two or more are needed; ignore or merge fewer"
+                f"labels: {rest} is left, and two or more are needed; ignore or merge fewer"
             )
         first = {new: old for old, new in reversed(new_name.items())}
         palette = tuple(self.palette[self.names.index(first[name])] for name in counted)
@@ -104,6 +104,7 @@ class LabelSpace:
 
     @property
     def num_classes(self) -> int:
+        """Return the number of classes that are trained and scored."""
         return len(self.names)
 
     @cached_property
@@ -120,55 +121,53 @@ class LabelSpace:
             DataError: a value outside the label space, with its pixel count and `source`.
         """
         if file_label_HW.dtype == np.uint8:
-            return self._encode_bytes(file_label_HW, source)
+            train_ids, unknown = self._byte_tables
+            is_unknown_HW = cv2.LUT(file_label_HW, unknown).view(np.bool_)
+            if is_unknown_HW.any():
+                raise self._unknown_values(file_label_HW[is_unknown_HW].astype(np.int64), source)
+            return np.asarray(cv2.LUT(file_label_HW, train_ids), np.uint8)
         values = file_label_HW.astype(np.int64, copy=False)
         known = (values >= 0) & (values < len(self._table))
-        train_ids = np.where(known, self._table[np.where(known, values, 0)], _UNKNOWN)
-        if (train_ids == _UNKNOWN).any():
-            raise self._unknown_values(values[train_ids == _UNKNOWN], source)
-        return train_ids.astype(np.uint8)
-
-    def _encode_bytes(self, file_label_HW: NDArray[np.uint8], source: object) -> NDArray[np.uint8]:
-        train_ids, unknown = self._byte_tables
-        strangers = cv2.LUT(file_label_HW, unknown).view(np.bool_)
-        if strangers.any():
-            raise self._unknown_values(file_label_HW[strangers].astype(np.int64), source)
-        return np.asarray(cv2.LUT(file_label_HW, train_ids), np.uint8)
+        ids_HW = np.where(known, self._table[np.where(known, values, 0)], _UNKNOWN)
+        if (ids_HW == _UNKNOWN).any():
+            raise self._unknown_values(values[ids_HW == _UNKNOWN], source)
+        return ids_HW.astype(np.uint8)
 
     @cached_property
     def _byte_tables(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """For each value of a byte its train id, and 1 where it is unknown."""
+        """Return for each value of a byte its train id, and 1 where it is unknown."""
         table = np.full(256, _UNKNOWN, np.int32)
         known = self._table[:256]
         table[: len(known)] = known
         return table.astype(np.uint8), (table == _UNKNOWN).astype(np.uint8)
 
     def _unknown_values(self, values: NDArray[np.int64], source: object) -> DataError:
-        found, counts = np.unique(values, return_counts=True)
-        listed = ", ".join(f"{v} ({n} pixels)" for v, n in zip(found[:8], counts[:8], strict=True))
+        unknown, counts = np.unique(values, return_counts=True)
+        first = zip(unknown[:8], counts[:8], strict=True)
+        listed = ", ".join(f"{v} ({n} pixels)" for v, n in first)
         allowed = _ranges(sorted(value for value, _ in self.file_ids))
         return DataError(
             f"{source}: label values outside the label space: {listed}\n"
             f"  allowed: {allowed} ({self.num_classes} classes)\n"
-            "  check that the file holds class ids (not colours) and that the dataset fits it",
+            "  check that the file holds class ids (not colors) and that the dataset fits it",
             fault="unknown_values",
-            values={str(v): int(n) for v, n in zip(found, counts, strict=True)},
+            values={str(v): int(n) for v, n in zip(unknown, counts, strict=True)},
         )
 
     def colorize(self, label_HW: NDArray[Any]) -> NDArray[np.uint8]:
-        """Train ids -> RGB picture, H x W x 3; ignored pixels are black."""
+        """Return train ids as an RGB image, uint8, H x W x 3; ignored pixels are black."""
         table = np.zeros((256, 3), np.uint8)
         table[: self.num_classes] = self.palette
         table[self.ignore_index] = 0
         return np.asarray(table[label_HW], np.uint8)
 
     def is_compatible(self, other: Any) -> bool:
-        """Whether a network for the one is a network for the other; files may differ."""
+        """Return whether both need the same network; label files may differ."""
         mine, theirs = ((each.names, each.ignore_index) for each in (self, other))
         return bool(mine == theirs)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for checkpoints and JSON."""
+        """Return plain data for checkpoints and JSON."""
         return {
             "names": list(self.names),
             "palette": [list(color) for color in self.palette],
@@ -178,7 +177,7 @@ class LabelSpace:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "LabelSpace":
-        """The inverse of `to_dict`.
+        """Return the label space of what `to_dict` returned.
 
         Raises:
             ValueError: it is not in that form; no file can make a label space of unlimited size.
@@ -193,7 +192,17 @@ class LabelSpace:
 
 
 def _check_plain(plain: Mapping[str, Any]) -> None:
-    _check_lists(plain)
+    for key in ("names", "palette", "file_ids"):
+        if not isinstance(plain.get(key), list | tuple):
+            raise ValueError(f"{key} of the classes is {brief(plain.get(key))}; a list is expected")
+    for key, length in (("palette", 3), ("file_ids", 2)):
+        for entry in plain[key]:
+            if not isinstance(entry, list | tuple) or len(entry) != length:
+                raise ValueError(f"{key} of the classes holds {brief(entry)}, not {length} numbers")
+    _check_numbers(plain)
+
+
+def _check_numbers(plain: Mapping[str, Any]) -> None:
     ignore_index = plain.get("ignore_index")
     if type(ignore_index) is not int or not 0 <= ignore_index <= _MAX_TRAIN_ID:
         raise ValueError(f"ignore index {ignore_index!r}; allowed: 0 to {_MAX_TRAIN_ID}")
@@ -209,18 +218,8 @@ def _check_plain(plain: Mapping[str, Any]) -> None:
             raise ValueError(f"file id {value!r} of class {train_id!r}")
 
 
-def _check_lists(plain: Mapping[str, Any]) -> None:
-    for key in ("names", "palette", "file_ids"):
-        if not isinstance(plain.get(key), list | tuple):
-            raise ValueError(f"{key} of the classes is {brief(plain.get(key))}; a list is expected")
-    for key, length in (("palette", 3), ("file_ids", 2)):
-        for entry in plain[key]:
-            if not isinstance(entry, list | tuple) or len(entry) != length:
-                raise ValueError(f"{key} of the classes holds {brief(entry)}, not {length} numbers")
-
-
 def _new_names(names: Sequence[str], merge: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """The new name of each class, in the old order."""
+    """Return the new name of each class, in the old order."""
     new_name = {name: name for name in names}
     merged: set[str] = set()
     for new, members in merge.items():
@@ -235,8 +234,8 @@ def _new_names(names: Sequence[str], merge: Mapping[str, Sequence[str]]) -> dict
     return new_name
 
 
-def _check_known(key: str, wanted: Sequence[str], known: set[str]) -> None:
-    unknown = [name for name in wanted if name not in known]
+def _check_known(key: str, names: Sequence[str], known: set[str]) -> None:
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigError(
             f"{key}: no class {', '.join(map(repr, unknown))}; allowed: {', '.join(sorted(known))}"
@@ -244,7 +243,7 @@ def _check_known(key: str, wanted: Sequence[str], known: set[str]) -> None:
 
 
 def _ranges(values: list[int]) -> str:
-    """[0, 1, 2, 255] -> '0-2, 255'."""
+    """Return numbers as ranges: '0-2, 255' for [0, 1, 2, 255]."""
     parts: list[list[int]] = []
     for value in values:
         if parts and value == parts[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""Class -> the number that stands for it in a label file: the inverse of `LabelSpace.encode`."""
+"""The values that stand for classes in label files: the inverse of `LabelSpace.encode`."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class LabelValues:
 
     Attributes:
         labels: the classes.
-        kind: `id`: as in the data set's own files; `index`: the position in the class list.
+        kind: `id`: as in the dataset's own files; `index`: the position in the class list.
         classes: the value of each class, by position.
         ignored: the value of pixels without a class.
         merged: position -> all ids that are read as this class, where there are several.
@@ -37,23 +37,23 @@ class LabelValues:
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
-        """The smallest type that holds all values."""
+        """Return the smallest type that holds all values."""
         return np.uint8 if max(*self.classes, self.ignored) <= _BYTE else np.uint16
 
     def written(self, label_HW: NDArray[np.uint8]) -> NDArray[Any]:
-        """Positions in the class list, or `ignore_index` -> values, H x W, of `dtype`."""
+        """Return file values, H x W, for positions in the class list and `ignore_index`."""
         table = np.full(_BYTE + 1, self.ignored, self.dtype)
         table[: len(self.classes)] = self.classes
         return np.asarray(table[label_HW])
 
     def palette(self) -> NDArray[np.uint8]:
-        """RGB by value, 256 x 3, for files of 8 bits; black where a value stands for nothing."""
+        """Return RGB by value, uint8, 256 x 3, for files of 8 bits; black where no class has it."""
         colors = np.zeros((_BYTE + 1, 3), np.uint8)
         colors[list(self.classes)] = self.labels.palette
         return colors
 
     def table(self) -> list[dict[str, Any]]:
-        """Value, name and color of each class: a class file, as `dataset.classes` takes it."""
+        """Return value, name and color of each class as entries of a class file."""
         name = "ignored"
         while name in self.labels.names:
             name += "_"
@@ -68,33 +68,27 @@ class LabelValues:
         ]
 
     def summary(self) -> str:
-        """What the values mean, in one line."""
-        what = "the data set's ids" if self.kind == "id" else "positions in the class list"
+        """Return one line that says what the values mean."""
+        what = "the dataset's ids" if self.kind == "id" else "positions in the class list"
         names = self.labels.names
-        listed = [
-            f"{value} {name}{self._members(position)}"
-            for position, (name, value) in enumerate(zip(names, self.classes, strict=True))
-        ]
+        listed = [f"{value} {name}" for name, value in zip(names, self.classes, strict=True)]
+        if self.kind == "id":
+            for position, ids in self.merged.items():
+                listed[position] += f" (the smallest of {', '.join(map(str, ids))})"
         if len(listed) > _LISTED:
             listed = [*listed[:_LISTED], "..."]
         return f"{what}: {', '.join(listed)}"
 
-    def _members(self, position: int) -> str:
-        ids = self.merged.get(position)
-        if ids is None or self.kind != "id":
-            return ""
-        return f" (the smallest of {', '.join(map(str, ids))})"
-
 
 def label_values(labels: LabelSpace, kind: ValueKind) -> LabelValues:
-    """The values that stand for the classes.
+    """Choose the values that stand for the classes.
 
     A class that several ids are read as gets the smallest of them. Pixels without a class get
-    `ignore_index`; where this is no ignored value of the data set, the smallest ignored one; where
+    `ignore_index`; where this is no ignored value of the dataset, the smallest ignored one; where
     it has none, the largest number that is no class.
 
     Raises:
-        ConfigError: the data set has no id for a class.
+        ConfigError: the dataset has no id for a class.
     """
     if kind == "index":
         positions = tuple(range(labels.num_classes))
@@ -119,6 +113,7 @@ def label_values(labels: LabelSpace, kind: ValueKind) -> LabelValues:
 
 
 def _ignored_value(ids: list[int], classes: Iterable[int], usual: int) -> int:
+    """Choose the value of ignored pixels: `usual`, one of `ids`, else the largest free number."""
     taken = set(classes)
     if usual in ids or (not ids and usual not in taken):
         return usual

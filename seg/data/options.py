@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seg.errors import ConfigError
 
-NO_TEST = "the labels of its test pictures are not published; seg.predict reads pictures alone"
+NO_TEST = "the labels of its test images are not published; seg.predict reads images alone"
 
 
 def check_choice(

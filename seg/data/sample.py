@@ -1,4 +1,4 @@
-"""One picture with its label map, and what a dataset promises."""
+"""One image with its label map, and the interfaces of datasets."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ LEAVE_OUT = (
 
 @contextmanager
 def naming_quarantine() -> Iterator[None]:
-    """Let a `DataError` of one sample name the way out, as a note that `user_message` shows."""
+    """Add to the `DataError` of a sample, as a note for users, how to leave the sample out."""
     try:
         yield
     except DataError as error:
@@ -48,40 +48,45 @@ class Sample:
 
 
 class Classes(Protocol):
-    """What the answers of a dataset mean."""
+    """The classes of a dataset, of pixels or of whole images."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the classes."""
 
     def is_compatible(self, other: Any) -> bool:
-        """Whether a network for the one is a network for the other."""
+        """Return whether both need the same network."""
         ...
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Plain data, for checkpoints."""
+        """Return plain data for checkpoints."""
         ...
 
 
 class LabelledSample(Protocol):
-    """A picture and its answer: a label map, or what the whole picture shows."""
+    """An image and its ground truth: a label map, or the classes of the whole image."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return a name that is unique within the split."""
 
     @property
-    def image(self) -> NDArray[np.uint8]: ...
+    def image(self) -> NDArray[np.uint8]:
+        """Return the image, uint8, H x W x 3, RGB."""
 
     @property
-    def label(self) -> NDArray[Any]: ...
+    def label(self) -> NDArray[Any]:
+        """Return the label map, or the classes of the whole image."""
 
 
 class LabelledDataset(Protocol):
-    """What loaders need of a dataset, whatever its answers are."""
+    """What loaders need of a dataset, whatever its ground truth is."""
 
     split: str
 
     @property
-    def labels(self) -> Classes: ...
+    def labels(self) -> Classes:
+        """Return the classes."""
 
     def __len__(self) -> int: ...
 
@@ -89,7 +94,7 @@ class LabelledDataset(Protocol):
 
 
 class SegmentationDataset(Protocol):
-    """What every dataset here is: a sized, indexable split with a label space."""
+    """The interface of segmentation datasets: a sized, indexable split with a label space."""
 
     labels: LabelSpace
     split: str

@@ -6,7 +6,6 @@ begin with type, rank and shape (uint32). Numbers are little endian.
 
 import struct
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +18,19 @@ _KIND = struct.Struct("<II")
 
 
 def checksum_of(sample: Sample) -> int:
-    """CRC-32 of the bytes that are stored of a sample."""
-    checksum = 0
-    for part in _stored(sample):
-        checksum = zlib.crc32(part, checksum)
+    """Return the CRC-32 of the bytes that are stored of a sample."""
+    name = sample.name.encode()
+    arrays = [np.ascontiguousarray(array) for array in (sample.image, sample.label)]
+    headers = [struct.pack(f"<{2 + a.ndim}I", _UINT8, a.ndim, *a.shape) for a in arrays]
+    sizes = [len(header) + array.nbytes for header, array in zip(headers, arrays, strict=True)]
+    checksum = zlib.crc32(name, zlib.crc32(_SIZES.pack(len(name), *sizes)))
+    for header, array in zip(headers, arrays, strict=True):
+        checksum = zlib.crc32(array.data, zlib.crc32(header, checksum))
     return checksum
 
 
 def parse_sample(content: memoryview) -> Sample:
-    """The sample, whose arrays lie where its bytes do.
+    """Return the sample that these bytes hold; its arrays share their memory.
 
     Raises:
         ValueError, struct.error: the sizes do not agree.
@@ -44,20 +47,8 @@ def parse_sample(content: memoryview) -> Sample:
     return Sample(str(content[_SIZES.size : image_at], "utf-8"), image, label)
 
 
-def _stored(sample: Sample) -> Iterator[bytes | memoryview]:
-    name = sample.name.encode()
-    arrays = [np.ascontiguousarray(each) for each in (sample.image, sample.label)]
-    headers = [struct.pack(f"<{2 + each.ndim}I", _UINT8, each.ndim, *each.shape) for each in arrays]
-    sizes = [len(header) + each.nbytes for header, each in zip(headers, arrays, strict=True)]
-    yield _SIZES.pack(len(name), *sizes)
-    yield name
-    for header, each in zip(headers, arrays, strict=True):
-        yield header
-        yield each.data
-
-
 def _array(content: memoryview, *, rank: int) -> NDArray[np.uint8]:
-    kind, found_rank, *shape = struct.unpack_from(f"<II{rank}I", content)
-    if (kind, found_rank) != (_UINT8, rank):
-        raise ValueError(f"an array of type {kind} and rank {found_rank}")
+    kind, stored_rank, *shape = struct.unpack_from(f"<II{rank}I", content)
+    if (kind, stored_rank) != (_UINT8, rank):
+        raise ValueError(f"an array of type {kind} and rank {stored_rank}")
     return np.frombuffer(content, np.uint8, offset=_KIND.size + 4 * rank).reshape(shape)

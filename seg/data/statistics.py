@@ -1,4 +1,4 @@
-"""How often each class occurs: counted once, kept in `$SEG_CACHE`."""
+"""Pixel counts of the classes of a dataset: counted once, then read from `$SEG_CACHE`."""
 
 import hashlib
 import json
@@ -47,22 +47,22 @@ class DatasetStatistics:
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """Which classes occur in each sample, N x K."""
+        """Return whether each class occurs in each sample, N x K."""
         return self.class_pixels > 0
 
     @property
     def pixel_counts(self) -> NDArray[np.int64]:
-        """Pixels of each class, K."""
+        """Return the pixels of each class, K."""
         return np.asarray(self.class_pixels.sum(axis=0))
 
     @property
     def image_counts(self) -> NDArray[np.int64]:
-        """Samples in which each class occurs, K."""
+        """Return the number of samples in which each class occurs, K."""
         return np.asarray(self.present.sum(axis=0, dtype=np.int64))
 
     @property
     def frequencies(self) -> NDArray[np.float64]:
-        """Share of each class among the pixels that are not ignored, K; 0 where all are."""
+        """Return the share of each class among pixels that are not ignored, K; 0 where all are."""
         return self.pixel_counts / max(int(self.pixel_counts.sum()), 1)
 
 
@@ -84,21 +84,21 @@ def collect(dataset: SegmentationDataset, *, num_workers: int) -> DatasetStatist
     if digest is None:
         return _count(dataset, num_workers)
     path = cache_directory() / "statistics" / f"{digest}.npz"
-    kept = _load(path, dataset)
-    if kept is not None:
-        return kept
-    statistics = _count(dataset, num_workers)
-    _store(path, statistics)
+    statistics = _load(path, dataset)
+    if statistics is None:
+        statistics = _count(dataset, num_workers)
+        _store(path, statistics)
     return statistics
 
 
 def median_frequency_weights(statistics: DatasetStatistics) -> list[float]:
-    """Loss weights by median frequency balancing (Eigen & Fergus, ICCV 2015, section 6.3.2).
+    """Compute loss weights by median frequency balancing.
 
-    The frequency of a class is its pixels over all pixels of the images in which it occurs; its
-    weight is the median of these frequencies over its own. A class that never occurs has no
-    frequency: it takes no part in the median and gets weight 0, where the formula would give
-    infinity. No pixel trains it, and one that turns up in validation leaves the loss finite.
+    Eigen & Fergus, ICCV 2015, section 6.3.2. The frequency of a class is its pixels over all pixels
+    of the images in which it occurs; its weight is the median of these frequencies over its own. A
+    class that never occurs has no frequency: it takes no part in the median and gets weight 0,
+    where the formula would give infinity. No pixel trains it, and one that occurs in validation
+    leaves the loss finite.
 
     Returns:
         one weight a class.
@@ -135,43 +135,43 @@ def _count(dataset: SegmentationDataset, num_workers: int) -> DatasetStatistics:
 
 
 def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.int64]:
-    """Of one sample: pixels of each class, ignored pixels, height, width."""
+    """Return the pixels of each class, ignored pixels, height and width of a sample."""
     read_label: Any = getattr(dataset, "read_label", None)
     label_HW: NDArray[np.uint8] = read_label(index) if read_label else dataset[index].label
     num_classes, ignore_index = dataset.labels.num_classes, dataset.labels.ignore_index
     counts = np.bincount(label_HW.ravel(), minlength=256)
     ignored, counts[ignore_index] = counts[ignore_index], 0
     if counts[num_classes:].any():
-        found = ", ".join(str(value) for value in np.flatnonzero(counts) if value >= num_classes)
+        unknown = ", ".join(str(value) for value in np.flatnonzero(counts) if value >= num_classes)
         raise DataError(
-            f"sample {index} of split {dataset.split!r} holds train ids {found}\n"
+            f"sample {index} of split {dataset.split!r} holds train ids {unknown}\n"
             f"  allowed: 0-{num_classes - 1}, and {ignore_index} for ignored pixels"
         )
     return np.array([*counts[:num_classes], ignored, *label_HW.shape], np.int64)
 
 
 def _digest(dataset: SegmentationDataset) -> str | None:
-    """What the counts depend on; None where that cannot be told without reading the labels."""
+    """Return a digest of all that the counts depend on; None where labels must be read for it."""
     pairs: Any = getattr(dataset, "pairs", None)
     if not pairs or len(pairs) != len(dataset) or any(is_remote(pair.label) for pair in pairs):
         return None
     try:
         files = fingerprint(dataset)
     except OSError:
-        return None  # reading it will tell
+        return None  # reading the samples reports it
     kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in _kinds(dataset)]
     return hashlib.sha256(json.dumps([_FORMAT, kinds, files]).encode()).hexdigest()
 
 
 def _kinds(dataset: object) -> Iterator[type]:
-    """The class of a dataset, and of those it is a view of."""
+    """Yield the class of a dataset, and of those that it wraps."""
     while dataset is not None:
         yield type(dataset)
         dataset = getattr(dataset, "source", None)
 
 
 def _load(path: Path, dataset: SegmentationDataset) -> DatasetStatistics | None:
-    """What was kept; None where there is nothing, or nothing sound."""
+    """Return the stored statistics; None where there are none, or damaged ones."""
     length, num_classes = len(dataset), dataset.labels.num_classes
     shapes = {
         "class_pixels": (length, num_classes),
@@ -195,7 +195,7 @@ def _load(path: Path, dataset: SegmentationDataset) -> DatasetStatistics | None:
 
 
 def _store(path: Path, statistics: DatasetStatistics) -> None:
-    """Keep the counts, whole or not at all; a full or read-only disk only costs the next run."""
+    """Write the counts, whole or not at all; a full or read-only disk only costs the next run."""
     try:
         with staged_file(path) as file:
             np.savez_compressed(

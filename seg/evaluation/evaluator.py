@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, distributed
 
 from seg.build.segmentation import Parts
-from seg.data.label_ids import nothing_counts
+from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
 from seg.dataset_tools.progress import counted
 from seg.evaluation.metrics_collection import Measures, Shown, intervals
@@ -60,7 +60,7 @@ class Evaluator:
         rows = _gathered(rows)
         timings_s["evaluation_s"] = perf_counter() - started_at
         if not measures.confusion.counts.sum():
-            raise nothing_counts(split, f"{measures.split.images} labels")
+            raise all_ignored_error(split, f"{measures.split.images} labels")
         scores = measures.scores()
         if self.parts.trainer.is_global_zero:
             write_json(run_dir / "metrics.json", {**scores, **timings_s})

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from seg.data.label_ids import nothing_counts
+from seg.data.label_ids import all_ignored_error
 from seg.data.label_space import LabelSpace
 from seg.distillation.extra_loss import ExtraLoss
 from seg.inference.fusion import argmax_labels
@@ -135,7 +135,7 @@ class SegmentationTask(TrainingTask):
         if not self.trainer.sanity_checking and not self.trainer.strategy.reduce(
             counted, reduce_op="sum"
         ):
-            raise nothing_counts("val", f"{self.scores.images} labels")
+            raise all_ignored_error("val", f"{self.scores.images} labels")
         super().on_validation_epoch_end()
 
     def auxiliary_modules(self) -> list[nn.Module]:

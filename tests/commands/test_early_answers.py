@@ -25,7 +25,7 @@ except SystemExit as end:
         (("prepare", "verify", "dataset=camvid", "dataset.root=nope"), "'camvid' not found"),
         (
             ("pretrain", "classification_dataset=image_folder", "classification_dataset.root=nope"),
-            "no such folder",
+            "no such directory",
         ),
         (("evaluate", "checkpoint=x", "dataset.root=nope"), "dataset.root=nope: no such directory"),
         (("export", "checkpoint=x", "format=onnx", "dataset.root=nope"), "no such directory"),

@@ -1,4 +1,4 @@
-"""What a pixel value means: encoding, unknown values, colours."""
+"""What a pixel value means: encoding, unknown values, colors."""
 
 import numpy as np
 import pytest

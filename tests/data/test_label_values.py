@@ -47,7 +47,7 @@ def test_the_smallest_id_stands_for_a_class(file_ids, classes, ignored):
 def test_the_summary_says_which_id_a_merged_class_has():
     labels = space((5, 0), (3, 1), (4, 0), (255, 255))
     assert label_values(labels, "id").summary() == (
-        "the data set's ids: 4 a (the smallest of 4, 5), 3 b"
+        "the dataset's ids: 4 a (the smallest of 4, 5), 3 b"
     )
     assert label_values(labels, "index").summary() == "positions in the class list: 0 a, 1 b"
 

@@ -166,7 +166,7 @@ def test_what_is_not_made_of_files_is_not_kept(root):
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_broken_label_is_named(root, num_workers):
     (root / "labels/2.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"labels/2\.png: not a picture"):
+    with pytest.raises(DataError, match=r"labels/2\.png: not an image"):
         collect(Files(root), num_workers=num_workers)
     assert kept(root) == []
 

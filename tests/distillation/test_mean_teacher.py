@@ -164,7 +164,7 @@ def test_wrong_options(folder, wrong):
 
 
 def test_damaged_and_missing_pictures(folder, tmp_path):
-    with pytest.raises(DataError, match="nowhere: no such folder"):
+    with pytest.raises(DataError, match="nowhere: no such directory"):
         mean_teacher(tmp_path / "nowhere", segmenter(4))
     (folder / "2.png").write_bytes((folder / "1.png").read_bytes()[:-30])
     with pytest.raises(DataError, match=r"2\.png.*damaged(.|\n)*split 'unlabelled'"):

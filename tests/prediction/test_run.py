@@ -300,7 +300,7 @@ def test_label_files_hold_the_ids_of_the_data_set(checkpoint, pictures, tmp_path
     path = altered(checkpoint, tmp_path / "rolled.ckpt", rolled_ids)
     labels, source = package.load_model(path).labels, pictures / "a/0.png"
     found = {}
-    for kind, words in (("id", "the data set's ids: 5 "), ("index", "positions in the class list")):
+    for kind, words in (("id", "the dataset's ids: 5 "), ("index", "positions in the class list")):
         done = predict(path, source, f"values={kind}", cwd=tmp_path, output=kind)
         assert done.returncode == 0, done.stderr
         assert f"values     {words}" in (done.stdout + done.stderr).splitlines()[0]

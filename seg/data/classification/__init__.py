@@ -1,1 +1,1 @@
-"""Pictures with classes of their own: datasets, augmentation and mixing for classification."""
+"""Images with classes of their own: datasets, augmentation and mixing for classification."""

@@ -1,4 +1,4 @@
-"""Random changes of training pictures and the fixed crop that is scored."""
+"""Random changes of training images, and the fixed crop for evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,22 +13,22 @@ from seg.data.classification.torch_rng import drawing_from
 from seg.data.transforms.pipeline import SampleStreams
 from seg.errors import ConfigError, DataError
 
-_CENTRE_SHARE = 0.875  # 224 of 256, as AlexNet's and most since
+_CENTRE_SHARE = 0.875  # 224 of 256, as for AlexNet and most networks since
 
 
 class ImageAugmentation:
-    """A pipeline of `torchvision.transforms.v2` for one picture at a time.
+    """A pipeline of `torchvision.transforms.v2` for one image at a time.
 
-    What a picture becomes is a function of (seed, epoch, index) and nothing else.
+    The result is a function of the sample and (seed, epoch, index) alone.
 
     Args:
-        transforms: in order; they give pictures of `size`; none: pictures pass unchanged.
-        size: side of what training sees, in pixels.
-        eval_size: side of what is scored; None: `size`.
-        centre_share: share of the shorter side that the scored crop keeps.
+        transforms: in order; they give images of `size`; none: images pass unchanged.
+        size: side of training images in pixels.
+        eval_size: side of evaluated images in pixels; None: `size`.
+        centre_share: share of the shorter side that the evaluated crop covers.
 
     Raises:
-        ConfigError: something that is no such transform, or a size or share outside its bounds.
+        ConfigError: an object that is no such transform, or a size or share outside its bounds.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class ImageAugmentation:
         self.centre_share = centre_share
 
     def __call__(self, sample: ClassifiedImage, seed: tuple[int, int, int]) -> ClassifiedImage:
-        """Change a picture.
+        """Change an image.
 
         Args:
             sample: not modified.
             seed: (seed of the run, epoch, index of the sample), none negative.
 
         Raises:
-            DataError: a transform fails on this picture, or it does not come out as uint8 of
+            DataError: a transform fails on this image, or it does not come out as uint8 of
                 `size` x `size`.
         """
         if not self._transforms:
@@ -83,7 +83,7 @@ class ImageAugmentation:
                     image = transform(image)
         except Exception as error:
             raise DataError(
-                f"{sample.name}: augmentation failed on a picture of {sample.image.shape[1]} x "
+                f"{sample.name}: augmentation failed on an image of {sample.image.shape[1]} x "
                 f"{sample.image.shape[0]}: {error}\n  check classification_augmentation.transforms"
             ) from error
         changed_HWC = image.permute(1, 2, 0).contiguous().numpy()
@@ -98,12 +98,12 @@ class ImageAugmentation:
 
 
 class CentreCrops:
-    """A dataset whose pictures are scaled and cut to a square in their middle; for scoring.
+    """A dataset whose images are scaled and cut to a square in their middle, for evaluation.
 
     Args:
-        dataset: pictures of any size.
+        dataset: images of any size.
         size: side of the results in pixels.
-        centre_share: share of the shorter side that is kept.
+        centre_share: share of the shorter side that the crop covers.
     """
 
     def __init__(self, dataset: ImageDataset, *, size: int, centre_share: float) -> None:
@@ -114,6 +114,7 @@ class CentreCrops:
 
     @property
     def labels(self) -> ClassNames:
+        """Return the classes of the dataset."""
         return self._dataset.labels
 
     def __len__(self) -> int:
@@ -125,9 +126,9 @@ class CentreCrops:
 
 
 def centre_crop(image_HWC: NDArray[np.uint8], size: int, share: float) -> NDArray[np.uint8]:
-    """The middle `share` of the shorter side, made `size` x `size` by bicubic interpolation.
+    """Return the middle `share` of the shorter side, resized to `size` x `size`, bicubic.
 
-    Cut first and scaled then: but for the rim the same pixels as the other way round.
+    Cutting before resizing gives the same pixels as the other order, but for the rim.
     """
     side = max(1, round(min(image_HWC.shape[:2]) * share))
     top, left = ((whole - side) // 2 for whole in image_HWC.shape[:2])

@@ -1,4 +1,4 @@
-"""The loaders of a run of classification."""
+"""The loaders of a classification run."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from seg.data.loading.loader import Batch
 
 
 class ImageDataModule(DataModule[ImageDataset]):
-    """As `DataModule`, with training batches mixed where the network computes.
+    """A `DataModule` whose training batches are mixed where the network computes.
 
     Args:
         mixing: of whole batches; None: none.
@@ -23,7 +23,7 @@ class ImageDataModule(DataModule[ImageDataset]):
         self._mixing_seed = seed
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Lightning's hook."""
+        """Mix a training batch where the network computes; a hook of Lightning."""
         if self._mixing is None or self.trainer is None or not self.trainer.training:
             return batch
         key = (self._mixing_seed, int(batch["epoch"][0]), int(batch["index"][0]))

@@ -1,6 +1,5 @@
-"""Pictures that a CSV file lists with their class or classes."""
+"""Images that a CSV file lists with their class or classes."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seg.data.classification.sample import ClassNames, ImageFile, ImageFiles
@@ -10,7 +9,7 @@ from seg.errors import ConfigError, DataError
 
 
 class ImageCsv(ImageFiles):
-    """One split of the pictures that a CSV file lists.
+    """One split of the images that a CSV file lists.
 
     The file has a header and commas between its columns. Files are given relative to it, as
     absolute paths, or as addresses (`s3://`, `gs://`, `hf://`, see `seg.data.readers.url_policy`).
@@ -21,14 +20,14 @@ class ImageCsv(ImageFiles):
         table: the CSV file, a path or an address.
         image_column, label_column: the columns of the file and of its class.
         split_column: the column of the split; None: a fixed part of the rows is `val`.
-        label_separator: what stands between several classes of a picture, such as `;`; None: each
-            picture is of one class.
-        val_fraction: the part of the rows that is `val`, where no column splits them.
-        val_seed: another seed, another part.
+        label_separator: separates several classes of an image, such as `;`; None: each image is of
+            one class.
+        val_fraction: share of the rows that is `val`, where no column splits them.
+        val_seed: of the choice of these rows.
 
     Raises:
         ConfigError: an option is wrong.
-        DataError: the table is missing, or what is wrong in which line.
+        DataError: the table is missing or a line is wrong, with its number.
     """
 
     def __init__(
@@ -51,25 +50,21 @@ class ImageCsv(ImageFiles):
         names = sorted({name for row in training for name in _names(row, label_separator)})
         labels = ClassNames(tuple(names), label_separator is not None)
         chosen = rows_of_split(rows, split, location, val_fraction, val_seed)
-        files = list(_files(chosen, location, names, label_separator))
+        places = {name: place for place, name in enumerate(names)}
+        files = []
+        for name, row in named_samples(chosen):
+            classes = _names(row, label_separator)
+            unknown = [each for each in classes if each not in places]
+            if unknown:
+                raise DataError(
+                    f"{location}, line {row.line}: class {unknown[0]!r} is not among the training "
+                    f"split's {len(names)}"
+                )
+            where = resolve(row.image, location)
+            files.append(ImageFile(name, where, tuple(places[each] for each in classes)))
         super().__init__(files, labels=labels, split=split)
 
 
 def _names(row: Row, separator: str | None) -> list[str]:
     parts = [row.label] if separator is None else row.label.split(separator)
     return [part.strip() for part in parts if part.strip()]
-
-
-def _files(
-    rows: Sequence[Row], location: Location, names: Sequence[str], separator: str | None
-) -> Iterable[ImageFile]:
-    places = {name: place for place, name in enumerate(names)}
-    for name, row in named_samples(rows):
-        told = _names(row, separator)
-        strange = [each for each in told if each not in places]
-        if strange:
-            raise DataError(
-                f"{location}, line {row.line}: class {strange[0]!r} is not among the training "
-                f"split's {len(names)}"
-            )
-        yield ImageFile(name, resolve(row.image, location), tuple(places[each] for each in told))

@@ -1,4 +1,4 @@
-"""Pictures in a folder for each class, as ImageNet comes unpacked."""
+"""Images in a directory for each class, as in the unpacked ImageNet."""
 
 import os
 from collections.abc import Iterator
@@ -12,29 +12,29 @@ from seg.errors import DataError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _HOW_TO_GET = (
-    "lay pictures out as train/CLASS/a.jpg with val/CLASS/b.jpg (ImageNet's validation pictures\n"
-    "  too must be sorted into folders), or as CLASS/a.jpg, split by "
+    "lay images out as train/CLASS/a.jpg with val/CLASS/b.jpg (ImageNet's validation images\n"
+    "  too must be sorted into directories), or as CLASS/a.jpg, split by "
     "classification_dataset.val_fraction"
 )
 
 
 class ImageFolder(ImageFiles):
-    """One split of a folder of pictures, sorted by class.
+    """One split of a directory of images, sorted by class.
 
     Files: `<split>/<class>/**`, as ImageNet's `train/n01440764/n01440764_18.JPEG`; or without
-    folders for splits `<class>/**`, of which a fixed part of each class becomes `val`. Classes are
-    the folders of the training split in the order of their names, which for ImageNet is the order
-    of all published classifiers.
+    directories for splits `<class>/**`, of which a fixed part of each class becomes `val`. Classes
+    are the directories of the training split in the order of their names, which for ImageNet is the
+    order of all published classifiers.
 
     Args:
-        split: `train`, `val`, `test` or the name of another split's folder.
-        root: the folder; None: `$SEG_DATA/images` or `data/images`.
-        val_fraction: the part of the pictures that is `val`, where no folders split them.
-        val_seed: another seed, another part.
+        split: `train`, `val`, `test` or the name of another split's directory.
+        root: the directory; None: `$SEG_DATA/images` or `data/images`.
+        val_fraction: share of the images that is `val`, where no directories split them.
+        val_seed: of the choice of these images.
 
     Raises:
         ConfigError: an option is wrong.
-        DataError: folders or pictures are missing, or a split has a class that training lacks.
+        DataError: directories or images are missing, or a split has a class that training lacks.
     """
 
     def __init__(
@@ -47,63 +47,67 @@ class ImageFolder(ImageFiles):
     ) -> None:
         where = default_root("images") if root is None else Path(root).expanduser()
         if not where.is_dir():
-            raise DataError(f"classification_dataset.root={where}: no such folder\n  {_HOW_TO_GET}")
-        folders = [path.name for path in where.iterdir() if path.is_dir()]
-        if split_names(folders):
-            names = _class_names(where / _split_directory(where, "train", folders))
-            files = _files(where / _split_directory(where, split, folders), names)
+            raise DataError(
+                f"classification_dataset.root={where}: no such directory\n  {_HOW_TO_GET}"
+            )
+        directories = [path.name for path in where.iterdir() if path.is_dir()]
+        if split_names(directories):
+            names = _class_names(where / _split_directory(where, "train", directories))
+            files = _files(where / _split_directory(where, split, directories), names)
         else:
             names = _class_names(where)
             files = _files(where, names)
-            every = {file.name for file in files}
-            kept = hash_split(every, split, val_fraction=val_fraction, seed=val_seed, where=where)
-            files = [file for file in files if file.name in kept]
+            all_names = {file.name for file in files}
+            chosen = hash_split(
+                all_names, split, val_fraction=val_fraction, seed=val_seed, where=where
+            )
+            files = [file for file in files if file.name in chosen]
         super().__init__(files, labels=ClassNames(names), split=split)
 
 
-def _split_directory(where: Path, split: str, folders: list[str]) -> str:
-    found = find_split(split, folders, where)
-    if found is None:
-        raise no_split_error(split, folders, where)
-    return found
+def _split_directory(where: Path, split: str, directories: list[str]) -> str:
+    directory = find_split(split, directories, where)
+    if directory is None:
+        raise no_split_error(split, directories, where)
+    return directory
 
 
-def _class_names(folder: Path) -> tuple[str, ...]:
+def _class_names(directory: Path) -> tuple[str, ...]:
     names = tuple(
         sorted(
             path.name
-            for path in folder.iterdir()
+            for path in directory.iterdir()
             if path.is_dir() and not is_hidden(Path(path.name))
         )
     )
     if not names:
-        raise DataError(f"{folder}: no folders of classes\n  {_HOW_TO_GET}")
+        raise DataError(f"{directory}: no directories of classes\n  {_HOW_TO_GET}")
     return names
 
 
-def _files(folder: Path, names: tuple[str, ...]) -> list[ImageFile]:
-    """Pictures below the folders of the classes, sorted."""
-    strange = sorted(set(_class_names(folder)) - set(names))
-    if strange:
+def _files(directory: Path, names: tuple[str, ...]) -> list[ImageFile]:
+    """List the images below the directories of the classes, sorted."""
+    unknown = sorted(set(_class_names(directory)) - set(names))
+    if unknown:
         raise DataError(
-            f"{folder}: class {strange[0]!r} is not among the training split's {len(names)}"
-            + (f", nor are {len(strange) - 1} more" if len(strange) > 1 else "")
+            f"{directory}: class {unknown[0]!r} is not among the training split's {len(names)}"
+            + (f", nor are {len(unknown) - 1} more" if len(unknown) > 1 else "")
         )
-    log_loose_files(folder)
-    unread = UnreadFiles(folder)
+    log_loose_files(directory)
+    unread = UnreadFiles(directory)
     files = [
-        ImageFile(path, f"{folder}/{path}", (place,))
+        ImageFile(path, f"{directory}/{path}", (place,))
         for place, name in enumerate(names)
-        for path in sorted(_image_paths(folder, name, unread))
+        for path in sorted(_image_paths(directory, name, unread))
     ]
     unread.log()
     return files
 
 
-def _image_paths(folder: Path, name: str, unread: UnreadFiles) -> Iterator[str]:
-    """Paths below a class's folder, relative to the split's; a million take seconds."""
-    for inner, _, files in os.walk(folder / name):
-        below = Path(inner).relative_to(folder)
+def _image_paths(directory: Path, name: str, unread: UnreadFiles) -> Iterator[str]:
+    """Yield paths below a class's directory, relative to the split's; a million take seconds."""
+    for inner, _, files in os.walk(directory / name):
+        below = Path(inner).relative_to(directory)
         within_hidden, prefix = is_hidden(below), below.as_posix()
         for file in files:
             if file.lower().endswith(_SUFFIXES) and not (within_hidden or is_hidden(Path(file))):

@@ -1,4 +1,4 @@
-"""Classification sets of the Hugging Face Hub, or local ones that its library reads."""
+"""Classification datasets of the Hugging Face Hub, or local ones that its library reads."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,19 +11,19 @@ from seg.errors import ConfigError, DataError
 
 
 class ImageHub:
-    """One split of a dataset with a column of pictures and a column of classes.
+    """One split of a dataset with a column of images and a column of classes.
 
-    Pictures are decoded by the strict readers here; no code of the dataset is run. The label
+    Images are decoded by the strict readers here; no code of the dataset is run. The label
     column holds a class or a list of classes a row, as numbers of declared names or as words.
 
     Args:
         split: `train`, `val` or `test`.
-        name: `OWNER/NAME` on the Hub, or a local folder (Parquet files, imagefolder).
+        name: `OWNER/NAME` on the Hub, or a local directory (Parquet files, imagefolder).
         config_name: which of its configurations; None: its only or default one.
         revision: branch, tag or commit; None: the newest.
         image_column, label_column: the two columns.
-        train_split, val_split, test_split: what the dataset calls the splits; parts such as
-            `train[:90%]` are allowed. None: it has none.
+        train_split, val_split, test_split: names of the splits in the dataset; parts such as
+            `train[:90%]` are allowed. None: it has no such split.
 
     Raises:
         ConfigError: an option is wrong, or `datasets` is not installed.
@@ -45,7 +45,7 @@ class ImageHub:
     ) -> None:
         if not name:
             raise ConfigError(
-                "classification_dataset.name: give OWNER/NAME of the Hub, or a local folder"
+                "classification_dataset.name: give OWNER/NAME of the Hub, or a local directory"
             )
         parts = {"train": train_split, "val": val_split, "test": test_split}
         table, columns = (name, config_name, revision), (image_column, label_column)
@@ -68,7 +68,7 @@ class ImageHub:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> ClassifiedImage:
-        """Read one picture.
+        """Read one image.
 
         Raises:
             IndexError: there is no such row.
@@ -95,7 +95,7 @@ class ImageHub:
 
 
 def _declared(rows: Any, column: str) -> ClassNames | None:
-    """The classes that a column declares, if it does."""
+    """Return the classes that a column declares; None: it declares none."""
     feature, several = rows.features[column], False
     while hasattr(feature, "feature"):
         feature, several = feature.feature, True
@@ -104,7 +104,7 @@ def _declared(rows: Any, column: str) -> ClassNames | None:
 
 
 def _occurring(values: Sequence[Any], where: str) -> ClassNames:
-    """The classes that occur in a column, as words in their order."""
+    """Return the classes that occur in a column, as words in their order."""
     try:
         names = sorted({each for value in values for each in _several(value)})
     except TypeError as error:

@@ -11,13 +11,13 @@ from seg.errors import ConfigError
 
 
 class Mixing:
-    """One of Mixup (Zhang et al., 2018) and CutMix (Yun et al., ICCV 2019) a batch.
+    """Mixup (Zhang et al., 2018) or CutMix (Yun et al., ICCV 2019) of a batch.
 
-    Each picture is mixed with its neighbour in the batch, and so are their labels. What a batch
-    becomes is a function of the run's seed and of its samples, so that a run can be resumed.
+    Each image is mixed with its neighbour in the batch, and so are their labels. The result is a
+    function of the batch and of the run's seed, so that a run can be resumed.
 
     Args:
-        num_classes: of the data set.
+        num_classes: of the dataset.
         mixup_alpha: alpha of Mixup's beta distribution; 0: no Mixup.
         cutmix_alpha: alpha of CutMix's; 0: no CutMix.
         switch: share of the batches that CutMix has where both are there.
@@ -66,11 +66,14 @@ class Mixing:
         if label.ndim == 1:
             label = torch.nn.functional.one_hot(label, self._num_classes).float()
         generator = np.random.default_rng(key)
-        chosen = self._chosen(generator)
-        if chosen is None:
+        draw_mix, draw_switch = generator.random(2)
+        if draw_mix >= self._probability:
             return image_BCHW, label
+        mix: Any = self._mixup or self._cutmix
+        if self._mixup is not None and self._cutmix is not None:
+            mix = self._cutmix if draw_switch < self._switch else self._mixup
         with drawing_from(int(generator.integers(2**63))):
-            image, mixed = chosen(image_BCHW.float(), label)
+            image, mixed = mix(image_BCHW.float(), label)
         return image, mixed
 
     def _chosen(self, generator: np.random.Generator) -> Any:

@@ -1,4 +1,4 @@
-"""One picture with its class or classes, and what a dataset of such pictures promises."""
+"""One image with its class or classes, and the interface of datasets of such images."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from seg.errors import DataError
 
 @dataclass(frozen=True)
 class ClassNames:
-    """The classes that a whole picture may be of; a class is its position in `names`.
+    """The classes that a whole image may be of; a class is its position in `names`.
 
     Attributes:
         names: class names.
-        multi_label: whether a picture may be of several classes, or of none.
+        multi_label: whether an image may be of several classes, or of none.
 
     Raises:
         DataError: fewer than two names, or one that repeats.
@@ -38,18 +38,19 @@ class ClassNames:
 
     @property
     def num_classes(self) -> int:
+        """Return the number of classes."""
         return len(self.names)
 
     def is_compatible(self, other: Any) -> bool:
-        """Whether a network for the one is a network for the other."""
+        """Return whether both need the same network."""
         return bool(self == other)
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Plain data, for checkpoints."""
+        """Return plain data for checkpoints."""
         return {"names": list(self.names), "multi_label": self.multi_label}
 
     def label(self, classes: Collection[int]) -> NDArray[Any]:
-        """Classes of a picture -> int64 (), or with several labels float32 (num_classes,)."""
+        """Return the label of classes: int64 (), or with several labels float32 (num_classes,)."""
         if not self.multi_label:
             (only,) = classes
             return np.array(only, np.int64)
@@ -60,12 +61,12 @@ class ClassNames:
 
 @dataclass(frozen=True)
 class ClassifiedImage:
-    """A picture and what it shows.
+    """An image and its class or classes.
 
     Attributes:
         name: unique within a split.
         image: uint8, H x W x 3, RGB.
-        label: of `Categories.label`.
+        label: of `ClassNames.label`.
     """
 
     name: str
@@ -74,12 +75,13 @@ class ClassifiedImage:
 
 
 class ImageDataset(Protocol):
-    """What every dataset here is: a sized, indexable split with its classes."""
+    """The interface of classification datasets: a sized, indexable split with its classes."""
 
     split: str
 
     @property
-    def labels(self) -> ClassNames: ...
+    def labels(self) -> ClassNames:
+        """Return the classes."""
 
     def __len__(self) -> int: ...
 
@@ -88,7 +90,7 @@ class ImageDataset(Protocol):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A picture file and the classes of its picture."""
+    """An image file and the classes of its image."""
 
     name: str
     location: Location
@@ -96,9 +98,9 @@ class ImageFile:
 
 
 class ImageFiles:
-    """Pictures read from files; an `ImageDataset`.
+    """Images read from files; an `ImageDataset`.
 
-    What is known of the files lies in a few arrays: of a million objects, each loading process
+    Names, locations and classes lie in a few arrays: of a million objects, each loading process
     would in time hold a copy.
 
     Args:
@@ -114,7 +116,7 @@ class ImageFiles:
         listed = list(files)
         if not listed:
             raise DataError(
-                f"classification_dataset: split {split!r} is empty: no pictures were found"
+                f"classification_dataset: split {split!r} is empty: no images were found"
             )
         self.labels = labels
         self.split = split
@@ -128,10 +130,10 @@ class ImageFiles:
         return len(self._names)
 
     def __getitem__(self, index: int) -> ClassifiedImage:
-        """Read one picture.
+        """Read one image.
 
         Raises:
-            IndexError: there is no such picture.
+            IndexError: there is no such image.
             DataError: its file is missing or damaged.
         """
         image_HWC = read_image(self._locations[index].decode(), decoding=self.decoding)
@@ -141,7 +143,7 @@ class ImageFiles:
         return ClassifiedImage(self.name(index), image_HWC, label)
 
     def name(self, index: int) -> str:
-        """What a sample is called; its file is not opened."""
+        """Return the name of a sample; its file is not opened."""
         name: str = self._names[index].decode()
         return name
 

@@ -1,4 +1,4 @@
-"""The embedded classification set: what stands, lies or grows in rendered streets."""
+"""The embedded classification dataset: objects and surfaces of rendered streets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ SCENE_PX = (192, 384)
 _SIZES_PX = (32, 96)  # two crops of the largest fit into a scene side by side and one above
 _CROPS_A_SCENE = 8
 _CANDIDATES = 8
-_ENLARGED_PX = 3  # pixels below this share of the crop's middle are looked at more closely
 _SHOWN_SHARE = 0.04  # of a crop, for one of several labels
 _IGNORED = 255
 # (seed, split, size, whether of several labels) -> index -> sample
@@ -83,7 +82,7 @@ class StreetObjects:
         self._length = lengths[split]
         self._capacity = (cache_mib << 20) // (3 * size * size)
         town = (seed, split, size, multi_label)
-        self._held = _RENDERED.setdefault(town, {}) if self._capacity else {}
+        self._samples = _RENDERED.setdefault(town, {}) if self._capacity else {}
 
     def __len__(self) -> int:
         return self._length
@@ -92,8 +91,8 @@ class StreetObjects:
         if not -self._length <= index < self._length:
             raise IndexError(f"street_objects {self.split}: index {index} of {self._length}")
         index %= self._length
-        found = self._held.get(index) or self._render(index)
-        return ClassifiedImage(found.name, found.image.copy(), found.label)
+        sample = self._samples.get(index) or self._render(index)
+        return ClassifiedImage(sample.name, sample.image.copy(), sample.label)
 
     def _render(self, index: int) -> ClassifiedImage:
         scene = index // _CROPS_A_SCENE
@@ -104,8 +103,8 @@ class StreetObjects:
         samples = {
             first + place: self._sample(first + place, crop) for place, crop in enumerate(crops)
         }
-        if len(self._held) + len(samples) <= self._capacity:
-            self._held.update(samples)
+        if len(self._samples) + len(samples) <= self._capacity:
+            self._samples.update(samples)
         return samples[index]
 
     def _sample(self, index: int, crop: "_Crop") -> ClassifiedImage:
@@ -119,8 +118,8 @@ class StreetObjects:
         )
 
     def __getstate__(self) -> dict[str, object]:
-        """Without what was rendered: it would be sent to each spawned worker."""
-        return {**self.__dict__, "_held": {}}
+        """Leave out rendered samples: they would be sent to each spawned worker."""
+        return {**self.__dict__, "_samples": {}}
 
 
 @dataclass(frozen=True)
@@ -135,14 +134,14 @@ class _Crop:
 def _crops(
     dice: Dice, image_HWC: NDArray[np.uint8], label_HW: NDArray[np.uint8], size: int
 ) -> list[_Crop]:
-    """Of as many different classes as the scene has, the rare ones first in expectation."""
+    """Cut crops of as many different classes as the scene has, rare ones first in expectation."""
     classes = [train_id for train_id in np.unique(label_HW).tolist() if train_id != _IGNORED]
-    left: list[int] = []
+    rest: list[int] = []
     crops = []
     for _ in range(_CROPS_A_SCENE):
-        left = left or list(classes)
-        chosen = dice.weighted([(each, _WEIGHTS.get(TRAIN_IDS.names[each], 1.0)) for each in left])
-        left.remove(chosen)
+        rest = rest or list(classes)
+        chosen = dice.weighted([(each, _WEIGHTS.get(TRAIN_IDS.names[each], 1.0)) for each in rest])
+        rest.remove(chosen)
         crops.append(_crop_around(dice, image_HWC, label_HW, chosen, size))
     return crops
 
@@ -154,7 +153,7 @@ def _crop_around(
     train_id: int,
     size: int,
 ) -> _Crop:
-    """A crop whose centre is of that class: of some candidates the one that shows most of it."""
+    """Cut a crop whose centre is of a class; of some candidates the one that shows most of it."""
     height, width = label_HW.shape
     factor = dice.whole(1, min(height, width) // size)
     side = size * factor
@@ -175,17 +174,12 @@ def _crop_around(
         left = min(max(column - half, 0), width - side)
         near = max(2, side // 6)
         middle = label_HW[max(row - near, 0) : row + near, max(column - near, 0) : column + near]
-        shown = int((middle == train_id).sum())
-        if shown > most:
-            best, most = (top, left, row, column), shown
+        pixels = int((middle == train_id).sum())
+        if pixels > most:
+            best, most = (top, left, row, column), pixels
     top, left, row, column = best
     part = np.s_[top : top + side, left : left + side]
-    return _Crop(_smaller(image_HWC[part], factor), label_HW[part], int(label_HW[row, column]))
-
-
-def _smaller(image_HWC: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Means over factor x factor pixels, rounded in whole numbers."""
-    side = image_HWC.shape[0] // factor
-    blocks = image_HWC.reshape(side, factor, side, factor, 3).astype(np.uint32)
+    # Means over factor x factor pixels, rounded in whole numbers: the same on every machine.
+    blocks = image_HWC[part].reshape(size, factor, size, factor, 3).astype(np.uint32)
     means_HWC = (blocks.sum(axis=(1, 3)) + factor * factor // 2) // (factor * factor)
-    return np.asarray(means_HWC, np.uint8)
+    return _Crop(means_HWC.astype(np.uint8), label_HW[part], int(label_HW[row, column]))

@@ -1,4 +1,4 @@
-"""Chance for torchvision, which draws from one generator alone."""
+"""Seeded random numbers for torchvision, which draws from torch's global generator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def drawing_from(seed: int) -> Iterator[None]:
-    """What is drawn on the CPU meanwhile comes from this seed; what is drawn after it goes on."""
+    """Seed torch's CPU generator meanwhile; afterwards it goes on as if nothing was drawn."""
     generator = torch.default_generator
     before = generator.get_state()
     generator.manual_seed(seed)

@@ -177,12 +177,12 @@ _FOLDERS = {"train": "training", "val": "validation"}
 _COUNTS = {"train": 20210, "val": 2000}
 _HOW_TO_GET = (
     "unpack ADEChallengeData2016.zip of sceneparsing.csail.mit.edu;"
-    " the folder is ADEChallengeData2016"
+    " the directory is ADEChallengeData2016"
 )
 
 
 class Ade20k(PairDataset):
-    """One split of ADE20K's scene parsing benchmark, 150 classes, pictures of many sizes.
+    """One split of ADE20K's scene parsing benchmark, 150 classes, images of many sizes.
 
     Files: `images/<training|validation>/*.jpg` with `annotations/<training|validation>/*.png`.
     The labels of `test` are not public. A number of samples other than the official one is logged
@@ -190,18 +190,18 @@ class Ade20k(PairDataset):
 
     Args:
         split: `train` (20210 samples) or `val` (2000).
-        root: the folder ADEChallengeData2016; None: `$SEG_DATA/ade20k` or `data/ade20k`.
+        root: the directory ADEChallengeData2016; None: `$SEG_DATA/ade20k` or `data/ade20k`.
 
     Raises:
         ConfigError: an unknown split.
-        DataError: the folders or their files are missing or do not pair up.
+        DataError: the directories or their files are missing or do not pair up.
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
         check_choice("ADE20K", "split", split, get_args(Split), why=NO_TEST)
-        folders = tuple(f"{kind}/{_FOLDERS[split]}" for kind in ("images", "annotations"))
-        folder = find_root(root, dataset="ade20k", expected=folders, how_to_get=_HOW_TO_GET)
-        images = named_files(folder / folders[0], suffixes=(".jpg",))
-        labels = named_files(folder / folders[1], suffixes=(".png",))
+        directories = tuple(f"{kind}/{_FOLDERS[split]}" for kind in ("images", "annotations"))
+        directory = find_root(root, dataset="ade20k", expected=directories, how_to_get=_HOW_TO_GET)
+        images = named_files(directory / directories[0], suffixes=(".jpg",))
+        labels = named_files(directory / directories[1], suffixes=(".png",))
         super().__init__(match_pairs(images, labels), labels=LABELS, split=split)
-        warn_if_partial("ADE20K", split, len(self), _COUNTS[split], folder)
+        warn_if_partial("ADE20K", split, len(self), _COUNTS[split], directory)

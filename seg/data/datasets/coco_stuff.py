@@ -65,7 +65,7 @@ _HOW_TO_GET = (
 
 
 class CocoStuff(PairDataset):
-    """One split of COCO-Stuff 164k, 171 classes, pictures of many sizes.
+    """One split of COCO-Stuff 164k, 171 classes, images of many sizes.
 
     Files: `images/<split>2017/*.jpg` or `<split>2017/*.jpg`, with
     `annotations/<split>2017/*.png` or `stuffthingmaps_trainval2017/<split>2017/*.png`. The labels
@@ -74,26 +74,28 @@ class CocoStuff(PairDataset):
 
     Args:
         split: `train` (118287 samples) or `val` (5000).
-        root: the folder holding them; None: `$SEG_DATA/coco_stuff` or `data/coco_stuff`.
+        root: the directory holding them; None: `$SEG_DATA/coco_stuff` or `data/coco_stuff`.
 
     Raises:
         ConfigError: an unknown split.
-        DataError: the folders or their files are missing or do not pair up.
+        DataError: the directories or their files are missing or do not pair up.
     """
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
         check_choice("COCO-Stuff", "split", split, get_args(Split), why=NO_TEST)
-        folder = find_root(root, dataset="coco_stuff", expected=(), how_to_get=_HOW_TO_GET)
-        folders = [_present(folder, homes, f"{split}2017") for homes in (_IMAGES, _ANNOTATIONS)]
-        find_root(root, dataset="coco_stuff", expected=folders, how_to_get=_HOW_TO_GET)
-        images = named_files(folder / folders[0], suffixes=(".jpg",))
+        directory = find_root(root, dataset="coco_stuff", expected=(), how_to_get=_HOW_TO_GET)
+        directories = [
+            _present(directory, homes, f"{split}2017") for homes in (_IMAGES, _ANNOTATIONS)
+        ]
+        find_root(root, dataset="coco_stuff", expected=directories, how_to_get=_HOW_TO_GET)
+        images = named_files(directory / directories[0], suffixes=(".jpg",))
         # Names end in digits; other tools write *_labelTrainIds.png beside them.
-        labels = named_files(folder / folders[1], pattern="*[0-9].png", suffixes=(".png",))
+        labels = named_files(directory / directories[1], pattern="*[0-9].png", suffixes=(".png",))
         super().__init__(match_pairs(images, labels), labels=LABELS, split=split)
-        warn_if_partial("COCO-Stuff", split, len(self), _COUNTS[split], folder)
+        warn_if_partial("COCO-Stuff", split, len(self), _COUNTS[split], directory)
 
 
-def _present(folder: Path, homes: Sequence[str], name: str) -> str:
-    """The first home of a split that is there, relative to `folder`; else the usual one."""
+def _present(directory: Path, homes: Sequence[str], name: str) -> str:
+    """The first home of a split that is there, relative to `directory`; else the usual one."""
     candidates = [f"{home}/{name}".lstrip("/") for home in homes]
-    return next((path for path in candidates if (folder / path).is_dir()), candidates[0])
+    return next((path for path in candidates if (directory / path).is_dir()), candidates[0])

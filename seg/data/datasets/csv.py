@@ -1,4 +1,4 @@
-"""People's own pictures, listed in a CSV file: image, label, split."""
+"""People's own images, listed in a CSV file: image, label, split."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -231,7 +231,7 @@ def _pairs(rows: Sequence[Row], location: Location) -> list[Pair]:
 
 
 def named_samples(rows: Iterable[Row]) -> Iterator[tuple[str, Row]]:
-    """What each line's sample is called: its picture's path without suffix, once each."""
+    """What each line's sample is called: its image's path without suffix, once each."""
     names: set[str] = set()
     for row in rows:
         name = _stem(row.image) or "line"

@@ -25,7 +25,7 @@ _HOW_TO_GET = 'in CVAT export the task as "Segmentation mask 1.1" with "Save ima
 class CvatMask(PairDataset):
     """One split of a CVAT export.
 
-    Files: `JPEGImages/**`, `SegmentationClass/**.png` in the colours of `labelmap.txt` (RGB or a
+    Files: `JPEGImages/**`, `SegmentationClass/**.png` in the colors of `labelmap.txt` (RGB or a
     palette), and the names of each split in `ImageSets/Segmentation/<split>.txt`. Where that holds
     `default.txt` alone, a fixed part of the names becomes `val`, the rest `train`. The classes are
     the lines of `labelmap.txt` in their order, `background` among them.
@@ -85,24 +85,24 @@ def _read_labelmap(path: Path) -> Classes:
 
 def _listed(path: Path, where: Path, lists: Iterable[Path]) -> list[Pair]:
     """The pairs of one list; what is in none of the lists is logged."""
-    folders = (where / "JPEGImages", where / "SegmentationClass")
-    images, labels = (named_files(folder, pattern=_ANY_DEPTH) for folder in folders)
+    directories = (where / "JPEGImages", where / "SegmentationClass")
+    images, labels = (named_files(directory, pattern=_ANY_DEPTH) for directory in directories)
     everything = {name for each in lists for _, name in _lines(each)}
-    for folder, files in zip(folders, (images, labels), strict=True):
-        log_unlisted(folder, [name for name in files if name not in everything], where / _LISTS)
+    for directory, files in zip(directories, (images, labels), strict=True):
+        log_unlisted(directory, [name for name in files if name not in everything], where / _LISTS)
     lines: dict[str, int] = {}
     for line, name in _lines(path):
         if name in lines:
             raise DataError(f"{path}, line {line}: {name} is also in line {lines[name]}")
         lines[name] = line
     return [
-        Pair(name, _file(images, folders[0], name), _file(labels, folders[1], name))
+        Pair(name, _file(images, directories[0], name), _file(labels, directories[1], name))
         for name in lines
     ]
 
 
-def _file(files: Mapping[str, Path], folder: Path, name: str) -> Path:
-    return files.get(name, folder / f"{name}.png")  # where it is missing: what is looked for
+def _file(files: Mapping[str, Path], directory: Path, name: str) -> Path:
+    return files.get(name, directory / f"{name}.png")  # where it is missing: what is looked for
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:

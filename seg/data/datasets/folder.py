@@ -1,4 +1,4 @@
-"""People's own pictures: folders of images and of labels."""
+"""People's own images: directories of images and of labels."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -34,19 +34,19 @@ _HOW_TO_GET = (
 
 
 class Folder(PairDataset):
-    """One split of a folder of images and labels.
+    """One split of a directory of images and labels.
 
     Files: `images/<split>/**` with `labels/<split>/**`, or `<split>/images/**` with
     `<split>/labels/**`. Image and label share path and name, up to the suffix. Splits may be called
-    `training`, `valid`, `validation`, `testing`. Without folders for splits a fixed part of the
+    `training`, `valid`, `validation`, `testing`. Without directories for splits a fixed part of the
     names becomes `val`, the rest `train`.
 
     Other directories and names are told by patterns, in which one `*` stands for what an image and
     its label share: `masks/*_mask.png`.
 
     Args:
-        split: `train`, `val`, `test` or the name of another split's folder.
-        root: the folder; None: `$SEG_DATA/folder` or `data/folder`.
+        split: `train`, `val`, `test` or the name of another split's directory.
+        root: the directory; None: `$SEG_DATA/folder` or `data/folder`.
         images, labels: the two directories, with or without the pattern of their files' names;
             both may lie in one directory.
         classes: a JSON or text file (its forms: `seg.data.readers.class_table.read_classes`); None:
@@ -59,7 +59,7 @@ class Folder(PairDataset):
 
     Raises:
         ConfigError: an option is wrong.
-        DataError: the folders or files are missing, do not pair up, or tell no classes.
+        DataError: the directories or files are missing, do not pair up, or tell no classes.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Folder(PairDataset):
 
 @dataclass(frozen=True)
 class _Layout:
-    """Which files of a folder are images and labels of a split."""
+    """Which files of a directory are images and labels of a split."""
 
     where: Path
     images: FilePattern
@@ -164,21 +164,23 @@ class _Layout:
         below = (self.images.directory, self.labels.directory)
         images, labels = (self.where / name for name in below)
         if images.is_dir() and labels.is_dir():
-            names = [find_split(split, _subfolders(parent), parent) for parent in (images, labels)]
+            names = [
+                find_split(split, _subdirectories(parent), parent) for parent in (images, labels)
+            ]
             if names[0] and names[1]:
                 self._log_unread(self.where, below)
                 for parent in {images, labels}:
-                    self._log_unread(parent, (split, *split_names(_subfolders(parent))))
+                    self._log_unread(parent, (split, *split_names(_subdirectories(parent))))
                 return (images / names[0], labels / names[1]), False
-            present = split_names({*_subfolders(images), *_subfolders(labels)})
+            present = split_names({*_subdirectories(images), *_subdirectories(labels)})
             if not present and not any(names):
                 self._log_unread(self.where, below)
                 return (images, labels), True
             for parent, name in zip((images, labels), names, strict=True):
                 if name is None:
-                    raise no_split_error(split, split_names(_subfolders(parent)), parent)
+                    raise no_split_error(split, split_names(_subdirectories(parent)), parent)
         splits = [
-            name for name in _subfolders(self.where) if (self.where / name / below[0]).is_dir()
+            name for name in _subdirectories(self.where) if (self.where / name / below[0]).is_dir()
         ]
         name = find_split(split, splits, self.where)
         if name is not None and (self.where / name / below[1]).is_dir():
@@ -189,7 +191,7 @@ class _Layout:
             raise no_split_error(split, splits, self.where)
         self._refuse_layout(below)
         find_root(self.where, dataset="folder", expected=below, how_to_get=_HOW_TO_GET)
-        raise DataError(f"{self.where}: {' and '.join(below)} must be folders\n  {_HOW_TO_GET}")
+        raise DataError(f"{self.where}: {' and '.join(below)} must be directories\n  {_HOW_TO_GET}")
 
     def _log_unread(self, parent: Path, read: Iterable[str]) -> None:
         """Log what lies beside the directories below `parent` that are read."""
@@ -198,7 +200,7 @@ class _Layout:
             log_loose_files(parent, apart={*self.class_files, *(name for (name,) in names)})
 
 
-def _subfolders(folder: Path) -> list[str]:
-    if not folder.is_dir():
+def _subdirectories(directory: Path) -> list[str]:
+    if not directory.is_dir():
         return []
-    return [path.name for path in folder.iterdir() if path.is_dir()]
+    return [path.name for path in directory.iterdir() if path.is_dir()]

@@ -28,12 +28,12 @@ _IGNORED = 255
 class HfDataset:
     """One split of a dataset with a column of images and a column of labels.
 
-    Pictures are decoded by the strict readers here, not by `datasets`; no code of the dataset is
-    run. Labels are pictures, or H x W lists of ids.
+    Images are decoded by the strict readers here, not by `datasets`; no code of the dataset is
+    run. Labels are images, or H x W lists of ids.
 
     Args:
         split: `train`, `val` or `test`.
-        name: `OWNER/NAME` on the Hub, or a local folder (Parquet files, imagefolder).
+        name: `OWNER/NAME` on the Hub, or a local directory (Parquet files, imagefolder).
         config_name: which of its configurations; None: its only or default one.
         revision: branch, tag or commit; None: the newest.
         image_column, label_column: the two columns.
@@ -67,7 +67,7 @@ class HfDataset:
         reduce_zero_label: bool = False,
     ) -> None:
         if not name:
-            raise ConfigError("dataset.name: give OWNER/NAME of the Hub, or a local folder")
+            raise ConfigError("dataset.name: give OWNER/NAME of the Hub, or a local directory")
         parts = {"train": train_split, "val": val_split, "test": test_split}
         self.split = split
         self.decoding = current_decoding()
@@ -172,7 +172,7 @@ class HfDataset:
 
     def _reduced(self, labels: LabelSpace) -> LabelSpace:
         if self._read not in (read_label, read_grey):
-            raise ConfigError("dataset.reduce_zero_label is for ids; these labels hold colours")
+            raise ConfigError("dataset.reduce_zero_label is for ids; these labels hold colors")
         ids = {value + 1: train_id for value, train_id in labels.file_ids if value < _IGNORED - 1}
         ids |= {0: labels.ignore_index, _IGNORED: labels.ignore_index}
         return LabelSpace(labels.names, labels.palette, tuple(sorted(ids.items())))
@@ -202,7 +202,7 @@ def load_rows(
     Args:
         table: name, configuration and revision.
         part: of the dataset, such as `train[:90%]`.
-        columns: of pictures and of labels.
+        columns: of images and of labels.
 
     Raises:
         ConfigError: `datasets` is missing, or a column.
@@ -249,7 +249,7 @@ def _holds_files(rows: Any, column: str) -> bool:
 
 
 def _declared_classes(rows: Any, column: str, where: str) -> Classes | None:
-    """The classes that a column of lists declares; a column of pictures cannot."""
+    """The classes that a column of lists declares; a column of images cannot."""
     feature = rows.features[column]
     while hasattr(feature, "feature"):
         feature = feature.feature
@@ -261,7 +261,7 @@ def _declared_classes(rows: Any, column: str, where: str) -> Classes | None:
 
 @contextmanager
 def located(value: Any, where: str) -> Iterator[Location]:
-    """A location that holds a cell's picture while the block lasts.
+    """A location that holds a cell's image while the block lasts.
 
     Raises:
         DataError: the cell holds none.
@@ -277,7 +277,7 @@ def located(value: Any, where: str) -> Iterator[Location]:
     else:
         kind = type(value).__name__
         raise DataError(
-            f"{where}: holds no picture" + ("" if value is None else f" but {kind}"),
+            f"{where}: holds no image" + ("" if value is None else f" but {kind}"),
             fault="missing" if value is None else "not_a_picture",
         )
 
@@ -293,7 +293,7 @@ def _array(value: Any, where: str) -> NDArray[Any]:
     if label_HW.ndim != 2 or label_HW.dtype.kind not in "iu":
         raise DataError(
             f"{where}: label is {label_HW.ndim}-dimensional, {label_HW.dtype};"
-            " allowed: pictures, or H x W whole numbers",
+            " allowed: images, or H x W whole numbers",
             fault="label_kind",
         )
     return label_HW

@@ -1,4 +1,4 @@
-"""Pictures annotated with LabelMe (github.com/wkentaro/labelme): a JSON file beside each."""
+"""Images annotated with LabelMe (github.com/wkentaro/labelme): a JSON file beside each."""
 
 import logging
 from collections.abc import Sequence
@@ -31,22 +31,22 @@ _IGNORE_INDEX = 255
 _JSON = (".json",)
 _ANY_DEPTH = "**/*"
 _HOW_TO_GET = (
-    "save pictures and LabelMe's JSON files of the same names in <split>/ (train, val, test),\n"
-    "  or all in one folder, which dataset.val_fraction splits"
+    "save images and LabelMe's JSON files of the same names in <split>/ (train, val, test),\n"
+    "  or all in one directory, which dataset.val_fraction splits"
 )
 _log = logging.getLogger(__name__)
 
 
 class LabelMe(PairDataset):
-    """One split of pictures with LabelMe's shapes.
+    """One split of images with LabelMe's shapes.
 
-    Files: `<split>/**` holds pictures and JSON files of the same names. Without folders for splits
-    a fixed part of the names in the root becomes `val`, the rest `train`. The picture beside is
-    read, not the copy (`imageData`) that a JSON file may hold.
+    Files: `<split>/**` holds images and JSON files of the same names. Without directories for
+    splits a fixed part of the names in the root becomes `val`, the rest `train`. The image beside
+    is read, not the copy (`imageData`) that a JSON file may hold.
 
     Args:
-        split: `train`, `val`, `test` or the name of another split's folder.
-        root: the folder; None: `$SEG_DATA/labelme` or `data/labelme`.
+        split: `train`, `val`, `test` or the name of another split's directory.
+        root: the directory; None: `$SEG_DATA/labelme` or `data/labelme`.
         classes: the labels, in the order of the train ids; None: those that occur in any split,
             sorted.
         unlabelled: what pixels of no shape are: the class `background` (train id 0), or `ignored`.
@@ -54,7 +54,7 @@ class LabelMe(PairDataset):
         unannotated: images without a JSON file are an `error`, `background`, or left out
             (`exclude`).
         ignored: labels whose pixels neither train nor score.
-        val_fraction: the part of the names that is `val`, where no folders split them.
+        val_fraction: the part of the names that is `val`, where no directories split them.
         val_seed: another seed, another part.
 
     Raises:
@@ -83,11 +83,11 @@ class LabelMe(PairDataset):
         where = find_root(root, dataset="labelme", expected=(), how_to_get=_HOW_TO_GET)
         if not where.is_dir():
             find_root(root, dataset="labelme", expected=(split,), how_to_get=_HOW_TO_GET)
-        folder = _split_directory(where, split)
+        directory = _split_directory(where, split)
         names = classes if classes is not None else _occurring(where, ignored, unlabelled)
         table = _table(names, ignored, unlabelled, where)
-        pairs = _pairs(folder, unannotated)
-        if folder == where:
+        pairs = _pairs(directory, unannotated)
+        if directory == where:
             pairs = split_subset(
                 pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
@@ -101,22 +101,22 @@ class LabelMe(PairDataset):
         super().__init__(pairs, labels=table.labels, split=split, read=read)
 
 
-def _pairs(folder: Path, unannotated: Unannotated) -> tuple[Pair, ...]:
-    images = named_files(folder, pattern=_ANY_DEPTH, others=_JSON)
-    labels = named_files(folder, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
+def _pairs(directory: Path, unannotated: Unannotated) -> tuple[Pair, ...]:
+    images = named_files(directory, pattern=_ANY_DEPTH, others=_JSON)
+    labels = named_files(directory, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
     settled = settle_unlabelled("LabelMe", images, labels, unannotated)
     return match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
 
 
 def _split_directory(where: Path, split: str) -> Path:
-    """The folder of a split, or the root where there are none."""
-    subfolders = [path.name for path in where.iterdir() if path.is_dir()]
-    name = find_split(split, subfolders, where)
+    """The directory of a split, or the root where there are none."""
+    subdirectories = [path.name for path in where.iterdir() if path.is_dir()]
+    name = find_split(split, subdirectories, where)
     if name is not None:
-        log_loose_files(where, apart={name, *split_names(subfolders)})
+        log_loose_files(where, apart={name, *split_names(subdirectories)})
         return where / name
-    if split_names(subfolders):
-        raise no_split_error(split, split_names(subfolders), where)
+    if split_names(subdirectories):
+        raise no_split_error(split, split_names(subdirectories), where)
     return where
 
 

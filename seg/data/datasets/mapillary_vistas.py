@@ -49,13 +49,13 @@ class MapillaryVistas(PairDataset):
 
     Args:
         split: `train` (18000 samples) or `val` (2000).
-        root: the folder holding `training` and the label table; None:
+        root: the directory holding `training` and the label table; None:
             `$SEG_DATA/mapillary_vistas` or `data/mapillary_vistas`.
         version: `v1.2` (66 labels, 65 evaluated) or `v2.0` (124 labels).
 
     Raises:
         ConfigError: an unknown split or version.
-        DataError: folders, files or the label table are missing, wrong or do not pair up.
+        DataError: directories, files or the label table are missing, wrong or do not pair up.
     """
 
     def __init__(
@@ -64,18 +64,18 @@ class MapillaryVistas(PairDataset):
         check_choice("Mapillary Vistas", "split", split, get_args(Split), why=NO_TEST)
         check_choice("Mapillary Vistas", "version", version, get_args(Version))
         part = _FOLDERS[split]
-        folder = find_root(
+        directory = find_root(
             root,
             dataset="mapillary_vistas",
             expected=(f"{part}/images",),
             how_to_get=_HOW_TO_GET,
         )
         label_folders = [f"{part}/{name}" for name in _LABEL_FOLDERS[version]]
-        images = named_files(folder / part / "images")
-        labels = named_files(_first(folder, label_folders, f"labels of {version}"))
-        table = _first(folder, _TABLES[version], f"label table of {version}")
+        images = named_files(directory / part / "images")
+        labels = named_files(_first(directory, label_folders, f"labels of {version}"))
+        table = _first(directory, _TABLES[version], f"label table of {version}")
         super().__init__(match_pairs(images, labels), labels=label_space(table), split=split)
-        warn_if_partial("Mapillary Vistas", split, len(self), _COUNTS[split], folder)
+        warn_if_partial("Mapillary Vistas", split, len(self), _COUNTS[split], directory)
 
 
 def label_space(table: Path) -> LabelSpace:

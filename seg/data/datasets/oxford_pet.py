@@ -1,4 +1,4 @@
-"""Oxford-IIIT Pet (Parkhi et al., CVPR 2012): 37 breeds of cats and dogs, pictures of any size."""
+"""Oxford-IIIT Pet (Parkhi et al., CVPR 2012): 37 breeds of cats and dogs, images of any size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,15 +70,15 @@ class OxfordPet(PairDataset):
 
     Args:
         split: `train` (3312 samples), `val` (368) or `test` (3669). The dataset has no `val`: it
-            is every tenth picture of `trainval.txt` in the order of breed and picture number.
-        root: the folder holding `images` and `annotations`; None: `$SEG_DATA/oxford_pet` or
+            is every tenth image of `trainval.txt` in the order of breed and image number.
+        root: the directory holding `images` and `annotations`; None: `$SEG_DATA/oxford_pet` or
             `data/oxford_pet`.
         task: `foreground` (background and pet, border ignored), `trimap` (pet, background,
             border) or `breed` (background and 37 breeds, border ignored).
 
     Raises:
         ConfigError: an unknown split or task.
-        DataError: the folders, lists or files are missing, wrong or do not pair up.
+        DataError: the directories, lists or files are missing, wrong or do not pair up.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class OxfordPet(PairDataset):
         check_choice("Oxford-IIIT Pet", "split", split, get_args(Split))
         check_choice("Oxford-IIIT Pet", "task", task, get_args(Task))
         expected = ("images", "annotations/trimaps", f"annotations/{_LISTS[split]}")
-        folder = find_root(root, dataset="oxford_pet", expected=expected, how_to_get=_HOW_TO_GET)
-        listed = _of_split(_read_list(folder / expected[-1]), split)
+        directory = find_root(root, dataset="oxford_pet", expected=expected, how_to_get=_HOW_TO_GET)
+        listed = _of_split(_read_list(directory / expected[-1]), split)
         read: ReadLabel = BreedTrimaps(listed) if task == "breed" else read_label
-        images, trimaps = folder / expected[0], folder / expected[1]
+        images, trimaps = directory / expected[0], directory / expected[1]
         pairs = [Pair(name, images / f"{name}.jpg", trimaps / f"{name}.png") for name in listed]
-        whole = listed_pairs(pairs, folder / expected[-1])
+        whole = listed_pairs(pairs, directory / expected[-1])
         super().__init__(whole, labels=_SPACES[task], split=split, read=read)
-        warn_if_partial("Oxford-IIIT Pet", split, len(self), _COUNTS[split], folder)
+        warn_if_partial("Oxford-IIIT Pet", split, len(self), _COUNTS[split], directory)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _of_split(class_ids: dict[str, int], split: Split) -> dict[str, int]:
 
 
 def _read_list(path: Path) -> dict[str, int]:
-    """Class id of each picture, from lines `NAME CLASS_ID SPECIES BREED`."""
+    """Class id of each image, from lines `NAME CLASS_ID SPECIES BREED`."""
     text = read_bytes(path, "list", max_bytes=MAX_BYTES).decode(errors="replace")
     lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
     listed: dict[str, int] = {}
@@ -134,11 +134,11 @@ def _read_list(path: Path) -> dict[str, int]:
         if not fields or fields[0].startswith("#"):
             continue
         name = fields[0]
-        breed, _, picture = name.rpartition("_")
+        breed, _, image = name.rpartition("_")
         class_id = _BREEDS.index(breed) + 1 if breed in _BREEDS else 0
-        if not class_id or not picture.isdecimal() or fields[1:2] != [str(class_id)]:
+        if not class_id or not image.isdecimal() or fields[1:2] != [str(class_id)]:
             raise DataError(
-                f"{path}, line {number}: {' '.join(fields)!r} is not a picture and its breed\n"
+                f"{path}, line {number}: {' '.join(fields)!r} is not an image and its breed\n"
                 "  expected NAME CLASS_ID SPECIES BREED, such as 'Abyssinian_100 1 1 1';"
                 " unpack annotations.tar.gz again"
             )

@@ -33,22 +33,22 @@ _AUGMENTED = "SegmentationClassAug"
 _SBD_FILES = ("cls", "train.txt", "val.txt")
 _HOW_TO_GET = (
     "unpack VOCtrainval_11-May-2012.tar of host.robots.ox.ac.uk/pascal/VOC/voc2012;"
-    " the folder is VOCdevkit/VOC2012"
+    " the directory is VOCdevkit/VOC2012"
 )
 _HOW_TO_AUGMENT = (
     f"{_HOW_TO_GET}\n"
-    f"  trainaug needs the folder {_AUGMENTED} with {_LISTS}/trainaug.txt,\n"
+    f"  trainaug needs the directory {_AUGMENTED} with {_LISTS}/trainaug.txt,\n"
     "  or dataset.sbd=DIR, where benchmark.tgz of SBD is unpacked"
 )
 
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
-    """The colours of VOC's indexed pictures (VOClabelcolormap.m of the development kit).
+    """The colors of VOC's indexed images (VOClabelcolormap.m of the development kit).
 
     The bits of an index go in turn to red, green and blue, each filled from its highest bit.
 
     Args:
-        count: how many colours, up to 256; colour 0 is black.
+        count: how many colors, up to 256; color 0 is black.
     """
     return tuple((_spread(i), _spread(i >> 1), _spread(i >> 2)) for i in range(count))
 
@@ -63,7 +63,7 @@ LABELS = LabelSpace.identity(_NAMES, voc_palette(len(_NAMES)))
 
 
 class PascalVoc(PairDataset):
-    """One split of Pascal VOC 2012: 20 kinds of objects and background, pictures of many sizes.
+    """One split of Pascal VOC 2012: 20 kinds of objects and background, images of many sizes.
 
     Files: `JPEGImages/*.jpg` with `SegmentationClass/*.png`, named by
     `ImageSets/Segmentation/<split>.txt`. The labels of `test` are not public. A number of samples
@@ -75,15 +75,15 @@ class PascalVoc(PairDataset):
 
     Args:
         split: `train`, `val` (1449 samples), `trainval` (2913) or `trainaug` (10582).
-        root: the folder VOCdevkit/VOC2012; None: `$SEG_DATA/pascal_voc` or `data/pascal_voc`.
+        root: the directory VOCdevkit/VOC2012; None: `$SEG_DATA/pascal_voc` or `data/pascal_voc`.
         train_split: what `split=train` means: `train` (1464), `trainaug`, or `trainval`, which
             holds the samples of `val`.
-        sbd: the folder of SBD that holds `dataset/`, for `trainaug` from `dataset/cls/*.mat`,
+        sbd: the directory of SBD that holds `dataset/`, for `trainaug` from `dataset/cls/*.mat`,
             `dataset/train.txt` and `dataset/val.txt`; None: `SegmentationClassAug`.
 
     Raises:
         ConfigError: an unknown split or train_split, or `sbd` where nothing reads it.
-        DataError: the folders or their files are missing or do not pair up.
+        DataError: the directories or their files are missing or do not pair up.
     """
 
     def __init__(
@@ -99,32 +99,32 @@ class PascalVoc(PairDataset):
         source = (
             None if sbd is None or part != "trainaug" else _sbd_directory(Path(sbd).expanduser())
         )
-        folder = find_root(
+        directory = find_root(
             root,
             dataset="pascal_voc",
             expected=_expected(part, source),
             how_to_get=_HOW_TO_AUGMENT if part == "trainaug" else _HOW_TO_GET,
         )
-        names = _names_of(part, folder / _LISTS, source)
-        images = named_files(folder / "JPEGImages", suffixes=(".jpg",))
-        labels = _label_files(part, folder, source)
+        names = _names_of(part, directory / _LISTS, source)
+        images = named_files(directory / "JPEGImages", suffixes=(".jpg",))
+        labels = _label_files(part, directory, source)
         listed_labels = {name: labels[name] for name in names if name in labels}
         # A listed name without any file counts as an image without a label.
         listed_images = {
-            name: images.get(name, folder / f"JPEGImages/{name}.jpg")
+            name: images.get(name, directory / f"JPEGImages/{name}.jpg")
             for name in names
             if name in images or name not in labels
         }
         pairs = match_pairs(listed_images, listed_labels)
         super().__init__(pairs, labels=LABELS, split=split, read=read_class_label)
-        warn_if_partial("Pascal VOC 2012", part, len(self), _COUNTS[part], folder)
+        warn_if_partial("Pascal VOC 2012", part, len(self), _COUNTS[part], directory)
 
 
 def read_class_label(path: Location) -> NDArray[Any]:
-    """Class ids of one picture, from VOC's PNG or SBD's MAT file: a `ReadLabel`.
+    """Class ids of one image, from VOC's PNG or SBD's MAT file: a `ReadLabel`.
 
     Args:
-        path: `*.mat` of SBD's folder `cls`, or a picture.
+        path: `*.mat` of SBD's directory `cls`, or an image.
 
     Returns:
         H x W file values.
@@ -165,23 +165,23 @@ def _check_choices(split: str, train_split: str, sbd: str | Path | None) -> None
 
 
 def _sbd_directory(given: Path) -> Path:
-    for folder in (given / "dataset", given):
-        if all((folder / name).exists() for name in _SBD_FILES):
-            return folder
+    for directory in (given / "dataset", given):
+        if all((directory / name).exists() for name in _SBD_FILES):
+            return directory
     raise DataError(
         f"SBD not found in {given.absolute()}\n"
         f"  looked for: {', '.join(f'dataset/{name}' for name in _SBD_FILES)}\n"
-        "  set dataset.sbd to the folder benchmark_RELEASE\n"
+        "  set dataset.sbd to the directory benchmark_RELEASE\n"
         "  to get it: unpack benchmark.tgz of home.bharathh.info/pubs/codes/SBD"
     )
 
 
 def _expected(part: str, sbd: Path | None) -> tuple[str, ...]:
-    folders = ("JPEGImages", "SegmentationClass")
+    directories = ("JPEGImages", "SegmentationClass")
     if part == "trainaug" and sbd is None:
-        return (*folders, _AUGMENTED, f"{_LISTS}/trainaug.txt")
+        return (*directories, _AUGMENTED, f"{_LISTS}/trainaug.txt")
     lists = ("train", "val") if part == "trainaug" else (part,)
-    return (*folders, *(f"{_LISTS}/{name}.txt" for name in lists))
+    return (*directories, *(f"{_LISTS}/{name}.txt" for name in lists))
 
 
 def _names_of(part: str, lists: Path, sbd: Path | None) -> Iterable[str]:
@@ -197,10 +197,10 @@ def _listed(path: Path) -> set[str]:
     )
 
 
-def _label_files(part: str, folder: Path, sbd: Path | None) -> dict[str, Path]:
-    labels = named_files(folder / "SegmentationClass", suffixes=(".png",))
+def _label_files(part: str, directory: Path, sbd: Path | None) -> dict[str, Path]:
+    labels = named_files(directory / "SegmentationClass", suffixes=(".png",))
     if part != "trainaug":
         return labels
     if sbd is not None:
         return named_files(sbd / "cls", suffixes=(".mat",)) | labels
-    return named_files(folder / _AUGMENTED, suffixes=(".png",)) | labels
+    return named_files(directory / _AUGMENTED, suffixes=(".png",)) | labels

@@ -51,8 +51,8 @@ class Shards:
     it; copies of old have none.
 
     Args:
-        split: the folder below `root`: `train`, `val` or `test`.
-        root: a folder, or an address (`s3://BUCKET/FOLDER`) (see
+        split: the directory below `root`: `train`, `val` or `test`.
+        root: a directory, or an address (`s3://BUCKET/FOLDER`) (see
             `seg.data.readers.url_policy`);
             None: `$SEG_DATA/shards` or `data/shards`.
 
@@ -176,7 +176,7 @@ class Shards:
                 f"{path}: a chunk of {self._folder} cannot be kept there"
                 f" ({error.strerror or error})\n"
                 f"  make room for {self.size_bytes / 2**30:.1f} GiB there,"
-                " or set $SEG_CACHE to another folder",
+                " or set $SEG_CACHE to another directory",
                 fault="unwritable",
             ) from error
 
@@ -200,7 +200,7 @@ class Shards:
             )
 
 
-def _check_decoding(folder: Location, copied: ImageDecoding, declared: ImageDecoding) -> None:
+def _check_decoding(directory: Location, copied: ImageDecoding, declared: ImageDecoding) -> None:
     """Checkpoints remember what the configuration says: it must be what the copy was made by."""
     if copied != declared:
-        raise ConfigError(f"{folder}: the copy was made with {copied}\n  give the same here")
+        raise ConfigError(f"{directory}: the copy was made with {copied}\n  give the same here")

@@ -1,4 +1,4 @@
-"""Pictures without labels."""
+"""Images without labels."""
 
 from pathlib import Path
 
@@ -13,28 +13,28 @@ from seg.errors import DataError
 
 
 class Unlabelled:
-    """All pictures of a folder and its subfolders; a `SegmentationDataset` that knows no classes.
+    """All images below a directory; a `SegmentationDataset` without ground truth.
 
     The label of every sample is class 0 throughout, so that after an augmentation the pixels
-    outside the picture are those that are ignored.
+    outside the image are those that are ignored.
 
     Args:
-        folder: where the pictures lie.
+        directory: where the images lie.
         labels: the label space of those who learn from them.
         decoding: what is declared about the values of images.
 
     Raises:
-        DataError: no such folder, or no picture in it.
+        DataError: no such directory, or no image in it.
     """
 
     split = "unlabelled"
 
     def __init__(
-        self, folder: str | Path, *, labels: LabelSpace, decoding: ImageDecoding = PLAIN
+        self, directory: str | Path, *, labels: LabelSpace, decoding: ImageDecoding = PLAIN
     ) -> None:
-        where = Path(folder).expanduser()
+        where = Path(directory).expanduser()
         if not where.is_dir():
-            raise DataError(f"{where}: no such folder; give one that holds pictures")
+            raise DataError(f"{where}: no such directory; give one that holds images")
         self.labels = labels
         self.decoding = decoding
         self._files = tuple(named_files(where, pattern="**/*").items())
@@ -43,7 +43,7 @@ class Unlabelled:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Sample:
-        """Read one picture.
+        """Read one image.
 
         Raises:
             IndexError: there is no such sample.

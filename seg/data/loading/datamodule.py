@@ -26,12 +26,12 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         train, val, test: the splits; those that no loader is asked of may be None.
         augmentation: for training samples; None: unchanged.
         sampling: which training samples an epoch holds; None: each once.
-        batch_size: training samples a batch, on each process.
-        eval_batch_size: the same for evaluation; 1 where pictures differ in size.
+        batch_size: training samples in a batch of each process.
+        eval_batch_size: the same for evaluation; 1 where images differ in size.
         num_workers: reading processes of each loader; 0: read in this process.
         prefetch_factor: batches each worker reads ahead.
         pin_memory: page-lock batches, where there is a device.
-        timeout_s: how long a batch may be waited for.
+        timeout_s: the longest wait for a batch, seconds.
         seed: of order and augmentation, not negative.
 
     Raises:
@@ -56,7 +56,7 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
     ) -> None:
         super().__init__()
         self._splits = {"train": train, "val": val, "test": test}
-        self.labels = _common_labels([split for split in (train, val, test) if split is not None])
+        self.labels = _check_labels([split for split in (train, val, test) if split is not None])
         self._augmentation = augmentation
         self._sampling = sampling
         self.batch_size = batch_size
@@ -70,33 +70,32 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         self._position: OrderState | None = None
 
     def split(self, name: str) -> D:
-        """The dataset of `train`, `val` or `test`.
+        """Return the dataset of `train`, `val` or `test`.
 
         Raises:
             ConfigError: there is none.
         """
         dataset = self._splits.get(name)
         if dataset is None:
-            given = [key for key, value in self._splits.items() if value is not None]
-            raise ConfigError(f"no dataset for split {name!r}; given: {', '.join(given)}")
+            available = [key for key, value in self._splits.items() if value is not None]
+            raise ConfigError(f"no dataset for split {name!r}; given: {', '.join(available)}")
         return dataset
 
     def train_dataloader(self) -> SegmentationLoader:
-        """A fresh loader over the training split, at the start of epoch 0 or where a state says."""
-        dataset = self.split("train")
-        order = self._order(dataset, self.batch_size, training=True)
+        """Return a new loader of the training split, from epoch 0 or from a loaded state."""
+        loader = self._loader("train", self.batch_size)
         if self._position is not None:
-            order.load_state_dict(self._position)
+            loader.order.load_state_dict(self._position)
             self._position = None
-        self._train_order = order
-        return self._loader(dataset, order, self._augmentation)
+        self._train_order = loader.order
+        return loader
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the newest training loader stands; Lightning keeps it in every checkpoint."""
+        """Return the position of the newest training loader, for Lightning's checkpoints."""
         return {} if self._train_order is None else {"train": self._train_order.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Let the next training loader go on with the batch after those of a state.
+        """Let the next training loader continue with the batch after those of a state.
 
         Lightning's own way, `load_state_dict` of the loader, comes too late where the loader was
         made to count the steps of the schedule.
@@ -104,15 +103,15 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         self._position = state_dict.get("train")
 
     def val_dataloader(self) -> SegmentationLoader:
-        """The validation split, whole and in its own order; each process its share."""
-        return self._eval_loader("val")
+        """Return a loader of the validation split in its own order; each process has its share."""
+        return self._loader("val", self._eval_batch_size)
 
     def test_dataloader(self) -> SegmentationLoader:
-        """The test split, whole and in its own order; each process its share."""
-        return self._eval_loader("test")
+        """Return a loader of the test split in its own order; each process reads its share."""
+        return self._loader("test", self._eval_batch_size)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Lightning's hook: the part of the augmentation that runs where the network computes."""
+        """Augment a training batch where the network computes; a hook of Lightning."""
         augmentation = self._augmentation
         on_device = augmentation.on_device if isinstance(augmentation, Augmentation) else None
         if not on_device or self.trainer is None or not self.trainer.training:
@@ -121,15 +120,9 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         image, label = on_device(batch["image"], batch["label"], seed=self._seed, keys=keys)
         return {**batch, "image": image, "label": label}
 
-    def _eval_loader(self, name: str) -> SegmentationLoader:
-        dataset = self.split(name)
-        return self._loader(
-            dataset, self._order(dataset, self._eval_batch_size, training=False), None
-        )
-
-    def _order(self, dataset: D, batch_size: int, *, training: bool) -> EpochOrder:
-        trainer = self.trainer
-        return EpochOrder(
+    def _loader(self, split: str, batch_size: int) -> SegmentationLoader:
+        dataset, training, trainer = self.split(split), split == "train", self.trainer
+        order = EpochOrder(
             len(dataset),
             batch_size=batch_size,
             seed=self._seed,
@@ -139,10 +132,7 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
         )
-
-    def _loader(
-        self, dataset: D, order: EpochOrder, augmentation: Transform | None
-    ) -> SegmentationLoader:
+        augmentation = self._augmentation if training else None
         samples = KeyedDataset(dataset, augmentation=augmentation, seed=self._seed)
         return SegmentationLoader(
             samples,
@@ -154,7 +144,8 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         )
 
 
-def _common_labels(datasets: list[D]) -> Classes:
+def _check_labels(datasets: list[D]) -> Classes:
+    """Return the classes of the splits, which must be the same."""
     if not datasets:
         raise ConfigError("a DataModule needs at least one of train, val and test")
     labels = datasets[0].labels

@@ -1,4 +1,4 @@
-"""Batches without end, in an order of their own that a restart goes on with."""
+"""An endless stream of training batches, whose position a checkpoint stores."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,15 +12,15 @@ from seg.data.transforms.pipeline import Augmentation
 
 
 class EndlessBatches:
-    """Shuffled, augmented batches of a dataset, one after another; incomplete ones are left out.
+    """Shuffled, augmented batches of a dataset without end; incomplete ones are dropped.
 
     Processes of a group take different samples of the same order. Reading starts with the first
-    batch, once the group is there.
+    batch, when the process group exists.
 
     Args:
-        dataset: what is read.
+        dataset: the samples.
         augmentation: of every sample.
-        batch_size: samples a batch, on each process.
+        batch_size: samples in a batch of each process.
         seed: of order and augmentation, not negative.
         num_workers, prefetch_factor, pin_memory, timeout_s: as of `SegmentationLoader`.
     """
@@ -50,13 +50,13 @@ class EndlessBatches:
         )
         self._state: OrderState = {"epoch": 0, "batches": 0}
         self._loader: SegmentationLoader | None = None
-        self._batches: Iterator[Batch] = self._passes()
+        self._batches: Iterator[Batch] = self._iterate()
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        """The next batch.
+        """Return the next batch.
 
         Raises:
             ConfigError: a step takes more samples than there are.
@@ -65,16 +65,16 @@ class EndlessBatches:
         return next(self._batches)
 
     def state_dict(self) -> OrderState:
-        """How much of the order was delivered."""
+        """Return how much of the order was delivered."""
         return self._state if self._loader is None else self._loader.state_dict()
 
     def load_state_dict(self, state: OrderState) -> None:
-        """Go on with the batch after those of `state`."""
+        """Continue with the batch after those of `state`."""
         self._state = state
         self._loader = None
-        self._batches = self._passes()
+        self._batches = self._iterate()
 
-    def _passes(self) -> Iterator[Batch]:
+    def _iterate(self) -> Iterator[Batch]:
         grouped = distributed.is_available() and distributed.is_initialized()
         order = EpochOrder(
             len(self._samples),

@@ -1,4 +1,4 @@
-"""Samples -> batches of tensors, in this process or in workers, with errors kept readable."""
+"""Batches of tensors from samples, read in this process or in workers."""
 
 import os
 import re
@@ -28,7 +28,7 @@ class Batch(TypedDict):
     Attributes:
         name: of the samples, B.
         image: uint8, B x 3 x H x W, RGB, in channels_last memory.
-        label: uint8, B x H x W, train ids or the ignore index; of whole pictures int64, B, or
+        label: uint8, B x H x W, train ids or the ignore index; of whole images int64, B, or
             float32, B x classes.
         index: int64, B, positions in the dataset.
         epoch: int64, B, in which the samples are seen.
@@ -42,9 +42,9 @@ class Batch(TypedDict):
 
 
 class KeyedDataset(Dataset[Any]):
-    """A dataset asked by `SampleKey`: augmented by (seed, epoch, index).
+    """A dataset indexed by `SampleKey`: samples are augmented by (seed, epoch, index).
 
-    An error is returned in place of the item: one raised in a worker would reach the user wrapped
+    An error is returned in place of the item: raised in a worker, it would reach the user wrapped
     in that worker's traceback. `SegmentationLoader` raises it again in the process that trains.
     """
 
@@ -57,26 +57,24 @@ class KeyedDataset(Dataset[Any]):
         self._current_samples: Tensor | None = None
 
     def watch(self, num_workers: int) -> None:
-        """Note which sample each worker has in hand, where all processes can read it."""
+        """Share a table of the sample that each worker is reading among all processes."""
         self._current_samples = torch.full((num_workers, 2), _IDLE, dtype=torch.int64)
         with starting_workers():
             self._current_samples.share_memory_()  # type: ignore[no-untyped-call]
 
     def current_samples(self, pids: Collection[int] | None = None) -> list[str]:
-        """What workers are reading, or read last, in words.
+        """Name the samples that workers are reading or read last.
 
         Args:
-            pids: process ids; None: all that have something in hand.
+            pids: process ids; None: all that are reading a sample.
         """
         rows = [] if self._current_samples is None else self._current_samples.tolist()
+        split = f"of split {self._dataset.split!r}"
         return [
-            f"worker {worker} had {self._named(index)}"
+            f"worker {worker} had {'none' if index == _IDLE else f'sample {index} {split}'}"
             for worker, (pid, index) in enumerate(rows)
             if (index != _IDLE if pids is None else pid in pids)
         ]
-
-    def _named(self, index: int) -> str:
-        return f"sample {index} of split {self._dataset.split!r}" if index != _IDLE else "none"
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -122,7 +120,7 @@ class SegmentationLoader(DataLoader[Any]):
         num_workers: processes that read; 0: this one. They live as long as the loader.
         prefetch_factor: batches each worker reads ahead.
         pin_memory: page-lock batches, where there is a device to copy them to.
-        timeout_s: how long a batch may be waited for.
+        timeout_s: the longest wait for a batch, seconds.
     """
 
     def __init__(
@@ -175,9 +173,9 @@ class SegmentationLoader(DataLoader[Any]):
             yield batch
 
     def worker_failure(self, error: RuntimeError) -> DataError | None:
-        """What to tell of an error, if it says that a worker of this loader died or hung.
+        """Return an error for users where a worker of this loader died or hung; None for others.
 
-        torch raises the first also in the midst of whatever the main process does.
+        torch reports a dead worker from its signal handler, at any point of the main process.
         """
         text = str(error)
         if (shortage := shared_memory_shortage(error)) is not None:
@@ -198,15 +196,15 @@ class SegmentationLoader(DataLoader[Any]):
         )
 
     def state_dict(self) -> OrderState:
-        """How much of the order was delivered; Lightning keeps it in every checkpoint."""
+        """Return how much of the order was delivered; Lightning stores it in every checkpoint."""
         return self.order.state_dict()
 
     def load_state_dict(self, state_dict: OrderState) -> None:
-        """Go on with the batch after those of `state_dict`."""
+        """Continue with the batch after those of `state_dict`."""
         self.order.load_state_dict(state_dict)
 
     def _stop_workers(self) -> None:
-        # Left to the garbage collector, with an error holding on to them, they take 5 s each.
+        # An error refers to them: left to the garbage collector they take 5 s each.
         workers: Any = self._iterator
         if workers is not None:
             workers._shutdown_workers()
@@ -215,16 +213,16 @@ class SegmentationLoader(DataLoader[Any]):
 
 def collate(items: Sequence[dict[str, Any] | UserError]) -> Batch | UserError:
     """Stack items; the first error among them, or one about unequal sizes, replaces the batch."""
-    good: list[dict[str, Any]] = []
+    samples: list[dict[str, Any]] = []
     for item in items:
         if isinstance(item, UserError):
             return item
-        good.append(item)
-    sizes = {item["image"].shape[:2] for item in good}
+        samples.append(item)
+    sizes = {item["image"].shape[:2] for item in samples}
     if len(sizes) > 1:
         listed = ", ".join(
             f"sample {item['index']}: {item['image'].shape[1]} x {item['image'].shape[0]}"
-            for item in good[:4]
+            for item in samples[:4]
         )
         return DataError(
             f"samples of different sizes cannot share a batch ({listed})\n"
@@ -232,15 +230,15 @@ def collate(items: Sequence[dict[str, Any] | UserError]) -> Batch | UserError:
             "  for training set augmentation.crop and end the transforms with that crop"
         )
     return {
-        "name": [item["name"] for item in good],
-        "image": _stacked([item["image"] for item in good]).permute(0, 3, 1, 2),
-        "label": _stacked([item["label"] for item in good]),
-        "index": torch.tensor([item["index"] for item in good]),
-        "epoch": torch.tensor([item["epoch"] for item in good]),
+        "name": [item["name"] for item in samples],
+        "image": _stack([item["image"] for item in samples]).permute(0, 3, 1, 2),
+        "label": _stack([item["label"] for item in samples]),
+        "index": torch.tensor([item["index"] for item in samples]),
+        "epoch": torch.tensor([item["epoch"] for item in samples]),
     }
 
 
-def _stacked(arrays: list[NDArray[Any]]) -> Tensor:
+def _stack(arrays: list[NDArray[Any]]) -> Tensor:
     if get_worker_info() is None:
         # torch would hand the copy to threads that are busy with the network
         return torch.from_numpy(np.stack(arrays))

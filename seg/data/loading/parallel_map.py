@@ -1,4 +1,4 @@
-"""Something measured of every sample, in this process or in workers, in the dataset's order."""
+"""A function of every sample, computed in this process or in workers, in the dataset's order."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 def parallel_map(measure: Callable[[int], T], length: int, *, num_workers: int) -> Iterator[T]:
-    """`measure(0)`, `measure(1)`, ... `measure(length - 1)`.
+    """Yield `measure(0)`, `measure(1)`, ... `measure(length - 1)`.
 
     Args:
-        measure: what to do with a sample, by its index; its result must be picklable.
+        measure: computes something of the sample at an index; its result must be picklable.
         length: number of samples.
         num_workers: processes; 0: this one.
 
@@ -30,13 +30,13 @@ def parallel_map(measure: Callable[[int], T], length: int, *, num_workers: int) 
         return
     cv2.setNumThreads(0)  # threads of OpenCV do not survive a fork
     with warnings.catch_warnings(), starting_workers():
-        # Who reads from an object store wants more processes than cores.
+        # Reading from an object store pays with more processes than cores.
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
         loader = DataLoader(
             _Measured(measure, length),
             batch_size=None,
             num_workers=min(num_workers, length),
-            collate_fn=_as_it_is,
+            collate_fn=_identity,
             generator=torch.Generator(),  # leaves the one that dropout uses alone
             worker_init_fn=start_worker,
         )
@@ -53,7 +53,7 @@ def parallel_map(measure: Callable[[int], T], length: int, *, num_workers: int) 
             "a reading process was killed, most often for want of memory\n  lower num_workers"
         ) from error
     finally:
-        # Left to the garbage collector, with an error holding on to them, they take 5 s each.
+        # An error refers to them: left to the garbage collector they take 5 s each.
         if num_workers:
             results._shutdown_workers()
 
@@ -73,5 +73,5 @@ class _Measured(Dataset[Any], Generic[T]):
             return error
 
 
-def _as_it_is(result: T) -> T:
+def _identity(result: T) -> T:  # workers that are spawned must be able to import it
     return result

@@ -1,4 +1,4 @@
-"""The order in which samples are seen: a function of (seed, epoch), so that runs can resume."""
+"""The order of samples: a function of (seed, epoch), so that runs can resume."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from seg.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class SampleKey:
-    """Which sample, and in which epoch: all that its augmentation depends on besides the seed."""
+    """A sample and an epoch: all that its augmentation depends on besides the seed."""
 
     epoch: int
     index: int
 
 
 class OrderState(TypedDict):
-    """Where a run stands: batches of `epoch` that were delivered on each rank."""
+    """The position of a run: batches of `epoch` that were delivered on each rank."""
 
     epoch: int
     batches: int
@@ -33,8 +33,8 @@ class EpochOrder(Sampler[list[SampleKey]]):
     no two ranks see the same sample in an epoch. With `shuffle` every rank is given the same number
     of batches, so that none waits for another (at most `world_size - 1` samples are left out).
 
-    Call `advance` once a batch is delivered; loaders fetch ahead, so the order itself cannot know.
-    Each complete pass is followed by the next epoch; a pass that was broken off is started again.
+    Call `advance` after each delivered batch: loaders fetch ahead, so the order cannot count them.
+    Each complete pass is followed by the next epoch; an interrupted pass starts again.
 
     Args:
         length: number of samples of the dataset.
@@ -42,7 +42,7 @@ class EpochOrder(Sampler[list[SampleKey]]):
         seed: of the run, not negative.
         shuffle: a new random order every epoch (training) or the dataset's own (evaluation).
         drop_last: leave out a last step that is not full.
-        sampling: which samples an epoch holds, where `shuffle` is set; None: each once.
+        sampling: which samples an epoch holds where `shuffle` is set; None: each once.
         rank, world_size: this process among all.
 
     Raises:
@@ -88,11 +88,12 @@ class EpochOrder(Sampler[list[SampleKey]]):
 
     @property
     def epoch(self) -> int:
+        """Return the current epoch, from 0."""
         return self._epoch
 
     @property
     def sampler(self) -> "EpochOrder":
-        """Itself: Lightning calls `set_epoch` on a batch sampler's `sampler` before each epoch."""
+        """Return itself: Lightning calls `set_epoch` on a batch sampler's `sampler`."""
         return self
 
     @property
@@ -101,22 +102,29 @@ class EpochOrder(Sampler[list[SampleKey]]):
 
     @property
     def _used(self) -> int:
-        """How many samples an epoch delivers, over all ranks."""
-        left_over = self._indices % self._step
+        """Return how many samples an epoch delivers, over all ranks."""
+        rest = self._indices % self._step
         if self._drop_last:
-            return self._indices - left_over
-        return self._indices - (left_over % self._world_size if self._shuffle else 0)
+            return self._indices - rest
+        return self._indices - (rest % self._world_size if self._shuffle else 0)
 
     def __len__(self) -> int:
-        """Batches an epoch on this rank, those before a resumed position included."""
-        full, left_over = divmod(self._used, self._step)
-        return full + (left_over > self._rank)
+        """Return the batches of an epoch on this rank, those before a resumed position included."""
+        full, rest = divmod(self._used, self._step)
+        return full + (rest > self._rank)
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         if self._start == 0 and self._delivered >= len(self):
             self.set_epoch(self._epoch + 1)
         start, self._start = self._start, 0
-        epoch, order = self._epoch, self._permutation()
+        epoch = self._epoch
+        generator = np.random.default_rng((self._seed, epoch))
+        if not self._shuffle:
+            order = np.arange(self._indices)
+        elif self._sampling is not None:
+            order = self._sampling.draw(generator)
+        else:
+            order = generator.permutation(self._indices)
         self._delivered = start
         for first in range(start * self._step, self._used, self._step):
             last = min(first + self._step, self._used)
@@ -124,29 +132,21 @@ class EpochOrder(Sampler[list[SampleKey]]):
             if len(batch):
                 yield [SampleKey(epoch, int(index)) for index in batch]
 
-    def _permutation(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        if not self._shuffle:
-            return np.arange(self._indices)
-        generator = np.random.default_rng((self._seed, self._epoch))
-        if self._sampling is not None:
-            return self._sampling.draw(generator)
-        return generator.permutation(self._indices)
-
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of an epoch; naming the current one again changes nothing."""
+        """Go to the start of an epoch; the current one again changes nothing."""
         if epoch != self._epoch:
             self._epoch, self._delivered, self._start = epoch, 0, 0
 
     def advance(self) -> None:
-        """Note that one more batch was handed to whoever trains."""
+        """Count one more delivered batch."""
         self._delivered += 1
 
     def state_dict(self) -> OrderState:
-        """The epoch and how many of its batches were delivered."""
+        """Return the epoch and how many of its batches were delivered."""
         return {"epoch": self._epoch, "batches": self._delivered}
 
     def load_state_dict(self, state: OrderState) -> None:
-        """Go on after the batches of `state`; after the last one, with the next epoch."""
+        """Continue after the batches of `state`; after the last one, with the next epoch."""
         self._epoch = state["epoch"]
         self._delivered = state["batches"]
         self._start = self._delivered if self._delivered < len(self) else 0

@@ -1,4 +1,4 @@
-"""Which samples make up an epoch of training: each once, or those with rare classes more often."""
+"""Strategies that choose the samples of a training epoch: each once, or rare classes more often."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -14,12 +14,12 @@ Statistics = DatasetStatistics | Callable[[], DatasetStatistics]
 
 
 class SamplingStrategy(Protocol):
-    """Chooses the samples of an epoch."""
+    """The interface of what chooses the samples of an epoch."""
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
-        """Indices of one epoch in their order, as many as there are samples.
+        """Return the indices of one epoch in their order, as many as there are samples.
 
-        Nothing but `generator` decides, so that a run can be resumed and shared among processes.
+        The result depends on `generator` alone, so that runs resume and processes agree.
         """
         ...
 
@@ -28,28 +28,28 @@ class Shuffle:
     """Every sample once.
 
     Args:
-        samples: how many there are.
-        statistics: not asked for.
+        samples: number of samples.
+        statistics: not used.
     """
 
     def __init__(self, *, samples: int, statistics: Statistics) -> None:
         self._samples = samples
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
-        """A random permutation."""
+        """Return a random permutation."""
         return generator.permutation(self._samples)
 
 
 class ClassUniform:
     """A share of the epoch gives every class the same chance (Zhu et al., CVPR 2019).
 
-    There a class is drawn, then one of the samples in which it occurs; the rest of the epoch are
-    different samples drawn as by `Shuffle`. Where Zhu et al. cut a tile around the class, this
-    chooses whole samples: what is cut from them is the augmentation's choice.
+    For that share a class is drawn, then one of the samples in which it occurs; the rest of the
+    epoch are different samples drawn as by `Shuffle`. Zhu et al. cut a tile around the class; this
+    chooses whole samples and leaves the crop to the augmentation.
 
     Args:
         share: of the epoch, 0 to 1.
-        samples: how many there are.
+        samples: number of samples.
         statistics: which classes occur in each.
 
     Raises:
@@ -62,39 +62,35 @@ class ClassUniform:
         self._share = share
         self._samples = samples
         self._statistics = statistics
-        self._holders: list[NDArray[np.int64]] | None = None
+        self._indices_by_class: list[NDArray[np.int64]] | None = None
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
-        """Both shares, mixed.
+        """Return the indices of both shares in random order.
 
         Raises:
             DataError: no class occurs in any sample.
         """
-        holders = self._samples_by_class()
-        count = round(self._share * self._samples)
-        indices = generator.permutation(self._samples)
-        classes = generator.integers(len(holders), size=count)
-        positions = generator.random(count)
-        for train_id, holding in enumerate(holders):
-            chosen = np.flatnonzero(classes == train_id)
-            indices[chosen] = holding[(positions[chosen] * len(holding)).astype(np.int64)]
-        return generator.permutation(indices)
-
-    def _samples_by_class(self) -> list[NDArray[np.int64]]:
-        """For each class that occurs, the samples in which it does."""
-        if self._holders is None:
+        if self._indices_by_class is None:
             present_NK = _counted(self._statistics, self._samples).present
-            self._holders = [np.flatnonzero(column) for column in present_NK.T if column.any()]
-            if not self._holders:
+            occurring = [np.flatnonzero(column) for column in present_NK.T if column.any()]
+            if not occurring:
                 raise DataError(
                     "sampler: no class occurs in any training sample; all pixels are ignored\n"
                     "  check labels.ignore and the label files"
                 )
-        return self._holders
+            self._indices_by_class = occurring
+        count = round(self._share * self._samples)
+        indices = generator.permutation(self._samples)
+        classes = generator.integers(len(self._indices_by_class), size=count)
+        positions = generator.random(count)
+        for train_id, candidates in enumerate(self._indices_by_class):
+            chosen = np.flatnonzero(classes == train_id)
+            indices[chosen] = candidates[(positions[chosen] * len(candidates)).astype(np.int64)]
+        return generator.permutation(indices)
 
 
 class RepeatFactor:
-    """Samples with rare classes come more often (LVIS, Gupta et al., CVPR 2019).
+    """Samples with rare classes are drawn more often (LVIS, Gupta et al., CVPR 2019).
 
     A class that occurs in the share f of the samples has the factor max(1, sqrt(threshold / f)), a
     sample the greatest factor of its classes. An epoch stays as long as the dataset: each sample is
@@ -102,7 +98,7 @@ class RepeatFactor:
 
     Args:
         threshold: the share of samples below which a class counts as rare, above 0, at most 1.
-        samples: how many there are.
+        samples: number of samples.
         statistics: which classes occur in each.
 
     Raises:
@@ -119,7 +115,7 @@ class RepeatFactor:
 
     @property
     def factors(self) -> NDArray[np.float64]:
-        """The repeat factor of each of the N samples, 1 or more."""
+        """Return the repeat factor of each of the N samples, 1 or more."""
         if self._factors is None:
             statistics = _counted(self._statistics, self._samples)
             shares_K = np.maximum(statistics.image_counts, 1) / self._samples
@@ -128,7 +124,7 @@ class RepeatFactor:
         return self._factors
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
-        """The resampled indices, mixed."""
+        """Return the resampled indices in random order."""
         # A new order each time: systematic resampling hardly ever takes both of two neighbours.
         order = generator.permutation(self._samples)
         ends = np.cumsum(self.factors[order])
@@ -139,6 +135,7 @@ class RepeatFactor:
 
 
 def _counted(statistics: Statistics, samples: int) -> DatasetStatistics:
+    """Return the counts, computed now if need be, which must be of so many samples."""
     counted = statistics if isinstance(statistics, DatasetStatistics) else statistics()
     if len(counted) != samples:
         raise ValueError(f"statistics of {len(counted)} samples for a dataset of {samples}")

@@ -1,4 +1,4 @@
-"""Processes that read samples: one thread each, and signals left to the main process."""
+"""The set-up of processes that read samples: one thread, signals left to the main process."""
 
 import errno
 import os
@@ -48,10 +48,10 @@ def starting_workers() -> Iterator[None]:
 
 
 def shared_memory_shortage(error: BaseException) -> DataError | None:
-    """What to tell of an error that says that workers find no room in shared memory; else None.
+    """Return an error for users where shared memory is too small for workers; None for others.
 
     Args:
-        error: of a start of workers, or what the main process gets of a worker's error.
+        error: raised while workers start, or passed on from a worker.
     """
     semaphore = isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename
     if not semaphore and not any(words in str(error) for words in _NO_SHARED_MEMORY):
@@ -68,16 +68,16 @@ def shared_memory_shortage(error: BaseException) -> DataError | None:
 
 
 def start_worker(_: int = 0) -> None:
-    """Prepare a process that reads; the `worker_init_fn` of every loader."""
+    """Prepare a process that reads samples; the `worker_init_fn` of every loader."""
     ignore_group_signals()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
 
 def ignore_group_signals() -> None:
-    """In a worker, leave signals to the group to the main process.
+    """Leave signals to the process group to the main process; does nothing in that one.
 
-    The main process may need more batches to end its step and to save. The worker ends by SIGTERM
+    The main process may need more batches to end its step and to save. A worker ends by SIGTERM
     from the main process, and within a second after the end of the main process.
     """
     main = parent_process()
@@ -88,13 +88,14 @@ def ignore_group_signals() -> None:
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, _GROUP_SIGNALS)
     # only a wait returns the sender of a signal, which a handler in Python does not get
-    Thread(target=_end_with, args=(main, os.getppid()), daemon=True).start()
+    Thread(target=_watch_main_process, args=(main, os.getppid()), daemon=True).start()
 
 
-def _end_with(main: Any, parent: int) -> None:
+def _watch_main_process(main: Any, parent: int) -> None:
     """End this process when the main process ends or sends SIGTERM.
 
-    Of a forked process only the parent's id tells: its siblings hold the main process's sentinel.
+    The parent's id is checked too: siblings of a forked process keep the main process's sentinel
+    open.
     """
     while main.is_alive() and os.getppid() == parent:
         received = signal.sigtimedwait(_GROUP_SIGNALS, _WATCH_S)

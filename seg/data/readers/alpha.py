@@ -39,7 +39,7 @@ def check_alpha(
         return
     if is_mask is None:
         raise DataError(
-            f"{path}: image has transparent pixels, whose colour is undefined\n"
+            f"{path}: image has transparent pixels, whose color is undefined\n"
             "  flatten it onto a background and save it as RGB",
             fault="transparent",
         )

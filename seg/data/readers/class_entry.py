@@ -35,7 +35,7 @@ class ClassEntry:
 
 
 def class_name(name: Any, location: Location, at: int) -> str:
-    """A class's name without blanks around it.
+    """Return a class's name without blanks around it.
 
     Raises:
         DataError: it is no word.
@@ -46,7 +46,7 @@ def class_name(name: Any, location: Location, at: int) -> str:
 
 
 def class_id(value: Any, location: Location, entry: str) -> int:
-    """A class's value in label files.
+    """Return a class's value in label files.
 
     Raises:
         DataError: it is none.

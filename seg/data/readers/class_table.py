@@ -40,36 +40,36 @@ class Classes:
     source: str
 
     def color_labels(self) -> ColorLabels:
-        """The reader of label files that hold the colours of these classes.
+        """Return the reader of label files that hold the colors of these classes.
 
         Raises:
-            DataError: a class has no colour, or a class shares its colour.
+            DataError: a class has no color, or a class shares its color.
         """
         known: dict[Color, ClassEntry] = {}
         for entry in self.entries:
             if entry.color is None:
                 raise DataError(
-                    f"the labels hold colours, and {self.source} gives {entry.name!r} none\n"
-                    '  give each class its colour: {"road": [128, 64, 128], ...}'
+                    f"the labels hold colors, and {self.source} gives {entry.name!r} none\n"
+                    '  give each class its color: {"road": [128, 64, 128], ...}'
                 )
             other = known.setdefault(entry.color, entry)
             if other is not entry and not (entry.ignored and other.ignored):
                 raise DataError(
-                    f"{self.source}: {other.name!r} and {entry.name!r} have one colour,"
-                    f" {list(entry.color)}\n  in labels that hold colours each class needs its own"
+                    f"{self.source}: {other.name!r} and {entry.name!r} have one color,"
+                    f" {list(entry.color)}\n  in labels that hold colors each class needs its own"
                 )
         return ColorLabels({color: entry.id for color, entry in known.items()}, self.source)
 
 
 def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
-    """Check a table of classes and lay it out; classes without a colour get a distinct one.
+    """Check a table of classes and lay it out; classes without a color get a distinct one.
 
     Args:
         entries: in the order of the train ids.
         source: the file that tells them, for messages.
 
     Raises:
-        DataError: names or ids repeat, a name has several lines, some entries have colours and
+        DataError: names or ids repeat, a name has several lines, some entries have colors and
             some not, or there are too many or too few classes.
     """
     _refuse_repeats(entries, source)
@@ -128,13 +128,13 @@ def find_classes(classes: Location | None, beside: Path | None) -> Classes | Non
 
 
 def read_classes(location: Location) -> Classes:
-    """The classes that a file names.
+    """Return the classes that a file names.
 
     A text file (`.txt`) and a table (`.csv`): `seg.data.readers.class_text`. A JSON file has one of
     four forms:
 
     * `["road", "car"]`: the ids are 0, 1, ... in this order.
-    * `{"road": [128, 64, 128], "car": [0, 0, 142]}`: the same, with colours.
+    * `{"road": [128, 64, 128], "car": [0, 0, 142]}`: the same, with colors.
     * `{"0": "road", "1": "car"}`: names by id (the Hub's `id2label.json`).
     * `[{"name": "road", "id": 7, "color": [128, 64, 128], "ignore": false}, ...]`: only `name` must
       be there. `id` and `color` have all entries or none; without `id` it is the position.
@@ -164,7 +164,7 @@ def read_classes(location: Location) -> Classes:
 
 
 def rgb(value: Any, where: str) -> Color:
-    """A colour that JSON tells as `[r, g, b]` or `"#rrggbb"`.
+    """Return a color that JSON tells as `[r, g, b]` or `"#rrggbb"`.
 
     Raises:
         DataError: it is none, with `where`.
@@ -180,7 +180,7 @@ def rgb(value: Any, where: str) -> Color:
 
 
 def distinct_palette(count: int) -> tuple[Color, ...]:
-    """`count` different colours, none of them black; a longer palette begins like a shorter one."""
+    """`count` different colors, none of them black; a longer palette begins like a shorter one."""
     return tuple(color for _, color in zip(range(count), _distinct_colors(), strict=False))
 
 

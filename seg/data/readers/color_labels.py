@@ -1,4 +1,4 @@
-"""Label files whose classes are colours."""
+"""Label files whose classes are colors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,11 +22,11 @@ _UNKNOWN = -1
 
 
 class ColorLabels:
-    """Reads a colour-coded label file into file ids: a `ReadLabel`.
+    """Reads a color-coded label file into file ids: a `ReadLabel`.
 
     Args:
-        ids: file id of each colour, RGB 0 to 255.
-        source: what tells the colours, for messages.
+        ids: file id of each color, RGB 0 to 255.
+        source: what tells the colors, for messages.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ColorLabels:
         """H x W file ids, int32.
 
         Raises:
-            DataError: the file cannot be read, or holds a colour that is no class.
+            DataError: the file cannot be read, or holds a color that is no class.
         """
         codes_HW = packed(read_colors(path))
         found, inverse = np.unique(codes_HW, return_inverse=True)
@@ -56,7 +56,7 @@ class ColorLabels:
 
 
 def packed(rgb_HWC: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Each colour as one number, R + 256 G + 65536 B: the code of COCO's panoptic pictures."""
+    """Each color as one number, R + 256 G + 65536 B: the code of COCO's panoptic images."""
     red, green, blue = (rgb_HWC[..., channel].astype(np.int64) for channel in range(3))
     return red | green << 8 | blue << 16
 
@@ -79,7 +79,7 @@ def _unknown_colors(
     if len(values) == 1:
         remedy = f"add a class of this color to {source}"
     return DataError(
-        f"{path}: {len(values)} colours are no class: {listed}\n"
+        f"{path}: {len(values)} colors are no class: {listed}\n"
         f"  the {len(allowed)} classes have: {known}{', ...' if len(allowed) > _SHOWN else ''}\n"
         f"  {remedy}",
         fault="unknown_colors",

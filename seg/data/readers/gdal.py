@@ -26,12 +26,12 @@ _PROBE_PX = 512  # side of the part that is looked at before any pixel is used
 
 
 def has_gdal() -> bool:
-    """Whether the extra `rasters` is installed."""
+    """Return whether the extra `rasters` is installed."""
     return find_spec("rasterio") is not None
 
 
 def is_jpeg2000(start: bytes) -> bool:
-    """Whether a file that starts so is a JPEG 2000 file."""
+    """Return whether a file that starts so is a JPEG 2000 file."""
     return start.startswith(_JPEG2000)
 
 
@@ -53,7 +53,7 @@ def jpeg2000_size(content: bytes) -> tuple[int, int]:
 
 
 def lies_on_a_map(path: Path) -> bool:
-    """Whether GDAL finds a place on the map: a transform, control points or RPCs."""
+    """Return whether GDAL finds a place on the map: a transform, control points or RPCs."""
     try:
         with path.open("rb") as file:
             jpeg2000 = is_jpeg2000(file.read(12))
@@ -64,7 +64,7 @@ def lies_on_a_map(path: Path) -> bool:
 
 
 def has_place(dataset: Any) -> bool:
-    """Whether an open dataset has a transform, control points or RPCs."""
+    """Return whether an open dataset has a transform, control points or RPCs."""
     return bool(not dataset.transform.is_identity or dataset.gcps[0] or dataset.rpcs)
 
 
@@ -140,7 +140,7 @@ def opened_content(content: bytes, path: Location, position: int = 0) -> Iterato
 
 
 class BandReader:
-    """The bands of a dataset that are its image, as RGB: colours, a palette's colours, or grey.
+    """The bands of a dataset that are its image, as RGB: colors, a palette's colors, or grey.
 
     Args:
         dataset: open.
@@ -186,11 +186,11 @@ class BandReader:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether a band says which pixels count."""
+        """Return whether a band says which pixels count."""
         return self._alpha is not None
 
     def read(self, window: Any = None) -> NDArray[np.uint8]:
-        """A window, h x w x 3, uint8 RGB; None: the whole.
+        """Return a window, h x w x 3, uint8 RGB; None: the whole.
 
         Raises:
             DataError: its part of the file is damaged, or a band that is marked as alpha is none.

@@ -1,4 +1,4 @@
-"""Opens a picture file within limits, checks that it is whole, and decodes it."""
+"""Opens an image file within limits, checks that it is whole, and decodes it."""
 
 import warnings
 import zlib
@@ -24,12 +24,12 @@ from seg.data.readers.urls import Location, read_bytes
 from seg.errors import DataError
 
 MAX_PIXELS = 89_478_485
-"""Largest picture that is decoded, in pixels: Pillow's own threshold for decompression bombs."""
+"""Largest image that is decoded, in pixels: Pillow's own threshold for decompression bombs."""
 
 _IHDR_DEPTH, _IHDR_COLOR = 24, 25  # positions in a PNG file (PNG, section 11.2.2)
 _BMP_HEADER, _BMP_BITS = 14, 28  # of the information header, and in the file
-_CHANNELS = {"L": ("mono", 0), "RGB": ("rgb", 2)}  # mode -> decoder's name, colour type
-# Others may turn the picture (eXIf, iTXt), make parts transparent (tRNS) or animate it (acTL).
+_CHANNELS = {"L": ("mono", 0), "RGB": ("rgb", 2)}  # mode -> decoder's name, color type
+# Others may turn the image (eXIf, iTXt), make parts transparent (tRNS) or animate it (acTL).
 PLAIN_CHUNKS = frozenset(
     (b"IHDR", b"IDAT", b"IEND", b"pHYs", b"gAMA", b"sRGB", b"cHRM", b"iCCP", b"tIME", b"bKGD")
 )
@@ -73,7 +73,7 @@ class Opened:
 def opened(
     path: Location, kind: str, *, page: int | None = None, max_pixels: int | None = None
 ) -> Iterator[Opened]:
-    """A picture within the pixel limit, and its file; whatever fails inside is a `DataError`.
+    """An image within the pixel limit, and its file; whatever fails inside is a `DataError`.
 
     Args:
         path: the file.
@@ -94,26 +94,24 @@ def opened(
                 with _opened_tiff(content, path, kind, page, max_pixels) as file:
                     yield file
                 return
-            with _open_by_pillow(content) as picture:
+            with _open_by_pillow(content) as image:
                 if page is not None:
-                    picture.seek(page)
-                _check_header(
-                    picture, path, kind, max_pixels=max_pixels, any_pages=page is not None
-                )
-                chunks = _check_png(content) if picture.format == "PNG" else frozenset()
-                decoder = _decoder(picture, content)
+                    image.seek(page)
+                _check_header(image, path, kind, max_pixels=max_pixels, any_pages=page is not None)
+                chunks = _check_png(content) if image.format == "PNG" else frozenset()
+                decoder = _decoder(image, content)
                 if decoder == "gdal" and not has_gdal():
                     raise needs_gdal(path, kind, "JPEG 2000 of more than 8 bits")
-                form = str(picture.format)
-                pillow = None if decoder == "gdal" else picture
-                yield Opened(form, picture.mode, content, decoder, chunks, pillow=pillow)
+                form = str(image.format)
+                pillow = None if decoder == "gdal" else image
+                yield Opened(form, image.mode, content, decoder, chunks, pillow=pillow)
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, kind, max_pixels) from error
     except UnidentifiedImageError as error:
         raise DataError(
-            f"{path}: not a picture{_what_it_is(content)}", fault="not_a_picture"
+            f"{path}: not an image{_what_it_is(content)}", fault="not_a_picture"
         ) from error
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise DataError(
@@ -138,36 +136,36 @@ def _opened_tiff(
     if is_big_endian_bigtiff(content) or (chosen.is_jpeg_color and has_gdal()):
         decoder = "gdal"
     try:
-        picture = None if decoder == "gdal" else Image.open(BytesIO(content))
+        image = None if decoder == "gdal" else Image.open(BytesIO(content))
     except UnidentifiedImageError:  # of a compression, say, that Pillow does not know
-        decoder, picture = "gdal", None
-    if picture is None:
+        decoder, image = "gdal", None
+    if image is None:
         if not has_gdal():
             raise needs_gdal(path, kind, chosen.describe())
         yield Opened("TIFF", chosen.mode, content, decoder, page=chosen)
         return
-    with picture:
+    with image:
         if chosen.position:
-            picture.seek(chosen.position)
-        yield Opened("TIFF", picture.mode, content, decoder, page=chosen, pillow=picture)
+            image.seek(chosen.position)
+        yield Opened("TIFF", image.mode, content, decoder, page=chosen, pillow=image)
 
 
 def _open_by_pillow(content: bytes) -> Image.Image:
     """Open a file; Pillow takes 4-bit BMPs with the palette 0, 1, ... for what it cannot read."""
-    picture: Image.Image = Image.open(BytesIO(content))
+    image: Image.Image = Image.open(BytesIO(content))
     bits = int.from_bytes(content[_BMP_BITS : _BMP_BITS + 2], "little")
-    if (picture.format, picture.mode, bits) != ("BMP", "L", 4):
-        return picture
+    if (image.format, image.mode, bits) != ("BMP", "L", 4):
+        return image
     palette_at = _BMP_HEADER + int.from_bytes(content[_BMP_HEADER : _BMP_HEADER + 4], "little")
     colored = bytearray(content)
     colored[palette_at] ^= 1
-    picture = Image.open(BytesIO(colored))
-    picture.putpalette([value for value in range(16) for _ in range(3)])
-    return picture
+    image = Image.open(BytesIO(colored))
+    image.putpalette([value for value in range(16) for _ in range(3)])
+    return image
 
 
-def _decoder(picture: Image.Image, content: bytes) -> Decoder:
-    if picture.format == "PNG" and content[_IHDR_DEPTH] == 16 and content[_IHDR_COLOR] != 0:
+def _decoder(image: Image.Image, content: bytes) -> Decoder:
+    if image.format == "PNG" and content[_IHDR_DEPTH] == 16 and content[_IHDR_COLOR] != 0:
         return "opencv"
     if is_jpeg2000(content) and (jpeg2000_bits(content) > 8):
         return "gdal"
@@ -203,15 +201,15 @@ def _bomb_limit(max_pixels: int) -> Iterator[None]:
 
 
 def _check_header(
-    picture: Image.Image, path: Location, kind: str, max_pixels: int, *, any_pages: bool
+    image: Image.Image, path: Location, kind: str, max_pixels: int, *, any_pages: bool
 ) -> None:
-    if picture.width * picture.height > max_pixels:
+    if image.width * image.height > max_pixels:
         raise _too_large(path, kind, max_pixels)
     if any_pages:
         return
     # MPO: a phone's photograph with previews behind it; the first frame is the photograph.
-    if getattr(picture, "is_animated", False) and picture.format != "MPO":
-        raise _several_frames(path, kind, getattr(picture, "n_frames", "several"))
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise _several_frames(path, kind, getattr(image, "n_frames", "several"))
 
 
 def _several_frames(path: Location, kind: str, frames: object) -> DataError:

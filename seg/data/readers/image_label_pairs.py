@@ -111,7 +111,7 @@ class PairDataset:
         return f"{name or type(self._read).__qualname__}{settings}"
 
     def read_label(self, index: int) -> NDArray[np.uint8]:
-        """The label of one sample, uint8, H x W, train ids; its image is not opened.
+        """Return the label of one sample, uint8, H x W, train ids; its image is not opened.
 
         Raises:
             IndexError, DataError: as for reading the sample.
@@ -122,20 +122,20 @@ class PairDataset:
 
 
 def named_files(
-    folder: Path,
+    directory: Path,
     *,
     pattern: str = "*",
     ending: str = "",
     suffixes: Sequence[str] = IMAGE_SUFFIXES,
     others: Sequence[str] = (),
 ) -> dict[str, Path]:
-    """Files of a folder by the name that image and label share, sorted.
+    """Files of a directory by the name that image and label share, sorted.
 
     What is not read is counted in one line of the log; hidden files and directories never are.
 
     Args:
-        folder: where to look.
-        pattern: a glob relative to `folder`; `*/*` descends one level and names hold a `/`.
+        directory: where to look.
+        pattern: a glob relative to `directory`; `*/*` descends one level and names hold a `/`.
         ending: what follows the shared name, before the suffix (`_leftImg8bit`).
         suffixes: allowed suffixes, lower case.
         others: suffixes of files that are read for another purpose, lower case.
@@ -144,9 +144,9 @@ def named_files(
         DataError: nothing fits (with what was looked for), or two files claim one name.
     """
     found: dict[str, Path] = {}
-    unread = UnreadFiles(folder)
-    for path in sorted(folder.glob(pattern)):
-        relative, suffix = path.relative_to(folder), path.suffix.lower()
+    unread = UnreadFiles(directory)
+    for path in sorted(directory.glob(pattern)):
+        relative, suffix = path.relative_to(directory), path.suffix.lower()
         if is_hidden(relative) or suffix not in suffixes:
             if (is_hidden(relative) or suffix not in others) and path.is_file():
                 unread.add(relative)
@@ -157,13 +157,13 @@ def named_files(
         name = stem.removesuffix(ending)
         if name in found:
             raise DataError(
-                f"two files for one sample in {folder}: {found[name].name} and {path.name}"
+                f"two files for one sample in {directory}: {found[name].name} and {path.name}"
             )
         found[name] = path
     if not found:
         wanted = f"{pattern}{ending}{{{','.join(suffixes)}}}"
         also = f"\n  {unread.line}" if unread else ""
-        raise DataError(f"no files in {folder}\n  looked for {wanted}{also}")
+        raise DataError(f"no files in {directory}\n  looked for {wanted}{also}")
     unread.log()
     return found
 
@@ -262,5 +262,5 @@ def _grouped(lonely: Sequence[UnmatchedFile]) -> Iterator[tuple[str, list[str]]]
 
 
 def first_of(words: Sequence[str]) -> str:
-    """The first three, for messages."""
+    """Return the first three, for messages."""
     return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")

@@ -1,4 +1,4 @@
-"""Opened image files -> upright RGB, as far as the values mean colours."""
+"""Opened image files -> upright RGB, as far as the values mean colors."""
 
 from functools import partial
 from typing import Any
@@ -102,14 +102,14 @@ def check_colors(page: TiffPage, path: Location, decoding: ImageDecoding) -> Non
 
 
 def orientation_of(file: Opened) -> int:
-    """The orientation that a file announces, 1 to 8; to be asked before it is decoded."""
+    """Return the orientation that a file announces, 1 to 8; to be asked before it is decoded."""
     if file.page is not None:
         return file.page.orientation
     return 1 if file.pillow is None else int(file.pillow.getexif().get(_ORIENTATION, 1))
 
 
 def read_band(file: Opened, path: Location) -> NDArray[Any]:
-    """The values of a file of one band as they are stored, H x W, by GDAL."""
+    """Return the values of a file of one band as they are stored, H x W, by GDAL."""
     with opened_content(file.content, path, _position(file)) as dataset, gdal_errors(path):
         values = np.asarray(dataset.read(1))
     if values.dtype.kind not in "iu":
@@ -177,16 +177,16 @@ def _check_alpha(
 
 
 def _has_bands(file: Opened) -> bool:
-    """Whether bands can be chosen of it."""
+    """Return whether bands can be chosen of it."""
     return file.page is not None or file.format == "JPEG2000"
 
 
 def _to_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> Image.Image:
-    picture = file.picture
-    if picture.mode in _TRANSPARENT or "transparency" in picture.info:
-        picture = picture.convert(_PLAIN_ALPHA.get(picture.mode, "RGBA")).convert("RGBA")
-        _check_alpha(np.asarray(picture.getchannel("A")), file, path, decoding)
-        return picture.convert("RGB")
-    if picture.mode not in _CONVERTIBLE:
-        raise no_rgb(path, picture.mode)
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    image = file.picture
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
+        image = image.convert(_PLAIN_ALPHA.get(image.mode, "RGBA")).convert("RGBA")
+        _check_alpha(np.asarray(image.getchannel("A")), file, path, decoding)
+        return image.convert("RGB")
+    if image.mode not in _CONVERTIBLE:
+        raise no_rgb(path, image.mode)
+    return image if image.mode == "RGB" else image.convert("RGB")

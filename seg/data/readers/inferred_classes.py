@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 def classes_of_values(
     labels: Sequence[Counter[int]], source: str, *, binary: bool, grey: bool
 ) -> Classes:
-    """The classes `class_<id>` of the values in labels; 255 is ignored beside other values.
+    """Return the classes `class_<id>` of the values in labels; 255 is ignored beside other values.
 
     Args:
         labels: of each label map the pixels of each value.
@@ -123,7 +123,7 @@ def _is_blurred_binary(pixels: Counter[int]) -> bool:
 
 
 def _table(values: Sequence[int]) -> str:
-    """A class file to begin with."""
+    """Return a class file to begin with."""
     return "{" + ", ".join(f'"{value}": "name_{at}"' for at, value in enumerate(values)) + "}"
 
 

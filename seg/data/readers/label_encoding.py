@@ -27,7 +27,7 @@ from seg.errors import DataError
 LabelKind = Literal["auto", "ids", "colours"]
 
 _MANY_COLORS, _SHOWN_COLORS = 64, 8
-_FREQUENT = 0.005  # of the pixels: more than the seams of smoothed masks have of one colour
+_FREQUENT = 0.005  # of the pixels: more than the seams of smoothed masks have of one color
 _READERS, _LOOKED_AT = 8, 16
 _log = logging.getLogger(__name__)
 _logged: set[Hashable] = set()
@@ -41,20 +41,20 @@ def own_labels(
     files: Iterable[Location],
     infer: Callable[[], Classes],
 ) -> tuple[LabelSpace, ReadLabel]:
-    """The label space of a dataset, and how to read its label files.
+    """Return the label space of a dataset, and how to read its label files.
 
     Args:
-        kind: `ids`: grey values or palette indices; `colours`: RGB or a palette's colours; `auto`:
-            colours where the first readable file is RGB, else ids, but for palettes with the
-            colours of the classes in another order. RGB of three equal channels is grey, unless
-            the classes have colours.
+        kind: `ids`: grey values or palette indices; `colours`: RGB or a palette's colors; `auto`:
+            colors where the first readable file is RGB, else ids, but for palettes with the
+            colors of the classes in another order. RGB of three equal channels is grey, unless
+            the classes have colors.
         told: the classes, where a file tells them.
         files: the label files.
         infer: finds the classes where none tells them.
 
     Raises:
         ConfigError: an unknown kind.
-        DataError: no label file can be read, or labels hold colours and nothing tells whose.
+        DataError: no label file can be read, or labels hold colors and nothing tells whose.
     """
     check_choice("dataset", "label_kind", kind, get_args(LabelKind))
     files = list(files)
@@ -92,7 +92,7 @@ def _is_grey_in_channels(files: Sequence[Location], mode: str) -> bool:
 
 
 def _by_palette(told: Classes | None, first: Location) -> ReadLabel:
-    """The reader of ids; where classes have colors, palettes are held against them."""
+    """Return the reader of ids; where classes have colors, palettes are held against them."""
     reader = None if told is None else palette_labels(told)
     if reader is None or told is None:
         return read_label
@@ -124,7 +124,7 @@ def infer_classes(
     binary: bool = True,
     key: Hashable = None,
 ) -> Classes:
-    """The classes of the values that occur in labels: `class_<id>`, and 255 is ignored.
+    """Return the classes of the values that occur in labels: `class_<id>`, and 255 is ignored.
 
     Labels of 0 and 255 alone are background and foreground.
 
@@ -164,7 +164,7 @@ def infer_classes(
 
 
 def _values(read: Callable[[int], NDArray[Any]], index: int) -> Counter[int] | DataError:
-    """How many pixels of a label have which value."""
+    """Return how many pixels of a label have which value."""
     try:
         label_HW = read(index)
     except DataError as error:
@@ -201,7 +201,7 @@ def _first_readable(files: Iterable[Location]) -> tuple[Location, str]:
 def _undeclared_colors(file: Location) -> DataError:
     colors, counts = np.unique(read_colors(file).reshape(-1, 3), axis=0, return_counts=True)
     frequent = colors[np.argsort(-counts, kind="stable")]
-    shown, whose, remedy = frequent, "those are the colours of this file", ""
+    shown, whose, remedy = frequent, "those are the colors of this file", ""
     if len(colors) > _MANY_COLORS:
         shown = frequent[: max(int((counts > _FREQUENT * counts.sum()).sum()), 1)][:_SHOWN_COLORS]
         whose = "the most frequent ones of this file"
@@ -212,7 +212,7 @@ def _undeclared_colors(file: Location) -> DataError:
         remedy = f"\n  {MIXED_COLORS_REMEDY}it"
     listed = {f"name{number}": color for number, color in enumerate(shown.tolist())}
     return DataError(
-        f"{file}: label holds {len(colors)} colours, and no file tells their classes\n"
+        f"{file}: label holds {len(colors)} colors, and no file tells their classes\n"
         f"  set dataset.classes to a JSON file such as {json.dumps(listed)}\n  ({whose}){remedy}",
         fault="label_kind",
     )

@@ -37,13 +37,13 @@ class Layout:
 
     @property
     def options(self) -> str:
-        """The options of `dataset=folder`, to be typed in a shell."""
+        """Return the options of `dataset=folder`, to be typed in a shell."""
         keys = (("dataset.images", self.images.text), ("dataset.labels", self.labels.text))
         return " ".join(quote(f"{key}={text or '.'}") for key, text in keys)
 
     @property
     def splits(self) -> tuple[list[str], list[str]]:
-        """The words in the names of the two directories that tell a split."""
+        """Return the words in the names of the two directories that tell a split."""
         directories = self.images.directory, self.labels.directory
         one, two = ([m[0] for m in _OF_A_SPLIT.finditer(each.lower())] for each in directories)
         return one, two
@@ -66,7 +66,7 @@ class ImageFile:
     split: str | None
 
     def below(self, directory: str) -> str | None:
-        """The rest of its place; None: it lies elsewhere."""
+        """Return the rest of its place; None: it lies elsewhere."""
         if not directory:
             return self.place
         return self.place[len(directory) + 1 :] if holds(directory, self.place) else None
@@ -85,7 +85,7 @@ class Candidates:
                 self._below.setdefault("/".join(parts[:depth]), []).append(file)
 
     def best(self) -> list[Layout]:
-        """The likeliest ones, the best first."""
+        """Return the likeliest ones, the best first."""
         ranked: list[tuple[float, bool, float, int, Layout]] = []
         for one, two in dict.fromkeys((*self._between_directories(), *self._within_directories())):
             count = self._count(one, two)
@@ -150,7 +150,7 @@ class Candidates:
             )
 
     def _by_name(self, directory: str) -> Iterator[tuple[FilePattern, FilePattern]]:
-        """A directory a sample: `7/photo.jpg` with `7/label.png`."""
+        """Yield a directory a sample: `7/photo.jpg` with `7/label.png`."""
         below = FilePattern(directory, "*", directory)
         names = Counter(file.path.name for file in self._below[directory])
         repeated = [name for name, count in names.most_common(4) if count > 1]
@@ -163,7 +163,7 @@ class Candidates:
         return list(dict.fromkeys(place.rpartition(".")[0] for place in places))
 
     def _count(self, one: FilePattern, two: FilePattern) -> int:
-        """How many names pair up; 0: too few of them."""
+        """Return how many names pair up; 0: too few of them."""
         names = [set(matching(self._below[each.directory], each)) for each in (one, two)]
         count = len(names[0] & names[1])
         if one.directory != two.directory:
@@ -171,7 +171,7 @@ class Candidates:
         return count if 3 * count > len(names[0] | names[1]) else 0
 
     def _likeness(self, pattern: FilePattern) -> float:
-        """The larger, the likelier labels."""
+        """Return the larger, the likelier labels."""
         first = next(_matching(self._below[pattern.directory], pattern), None)
         named = bool(_OF_LABELS.search(pattern.text))
         return named + (0 if first is None else 2 * _looks_like_label(self._root / first[1].path))

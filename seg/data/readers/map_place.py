@@ -14,7 +14,7 @@ _GML_JP2 = b"gml.data"
 
 
 def is_placed(path: Location, content: bytes, page: TiffPage | None) -> bool:
-    """Whether a TIFF or JPEG 2000 file lies on the map.
+    """Return whether a TIFF or JPEG 2000 file lies on the map.
 
     Args:
         path: where it is; beside addresses no other file is sought.
@@ -32,7 +32,7 @@ def is_placed(path: Location, content: bytes, page: TiffPage | None) -> bool:
 
 
 def placed_beside(path: Path) -> bool:
-    """Whether a world file, or a side file of GDAL's, gives an image its place on the map.
+    """Return whether a world file, or a side file of GDAL's, gives an image its place on the map.
 
     World files share the image's name: `.tfw`, `.tifw` or `.wld` of `.tif`.
     """

@@ -56,7 +56,7 @@ class PaletteLabels:
         return by_color_HW
 
     def remark(self, path: Location) -> str | None:
-        """How a file is read, in one line, where its palette is not that of the classes.
+        """Return how a file is read, in one line, where its palette is not that of the classes.
 
         Raises:
             DataError: as for reading it.
@@ -79,7 +79,7 @@ class PaletteLabels:
     def _by_color(
         self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8], path: Location
     ) -> Mapping[int, int]:
-        """The id of each index that occurs: by color where one belongs to another id."""
+        """Return the id of each index that occurs: by color where one belongs to another id."""
         indices = self._indices(label_HW)
         used = {
             index: self._entries.get(_color(palette_N3, index))

@@ -43,7 +43,7 @@ class FilePattern:
         return re.compile(f"{before}(.+?){after}{ending}", re.IGNORECASE)
 
     def shared_name(self, path: PurePosixPath | str) -> str | None:
-        """The name that an image and its label share; None: the file is none of these.
+        """Return the name that an image and its label share; None: the file is none of these.
 
         Args:
             path: relative to the directory.
@@ -52,7 +52,7 @@ class FilePattern:
         return None if match is None else match[1] + match[2]
 
     def with_names(self, names: str) -> "FilePattern":
-        """The same directory with other names."""
+        """Return the same directory with other names."""
         text = f"{self.directory}/{names}" if self.directory else names
         return FilePattern(self.directory, names, text)
 

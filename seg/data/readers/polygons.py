@@ -111,7 +111,7 @@ class PolygonLabels:
 
 
 def read_annotation(path: Location) -> dict[str, Any]:
-    """A LabelMe file.
+    """Return a LabelMe file.
 
     Raises:
         DataError: it cannot be read or has no list of shapes.
@@ -123,7 +123,7 @@ def read_annotation(path: Location) -> dict[str, Any]:
 
 
 def label_names(path: Location) -> set[str]:
-    """The labels that occur in a LabelMe file.
+    """Return the labels that occur in a LabelMe file.
 
     Raises:
         DataError: as for `read_annotation`; also a shape without a label.
@@ -149,7 +149,7 @@ def _size(told: Mapping[str, Any], path: Location) -> tuple[int, int]:
         )
     if width * height > MAX_PIXELS:
         raise DataError(
-            f"{path}: label has more than {MAX_PIXELS} pixels; cut the picture into tiles",
+            f"{path}: label has more than {MAX_PIXELS} pixels; cut the image into tiles",
             fault="too_large",
         )
     return width, height
@@ -238,7 +238,7 @@ def _is_point(told: Any) -> bool:
 
 
 def _paste_mask(canvas: Image.Image, shape: _Shape) -> None:
-    """A mask is a small PNG file whose first pixel lies at the first point."""
+    """Return a mask is a small PNG file whose first pixel lies at the first point."""
     where, corner = shape.where, shape.points[0]
     try:
         content = base64.b64decode(shape.mask, validate=True)

@@ -1,7 +1,7 @@
 """Strict readers: a file yields the pixels it was meant to hold, or a `DataError` naming it.
 
 Pillow decodes what it keeps as it is: it refuses truncated files and keeps palette indices and
-16-bit grey, where OpenCV returns half-grey pictures, colours for indices, and labels divided by
+16-bit grey, where OpenCV returns half-grey images, colors for indices, and labels divided by
 256. What it would change or lose is undone (`stored_values`) or left to GDAL.
 """
 
@@ -30,9 +30,9 @@ def read_image(
     page: int | None = None,
     max_pixels: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Decode a picture and turn it upright as its EXIF orientation says.
+    """Decode an image and turn it upright as its EXIF orientation says.
 
-    Grey, palette and CMYK pictures become RGB.
+    Grey, palette and CMYK images become RGB.
 
     Args:
         path: the file.
@@ -45,7 +45,7 @@ def read_image(
 
     Raises:
         DataError: the file is missing, empty, damaged, truncated, larger than `max_pixels`,
-            animated, partly transparent, holds floating-point or other non-RGB colour, further
+            animated, partly transparent, holds floating-point or other non-RGB color, further
             bands, or more than 8 bits whose range is not declared.
     """
     return _read_image(path, decoding, page, max_pixels)[0]
@@ -55,14 +55,14 @@ def read_label(path: Location, shape: tuple[int, int] | None = None) -> NDArray[
     """Decode a label map: palette indices, or grey values as stored (1, 2, 4, 8 or 16 bits).
 
     Args:
-        path: a lossless, single-channel picture file.
+        path: a lossless, single-channel image file.
         shape: `(height, width)` that the label must have.
 
     Returns:
         H x W file values, uint8, uint16 or int32.
 
     Raises:
-        DataError: as for `read_image`; also colours, a lossy format, an EXIF orientation, or
+        DataError: as for `read_image`; also colors, a lossy format, an EXIF orientation, or
             another shape.
     """
     label_HW, _ = read_indices(path)
@@ -91,10 +91,10 @@ def read_indices(path: Location) -> tuple[NDArray[Any], NDArray[np.uint8] | None
 
 
 def read_colors(path: Location) -> NDArray[np.uint8]:
-    """Decode a picture whose colours are a code: for classes, or for the ids of segments.
+    """Decode an image whose colors are a code: for classes, or for the ids of segments.
 
     Args:
-        path: a lossless picture file in RGB, or with a palette that gives RGB.
+        path: a lossless image file in RGB, or with a palette that gives RGB.
 
     Returns:
         uint8, H x W x 3.
@@ -133,13 +133,13 @@ def _read_rgb_label(path: Location, modes: Sequence[str]) -> NDArray[np.uint8]:
         _check_lossless(file, path)
         if file.mode not in modes:
             raise DataError(
-                f"{path}: label holds {file.mode} pixels, not colours\n"
+                f"{path}: label holds {file.mode} pixels, not colors\n"
                 "  allowed: RGB, or a palette; single-channel ids are another kind of label",
                 fault="label_kind",
             )
         if stored_bits(file) > 8:
             raise DataError(
-                f"{path}: label holds colours of {stored_bits(file)} bits a channel; allowed: 8\n"
+                f"{path}: label holds colors of {stored_bits(file)} bits a channel; allowed: 8\n"
                 "  export the labels again as 8-bit RGB",
                 fault="label_kind",
             )
@@ -202,7 +202,7 @@ def _read_image(
     page: int | None = None,
     max_pixels: int | None = None,
 ) -> tuple[NDArray[np.uint8], int]:
-    """The upright picture and the EXIF orientation (1: none) that it was turned by."""
+    """Return the upright image and the EXIF orientation (1: none) that it was turned by."""
     with opened(path, "image", page=page, max_pixels=max_pixels) as file:
         as_rgb = file.mode == "RGB" and decoding.bands in (None, (1, 2, 3))
         pixels = decode_plain_png(file) if as_rgb else None
@@ -257,7 +257,7 @@ def _pixel_kind(file: Opened, bands: int) -> str:
     if file.mode.endswith("bands") or (bands > 1 and file.mode in _GREY):
         return f"{bands} bands"
     colors = file.pillow is not None and len(file.pillow.getbands()) > 2
-    return f"{'colours' if colors else 'pixels'} ({file.mode})"
+    return f"{'colors' if colors else 'pixels'} ({file.mode})"
 
 
 def _label_remedy(file: Opened) -> str:
@@ -270,7 +270,7 @@ def _label_remedy(file: Opened) -> str:
     channels = np.asarray(file.pillow.convert("RGB"))
     if (channels == channels[..., :1]).all():
         return "its three channels are equal: save one of them as a single-channel PNG"
-    return "translate each colour to its class id and save a single-channel or palette PNG"
+    return "translate each color to its class id and save a single-channel or palette PNG"
 
 
 def _label_values(file: Opened, path: Location) -> NDArray[Any]:

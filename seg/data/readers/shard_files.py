@@ -104,13 +104,13 @@ class Copy:
         return {**whole, _SEAL: digest_of(whole)}
 
     @classmethod
-    def read(cls, folder: Location) -> "Copy":
-        """Read it from the folder or address of a split.
+    def read(cls, directory: Location) -> "Copy":
+        """Read it from the directory or address of a split.
 
         Raises:
             DataError: there is none (`fault` is `missing`), or it is not readable.
         """
-        location = inside(folder, LABELS_FILE)
+        location = inside(directory, LABELS_FILE)
         source = Source(location, "label space of the shards", _REMEDY)
         facts = parse_json(read_bytes(location, source.kind, max_bytes=MAX_BYTES), source)
         plain = checked(_CopyFile, facts, source)
@@ -136,18 +136,18 @@ class Chunk:
     samples: int
 
 
-def inside(folder: Location, name: str) -> Location:
-    """A file or folder below a folder or an address."""
-    return folder / name if isinstance(folder, Path) else f"{folder.rstrip('/')}/{name}"
+def inside(directory: Location, name: str) -> Location:
+    """Return a file or directory below a directory or an address."""
+    return directory / name if isinstance(directory, Path) else f"{directory.rstrip('/')}/{name}"
 
 
-def read_index(folder: Location, copy: Copy) -> list[Chunk]:
-    """Read the files of a copy from the folder or address of a split.
+def read_index(directory: Location, copy: Copy) -> list[Chunk]:
+    """Read the files of a copy from the directory or address of a split.
 
     Raises:
         DataError: the index is missing, damaged, or of another copy.
     """
-    location = inside(folder, INDEX_FILE)
+    location = inside(directory, INDEX_FILE)
     content = read_bytes(location, "index of the shards", max_bytes=MAX_BYTES)
     if hashlib.sha256(content).hexdigest() != copy.index:
         raise unreadable(location, f"it is not the one of {LABELS_FILE}")
@@ -171,7 +171,7 @@ def _check_seal(plain: _CopyFile, facts: dict[str, Any], location: Location) -> 
 
 
 def unreadable(location: Location, why: object) -> DataError:
-    """The error of a file that is no part of a copy, or no longer."""
+    """Return the error of a file that is no part of a copy, or no longer."""
     return DataError(
         f"{location}: no readable part of a sharded copy ({why})\n  make it again: {HOW_TO_GET}",
         fault="damaged",

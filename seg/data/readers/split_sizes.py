@@ -14,7 +14,7 @@ def warn_if_partial(dataset_name: str, split: str, found: int, official: int, ro
         split: the name of the split.
         found: its samples below `root`.
         official: the samples of the complete split.
-        root: the folder of the dataset.
+        root: the directory of the dataset.
     """
     if found != official:
         _log.warning(

@@ -18,7 +18,7 @@ def find_split(split: str, available: Iterable[str], where: object) -> str | Non
 
     Args:
         split: `train`, `val`, `test`, each with its usual other spellings, or a name as it is.
-        available: names of folders, lists or parts.
+        available: names of directories, lists or parts.
         where: what holds them, for messages.
 
     Raises:
@@ -50,7 +50,7 @@ def no_split_error(split: str, found: Collection[str], where: object) -> DataErr
 def hash_split(
     names: Collection[str], split: str, *, val_fraction: float, seed: int, where: object
 ) -> set[str]:
-    """The names of one split of data that comes unsplit.
+    """Return the names of one split of data that comes unsplit.
 
     The order that decides hangs on (seed, name) alone: the same names give the same split on every
     machine, and a new name hardly moves the others.
@@ -85,7 +85,7 @@ def hash_split(
 def split_subset(
     pairs: tuple[Pair, ...], split: str, *, val_fraction: float, seed: int, where: object
 ) -> tuple[Pair, ...]:
-    """The pairs of one split of data that comes unsplit: those that `hash_split` names.
+    """Return the pairs of one split of data that comes unsplit: those that `hash_split` names.
 
     Raises:
         ConfigError, DataError: as for `hash_split`.

@@ -1,7 +1,7 @@
 """The values that an image file stores, where Pillow gives others.
 
 Pillow stretches grey of fewer than 8 bits to 0..255 and PGM files by their largest value, inverts
-WhiteIsZero and PBM, and keeps the high byte of 16-bit colour.
+WhiteIsZero and PBM, and keeps the high byte of 16-bit color.
 """
 
 import re
@@ -20,7 +20,7 @@ _HEADER = re.compile(rb"P[2356](?:" + _GAP + rb"(\d+)){3}")
 
 
 def stored_bits(file: Opened) -> int:
-    """The bits of a stored value of one channel."""
+    """Return the bits of a stored value of one channel."""
     if file.page is not None:
         return file.page.bits
     if file.format == "PNG":
@@ -31,14 +31,14 @@ def stored_bits(file: Opened) -> int:
 
 
 def white_is_zero(file: Opened) -> bool:
-    """Whether the stored value 0 means white."""
+    """Return whether the stored value 0 means white."""
     if file.page is not None:
         return file.page.white_is_zero
     return file.format == "PPM" and file.mode == "1"
 
 
 def stored_grey(file: Opened) -> NDArray[Any]:
-    """The values of a file of one channel as they are stored, H x W; Pillow decodes it."""
+    """Return the values of a file of one channel as they are stored, H x W; Pillow decodes it."""
     values = np.array(file.picture)
     bits = stored_bits(file)
     if file.format == "PPM" and file.mode not in ("1", "F"):
@@ -56,7 +56,7 @@ def stored_grey(file: Opened) -> NDArray[Any]:
 
 
 def deep_color(file: Opened) -> NDArray[np.uint16]:
-    """16-bit colour as stored, H x W x 3 or H x W x 4, RGB and alpha; turned as Pillow turns it.
+    """16-bit color as stored, H x W x 3 or H x W x 4, RGB and alpha; turned as Pillow turns it.
 
     Raises:
         ValueError: OpenCV, which decodes it, and Pillow do not agree on the high bytes.
@@ -69,7 +69,7 @@ def deep_color(file: Opened) -> NDArray[np.uint16]:
     finally:
         cv2.utils.logging.setLogLevel(level)
     if values_HWC is None or values_HWC.dtype != np.uint16:
-        raise ValueError("16-bit colour that OpenCV does not decode")
+        raise ValueError("16-bit color that OpenCV does not decode")
     if values_HWC.ndim == 2:
         values_HWC = values_HWC[..., None]
     order = [2, 1, 0, 3][: values_HWC.shape[2]] if values_HWC.shape[2] > 1 else [0]
@@ -81,7 +81,7 @@ def deep_color(file: Opened) -> NDArray[np.uint16]:
     deep_HWC = np.asarray(values_HWC, np.uint16)
     compared = min(deep_HWC.shape[2], high_HWC.shape[2])  # a color that is clear has no alpha there
     if not np.array_equal(deep_HWC[..., :compared] >> 8, high_HWC):
-        raise ValueError("16-bit colour on which two decoders do not agree")
+        raise ValueError("16-bit color on which two decoders do not agree")
     return deep_HWC
 
 
@@ -112,12 +112,12 @@ def _as_in_pgm(values: NDArray[Any], mode: str, largest: int) -> NDArray[Any]:
 
 
 def _largest(content: bytes) -> int:
-    """The largest value that a PNM file announces; 1 for bitmaps."""
+    """Return the largest value that a PNM file announces; 1 for bitmaps."""
     header = _HEADER.match(content)
     return int(header[1]) if header else 1
 
 
 def _start(content: bytes) -> int:
-    """Where the pixels of a PNM file begin: one blank after the largest value."""
+    """Return where the pixels of a PNM file begin: one blank after the largest value."""
     header = _HEADER.match(content)
     return header.end() + 1 if header else 0

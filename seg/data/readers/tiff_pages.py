@@ -72,7 +72,7 @@ class TiffPage:
 
     @property
     def is_converted(self) -> bool:
-        """Whether decoders compute RGB from other colors, each in its own way."""
+        """Return whether decoders compute RGB from other colors, each in its own way."""
         return self.photometric in (_CMYK, _YCBCR) and not self.is_jpeg_color
 
     @property
@@ -105,7 +105,7 @@ class TiffPage:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether its last sample, and no other further one, is marked as alpha."""
+        """Return whether its last sample, and no other further one, is marked as alpha."""
         return len(self.extra) == 1 and self.extra[0] in _ALPHA
 
     @property
@@ -142,17 +142,17 @@ class TiffPage:
 
 
 def is_tiff(start: bytes) -> bool:
-    """Whether a file that starts so is a TIFF."""
+    """Return whether a file that starts so is a TIFF."""
     return start[:4] in _MAGIC
 
 
 def is_big_endian_bigtiff(start: bytes) -> bool:
-    """Whether it is a file that Pillow does not read."""
+    """Return whether it is a file that Pillow does not read."""
     return start[:4] == b"MM\0+"
 
 
 def read_pages(file: IO[bytes]) -> tuple[TiffPage, ...]:
-    """The directories of a TIFF file, in their order.
+    """Return the directories of a TIFF file, in their order.
 
     Raises:
         ValueError, SyntaxError, and what damaged files let Pillow raise.

@@ -25,7 +25,7 @@ _logged: set[tuple[str, ...]] = set()  # training and validation list the same f
 def settle_unannotated(
     dataset: str, pairs: Sequence[Pair], choice: Unannotated
 ) -> tuple[Pair, ...]:
-    """The pairs of a list with what becomes of images that lack their label file.
+    """Return the pairs of a list with what becomes of images that lack their label file.
 
     Args:
         dataset: its name, for messages.
@@ -58,7 +58,7 @@ def settle_unannotated(
 def settle_unlabelled(
     dataset: str, images: Mapping[str, Path], labels: Mapping[str, Path], choice: Unannotated
 ) -> tuple[dict[str, Path], dict[str, Path]]:
-    """The images and labels of directories with what becomes of images that have no label.
+    """Return the images and labels of directories with what becomes of images that have no label.
 
     Args:
         dataset: its name, for messages.
@@ -76,14 +76,14 @@ def settle_unlabelled(
 
 
 def label_files(pairs: Sequence[Pair]) -> list[Location]:
-    """The label files of pairs, without the images that stand for one."""
+    """Return the label files of pairs, without the images that stand for one."""
     return [pair.label for pair in pairs if pair.label != pair.image]
 
 
 def with_background(
     pairs: Sequence[Pair], read: ReadLabel, labels: LabelSpace, source: object
 ) -> ReadLabel:
-    """The reader of a dataset whose images without annotation are background.
+    """Return the reader of a dataset whose images without annotation are background.
 
     Args:
         pairs: as `settle_unannotated` gives them.
@@ -100,7 +100,7 @@ def with_background(
 
 
 def _background_id(labels: LabelSpace, source: object) -> int:
-    """The id of the class `background`; of the classes `class_<id>`, 0."""
+    """Return the id of the class `background`; of the classes `class_<id>`, 0."""
     meant = {at for at, name in enumerate(labels.names) if name.strip("_").lower() == _BACKGROUND}
     ids = [id_ for id_, train_id in labels.file_ids if train_id in meant]
     if not ids and all(name.startswith("class_") for name in labels.names):

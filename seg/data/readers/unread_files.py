@@ -29,7 +29,7 @@ _logged: set[str] = set()  # training and validation look into the same director
 
 
 def is_hidden(path: PurePath) -> bool:
-    """Whether a file, or a directory that it lies in, is hidden or made by a system.
+    """Return whether a file, or a directory that it lies in, is hidden or made by a system.
 
     Such files are no data: `.ipynb_checkpoints`, `.@__thumb`, `._a.jpg`, `@eaDir`.
 

@@ -20,7 +20,7 @@ _ASKED = "SEG_LOCAL_REDIRECTS"
 
 
 def scheme_of(address: str) -> str:
-    """The scheme of an address.
+    """Return the scheme of an address.
 
     Raises:
         DataError: none that is opened here.
@@ -35,7 +35,7 @@ def scheme_of(address: str) -> str:
 
 
 def reach(address: str) -> tuple[Any, str]:
-    """The file system of an address (of fsspec), and the path in it.
+    """Return the file system of an address (of fsspec), and the path in it.
 
     Raises:
         DataError: another scheme, or no driver for it.
@@ -57,7 +57,7 @@ def reach(address: str) -> tuple[Any, str]:
 
 
 def redirect_fault(asked_host: str, target: str) -> str | None:
-    """Why a redirect is not followed; None where it is.
+    """Return why a redirect is not followed; None where it is.
 
     A server must not send us to what only this machine reaches: its own services (loopback) and
     those of its surroundings, such as a cloud's metadata (link-local). What was asked for there

@@ -11,7 +11,7 @@ Location = str | Path
 
 
 def is_remote(location: Location) -> bool:
-    """Whether a location is an address rather than a path."""
+    """Return whether a location is an address rather than a path."""
     return isinstance(location, str) and "://" in location
 
 
@@ -25,7 +25,7 @@ def read_bytes(location: Location, kind: str, *, max_bytes: int | None = None) -
             more is read.
 
     Raises:
-        DataError: it is missing, empty, too large, a folder or out of reach.
+        DataError: it is missing, empty, too large, a directory or out of reach.
     """
     if "\0" in str(location):
         raise DataError(f"{brief(str(location))}: no name of a file: {kind}", fault="missing")
@@ -34,7 +34,9 @@ def read_bytes(location: Location, kind: str, *, max_bytes: int | None = None) -
     except FileNotFoundError as error:
         raise DataError(f"{location}: {kind} not found", fault="missing") from error
     except IsADirectoryError as error:
-        raise DataError(f"{location}: {kind} expected, found a folder", fault="missing") from error
+        raise DataError(
+            f"{location}: {kind} expected, found a directory", fault="missing"
+        ) from error
     except OSError as error:
         raise DataError(
             f"{location}: {kind} cannot be read: {error.strerror or error}", fault="unreadable"

@@ -98,7 +98,7 @@ class ImageDecoding:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ImageDecoding":
-        """The inverse of `to_dict`."""
+        """Return the inverse of `to_dict`."""
         value_range, bands = plain.get("value_range"), plain.get("bands")
         return cls(
             None if value_range is None else (float(value_range[0]), float(value_range[1])),
@@ -130,7 +130,7 @@ def decoding_images(decoding: ImageDecoding) -> Iterator[None]:
 
 
 def current_decoding() -> ImageDecoding:
-    """The decoding that a dataset which is being built takes."""
+    """Return the decoding that a dataset which is being built takes."""
     return _current.get()
 
 
@@ -147,7 +147,7 @@ def kind_of(values: NDArray[Any], bits: int) -> str:
 
 
 def extremes(values: NDArray[Any]) -> tuple[float, float]:
-    """The smallest and the largest number; NaN and infinite ones are passed over."""
+    """Return the smallest and the largest number; NaN and infinite ones are passed over."""
     numbers = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     return (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
 

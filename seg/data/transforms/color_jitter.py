@@ -29,7 +29,7 @@ class LinearColorJitter(albumentations.ImageOnlyTransform):  # type: ignore[misc
     """
 
     class InitSchema(albumentations.core.transforms_interface.BaseTransformInitSchema):  # type: ignore[misc]
-        """What albumentations checks the arguments against."""
+        """The schema that albumentations checks the arguments against."""
 
         brightness: Range
         contrast: Range
@@ -64,20 +64,20 @@ class LinearColorJitter(albumentations.ImageOnlyTransform):  # type: ignore[misc
     def apply(
         self, img: NDArray[np.uint8], steps: list[tuple[str, float]], **_: Any
     ) -> NDArray[np.uint8]:
-        """H x W x 3, RGB, uint8 -> the same."""
+        """Return the jittered image, uint8, H x W x 3, RGB."""
         mean_grey = sum(share * mean for share, mean in zip(_LUMA, cv2.mean(img), strict=False))
         matrix = color_matrix(steps, mean_grey)
         return np.asarray(cv2.transform(img, matrix), np.uint8)
 
 
 def color_matrix(steps: list[tuple[str, float]], mean_grey: float) -> NDArray[np.float64]:
-    """The steps as one affine map of (R, G, B, 1), 3 x 4.
+    """Return the steps as one affine map of (R, G, B, 1), 3 x 4.
 
-    Whatever their order, they come to `own * colour + mixed * grey of the colour + offset`.
+    Whatever their order, they come to `own * color + mixed * grey of the color + offset`.
 
     Args:
         steps: (`brightness`, `contrast` or `saturation`, factor) in their order.
-        mean_grey: of the picture before; contrast turns about what has become of it.
+        mean_grey: of the image before the steps; contrast scales about what the steps make of it.
     """
     own, mixed, offset = 1.0, 0.0, 0.0
     for step, factor in steps:

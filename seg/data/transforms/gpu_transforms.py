@@ -13,15 +13,14 @@ from seg.errors import ConfigError
 class DeviceAugmentation:
     """Transforms of `torchvision.transforms.v2`, applied to each sample of a batch on its device.
 
-    What a sample becomes is a function of (seed, epoch, index), the same in every run on one kind
-    of device.
+    The result is a function of (seed, epoch, index), the same in every run on one kind of device.
 
     Args:
         transforms: modules that keep sizes, in order; images are uint8, labels masks.
 
     Raises:
-        ConfigError: something else than such a transform, or one that pads: what it puts outside
-            the picture would be labelled as a class.
+        ConfigError: an object that is no such transform, or one that pads: padding would be
+            labelled as a class.
     """
 
     def __init__(self, transforms: Sequence[Any]) -> None:
@@ -54,7 +53,7 @@ class DeviceAugmentation:
             ConfigError: the transforms give another size or kind of number.
         """
         changed = [
-            self._one(image, label, (seed, *key))
+            self._transform(image, label, (seed, *key))
             for image, label, key in zip(image_BCHW, label_BHW, keys, strict=True)
         ]
         for image, label in changed:
@@ -67,14 +66,15 @@ class DeviceAugmentation:
             if label.shape != image.shape[1:]:
                 raise ConfigError("augmentation.on_device turns images and labels differently")
         images = torch.stack([image for image, _ in changed])
-        kept = (
+        memory_format = (
             torch.channels_last
             if image_BCHW.is_contiguous(memory_format=torch.channels_last)
             else torch.contiguous_format
         )
-        return images.contiguous(memory_format=kept), torch.stack([label for _, label in changed])
+        labels = torch.stack([label for _, label in changed])
+        return images.contiguous(memory_format=memory_format), labels
 
-    def _one(
+    def _transform(
         self, image_CHW: Tensor, label_HW: Tensor, key: tuple[int, int, int]
     ) -> tuple[Tensor, Tensor]:
         from torchvision import tv_tensors

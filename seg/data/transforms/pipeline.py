@@ -36,16 +36,16 @@ CropSize: TypeAlias = Annotated[Sequence[int], AfterValidator(_height_width)]
 
 
 class Augmentation:
-    """A pipeline of albumentations transforms that is told what the labels mean.
+    """A pipeline of albumentations transforms that knows the ignore index of the labels.
 
     In every transform that pads, `fill_mask` becomes the ignore index and a `fill` left at 0
-    becomes the mean colour; a `fill_mask` of None (labels stay as they are) is kept.
+    becomes the mean color; a `fill_mask` of None (labels stay as they are) is kept.
 
     Args:
         transforms: albumentations transforms, in order; none: samples pass unchanged.
-        ignore_index: the label value of pixels outside the picture.
+        ignore_index: the label value of pixels outside the image.
         crop: `[height, width]` of every result in pixels; None: whatever the transforms give.
-        fill: the grey value of pixels outside the picture.
+        fill: the grey value of pixels outside the image.
         on_device: transforms of `torchvision.transforms.v2` for whole batches, where the network
             computes.
 
@@ -70,8 +70,7 @@ class Augmentation:
             raise ConfigError(f"augmentation.crop={list(crop or ())}: {error}") from None
         transforms = copy.deepcopy(list(transforms))
         for transform in _leaves(transforms):
-            _check_arguments(transform)
-            _check_interpolation(transform)
+            _check_transform(transform)
             _set_fill(transform, ignore_index, fill)
         self._transforms = tuple(transforms)
         self._streams = SampleStreams()
@@ -90,7 +89,7 @@ class Augmentation:
         if not self._transforms:
             return self._checked(sample)
         # One pair of generators for all: albumentations' own seeding would give every transform the
-        # same numbers, so that a flip would always come with, say, a bright picture.
+        # same numbers, so that a flip would always come with, say, a bright image.
         generators = self._streams.at(seed)
         data: dict[str, Any] = {"image": sample.image, "mask": sample.label}
         try:
@@ -140,7 +139,7 @@ class SampleStreams:
         self._random = random.Random()
 
     def at(self, seed: tuple[int, int, int]) -> tuple[np.random.Generator, random.Random]:
-        """Both generators, at the start of a sample's numbers; valid until the next call."""
+        """Return both generators at the start of a sample's numbers; valid until the next call."""
         self._start["state"]["counter"][1:] = seed
         self._bits.state = self._start
         self._random.seed(int(self._bits.random_raw()))
@@ -148,7 +147,7 @@ class SampleStreams:
 
 
 def _leaves(transforms: Sequence[Any]) -> Iterator[Any]:
-    """The transforms at every depth (`OneOf`, `SomeOf`, `Sequential` hold others)."""
+    """Yield the transforms at every depth (`OneOf`, `SomeOf`, `Sequential` hold others)."""
     for transform in transforms:
         if isinstance(transform, albumentations.BaseCompose):
             yield from _leaves(transform.transforms)
@@ -162,16 +161,13 @@ def _leaves(transforms: Sequence[Any]) -> Iterator[Any]:
             )
 
 
-def _check_arguments(transform: Any) -> None:
+def _check_transform(transform: Any) -> None:
     if transform.invalid_args:
         parameters = list(inspect.signature(type(transform)).parameters)
         raise ConfigError(
             f"{type(transform).__name__} does not know: {', '.join(transform.invalid_args)}\n"
             f"  allowed: {', '.join(parameters)}"
         )
-
-
-def _check_interpolation(transform: Any) -> None:
     if getattr(transform, "mask_interpolation", cv2.INTER_NEAREST) not in _NEAREST:
         raise ConfigError(
             f"{type(transform).__name__}: mask_interpolation {transform.mask_interpolation} mixes"

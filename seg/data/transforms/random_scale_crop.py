@@ -15,13 +15,13 @@ from pydantic import Field, field_validator
 
 
 class Span(NamedTuple):
-    """Which pixels of a picture a crop shows along one axis; all in pixels.
+    """The pixels of an image that a crop covers along one axis; all in pixels.
 
     Attributes:
-        start: first source pixel that is shown.
-        length: how many source pixels are shown.
-        size: how many pixels of the crop they fill.
-        pad: where in the crop these start; the rest is padding.
+        start: first source pixel.
+        length: number of source pixels.
+        size: number of pixels of the crop that they fill.
+        pad: first pixel of the crop that they fill; the rest is padding.
     """
 
     start: int
@@ -31,17 +31,17 @@ class Span(NamedTuple):
 
     @property
     def source(self) -> slice:
-        """The part of the source."""
+        """Return the slice of the source."""
         return slice(self.start, self.start + self.length)
 
     @property
     def filled(self) -> slice:
-        """The part of the crop that is not padding."""
+        """Return the slice of the crop that is not padding."""
         return slice(self.pad, self.pad + self.size)
 
 
 class Window(NamedTuple):
-    """What a crop covers, down and across."""
+    """The rows and columns that a crop covers."""
 
     rows: Span
     columns: Span
@@ -59,12 +59,12 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         scale: smallest and largest factor.
         crop: height and width of the result, pixels.
         draw: `uniform`, or `log` for a factor whose logarithm is uniform.
-        unscaled: probability of factor 1 instead. Any other makes a picture smoother than those
-            that are scored: a network that has seen no other does worse on them.
-        focus: probability that the window holds a pixel of a class that is drawn from those in the
-            label, each as likely: crops of rare classes.
+        unscaled: probability of factor 1 instead. Resizing blurs crops: a network trained on
+            resized crops alone does worse on the sharp images that it is evaluated on.
+        focus: probability that the window holds a pixel of a class drawn uniformly from those in
+            the label: more crops of rare classes.
         ignore_index: label of pixels that no window is drawn for.
-        fill: value or colour of padded image pixels; left at 0, `Augmentation` sets it.
+        fill: value or color of padded image pixels; left at 0, `Augmentation` sets it.
         fill_mask: value of padded label pixels; `Augmentation` sets it to the ignore index.
         p: probability; 1 unless crops of other sizes are welcome.
     """
@@ -73,7 +73,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
                 albumentations.core.type_definitions.Targets.MASK)  # fmt: skip
 
     class InitSchema(albumentations.core.transforms_interface.BaseTransformInitSchema):  # type: ignore[misc]
-        """What albumentations checks the arguments against."""
+        """The schema that albumentations checks the arguments against."""
 
         scale: tuple[float, float]
         crop: tuple[int, int]
@@ -124,15 +124,15 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
     def get_params_dependent_on_data(
         self, params: dict[str, Any], data: dict[str, Any]
     ) -> dict[str, Any]:
-        """Draw the window for a picture of `params["shape"]`."""
+        """Draw the window for an image of `params["shape"]`."""
         factor = self._draw_factor()
         shape = params["shape"][:2]
-        wanted: tuple[int | None, int | None] = (None, None)
+        target: tuple[int | None, int | None] = (None, None)
         if self.focus and self.py_random.random() < self.focus:
-            wanted = self._pixel_of_a_class(data["mask"])
+            target = self._draw_pixel_of_class(data["mask"])
         rows, columns = (
             self._draw_span(source, factor, size, place)
-            for source, size, place in zip(shape, self.crop, wanted, strict=True)
+            for source, size, place in zip(shape, self.crop, target, strict=True)
         )
         return {"window": Window(rows, columns)}
 
@@ -145,7 +145,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         return float(self.py_random.uniform(low, high))
 
     def _draw_span(self, source: int, factor: float, size: int, place: int | None) -> Span:
-        """A span of `size` crop pixels, around the source pixel `place` if there is one."""
+        """Draw a span of `size` crop pixels, around the source pixel `place` if there is one."""
         scaled = max(1, round(source * factor))
         if scaled <= size:
             return Span(0, source, scaled, (size - scaled) // 2)
@@ -155,7 +155,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
             low, high = max(0, place - length + 1), min(high, place)
         return Span(self.py_random.randint(low, high), length, size, 0)
 
-    def _pixel_of_a_class(self, mask: NDArray[np.uint8]) -> tuple[int | None, int | None]:
+    def _draw_pixel_of_class(self, mask: NDArray[np.uint8]) -> tuple[int | None, int | None]:
         counts = np.bincount(mask.ravel(), minlength=256)
         counts[self.ignore_index] = 0
         classes = np.flatnonzero(counts)
@@ -167,12 +167,12 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         return place // mask.shape[1], place % mask.shape[1]
 
     def apply(self, img: NDArray[np.uint8], window: Window, **_: Any) -> NDArray[np.uint8]:
-        """The image's crop, H x W x C, bilinear."""
+        """Return the image's crop, H x W x C, bilinear."""
         part = _resized(img, window, cv2.INTER_LINEAR)
         return self._padded(part.reshape(*part.shape[:2], *img.shape[2:]), window, self.fill)
 
     def apply_to_mask(self, mask: NDArray[np.uint8], window: Window, **_: Any) -> NDArray[np.uint8]:
-        """The label's crop, H x W, nearest neighbour."""
+        """Return the label's crop, H x W, nearest neighbour."""
         return self._padded(_resized(mask, window, cv2.INTER_NEAREST_EXACT), window, self.fill_mask)
 
     def _padded(
@@ -193,8 +193,8 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         return np.asarray(padded, np.uint8)
 
 
-def _resized(picture: NDArray[np.uint8], window: Window, interpolation: int) -> NDArray[np.uint8]:
+def _resized(image: NDArray[np.uint8], window: Window, interpolation: int) -> NDArray[np.uint8]:
     rows, columns = window
     size = (columns.size, rows.size)
-    part = cv2.resize(picture[rows.source, columns.source], size, interpolation=interpolation)
+    part = cv2.resize(image[rows.source, columns.source], size, interpolation=interpolation)
     return np.asarray(part, np.uint8)

@@ -1,1 +1,1 @@
-"""Datasets that change what another dataset gives: its samples, their order or classes."""
+"""Datasets that wrap another dataset and change its samples, their order or their classes."""

@@ -24,36 +24,36 @@ _MAX_MAPPED = 16_384  # a quarter of what Linux lets a process map
 
 
 class CachedDataset(DatasetView):
-    """The same samples, each decoded once and then read from a memory map.
+    """The samples of a dataset, each decoded once and then read from a memory map.
 
-    Each sample is a file of its own below `folder/<fingerprint>`: written beside its place and
-    renamed, so that processes may share the folder and be killed at any moment. Its checksum is
-    held when a process first reads it; a damaged file is made again. Where the disk is full the
-    samples that do not fit are decoded each time, and that is said once.
+    Each sample is a file of its own below `directory/<fingerprint>`: written beside its place and
+    renamed, so that processes may share the directory and be killed at any moment. A process
+    verifies its checksum when it first reads it and writes a damaged file again. Where the disk is
+    full, samples that do not fit are decoded each time, with one warning.
 
     The arrays of its samples are read-only.
 
     Args:
         dataset: made of files.
-        folder: where the decoded samples go: 4 bytes a pixel, as much as the raw pictures.
+        directory: where the decoded samples go: 4 bytes a pixel, as much as the raw images.
 
     Raises:
         ConfigError: the dataset is not made of files.
-        DataError: one of its files is not there, or the folder cannot be made.
+        DataError: one of its files is not there, or the directory cannot be made.
     """
 
-    def __init__(self, dataset: SegmentationDataset, folder: Path) -> None:
+    def __init__(self, dataset: SegmentationDataset, directory: Path) -> None:
         super().__init__(dataset)
         try:
             digest = fingerprint(dataset)
             if digest is None:
                 raise ConfigError(
-                    "dataset.cache: only data sets made of files have something to cache; leave it"
+                    "dataset.cache: only datasets made of files have something to cache; leave it"
                     " null here"
                 )
-            self._folder = folder.expanduser().absolute() / digest
-            self._folder.mkdir(parents=True, exist_ok=True)
-            remove_stale(self._folder)
+            self._directory = directory.expanduser().absolute() / digest
+            self._directory.mkdir(parents=True, exist_ok=True)
+            remove_stale(self._directory)
         except OSError as error:
             raise DataError(f"dataset.cache: {error.filename}: {error.strerror}") from error
         self._mapped: dict[int, Sample] = {}
@@ -67,12 +67,12 @@ class CachedDataset(DatasetView):
         return sample
 
     def read_label(self, index: int) -> NDArray[np.uint8]:
-        """The label alone, uint8, H x W."""
+        """Return the label alone, uint8, H x W."""
         sample = self._mapped.get(index) or self._open(index)
         return self.source_label(index) if sample is None else sample.label
 
     def __getstate__(self) -> dict[str, object]:
-        """Without the maps: a spawned worker opens its own."""
+        """Leave out the maps: a spawned worker opens its own."""
         return {**self.__dict__, "_mapped": {}}
 
     def _open(self, index: int) -> Sample | None:
@@ -82,7 +82,7 @@ class CachedDataset(DatasetView):
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             if content[: len(_OLD_MAGIC)] == _OLD_MAGIC:
                 return None
-            sample = _parsed(content)
+            sample = _parse(content)
         except FileNotFoundError:
             return None
         except (ValueError, OSError) as error:
@@ -95,32 +95,28 @@ class CachedDataset(DatasetView):
     def _store(self, index: int, sample: Sample) -> None:
         if not self._writes:
             return
-        content = _packed(sample)
+        name = sample.name.encode()
+        header = _HEADER.pack(_MAGIC, *sample.label.shape, len(name))
+        content = [name, sample.image.tobytes(), sample.label.tobytes()]
+        checksum = 0
+        for part in (header, *content):
+            checksum = zlib.crc32(part, checksum)
+        parts = [header, _CHECKSUM.pack(checksum), *content]
         try:
-            write_atomically(self._path(index), lambda file: file.writelines(content), synced=False)
+            write_atomically(self._path(index), lambda file: file.writelines(parts), synced=False)
         except OSError as error:
             self._writes = False
             _log.warning(
                 "dataset.cache %s: %s; samples that are not in it yet are decoded each time",
-                self._folder, error.strerror,
+                self._directory, error.strerror,
             )  # fmt: skip
 
     def _path(self, index: int) -> Path:
-        return self._folder / f"{index:06d}.pixels"
+        return self._directory / f"{index:06d}.pixels"
 
 
-def _packed(sample: Sample) -> list[bytes]:
-    name = sample.name.encode()
-    header = _HEADER.pack(_MAGIC, *sample.label.shape, len(name))
-    content = [name, sample.image.tobytes(), sample.label.tobytes()]
-    checksum = 0
-    for part in (header, *content):
-        checksum = zlib.crc32(part, checksum)
-    return [header, _CHECKSUM.pack(checksum), *content]
-
-
-def _parsed(content: mmap.mmap) -> Sample:
-    """Raises ValueError where header, length and checksum do not agree."""
+def _parse(content: mmap.mmap) -> Sample:
+    """Return the sample of a cache file; ValueError where header, length or checksum is wrong."""
     name_at = _HEADER.size + _CHECKSUM.size
     if len(content) < name_at:
         raise ValueError("no header")

@@ -1,4 +1,4 @@
-"""What `seg.prepare task=verify` found, and how a dataset does without its faulty samples."""
+"""Reads `verify.json` of `seg.prepare task=verify` and leaves faulty samples out of a dataset."""
 
 import os
 from collections.abc import Mapping
@@ -28,11 +28,11 @@ class _Plain(BaseModel):
 
 
 class Finding(_Plain):
-    """A fault or a note.
+    """A fault or a note of a verification.
 
     Attributes:
-        split: where it was found.
-        sample: the name of the sample; empty where none is meant alone.
+        split: of the sample.
+        sample: its name; empty where the finding is of no single sample.
         file: the file; empty where the sample is not made of files.
         kind: the kind in a word (`truncated`, `size_mismatch`).
         message: what is wrong, in a few lines.
@@ -95,32 +95,34 @@ class Verification(_Plain):
 
 
 class Quarantine:
-    """The samples and files that a verification found faulty.
+    """The faulty samples and files of a verification.
 
     Args:
-        verification: what was found.
-        source: where it was read from, for messages.
+        verification: the content of the file.
+        source: the file, for messages.
     """
 
     def __init__(self, verification: Verification, source: str | Path) -> None:
-        self._found = verification
+        self._verification = verification
         self._source = source
         self._lonely = {(each.path, each.kind) for each in verification.lonely}
 
     def names(self, split: str) -> frozenset[str]:
-        """The names (as `plain_text`) of the samples of a split to leave out.
+        """Return the names (as `plain_text`) of the samples of a split to leave out.
 
         Raises:
             DataError: the split was not verified.
         """
-        return frozenset(self._of(self._found.quarantine, split))
+        return frozenset(self._of(self._verification.quarantine, split))
 
     def covers(self, lonely: UnmatchedFile) -> bool:
-        """Whether the verification has listed this file without a partner."""
+        """Return whether the verification lists this file without a partner."""
         return (file_key(lonely.path), lonely.kind) in self._lonely
 
     def remaining(self, dataset: SegmentationDataset) -> tuple[int, ...]:
-        """The positions of the samples that stay; files tell it by name, others by position.
+        """Return the positions of the samples that stay.
+
+        Samples of files are recognized by their names, others by their positions.
 
         Raises:
             DataError: the split was not verified, or is not the one that was.
@@ -128,15 +130,15 @@ class Quarantine:
         names, pairs = self.names(dataset.split), getattr(dataset, "pairs", None)
         if pairs is not None:
             return tuple(i for i, pair in enumerate(pairs) if plain_text(pair.name) not in names)
-        count = self._of(self._found.counts, dataset.split)
+        count = self._of(self._verification.counts, dataset.split)
         if count != len(dataset):
             raise DataError(
                 f"{self._source}: split {dataset.split!r} had {count} samples when it was verified,"
                 f" now it has {len(dataset)}\n  {_REMEDY}",
                 fault="quarantine",
             )
-        left_out = set(self._of(self._found.indices, dataset.split))
-        return tuple(index for index in range(len(dataset)) if index not in left_out)
+        excluded = set(self._of(self._verification.indices, dataset.split))
+        return tuple(index for index in range(len(dataset)) if index not in excluded)
 
     def _of(self, splits: Mapping[str, Content], split: str) -> Content:
         if split not in splits:
@@ -168,7 +170,7 @@ def read_quarantine(path: str | Path) -> Quarantine:
 def without_quarantined(
     dataset: SegmentationDataset, quarantine: Quarantine
 ) -> SegmentationDataset:
-    """The dataset without the samples in quarantine; no picture is read for it.
+    """Return the dataset without the samples in quarantine; no image is read for it.
 
     Raises:
         DataError: the split was not verified, is not the one that was, or nothing is left of it.
@@ -184,12 +186,12 @@ def without_quarantined(
 
 
 def plain_text(text: str) -> str:
-    """Text that any file and terminal can hold: what is no text in a name becomes `\\udcXX`."""
+    """Return text that any file and terminal can hold: surrogates become `\\udcXX`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def file_key(location: Location) -> str:
-    """What a file is listed under: its address, or its absolute path."""
+    """Return the key of a file in a verification: its address, or its absolute path."""
     return plain_text(
         str(location) if is_remote(location) else os.path.normpath(Path(location).absolute())
     )

@@ -1,4 +1,4 @@
-"""A dataset whose classes were merged, ignored or picked."""
+"""A dataset whose classes are merged, ignored or selected."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from seg.data.wrappers.wrapper import DatasetView
 
 
 class RemappedDataset(DatasetView):
-    """The same samples in another label space.
+    """The samples of a dataset in another label space.
 
     Args:
         dataset: whose train ids are translated.
@@ -31,7 +31,7 @@ class RemappedDataset(DatasetView):
         return Sample(sample.name, sample.image, self._translate(sample.label))
 
     def read_label(self, index: int) -> NDArray[np.uint8]:
-        """The label alone, uint8, H x W."""
+        """Return the label alone, uint8, H x W."""
         return self._translate(self.source_label(index))
 
     def _translate(self, label_HW: NDArray[np.uint8]) -> NDArray[np.uint8]:

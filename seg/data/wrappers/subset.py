@@ -36,16 +36,18 @@ class Subset(DatasetView):
         return self.source[self.indices[index]]
 
     def read_label(self, index: int) -> NDArray[np.uint8]:
-        """The label alone, uint8, H x W."""
+        """Return the label alone, uint8, H x W."""
         return self.source_label(self.indices[index])
 
 
 def spread_over(length: int, count: int) -> list[int]:
-    """At most `count` positions among `length`, evenly spread, the first and the last among them.
+    """Return at most `count` positions among `length`, evenly spread.
+
+    The first and the last position are among them.
 
     Args:
-        length: of what is chosen from, 1 or more.
-        count: how many are wanted, 1 or more; one is the first.
+        length: number of positions to choose from, 1 or more.
+        count: number of positions to choose, 1 or more; a single one is the first.
     """
     places = np.unique(np.linspace(0, length - 1, count).round().astype(int))
     return [int(place) for place in places]

@@ -1,4 +1,4 @@
-"""A dataset seen through something: other labels, other samples, a cache."""
+"""The base of datasets that wrap another one."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from seg.data.sample import Sample, SegmentationDataset
 
 
 class DatasetView:
-    """What all views of a dataset share; by itself, the dataset unchanged.
+    """A dataset that passes on the samples of another; subclasses change them.
 
     Args:
-        source: the dataset behind; its `pairs`, if it has any, are the view's, too.
+        source: the wrapped dataset; its `pairs`, if it has any, are the view's, too.
     """
 
     def __init__(self, source: SegmentationDataset) -> None:
@@ -32,7 +32,7 @@ class DatasetView:
         return self.source[index]
 
     def source_label(self, index: int) -> NDArray[np.uint8]:
-        """The label that the source has, uint8, H x W, without decoding the image if it can."""
+        """Return the source's label, uint8, H x W; the image is decoded only where it must be."""
         read: Any = getattr(self.source, "read_label", None)
         label_HW: NDArray[np.uint8] = read(index) if read else self.source[index].label
         return label_HW

@@ -5,7 +5,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from seg.data.label_ids import nothing_counts
+from seg.data.label_ids import all_ignored_error
 
 
 class CountedPixels(Callback):
@@ -54,5 +54,5 @@ class CountedPixels(Callback):
             return
         counts = trainer.strategy.reduce_boolean_decision(bool(self._counts), all=False)
         if not counts:
-            raise nothing_counts("train", f"{self._batches} batches")
+            raise all_ignored_error("train", f"{self._batches} batches")
         self._is_done = True

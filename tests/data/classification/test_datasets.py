@@ -1,4 +1,4 @@
-"""Folders, tables and Hub sets of classified pictures."""
+"""Folders, tables and Hub sets of classified images."""
 
 import numpy as np
 import pytest
@@ -60,9 +60,9 @@ def test_what_is_wrong_with_folders_is_told(imagenet, tmp_path):
         ImageFolder(split="test", root=imagenet)
     flat = tmp_path / "flat"
     picture(flat / "train" / "a.jpg", 0)
-    with pytest.raises(DataError, match="no folders of classes"):
+    with pytest.raises(DataError, match="no directories of classes"):
         ImageFolder(split="train", root=flat)
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="no such directory"):
         ImageFolder(split="train", root=tmp_path / "nowhere")
     damaged = imagenet / "train" / "n01440764" / "n01440764_0.JPEG"
     damaged.write_bytes(damaged.read_bytes()[:300])
@@ -77,7 +77,7 @@ def table(folder, *lines):
     return folder / "t.csv"
 
 
-def test_csv_with_one_class_a_picture(tmp_path):
+def test_csv_with_one_class_an_image(tmp_path):
     path = table(tmp_path, "a.png,dog,train", "b.png,cat,train", "c.png,dog,val")
     train, val = (ImageCsv(split=split, table=path) for split in ("train", "val"))
     assert train.labels.names == val.labels.names == ("cat", "dog")
@@ -86,7 +86,7 @@ def test_csv_with_one_class_a_picture(tmp_path):
     assert val[0].image[0, 0, 0] == ord("c")
 
 
-def test_csv_with_several_classes_a_picture(tmp_path):
+def test_csv_with_several_classes_an_image(tmp_path):
     path = table(tmp_path, "a.png,dog; cat,train", "b.png,bird,train", "c.png,bird;dog,val")
     val = ImageCsv(split="val", table=path, label_separator=";")
     assert val.labels.names == ("bird", "cat", "dog")

@@ -33,7 +33,7 @@ def test_masks_hold_the_train_ids_of_cityscapes(tmp_path, caplog):
     assert dataset.labels is TRAIN_IDS
 
 
-def test_test_pictures_have_no_labels(tmp_path):
+def test_test_images_have_no_labels(tmp_path):
     with pytest.raises(ConfigError, match=r"(?s)allowed: train, val.*not published"):
         BDD100K(split="test", root=tmp_path)
 

@@ -1,4 +1,4 @@
-"""CamVid against the real pictures, where they lie beside the checkout."""
+"""CamVid against the real images, where they lie beside the checkout."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_eleven_classes_with_their_colors():
 @real
 @pytest.mark.data
 @pytest.mark.parametrize(("split", "count"), [("train", 367), ("val", 101)])
-def test_real_pictures(split, count):
+def test_real_images(split, count):
     dataset = CamVid(split=split, root=ROOT)
     assert len(dataset) == count
     for index in (0, count // 2, count - 1):

@@ -89,7 +89,7 @@ def test_colors_become_classes_and_void_is_ignored(tree):
     assert sample.label.ravel().tolist() == expected
 
 
-def test_each_split_has_its_own_pictures(tree, caplog):
+def test_each_split_has_its_own_images(tree, caplog):
     with caplog.at_level(logging.WARNING):
         names = {
             split: [sample.name for sample in CamVidOriginal(split=split, root=tree)]
@@ -101,7 +101,7 @@ def test_each_split_has_its_own_pictures(tree, caplog):
         CamVidOriginal(split="trainval", root=tree)
 
 
-def test_the_701_pictures_are_split_as_published():
+def test_the_701_images_are_split_as_published():
     assert Counter(map(split_of, NAMES)) == {"train": 367, "val": 101, "test": 233}
 
 

@@ -38,7 +38,7 @@ def test_colors_are_the_lines_of_the_label_map(tmp_path):
     assert train[1].label.tolist() == [[0, 2, 1]]
 
 
-def test_palette_pictures_hold_the_same_colors(tmp_path):
+def test_palette_images_hold_the_same_colors(tmp_path):
     plant(tmp_path, {"train": ["a"]})
     indices = Image.fromarray(np.array([[7, 0, 3]], np.uint8), "P")
     palette = np.zeros((8, 3), np.uint8)
@@ -75,7 +75,7 @@ def test_an_unknown_color_is_told(tmp_path):
         ("bus", "line 5"),
         (":1,2,3::", "line 5"),
         ("car:1,2,3::", "name 'car' occurs twice"),
-        ("bus:0,0,142::", "'car' and 'bus' have one colour"),
+        ("bus:0,0,142::", "'car' and 'bus' have one color"),
     ],
 )
 def test_mistakes_in_the_label_map_are_told(tmp_path, line, told):

@@ -105,7 +105,7 @@ def test_colors_are_read_by_the_class_file(tmp_path):
         Folder(split="train", root=tmp_path)
 
 
-def test_palette_pictures_hold_ids_or_colors_as_told(tmp_path):
+def test_palette_images_hold_ids_or_colors_as_told(tmp_path):
     plant_split(tmp_path, "train", names=("a",))
     label = Image.fromarray(np.array([[0, 1, 1]], np.uint8), "P")
     label.putpalette([9, 9, 9, 5, 5, 5])
@@ -129,7 +129,7 @@ def test_one_broken_label_does_not_hide_the_classes(tmp_path, caplog):
     assert dataset.labels.names == ("class_0", "class_7")
     assert "1 labels could not be read" in caplog.text
     assert dataset[1].label.tolist() == [[0, 1, 255]]
-    with pytest.raises(DataError, match="not a picture"):
+    with pytest.raises(DataError, match="not an image"):
         dataset[0]
 
 
@@ -146,7 +146,7 @@ def test_labels_that_are_photographs_are_told(tmp_path):
 
 
 def test_what_is_wrong_with_a_folder_is_told(tmp_path):
-    with pytest.raises(DataError, match="there is no such folder"):
+    with pytest.raises(DataError, match="there is no such directory"):
         Folder(split="train", root=tmp_path / "nowhere")
     (tmp_path / "images").mkdir()
     with pytest.raises(DataError, match=r"looked for: images, labels\n  found there: images/"):

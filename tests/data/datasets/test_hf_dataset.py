@@ -34,7 +34,7 @@ def datasets(tmp_path, monkeypatch):
 
 @pytest.fixture
 def plant(datasets, tmp_path):
-    """Writes a split of pictures as Parquet, as the Hub keeps them; gives the folder."""
+    """Writes a split of images as Parquet, as the Hub keeps them; gives the folder."""
 
     def plant(split, labels, feature=None):
         size = [np.shape(label)[:2] for label in labels]
@@ -64,7 +64,7 @@ def name(plant):
     return plant("validation", LABELS["validation"])
 
 
-def test_pictures_are_decoded_strictly_and_classes_inferred(name):
+def test_images_are_decoded_strictly_and_classes_inferred(name):
     train, val = (HfDataset(split=split, name=name) for split in ("train", "val"))
     assert train.labels.names == val.labels.names == ("class_0", "class_1", "class_2")
     assert [sample.label.tolist() for sample in train] == LABELS["train"]
@@ -112,7 +112,7 @@ def test_colors_are_read_by_the_class_file(plant, tmp_path):
     assert HfDataset(split="train", name=name, classes=path)[0].label.tolist() == [[1, 0]]
     with pytest.raises(ConfigError, match="reduce_zero_label is for ids"):
         HfDataset(split="train", name=name, classes=path, reduce_zero_label=True)
-    with pytest.raises(DataError, match=r"row 0, column 'label': label holds 2 colours"):
+    with pytest.raises(DataError, match=r"row 0, column 'label': label holds 2 colors"):
         HfDataset(split="train", name=name)
 
 

@@ -1,4 +1,4 @@
-"""Folders of pictures with LabelMe's files."""
+"""Directories of images with LabelMe's files."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from seg.errors import ConfigError, DataError
 
 
 def plant(folder, name, *labels, image_data=None):
-    """A picture of 4 x 2 pixels whose first column has the first label, the second the second."""
+    """An image of 4 x 2 pixels whose first column has the first label, the second the second."""
     folder.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (4, 2), (1, 2, 3)).save(folder / f"{name}.jpg")
     shapes = [
@@ -109,7 +109,7 @@ def test_a_broken_file_is_told_when_it_is_read(root, caplog):
 def test_what_is_wrong_with_a_folder_is_told(root):
     with pytest.raises(DataError, match="no split 'test'; found: train, validation"):
         LabelMe(split="test", root=root)
-    with pytest.raises(DataError, match="there is no such folder"):
+    with pytest.raises(DataError, match="there is no such directory"):
         LabelMe(split="train", root=root / "none")
     (root / "train/a.json").unlink()
     with pytest.raises(DataError, match="no files in"):

@@ -24,7 +24,7 @@ def name_of(line):
 def tree(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "annotations/trimaps").mkdir(parents=True)
-    # The archives also hold other programs' files, and pictures that no list names.
+    # The archives also hold other programs' files, and images that no list names.
     (tmp_path / "images/Abyssinian_100.mat").write_bytes(b"MATLAB")
     (tmp_path / "annotations/trimaps/._boxer_100.png").write_bytes(b"\0\5\26\7")
     Image.new("RGB", (3, 2)).save(tmp_path / "images/Egyptian_Mau_14.jpg")
@@ -110,11 +110,11 @@ def test_values_of_no_trimap_are_refused(tree, task):
 )
 def test_a_wrong_list_is_told(tree, line):
     (tree / "annotations/test.txt").write_text(f"# a comment\n{line}\n")
-    with pytest.raises(DataError, match=r"test\.txt, line 2: .* is not a picture and its breed"):
+    with pytest.raises(DataError, match=r"test\.txt, line 2: .* is not an image and its breed"):
         OxfordPet(split="test", root=tree)
 
 
-def test_a_picture_listed_twice_is_told(tree):
+def test_an_image_listed_twice_is_told(tree):
     (tree / "annotations/test.txt").write_text("\n".join(TEST + TEST[:1]))
     with pytest.raises(DataError, match="line 3: Sphynx_9 is listed twice"):
         OxfordPet(split="test", root=tree)

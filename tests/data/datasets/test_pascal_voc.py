@@ -103,7 +103,7 @@ def test_the_lists_make_the_splits(voc):
     assert names(PascalVoc(split="val", root=voc, train_split="trainval")) == list(VAL)
 
 
-def test_trainaug_from_pictures(voc, caplog):
+def test_trainaug_from_images(voc, caplog):
     for name in (TRAIN[0], SBD_ONLY):
         path = voc / f"SegmentationClassAug/{name}.png"
         path.parent.mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ LABELS = LabelSpace.identity(("sky", "road", "car"), ((1, 1, 1), (2, 2, 2), (3, 
 
 
 class Noise:
-    """Random pictures of unequal sizes."""
+    """Random images of unequal sizes."""
 
     labels = LABELS
 
@@ -47,7 +47,7 @@ class Noise:
 
 
 class Large(Noise):
-    """Pictures of 1 MiB, so that each fills a chunk."""
+    """Images of 1 MiB, so that each fills a chunk."""
 
     def __init__(self):
         super().__init__(length=4)

@@ -139,8 +139,8 @@ def test_sky_is_above_the_horizon_and_road_below(scenes: list[Sample]) -> None:
         assert not (scene.label[: height // 3] == road).any(), scene.name
 
 
-def test_labels_lie_on_the_edges_of_the_picture(scenes: list[Sample]) -> None:
-    """Neighbours of different labels differ more in colour than those of equal labels."""
+def test_labels_lie_on_the_edges_of_the_image(scenes: list[Sample]) -> None:
+    """Neighbours of different labels differ more in color than those of equal labels."""
     for scene in scenes[:16]:
         colors, label = scene.image.astype(np.int64), scene.label
         step = np.abs(colors[:, 1:] - colors[:, :-1]).sum(axis=2)

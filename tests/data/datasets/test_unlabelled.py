@@ -1,4 +1,4 @@
-"""Folders of pictures without labels."""
+"""Directories of images without labels."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from seg.errors import DataError
 LABELS = LabelSpace.identity(("a", "b"), ((0, 0, 0), (9, 9, 9)))
 
 
-def test_every_picture_at_any_depth_in_the_order_of_names(tmp_path):
+def test_every_image_at_any_depth_in_the_order_of_names(tmp_path):
     (tmp_path / "deep" / "er").mkdir(parents=True)
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     for name in ("b.png", "deep/er/a.png", "a.png", "deep/c.bmp"):
@@ -26,7 +26,7 @@ def test_every_picture_at_any_depth_in_the_order_of_names(tmp_path):
 
 
 def test_what_is_not_there_or_damaged(tmp_path):
-    with pytest.raises(DataError, match="nowhere: no such folder"):
+    with pytest.raises(DataError, match="nowhere: no such directory"):
         Unlabelled(tmp_path / "nowhere", labels=LABELS)
     with pytest.raises(DataError, match=r"no files in .*\n.*\.png"):
         Unlabelled(tmp_path, labels=LABELS)

@@ -30,7 +30,7 @@ CHOICES = {
 
 
 class Noise:
-    """Random pictures; `broken` maps an index to what happens when it is read."""
+    """Random images; `broken` maps an index to what happens when it is read."""
 
     labels = LABELS
 

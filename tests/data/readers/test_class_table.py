@@ -67,7 +67,7 @@ def test_colors_become_ids_ignored_ones_too(read, tmp_path):
 
 
 def test_colors_must_tell_classes_apart(read):
-    with pytest.raises(DataError, match="'road' and 'car' have one colour"):
+    with pytest.raises(DataError, match="'road' and 'car' have one color"):
         read({"road": [1, 2, 3], "car": [1, 2, 3]}).color_labels()
     with pytest.raises(DataError, match="gives 'road' none"):
         read(["road", "car"]).color_labels()

@@ -1,4 +1,4 @@
-"""Where data sets are looked for, and what is said when they are not there."""
+"""Where datasets are looked for, and what is said when they are not there."""
 
 import functools
 
@@ -62,7 +62,7 @@ def test_a_root_at_another_level_is_pointed_out(tmp_path, given):
 
 
 def test_missing_empty_and_archive(tmp_path):
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="no such directory"):
         find(tmp_path / "nowhere")
     with pytest.raises(DataError, match="found there: nothing"):
         find(tmp_path)

@@ -23,7 +23,7 @@ def test_bytes_are_read_like_a_file_while_the_block_lasts():
 
 def test_errors_tell_the_name_and_keep_their_kind():
     content = png(Image.new("RGB", (2, 1), (1, 2, 3)))
-    with pytest.raises(DataError, match=r"^row 7: label holds colours") as caught:  # noqa: SIM117
+    with pytest.raises(DataError, match=r"^row 7: label holds colors") as caught:  # noqa: SIM117
         with in_memory_file(content, "row 7") as location:
             read_label(location)
     assert caught.value.fault == "label_kind"

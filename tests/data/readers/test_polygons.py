@@ -120,7 +120,7 @@ def test_a_label_that_is_no_class_is_told_with_its_pixels(draw):
         (shape("car", "here"), "a polygon needs"),
         (shape("car", [[0, 0], [1, 1]], "cube"), "shape_type is 'cube'; allowed: polygon"),
         (shape("car", [[0, 0], [1, 1]], "mask"), "its mask is no base64"),
-        (shape("car", [[0, 0], [1, 1]], "mask", mask="QUJD"), "mask: not a picture"),
+        (shape("car", [[0, 0], [1, 1]], "mask", mask="QUJD"), "mask: not an image"),
         ({"points": []}, "shape 0 has no label"),
         ("car", "shape 0 has no label"),
     ],
@@ -133,7 +133,7 @@ def test_wrong_shapes_are_told(draw, wrong, told):
 def test_the_size_must_be_told_and_possible(draw):
     with pytest.raises(DataError, match="imageWidth is None"):
         draw(size=(None, 3))
-    with pytest.raises(DataError, match="cut the picture into tiles") as caught:
+    with pytest.raises(DataError, match="cut the image into tiles") as caught:
         draw(size=(100_000, 100_000))
     assert caught.value.fault == "too_large"
 

@@ -1,4 +1,4 @@
-"""Every way in which a picture file can mislead, and what the strict readers make of it."""
+"""Every way in which an image file can mislead, and what the strict readers make of it."""
 
 import io
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_images_are_turned_upright(tmp_path, orientation, suffix):
 
 
 @pytest.mark.parametrize("read", [read_image, read_label])
-def test_files_that_are_no_pictures(tmp_path, read):
+def test_files_that_are_no_images(tmp_path, read):
     path = tmp_path / "a.png"
     refuses(read, path, "not found")
     path.write_bytes(b"")
@@ -108,10 +108,10 @@ def test_files_that_are_no_pictures(tmp_path, read):
     path.write_bytes(b"\n<!DOCTYPE html><title>Sign in</title>")
     refuses(read, path, "web page")
     path.write_bytes(b"what is this?")
-    refuses(read, path, "not a picture", "allowed")
+    refuses(read, path, "not an image", "allowed")
     path.unlink()
     path.mkdir()
-    refuses(read, path, "folder")
+    refuses(read, path, "directory")
 
 
 @pytest.mark.parametrize(
@@ -220,9 +220,9 @@ def test_labels_in_tiff(tmp_path, dtype):
 
 
 def test_color_labels_are_refused(tmp_path):
-    refuses(read_label, save(tmp_path / "a.png", PHOTO), "colours", "class id")
+    refuses(read_label, save(tmp_path / "a.png", PHOTO), "colors", "class id")
     equal = np.repeat(IDS[..., None], 3, axis=2)
-    refuses(read_label, save(tmp_path / "b.png", equal), "colours", "three channels are equal")
+    refuses(read_label, save(tmp_path / "b.png", equal), "colors", "three channels are equal")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "webp"])

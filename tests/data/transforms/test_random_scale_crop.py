@@ -19,12 +19,12 @@ LABEL = RNG.integers(0, 12, (60, 80), dtype=np.uint8)
 PLACES = np.dstack([*np.meshgrid(np.arange(80) * 3, np.arange(60) * 4), np.zeros((60, 80))]).astype(
     np.uint8
 )
-"""A picture whose red and green say where a pixel came from: column * 3 and row * 4."""
+"""An image whose red and green say where a pixel came from: column * 3 and row * 4."""
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.61, 0.8, 1.0, 1.37, 2.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_crop_shows_a_window_of_the_picture_at_the_drawn_scale(factor, seed):
+def test_the_crop_shows_a_window_of_the_image_at_the_drawn_scale(factor, seed):
     transform = RandomScaleCrop((factor, factor), CROP, fill=128, fill_mask=255)
     transform.set_random_seed(seed)
     result = transform(image=PLACES, mask=LABEL)
@@ -40,7 +40,7 @@ def test_the_crop_shows_a_window_of_the_picture_at_the_drawn_scale(factor, seed)
 
 
 @pytest.mark.parametrize("draw", ["uniform", "log"])
-def test_unscaled_crops_are_pixels_of_the_picture(draw):
+def test_unscaled_crops_are_pixels_of_the_image(draw):
     transform = RandomScaleCrop((0.5, 2.0), CROP, draw=draw, unscaled=0.4)
     transform.set_random_seed(0)
     windows = np.lib.stride_tricks.sliding_window_view(IMAGE[..., 0], CROP).reshape(-1, *CROP)

@@ -1,4 +1,4 @@
-"""Where a point of the street lies in the picture."""
+"""Where a point of the street lies in the image."""
 
 from dataclasses import dataclass
 
@@ -48,5 +48,5 @@ class Camera:
         return np.floor(pixels, out=pixels).astype(np.int32)
 
     def first_ahead(self, across: float) -> float:
-        """From how far ahead on something at `across` metres is inside the picture."""
+        """From how far ahead on something at `across` metres is inside the image."""
         return self.focal_px * abs(across) / (self.width_px / 2)

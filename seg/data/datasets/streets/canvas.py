@@ -1,4 +1,4 @@
-"""The picture while it is painted: one map of part numbers, so that image and label agree."""
+"""The image while it is painted: one map of part numbers, so that image and label agree."""
 
 import cv2
 import numpy as np
@@ -17,8 +17,8 @@ SKY_AHEAD_M = 1e6
 class Canvas:
     """Parts painted over each other, far to near.
 
-    A part is a colour, a label, a texture and a distance. `parts_HW` says which part each pixel
-    shows; colour and label are read from the same number, hence exact to the pixel.
+    A part is a color, a label, a texture and a distance. `parts_HW` says which part each pixel
+    shows; color and label are read from the same number, hence exact to the pixel.
 
     Of OpenCV's drawing only `fillConvexPoly` and lines of one pixel are used: `fillPoly` and thick
     lines cover other pixels in version 4.10 than in version 5.0.
@@ -64,7 +64,7 @@ class Canvas:
         cv2.polylines(self.parts_HW, [points], False, part)
 
     def fill_mask(self, part: int, mask: Mask, top: int, left: int) -> None:
-        """Fill where `mask` is true; its corner stands at (top, left) inside the picture."""
+        """Fill where `mask` is true; its corner stands at (top, left) inside the image."""
         height, width = mask.shape
         self.parts_HW[top : top + height, left : left + width][mask] = part
 

@@ -20,7 +20,7 @@ TROUSERS: tuple[Color, ...] = (
 
 
 class Outfit:
-    """The colours one person wears; each part is painted with its dark and its light side."""
+    """The colors one person wears; each part is painted with its dark and its light side."""
 
     def __init__(self, dice: Dice) -> None:
         self.skin = dice.vary(dice.pick(SKINS), 10)

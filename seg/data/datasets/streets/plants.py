@@ -78,7 +78,7 @@ def crown(stage: Stage, board: Board, lobes: list[Lobe], color: Color) -> None:
     columns = np.arange(left, right, dtype=np.int32)[None, :]
     depth = np.full((bottom - top, right - left), 9999, np.int32)
     for x, y, radius in spots:
-        step = 1 + math.floor(radius) // 512  # squares of large pictures would not fit 32 bits
+        step = 1 + math.floor(radius) // 512  # squares of large images would not fit 32 bits
         reach = max(2, math.floor(radius) // step)
         x_off, y_off = (columns - math.floor(x)) // step, (rows - math.floor(y)) // step
         away = x_off * x_off + y_off * y_off

@@ -1,4 +1,4 @@
-"""From the painted parts to the picture: texture, light, fog, sky, rain, grain."""
+"""From the painted parts to the image: texture, light, fog, sky, rain, grain."""
 
 from functools import cache
 
@@ -16,8 +16,8 @@ _Shorts = NDArray[np.int16]
 def develop(stage: Stage) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The image (H x W x 3) and its label map (H x W).
 
-    Sixteen bits suffice: a colour (8 bits) times a brightness (128 = 1, below 256) fits unsigned,
-    a difference of colours times a share of haze (128 = all) fits signed. Until the end the image
+    Sixteen bits suffice: a color (8 bits) times a brightness (128 = 1, below 256) fits unsigned,
+    a difference of colors times a share of haze (128 = all) fits signed. Until the end the image
     is 3 x H x W, so that the innermost loops run along rows.
     """
     canvas = stage.canvas
@@ -42,7 +42,7 @@ def develop(stage: Stage) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def _tinted_colors(stage: Stage) -> NDArray[np.uint16]:
-    """The colours of the parts in the colour of the light; what glows keeps its own at night."""
+    """The colors of the parts in the color of the light; what glows keeps its own at night."""
     colors = np.array(stage.canvas.colors, np.int32)
     tinted = colors * np.array(stage.weather.tint, np.int32) >> 8
     if stage.weather.dark:
@@ -198,7 +198,7 @@ def _drops(stage: Stage, image: _Shorts) -> None:
 
 
 def _expose(stage: Stage, image: _Shorts) -> NDArray[np.uint8]:
-    """The lens' slight softness, the sensor's grain, eight bits, colours innermost."""
+    """The lens' slight softness, the sensor's grain, eight bits, colors innermost."""
     height, width = image.shape[1:]
     soft = image * 6
     soft[..., 1:-1] += image[..., :-2]

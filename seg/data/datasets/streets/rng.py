@@ -52,7 +52,7 @@ class Dice:
         return [rest.pop(int(self.unit() * len(rest))) for _ in range(len(rest))]
 
     def vary(self, color: tuple[int, int, int], spread: int) -> tuple[int, int, int]:
-        """A colour near `color`: mostly lighter or darker, a little off in hue."""
+        """A color near `color`: mostly lighter or darker, a little off in hue."""
         unit, wide, narrow = self.unit, 2.0 * spread, 0.5 * spread
         value = unit() * wide - spread - 0.25 * spread
         red, green, blue = color

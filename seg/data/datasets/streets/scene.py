@@ -17,7 +17,7 @@ from seg.data.datasets.streets.weather import draw_weather
 
 
 def render(dice: Dice, height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The picture (H x W x 3) and the label map (H x W) that the dice decide."""
+    """The image (H x W x 3) and the label map (H x W) that the dice decide."""
     tram = dice.chance(0.5)
     street = draw_street(dice, tram=tram)
     stage = Stage(

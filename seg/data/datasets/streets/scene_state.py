@@ -27,7 +27,7 @@ def train_id(name: str) -> int:
 
 
 def dim(color: Color, factor: float) -> Color:
-    """A colour made darker or lighter."""
+    """A color made darker or lighter."""
     red, green, blue = color
     return min(255, int(red * factor)), min(255, int(green * factor)), min(255, int(blue * factor))
 
@@ -43,7 +43,7 @@ def mix(first: Color, second: Color, share: float) -> Color:
 
 @dataclass
 class Lamp:
-    """A light that brightens its surroundings in the picture, in pixels."""
+    """A light that brightens its surroundings in the image, in pixels."""
 
     column: float
     row: float
@@ -54,7 +54,7 @@ class Lamp:
 
 @dataclass
 class Stage:
-    """One picture in the making."""
+    """One image in the making."""
 
     dice: Dice
     camera: Camera
@@ -75,7 +75,7 @@ class Stage:
         self.canvas.fill(part, *self.band(near, far, left, right))
 
     def band(self, near: float, far: float, left: float, right: float) -> Polygon:
-        """The quadrilaterals of a band in the picture, pieces x 4 x 2; one on a straight road."""
+        """The quadrilaterals of a band in the image, pieces x 4 x 2; one on a straight road."""
         steps = [near]
         while self.camera.bend and steps[-1] * 1.35 < far:
             steps.append(steps[-1] * 1.35)
@@ -113,7 +113,7 @@ class Stage:
                 self.canvas.shadow(min(self.weather.shade, 170), outline)
 
     def lit(self, color: Color, normal: tuple[float, float, float]) -> Color:
-        """The colour of a face whose outward normal is (across, up, ahead)."""
+        """The color of a face whose outward normal is (across, up, ahead)."""
         return dim(color, self.weather.brightness(normal))
 
     def board(self, across: float, ahead: float, *, turn: float = 1.0) -> "Board":

@@ -13,9 +13,9 @@ class Weather:
 
     Attributes:
         kind: sun, clouds, overcast, rain, fog, dusk or night.
-        zenith, haze: colours of the sky above and at the horizon; distant things fade to `haze`.
+        zenith, haze: colors of the sky above and at the horizon; distant things fade to `haze`.
         clouds: share of the sky under cloud, 0..256.
-        cloud: colour of the clouds.
+        cloud: color of the clouds.
         sun: unit vector to the light (across, up, ahead).
         ambient, direct: brightness from the whole sky and from the light.
         shade: brightness of the ground in a shadow, 256 = none.
@@ -55,7 +55,7 @@ _KINDS = (
     ("fog", 0.07), ("dusk", 0.08), ("night", 0.09),
 )  # fmt: skip
 _Look = tuple[Color, Color, Color, Color, int, float, float, int, float]
-# zenith, haze, cloud colour, tint, clouds, ambient, direct, shade, visibility
+# zenith, haze, cloud color, tint, clouds, ambient, direct, shade, visibility
 _LOOKS: dict[str, _Look] = {
     "sun": (
         (76, 130, 198),
