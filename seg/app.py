@@ -28,7 +28,7 @@ from seg.config.resume_overrides import with_run_directory
 from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import disable_malloc_trim, limit_openmp_spin
-from seg.data.readers.cache_directory import cache_directory
+from seg.data.readers.dataset_root import cache_directory
 from seg.engine.distributed.rendezvous import follows
 from seg.errors import ConfigError, exit_code_of, user_message
 from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts

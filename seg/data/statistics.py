@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seg.data.fingerprint import fingerprint
 from seg.data.loading.parallel_map import parallel_map
-from seg.data.readers.cache_directory import cache_directory
+from seg.data.readers.dataset_root import cache_directory
 from seg.data.readers.urls import is_remote
 from seg.data.sample import SegmentationDataset
 from seg.errors import DataError

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from seg.data.label_space import LabelSpace
-from seg.data.options import check_choice
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import Pair, PairDataset, match_pairs, named_files
-from seg.data.readers.split_sizes import warn_if_partial
+from seg.data.readers.splits import check_choice, warn_if_partial
 from seg.errors import ConfigError, DataError
 
 Split = Literal["train", "val", "test"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, make_classes, rgb
-from seg.data.readers.color_labels import packed
+from seg.data.readers.color_labels import pack_colors
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import Pair, PairDataset
 from seg.data.readers.json_file import read_json
@@ -101,7 +101,7 @@ class SegmentLabels:
         start, end = self._ranges[Path(path)]
         # Sorted, as searchsorted needs it: 0 is no segment.
         ids, file_ids = np.vstack([_NO_SEGMENT, self._rows_N2[start:end]]).T
-        segments_HW = packed(read_colors(path)).astype(np.int32)
+        segments_HW = pack_colors(read_colors(path)).astype(np.int32)
         position_HW = np.searchsorted(ids, segments_HW).clip(max=len(ids) - 1)
         unknown_HW = ids[position_HW] != segments_HW
         if unknown_HW.any():

@@ -6,10 +6,9 @@ from typing import Literal, get_args
 
 from seg.data.datasets.pascal_voc import voc_palette
 from seg.data.label_space import LabelSpace
-from seg.data.options import NO_TEST, check_choice
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import PairDataset, match_pairs, named_files
-from seg.data.readers.split_sizes import warn_if_partial
+from seg.data.readers.splits import NO_TEST, check_choice, warn_if_partial
 
 Split = Literal["train", "val"]
 

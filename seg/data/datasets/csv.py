@@ -101,7 +101,7 @@ class Csv(PairDataset):
         told = find_classes(classes, beside)
         space, read = own_labels(
             label_kind,
-            told=told,
+            named=told,
             files=label_files(pairs),
             infer=lambda: infer_from_files(
                 _training_labels(rows, location, unannotated), label_kind

@@ -91,7 +91,7 @@ class Folder(PairDataset):
         told = find_classes(classes, where)
         space, read = own_labels(
             label_kind,
-            told=told,
+            named=told,
             files=label_files(pairs),
             infer=lambda: infer_from_files(layout.training_labels(), label_kind),
         )

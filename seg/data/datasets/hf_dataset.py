@@ -98,7 +98,7 @@ class HfDataset:
         else:
             with self._readable_label() as location:
                 labels, self._read = own_labels(
-                    label_kind, told=told, files=[location], infer=infer
+                    label_kind, named=told, files=[location], infer=infer
                 )
         self.labels = self._reduced(labels) if reduce_zero_label else labels
 

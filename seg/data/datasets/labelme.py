@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from seg.data.options import check_choice
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, distinct_palette, make_classes
 from seg.data.readers.dataset_root import find_root
@@ -19,7 +18,13 @@ from seg.data.readers.image_label_pairs import (
 )
 from seg.data.readers.polygons import PolygonLabels, label_names
 from seg.data.readers.readers import ReadLabel
-from seg.data.readers.splits import find_split, no_split_error, split_names, split_subset
+from seg.data.readers.splits import (
+    check_choice,
+    find_split,
+    no_split_error,
+    split_names,
+    split_subset,
+)
 from seg.data.readers.unannotated_frames import Unannotated, WithBackground, settle_unlabelled
 from seg.data.readers.unread_files import log_loose_files
 from seg.errors import ConfigError, DataError

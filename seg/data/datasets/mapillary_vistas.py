@@ -7,13 +7,12 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from seg.data.label_space import LabelSpace
-from seg.data.options import NO_TEST, check_choice
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import make_classes
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import PairDataset, match_pairs, named_files
 from seg.data.readers.json_file import read_json
-from seg.data.readers.split_sizes import warn_if_partial
+from seg.data.readers.splits import NO_TEST, check_choice, warn_if_partial
 from seg.errors import DataError
 
 Split = Literal["train", "val"]

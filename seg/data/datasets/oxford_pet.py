@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
-from seg.data.options import check_choice
 from seg.data.readers.class_table import distinct_palette
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import Pair, PairDataset
 from seg.data.readers.listed_pairs import listed_pairs
 from seg.data.readers.readers import ReadLabel, read_label
-from seg.data.readers.split_sizes import warn_if_partial
+from seg.data.readers.splits import check_choice, warn_if_partial
 from seg.data.readers.urls import Location, read_bytes
 from seg.errors import DataError
 from seg.io.source import MAX_BYTES

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
-from seg.data.options import NO_TEST, check_choice
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import PairDataset, match_pairs, named_files
 from seg.data.readers.readers import read_label
-from seg.data.readers.split_sizes import warn_if_partial
+from seg.data.readers.splits import NO_TEST, check_choice, warn_if_partial
 from seg.data.readers.urls import Location, read_bytes
 from seg.errors import ConfigError, DataError
 from seg.io.source import MAX_BYTES

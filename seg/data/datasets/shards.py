@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.readers.cache_directory import cache_directory
-from seg.data.readers.dataset_root import find_root
+from seg.data.readers.dataset_root import cache_directory, find_root
 from seg.data.readers.shard_files import (
     HOW_TO_GET,
     INDEX_FILE,

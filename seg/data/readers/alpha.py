@@ -1,4 +1,4 @@
-"""What transparent pixels of an image mean: no data on the map, else an error."""
+"""Transparent pixels of an image: without data on a map, else an error."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""One class of people's own data, as a class file tells it."""
+"""One class of people's own data, as a class file names it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class ClassEntry:
-    """One kind of pixel.
+    """One class of pixels.
 
     Attributes:
         name: of the class.
@@ -46,7 +46,7 @@ def class_name(name: Any, location: Location, at: int) -> str:
 
 
 def class_id(value: Any, location: Location, entry: str) -> int:
-    """Return a class's value in label files.
+    """Return a class's value in label files, once checked.
 
     Raises:
         DataError: it is none.

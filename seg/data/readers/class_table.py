@@ -1,8 +1,8 @@
-"""The classes of people's own data: a checked table, from a JSON file or from a format's own."""
+"""The classes of people's own data: a checked table, from a file or from a format's own."""
 
 import colorsys
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,7 +32,7 @@ class Classes:
     Attributes:
         labels: trained classes in the order of the entries; 255 is ignored unless it is a class.
         entries: all of them, the ignored included.
-        source: where they were told, for messages.
+        source: the file that names them, for messages.
     """
 
     labels: LabelSpace
@@ -66,7 +66,7 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
 
     Args:
         entries: in the order of the train ids.
-        source: the file that tells them, for messages.
+        source: the file that names them, for messages.
 
     Raises:
         DataError: names or ids repeat, a name has several lines, some entries have colors and
@@ -83,8 +83,11 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
             " supported\n  merge some of them in the label files, or ignore some"
         )
     if len(trained) < 2:
+        listed = "0 classes to train"
+        if trained:
+            listed = f"{trained[0].name!r} is the only class to train"
         raise DataError(
-            f"{source}: {_listed(trained)}; two or more are needed\n"
+            f"{source}: {listed}; two or more are needed\n"
             "  what is not of the class is a class too: add it (background)"
         )
     bare = next((entry.name for entry in entries if entry.color is None), None)
@@ -105,7 +108,7 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
 
 
 def find_classes(classes: Location | None, beside: Path | None) -> Classes | None:
-    """The classes of the file that the configuration names, else of a class file in a directory.
+    """Read the configured class file, else one in a directory; None where there is none.
 
     Args:
         classes: the file; None: the first of `CLASS_FILES` in `beside`, if there is any.
@@ -128,7 +131,7 @@ def find_classes(classes: Location | None, beside: Path | None) -> Classes | Non
 
 
 def read_classes(location: Location) -> Classes:
-    """Return the classes that a file names.
+    """Read the classes that a file names.
 
     A text file (`.txt`) and a table (`.csv`): `seg.data.readers.class_text`. A JSON file has one of
     four forms:
@@ -146,25 +149,25 @@ def read_classes(location: Location) -> Classes:
     reader = readers.get(PurePosixPath(str(location)).suffix.lower())
     if reader is not None:
         return make_classes(reader(location), location)
-    told = read_json(location, "class file")
-    if not isinstance(told, list | dict) or not told:
+    content = read_json(location, "class file")
+    if not isinstance(content, list | dict) or not content:
         raise DataError(f"{location}: holds no classes; allowed:\n  {CLASS_FORMS}")
-    if isinstance(told, list):
-        entries = _from_list(told, location)
-    elif all(isinstance(value, str) and not _HEX.fullmatch(value) for value in told.values()):
-        entries = _from_names_by_id(told, location)
+    if isinstance(content, list):
+        entries = _from_list(content, location)
+    elif all(isinstance(value, str) and not _HEX.fullmatch(value) for value in content.values()):
+        entries = _from_names_by_id(content, location)
     else:
         entries = [
             ClassEntry(
                 class_name(name, location, at), at, rgb(value, f"{location}: entry {name!r}")
             )
-            for at, (name, value) in enumerate(told.items())
+            for at, (name, value) in enumerate(content.items())
         ]
     return make_classes(entries, location)
 
 
 def rgb(value: Any, where: str) -> Color:
-    """Return a color that JSON tells as `[r, g, b]` or `"#rrggbb"`.
+    """Parse a color that JSON holds as `[r, g, b]` or `"#rrggbb"`.
 
     Raises:
         DataError: it is none, with `where`.
@@ -180,25 +183,17 @@ def rgb(value: Any, where: str) -> Color:
 
 
 def distinct_palette(count: int) -> tuple[Color, ...]:
-    """`count` different colors, none of them black; a longer palette begins like a shorter one."""
-    return tuple(color for _, color in zip(range(count), _distinct_colors(), strict=False))
-
-
-def _distinct_colors() -> Iterator[Color]:
-    used: set[Color] = {(0, 0, 0)}
+    """Return `count` different colors, none black; a longer palette begins like a shorter one."""
+    colors: dict[Color, None] = {}
     step = 0
-    while True:
+    while len(colors) < count:
         saturation, value = 0.85 - 0.3 * (step // 3 % 2), 0.95 - 0.2 * (step % 3)
         shares = colorsys.hsv_to_rgb(step * _GOLDEN_RATIO % 1, saturation, value)
         red, green, blue = (round(255 * share) for share in shares)
         step += 1
-        if (red, green, blue) not in used:
-            used.add((red, green, blue))
-            yield red, green, blue
-
-
-def _listed(trained: Sequence[ClassEntry]) -> str:
-    return f"{trained[0].name!r} is the only class to train" if trained else "0 classes to train"
+        if (red, green, blue) != (0, 0, 0):
+            colors[red, green, blue] = None
+    return tuple(colors)
 
 
 def _refuse_repeats(entries: Sequence[ClassEntry], source: object) -> None:
@@ -212,11 +207,11 @@ def _refuse_repeats(entries: Sequence[ClassEntry], source: object) -> None:
             raise DataError(f"{source}: {other.name!r} and {entry.name!r} have one id, {entry.id}")
 
 
-def _from_list(told: Sequence[Any], location: Location) -> list[ClassEntry]:
-    if all(isinstance(item, str) for item in told):
-        return [ClassEntry(class_name(name, location, at), at) for at, name in enumerate(told)]
-    entries = [_entry(item, location, at) for at, item in enumerate(told)]
-    with_id = ["id" in item for item in told]
+def _from_list(content: Sequence[Any], location: Location) -> list[ClassEntry]:
+    if all(isinstance(item, str) for item in content):
+        return [ClassEntry(class_name(name, location, at), at) for at, name in enumerate(content)]
+    entries = [_entry(item, location, at) for at, item in enumerate(content)]
+    with_id = ["id" in item for item in content]
     if any(with_id) and not all(with_id):
         lacking = entries[with_id.index(False)].name
         raise DataError(
@@ -229,10 +224,10 @@ def _from_list(told: Sequence[Any], location: Location) -> list[ClassEntry]:
 def _entry(item: Any, location: Location, at: int) -> ClassEntry:
     if not isinstance(item, dict):
         raise DataError(f"{location}: entry {at} is {brief(item)}; allowed forms:\n  {CLASS_FORMS}")
-    strange = sorted(set(item) - set(_KEYS))
-    if strange:
+    unknown = sorted(set(item) - set(_KEYS))
+    if unknown:
         raise DataError(
-            f"{location}: entry {at} has the key {brief(strange[0])}; allowed: {', '.join(_KEYS)}"
+            f"{location}: entry {at} has the key {brief(unknown[0])}; allowed: {', '.join(_KEYS)}"
         )
     name = class_name(item.get("name"), location, at)
     entry = f"entry {name!r}"
@@ -243,12 +238,12 @@ def _entry(item: Any, location: Location, at: int) -> ClassEntry:
     return ClassEntry(name, class_id(item.get("id", at), location, entry), color, ignored)
 
 
-def _from_names_by_id(told: dict[str, str], location: Location) -> list[ClassEntry]:
-    for key in told:
+def _from_names_by_id(content: dict[str, str], location: Location) -> list[ClassEntry]:
+    for key in content:
         if not (key.isascii() and key.isdigit() and len(key) < _ID_DIGITS):
             raise DataError(
                 f"{location}: key {brief(key)} is no id; a file of names by id is"
                 ' {"0": "road", "1": "car"}'
             )
-    ordered = sorted((class_id(int(key), location, f"entry {key!r}"), key) for key in told)
-    return [ClassEntry(class_name(told[key], location, id_), id_) for id_, key in ordered]
+    ordered = sorted((class_id(int(key), location, f"entry {key!r}"), key) for key in content)
+    return [ClassEntry(class_name(content[key], location, id_), id_) for id_, key in ordered]

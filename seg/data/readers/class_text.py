@@ -1,4 +1,4 @@
-"""Classes in text files and tables: one name a line, label maps with colors, `name,r,g,b`."""
+"""Class files that are text or tables: one name a line, label maps with colors, `name,r,g,b`."""
 
 import re
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ def entries_of_text(location: Location) -> list[ClassEntry]:
         DataError: the file is not UTF-8, or a line is no name.
     """
     lines = numbered_lines(location)
-    told = [(number, text) for number, text in lines if text and not text.startswith("#")]
-    if told and all(_LABEL_MAP.fullmatch(text) for _, text in told):
-        return entries_of_label_map(told, location)
+    rows = [(number, text) for number, text in lines if text and not text.startswith("#")]
+    if rows and all(_LABEL_MAP.fullmatch(text) for _, text in rows):
+        return entries_of_label_map(rows, location)
     while lines and not lines[-1][1]:
         lines.pop()
     if lines and lines[0][1] == _IGNORED:
@@ -59,7 +59,7 @@ def entries_of_text(location: Location) -> list[ClassEntry]:
 
 
 def entries_of_label_map(lines: Sequence[tuple[int, str]], location: Location) -> list[ClassEntry]:
-    """Read lines `name:red,green,blue:parts:actions`; the last two say nothing of pixels.
+    """Read lines `name:red,green,blue:parts:actions`; parts and actions are ignored.
 
     Datumaro leaves all colors out (`car:::`) where none was chosen.
 

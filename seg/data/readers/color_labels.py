@@ -26,43 +26,39 @@ class ColorLabels:
 
     Args:
         ids: file id of each color, RGB 0 to 255.
-        source: what tells the colors, for messages.
+        source: of the colors, for messages.
     """
 
     def __init__(
         self, ids: Mapping[Color, int], source: str = "the class file (dataset.classes)"
     ) -> None:
         self._source = source
-        codes = np.array([_code(color) for color in ids], np.int64)
+        codes = pack_colors(np.array(list(ids), np.uint8).reshape(-1, 3))
         order = np.argsort(codes)
         self._codes = codes[order]
         self._ids = np.array(list(ids.values()), np.int32)[order]
 
     def __call__(self, path: Location) -> NDArray[Any]:
-        """H x W file ids, int32.
+        """Return the file ids of a label file, int32, H x W.
 
         Raises:
             DataError: the file cannot be read, or holds a color that is no class.
         """
-        codes_HW = packed(read_colors(path))
-        found, inverse = np.unique(codes_HW, return_inverse=True)
-        position = np.searchsorted(self._codes, found).clip(max=len(self._codes) - 1)
-        known = self._codes[position] == found
+        codes_HW = pack_colors(read_colors(path))
+        codes, inverse = np.unique(codes_HW, return_inverse=True)
+        position = np.searchsorted(self._codes, codes).clip(max=len(self._codes) - 1)
+        known = self._codes[position] == codes
         if not known.all():
-            counts = np.bincount(inverse.ravel(), minlength=len(found))
-            raise _unknown_colors(path, found[~known], counts[~known], self._codes, self._source)
+            counts = np.bincount(inverse.ravel(), minlength=len(codes))
+            raise _unknown_colors(path, codes[~known], counts[~known], self._codes, self._source)
         ids: NDArray[np.int32] = self._ids[position][inverse].reshape(codes_HW.shape)
         return ids
 
 
-def packed(rgb_HWC: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Each color as one number, R + 256 G + 65536 B: the code of COCO's panoptic images."""
+def pack_colors(rgb_HWC: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return each color as one number, R + 256 G + 65536 B, the code of COCO's panoptic images."""
     red, green, blue = (rgb_HWC[..., channel].astype(np.int64) for channel in range(3))
     return red | green << 8 | blue << 16
-
-
-def _code(color: Color) -> int:
-    return color[0] | color[1] << 8 | color[2] << 16
 
 
 def _unknown_colors(

@@ -22,7 +22,7 @@ INSTALL = "pip install 'seg-xception[rasters]'"
 
 _JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # a file, a bare codestream
 _COLORS = ("red", "green", "blue")
-_PROBE_PX = 512  # side of the part that is looked at before any pixel is used
+_MIDDLE_PX = 512  # side of the part that is looked at before any pixel is used
 
 
 def has_gdal() -> bool:
@@ -36,7 +36,7 @@ def is_jpeg2000(start: bytes) -> bool:
 
 
 def jpeg2000_bits(content: bytes) -> int:
-    """The bits of the deepest component (ISO/IEC 15444-1, A.5.1); 8 where no header is there."""
+    """Return the bits of the deepest component (ISO/IEC 15444-1, A.5.1); 8 without a header."""
     start = content.find(b"\xff\x4f\xff\x51")
     count = int.from_bytes(content[start + 40 : start + 42])
     depths = content[start + 42 : start + 42 + 3 * count : 3]
@@ -44,7 +44,7 @@ def jpeg2000_bits(content: bytes) -> int:
 
 
 def jpeg2000_size(content: bytes) -> tuple[int, int]:
-    """Height and width of the reference grid (ISO/IEC 15444-1, A.5.1); 0 without a header."""
+    """Return height and width of the reference grid (ISO/IEC 15444-1, A.5.1), or (0, 0)."""
     start = content.find(b"\xff\x4f\xff\x51")
     width, height, left, top = (
         int.from_bytes(content[start + place : start + place + 4]) for place in (8, 12, 16, 20)
@@ -59,7 +59,7 @@ def lies_on_a_map(path: Path) -> bool:
             jpeg2000 = is_jpeg2000(file.read(12))
         with gdal_errors(path), open_dataset(path, jpeg2000=jpeg2000) as dataset:
             return has_place(dataset)
-    except DataError:  # reading it will tell
+    except DataError:  # reading it reports the fault
         return False
 
 
@@ -69,25 +69,24 @@ def has_place(dataset: Any) -> bool:
 
 
 def open_dataset(place: Any, mode: str = "r", *, jpeg2000: bool = False, **options: Any) -> Any:
-    """Open a dataset by the one driver that its format needs; no other is asked.
-
-    GDAL would hold decoded blocks in a twentieth of the machine's memory.
-    """
+    """Open a dataset by the one driver that its format needs; no other is tried."""
     import rasterio
 
-    os.environ.setdefault("GDAL_CACHEMAX", "64MB")  # read by GDAL when it opens the first one
-    _pass_over_undecodable_messages()
+    # GDAL's default cache is a twentieth of the memory; it reads this at the first dataset.
+    os.environ.setdefault("GDAL_CACHEMAX", "64MB")
+    _silence_undecodable_messages()
     driver = "JP2OpenJPEG" if jpeg2000 else "GTiff"
     with without_place():
         return rasterio.open(place, mode, driver=driver, **options)
 
 
 @cache
-def _pass_over_undecodable_messages() -> None:
-    """Messages of GDAL about damaged text are no UTF-8: rasterio prints a traceback of each."""
+def _silence_undecodable_messages() -> None:
+    """Silence tracebacks of rasterio for messages of GDAL that are no UTF-8."""
     usual = sys.unraisablehook
 
     def hook(unraisable: Any) -> None:
+        """Pass on all errors but undecodable messages of rasterio."""
         of_rasterio = "rasterio" in str(unraisable.object)
         if not (of_rasterio and isinstance(unraisable.exc_value, UnicodeDecodeError)):
             usual(unraisable)
@@ -97,7 +96,7 @@ def _pass_over_undecodable_messages() -> None:
 
 @contextmanager
 def without_place() -> Iterator[None]:
-    """A raster need not lie on a map."""
+    """Silence the warning for rasters that do not lie on a map."""
     from rasterio.errors import NotGeoreferencedWarning
 
     with warnings.catch_warnings():
@@ -107,7 +106,7 @@ def without_place() -> Iterator[None]:
 
 @contextmanager
 def gdal_errors(path: Location) -> Iterator[None]:
-    """What GDAL cannot read becomes a `DataError` that names the file."""
+    """Turn errors of GDAL into a `DataError` that names the file."""
     from rasterio._err import CPLE_BaseError  # some of GDAL's errors come out as they are
     from rasterio.errors import RasterioError
 
@@ -123,12 +122,12 @@ def gdal_errors(path: Location) -> Iterator[None]:
 
 @contextmanager
 def opened_content(content: bytes, path: Location, position: int = 0) -> Iterator[Any]:
-    """A dataset over a whole file in memory.
+    """Open a dataset over a whole file in memory.
 
     Args:
-        content: the file.
-        path: where it lies, for messages.
-        position: of the wanted directory of a TIFF.
+        content: of the file.
+        path: of the file, for messages.
+        position: of the directory of a TIFF that is read, from 0.
     """
     from rasterio.io import MemoryFile
 
@@ -145,7 +144,7 @@ class BandReader:
     Args:
         dataset: open.
         path: the file, for messages.
-        decoding: what is declared about its values.
+        decoding: the declared range and bands of its values.
         is_placed: whether the file lies on the map, where alpha may be a mask.
 
     Raises:
@@ -175,14 +174,22 @@ class BandReader:
         self._palette = self._read_palette(meanings)
 
     def check_range(self) -> None:
-        """Look at the middle of a raster that is read by windows.
+        """Check that the range of values is declared, by the middle of a raster read by windows.
 
         Raises:
             DataError: the range of its values is not declared.
         """
         plain = is_plain(np.empty(0, self._dtype), self.bits)
-        if self._palette is None and not plain and self._decoding.value_range is None:
-            raise self._decoding.undeclared(self._path, self._probe(), self.bits)
+        if self._palette is not None or plain or self._decoding.value_range is not None:
+            return
+        from rasterio.windows import Window
+
+        height, width = self._dataset.height, self._dataset.width
+        rows, columns = min(height, _MIDDLE_PX), min(width, _MIDDLE_PX)
+        window = Window((width - columns) // 2, (height - rows) // 2, columns, rows)
+        with gdal_errors(self._path):
+            values = np.asarray(self._dataset.read(self._bands, window=window))
+        raise self._decoding.undeclared(self._path, values, self.bits)
 
     @property
     def has_alpha(self) -> bool:
@@ -190,7 +197,7 @@ class BandReader:
         return self._alpha is not None
 
     def read(self, window: Any = None) -> NDArray[np.uint8]:
-        """Return a window, h x w x 3, uint8 RGB; None: the whole.
+        """Read a window as RGB, uint8, h x w x 3; None: the whole.
 
         Raises:
             DataError: its part of the file is damaged, or a band that is marked as alpha is none.
@@ -198,7 +205,14 @@ class BandReader:
         with gdal_errors(self._path):
             values_CHW = self._dataset.read(self._bands, window=window)
             if self._alpha is not None:
-                self._check_alpha(window)
+                check_alpha(
+                    self._dataset.read(self._alpha, window=window),
+                    self._path,
+                    is_mask=self._is_placed,
+                    others=self._bands,
+                    section=self._decoding.section,
+                    whole=window is None,
+                )
         if self._palette is not None:
             return np.asarray(self._palette[values_CHW[0]])
         if self._white_is_zero:
@@ -223,10 +237,21 @@ class BandReader:
             return list(self._decoding.bands)
         bands = [band for band in range(1, count + 1) if band != self._alpha]
         if len(bands) not in (1, 3):
-            raise further_bands(self._path, count, self._decoding)
+            raise self._further_bands_error(count)
         if sorted(meanings[band - 1] for band in bands) == sorted(_COLORS):
             return [meanings.index(color) + 1 for color in _COLORS]
         return bands
+
+    def _further_bands_error(self, count: int) -> DataError:
+        bands = (1, 2, 3) if count > 2 else (1,)
+        declared = f"{self._decoding.section}.bands=[{','.join(map(str, bands))}]"
+        return DataError(
+            f"{self._path}: image holds {count} bands; networks take one (grey) or three (RGB)\n"
+            f"  train with {declared} or others, which checkpoints remember,\n"
+            f"  or write those: gdal_translate {' '.join(f'-b {band}' for band in bands)} IN.tif"
+            " OUT.tif",
+            fault="bands",
+        )
 
     def _kind_of_values(self) -> np.dtype[Any]:
         kinds = {self._dataset.dtypes[band - 1] for band in self._bands}
@@ -239,25 +264,6 @@ class BandReader:
         dtype: np.dtype[Any] = np.dtype(kinds.pop())
         return dtype
 
-    def _probe(self) -> NDArray[Any]:
-        from rasterio.windows import Window
-
-        height, width = self._dataset.height, self._dataset.width
-        rows, columns = min(height, _PROBE_PX), min(width, _PROBE_PX)
-        window = Window((width - columns) // 2, (height - rows) // 2, columns, rows)
-        with gdal_errors(self._path):
-            return np.asarray(self._dataset.read(self._bands, window=window))
-
-    def _check_alpha(self, window: Any) -> None:
-        check_alpha(
-            self._dataset.read(self._alpha, window=window),
-            self._path,
-            is_mask=self._is_placed,
-            others=self._bands,
-            section=self._decoding.section,
-            whole=window is None,
-        )
-
     def _read_palette(self, meanings: list[str]) -> NDArray[np.uint8] | None:
         # GDAL shows WhiteIsZero as a palette.
         if meanings[self._bands[0] - 1] != "palette" or self._white_is_zero:
@@ -269,22 +275,9 @@ class BandReader:
 
 
 def needs_gdal(path: Location, kind: str, what: str) -> DataError:
-    """Say that a file is read with the extra `rasters` alone."""
+    """Return the error for a file that only the extra `rasters` can read."""
     return DataError(
         f"{path}: {kind} is a {what}, which is read by GDAL\n"
         f"  {INSTALL}, or convert it to a plain TIFF or PNG",
         fault="image_kind",
-    )
-
-
-def further_bands(path: Location, count: int, decoding: ImageDecoding) -> DataError:
-    """Say that an image has bands which nothing says are to be left out."""
-    bands = (1, 2, 3) if count > 2 else (1,)
-    options = " ".join(f"-b {band}" for band in bands)
-    return DataError(
-        f"{path}: image holds {count} bands; networks take one (grey) or three (RGB)\n"
-        f"  train with {decoding.section}.bands=[{','.join(map(str, bands))}] or others, which"
-        " checkpoints remember,\n"
-        f"  or write those: gdal_translate {options} IN.tif OUT.tif",
-        fault="bands",
     )

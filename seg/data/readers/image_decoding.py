@@ -1,4 +1,4 @@
-"""Opens an image file within limits, checks that it is whole, and decodes it."""
+"""Opens image files within limits, checks that they are whole, and decodes plain PNGs."""
 
 import warnings
 import zlib
@@ -58,8 +58,8 @@ class Opened:
     pillow: Image.Image | None = None
 
     @property
-    def picture(self) -> Image.Image:
-        """Pillow's view of the file.
+    def pillow_image(self) -> Image.Image:
+        """Return Pillow's image of the file, not decoded yet.
 
         Raises:
             ValueError: Pillow cannot read its pixels as they are.
@@ -73,13 +73,13 @@ class Opened:
 def opened(
     path: Location, kind: str, *, page: int | None = None, max_pixels: int | None = None
 ) -> Iterator[Opened]:
-    """An image within the pixel limit, and its file; whatever fails inside is a `DataError`.
+    """Open an image file within the pixel limit; whatever fails in the block is a `DataError`.
 
     Args:
         path: the file.
-        kind: what it is, for messages.
-        page: of a file of several pages, the wanted one, from 0; None: it must have one alone.
-        max_pixels: the limit, None: `MAX_PIXELS`; one above that holds for the whole process
+        kind: `image` or `label`, for messages.
+        page: which page of a file of several, from 0; None: it must have a single one.
+        max_pixels: the limit, None: `MAX_PIXELS`; a larger one applies to the whole process
             meanwhile.
     """
     max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
@@ -111,7 +111,7 @@ def opened(
         raise _too_large(path, kind, max_pixels) from error
     except UnidentifiedImageError as error:
         raise DataError(
-            f"{path}: not an image{_what_it_is(content)}", fault="not_a_picture"
+            f"{path}: not an image{_describe_start(content)}", fault="not_a_picture"
         ) from error
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise DataError(
@@ -173,7 +173,7 @@ def _decoder(image: Image.Image, content: bytes) -> Decoder:
 
 
 def _check_png(content: bytes) -> frozenset[bytes]:
-    """Hold every chunk against its checksum, which Pillow skips for pixel data (PNG, section 5)."""
+    """Verify the checksum of every chunk; Pillow skips those of pixel data (PNG, section 5)."""
     view, start, kind, kinds = memoryview(content), 8, b"", set()
     while kind != b"IEND":
         if start + 12 > len(view):
@@ -222,7 +222,7 @@ def _too_large(path: Location, kind: str, max_pixels: int) -> DataError:
     return DataError(message, fault="too_large")
 
 
-def _what_it_is(start: bytes) -> str:
+def _describe_start(start: bytes) -> str:
     if start.startswith(b"version https://git-lfs"):
         return " but a Git LFS pointer; fetch the real file with `git lfs pull`"
     if start[:64].lstrip().lower().startswith((b"<!doctype html", b"<html")):
@@ -231,9 +231,9 @@ def _what_it_is(start: bytes) -> str:
 
 
 def decode_plain_png(file: Opened) -> NDArray[np.uint8] | None:
-    """The pixels of a PNG of 8-bit grey or RGB that says nothing further; None for all others.
+    """Decode a PNG of 8-bit grey or RGB without further meaning; return None for all others.
 
-    Three times as fast as Pillow, from the same bytes the same pixels.
+    It returns the same pixels as Pillow, three times as fast.
 
     Returns:
         H x W or H x W x 3.
@@ -247,8 +247,8 @@ def decode_plain_png(file: Opened) -> NDArray[np.uint8] | None:
     try:
         from kornia_rs.io import decode_image_png_u8
 
-        shape = (file.picture.height, file.picture.width)
+        shape = (file.pillow_image.height, file.pillow_image.width)
         pixels: NDArray[np.uint8] = np.asarray(decode_image_png_u8(file.content, shape, name))
-    except Exception:  # Pillow is asked next, and says what is wrong
+    except Exception:  # Pillow decodes it next and reports the fault
         return None
     return pixels[..., 0] if mode == "L" else pixels

@@ -28,6 +28,11 @@ NO_ANNOTATION_REMEDY = (
 _SHOWN = 3
 _COMPLETE = "an image and its label share a name; complete or repeat the download"
 _NO_NAMES = "  an image and its label share a name: rename them, or look whether they fit"
+_UNMATCHED = {
+    "image": "images have no label",
+    "label": "labels have no image",
+    "listed": "listed files do not exist",
+}
 _lonely: ContextVar["list[UnmatchedFile] | None"] = ContextVar("lonely", default=None)
 
 
@@ -39,7 +44,7 @@ class UnmatchedFile:
         path: the file.
         kind: `image` or `label`.
         lacks: the other.
-        sought: where the partner should be, if a list says it.
+        sought: the path of the partner, if a list names it.
         fault: the kind of fault; `no_annotation` where tools write no label for an empty image.
     """
 
@@ -105,7 +110,7 @@ class PairDataset:
 
     @property
     def reader(self) -> str:
-        """What tells one way to read label files from another."""
+        """Return text that identifies how label files are read."""
         name = getattr(self._read, "__qualname__", None)  # of a function
         settings = getattr(self._read, "settings", "")
         return f"{name or type(self._read).__qualname__}{settings}"
@@ -129,21 +134,21 @@ def named_files(
     suffixes: Sequence[str] = IMAGE_SUFFIXES,
     others: Sequence[str] = (),
 ) -> dict[str, Path]:
-    """Files of a directory by the name that image and label share, sorted.
+    """Return the files of a directory by the name that image and label share, sorted.
 
-    What is not read is counted in one line of the log; hidden files and directories never are.
+    Files that are not read are counted in one line of the log. Hidden files are never read.
 
     Args:
-        directory: where to look.
+        directory: the directory.
         pattern: a glob relative to `directory`; `*/*` descends one level and names hold a `/`.
         ending: what follows the shared name, before the suffix (`_leftImg8bit`).
         suffixes: allowed suffixes, lower case.
         others: suffixes of files that are read for another purpose, lower case.
 
     Raises:
-        DataError: nothing fits (with what was looked for), or two files claim one name.
+        DataError: nothing fits (with the pattern), or two files have one name.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     unread = UnreadFiles(directory)
     for path in sorted(directory.glob(pattern)):
         relative, suffix = path.relative_to(directory), path.suffix.lower()
@@ -155,22 +160,22 @@ def named_files(
         if not stem.endswith(ending):
             continue
         name = stem.removesuffix(ending)
-        if name in found:
+        if name in files:
             raise DataError(
-                f"two files for one sample in {directory}: {found[name].name} and {path.name}"
+                f"two files for one sample in {directory}: {files[name].name} and {path.name}"
             )
-        found[name] = path
-    if not found:
-        wanted = f"{pattern}{ending}{{{','.join(suffixes)}}}"
+        files[name] = path
+    if not files:
+        names = f"{pattern}{ending}{{{','.join(suffixes)}}}"
         also = f"\n  {unread.line}" if unread else ""
-        raise DataError(f"no files in {directory}\n  looked for {wanted}{also}")
+        raise DataError(f"no files in {directory}\n  looked for {names}{also}")
     unread.log()
-    return found
+    return files
 
 
 @contextmanager
 def collect_unmatched() -> Iterator[list[UnmatchedFile]]:
-    """Within it `match_pairs` leaves files without a partner out and lists them here."""
+    """List files without a partner, which `match_pairs` leaves out in the block."""
     lonely: list[UnmatchedFile] = []
     token = _lonely.set(lonely)
     try:
@@ -180,7 +185,7 @@ def collect_unmatched() -> Iterator[list[UnmatchedFile]]:
 
 
 def tolerate(lonely: Sequence[UnmatchedFile]) -> bool:
-    """List files within `collect_unmatched`; elsewhere False."""
+    """List files within `collect_unmatched` and return True; elsewhere return False."""
     tolerated = _lonely.get()
     if tolerated is not None:
         tolerated.extend(lonely)
@@ -197,8 +202,9 @@ def match_pairs(
     """Join images and labels of equal name, sorted by name.
 
     Args:
-        images, labels: the files by name.
-        remedy: what to do where no names are equal; empty: the usual.
+        images: image files by name.
+        labels: label files by name.
+        remedy: what to do where no names are equal; empty: the usual remedy.
         unlabelled_fault: the `UnmatchedFile.fault` of images without a label.
 
     Raises:
@@ -225,17 +231,23 @@ def match_pairs(
 
 
 def lonely_files_error(lonely: Sequence[UnmatchedFile], among: str, remedy: str = "") -> DataError:
-    """What to say of files without a partner.
+    """Return the error for files without a partner.
 
     Args:
         lonely: the files.
-        among: of how many.
+        among: how many files there are, in words.
         remedy: what to do; empty: complete them, or leave them out.
     """
     lines = [f"{among} do not pair up"]
-    for what, some in _grouped(lonely):
-        if some:
-            lines.append(f"  {len(some)} {what}: {first_of(some)}")
+    groups: dict[str, list[str]] = {kind: [] for kind in _UNMATCHED}
+    for each in lonely:
+        listed = each.sought is not None and each.fault != NO_ANNOTATION
+        groups["listed" if listed else each.kind].append(str(each.sought if listed else each.path))
+    lines += [
+        f"  {len(paths)} {_UNMATCHED[kind]}: {first_of(paths)}"
+        for kind, paths in groups.items()
+        if paths
+    ]
     bare = [each.fault == NO_ANNOTATION for each in lonely]
     if any(bare):
         lines.append(f"  {NO_ANNOTATION_REMEDY}")
@@ -244,23 +256,6 @@ def lonely_files_error(lonely: Sequence[UnmatchedFile], among: str, remedy: str 
     return DataError("\n".join(lines), fault="no_partner")
 
 
-def _grouped(lonely: Sequence[UnmatchedFile]) -> Iterator[tuple[str, list[str]]]:
-    for kind, what in (("image", "images have no label"), ("label", "labels have no image")):
-        here = [each for each in lonely if each.kind == kind]
-        yield (
-            what,
-            [str(each.path) for each in here if each.sought is None or each.fault == NO_ANNOTATION],
-        )
-    yield (
-        "listed files do not exist",
-        [
-            str(each.sought)
-            for each in lonely
-            if each.sought is not None and each.fault != NO_ANNOTATION
-        ],
-    )
-
-
 def first_of(words: Sequence[str]) -> str:
-    """Return the first three, for messages."""
+    """Return the first three words, for messages."""
     return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")

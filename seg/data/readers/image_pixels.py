@@ -102,14 +102,14 @@ def check_colors(page: TiffPage, path: Location, decoding: ImageDecoding) -> Non
 
 
 def orientation_of(file: Opened) -> int:
-    """Return the orientation that a file announces, 1 to 8; to be asked before it is decoded."""
+    """Return the orientation that a file announces, 1 to 8; call it before decoding."""
     if file.page is not None:
         return file.page.orientation
     return 1 if file.pillow is None else int(file.pillow.getexif().get(_ORIENTATION, 1))
 
 
 def read_band(file: Opened, path: Location) -> NDArray[Any]:
-    """Return the values of a file of one band as they are stored, H x W, by GDAL."""
+    """Read the values of a file of one band by GDAL as they are stored, H x W."""
     with opened_content(file.content, path, _position(file)) as dataset, gdal_errors(path):
         values = np.asarray(dataset.read(1))
     if values.dtype.kind not in "iu":
@@ -143,7 +143,7 @@ def _turned(image_HW3: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
 
 
 def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[Any] | None:
-    """Stored values, H x W or H x W x 3, 0 is black; None where Pillow's RGB holds them all."""
+    """Return stored values (0 is black), H x W or H x W x 3; None where Pillow's RGB suffices."""
     if file.decoder == "opencv":
         values = deep_color(file)
         if values.shape[2] in (2, 4):
@@ -153,7 +153,7 @@ def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDA
     deep = deep_pnm(file)
     if deep is not None or file.mode not in (*_GREY, *_DEEP_GREY):
         return deep
-    bits, clear = stored_bits(file), file.picture.info.get("transparency")
+    bits, clear = stored_bits(file), file.pillow_image.info.get("transparency")
     if file.mode == "L" and (bits == 8 or file.format == "PPM") and clear is None:
         return None
     stored = stored_grey(file)
@@ -177,12 +177,12 @@ def _check_alpha(
 
 
 def _has_bands(file: Opened) -> bool:
-    """Return whether bands can be chosen of it."""
+    """Return whether `bands` can choose among the bands of the file."""
     return file.page is not None or file.format == "JPEG2000"
 
 
 def _to_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> Image.Image:
-    image = file.picture
+    image = file.pillow_image
     if image.mode in _TRANSPARENT or "transparency" in image.info:
         image = image.convert(_PLAIN_ALPHA.get(image.mode, "RGBA")).convert("RGBA")
         _check_alpha(np.asarray(image.getchannel("A")), file, path, decoding)

@@ -1,4 +1,4 @@
-"""Bytes that are held already, at a location for the strict readers."""
+"""File contents in memory, at a location for the strict readers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +12,16 @@ _numbers = count()
 
 @contextmanager
 def in_memory_file(content: bytes, name: str) -> Iterator[Location]:
-    """A location that yields `content` while the block lasts.
+    """Give `content` a location while the block lasts.
 
     Args:
         content: of a file.
-        name: what it is, in words; a `DataError` raised in the block tells it.
+        name: of the content, for a `DataError` raised in the block.
     """
     import fsspec
 
     file_system = fsspec.filesystem("memory")
-    address = f"memory://seg/held/{next(_numbers)}"  # unique: threads may hold the same bytes
+    address = f"memory://seg/file/{next(_numbers)}"  # unique: threads may read the same bytes
     file_system.pipe_file(address, content)
     try:
         yield address

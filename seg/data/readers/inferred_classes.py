@@ -78,10 +78,10 @@ def _check_count(ordered: Sequence[int], values: int, source: str) -> None:
             " (depths, instances, a photograph)?"
         )
     if len(ordered) < 2:
-        held = f"the value {ordered[0]} alone" if ordered else "no value"
+        values_text = f"the value {ordered[0]} alone" if ordered else "no value"
         raise DataError(
-            f"{source} hold {held} beside 255 (ignored): {len(ordered)} of the two classes that"
-            " training needs\n"
+            f"{source} hold {values_text} beside 255 (ignored): {len(ordered)} of the two classes"
+            " that training needs\n"
             f"  are these the right files? If others occur elsewhere, {_NAME_THEM}"
         )
 
@@ -100,10 +100,11 @@ def _refuse_grey(pixels: Counter[int], ordered: Sequence[int], source: str) -> N
         return
     values = sorted(pixels)
     listed = ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
+    class_file = ", ".join(f'"{value}": "name_{at}"' for at, value in enumerate(values))
     remedy = (
         "masks that were smoothed, resized or saved as JPEG: export them again without that"
         if smoothed or len(ordered) >= _LEAST_SEAM_VALUES
-        else f"{_NAME_THEM} by their values:\n    {_table(values)}"
+        else f"{_NAME_THEM} by their values:\n    {{{class_file}}}"
     )
     raise DataError(
         f"{source} hold {len(values)} values that look like levels of grey, not like ids:"
@@ -115,20 +116,15 @@ def _refuse_grey(pixels: Counter[int], ordered: Sequence[int], source: str) -> N
 
 
 def _is_blurred_binary(pixels: Counter[int]) -> bool:
-    """Whether most pixels are nearly black or nearly white, as JPEG leaves masks of 0 and 255."""
+    """Return whether most pixels are nearly black or white: masks of 0 and 255 saved as JPEG."""
     dark = [value for value in pixels if value <= _NEARLY]
     bright = [value for value in pixels if _IGNORED - _NEARLY <= value < _IGNORED]
     near = sum(pixels[value] for value in (*dark, *bright)) + pixels[_IGNORED]
     return min(len(dark), len(bright)) > 1 and near > _SEAMED * pixels.total()
 
 
-def _table(values: Sequence[int]) -> str:
-    """Return a class file to begin with."""
-    return "{" + ", ".join(f'"{value}": "name_{at}"' for at, value in enumerate(values)) + "}"
-
-
 def _refuse_mixed(labels: Sequence[Counter[int]], ordered: Sequence[int], source: str) -> None:
-    """Masks of 0 and 1 among masks of 0 and 255: neither 1 nor 255 says what it means."""
+    """Refuse masks of 0 and 1 among masks of 0 and 255: what 1 and 255 mean is ambiguous."""
     if list(ordered) != [0, 1]:
         return
     ones, ignored = ([value in label for label in labels] for value in (1, _IGNORED))

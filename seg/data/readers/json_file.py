@@ -12,7 +12,7 @@ MAX_BYTES = 2**31
 
 
 def read_json(location: Location, kind: str) -> Any:
-    """Return the content of a JSON file.
+    """Read a JSON file.
 
     Args:
         location: a path or an address.

@@ -1,4 +1,4 @@
-"""How the label files of people's own data store classes, and which: told, or found out."""
+"""The encoding of classes in people's own label files, configured or recognized."""
 
 import json
 import logging
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
-from seg.data.options import check_choice
 from seg.data.readers.class_table import Classes
 from seg.data.readers.color_labels import MIXED_COLORS_REMEDY
 from seg.data.readers.image_decoding import opened
 from seg.data.readers.inferred_classes import classes_of_values
 from seg.data.readers.palettes import palette_labels
 from seg.data.readers.readers import ReadLabel, read_colors, read_grey, read_label
+from seg.data.readers.splits import check_choice
 from seg.data.readers.urls import Location, is_remote
 from seg.data.wrappers.subset import spread_over
 from seg.errors import DataError
@@ -37,47 +37,47 @@ _inferred: dict[Hashable, Classes] = {}  # training and validation ask for the s
 def own_labels(
     kind: LabelKind,
     *,
-    told: Classes | None,
+    named: Classes | None,
     files: Iterable[Location],
     infer: Callable[[], Classes],
 ) -> tuple[LabelSpace, ReadLabel]:
-    """Return the label space of a dataset, and how to read its label files.
+    """Return the label space of a dataset and the reader of its label files.
 
     Args:
         kind: `ids`: grey values or palette indices; `colours`: RGB or a palette's colors; `auto`:
             colors where the first readable file is RGB, else ids, but for palettes with the
             colors of the classes in another order. RGB of three equal channels is grey, unless
             the classes have colors.
-        told: the classes, where a file tells them.
+        named: the classes of a class file; None: there is none.
         files: the label files.
-        infer: finds the classes where none tells them.
+        infer: finds the classes where no file names them.
 
     Raises:
         ConfigError: an unknown kind.
-        DataError: no label file can be read, or labels hold colors and nothing tells whose.
+        DataError: no label file can be read, or labels hold colors and no file names their classes.
     """
     check_choice("dataset", "label_kind", kind, get_args(LabelKind))
     files = list(files)
     try:
         first, mode = _first_readable(files)
     except DataError:
-        if kind != "ids" or told is None:
+        if kind != "ids" or named is None:
             raise
-        return told.labels, read_label  # whoever reads the samples is told
-    colored = told is not None and any(entry.color is not None for entry in told.entries)
+        return named.labels, read_label  # reading the samples reports it
+    colored = named is not None and any(entry.color is not None for entry in named.entries)
     if kind != "colours" and not colored and _is_grey_in_channels(files, mode):
-        return (told or infer()).labels, read_grey
+        return (named or infer()).labels, read_grey
     if kind == "ids":
-        return (told or infer()).labels, read_label
+        return (named or infer()).labels, read_label
     if kind == "auto" and mode not in ("RGB", "RGBA"):
-        return (told or infer()).labels, _by_palette(told, first)
-    if told is None:
+        return (named or infer()).labels, _by_palette(named, first)
+    if named is None:
         raise _undeclared_colors(first)
-    return told.labels, told.color_labels()
+    return named.labels, named.color_labels()
 
 
 def _is_grey_in_channels(files: Sequence[Location], mode: str) -> bool:
-    """Whether the first labels, which may all be black, hold no color in several channels."""
+    """Return whether the first labels, which may all be black, have equal channels."""
     if mode not in ("RGB", "RGBA", "LA"):
         return False
     is_grey = False
@@ -91,23 +91,23 @@ def _is_grey_in_channels(files: Sequence[Location], mode: str) -> bool:
     return is_grey
 
 
-def _by_palette(told: Classes | None, first: Location) -> ReadLabel:
-    """Return the reader of ids; where classes have colors, palettes are held against them."""
-    reader = None if told is None else palette_labels(told)
-    if reader is None or told is None:
+def _by_palette(named: Classes | None, first: Location) -> ReadLabel:
+    """Return the reader of ids; where classes have colors, it compares palettes with them."""
+    reader = None if named is None else palette_labels(named)
+    if reader is None or named is None:
         return read_label
     try:
         remark = reader.remark(first)
     except DataError:
-        return reader  # whoever reads the sample is told
-    if remark and (told.source, first) not in _logged:
-        _logged.add((told.source, first))
+        return reader  # reading the sample reports it
+    if remark and (named.source, first) not in _logged:
+        _logged.add((named.source, first))
         _log.info(remark)
     return reader
 
 
 def infer_from_files(files: Sequence[Location], kind: LabelKind) -> Classes:
-    """`infer_classes` from label files; those that were read before in this process are not again.
+    """Apply `infer_classes` to label files; the result of the same files is cached.
 
     Raises:
         DataError: as for `infer_classes`.
@@ -124,19 +124,19 @@ def infer_classes(
     binary: bool = True,
     key: Hashable = None,
 ) -> Classes:
-    """Return the classes of the values that occur in labels: `class_<id>`, and 255 is ignored.
+    """Find the classes of the values that occur in labels: `class_<id>`, and 255 is ignored.
 
     Labels of 0 and 255 alone are background and foreground.
 
-    Labels are read in threads. Those that cannot be read are left out with a warning: whoever reads
-    them later is told why.
+    Labels are read in threads. Those that cannot be read are left out with a warning: reading them
+    later reports why.
 
     Args:
-        count: of the labels.
+        count: number of labels.
         read: gives the integer values of a label, H x W, by its index.
         kind: `ids`: values that look like grey levels are ids all the same.
         binary: whether 255 beside 0 alone may be a class.
-        key: what stands for these labels; None: they are read each time.
+        key: identifies these labels in the cache; None: they are read each time.
 
     Raises:
         DataError: no label can be read, fewer than two classes occur, or the values are no ids.
@@ -164,7 +164,7 @@ def infer_classes(
 
 
 def _values(read: Callable[[int], NDArray[Any]], index: int) -> Counter[int] | DataError:
-    """Return how many pixels of a label have which value."""
+    """Count the pixels of each value of a label."""
     try:
         label_HW = read(index)
     except DataError as error:
@@ -181,10 +181,10 @@ def _fingerprint(file: Location) -> Hashable:
     if is_remote(file):
         return file
     try:
-        facts = Path(file).stat()
+        status = Path(file).stat()
     except OSError:
         return str(file)
-    return str(file), facts.st_mtime_ns, facts.st_size
+    return str(file), status.st_mtime_ns, status.st_size
 
 
 def _first_readable(files: Iterable[Location]) -> tuple[Location, str]:
@@ -201,16 +201,17 @@ def _first_readable(files: Iterable[Location]) -> tuple[Location, str]:
 def _undeclared_colors(file: Location) -> DataError:
     colors, counts = np.unique(read_colors(file).reshape(-1, 3), axis=0, return_counts=True)
     frequent = colors[np.argsort(-counts, kind="stable")]
-    shown, whose, remedy = frequent, "those are the colors of this file", ""
+    listed_colors, whose, remedy = frequent, "those are the colors of this file", ""
     if len(colors) > _MANY_COLORS:
-        shown = frequent[: max(int((counts > _FREQUENT * counts.sum()).sum()), 1)][:_SHOWN_COLORS]
+        count = max(int((counts > _FREQUENT * counts.sum()).sum()), 1)
+        listed_colors = frequent[: min(count, _SHOWN_COLORS)]
         whose = "the most frequent ones of this file"
         remedy = f"\n  {MIXED_COLORS_REMEDY}it"
     elif len(colors) > _SHOWN_COLORS and 2 * (counts <= _FREQUENT * counts.sum()).sum() > len(
         counts
     ):
         remedy = f"\n  {MIXED_COLORS_REMEDY}it"
-    listed = {f"name{number}": color for number, color in enumerate(shown.tolist())}
+    listed = {f"name{number}": color for number, color in enumerate(listed_colors.tolist())}
     return DataError(
         f"{file}: label holds {len(colors)} colors, and no file tells their classes\n"
         f"  set dataset.classes to a JSON file such as {json.dumps(listed)}\n  ({whose}){remedy}",

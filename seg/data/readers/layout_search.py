@@ -1,4 +1,4 @@
-"""Ways to pair the image files of a directory, judged by their names and what they hold."""
+"""Ways to pair the image files of a directory, ranked by names and contents."""
 
 import re
 from collections import Counter
@@ -37,19 +37,19 @@ class Layout:
 
     @property
     def options(self) -> str:
-        """Return the options of `dataset=folder`, to be typed in a shell."""
+        """Return the options of `dataset=folder`, quoted for a shell."""
         keys = (("dataset.images", self.images.text), ("dataset.labels", self.labels.text))
         return " ".join(quote(f"{key}={text or '.'}") for key, text in keys)
 
     @property
     def splits(self) -> tuple[list[str], list[str]]:
-        """Return the words in the names of the two directories that tell a split."""
+        """Return the words for a split in the names of the two directories."""
         directories = self.images.directory, self.labels.directory
         one, two = ([m[0] for m in _OF_A_SPLIT.finditer(each.lower())] for each in directories)
         return one, two
 
     def is_other_split_of(self, other: "Layout") -> bool:
-        """Whether both differ in the word for the split alone: `train_images`, `val_images`."""
+        """Return whether both differ in the word for the split alone."""
         directories = [
             [_OF_A_SPLIT.sub("", each.directory) for each in (layout.images, layout.labels)]
             for layout in (self, other)
@@ -59,21 +59,27 @@ class Layout:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image file by its path below the root, and that without the directory of a split."""
+    """An image file.
+
+    Attributes:
+        path: below the root.
+        place: the path without the directory of a split.
+        split: that directory; None: there is none.
+    """
 
     path: PurePosixPath
     place: str
     split: str | None
 
     def below(self, directory: str) -> str | None:
-        """Return the rest of its place; None: it lies elsewhere."""
+        """Return the rest of its place below a directory; None: it lies elsewhere."""
         if not directory:
             return self.place
         return self.place[len(directory) + 1 :] if holds(directory, self.place) else None
 
 
 class Candidates:
-    """Ways to pair files, judged by how many pair up and what they hold."""
+    """Ways to pair files, ranked by how many pair up and what they hold."""
 
     def __init__(self, root: Path, files: Sequence[ImageFile]) -> None:
         self._root = root
@@ -85,7 +91,7 @@ class Candidates:
                 self._below.setdefault("/".join(parts[:depth]), []).append(file)
 
     def best(self) -> list[Layout]:
-        """Return the likeliest ones, the best first."""
+        """Return the likeliest ways, the best first."""
         ranked: list[tuple[float, bool, float, int, Layout]] = []
         for one, two in dict.fromkeys((*self._between_directories(), *self._within_directories())):
             count = self._count(one, two)
@@ -150,7 +156,7 @@ class Candidates:
             )
 
     def _by_name(self, directory: str) -> Iterator[tuple[FilePattern, FilePattern]]:
-        """Yield a directory a sample: `7/photo.jpg` with `7/label.png`."""
+        """Yield ways to pair a directory for each sample: `7/photo.jpg` with `7/label.png`."""
         below = FilePattern(directory, "*", directory)
         names = Counter(file.path.name for file in self._below[directory])
         repeated = [name for name, count in names.most_common(4) if count > 1]
@@ -163,7 +169,7 @@ class Candidates:
         return list(dict.fromkeys(place.rpartition(".")[0] for place in places))
 
     def _count(self, one: FilePattern, two: FilePattern) -> int:
-        """Return how many names pair up; 0: too few of them."""
+        """Return how many names pair up; 0 where too few of all do."""
         names = [set(matching(self._below[each.directory], each)) for each in (one, two)]
         count = len(names[0] & names[1])
         if one.directory != two.directory:
@@ -171,14 +177,14 @@ class Candidates:
         return count if 3 * count > len(names[0] | names[1]) else 0
 
     def _likeness(self, pattern: FilePattern) -> float:
-        """Return the larger, the likelier labels."""
+        """Return how likely the files are labels: the larger, the likelier."""
         first = next(_matching(self._below[pattern.directory], pattern), None)
         named = bool(_OF_LABELS.search(pattern.text))
         return named + (0 if first is None else 2 * _looks_like_label(self._root / first[1].path))
 
 
 def matching(files: Sequence[ImageFile], pattern: FilePattern) -> dict[tuple[str, str], ImageFile]:
-    """Files by split and the name that image and label share."""
+    """Return files by split and the name that image and label share."""
     return {(file.split or "", name): file for name, file in _matching(files, pattern)}
 
 
@@ -192,7 +198,7 @@ def _matching(files: Sequence[ImageFile], pattern: FilePattern) -> Iterator[tupl
 
 @lru_cache(maxsize=64)
 def _looks_like_label(path: Path) -> float:
-    """1: lossless, of few values; 0: a photograph; between them the fewer the values."""
+    """Return 1 for a lossless image of few values, 0 for a photograph; the fewer, the larger."""
     try:
         with opened(path, "label") as file:
             if file.format == "JPEG" or file.pillow is None:
@@ -205,4 +211,5 @@ def _looks_like_label(path: Path) -> float:
 
 
 def holds(outer: str, inner: str) -> bool:
+    """Return whether a place lies below a directory; everything lies below the root."""
     return not outer or inner.startswith(f"{outer}/")

@@ -1,4 +1,4 @@
-"""What to say where images and labels lie otherwise than expected."""
+"""The error for images and labels that lie otherwise than expected."""
 
 import os
 from collections import Counter
@@ -31,10 +31,10 @@ def find_layout_error(
 
     Args:
         root: the directory of the dataset.
-        expected: the directories that were looked for.
-        pairs_up: whether a dataset in a root can be read so; with True, if images without a label
-            are left out.
-        is_below: whether the root lies below the one that was given.
+        expected: directories of the usual layout.
+        pairs_up: tells whether a dataset in a root can be read so; its last argument leaves images
+            without a label out.
+        is_below: whether the root lies below the configured one.
     """
     files = _image_files(root)
     if not files:
@@ -50,10 +50,10 @@ def find_layout_error(
     for layout in candidates:
         if any(layout.is_other_split_of(other) for other in candidates):
             continue  # the options would pass over the other splits
-        for leaving_out in (False, True):
-            if pairs_up(root, layout, leaving_out):
+        for excluding in (False, True):
+            if pairs_up(root, layout, excluding):
                 place = f"{quote(f'dataset.root={root}')} " if is_below else ""
-                exclude = " dataset.unannotated=exclude" if leaving_out else ""
+                exclude = " dataset.unannotated=exclude" if excluding else ""
                 remedy = (
                     f"to pair them give {place}{layout.options}{exclude}{_other_kind(root, files)}"
                 )
@@ -71,20 +71,18 @@ def _image_files(root: Path) -> list[ImageFile]:
         below[:] = [name for name in below if not is_hidden(PurePosixPath(name))]
         for name in sorted(names):
             path = PurePosixPath(Path(directory, name).relative_to(root).as_posix())
-            if path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path):
-                files.append(_file(path))
+            if path.suffix.lower() not in IMAGE_SUFFIXES or is_hidden(path):
+                continue
+            parts = path.parts[:-1]
+            at = next((at for at, part in enumerate(parts) if split_names([part])), None)
+            if at is None:
+                files.append(ImageFile(path, str(path), None))
+            else:
+                place = "/".join((*parts[:at], *path.parts[at + 1 :]))
+                files.append(ImageFile(path, place, parts[at]))
         if len(files) > _MAX_FILES:
             break
     return files
-
-
-def _file(path: PurePosixPath) -> ImageFile:
-    parts = path.parts[:-1]
-    splits = [at for at, part in enumerate(parts) if split_names([part])]
-    if not splits:
-        return ImageFile(path, str(path), None)
-    at = splits[0]
-    return ImageFile(path, "/".join((*parts[:at], *path.parts[at + 1 :])), parts[at])
 
 
 def _error(

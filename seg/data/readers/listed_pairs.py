@@ -24,14 +24,14 @@ def listed_pairs(
     unlabelled_fault: str = "no_partner",
     remedy: str = "",
 ) -> tuple[Pair, ...]:
-    """Those pairs whose two files exist, sorted by name; addresses are taken to exist.
+    """Return the listed pairs whose two files exist, sorted by name; addresses are not checked.
 
     Args:
-        pairs: as they are listed.
+        pairs: in the order of the list.
         source: the list, for messages.
         relative: whether it holds paths relative to itself.
         unlabelled_fault: the `UnmatchedFile.fault` of images whose label does not exist.
-        remedy: what else may be done where labels do not exist.
+        remedy: a further remedy where labels do not exist.
 
     Raises:
         DataError: files are missing (within `collect_unmatched`: their partners are listed

@@ -1,4 +1,4 @@
-"""Whether an image file lies on the map: by its own tags, or by a file beside it."""
+"""Whether an image file lies on the map, by its own tags or by a file beside it."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def is_placed(path: Location, content: bytes, page: TiffPage | None) -> bool:
     """Return whether a TIFF or JPEG 2000 file lies on the map.
 
     Args:
-        path: where it is; beside addresses no other file is sought.
+        path: of the file; no other file is sought beside an address.
         content: the file, or its first 64 KiB.
         page: of a TIFF, the directory that is read.
     """
@@ -41,15 +41,12 @@ def placed_beside(path: Path) -> bool:
     if suffix.lower() == ".tiff":
         worlds.add(".tfw")
     worlds |= {world.upper() for world in worlds}
-    beside = (path.with_suffix(world) for world in sorted(worlds))
-    return any(map(_is_there, beside)) or _described(path)
-
-
-def _described(path: Path) -> bool:
-    described = path.with_name(f"{path.name}.aux.xml")
-    if not _is_there(described):
+    if any(_is_there(path.with_suffix(world)) for world in sorted(worlds)):
+        return True
+    sidecar = path.with_name(f"{path.name}.aux.xml")
+    if not _is_there(sidecar):
         return False
-    with described.open("rb") as file:
+    with sidecar.open("rb") as file:
         content = file.read(_LARGEST_SIDECAR)
     return any(mark in content for mark in _PLACES)
 

@@ -1,4 +1,4 @@
-"""Label files with a palette, held against the colors that a class file names."""
+"""Palettes of label files, compared with the colors that a class file names."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,9 +20,9 @@ _SHOWN = 6
 class PaletteLabels:
     """Reads label files by their indices, or by color where the palette has another order.
 
-    A palette whose colors are those of the class file in another order tells which class is meant:
-    by index, classes would change their names. A palette of other colors tells nothing: its indices
-    must be ids. Files without a palette hold ids.
+    A palette that has the colors of the class file in another order identifies classes by color:
+    by index, classes would change their names. A palette of other colors has no meaning: its
+    indices must be ids. Files without a palette hold ids.
 
     Args:
         classes: each entry with its own color.
@@ -36,7 +36,7 @@ class PaletteLabels:
         self._source = classes.source
 
     def __call__(self, path: Location) -> NDArray[Any]:
-        """H x W file ids.
+        """Return the file ids of a label file, H x W.
 
         Raises:
             DataError: the file cannot be read, or palette and class file contradict each other.
@@ -56,7 +56,7 @@ class PaletteLabels:
         return by_color_HW
 
     def remark(self, path: Location) -> str | None:
-        """Return how a file is read, in one line, where its palette is not that of the classes.
+        """Return one line on how a file is read; None where its palette is that of the classes.
 
         Raises:
             DataError: as for reading it.
@@ -79,7 +79,7 @@ class PaletteLabels:
     def _by_color(
         self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8], path: Location
     ) -> Mapping[int, int]:
-        """Return the id of each index that occurs: by color where one belongs to another id."""
+        """Return the id of each index that occurs, by color where one belongs to another id."""
         indices = self._indices(label_HW)
         used = {
             index: self._entries.get(_color(palette_N3, index))
@@ -98,7 +98,7 @@ class PaletteLabels:
     def _indices(
         self, label_HW: NDArray[Any], palette_N3: NDArray[np.uint8] | None = None
     ) -> list[int]:
-        """The indices that occur and are not ignored; of a palette, those that it gives a color."""
+        """Return the indices that occur and are not ignored, within the palette if it is passed."""
         indices = [int(index) for index in np.unique(label_HW)]
         if palette_N3 is not None:
             indices = [index for index in indices if index < len(palette_N3)]
@@ -125,7 +125,7 @@ class PaletteLabels:
 
 
 def palette_labels(classes: Classes) -> PaletteLabels | None:
-    """The reader for classes that have a color of their own each; None: colors tell nothing."""
+    """Return the reader for classes that have a color each, all different; None for others."""
     colors = [entry.color for entry in classes.entries]
     if None in colors or len(set(colors)) < len(colors):
         return None

@@ -1,4 +1,4 @@
-"""Where images or labels lie, and how their names go, as one text with a `*`."""
+"""Patterns for the directories and names of images and labels: one text with a `*`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class FilePattern:
         directory: relative to the root; empty: the root itself.
         names: with one `*` for the name that an image and its label share (`*_mask.png`,
             `*/label.png`); without a suffix that of any image may follow.
-        text: as the option gave it.
+        text: the value of the option.
     """
 
     directory: str
@@ -43,7 +43,7 @@ class FilePattern:
         return re.compile(f"{before}(.+?){after}{ending}", re.IGNORECASE)
 
     def shared_name(self, path: PurePosixPath | str) -> str | None:
-        """Return the name that an image and its label share; None: the file is none of these.
+        """Return the name that an image and its label share; None where a file does not match.
 
         Args:
             path: relative to the directory.
@@ -52,13 +52,13 @@ class FilePattern:
         return None if match is None else match[1] + match[2]
 
     def with_names(self, names: str) -> "FilePattern":
-        """Return the same directory with other names."""
+        """Return a pattern of the same directory with other names."""
         text = f"{self.directory}/{names}" if self.directory else names
         return FilePattern(self.directory, names, text)
 
 
 def parse_pattern(text: str, key: str) -> FilePattern:
-    """`labels`, `masks/*_mask.png` or `*_mask.png` as directory and names.
+    """Split `labels`, `masks/*_mask.png` or `*_mask.png` into directory and names.
 
     Args:
         text: a path relative to the root; one `*` stands for the shared name.
@@ -81,16 +81,16 @@ def parse_pattern(text: str, key: str) -> FilePattern:
 
 
 def files_of(directory: Path, pattern: FilePattern, other: FilePattern | None) -> dict[str, Path]:
-    """Files of a directory and its subdirectories by the name that image and label share, sorted.
+    """Return the files below a directory by the name that image and label share, sorted.
 
     Args:
-        directory: where to look.
+        directory: the directory.
         pattern: of the names.
-        other: that of the partners, where they lie in the same directory; a file that fits both
-            is of the longer one.
+        other: pattern of the partners, where they lie in the same directory; a file that matches
+            both belongs to the longer one.
 
     Raises:
-        DataError: nothing fits, or two files claim one name.
+        DataError: nothing matches, or two files have one name.
     """
     files: dict[str, Path] = {}
     unread = UnreadFiles(directory)
@@ -116,8 +116,8 @@ def files_of(directory: Path, pattern: FilePattern, other: FilePattern | None) -
             files[name] = path
     if not files:
         also = f"\n  {unread.line}" if unread else ""
-        wanted = f"{pattern.names} ({', '.join(IMAGE_SUFFIXES)})"
-        raise DataError(f"no files in {directory}\n  looked for {wanted}{also}")
+        names = f"{pattern.names} ({', '.join(IMAGE_SUFFIXES)})"
+        raise DataError(f"no files in {directory}\n  looked for {names}{also}")
     unread.log()
     return files
 
@@ -127,30 +127,27 @@ def pairing_remedy(
     labels: Mapping[str, Location],
     patterns: tuple[FilePattern, FilePattern],
 ) -> str:
-    """What to do where no image has the name of a label: the option that pairs them.
+    """Return the remedy where no image has the name of a label: the option that pairs them.
 
     Args:
-        images, labels: the files by the names that should be shared.
-        patterns: those that they were looked for with.
+        images: image files by the names that should be shared.
+        labels: label files by these names.
+        patterns: of the images and of the labels.
     """
     options = suggested_patterns(list(images), list(labels), patterns)
     if options:
         return f"  to pair them by their names give {' '.join(options)}"
-    example = _example(patterns[1])
+    example = patterns[1].with_names("*_mask.png").text
     return (
-        f"  tell how names go, * is what both share: {example}\n"
+        f"  tell how names go, * is what both share: 'dataset.labels={example}'\n"
         "  or list the pairs in a CSV file: dataset=csv dataset.table=FILE"
     )
-
-
-def _example(pattern: FilePattern) -> str:
-    return f"'dataset.labels={pattern.with_names('*_mask.png').text}'"
 
 
 def suggested_patterns(
     images: Sequence[str], labels: Sequence[str], patterns: tuple[FilePattern, FilePattern]
 ) -> list[str]:
-    """Options under which most names pair up; empty: none was seen."""
+    """Return options under which most names pair up; empty where there are none."""
     both = paired_by_affixes(images, labels, patterns)
     return [
         f"'dataset.{key}={pattern.text}'"
@@ -162,7 +159,7 @@ def suggested_patterns(
 def paired_by_affixes(
     images: Sequence[str], labels: Sequence[str], patterns: tuple[FilePattern, FilePattern]
 ) -> tuple[FilePattern, FilePattern] | None:
-    """The patterns with what stands before and after shared names; None: most pair up by none."""
+    """Return patterns with the affixes of shared names; None where most names pair up by none."""
     nothing = ("", "")
     candidates = [(nothing, cut) for cut in affixes_around(images, labels)]
     candidates += [(cut, nothing) for cut in affixes_around(labels, images)]
@@ -179,7 +176,7 @@ def paired_by_affixes(
 
 
 def cores(names: Sequence[str], cut: tuple[str, str]) -> set[str]:
-    """What is left of the names that begin and end so."""
+    """Return the names that begin and end with the two affixes, without them."""
     before, after = cut
     return {
         name[len(before) : len(name) - len(after)]
@@ -189,7 +186,7 @@ def cores(names: Sequence[str], cut: tuple[str, str]) -> set[str]:
 
 
 def affixes_around(inner: Sequence[str], outer: Sequence[str]) -> list[tuple[str, str]]:
-    """What stands before and after some names of `inner` where they lie within one of `outer`."""
+    """Return what stands around some names of `inner` where they lie within one of `outer`."""
     cuts: dict[tuple[str, str], None] = {}
     for name in inner[:_TRIED]:
         for longer in outer:
@@ -216,13 +213,12 @@ def _without_shared(
 
 
 def _common(names: Sequence[str]) -> tuple[str, str]:
-    """What all names begin with, and what the rests of them end with."""
-    before = _beginning(names)
-    rests = [name[len(before) :][::-1] for name in names]
-    return before, _beginning(rests)[::-1]
+    """Return the longest prefix of all names, and the longest suffix of their rests."""
+    before = _common_prefix(names)
+    return before, _common_prefix([name[len(before) :][::-1] for name in names])[::-1]
 
 
-def _beginning(names: Sequence[str]) -> str:
+def _common_prefix(names: Sequence[str]) -> str:
     first, last = min(names), max(names)
     same = next((at for at, one in enumerate(first) if last[at : at + 1] != one), len(first))
     return first[:same]

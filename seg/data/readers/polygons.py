@@ -59,7 +59,7 @@ class _Shape:
 
 
 class PolygonLabels:
-    """Reads a LabelMe file into file ids; a shape lies over those before it.
+    """Reads a LabelMe file into file ids; later shapes cover earlier ones.
 
     Args:
         ids: file id of each label.
@@ -72,23 +72,23 @@ class PolygonLabels:
 
     @property
     def settings(self) -> str:
-        """What else than the classes decides what is read."""
+        """Return the settings beside the classes that decide what is read."""
         return f"(unlabelled={self._unlabelled})"
 
     def __call__(self, path: Location) -> NDArray[Any]:
-        """H x W file ids, int32.
+        """Draw the shapes of a file as file ids, int32, H x W.
 
         Raises:
             DataError: the file cannot be read, has a shape that cannot be drawn, or a label that is
                 no class.
         """
-        told = read_annotation(path)
-        names = [_label(shape, f"{path}: shape {at}") for at, shape in enumerate(told["shapes"])]
-        strangers = sorted(set(names) - set(self._ids))
-        ids = self._ids | {name: -number for number, name in enumerate(strangers, start=1)}
-        size = _size(told, path)
+        content = read_annotation(path)
+        names = [_label(shape, f"{path}: shape {at}") for at, shape in enumerate(content["shapes"])]
+        unknown = sorted(set(names) - set(self._ids))
+        ids = self._ids | {name: -number for number, name in enumerate(unknown, start=1)}
+        size = _size(content, path)
         drawn, cost = [], 0
-        for at, (shape, name) in enumerate(zip(told["shapes"], names, strict=True)):
+        for at, (shape, name) in enumerate(zip(content["shapes"], names, strict=True)):
             where = f"{path}: shape {at} ({name[:_SHOWN]!r})"
             kind = shape.get("shape_type") or "polygon"
             points = _points(shape.get("points"), kind, where)
@@ -104,22 +104,22 @@ class PolygonLabels:
         for each in drawn:
             _draw(canvas, each)
         label_HW = np.array(canvas, np.int32)
-        if strangers:
-            pixels = {name: int((label_HW == ids[name]).sum()) for name in strangers}
+        if unknown:
+            pixels = {name: int((label_HW == ids[name]).sum()) for name in unknown}
             raise _no_class(path, pixels, list(self._ids))
         return label_HW
 
 
 def read_annotation(path: Location) -> dict[str, Any]:
-    """Return a LabelMe file.
+    """Read a LabelMe file.
 
     Raises:
         DataError: it cannot be read or has no list of shapes.
     """
-    told = read_json(path, "label")
-    if not isinstance(told, dict) or not isinstance(told.get("shapes"), list):
+    content = read_json(path, "label")
+    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise DataError(f"{path}: no list 'shapes': not a LabelMe file", fault="label_kind")
-    return told
+    return content
 
 
 def label_names(path: Location) -> set[str]:
@@ -139,8 +139,8 @@ def _label(shape: Any, where: str) -> str:
     return label
 
 
-def _size(told: Mapping[str, Any], path: Location) -> tuple[int, int]:
-    width, height = told.get("imageWidth"), told.get("imageHeight")
+def _size(content: Mapping[str, Any], path: Location) -> tuple[int, int]:
+    width, height = content.get("imageWidth"), content.get("imageHeight")
     if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
         raise DataError(
             f"{path}: imageWidth is {brief(width)}, imageHeight {brief(height)}:"
@@ -156,7 +156,7 @@ def _size(told: Mapping[str, Any], path: Location) -> tuple[int, int]:
 
 
 def _cost(points: Sequence[Point], kind: str, size: tuple[int, int], where: str) -> int:
-    """Corners times the rows that they span: what drawing takes.
+    """Return the corners times the rows that they span, which drawing time is proportional to.
 
     Raises:
         DataError: a corner lies so far outside that drawing may never end.
@@ -213,32 +213,32 @@ def _draw_disc(draw: ImageDraw.ImageDraw, centre: Point, radius: float, id_: int
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=id_, outline=id_)
 
 
-def _points(told: Any, kind: Any, where: str) -> list[Point]:
+def _points(content: Any, kind: Any, where: str) -> list[Point]:
     if not isinstance(kind, str) or kind not in _POINTS:
         raise DataError(
             f"{where}: shape_type is {brief(kind)}; allowed: {', '.join(_POINTS)}",
             fault="label_kind",
         )
     fewest, most = _POINTS[kind]
-    points = told if isinstance(told, list) else []
+    points = content if isinstance(content, list) else []
     if kind == "rectangle" and len(points) == 4:
         fewest = most = 4
     if not fewest <= len(points) <= most or not all(_is_point(point) for point in points):
-        wanted = f"{fewest} points or more" if most == _MANY else f"{fewest} points"
-        raise DataError(f"{where}: a {kind} needs {wanted}, each [x, y]", fault="damaged")
+        needed = f"{fewest} points or more" if most == _MANY else f"{fewest} points"
+        raise DataError(f"{where}: a {kind} needs {needed}, each [x, y]", fault="damaged")
     return [(float(x), float(y)) for x, y in points]
 
 
-def _is_point(told: Any) -> bool:
+def _is_point(content: Any) -> bool:
     return (
-        isinstance(told, list)
-        and len(told) == 2
-        and all(isinstance(part, int | float) and math.isfinite(part) for part in told)
+        isinstance(content, list)
+        and len(content) == 2
+        and all(isinstance(part, int | float) and math.isfinite(part) for part in content)
     )
 
 
 def _paste_mask(canvas: Image.Image, shape: _Shape) -> None:
-    """Return a mask is a small PNG file whose first pixel lies at the first point."""
+    """Paste a mask: a small PNG file whose first pixel lies at the first point."""
     where, corner = shape.where, shape.points[0]
     try:
         content = base64.b64decode(shape.mask, validate=True)

@@ -1,8 +1,8 @@
-"""Strict readers: a file yields the pixels it was meant to hold, or a `DataError` naming it.
+"""Strict readers: a file yields the pixels that it stores, or a `DataError` that names it.
 
-Pillow decodes what it keeps as it is: it refuses truncated files and keeps palette indices and
-16-bit grey, where OpenCV returns half-grey images, colors for indices, and labels divided by
-256. What it would change or lose is undone (`stored_values`) or left to GDAL.
+Pillow refuses truncated files and preserves palette indices and 16-bit grey, where OpenCV returns
+half-grey images, colors for indices, and labels divided by 256. Values that Pillow would change
+are restored (`stored_values`) or read by GDAL.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,9 +36,9 @@ def read_image(
 
     Args:
         path: the file.
-        decoding: what is declared about its values.
-        page: of a file of several pages, the wanted one, from 0.
-        max_pixels: the largest that is decoded; None: `MAX_PIXELS`.
+        decoding: the declared range and bands of its values.
+        page: which page of a file of several, from 0.
+        max_pixels: the largest image that is decoded; None: `MAX_PIXELS`.
 
     Returns:
         uint8, H x W x 3, RGB, writable.
@@ -167,9 +167,10 @@ def read_pair(
     """Read an image and the label of the same size.
 
     Args:
-        image_path, label_path: the two files.
+        image_path: the image file.
+        label_path: the label file.
         read: how labels are stored.
-        decoding: what is declared about the values of images.
+        decoding: the declared range and bands of images.
 
     Returns:
         the upright image, uint8, H x W x 3, and the values of the label file, integer, H x W.
@@ -202,13 +203,13 @@ def _read_image(
     page: int | None = None,
     max_pixels: int | None = None,
 ) -> tuple[NDArray[np.uint8], int]:
-    """Return the upright image and the EXIF orientation (1: none) that it was turned by."""
+    """Return the upright image and the EXIF orientation (1: none) that it had."""
     with opened(path, "image", page=page, max_pixels=max_pixels) as file:
         as_rgb = file.mode == "RGB" and decoding.bands in (None, (1, 2, 3))
         pixels = decode_plain_png(file) if as_rgb else None
         if pixels is not None:
             return decoding.scale(pixels, 8, path), 1
-        orientation = orientation_of(file)  # Pillow forgets it while it decodes
+        orientation = orientation_of(file)  # Pillow drops it while it decodes
         return upright_rgb(file, path, decoding), orientation
 
 

@@ -1,4 +1,4 @@
-"""The JSON files of a sharded copy: `labels.json` and `index.json`; other keys may be there."""
+"""The JSON files of a sharded copy, `labels.json` and `index.json`; further keys are ignored."""
 
 import hashlib
 import re
@@ -71,7 +71,7 @@ class _IndexFile(_Lenient):
 
 @dataclass(frozen=True)
 class Copy:
-    """What `labels.json` says of a whole copy of one split.
+    """The content of `labels.json`: the description of a whole copy of one split.
 
     Attributes:
         split: of the dataset.
@@ -81,7 +81,7 @@ class Copy:
         labels: of the dataset.
         decoding: of its images.
         checksums: CRC-32 of each sample as it is stored, eight hexadecimal digits each; None in
-            copies of old.
+            copies of early versions.
     """
 
     split: str
@@ -93,7 +93,7 @@ class Copy:
     checksums: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Return plain data for JSON."""
         plain = {"samples": self.samples, "digest": self.digest, "index": self.index}
         whole = {"format": _FORMAT, "split": self.split, **plain, "labels": self.labels.to_dict()}
         if self.decoding != PLAIN:
@@ -105,19 +105,19 @@ class Copy:
 
     @classmethod
     def read(cls, directory: Location) -> "Copy":
-        """Read it from the directory or address of a split.
+        """Read `labels.json` from the directory or address of a split.
 
         Raises:
             DataError: there is none (`fault` is `missing`), or it is not readable.
         """
         location = inside(directory, LABELS_FILE)
         source = Source(location, "label space of the shards", _REMEDY)
-        facts = parse_json(read_bytes(location, source.kind, max_bytes=MAX_BYTES), source)
-        plain = checked(_CopyFile, facts, source)
+        content = parse_json(read_bytes(location, source.kind, max_bytes=MAX_BYTES), source)
+        plain = checked(_CopyFile, content, source)
         if plain.format != _FORMAT:
             raise unreadable(location, f"format {plain.format}, not {_FORMAT}")
         if (plain.sha256, plain.checksums) != (None, None):
-            _check_seal(plain, {key: facts[key] for key in facts if key != _SEAL}, location)
+            _check_seal(plain, {key: content[key] for key in content if key != _SEAL}, location)
         try:
             labels = LabelSpace.from_dict(plain.labels)
             decoding = ImageDecoding.from_dict(plain.decoding.model_dump())
@@ -129,7 +129,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A file of samples, as `index.json` says."""
+    """A file of samples that `index.json` lists."""
 
     name: str
     size_bytes: int
@@ -137,7 +137,7 @@ class Chunk:
 
 
 def inside(directory: Location, name: str) -> Location:
-    """Return a file or directory below a directory or an address."""
+    """Return the location of a file or directory below a directory or an address."""
     return directory / name if isinstance(directory, Path) else f"{directory.rstrip('/')}/{name}"
 
 
@@ -157,14 +157,14 @@ def read_index(directory: Location, copy: Copy) -> list[Chunk]:
     if config.data_format != _PART_KINDS or config.compression or config.encryption:
         raise unreadable(location, "samples are not plain name, image and label")
     chunks = [Chunk(each.filename, each.chunk_bytes, each.chunk_size) for each in plain.chunks]
-    strange = [chunk.name for chunk in chunks if not _CHUNK_NAME.fullmatch(chunk.name)]
-    if strange or sum(chunk.samples for chunk in chunks) != copy.samples or not copy.samples:
+    misnamed = [chunk.name for chunk in chunks if not _CHUNK_NAME.fullmatch(chunk.name)]
+    if misnamed or sum(chunk.samples for chunk in chunks) != copy.samples or not copy.samples:
         raise unreadable(location, f"it does not fit {copy.samples} samples")
     return chunks
 
 
-def _check_seal(plain: _CopyFile, facts: dict[str, Any], location: Location) -> None:
-    if plain.sha256 != digest_of(facts):
+def _check_seal(plain: _CopyFile, unsealed: dict[str, Any], location: Location) -> None:
+    if plain.sha256 != digest_of(unsealed):
         raise unreadable(location, "it is not what was written: SHA-256 differs")
     if len(plain.checksums or "") != plain.samples * _CHECKSUM_DIGITS:
         raise unreadable(location, f"it has no checksum of each of {plain.samples} samples")

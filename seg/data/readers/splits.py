@@ -1,11 +1,16 @@
-"""Which part of people's own data is which split, however they call it."""
+"""The splits of datasets: their names and sizes, and data that comes unsplit."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from seg.data.readers.image_label_pairs import Pair
 from seg.errors import ConfigError, DataError
 
+NO_TEST = "the labels of its test images are not published; seg.predict reads images alone"
+
+_log = logging.getLogger(__name__)
 _SPELLINGS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation"),
@@ -14,7 +19,7 @@ _SPELLINGS = {
 
 
 def find_split(split: str, available: Iterable[str], where: object) -> str | None:
-    """The name among `available` that means `split`, in any case of letters; None: there is none.
+    """Return the name among `available` that means `split`, in any case; None where none does.
 
     Args:
         split: `train`, `val`, `test`, each with its usual other spellings, or a name as it is.
@@ -25,24 +30,24 @@ def find_split(split: str, available: Iterable[str], where: object) -> str | Non
         DataError: two names mean the split.
     """
     meant = _SPELLINGS.get(split, (split.lower(),))
-    found = sorted(name for name in available if name.lower() in meant)
-    if len(found) > 1:
+    matches = sorted(name for name in available if name.lower() in meant)
+    if len(matches) > 1:
         raise DataError(
-            f"{where}: {' and '.join(found)} both mean the split {split!r}; keep or rename one"
+            f"{where}: {' and '.join(matches)} both mean the split {split!r}; keep or rename one"
         )
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def split_names(available: Iterable[str]) -> list[str]:
-    """Those among `available` that mean a split, sorted."""
+    """Return those among `available` that mean a split, sorted."""
     known = {spelling for spellings in _SPELLINGS.values() for spelling in spellings}
     return sorted(name for name in available if name.lower() in known)
 
 
-def no_split_error(split: str, found: Collection[str], where: object) -> DataError:
-    """What to say where the data is split and `split` is not among its parts."""
+def no_split_error(split: str, available: Collection[str], where: object) -> DataError:
+    """Return the error for data that is split where no part means `split`."""
     return DataError(
-        f"{where}: no split {split!r}; found: {', '.join(sorted(found)) or 'none'}\n"
+        f"{where}: no split {split!r}; found: {', '.join(sorted(available)) or 'none'}\n"
         f"  it may be called {', '.join(_SPELLINGS.get(split, (split,)))}"
     )
 
@@ -52,14 +57,14 @@ def hash_split(
 ) -> set[str]:
     """Return the names of one split of data that comes unsplit.
 
-    The order that decides hangs on (seed, name) alone: the same names give the same split on every
+    The samples are ordered by a hash of (seed, name): the same names give the same split on every
     machine, and a new name hardly moves the others.
 
     Args:
         names: of all samples.
         split: `train` or `val`.
-        val_fraction: of the names that go to `val`, between 0 and 1; one of them at least.
-        seed: another seed, another split.
+        val_fraction: share of the names that go to `val`, between 0 and 1; one of them at least.
+        seed: of the hash.
         where: the data, for messages.
 
     Raises:
@@ -90,6 +95,45 @@ def split_subset(
     Raises:
         ConfigError, DataError: as for `hash_split`.
     """
-    names = [pair.name for pair in pairs]
-    kept = hash_split(names, split, val_fraction=val_fraction, seed=seed, where=where)
-    return tuple(pair for pair in pairs if pair.name in kept)
+    all_names = [pair.name for pair in pairs]
+    names = hash_split(all_names, split, val_fraction=val_fraction, seed=seed, where=where)
+    return tuple(pair for pair in pairs if pair.name in names)
+
+
+def check_choice(
+    dataset: str, key: str, value: str, allowed: Sequence[str], *, why: str = ""
+) -> None:
+    """Refuse a value that an option of a dataset does not take, such as a split.
+
+    Args:
+        dataset: as its paper writes it, `Cityscapes`.
+        key: the option, `split`.
+        value: of the option.
+        allowed: all values that it takes.
+        why: why an expected value is missing; follows the allowed ones in the message.
+
+    Raises:
+        ConfigError: `value` is none of `allowed`.
+    """
+    if value not in allowed:
+        reason = f"\n  {why}" if why else ""
+        raise ConfigError(
+            f"{dataset} has no {key} {value!r}; allowed: {', '.join(allowed)}{reason}"
+        )
+
+
+def warn_if_partial(dataset_name: str, split: str, samples: int, official: int, root: Path) -> None:
+    """Log a warning where a split has another number of samples than the official one.
+
+    Args:
+        dataset_name: as its paper writes it, `Cityscapes`.
+        split: the name of the split.
+        samples: number of samples below `root`.
+        official: number of samples of the complete split.
+        root: the directory of the dataset.
+    """
+    if samples != official:
+        _log.warning(
+            "%s %s in %s has %d samples, the official split %d: partial download?",
+            dataset_name, split, root, samples, official,
+        )  # fmt: skip

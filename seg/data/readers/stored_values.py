@@ -1,4 +1,4 @@
-"""The values that an image file stores, where Pillow gives others.
+"""The values that an image file stores, where Pillow returns others.
 
 Pillow stretches grey of fewer than 8 bits to 0..255 and PGM files by their largest value, inverts
 WhiteIsZero and PBM, and keeps the high byte of 16-bit color.
@@ -39,7 +39,7 @@ def white_is_zero(file: Opened) -> bool:
 
 def stored_grey(file: Opened) -> NDArray[Any]:
     """Return the values of a file of one channel as they are stored, H x W; Pillow decodes it."""
-    values = np.array(file.picture)
+    values = np.array(file.pillow_image)
     bits = stored_bits(file)
     if file.format == "PPM" and file.mode not in ("1", "F"):
         return _as_in_pgm(values, file.mode, _largest(file.content))
@@ -56,12 +56,14 @@ def stored_grey(file: Opened) -> NDArray[Any]:
 
 
 def deep_color(file: Opened) -> NDArray[np.uint16]:
-    """16-bit color as stored, H x W x 3 or H x W x 4, RGB and alpha; turned as Pillow turns it.
+    """Decode 16-bit color as stored, H x W x 3 or H x W x 4, RGB and alpha.
+
+    It is oriented as Pillow orients it.
 
     Raises:
         ValueError: OpenCV, which decodes it, and Pillow do not agree on the high bytes.
     """
-    high_HWC = np.asarray(file.picture)  # Pillow also tells of what is truncated
+    high_HWC = np.asarray(file.pillow_image)  # Pillow also reports truncated files
     content = np.frombuffer(file.content, np.uint8)
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -86,15 +88,16 @@ def deep_color(file: Opened) -> NDArray[np.uint16]:
 
 
 def deep_pnm(file: Opened) -> NDArray[np.uint16] | None:
-    """The values of a PGM or PPM of more than 8 bits, H x W or H x W x 3; None for other files."""
+    """Return the values of a PNM of more than 8 bits, H x W or H x W x 3; None for other files."""
     if file.format != "PPM" or (largest := _largest(file.content)) < 256:
         return None
     if file.mode != "RGB":
-        return np.asarray(_as_in_pgm(np.array(file.picture), file.mode, largest), np.uint16)
-    file.picture.load()  # tells of what is truncated
-    width, height = file.picture.size
+        return np.asarray(_as_in_pgm(np.array(file.pillow_image), file.mode, largest), np.uint16)
+    file.pillow_image.load()  # reports a truncated file
+    width, height = file.pillow_image.size
     count = width * height * 3
-    start = _start(file.content)
+    header = _HEADER.match(file.content)
+    start = header.end() + 1 if header else 0  # one blank follows the largest value
     if file.content.startswith(b"P3"):
         values = np.array(file.content[start:].split()[:count], np.uint16)
     else:
@@ -115,9 +118,3 @@ def _largest(content: bytes) -> int:
     """Return the largest value that a PNM file announces; 1 for bitmaps."""
     header = _HEADER.match(content)
     return int(header[1]) if header else 1
-
-
-def _start(content: bytes) -> int:
-    """Return where the pixels of a PNM file begin: one blank after the largest value."""
-    header = _HEADER.match(content)
-    return header.end() + 1 if header else 0

@@ -59,15 +59,17 @@ class TiffPage:
 
     @property
     def white_is_zero(self) -> bool:
+        """Return whether the value 0 means white."""
         return self.photometric == _WHITE_IS_ZERO
 
     @property
     def is_cmyk(self) -> bool:
+        """Return whether its samples are CMYK."""
         return self.photometric == _CMYK
 
     @property
     def is_jpeg_color(self) -> bool:
-        """Whether its colors are those of JPEG, of which decoders enlarge the coarser channels."""
+        """Return whether its colors are JPEG's, of which decoders enlarge the coarser channels."""
         return self.photometric == _YCBCR and self.compression == _JPEG
 
     @property
@@ -77,27 +79,28 @@ class TiffPage:
 
     @property
     def foreign_colors(self) -> str:
-        """What its samples mean where nothing here makes them RGB; else empty."""
+        """Return the name of colors that nothing here makes RGB; empty for others."""
         known = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR)
         number = self.photometric
         return "" if number in known else _NO_COLORS.get(number, f"photometric {number}")
 
     @property
     def single_band(self) -> bool:
-        """Grey or palette indices, one sample a pixel."""
+        """Return whether it is grey or palette indices, one sample a pixel."""
         grey = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _PALETTE)
         return self.samples == 1 and self.photometric in grey
 
     @property
     def decoder(self) -> Decoder:
-        """What decodes it without changing or losing a value."""
+        """Return the decoder that changes or loses no value of it."""
         if self.compression in _NOT_BY_PILLOW:
             return "gdal"
         if self.single_band:
             plain = self.bits in _PLAIN_BITS or (self.bits == 12 and not self.white_is_zero)
             signed_byte = self.bits <= 8 and not self.unsigned
             return "pillow" if plain and not signed_byte else "gdal"
-        if not self.unsigned or (self.separate and not self._plain_rgb):
+        plain_rgb = self.photometric == _RGB and self.samples == 3 and self.bits == 8
+        if not self.unsigned or (self.separate and not plain_rgb):
             return "gdal"
         if self.bits == 16 and self._color:
             return "opencv" if self.compression in _OF_OPENCV else "gdal"
@@ -107,10 +110,6 @@ class TiffPage:
     def has_alpha(self) -> bool:
         """Return whether its last sample, and no other further one, is marked as alpha."""
         return len(self.extra) == 1 and self.extra[0] in _ALPHA
-
-    @property
-    def _plain_rgb(self) -> bool:
-        return self.photometric == _RGB and self.samples == 3 and self.bits == 8
 
     @property
     def _color(self) -> bool:
@@ -125,7 +124,7 @@ class TiffPage:
 
     @property
     def mode(self) -> str:
-        """What Pillow would call its pixels, or how many bands it has."""
+        """Return Pillow's name of its pixels, or the number of its bands."""
         if self.single_band:
             deep = "I;16" if self.bits > 8 else "L"
             return "P" if self.photometric == _PALETTE else deep
@@ -147,12 +146,12 @@ def is_tiff(start: bytes) -> bool:
 
 
 def is_big_endian_bigtiff(start: bytes) -> bool:
-    """Return whether it is a file that Pillow does not read."""
+    """Return whether it is a big-endian BigTIFF, which Pillow does not read."""
     return start[:4] == b"MM\0+"
 
 
 def read_pages(file: IO[bytes]) -> tuple[TiffPage, ...]:
-    """Return the directories of a TIFF file, in their order.
+    """Return the directories of a TIFF file in their order.
 
     Raises:
         ValueError, SyntaxError, and what damaged files let Pillow raise.
@@ -180,7 +179,7 @@ def read_pages(file: IO[bytes]) -> tuple[TiffPage, ...]:
 
 
 def full_pages(pages: tuple[TiffPage, ...]) -> tuple[TiffPage, ...]:
-    """The pages that are no overviews or masks of others; the first where all say that they are."""
+    """Return the pages that are no overviews or masks; the first where all are marked as such."""
     return tuple(page for page in pages if not page.reduced) or pages[:1]
 
 

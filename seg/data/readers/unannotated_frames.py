@@ -1,4 +1,4 @@
-"""Images without a label: annotation tools write none where nothing was drawn."""
+"""Images without a label: annotation tools write no file where nothing was drawn."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
-from seg.data.options import check_choice
 from seg.data.readers.image_label_pairs import Pair, first_of
 from seg.data.readers.readers import ReadLabel, read_image
+from seg.data.readers.splits import check_choice
 from seg.data.readers.urls import Location, is_remote
 from seg.errors import ConfigError
 
@@ -25,14 +25,15 @@ _logged: set[tuple[str, ...]] = set()  # training and validation list the same f
 def settle_unannotated(
     dataset: str, pairs: Sequence[Pair], choice: Unannotated
 ) -> tuple[Pair, ...]:
-    """Return the pairs of a list with what becomes of images that lack their label file.
+    """Apply `dataset.unannotated` to the pairs of a list.
 
     Args:
         dataset: its name, for messages.
-        pairs: as they are listed; files may be missing. Where a list names no label, the image
-            stands for it.
-        choice: `error`: the pairs stay as they are, which is refused later; `background`: the image
-            stands for its label, which `WithBackground` reads; `exclude`: they are left out.
+        pairs: of the list; files may be missing. Where a list names no label, the image stands for
+            it.
+        choice: what happens to images without a label. `error`: the pairs stay, and reading them
+            fails; `background`: the image stands for its label, which `WithBackground` reads;
+            `exclude`: they are left out.
 
     Raises:
         ConfigError: another choice.
@@ -58,11 +59,12 @@ def settle_unannotated(
 def settle_unlabelled(
     dataset: str, images: Mapping[str, Path], labels: Mapping[str, Path], choice: Unannotated
 ) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Return the images and labels of directories with what becomes of images that have no label.
+    """Apply `dataset.unannotated` to the images and labels of directories.
 
     Args:
         dataset: its name, for messages.
-        images, labels: the files by the name that both share.
+        images: image files by the name that image and label share.
+        labels: label files by this name.
         choice: as for `settle_unannotated`.
 
     Raises:
@@ -71,8 +73,8 @@ def settle_unlabelled(
     listed = [Pair(name, image, labels.get(name, image)) for name, image in images.items()]
     settled = {pair.name: pair for pair in settle_unannotated(dataset, listed, choice)}
     bare = {name: images[name] for name in settled if name not in labels}
-    kept = {name: image for name, image in images.items() if name in settled}
-    return kept, {**labels, **bare} if choice == "background" else dict(labels)
+    remaining = {name: image for name, image in images.items() if name in settled}
+    return remaining, {**labels, **bare} if choice == "background" else dict(labels)
 
 
 def label_files(pairs: Sequence[Pair]) -> list[Location]:
@@ -89,7 +91,7 @@ def with_background(
         pairs: as `settle_unannotated` gives them.
         read: of the label files.
         labels: the classes; one is called background, or none has a name of its own.
-        source: what tells the classes, for messages.
+        source: of the classes, for messages.
 
     Raises:
         ConfigError: no class is the background.
@@ -137,11 +139,11 @@ class WithBackground:
 
     @property
     def settings(self) -> str:
-        """What else than the classes decides what is read."""
+        """Return the settings beside the classes that decide what is read."""
         return f"({type(self._read).__qualname__}, background={self._background})"
 
     def __call__(self, path: Location) -> NDArray[Any]:
-        """H x W file ids.
+        """Return the file ids of a label file, H x W.
 
         Raises:
             DataError: the file cannot be read.

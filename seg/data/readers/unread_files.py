@@ -1,4 +1,4 @@
-"""Counts the files of a directory that nothing reads, by kind, and says so in one line."""
+"""Counts the files of a directory that nothing reads, by kind, for one line of the log."""
 
 import logging
 from collections import Counter
@@ -29,7 +29,7 @@ _logged: set[str] = set()  # training and validation look into the same director
 
 
 def is_hidden(path: PurePath) -> bool:
-    """Return whether a file, or a directory that it lies in, is hidden or made by a system.
+    """Return whether a file, or a directory above it, is hidden or made by a system.
 
     Such files are no data: `.ipynb_checkpoints`, `.@__thumb`, `._a.jpg`, `@eaDir`.
 
@@ -66,7 +66,7 @@ class UnreadFiles:
 
     @property
     def line(self) -> str:
-        """One line: how many files of which kinds; empty where there are none."""
+        """Return one line: how many files of which kinds; empty where there are none."""
         if not self._kinds:
             return ""
         ordered = sorted(self._kinds.items(), key=lambda item: (-item[1], item[0]))

@@ -1,4 +1,4 @@
-"""The one policy for addresses: named schemes, and no redirect into this machine."""
+"""The policy for addresses: named schemes, and no redirect into this machine."""
 
 import os
 import socket
@@ -16,11 +16,11 @@ SCHEMES = (*WEB, "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "file", 
 _DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
 _DRIVERS |= {"abfs": "adlfs", "abfss": "adlfs", "hf": "huggingface_hub"}
 _DRIVERS |= dict.fromkeys(WEB, "aiohttp")
-_ASKED = "SEG_LOCAL_REDIRECTS"
+_ALLOW_LOCAL = "SEG_LOCAL_REDIRECTS"
 
 
 def scheme_of(address: str) -> str:
-    """Return the scheme of an address.
+    """Return the scheme of an address, which must be one of `SCHEMES`.
 
     Raises:
         DataError: none that is opened here.
@@ -35,7 +35,7 @@ def scheme_of(address: str) -> str:
 
 
 def reach(address: str) -> tuple[Any, str]:
-    """Return the file system of an address (of fsspec), and the path in it.
+    """Open the file system (of fsspec) of an address; return it with the path in it.
 
     Raises:
         DataError: another scheme, or no driver for it.
@@ -57,55 +57,55 @@ def reach(address: str) -> tuple[Any, str]:
 
 
 def redirect_fault(asked_host: str, target: str) -> str | None:
-    """Return why a redirect is not followed; None where it is.
+    """Return why a redirect is refused; None where it is followed.
 
-    A server must not send us to what only this machine reaches: its own services (loopback) and
-    those of its surroundings, such as a cloud's metadata (link-local). What was asked for there
-    may stay there.
+    A server must not redirect to what only this machine reaches: its own services (loopback) and
+    those of its surroundings, such as a cloud's metadata (link-local). A request that already goes
+    to such an address may be redirected there.
 
     Args:
-        asked_host: of the first address.
+        asked_host: host of the first address.
         target: absolute address of the redirect.
     """
     parts = urlsplit(target)
     if parts.scheme not in WEB:
         return f"redirected to {target}, which is not allowed"
-    if os.environ.get(_ASKED) == "1":
+    if os.environ.get(_ALLOW_LOCAL) == "1":
         return None
     local = _local_kinds(parts.hostname or "") - _local_kinds(asked_host)
     if not local:
         return None
     kind = sorted(local)[0]
-    return f"redirected to {target}, a {kind} address: not allowed ({_ASKED}=1 asks for it)"
+    return f"redirected to {target}, a {kind} address: not allowed ({_ALLOW_LOCAL}=1 asks for it)"
 
 
 def _local_kinds(host: str) -> frozenset[str]:
-    """`loopback` and `link-local`, as the addresses of a host are."""
+    """Return which of `loopback` and `link-local` the addresses of a host are."""
     try:
         entries = socket.getaddrinfo(host, None)
-    except (OSError, UnicodeError):  # the request itself will tell
+    except (OSError, UnicodeError):  # the request itself fails with the reason
         return frozenset()
-    found = set()
+    kinds = set()
     for entry in entries:
         address = ip_address(str(entry[4][0]).partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         if address.is_loopback or address.is_unspecified:
-            found.add("loopback")
+            kinds.add("loopback")
         if address.is_link_local:
-            found.add("link-local")
-    return frozenset(found)
+            kinds.add("link-local")
+    return frozenset(kinds)
 
 
 @cache
 def _guard() -> Any:
-    """What holds the redirects of aiohttp, the driver of the web's addresses, to the policy."""
+    """Build the hooks that apply the policy to redirects of aiohttp, the driver of the web."""
     import aiohttp
 
-    async def note(_session: Any, context: Any, parameters: Any) -> None:
+    async def store_host(_session: Any, context: Any, parameters: Any) -> None:
         context.asked_host = parameters.url.host or ""
 
-    async def hold(_session: Any, context: Any, parameters: Any) -> None:
+    async def check_redirect(_session: Any, context: Any, parameters: Any) -> None:
         headers = parameters.response.headers
         target = headers.get("Location") or headers.get("URI") or ""
         fault = redirect_fault(context.asked_host, urljoin(str(parameters.url), target))
@@ -113,6 +113,6 @@ def _guard() -> Any:
             raise OSError(f"{parameters.url}: {fault}")
 
     trace = aiohttp.TraceConfig()
-    trace.on_request_start.append(note)
-    trace.on_request_redirect.append(hold)
+    trace.on_request_start.append(store_host)
+    trace.on_request_redirect.append(check_redirect)
     return trace

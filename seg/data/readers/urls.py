@@ -1,4 +1,4 @@
-"""Where a file lies: a local path, or an address in an object store."""
+"""Locations of files: local paths, or addresses in an object store."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def is_remote(location: Location) -> bool:
 
 
 def read_bytes(location: Location, kind: str, *, max_bytes: int | None = None) -> bytes:
-    """All of a file.
+    """Read all of a file.
 
     Args:
         location: a path or an address.

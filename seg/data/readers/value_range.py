@@ -1,4 +1,4 @@
-"""How the values of image files become RGB of 0 to 255."""
+"""Conversion of the values of image files to RGB of 0 to 255."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _BYTE_BITS = 8
 
 @dataclass(frozen=True)
 class ImageDecoding:
-    """What a configuration declares about the values of a dataset's image files.
+    """The values and bands of image files that a configuration declares.
 
     Attributes:
         value_range: the values that become 0 and 255; values outside are clipped. None: files of up
@@ -56,16 +56,18 @@ class ImageDecoding:
         low, high = self.value_range or (0.0, 2.0**bits - 1)
         if values.dtype in (np.uint8, np.uint16):
             return np.asarray(_table(low, high, bits)[values], np.uint8)
-        if (lacking := _count_no_numbers(values)) > 0:
+        floating = values.dtype.kind == "f"
+        if (lacking := int((~np.isfinite(values)).sum()) if floating else 0) > 0:
             raise DataError(
                 f"{path}: image holds {lacking} values that are NaN or infinite\n"
                 "  write numbers in their place, or leave it out",
                 fault="image_kind",
             )
-        return _scaled(values, low, high)
+        shares = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
+        return np.rint(shares * 255).astype(np.uint8)
 
     def undeclared(self, path: Location, values: NDArray[Any], bits: int) -> DataError:
-        """Say that such values need a declared range, and which was seen."""
+        """Return the error for values that need a declared range, with their own range."""
         low, high = extremes(values)
         seen = as_text((low, high)).replace(",", " to ")
         return DataError(
@@ -89,7 +91,7 @@ class ImageDecoding:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """What decides the pixels, as plain data."""
+        """Return all that decides the pixels, as plain data."""
         value_range = None if self.value_range is None else list(self.value_range)
         return {
             "value_range": value_range,
@@ -98,7 +100,7 @@ class ImageDecoding:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ImageDecoding":
-        """Return the inverse of `to_dict`."""
+        """Return the decoding of what `to_dict` returned."""
         value_range, bands = plain.get("value_range"), plain.get("bands")
         return cls(
             None if value_range is None else (float(value_range[0]), float(value_range[1])),
@@ -121,7 +123,7 @@ _current: ContextVar[ImageDecoding] = ContextVar("image_decoding", default=PLAIN
 
 @contextmanager
 def decoding_images(decoding: ImageDecoding) -> Iterator[None]:
-    """Within it, datasets that are built take this decoding."""
+    """Give all datasets that are built in the block this decoding."""
     token = _current.set(decoding)
     try:
         yield
@@ -130,24 +132,24 @@ def decoding_images(decoding: ImageDecoding) -> Iterator[None]:
 
 
 def current_decoding() -> ImageDecoding:
-    """Return the decoding that a dataset which is being built takes."""
+    """Return the decoding of the datasets that are being built."""
     return _current.get()
 
 
 def is_plain(values: NDArray[Any], bits: int) -> bool:
-    """Whether values use all of a range that needs no declaration: unsigned, up to 8 bits."""
+    """Return whether values use all of a range without declaration: unsigned, up to 8 bits."""
     return bits <= _BYTE_BITS and values.dtype.kind in "ub"
 
 
 def kind_of(values: NDArray[Any], bits: int) -> str:
-    """Name the kind of stored values: `16-bit`, `signed 16-bit`, `32-bit floating-point`."""
+    """Return the kind of stored values: `16-bit`, `signed 16-bit`, `32-bit floating-point`."""
     if values.dtype.kind == "f":
         return f"{bits}-bit floating-point"
     return f"signed {bits}-bit" if values.dtype.kind == "i" else f"{bits}-bit"
 
 
 def extremes(values: NDArray[Any]) -> tuple[float, float]:
-    """Return the smallest and the largest number; NaN and infinite ones are passed over."""
+    """Return the smallest and the largest number, without NaN and infinite ones."""
     numbers = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     return (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
 
@@ -165,12 +167,12 @@ def likely_range(low: float, high: float) -> str:
 
 
 def as_text(numbers: Iterable[float]) -> str:
-    """Numbers as they are typed in a list of the configuration."""
+    """Return numbers as a list of the configuration takes them."""
     return ",".join(f"{number:.12g}" for number in numbers)
 
 
 def inverted(values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:
-    """Values of a file that means white by 0, with 0 for black.
+    """Return values with 0 for black from those of a file in which 0 means white.
 
     Raises:
         DataError: they are signed or floating-point, where nothing says which value is black.
@@ -185,21 +187,12 @@ def inverted(values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:
 
 
 def no_rgb(path: Location, kind: str) -> DataError:
-    """Say that an image has pixels that are no colors which can become RGB."""
+    """Return the error for pixels that cannot become RGB."""
     return DataError(
         f"{path}: image has pixels of kind {kind!r}\n"
         "  allowed: grey, RGB, palette, CMYK; convert it to 8-bit RGB",
         fault="image_kind",
     )
-
-
-def _count_no_numbers(values: NDArray[Any]) -> int:
-    return int((~np.isfinite(values)).sum()) if values.dtype.kind == "f" else 0
-
-
-def _scaled(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    shares = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
-    return np.rint(shares * 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=8)

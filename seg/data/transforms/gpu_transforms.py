@@ -45,7 +45,8 @@ class DeviceAugmentation:
         """Change a batch.
 
         Args:
-            image_BCHW, label_BHW: uint8, on any device.
+            image_BCHW: uint8, on any device.
+            label_BHW: uint8, on the same device.
             seed: of the run.
             keys: (epoch, index) of each sample.
 

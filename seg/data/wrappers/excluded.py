@@ -175,18 +175,18 @@ def without_quarantined(
     Raises:
         DataError: the split was not verified, is not the one that was, or nothing is left of it.
     """
-    kept = quarantine.remaining(dataset)
-    if not kept:
+    remaining = quarantine.remaining(dataset)
+    if not remaining:
         raise DataError(
             f"split {dataset.split!r}: all {len(dataset)} samples are in quarantine\n"
             "  mend the faults that verify.json lists",
             fault="quarantine",
         )
-    return dataset if len(kept) == len(dataset) else Subset(dataset, kept)
+    return dataset if len(remaining) == len(dataset) else Subset(dataset, remaining)
 
 
 def plain_text(text: str) -> str:
-    """Return text that any file and terminal can hold: surrogates become `\\udcXX`."""
+    r"""Return text that any file and terminal can hold: surrogates become `\udcXX`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -203,9 +203,9 @@ def _unusable(path: str | Path, why: str) -> DataError:
 
 def _validation_message(error: ValidationError) -> str:
     problems: list[Any] = list(error.errors(include_url=False, include_input=False))
-    told = [
+    listed = [
         f"{'.'.join(str(part)[:40] for part in each['loc']) or 'file'}: {each['msg'][:160]}"
         for each in problems[:_SHOWN]
     ]
     more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return "not a verify.json of this version\n  " + "\n  ".join(told) + more
+    return "not a verify.json of this version\n  " + "\n  ".join(listed) + more

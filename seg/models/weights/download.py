@@ -18,7 +18,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from seg.data.readers.cache_directory import cache_directory
+from seg.data.readers.dataset_root import cache_directory
 from seg.data.readers.sha256 import sha256_of
 from seg.data.readers.url_policy import redirect_fault
 from seg.errors import ConfigError, DataError

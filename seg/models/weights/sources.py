@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
-from seg.data.readers.cache_directory import cache_directory
+from seg.data.readers.dataset_root import cache_directory
 from seg.data.readers.sha256 import sha256_of
 from seg.errors import ConfigError, DataError
 from seg.models.interfaces import Normalization

@@ -1,6 +1,6 @@
 import pytest
 
-from seg.data.readers.splits import find_split, hash_split
+from seg.data.readers.splits import check_choice, find_split, hash_split
 from seg.errors import ConfigError, DataError
 
 NAMES = [f"picture{number}" for number in range(50)]
@@ -41,3 +41,10 @@ def test_both_parts_hold_something():
         part(NAMES, "val", 1)
     with pytest.raises(ConfigError, match="allowed: train, val"):
         part(NAMES, "test")
+
+
+def test_a_known_value_passes_and_another_is_told_with_the_reason():
+    check_choice("VOC", "split", "val", ("train", "val"))
+    with pytest.raises(ConfigError) as caught:
+        check_choice("VOC", "split", "test", ("train", "val"), why="not published")
+    assert str(caught.value) == "VOC has no split 'test'; allowed: train, val\n  not published"

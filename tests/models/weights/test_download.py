@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.data.readers.cache_directory import cache_directory
+from seg.data.readers.dataset_root import cache_directory
 from seg.errors import ConfigError, DataError
 from seg.models.weights import download
 from seg.models.weights.download import fetch
