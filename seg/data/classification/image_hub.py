@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seg.data.classification.sample import ClassifiedImage, ClassNames
-from seg.data.datasets.hf_dataset import load_rows, located, part_called
+from seg.data.datasets.hf_dataset import load_rows, located, split_name
 from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import current_decoding
 from seg.errors import ConfigError, DataError
@@ -49,7 +49,7 @@ class ImageHub:
             )
         parts = {"train": train_split, "val": val_split, "test": test_split}
         table, columns = (name, config_name, revision), (image_column, label_column)
-        part = part_called(parts, split, section="classification_dataset")
+        part = split_name(parts, split, section="classification_dataset")
         self.split = split
         self.decoding = current_decoding()
         self._columns = columns
@@ -58,7 +58,7 @@ class ImageHub:
         declared = _declared(self._rows, label_column)
         self._declared = declared is not None
         if declared is None:
-            training = part_called(parts, "train", section="classification_dataset")
+            training = split_name(parts, "train", section="classification_dataset")
             rows = self._rows if training == part else load_rows(table, training, columns)
             declared = _occurring(rows[label_column], self._where)
         self.labels = declared

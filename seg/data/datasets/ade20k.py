@@ -172,7 +172,7 @@ LABELS = LabelSpace(
 )
 """Label files hold 1-150, and 0 for other objects, which is ignored."""
 
-_FOLDERS = {"train": "training", "val": "validation"}
+_DIRECTORIES = {"train": "training", "val": "validation"}
 _COUNTS = {"train": 20210, "val": 2000}
 _HOW_TO_GET = (
     "unpack ADEChallengeData2016.zip of sceneparsing.csail.mit.edu;"
@@ -198,7 +198,7 @@ class Ade20k(PairDataset):
 
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
         check_choice("ADE20K", "split", split, get_args(Split), why=NO_TEST)
-        directories = tuple(f"{kind}/{_FOLDERS[split]}" for kind in ("images", "annotations"))
+        directories = tuple(f"{kind}/{_DIRECTORIES[split]}" for kind in ("images", "annotations"))
         directory = find_root(root, dataset="ade20k", expected=directories, how_to_get=_HOW_TO_GET)
         images = named_files(directory / directories[0], suffixes=(".jpg",))
         labels = named_files(directory / directories[1], suffixes=(".png",))

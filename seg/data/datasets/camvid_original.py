@@ -110,7 +110,7 @@ class CamVidOriginal(PairDataset):
 
 
 def split_of(name: str) -> Split:
-    """The split that an image of the 701 belongs to.
+    """Return the split that an image of the 701 belongs to.
 
     Args:
         name: SEQUENCE_FRAME, such as `0016E5_07959` or `Seq05VD_f00030`.

@@ -72,7 +72,7 @@ LABEL_IDS = LabelSpace(
 
 _LABELS = {"labelIds": LABEL_IDS, "labelTrainIds": TRAIN_IDS}
 _COUNTS = {"train": 2975, "val": 500, "test": 1525, "train_extra": 19998}
-_LABEL_FOLDERS = {"fine": "gtFine", "coarse": "gtCoarse"}
+_LABEL_DIRECTORIES = {"fine": "gtFine", "coarse": "gtCoarse"}
 _HOW_TO_GET = (
     "register at cityscapes-dataset.com and unpack leftImg8bit_trainvaltest.zip and"
     " gtFine_trainvaltest.zip side by side (coarse labels: gtCoarse.zip, their further images:"
@@ -93,9 +93,9 @@ class Cityscapes(PairDataset):
         root: the directory holding `leftImg8bit` and `gtFine`; None: `$SEG_DATA/cityscapes` or
             `data/cityscapes`.
         annotation: `labelIds`, as downloaded, or `labelTrainIds`, as written by cityscapesScripts.
-        train_split: what split `train` is made of: `train`, `train_extra` (19998 samples with
-            coarse labels) or both, `train_and_extra`, which with `quality=fine` is the training
-            set of the published recipes. `val` and `test` are always their own.
+        train_split: the parts of split `train`: `train`, `train_extra` (19998 samples with coarse
+            labels) or both, `train_and_extra`, which with `quality=fine` is the training set of
+            the published recipes. It does not change `val` and `test`.
         quality: annotation of the 2975 images of `train`: `fine` or `coarse`.
 
     Raises:
@@ -121,7 +121,12 @@ class Cityscapes(PairDataset):
         directory = find_root(
             root, dataset="cityscapes", expected=directories, how_to_get=_HOW_TO_GET
         )
-        pairs = [pair for part, gt in parts for pair in _pairs(directory, part, gt, annotation)]
+        pairs: list[Pair] = []
+        for part, gt in parts:
+            images = named_files(
+                directory / "leftImg8bit" / part, pattern="*/*", ending="_leftImg8bit"
+            )
+            pairs += match_pairs(images, _label_files(directory / gt / part, f"_{gt}_{annotation}"))
         super().__init__(pairs, labels=_LABELS[annotation], split=split)
         official = sum(_COUNTS[part] for part, _ in parts)
         names = " + ".join(part for part, _ in parts)
@@ -129,7 +134,7 @@ class Cityscapes(PairDataset):
 
 
 def _parts(split: Split, train_split: TrainSplit, quality: Quality) -> list[tuple[str, str]]:
-    """Each part of a split with the directory of its labels."""
+    """Return the parts of a split, each with the directory of its labels."""
     if train_split == "train_extra" and quality == "fine":
         raise ConfigError(
             "Cityscapes has no fine labels of train_extra\n"
@@ -137,17 +142,12 @@ def _parts(split: Split, train_split: TrainSplit, quality: Quality) -> list[tupl
             " labels of train and the coarse ones of train_extra"
         )
     if split != "train":
-        return [(split, _LABEL_FOLDERS["fine"])]
+        return [(split, _LABEL_DIRECTORIES["fine"])]
     parts = {
-        "train": [("train", _LABEL_FOLDERS[quality])],
-        "train_extra": [("train_extra", _LABEL_FOLDERS["coarse"])],
+        "train": [("train", _LABEL_DIRECTORIES[quality])],
+        "train_extra": [("train_extra", _LABEL_DIRECTORIES["coarse"])],
     }
     return parts.get(train_split) or parts["train"] + parts["train_extra"]
-
-
-def _pairs(root: Path, part: str, gt: str, annotation: Annotation) -> tuple[Pair, ...]:
-    images = named_files(root / "leftImg8bit" / part, pattern="*/*", ending="_leftImg8bit")
-    return match_pairs(images, _label_files(root / gt / part, f"_{gt}_{annotation}"))
 
 
 def _label_files(directory: Path, ending: str) -> dict[str, Path]:

@@ -62,15 +62,18 @@ class CocoPanoptic(PairDataset):
     ) -> None:
         names = [name.replace(_SPLIT, split) for name in (annotations, segments, images)]
         directory = find_root(root, dataset="coco", expected=names, how_to_get=_HOW_TO_GET)
-        file, segment_folder, image_folder = (directory / name for name in names)
-        told = _read_annotations(file)
-        classes, file_ids = _classes(told["categories"], file)
-        read = SegmentLabels(_segments(told["annotations"], file_ids, segment_folder, file))
-        listed = _pairs(told, image_folder, segment_folder, file)
+        file, segments_at, images_at = (directory / name for name in names)
+        content = read_json(file, "annotation file")
+        for key in ("categories", "annotations", "images"):
+            if not isinstance(content, dict) or not isinstance(content.get(key), list):
+                raise DataError(f"{file}: no list {key!r}: not in COCO's panoptic format")
+        classes, file_ids = _classes(content["categories"], file)
+        read = SegmentLabels(_segments(content["annotations"], file_ids, segments_at, file))
+        listed = _pairs(content, images_at, segments_at, file)
         annotated = {Path(pair.image) for pair in listed}
-        named = {image_folder / str(each["file_name"]) for each in told["images"]}
-        lacking = sorted(str(path.relative_to(image_folder)) for path in named - annotated)
-        log_unlisted(image_folder, lacking, f"the annotations of {file}")
+        named = {images_at / str(each["file_name"]) for each in content["images"]}
+        lacking = sorted(str(path.relative_to(images_at)) for path in named - annotated)
+        log_unlisted(images_at, lacking, f"the annotations of {file}")
         pairs = listed_pairs(listed, file)
         super().__init__(pairs, labels=classes.labels, split=split, read=read)
 
@@ -93,7 +96,7 @@ class SegmentLabels:
         self._rows_N2 = np.concatenate([np.zeros((0, 2), np.int32), *segments.values()])
 
     def __call__(self, path: Location) -> NDArray[Any]:
-        """H x W file ids, int32.
+        """Return the file ids of a PNG of segments, int32, H x W.
 
         Raises:
             DataError: the file cannot be read, or holds a segment that the JSON does not list.
@@ -110,16 +113,10 @@ class SegmentLabels:
         return labels_HW
 
 
-def _read_annotations(file: Path) -> dict[str, Any]:
-    told = read_json(file, "annotation file")
-    for key in ("categories", "annotations", "images"):
-        if not isinstance(told, dict) or not isinstance(told.get(key), list):
-            raise DataError(f"{file}: no list {key!r}: not in COCO's panoptic format")
-    return dict(told)
-
-
 def _classes(categories: Sequence[Any], file: Path) -> tuple[Classes, dict[int, int]]:
-    """The classes, and the file id of each category's id: itself where a label file can hold it.
+    """Return the classes, and the file id of each category by its own id.
+
+    The file id is the category's own where a label file can hold all of them, else its position.
 
     Raises:
         DataError: what is wrong with which category.
@@ -144,12 +141,12 @@ def _classes(categories: Sequence[Any], file: Path) -> tuple[Classes, dict[int, 
 def _segments(
     annotations: Sequence[Any], file_ids: Mapping[int, int], directory: Path, file: Path
 ) -> dict[Path, NDArray[np.int32]]:
-    found: dict[Path, NDArray[np.int32]] = {}
+    rows_of: dict[Path, NDArray[np.int32]] = {}
     for at, annotation in enumerate(annotations):
         where = f"{file}: annotation {at}"
         name, segments = _fields(annotation, where, file_name=str, segments_info=list)
         where = f"{where} ({name[:80]})"
-        if directory / name in found:
+        if directory / name in rows_of:
             raise DataError(f"{where}: an annotation before has the same file_name")
         rows: dict[int, int] = {}
         for segment in segments:
@@ -163,17 +160,18 @@ def _segments(
                     f"{where}: segment {id_}; allowed: 1 to {_LARGEST_ID}, each once a file"
                 )
             rows[id_] = file_ids[category]
-        found[directory / name] = np.array(sorted(rows.items()), np.int32).reshape(-1, 2)
-    return found
+        rows_of[directory / name] = np.array(sorted(rows.items()), np.int32).reshape(-1, 2)
+
+    return rows_of
 
 
-def _pairs(told: Mapping[str, Any], images: Path, segments: Path, file: Path) -> list[Pair]:
+def _pairs(content: Mapping[str, Any], images: Path, segments: Path, file: Path) -> list[Pair]:
     names: dict[int | str, str] = {}  # Cityscapes' converter writes words as ids
-    for at, image in enumerate(told["images"]):
+    for at, image in enumerate(content["images"]):
         id_, name = _fields(image, f"{file}: image {at}", id=int | str, file_name=str)
         names[id_] = name
     pairs = []
-    for at, annotation in enumerate(told["annotations"]):
+    for at, annotation in enumerate(content["annotations"]):
         where = f"{file}: annotation {at}"
         id_, name = _fields(annotation, where, image_id=int | str, file_name=str)
         if id_ not in names:
@@ -184,31 +182,31 @@ def _pairs(told: Mapping[str, Any], images: Path, segments: Path, file: Path) ->
 
 
 def _fields(entry: Any, where: str, **kinds: type | UnionType) -> list[Any]:
-    """The values of some keys of a JSON object, each of its kind."""
+    """Return the values of some keys of a JSON object, each of its kind."""
     for key, kind in kinds.items():
         if not isinstance(entry, dict) or not isinstance(entry.get(key), kind):
             raise DataError(
                 f"{where}: no {key!r} ({getattr(kind, '__name__', kind)}):"
                 " not in COCO's panoptic format"
             )
-        if key == "file_name" and not _is_inside(entry[key]):
+        if key == "file_name" and not _is_relative(entry[key]):
             raise DataError(
                 f"{where}: file_name is {brief(entry[key])}; a path in its directory is needed"
             )
     return [entry[key] for key in kinds]
 
 
-def _is_inside(name: str) -> bool:
+def _is_relative(name: str) -> bool:
     path = PurePosixPath(name)
     return bool(path.name) and not path.is_absolute() and not {"..", "\0"} & {*path.parts, *name}
 
 
 def _unlisted(path: Location, segments: NDArray[np.int32], listed: int) -> DataError:
-    found, counts = np.unique(segments, return_counts=True)
-    values = {str(id_): int(count) for id_, count in zip(found, counts, strict=True)}
-    shown = ", ".join(f"{id_} ({count} pixels)" for id_, count in list(values.items())[:_SHOWN])
+    ids, counts = np.unique(segments, return_counts=True)
+    values = {str(id_): int(count) for id_, count in zip(ids, counts, strict=True)}
+    first = ", ".join(f"{id_} ({count} pixels)" for id_, count in list(values.items())[:_SHOWN])
     return DataError(
-        f"{path}: {len(values)} segments that its JSON file does not list: {shown}\n"
+        f"{path}: {len(values)} segments that its JSON file does not list: {first}\n"
         f"  it lists {listed}; PNG files and JSON file must come from one export",
         fault="unknown_values",
         values=values,

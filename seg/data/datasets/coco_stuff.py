@@ -1,6 +1,5 @@
 """COCO-Stuff 164k (Caesar et al., CVPR 2018): COCO 2017 with 80 kinds of things and 91 of stuff."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -83,18 +82,14 @@ class CocoStuff(PairDataset):
     def __init__(self, *, split: Split, root: str | Path | None = None) -> None:
         check_choice("COCO-Stuff", "split", split, get_args(Split), why=NO_TEST)
         directory = find_root(root, dataset="coco_stuff", expected=(), how_to_get=_HOW_TO_GET)
-        directories = [
-            _present(directory, homes, f"{split}2017") for homes in (_IMAGES, _ANNOTATIONS)
-        ]
+        directories = []
+        for homes in (_IMAGES, _ANNOTATIONS):
+            candidates = [f"{home}/{split}2017".lstrip("/") for home in homes]
+            present = (path for path in candidates if (directory / path).is_dir())
+            directories.append(next(present, candidates[0]))
         find_root(root, dataset="coco_stuff", expected=directories, how_to_get=_HOW_TO_GET)
         images = named_files(directory / directories[0], suffixes=(".jpg",))
         # Names end in digits; other tools write *_labelTrainIds.png beside them.
         labels = named_files(directory / directories[1], pattern="*[0-9].png", suffixes=(".png",))
         super().__init__(match_pairs(images, labels), labels=LABELS, split=split)
         warn_if_partial("COCO-Stuff", split, len(self), _COUNTS[split], directory)
-
-
-def _present(directory: Path, homes: Sequence[str], name: str) -> str:
-    """The first home of a split that is there, relative to `directory`; else the usual one."""
-    candidates = [f"{home}/{name}".lstrip("/") for home in homes]
-    return next((path for path in candidates if (directory / path).is_dir()), candidates[0])

@@ -61,8 +61,8 @@ class Csv(PairDataset):
         label_kind: `ids`, `colours` or `auto`, which looks at a label.
         unannotated: rows without a label (an empty cell, or no such file) are an `error`,
             `background`, or left out (`exclude`).
-        val_fraction: the part of the rows that is `val`, where no column splits them.
-        val_seed: another seed, another part.
+        val_fraction: share of the rows that is `val`, where no column splits them.
+        val_seed: of the choice of these rows.
 
     Raises:
         ConfigError: an option is wrong.
@@ -83,7 +83,10 @@ class Csv(PairDataset):
         val_fraction: float = 0.1,
         val_seed: int = 0,
     ) -> None:
-        location = _locate(table)
+        if table is None:
+            root = find_root(None, dataset="csv", expected=(_DEFAULT_NAME,), how_to_get=_HOW_TO_GET)
+            table = root / _DEFAULT_NAME
+        location: Location = table if is_remote(table) else Path(table).expanduser()
         columns = (image_column, label_column, split_column)
         rows = read_table(location, columns, may_be_empty=label_column)
         chosen = rows_of_split(rows, split, location, val_fraction, val_seed)
@@ -98,35 +101,28 @@ class Csv(PairDataset):
         )
         beside = None if is_remote(location) else Path(location).parent
         # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.
-        told = find_classes(classes, beside)
+        named = find_classes(classes, beside)
         space, read = own_labels(
             label_kind,
-            named=told,
+            named=named,
             files=label_files(pairs),
             infer=lambda: infer_from_files(
                 _training_labels(rows, location, unannotated), label_kind
             ),
         )
-        read = with_background(pairs, read, space, told.source if told else location)
+        read = with_background(pairs, read, space, named.source if named else location)
         super().__init__(pairs, labels=space, split=split, read=read)
-
-
-def _locate(table: str | Path | None) -> Location:
-    if table is None:
-        root = find_root(None, dataset="csv", expected=(_DEFAULT_NAME,), how_to_get=_HOW_TO_GET)
-        return root / _DEFAULT_NAME
-    return table if is_remote(table) else Path(table).expanduser()
 
 
 def read_table(
     location: Location, columns: Sequence[str | None], *, may_be_empty: str | None = None
 ) -> list[Row]:
-    """The lines of a table.
+    """Read the lines of a table.
 
     Args:
         location: the CSV file.
-        columns: names of the columns of image, label and split; None: there is none.
-        may_be_empty: the one whose cells may be empty.
+        columns: names of the columns of image, label and split; None: there is no such column.
+        may_be_empty: name of the column whose cells may be empty.
 
     Raises:
         DataError: what is wrong in which line.
@@ -176,7 +172,7 @@ def _check_header(header: Sequence[str], location: Location, columns: Sequence[s
 def rows_of_split(
     rows: Sequence[Row], split: str, location: Location, val_fraction: float, seed: int
 ) -> list[Row]:
-    """Those of a split: as the column says, else as `hash_split` draws.
+    """Return the rows of a split, by the column or as `hash_split` draws them.
 
     Raises:
         ConfigError, DataError: there is no such split, or no line at all.
@@ -185,12 +181,12 @@ def rows_of_split(
         raise DataError(f"{location}: no line follows the header")
     if rows[0].split is None:
         images = {row.image for row in rows}
-        kept = hash_split(images, split, val_fraction=val_fraction, seed=seed, where=location)
-        return [row for row in rows if row.image in kept]
-    found = {row.split for row in rows if row.split is not None}
-    name = find_split(split, found, location)
+        chosen = hash_split(images, split, val_fraction=val_fraction, seed=seed, where=location)
+        return [row for row in rows if row.image in chosen]
+    splits = {row.split for row in rows if row.split is not None}
+    name = find_split(split, splits, location)
     if name is None:
-        raise no_split_error(split, found, location)
+        raise no_split_error(split, splits, location)
     return [row for row in rows if row.split == name]
 
 
@@ -231,24 +227,20 @@ def _pairs(rows: Sequence[Row], location: Location) -> list[Pair]:
 
 
 def named_samples(rows: Iterable[Row]) -> Iterator[tuple[str, Row]]:
-    """What each line's sample is called: its image's path without suffix, once each."""
+    """Yield each row with the name of its sample: its image's path without suffix, once each."""
     names: set[str] = set()
     for row in rows:
-        name = _stem(row.image) or "line"
+        path = PurePosixPath(row.image.partition("://")[2] or row.image)
+        parts = [part for part in path.parts if part not in ("/", "..")]
+        name = "/".join([*parts[:-1], PurePosixPath(parts[-1]).stem]) if parts else "line"
         if name in names:  # the same name in another store, or with another suffix
             name = f"{name}_{row.line}"
         names.add(name)
         yield name, row
 
 
-def _stem(file: str) -> str:
-    path = PurePosixPath(file.partition("://")[2] or file)
-    parts = [part for part in path.parts if part not in ("/", "..")]
-    return "/".join([*parts[:-1], PurePosixPath(parts[-1]).stem]) if parts else ""
-
-
 def resolve(file: str, table: Location) -> Location:
-    """Where a file lies that a table names, relative to it unless it says otherwise."""
+    """Return the location of a file that a table names, relative to the table."""
     if is_remote(file):
         return file
     if is_remote(table) and not Path(file).is_absolute():

@@ -1,6 +1,6 @@
 """Exports of CVAT (github.com/cvat-ai/cvat) in the format "Segmentation mask 1.1"."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,8 +35,8 @@ class CvatMask(PairDataset):
         root: the unpacked export; None: `$SEG_DATA/cvat_mask` or `data/cvat_mask`.
         unannotated: listed images without a mask are an `error`, `background` (what CVAT means by
             them), or left out (`exclude`).
-        val_fraction: the part of the names that is `val`, where there is only `default.txt`.
-        val_seed: another seed, another part.
+        val_fraction: share of the names that is `val`, where there is only `default.txt`.
+        val_seed: of the choice of these names.
 
     Raises:
         ConfigError: an option is wrong.
@@ -73,7 +73,7 @@ class CvatMask(PairDataset):
 
 
 def _read_labelmap(path: Path) -> Classes:
-    """Where Datumaro leaves all colors out, it draws with those of Pascal VOC in their order."""
+    """Read `labelmap.txt`; where it has no colors, Datumaro draws with those of Pascal VOC."""
     entries = entries_of_label_map(_lines(path), path)
     if any(entry.color is None for entry in entries):
         colors = voc_palette(len(entries))
@@ -84,7 +84,7 @@ def _read_labelmap(path: Path) -> Classes:
 
 
 def _listed(path: Path, where: Path, lists: Iterable[Path]) -> list[Pair]:
-    """The pairs of one list; what is in none of the lists is logged."""
+    """Return the pairs of one list, and log files that are in none of the lists."""
     directories = (where / "JPEGImages", where / "SegmentationClass")
     images, labels = (named_files(directory, pattern=_ANY_DEPTH) for directory in directories)
     everything = {name for each in lists for _, name in _lines(each)}
@@ -95,16 +95,12 @@ def _listed(path: Path, where: Path, lists: Iterable[Path]) -> list[Pair]:
         if name in lines:
             raise DataError(f"{path}, line {line}: {name} is also in line {lines[name]}")
         lines[name] = line
-    return [
-        Pair(name, _file(images, directories[0], name), _file(labels, directories[1], name))
-        for name in lines
-    ]
-
-
-def _file(files: Mapping[str, Path], directory: Path, name: str) -> Path:
-    return files.get(name, directory / f"{name}.png")  # where it is missing: what is looked for
+    # A missing file has the path that it is looked for at.
+    missing = [{name: directory / f"{name}.png" for name in lines} for directory in directories]
+    images, labels = missing[0] | images, missing[1] | labels
+    return [Pair(name, images[name], labels[name]) for name in lines]
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    """The lines of a text file with their numbers, without comments and empty ones."""
+    """Return the lines of a text file with their numbers, without comments and empty ones."""
     return [(line, text) for line, text in numbered_lines(path) if text and text[0] != "#"]

@@ -41,8 +41,8 @@ class Folder(PairDataset):
     `training`, `valid`, `validation`, `testing`. Without directories for splits a fixed part of the
     names becomes `val`, the rest `train`.
 
-    Other directories and names are told by patterns, in which one `*` stands for what an image and
-    its label share: `masks/*_mask.png`.
+    Patterns give other directories and names; one `*` in them stands for what an image and its
+    label share: `masks/*_mask.png`.
 
     Args:
         split: `train`, `val`, `test` or the name of another split's directory.
@@ -54,12 +54,12 @@ class Folder(PairDataset):
             the training labels.
         label_kind: `ids`, `colours` or `auto`, which looks at a label.
         unannotated: images without a label are an `error`, `background`, or left out (`exclude`).
-        val_fraction: the part of the names that is `val`, where nothing else splits them.
-        val_seed: another seed, another part.
+        val_fraction: share of the names that is `val`, where nothing else splits them.
+        val_seed: of the choice of these names.
 
     Raises:
         ConfigError: an option is wrong.
-        DataError: the directories or files are missing, do not pair up, or tell no classes.
+        DataError: the directories or files are missing, do not pair up, or name no classes.
     """
 
     def __init__(
@@ -88,20 +88,20 @@ class Folder(PairDataset):
             pairs = split_subset(
                 pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
-        told = find_classes(classes, where)
+        named = find_classes(classes, where)
         space, read = own_labels(
             label_kind,
-            named=told,
+            named=named,
             files=label_files(pairs),
             infer=lambda: infer_from_files(layout.training_labels(), label_kind),
         )
-        read = with_background(pairs, read, space, told.source if told else where)
+        read = with_background(pairs, read, space, named.source if named else where)
         super().__init__(pairs, labels=space, split=split, read=read)
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Which files of a directory are images and labels of a split."""
+    """The directories and patterns of a dataset's images and labels."""
 
     where: Path
     images: FilePattern
@@ -111,7 +111,7 @@ class _Layout:
     is_trial: bool = False
 
     def pairs(self, split: str) -> tuple[tuple[Pair, ...], bool]:
-        """The pairs of a split, or all, and whether they are more than the split."""
+        """Return the pairs of a split or of all splits, and whether they are of all."""
         directories, whole = self._directories(split)
         images, labels = self._files(directories)
         if not images.keys() & labels.keys():  # names, not annotations are what lacks
@@ -121,7 +121,8 @@ class _Layout:
         return match_pairs(images, labels, unlabelled_fault=NO_ANNOTATION), whole
 
     def training_labels(self) -> list[Path]:
-        """Where nothing splits them, all: a class that only validation has must be known, too."""
+        """Return the labels of the training split; where nothing splits the data, all."""
+        # Unsplit, all of them: a class that only validation has must be known, too.
         directories, _ = self._directories("train")
         return list(self._files(directories)[1].values())
 
@@ -132,7 +133,8 @@ class _Layout:
         if any(all((each / name).is_dir() for name in below) for each in self.where.glob("*/")):
             return  # the root is one level below
 
-        def pairs_up(root: Path, layout: Layout, leaving_out: bool) -> bool:
+        def pairs_up(root: Path, layout: Layout, excluding: bool) -> bool:
+            """Return whether the files of a root pair up under a layout."""
             trial = replace(
                 self, where=root, images=layout.images, labels=layout.labels, is_trial=True
             )
@@ -140,7 +142,7 @@ class _Layout:
                 images, labels = trial._files(trial._directories("train")[0])
             except (ConfigError, DataError):
                 return False
-            return labels.keys() <= images.keys() and (leaving_out or len(labels) == len(images))
+            return labels.keys() <= images.keys() and (excluding or len(labels) == len(images))
 
         error = find_layout_error(self.where, below, pairs_up)
         if error is not None:
@@ -160,7 +162,7 @@ class _Layout:
         )
 
     def _directories(self, split: str) -> tuple[tuple[Path, Path], bool]:
-        """Directories of images and labels, and whether they hold more than this split."""
+        """Return the directories of images and labels, and whether they hold all splits."""
         below = (self.images.directory, self.labels.directory)
         images, labels = (self.where / name for name in below)
         if images.is_dir() and labels.is_dir():

@@ -37,8 +37,8 @@ class HfDataset:
         config_name: which of its configurations; None: its only or default one.
         revision: branch, tag or commit; None: the newest.
         image_column, label_column: the two columns.
-        train_split, val_split, test_split: what the dataset calls the splits; parts such as
-            `train[:90%]` are allowed. None: it has none.
+        train_split, val_split, test_split: names of the splits in the dataset; parts such as
+            `train[:90%]` are allowed. None: it has no such split.
         classes: a JSON file (its forms: `class_table.read_classes`, `id2label.json`
             among them); None: the names that the label column declares, else the ids that occur in
             the training labels.
@@ -73,14 +73,15 @@ class HfDataset:
         self.decoding = current_decoding()
         self._columns = (image_column, label_column)
         self._table = (name, config_name, revision)
-        self._part = part_called(parts, split)
+        self._part = split_name(parts, split)
         self._where = f"{name}, split {self._part}"
         self._rows = load_rows(self._table, self._part, self._columns)
         declared = _declared_classes(self._rows, label_column, self._where)
         self._read: ReadLabel = read_grey  # until the kind of the labels is known
 
         def infer() -> Classes:
-            training = part_called(parts, "train")
+            """Find the classes of the values in the training labels."""
+            training = split_name(parts, "train")
             rows = load_rows(self._table, training, self._columns)
             return infer_classes(
                 len(rows),
@@ -90,15 +91,15 @@ class HfDataset:
                 key=(*self._table, training, label_column, reduce_zero_label, label_kind),
             )
 
-        told = find_classes(classes, None) or declared
+        named = find_classes(classes, None) or declared
         self._arrays = declared is not None or not _holds_files(self._rows, label_column)
         if self._arrays:
             self._read = read_label
-            labels = (told or infer()).labels
+            labels = (named or infer()).labels
         else:
             with self._readable_label() as location:
                 labels, self._read = own_labels(
-                    label_kind, named=told, files=[location], infer=infer
+                    label_kind, named=named, files=[location], infer=infer
                 )
         self.labels = self._reduced(labels) if reduce_zero_label else labels
 
@@ -125,7 +126,7 @@ class HfDataset:
         return Sample(f"{index % len(self):06d}", image_HWC, label_HW)
 
     def read_label(self, index: int) -> NDArray[np.uint8]:
-        """The label of one sample, uint8, H x W.
+        """Return the label of one sample, uint8, H x W.
 
         Raises:
             IndexError, DataError: as for a sample.
@@ -135,7 +136,7 @@ class HfDataset:
 
     @contextmanager
     def _label(self, row: dict[str, Any], index: int) -> Iterator[tuple[Location, ReadLabel]]:
-        """Where the label of a row lies while the block lasts, and how to read it."""
+        """Give the label of a row a location while the block lasts, with its reader."""
         value, where = row[self._columns[1]], self._cell(index, 1)
         if self._arrays:
             yield where, lambda _: _array(value, where)
@@ -156,7 +157,7 @@ class HfDataset:
 
     @contextmanager
     def _readable_label(self) -> Iterator[Location]:
-        """The first label whose header can be read, else the first."""
+        """Give the first label whose header can be read a location, else the first label."""
         for index in range(len(self)):
             try:
                 with self._label(self._rows[index], index) as (location, _):
@@ -178,8 +179,8 @@ class HfDataset:
         return LabelSpace(labels.names, labels.palette, tuple(sorted(ids.items())))
 
 
-def part_called(parts: Mapping[str, str | None], split: str, *, section: str = "dataset") -> str:
-    """What a dataset calls a split.
+def split_name(parts: Mapping[str, str | None], split: str, *, section: str = "dataset") -> str:
+    """Return the dataset's own name of a split.
 
     Raises:
         ConfigError: it has none.
@@ -197,7 +198,7 @@ def part_called(parts: Mapping[str, str | None], split: str, *, section: str = "
 def load_rows(
     table: tuple[str, str | None, str | None], part: str, columns: tuple[str, str]
 ) -> Any:
-    """The rows of a split, with the two columns as they are stored; no code of it is run.
+    """Load the rows of a split, with the two columns as stored; no code of the dataset is run.
 
     Args:
         table: name, configuration and revision.
@@ -249,7 +250,7 @@ def _holds_files(rows: Any, column: str) -> bool:
 
 
 def _declared_classes(rows: Any, column: str, where: str) -> Classes | None:
-    """The classes that a column of lists declares; a column of images cannot."""
+    """Return the classes that a column of lists declares; a column of images cannot."""
     feature = rows.features[column]
     while hasattr(feature, "feature"):
         feature = feature.feature
@@ -261,7 +262,7 @@ def _declared_classes(rows: Any, column: str, where: str) -> Classes | None:
 
 @contextmanager
 def located(value: Any, where: str) -> Iterator[Location]:
-    """A location that holds a cell's image while the block lasts.
+    """Give the image of a cell a location while the block lasts.
 
     Raises:
         DataError: the cell holds none.
@@ -283,7 +284,7 @@ def located(value: Any, where: str) -> Iterator[Location]:
 
 
 def _array(value: Any, where: str) -> NDArray[Any]:
-    """H x W ids of a cell that holds lists."""
+    """Return the ids of a cell that holds lists, H x W."""
     try:
         label_HW = np.asarray(value)
     except ValueError as error:  # rows of unequal length

@@ -11,7 +11,6 @@ from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import (
     IMAGE_SUFFIXES,
     NO_ANNOTATION,
-    Pair,
     PairDataset,
     match_pairs,
     named_files,
@@ -54,13 +53,13 @@ class LabelMe(PairDataset):
         root: the directory; None: `$SEG_DATA/labelme` or `data/labelme`.
         classes: the labels, in the order of the train ids; None: those that occur in any split,
             sorted.
-        unlabelled: what pixels of no shape are: the class `background` (train id 0), or `ignored`.
-            A label `_background_` is that class, too.
+        unlabelled: the meaning of pixels of no shape: the class `background` (train id 0), or
+            `ignored`. A label `_background_` is that class, too.
         unannotated: images without a JSON file are an `error`, `background`, or left out
             (`exclude`).
         ignored: labels whose pixels neither train nor score.
-        val_fraction: the part of the names that is `val`, where no directories split them.
-        val_seed: another seed, another part.
+        val_fraction: share of the names that is `val`, where no directories split them.
+        val_seed: of the choice of these names.
 
     Raises:
         ConfigError: an option is wrong.
@@ -91,7 +90,10 @@ class LabelMe(PairDataset):
         directory = _split_directory(where, split)
         names = classes if classes is not None else _occurring(where, ignored, unlabelled)
         table = _table(names, ignored, unlabelled, where)
-        pairs = _pairs(directory, unannotated)
+        images = named_files(directory, pattern=_ANY_DEPTH, others=_JSON)
+        labels = named_files(directory, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
+        settled = settle_unlabelled("LabelMe", images, labels, unannotated)
+        pairs = match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
         if directory == where:
             pairs = split_subset(
                 pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
@@ -106,15 +108,8 @@ class LabelMe(PairDataset):
         super().__init__(pairs, labels=table.labels, split=split, read=read)
 
 
-def _pairs(directory: Path, unannotated: Unannotated) -> tuple[Pair, ...]:
-    images = named_files(directory, pattern=_ANY_DEPTH, others=_JSON)
-    labels = named_files(directory, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
-    settled = settle_unlabelled("LabelMe", images, labels, unannotated)
-    return match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
-
-
 def _split_directory(where: Path, split: str) -> Path:
-    """The directory of a split, or the root where there are none."""
+    """Return the directory of a split, or the root where there are none."""
     subdirectories = [path.name for path in where.iterdir() if path.is_dir()]
     name = find_split(split, subdirectories, where)
     if name is not None:
@@ -126,40 +121,36 @@ def _split_directory(where: Path, split: str) -> Path:
 
 
 def _occurring(where: Path, ignored: Sequence[str], unlabelled: Unlabelled) -> list[str]:
-    found: set[str] = set()
+    labels: set[str] = set()
     faults = []
     for path in named_files(
         where, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES
     ).values():
         try:
-            found |= label_names(path)
-        except DataError as error:  # whoever reads the sample later is told
+            labels |= label_names(path)
+        except DataError as error:  # reading the sample reports it
             faults.append(error)
-    if faults and not found:
+    if faults and not labels:
         raise faults[0]
     if faults:
         _log.warning("%d files could not be read for their labels: %s", len(faults), faults[0])
-    plain = {_BACKGROUND if name == _LABELME_BACKGROUND else name for name in found}
+    plain = {_BACKGROUND if name == _LABELME_BACKGROUND else name for name in labels}
     names = sorted(plain - set(ignored))
-    if _BACKGROUND in names and (unlabelled == "background" or _LABELME_BACKGROUND in found):
+    if _BACKGROUND in names and (unlabelled == "background" or _LABELME_BACKGROUND in labels):
         names.remove(_BACKGROUND)  # it comes first
         if unlabelled != "background":
             names.insert(0, _BACKGROUND)
     _log.info("classes inferred from the labels in %s: %s", where, ", ".join(names))
-    for alike in _alike(names):
-        _log.warning(
-            "%s differ in case or blanks alone; one class of them: 'labels.merge={%s: %s}'",
-            " and ".join(map(repr, alike)), alike[0].strip(), str(alike).replace("'", '"'),
-        )  # fmt: skip
-    return names
-
-
-def _alike(names: Sequence[str]) -> list[list[str]]:
-    """Groups of names that are one but for case and blanks."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault("".join(name.lower().split()), []).append(name)
-    return [group for group in groups.values() if len(group) > 1]
+    for alike in groups.values():
+        if len(alike) > 1:
+            _log.warning(
+                "%s differ in case or blanks alone; one class of them: 'labels.merge={%s: %s}'",
+                " and ".join(map(repr, alike)), alike[0].strip(), str(alike).replace("'", '"'),
+            )  # fmt: skip
+    return names
 
 
 def _table(

@@ -18,10 +18,10 @@ from seg.errors import DataError
 Split = Literal["train", "val"]
 Version = Literal["v1.2", "v2.0"]
 
-_FOLDERS = {"train": "training", "val": "validation"}
+_DIRECTORIES = {"train": "training", "val": "validation"}
 _COUNTS = {"train": 18000, "val": 2000}
 # The download of version 2.0 holds the labels of both versions.
-_LABEL_FOLDERS = {"v1.2": ("v1.2/labels", "labels"), "v2.0": ("v2.0/labels",)}
+_LABEL_DIRECTORIES = {"v1.2": ("v1.2/labels", "labels"), "v2.0": ("v2.0/labels",)}
 _TABLES = {"v1.2": ("config_v1.2.json", "config.json"), "v2.0": ("config_v2.0.json",)}
 _SHOWN = 3
 _HOW_TO_GET = "register at mapillary.com/dataset/vistas; unpack the archive as it is"
@@ -62,23 +62,23 @@ class MapillaryVistas(PairDataset):
     ) -> None:
         check_choice("Mapillary Vistas", "split", split, get_args(Split), why=NO_TEST)
         check_choice("Mapillary Vistas", "version", version, get_args(Version))
-        part = _FOLDERS[split]
+        part = _DIRECTORIES[split]
         directory = find_root(
             root,
             dataset="mapillary_vistas",
             expected=(f"{part}/images",),
             how_to_get=_HOW_TO_GET,
         )
-        label_folders = [f"{part}/{name}" for name in _LABEL_FOLDERS[version]]
+        label_directories = [f"{part}/{name}" for name in _LABEL_DIRECTORIES[version]]
         images = named_files(directory / part / "images")
-        labels = named_files(_first(directory, label_folders, f"labels of {version}"))
+        labels = named_files(_first(directory, label_directories, f"labels of {version}"))
         table = _first(directory, _TABLES[version], f"label table of {version}")
         super().__init__(match_pairs(images, labels), labels=label_space(table), split=split)
         warn_if_partial("Mapillary Vistas", split, len(self), _COUNTS[split], directory)
 
 
 def label_space(table: Path) -> LabelSpace:
-    """What the dataset's own JSON says: `labels`, where the position is the value in label files.
+    """Read the classes of the dataset's own JSON file; the position in `labels` is the file value.
 
     Classes with `evaluate: false` are ignored.
 

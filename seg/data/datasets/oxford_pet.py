@@ -107,7 +107,7 @@ class BreedTrimaps:
     class_ids: Mapping[str, int]
 
     def __call__(self, path: Location) -> NDArray[Any]:
-        """H x W train ids, uint8.
+        """Return the train ids of a trimap, uint8, H x W.
 
         Raises:
             DataError: the file cannot be read, or holds other values than a trimap's.
@@ -117,6 +117,7 @@ class BreedTrimaps:
 
 
 def _of_split(class_ids: dict[str, int], split: Split) -> dict[str, int]:
+    """Return the class ids of a split; every tenth image of `trainval.txt` is `val`."""
     if split == "test":
         return class_ids
     ordered = sorted(class_ids, key=lambda name: (class_ids[name], int(name.rpartition("_")[2])))
@@ -125,7 +126,7 @@ def _of_split(class_ids: dict[str, int], split: Split) -> dict[str, int]:
 
 
 def _read_list(path: Path) -> dict[str, int]:
-    """Class id of each image, from lines `NAME CLASS_ID SPECIES BREED`."""
+    """Return the class id of each image, from lines `NAME CLASS_ID SPECIES BREED`."""
     text = read_bytes(path, "list", max_bytes=MAX_BYTES).decode(errors="replace")
     lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
     listed: dict[str, int] = {}

@@ -42,18 +42,18 @@ _HOW_TO_AUGMENT = (
 
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
-    """The colors of VOC's indexed images (VOClabelcolormap.m of the development kit).
+    """Return the colors of VOC's indexed images (VOClabelcolormap.m of the development kit).
 
     The bits of an index go in turn to red, green and blue, each filled from its highest bit.
 
     Args:
-        count: how many colors, up to 256; color 0 is black.
+        count: number of colors, up to 256; color 0 is black.
     """
     return tuple((_spread(i), _spread(i >> 1), _spread(i >> 2)) for i in range(count))
 
 
 def _spread(index: int) -> int:
-    """Every third bit of an index, the lowest as the highest bit of a byte."""
+    """Return every third bit of an index, the lowest as the highest bit of a byte."""
     return sum((index >> 3 * bit & 1) << 7 - bit for bit in range(8))
 
 
@@ -68,15 +68,15 @@ class PascalVoc(PairDataset):
     `ImageSets/Segmentation/<split>.txt`. The labels of `test` are not public. A number of samples
     other than the official one is logged as a warning.
 
-    `trainaug` takes what VOC did not label from SBD, which has no void border: its list and labels
-    as PNG in `SegmentationClassAug`, or SBD's own files. From these it is VOC's train, SBD's train
-    and SBD's val, without VOC's val. Where VOC has a label, that one is taken.
+    `trainaug` takes images without a label in VOC from SBD, which has no void border: by a list
+    and PNG files in `SegmentationClassAug`, or by SBD's own files. The latter make it VOC's train,
+    SBD's train and SBD's val, without VOC's val. Where VOC has a label, that one is read.
 
     Args:
         split: `train`, `val` (1449 samples), `trainval` (2913) or `trainaug` (10582).
         root: the directory VOCdevkit/VOC2012; None: `$SEG_DATA/pascal_voc` or `data/pascal_voc`.
-        train_split: what `split=train` means: `train` (1464), `trainaug`, or `trainval`, which
-            holds the samples of `val`.
+        train_split: samples of `split=train`: `train` (1464), `trainaug`, or `trainval`, which
+            includes the samples of `val`.
         sbd: the directory of SBD that holds `dataset/`, for `trainaug` from `dataset/cls/*.mat`,
             `dataset/train.txt` and `dataset/val.txt`; None: `SegmentationClassAug`.
 
@@ -120,7 +120,7 @@ class PascalVoc(PairDataset):
 
 
 def read_class_label(path: Location) -> NDArray[Any]:
-    """Class ids of one image, from VOC's PNG or SBD's MAT file: a `ReadLabel`.
+    """Read the class ids of one image from VOC's PNG or SBD's MAT file: a `ReadLabel`.
 
     Args:
         path: `*.mat` of SBD's directory `cls`, or an image.
@@ -163,12 +163,12 @@ def _check_choices(split: str, train_split: str, sbd: str | Path | None) -> None
         )
 
 
-def _sbd_directory(given: Path) -> Path:
-    for directory in (given / "dataset", given):
+def _sbd_directory(sbd: Path) -> Path:
+    for directory in (sbd / "dataset", sbd):
         if all((directory / name).exists() for name in _SBD_FILES):
             return directory
     raise DataError(
-        f"SBD not found in {given.absolute()}\n"
+        f"SBD not found in {sbd.absolute()}\n"
         f"  looked for: {', '.join(f'dataset/{name}' for name in _SBD_FILES)}\n"
         "  set dataset.sbd to the directory benchmark_RELEASE\n"
         "  to get it: unpack benchmark.tgz of home.bharathh.info/pubs/codes/SBD"

@@ -26,7 +26,7 @@ from seg.data.readers.shard_files import (
     unreadable,
 )
 from seg.data.readers.urls import Location, is_remote, read_bytes
-from seg.data.readers.value_range import ImageDecoding, current_decoding
+from seg.data.readers.value_range import current_decoding
 from seg.data.sample import Sample
 from seg.data.shard_samples import parse_sample
 from seg.errors import ConfigError, DataError, error_summary
@@ -44,10 +44,10 @@ class Shards:
 
     Its samples equal those of the original: names, pixels, labels and order. Local files are mapped
     where they lie. Those of an object store are fetched whole, each when one of its samples is
-    first asked for, and kept in `$SEG_CACHE/shards`, which needs room for all of the copy.
+    first read, into `$SEG_CACHE/shards`, which needs room for all of the copy.
 
-    The arrays of its samples are read-only. The checksum of each is held when a process first reads
-    it; copies of old have none.
+    The arrays of its samples are read-only. A process verifies the checksum of each sample when it
+    first reads it; copies of early versions have none.
 
     Args:
         split: the directory below `root`: `train`, `val` or `test`.
@@ -60,27 +60,30 @@ class Shards:
     """
 
     def __init__(self, *, split: str, root: str | Path | None = None) -> None:
-        self._folder: Location
+        self._directory: Location
         if root is not None and is_remote(root):
-            self._folder = inside(root, split)
+            self._directory = inside(root, split)
         else:
             expected = (f"{split}/{LABELS_FILE}",)
             home = find_root(root, dataset="shards", expected=expected, how_to_get=HOW_TO_GET)
-            self._folder = home / split
-        copy = Copy.read(self._folder)
+            self._directory = home / split
+        copy = Copy.read(self._directory)
         self.labels = copy.labels
         self.split = split
         self.decoding = current_decoding()
-        _check_decoding(self._folder, copy.decoding, self.decoding)
-        self._chunks = read_index(self._folder, copy)
+        if copy.decoding != self.decoding:  # which checkpoints remember
+            raise ConfigError(
+                f"{self._directory}: the copy was made with {copy.decoding}\n  give the same here"
+            )
+        self._chunks = read_index(self._directory, copy)
         self._ends = np.cumsum([chunk.samples for chunk in self._chunks]).tolist()
         self._mapped: OrderedDict[int, mmap.mmap] = OrderedDict()
         self._checksums = np.frombuffer(bytes.fromhex(copy.checksums or ""), ">u4")
         self._checked = bytearray(copy.samples)
-        self._kept = cache_directory() / "shards" / copy.index[:32]
-        remove_stale(self._kept)
-        if isinstance(self._folder, Path):
-            self._kept = self._folder
+        self._local = cache_directory() / "shards" / copy.index[:32]
+        remove_stale(self._local)
+        if isinstance(self._directory, Path):
+            self._local = self._directory
             for chunk in self._chunks:
                 self._check_size(chunk)
 
@@ -102,26 +105,21 @@ class Shards:
         try:
             begin, end = _TWO.unpack_from(content, 4 * (1 + position))
             stored = memoryview(content)[begin:end]
-            self._check(index, stored)
+            if len(self._checksums) and not self._checked[index]:
+                if zlib.crc32(stored) != self._checksums[index]:
+                    raise ValueError("wrong checksum")
+                self._checked[index] = 1
             return parse_sample(stored)
         except (struct.error, ValueError) as error:
             raise self._damaged(chunk, f"sample {index}: {error_summary(error)}") from error
 
     def __getstate__(self) -> dict[str, object]:
-        """Without the maps: a spawned worker opens its own."""
+        """Leave out the maps: a spawned worker opens its own."""
         return {**self.__dict__, "_mapped": OrderedDict()}
 
-    def _check(self, index: int, stored: memoryview) -> None:
-        """Raises ValueError where a sample is not what was written."""
-        if not len(self._checksums) or self._checked[index]:
-            return
-        if zlib.crc32(stored) != self._checksums[index]:
-            raise ValueError("wrong checksum")
-        self._checked[index] = 1
-
     def _damaged(self, chunk: Chunk, why: str) -> DataError:
-        path = self._kept / chunk.name
-        if isinstance(self._folder, Path):
+        path = self._local / chunk.name
+        if isinstance(self._directory, Path):
             return unreadable(path, why)
         return DataError(
             f"{path}: no readable part of a sharded copy ({why})\n"
@@ -132,23 +130,24 @@ class Shards:
 
     @property
     def size_bytes(self) -> int:
-        """Of all chunks together."""
+        """Return the bytes of all chunks together."""
         return sum(chunk.size_bytes for chunk in self._chunks)
 
     @property
     def num_chunks(self) -> int:
+        """Return the number of chunks."""
         return len(self._chunks)
 
     def _content(self, number: int) -> mmap.mmap:
-        """The bytes of a chunk; samples that are still in use keep a map that is dropped here."""
+        """Return the bytes of a chunk; samples in use keep a map that is dropped here."""
         if number in self._mapped:
             self._mapped.move_to_end(number)
             return self._mapped[number]
         chunk = self._chunks[number]
-        if not isinstance(self._folder, Path):
+        if not isinstance(self._directory, Path):
             self._fetch(chunk)
         self._check_size(chunk)
-        with (self._kept / chunk.name).open("rb") as file:
+        with (self._local / chunk.name).open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._mapped[number] = content
         if len(self._mapped) > _MAX_MAPPED:
@@ -156,50 +155,42 @@ class Shards:
         return content
 
     def _fetch(self, chunk: Chunk) -> None:
-        """Bring a chunk to this machine; of processes that want the same, one does."""
-        path = self._kept / chunk.name
+        """Copy a chunk to this machine; of processes that need the same, one does."""
+        path = self._local / chunk.name
         if path.exists():
             return
         try:
-            self._kept.mkdir(parents=True, exist_ok=True)
-            waited = self._kept / f"{STAGED}{chunk.name}"  # goes like all that is half written
+            self._local.mkdir(parents=True, exist_ok=True)
+            waited = self._local / f"{STAGED}{chunk.name}"  # removed like all staged files
             with waiting_for(waited):
                 try:
                     if not path.exists():
-                        content = self._bytes_of(chunk)
+                        where = inside(self._directory, chunk.name)
+                        content = read_bytes(where, "chunk", max_bytes=chunk.size_bytes)
                         write_atomically(path, lambda file: file.write(content), synced=False)
                 finally:
                     waited.unlink()
         except OSError as error:
             raise DataError(
-                f"{path}: a chunk of {self._folder} cannot be kept there"
+                f"{path}: a chunk of {self._directory} cannot be kept there"
                 f" ({error.strerror or error})\n"
                 f"  make room for {self.size_bytes / 2**30:.1f} GiB there,"
                 " or set $SEG_CACHE to another directory",
                 fault="unwritable",
             ) from error
 
-    def _bytes_of(self, chunk: Chunk) -> bytes:
-        return read_bytes(inside(self._folder, chunk.name), "chunk", max_bytes=chunk.size_bytes)
-
     def _check_size(self, chunk: Chunk) -> None:
-        path = self._kept / chunk.name
+        path = self._local / chunk.name
         try:
-            found = path.stat().st_size
+            size = path.stat().st_size
         except OSError as error:
             raise DataError(
                 f"{path}: {error.strerror}; the copy is incomplete\n  make it again: {HOW_TO_GET}",
                 fault="missing",
             ) from error
-        if found != chunk.size_bytes:
+        if size != chunk.size_bytes:
             raise DataError(
-                f"{path}: has {found} bytes, {INDEX_FILE} says {chunk.size_bytes}\n"
+                f"{path}: has {size} bytes, {INDEX_FILE} says {chunk.size_bytes}\n"
                 "  delete it where it was fetched, else make the copy again",
                 fault="truncated",
             )
-
-
-def _check_decoding(directory: Location, copied: ImageDecoding, declared: ImageDecoding) -> None:
-    """Checkpoints remember what the configuration says: it must be what the copy was made by."""
-    if copied != declared:
-        raise ConfigError(f"{directory}: the copy was made with {copied}\n  give the same here")

@@ -19,9 +19,9 @@ class Unlabelled:
     outside the image are those that are ignored.
 
     Args:
-        directory: where the images lie.
-        labels: the label space of those who learn from them.
-        decoding: what is declared about the values of images.
+        directory: of the images, at any depth.
+        labels: the label space of the training run.
+        decoding: the declared range and bands of their values.
 
     Raises:
         DataError: no such directory, or no image in it.
