@@ -48,7 +48,7 @@ class StreetObjects:
         cache_mib: memory for crops a process; a thousand of 64 x 64 take 12.
 
     Raises:
-        ConfigError: an argument outside what is allowed.
+        ConfigError: an argument that is not allowed.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ SPRAYS: tuple[Color, ...] = ((180, 60, 90), (60, 110, 170), (210, 180, 60), (40,
 
 
 def upright(across: float, near: float, far: float, low: float, high: float) -> Floats:
-    """The four corners of a wall's face along the road."""
+    """Return the four corners of a wall's face along the road, 4 x 3, metres."""
     return np.array(
         [(across, low, near), (across, high, near), (across, high, far), (across, low, far)],
         np.float64,
@@ -31,7 +31,7 @@ def upright(across: float, near: float, far: float, low: float, high: float) -> 
 
 
 def wall(stage: Stage, across: float, near: float, far: float) -> None:
-    """A solid wall with a coping, pillars or panel joints; no windows."""
+    """Draw a solid wall with a coping, pillars or panel joints; it has no windows."""
     dice, label = stage.dice, train_id("wall")
     tall = dice.between(1.9, 3.2)
     color, texture = dice.pick(STONES)
@@ -56,7 +56,7 @@ def wall(stage: Stage, across: float, near: float, far: float) -> None:
 def _joints(
     stage: Stage, run: tuple[float, float, float], tall: float, color: Color, texture: Texture
 ) -> None:
-    """Light pillars, or dark joints above a dark foot."""
+    """Draw light pillars, or dark joints above a dark foot."""
     across, near, far = run
     pillars = stage.dice.chance(0.5)
     step = stage.dice.pick((2.5, 3.0, 4.0))
@@ -83,7 +83,7 @@ def _graffiti(stage: Stage, across: float, near: float, far: float, tall: float)
 
 
 def fence(stage: Stage, across: float, near: float, far: float) -> None:
-    """Rails and pickets; what shows between them is labelled fence too, as in Cityscapes."""
+    """Draw rails and pickets; the space between them is labelled fence too, as in Cityscapes."""
     dice, label = stage.dice, train_id("fence")
     tall = dice.between(1.3, 2.3)
     color = stage.lit(dice.vary(dice.pick(RAILS), 12), (-1.0 if across > 0 else 1.0, 0.0, -0.4))
@@ -102,7 +102,7 @@ def fence(stage: Stage, across: float, near: float, far: float) -> None:
 def _pieces(
     stage: Stage, kind: str, across: float, span: tuple[float, float], tall: float
 ) -> tuple[Floats, Floats]:
-    """Rails and pickets."""
+    """Return the corners of rails and of pickets, N x 4 x 3 each."""
     start, end = span
     thick = 0.07 if kind != "mesh" else 0.03
     rails = (0.25, tall - 0.3) if kind != "mesh" else tuple(tall * k / 7 for k in range(1, 8))

@@ -49,6 +49,7 @@ class Style:
 
 
 def draw_style(dice: Dice, dark: bool, *, low: bool = False) -> Style:
+    """Draw a random style of a house."""
     kind = dice.weighted((("plaster", 4), ("brick", 3), ("stone", 2), ("office", 2), ("glass", 1)))
     palette = {"plaster": PLASTERS, "brick": BRICKS}.get(kind, STONES)
     texture = {"plaster": Texture.PLASTER, "brick": Texture.BRICK}.get(kind, Texture.CONCRETE)
@@ -89,7 +90,7 @@ class Facade:
     ahead: float
 
     def rects(self, spans: list[tuple[float, float, float, float]]) -> Floats:
-        """(s0, s1, low, high) each -> N x 4 x 3 corners."""
+        """Return the corners of rectangles (s0, s1, low, high), N x 4 x 3."""
         table = np.array(spans, np.float64).reshape(-1, 4)
         quads = np.empty((len(table), 4, 3), np.float64)
         s = table[:, _ROUND_S]
@@ -100,7 +101,7 @@ class Facade:
 
 
 def house(stage: Stage, across: float, near: float, far: float, style: Style) -> None:
-    """A house beside the road, its front at `across`, from `near` to `far`."""
+    """Draw a house beside the road, its front at `across`, from `near` to `far`."""
     out = 1.0 if across > 0 else -1.0
     deep = 10.0
     end = Facade((across, near), (out, 0.0), deep, (0.0, 0.0, -1.0), near)
@@ -119,7 +120,7 @@ def house(stage: Stage, across: float, near: float, far: float, style: Style) ->
 
 
 def house_across(stage: Stage, left: float, right: float, ahead: float, style: Style) -> None:
-    """A house that closes the view, its front towards the camera."""
+    """Draw a house that closes the view, its front towards the camera."""
     facade(stage, Facade((left, ahead), (1.0, 0.0), right - left, (0.0, 0.0, -1.0), ahead), style)
 
 
@@ -142,6 +143,7 @@ def _roof(stage: Stage, across: float, near: float, far: float, style: Style) ->
 
 
 def facade(stage: Stage, wall: Facade, style: Style, *, plain: bool = False) -> None:
+    """Draw the front of a house: windows, a door or a shop, balconies."""
     label = train_id("building")
     color = stage.lit(style.color, wall.normal)
     start = 0.0
@@ -210,7 +212,7 @@ def _windows(stage: Stage, wall: Facade, style: Style, trim: int) -> None:
 
 
 def _shop(stage: Stage, wall: Facade, style: Style) -> None:
-    """Display windows, a sign band and an awning on the ground floor."""
+    """Draw display windows, a sign band and an awning on the ground floor."""
     dice, label = stage.dice, train_id("building")
     dark = stage.weather.dark
     front = stage.canvas.part(stage.lit((58, 58, 60), wall.normal), label, wall.ahead)

@@ -1,4 +1,4 @@
-"""Where a point of the street lies in the image."""
+"""The camera: projects points of the street into the image."""
 
 from dataclasses import dataclass
 
@@ -28,14 +28,16 @@ class Camera:
     bend: float
 
     def column(self, across: float, ahead: float) -> float:
+        """Return the image column of a point, px."""
         ahead = max(ahead, NEAREST_M)
         return self.center_px + self.focal_px * (across + self.bend * ahead * ahead) / ahead
 
     def row(self, up: float, ahead: float) -> float:
+        """Return the image row of a point, px."""
         return self.horizon_px + self.focal_px * (self.up_m - up) / max(ahead, NEAREST_M)
 
     def project(self, points: Floats) -> Ints:
-        """(..., 3) points in metres -> (..., 2) whole pixels (column, row)."""
+        """Project points in metres, (..., 3), to whole pixels (column, row), (..., 2)."""
         ahead = np.maximum(points[..., 2], NEAREST_M)
         scale = self.focal_px / ahead
         across = points[..., 0]
@@ -48,5 +50,5 @@ class Camera:
         return np.floor(pixels, out=pixels).astype(np.int32)
 
     def first_ahead(self, across: float) -> float:
-        """From how far ahead on something at `across` metres is inside the image."""
+        """Return how far ahead an object at `across` metres enters the image, metres."""
         return self.focal_px * abs(across) / (self.width_px / 2)

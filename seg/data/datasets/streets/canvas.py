@@ -60,7 +60,7 @@ class Canvas:
             cv2.fillConvexPoly(self.parts_HW, polygon, part)
 
     def line(self, part: int, points: Polygon) -> None:
-        """A line one pixel wide."""
+        """Draw a line one pixel wide."""
         cv2.polylines(self.parts_HW, [points], False, part)
 
     def fill_mask(self, part: int, mask: Mask, top: int, left: int) -> None:
@@ -69,12 +69,12 @@ class Canvas:
         self.parts_HW[top : top + height, left : left + width][mask] = part
 
     def shadow(self, brightness: int, *polygons: Polygon) -> None:
-        """Darken the ground under convex polygons, 256 = no shadow; shadows do not add up."""
+        """Darken the ground under convex polygons; 256 is no shadow, shadows do not add up."""
         for polygon in polygons:
             cv2.fillConvexPoly(self.shade_HW, polygon, brightness)
 
     def relabel(self, label: int, polygon: Polygon) -> None:
-        """Give what is seen through `polygon` (a fence, a wheel) another label, same look."""
+        """Give the pixels seen through `polygon` (a fence, a wheel) another label, same look."""
         left, top = np.maximum(polygon.min(axis=0), 0)
         right, bottom = polygon.max(axis=0) + 1
         window = self.parts_HW[top:bottom, left:right]
@@ -85,15 +85,12 @@ class Canvas:
         inside = mask.astype(bool)
         table = np.arange(len(self.colors), dtype=np.uint16)
         for part in np.flatnonzero(np.bincount(window[inside], minlength=1)).tolist():
-            table[part] = self._twin(part, label)
+            table[part] = self.part(
+                self.colors[part],
+                label,
+                self.aheads[part],
+                texture=Texture(self.textures[part]),
+                ground=self.ground[part],
+                glow=self.glows[part],
+            )
         window[inside] = table[window[inside]]
-
-    def _twin(self, part: int, label: int) -> int:
-        return self.part(
-            self.colors[part],
-            label,
-            self.aheads[part],
-            texture=Texture(self.textures[part]),
-            ground=self.ground[part],
-            glow=self.glows[part],
-        )

@@ -21,7 +21,7 @@ PAINTS: tuple[Color, ...] = (
 
 
 def wheels(side: Face, spots: list[float], radius: float, size: Point, center: float) -> None:
-    """Tyres at shares `spots` of a side of `size` metres, `center` above its lower edge."""
+    """Draw tyres at shares `spots` of a side of `size` metres, `center` above its lower edge."""
     length, tall = size
     for spot in spots:
         side.disc(spot, center / tall, (radius * 1.22 / length, radius * 1.22 / tall), DARK)
@@ -31,20 +31,20 @@ def wheels(side: Face, spots: list[float], radius: float, size: Point, center: f
 
 
 def tyres(end: Face, low: float) -> None:
-    """Tyres below a front or rear; `low` is the share by which they reach under it."""
+    """Draw tyres below a front or rear; `low` is the share by which they reach under it."""
     for left in (0.03, 0.83):
         end.panel(left, left + 0.14, low, 0.02, RUBBER)
 
 
 def lights(end: Face, color: Color, box: tuple[float, float, float], glow: bool) -> None:
-    """A pair of lamps: width, lower and upper edge in shares."""
+    """Draw a pair of lamps: width, lower and upper edge in shares."""
     wide, low, high = box
     end.panel(0.02, wide, low, high, color, glow=glow)
     end.panel(1 - wide, 0.98, low, high, color, glow=glow)
 
 
 def car(dice: Dice, dark: bool) -> list[Block]:
-    """A saloon, hatchback, estate or small van."""
+    """Build a saloon, hatchback, estate or small van."""
     paint = dice.vary(dice.pick(PAINTS), 14)
     kind = dice.weighted((("saloon", 3), ("hatch", 4), ("suv", 3), ("van", 1)))
     length = {"saloon": 4.5, "hatch": 3.9, "suv": 4.5, "van": 4.9}[kind] * dice.between(0.95, 1.06)
@@ -102,7 +102,7 @@ def _glaze(dice: Dice, cabin: Block, kind: str) -> None:
 
 
 def truck(dice: Dice, dark: bool) -> list[Block]:
-    """A cab before a cargo box, a tarpaulin, a tank or a tipper."""
+    """Build a cab before a cargo box, a tarpaulin, a tank or a tipper."""
     paint = dice.vary(dice.pick(PAINTS), 14)
     cargo = dice.between(4.8, 7.5)
     tall = dice.between(2.9, 3.7)

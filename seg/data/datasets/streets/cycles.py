@@ -38,7 +38,7 @@ _ENGINE: tuple[_Panel, ...] = (
 
 
 def bicycle(stage: Stage, across: float, ahead: float, *, ridden: bool, turn: float) -> None:
-    """`turn` is 1 for a side view and 0 for a view along it."""
+    """Draw a bicycle; `turn` is 1 for a side view and 0 for a view along it."""
     if turn:
         _bicycle_side(stage, stage.board(across, ahead, turn=turn), stage.dice.sign(), ridden)
     else:
@@ -46,7 +46,7 @@ def bicycle(stage: Stage, across: float, ahead: float, *, ridden: bool, turn: fl
 
 
 def motorcycle(stage: Stage, across: float, ahead: float, *, ridden: bool, turn: float) -> None:
-    """`turn` is 1 for a side view and 0 for a view along it."""
+    """Draw a motorcycle; `turn` is 1 for a side view and 0 for a view along it."""
     if turn:
         _motorcycle_side(stage, stage.board(across, ahead, turn=turn), stage.dice.sign(), ridden)
     else:
@@ -100,7 +100,7 @@ def _bicycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None:
 def _ride_side(
     figure: Figure, hip: Point, hand: Point, foot: Point, *, way: int, helmet: Color | None
 ) -> None:
-    """A rider seen from the side: hip to shoulder, shoulder to bars, hip to foot."""
+    """Draw a rider seen from the side: hip to shoulder, shoulder to bars, hip to foot."""
     shoulder = (hip[0] + 0.26 * way, hip[1] + 0.52)
     for down, out in ((0.02, 0.1), (-0.16, 0.26)):
         knee = (hip[0] + (0.36 + out * 0.3) * way, hip[1] - 0.28)
@@ -139,7 +139,7 @@ def _bicycle_end(stage: Stage, board: Board, ridden: bool) -> None:
 
 
 def _ride_end(figure: Figure, hip: float, foot: float, grip: float, helmet: Color | None) -> None:
-    """A rider seen from behind or in front."""
+    """Draw a rider seen from behind or in front."""
     for side in (-1, 1):
         cloth = figure.paint(figure.outfit.trousers, 0.9 + 0.1 * side)
         knee = (side * 0.21, hip - 0.28)

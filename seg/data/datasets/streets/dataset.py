@@ -22,8 +22,8 @@ class Streets:
     only integer arithmetic and float operations that IEEE 754 fixes are used. Labels are exact to
     the pixel, since image and label are read from the same map of painted parts.
 
-    Rendered samples stay in the memory of the process, up to `cache_mib`; what a caller gets is
-    its own copy. A forked worker starts with what its parent had rendered.
+    Rendered samples stay in the memory of the process, up to `cache_mib`; a caller receives a
+    copy. A forked worker starts with the samples that its parent has rendered.
 
     Args:
         split: "train", "val" or "test"; the splits share no scene.
@@ -33,7 +33,7 @@ class Streets:
         cache_mib: memory for rendered samples a process, 0 = none; 256 x 512 takes 0.5 a sample.
 
     Raises:
-        ConfigError: an argument outside what is allowed.
+        ConfigError: an argument that is not allowed.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Streets:
         _check_whole("cache_mib", cache_mib, 0)
         self.labels = TRAIN_IDS
         self.split = split
-        self.size = _checked_size(size)
+        self.size = _check_size(size)
         self.seed = seed
         self._length = lengths[split]
         bytes_each = 4 * self.size[0] * self.size[1]
@@ -82,7 +82,7 @@ class Streets:
         return sample
 
     def __getstate__(self) -> dict[str, object]:
-        """Without the rendered samples: they would be sent to each spawned worker."""
+        """Leave out rendered samples: they would be sent to each spawned worker."""
         return {**self.__dict__, "_rendered": {}}
 
 
@@ -91,7 +91,7 @@ def _check_whole(name: str, value: object, low: int) -> None:
         raise ConfigError(f"streets: {name} is {value!r}; use a whole number of at least {low}")
 
 
-def _checked_size(size: Sequence[int]) -> tuple[int, int]:
+def _check_size(size: Sequence[int]) -> tuple[int, int]:
     allowed = (
         f"use (height, width), whole numbers from {MIN_SIZE_PX} to {MAX_SIZE_PX}, e.g. [256, 512]"
     )

@@ -48,7 +48,7 @@ _MARKS: dict[str, tuple[_Shape, ...]] = {
 
 
 def post(board: Board, x: float, low: float, high: float, width: float) -> None:
-    """A round post, with its lit and its shaded half."""
+    """Draw a round post with its lit and its shaded half."""
     stage = board.stage
     color = stage.dice.vary(stage.dice.pick(POLES), 12)
     label = train_id("pole")
@@ -60,7 +60,7 @@ def post(board: Board, x: float, low: float, high: float, width: float) -> None:
 
 
 def street_lamp(stage: Stage, toward: int, across: float, ahead: float) -> None:
-    """A tall post with an arm over the road (`toward` = -1 or 1)."""
+    """Draw a tall post with an arm over the road (`toward` = -1 or 1)."""
     board, dice = stage.board(across, ahead), stage.dice
     tall, reach = dice.between(5.0, 7.5), dice.between(0.8, 1.8) * toward
     post(board, 0.0, 0.0, tall, 0.2)
@@ -77,6 +77,7 @@ def street_lamp(stage: Stage, toward: int, across: float, ahead: float) -> None:
 
 
 def bollard(stage: Stage, across: float, ahead: float) -> None:
+    """Draw a low post with a red cap."""
     board = stage.board(across, ahead)
     post(board, 0.0, 0.0, 0.95, 0.13)
     cap = board.part((200, 60, 50), train_id("pole"))
@@ -84,7 +85,7 @@ def bollard(stage: Stage, across: float, ahead: float) -> None:
 
 
 def traffic_light(stage: Stage, across: float, ahead: float, reach: float) -> None:
-    """Heads on a post, and one over the lane on an arm of `reach` metres where not 0."""
+    """Draw heads on a post, and one over the lane on an arm of `reach` metres where not 0."""
     board = stage.board(across, ahead)
     stage_state = stage.dice.whole(0, 2)
     high = stage.dice.between(2.5, 3.0)
@@ -99,7 +100,7 @@ def traffic_light(stage: Stage, across: float, ahead: float, reach: float) -> No
 
 
 def _signal(stage: Stage, board: Board, at: Point, state: int) -> None:
-    """Three lamps, the top one red; 1.2 m tall with its edge."""
+    """Draw three lamps, the top one red; 1.2 m tall with its edge."""
     label = train_id("traffic light")
     x, y = at
     edge = stage.dice.chance(0.45)
@@ -118,7 +119,7 @@ def _signal(stage: Stage, board: Board, at: Point, state: int) -> None:
 
 
 def traffic_sign(stage: Stage, across: float, ahead: float) -> None:
-    """One or two signs on a post."""
+    """Draw one or two signs on a post."""
     board, dice = stage.board(across, ahead), stage.dice
     high = dice.between(2.2, 2.7)
     double = dice.chance(0.35)
@@ -129,7 +130,7 @@ def traffic_sign(stage: Stage, across: float, ahead: float) -> None:
 
 
 def direction_sign(stage: Stage, across: float, ahead: float) -> None:
-    """A large board on two posts."""
+    """Draw a large board on two posts."""
     board, dice = stage.board(across, ahead), stage.dice
     low, half = dice.between(2.0, 2.5), dice.between(0.9, 1.3)
     for x in (-0.6 * half, 0.6 * half):
@@ -147,7 +148,7 @@ def direction_sign(stage: Stage, across: float, ahead: float) -> None:
 
 
 def sign(stage: Stage, board: Board, at: Point, size: float) -> None:
-    """A round, triangular, square, diamond or eight-sided plate; sometimes its grey back."""
+    """Draw a round, triangular, square, diamond or eight-sided plate, or its grey back."""
     dice, label = stage.dice, train_id("traffic sign")
     kind = dice.pick(tuple(_PLATES))
     outer, inner = _outlines(kind, at, size)

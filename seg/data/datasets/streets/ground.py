@@ -33,7 +33,7 @@ _WIDE_M = 70.0
 
 
 def draw_ground(stage: Stage, street: Street) -> None:
-    """Everything that lies flat; the sides first, then the road over them."""
+    """Draw all that lies flat: the sides first, then the road over them."""
     road_color, road_texture = stage.dice.pick(ROADS)
     road = _flat(stage, stage.dice.vary(road_color, 10), "road", road_texture)
     for side in street.sides:
@@ -52,21 +52,19 @@ def draw_ground(stage: Stage, street: Street) -> None:
 
 
 def _flat(stage: Stage, color: Color, name: str, texture: Texture) -> int:
-    shown = stage.lit(color, (0.0, 1.0, 0.0))
-    return stage.canvas.part(shown, train_id(name), 10.0, texture=texture, ground=True)
+    lit = stage.lit(color, (0.0, 1.0, 0.0))
+    return stage.canvas.part(lit, train_id(name), 10.0, texture=texture, ground=True)
 
 
 def _side(stage: Stage, street: Street, side: Side) -> None:
-    """From the curb outwards: verge, sidewalk, the land of the lots."""
+    """Draw from the curb outwards: verge, sidewalk, the land of the lots."""
     dice = stage.dice
     grass = _flat(stage, dice.vary(dice.pick(GRASS), 12), "terrain", Texture.LAWN)
     color, texture = dice.pick(WALKS)
     walk = _flat(stage, dice.vary(color, 10), "sidewalk", texture)
     curb = side.edge + side.sign * 0.3
-    if side.grassy:
-        _between(stage, grass, side.line - side.sign * 0.5, side.sign * _WIDE_M)
-    else:
-        _between(stage, walk, side.line - side.sign * 0.5, side.sign * _WIDE_M)
+    land = grass if side.grassy else walk
+    _between(stage, land, side.line - side.sign * 0.5, side.sign * _WIDE_M)
     _between(stage, walk, side.edge, side.line)
     if side.verge:
         _between(stage, grass, curb, curb + side.sign * side.verge)
@@ -79,7 +77,7 @@ def _between(stage: Stage, part: int, first: float, second: float) -> None:
 
 
 def _gutter(stage: Stage, street: Street, side: Side, color: Color) -> None:
-    """A dark gutter on the road and the lit edge of the curb, left out at the junction."""
+    """Draw a dark gutter on the road and the lit edge of the curb, left out at the junction."""
     gutter = _flat(stage, color, "road", Texture.CONCRETE)
     inward = (-side.sign * 0.8, 0.2, -0.3)
     stone = stage.lit(stage.dice.vary((172, 170, 164), 10), (0.0, 1.0, 0.0))
@@ -111,7 +109,7 @@ def _junction(stage: Stage, street: Street, road: int) -> None:
 
 
 def _tracks(stage: Stage, street: Street) -> None:
-    """Two rails, either in the road or on a bed of grass or gravel of their own."""
+    """Draw two rails, in the road or on a bed of grass or gravel of their own."""
     assert street.tracks is not None
     bed = {"road": None, "grass": "terrain", "gravel": "terrain"}[street.bed]
     spans = [(NEAR_M, END_M)]
@@ -161,7 +159,7 @@ def _zebra(stage: Stage, street: Street, ahead: float) -> None:
 
 
 def _details(stage: Stage, street: Street, color: Color) -> None:
-    """Patches in the asphalt and manhole covers."""
+    """Draw patches in the asphalt and manhole covers."""
     dice = stage.dice
     for _ in range(dice.whole(1, 4)):
         tone = _flat(stage, dim(color, dice.between(0.8, 1.14)), "road", Texture.ASPHALT)

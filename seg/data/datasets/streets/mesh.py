@@ -26,14 +26,15 @@ class Face:
     def panel(
         self, s0: float, s1: float, t0: float, t1: float, color: Color, *, glow: bool = False
     ) -> None:
+        """Add a rectangle in shares of the face."""
         self.shape(((s0, t0), (s1, t0), (s1, t1), (s0, t1)), color, glow)
 
     def shape(self, points: Sequence[Point], color: Color, glow: bool = False) -> None:
-        """A polygon in shares of the face, from left to right and from bottom to top."""
+        """Add a polygon in shares of the face, from left to right and from bottom to top."""
         self.decals.append((points, color, glow))
 
     def disc(self, s: float, t: float, size: Point, color: Color, glow: bool = False) -> None:
-        """An ellipse with half axes `size`, in shares of the face."""
+        """Add an ellipse with half axes `size`, in shares of the face."""
         self.shape([(s + x * size[0], t + y * size[1]) for x, y in CIRCLE], color, glow)
 
 
@@ -49,14 +50,17 @@ class Block:
 
     @property
     def faces(self) -> tuple[Face, Face, Face, Face, Face]:
+        """Return the five faces above the ground."""
         return self.rear, self.front, self.left, self.right, self.top
 
     @property
     def sides(self) -> tuple[Face, Face]:
+        """Return the left and the right face."""
         return self.left, self.right
 
     @property
     def ends(self) -> tuple[Face, Face]:
+        """Return the rear and the front face."""
         return self.rear, self.front
 
 
@@ -71,7 +75,10 @@ def block(
     side_in: float = 0.0,
     texture: Texture = Texture.FLAT,
 ) -> Block:
-    """A box whose upper edges are pulled in by some metres; along = forward, across = right."""
+    """Build a box whose upper edges are pulled in by some metres.
+
+    `along` is forward, `across` to the right.
+    """
     (a0, a1), (c0, c1), (u0, u1) = along, across, up
     b0, b1, d0, d1 = a0 + rear_in, a1 - front_in, c0 + side_in, c1 - side_in
     lean = 0.35
@@ -90,9 +97,10 @@ def block(
 
 
 def sheared(body: Block, shift: float) -> Block:
-    """The body with its upper edges moved forward by `shift`; decals stay."""
+    """Return the body with its upper edges moved forward by `shift`; decals stay."""
 
     def moved(face: Face) -> Face:
+        """Move the upper corners of a face."""
         low = min(corner[2] for corner in face.corners) if face is not body.top else -1.0
         a, b, c, d = ((x + shift, y, z) if z > low else (x, y, z) for x, y, z in face.corners)
         return replace(face, corners=(a, b, c, d))
@@ -103,7 +111,7 @@ def sheared(body: Block, shift: float) -> Block:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a body stands: the middle of its width, its nearest point, its forward direction."""
+    """The place of a body: the middle of its width, its nearest point, its forward direction."""
 
     across: float
     near: float
@@ -111,6 +119,7 @@ class Pose:
     sin: float
 
     def turned(self, along: float, sideways: float) -> Point:
+        """Return across and ahead of a point of the body, turned into its direction."""
         return sideways * self.cos + along * self.sin, along * self.cos - sideways * self.sin
 
 
@@ -118,7 +127,7 @@ AWAY, TOWARD, TO_RIGHT, TO_LEFT = (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.
 
 
 def footprint(blocks: Sequence[Block], pose: Pose) -> tuple[float, float, float, float]:
-    """(near, far, left, right) of the turned body; its nearest point is `pose.near`."""
+    """Return (near, far, left, right) of the turned body; its nearest point is `pose.near`."""
     spots = [pose.turned(a, c) for body in blocks for face in body.ends for a, c, _ in face.corners]
     deep = [z for _, z in spots]
     wide = [x for x, _ in spots]
@@ -130,19 +139,21 @@ def footprint(blocks: Sequence[Block], pose: Pose) -> tuple[float, float, float,
 def draw_blocks(stage: Stage, blocks: Sequence[Block], pose: Pose, label: int) -> None:
     """Draw the faces that look at the camera, block after block (sort them far to near)."""
     faces = [face for body in blocks for face in body.faces]
-    corners = _set_down(np.array([face.corners for face in faces], np.float64), pose)
+    corners = _to_street(np.array([face.corners for face in faces], np.float64), pose)
     outlines = stage.camera.project(corners)
-    shown = [
+    visible = [
         (face, corners[number], outlines[number])
         for number, (face, outline) in enumerate(zip(faces, outlines.tolist(), strict=True))
         if _faces_camera(outline)
     ]
-    spots = [_spots(face, face_corners) for face, face_corners, _ in shown if face.decals]
+    spots = [_spots(face, face_corners) for face, face_corners, _ in visible if face.decals]
     pixels = stage.camera.project(np.concatenate(spots)) if spots else outlines[0]
     start = 0
-    for face, _, outline in shown:
-        stage.canvas.fill(_face_part(stage, face, pose, label), outline)
-        light = stage.weather.brightness(_world_normal(face, pose))
+    for face, _, outline in visible:
+        across, ahead = pose.turned(face.normal[0], face.normal[1])
+        light = stage.weather.brightness((across, face.normal[2], ahead))
+        part = stage.canvas.part(dim(face.color, light), label, pose.near, texture=face.texture)
+        stage.canvas.fill(part, outline)
         for points, color, glow in face.decals:
             seen = color if glow else dim(color, light)
             part = stage.canvas.part(seen, label, pose.near, glow=glow)
@@ -150,8 +161,8 @@ def draw_blocks(stage: Stage, blocks: Sequence[Block], pose: Pose, label: int) -
             start += len(points)
 
 
-def _set_down(local: Floats, pose: Pose) -> Floats:
-    """(..., 3) along, across, up -> across, up, ahead in the street."""
+def _to_street(local: Floats, pose: Pose) -> Floats:
+    """Place points (along, across, up), (..., 3), in the street: (across, up, ahead)."""
     world = np.empty_like(local)
     world[..., 0] = local[..., 1] * pose.cos + local[..., 0] * pose.sin
     world[..., 1] = local[..., 2]
@@ -162,7 +173,7 @@ def _set_down(local: Floats, pose: Pose) -> Floats:
 
 
 def _spots(face: Face, corners: Floats) -> Floats:
-    """The points of a face's decals in the street."""
+    """Return the points of a face's decals in the street."""
     shares = np.array([point for points, _, _ in face.decals for point in points], np.float64)
     s, t = shares[:, :1], shares[:, 1:]
     low = corners[0] + (corners[1] - corners[0]) * s
@@ -174,13 +185,3 @@ def _spots(face: Face, corners: Floats) -> Floats:
 def _faces_camera(corners: list[list[int]]) -> bool:
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
     return (cx - ax) * (dy - by) - (cy - ay) * (dx - bx) < 0
-
-
-def _world_normal(face: Face, pose: Pose) -> Corner:
-    across, ahead = pose.turned(face.normal[0], face.normal[1])
-    return across, face.normal[2], ahead
-
-
-def _face_part(stage: Stage, face: Face, pose: Pose, label: int) -> int:
-    color = stage.lit(face.color, _world_normal(face, pose))
-    return stage.canvas.part(color, label, pose.near, texture=face.texture)

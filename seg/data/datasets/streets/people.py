@@ -31,7 +31,7 @@ class Outfit:
 
 
 def person(stage: Stage, across: float, ahead: float) -> None:
-    """Someone who walks or stands, seen from the front, the back or the side."""
+    """Draw someone who walks or stands, seen from the front, the back or the side."""
     dice = stage.dice
     board = stage.board(across, ahead)
     tall = dice.between(1.5, 1.9) if not dice.chance(0.12) else dice.between(1.05, 1.35)
@@ -66,10 +66,12 @@ class Figure:
         self.right_light = light.brightness((0.8, 0.1, -0.6))
 
     def paint(self, color: Color, factor: float = 1.0) -> int:
-        shown = dim(color, factor * (self.left_light + self.right_light) / 2)
-        return self.board.part(shown, self.label)
+        """Register a part of the figure in a color under its light."""
+        lit = dim(color, factor * (self.left_light + self.right_light) / 2)
+        return self.board.part(lit, self.label)
 
     def leg(self, hip: Point, foot: Point, facing: int) -> None:
+        """Draw a leg from hip to foot with its shoe."""
         thick = 0.082 * self.tall
         knee = ((hip[0] + foot[0]) / 2 + 0.03 * facing, (hip[1] + foot[1]) / 2)
         cloth = self.paint(self.outfit.trousers, 0.96)
@@ -81,12 +83,13 @@ class Figure:
         )
 
     def arm(self, shoulder: Point, hand: Point) -> None:
+        """Draw an arm with its hand."""
         thick = 0.058 * self.tall
         self.board.limb(self.paint(self.outfit.jacket, 0.86), shoulder, hand, thick, thick * 0.8)
         self.board.disc(self.paint(self.outfit.skin), hand[0], hand[1], thick * 0.5)
 
     def torso(self, hip: Point, neck: Point, broad: float, waist: float) -> None:
-        """Two halves, lit from their own side."""
+        """Draw two halves, each lit from its own side."""
         jacket = self.outfit.jacket
         lean = neck[0] - hip[0]
         chest = hip[0] + lean * 0.85
@@ -104,12 +107,14 @@ class Figure:
             )
 
     def skirt(self, top: float, low: float, broad: float) -> None:
+        """Draw a skirt."""
         cloth = self.paint(self.outfit.jacket, 0.9)
         self.board.poly(
             cloth, ((-broad, top), (broad, top), (broad * 1.25, low), (-broad * 1.25, low))
         )
 
     def head(self, center: Point, radius: float, facing: int, helmet: Color | None = None) -> None:
+        """Draw neck, hair or helmet, and face."""
         x, y = center
         skin, hair = self.outfit.skin, helmet or self.outfit.hair
         self.board.rect(
@@ -121,6 +126,7 @@ class Figure:
         )
 
     def umbrella(self, tall: float, color: Color) -> None:
+        """Draw an open umbrella above the head."""
         top = tall * 1.22
         part, shaded = self.paint(color), self.paint(color, 0.7)
         self.board.limb(self.paint((40, 40, 40)), (0.1, 0.6 * tall), (0.1, top), 0.03)

@@ -20,7 +20,7 @@ Shorts = NDArray[np.int16]
 
 
 def tree(stage: Stage, across: float, ahead: float, scale: float = 1.0) -> None:
-    """A broad-leaved tree, a conifer or a bare one in its young years."""
+    """Draw a broad-leaved tree, a conifer or a bare one in its young years."""
     dice = stage.dice
     board = stage.board(across, ahead)
     tall = dice.between(4.5, 8.0) * scale
@@ -48,6 +48,7 @@ def tree(stage: Stage, across: float, ahead: float, scale: float = 1.0) -> None:
 
 
 def bush(stage: Stage, across: float, ahead: float, tall: float) -> None:
+    """Draw a bush of three lobes."""
     dice = stage.dice
     board = stage.board(across, ahead)
     lobes = [
@@ -95,7 +96,7 @@ def crown(stage: Stage, board: Board, lobes: list[Lobe], color: Color) -> None:
 
 
 def _noise(stage: Stage, shape: tuple[int, ...], grain: int) -> tuple[Shorts, Shorts]:
-    """Windows of coarse noise for the edge and of fine noise for the face."""
+    """Return windows of coarse noise for the edge and of fine noise for the face."""
     row, column = stage.dice.whole(0, TILE - 1), stage.dice.whole(0, TILE - 1)
     window = np.s_[row : row + shape[0], column : column + shape[1]]
     size = stage.canvas.parts_HW.shape
@@ -105,19 +106,19 @@ def _noise(stage: Stage, shape: tuple[int, ...], grain: int) -> tuple[Shorts, Sh
 def _paint(
     board: Board, corner: tuple[int, int], inside: Mask, light: NDArray[np.int32], color: Color
 ) -> None:
-    """Four tones from the shaded to the lit leaves."""
+    """Fill the crown in four tones from the shaded to the lit leaves."""
     stage = board.stage
     label = train_id("vegetation")
     strength = 0.5 + 0.5 * min(1.0, stage.weather.direct / 0.5)
     base = stage.weather.ambient + 0.12
     for low, factor in ((-9999, 0.62), (-110, 0.84), (30, 1.05), (170, 1.26)):
-        shown = dim(color, base * (1.0 + (factor - 0.9) * strength))
-        part = board.part(shown, label, texture=Texture.LEAVES)
+        lit = dim(color, base * (1.0 + (factor - 0.9) * strength))
+        part = board.part(lit, label, texture=Texture.LEAVES)
         stage.canvas.fill_mask(part, inside & (light >= low), *corner)
 
 
 def hedge(stage: Stage, near: float, far: float, across: float, tall: float) -> None:
-    """A clipped hedge along the road: a side with a lighter top edge and a face at its end."""
+    """Draw a clipped hedge along the road: a side, its lighter top and a face at its end."""
     label = train_id("vegetation")
     color = stage.dice.vary(stage.dice.pick(LEAVES[:6]), 12)
     out = across + (0.9 if across > 0 else -0.9)
@@ -130,6 +131,6 @@ def hedge(stage: Stage, near: float, far: float, across: float, tall: float) -> 
         ((inward, 0.0, 0.0), side, 0.92),
         ((0.0, 0.0, -1.0), np.array(end, np.float64), 0.9),
     ):
-        shown = stage.lit(dim(color, factor), normal)
-        part = stage.canvas.part(shown, label, near, texture=Texture.LEAVES)
+        lit = stage.lit(dim(color, factor), normal)
+        part = stage.canvas.part(lit, label, near, texture=Texture.LEAVES)
         stage.quads(part, points[None])

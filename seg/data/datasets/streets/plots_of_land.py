@@ -1,4 +1,4 @@
-"""What stands along both sides: houses, walls, fences, gardens, and the far end of the street."""
+"""The land along both sides: houses, walls, fences, gardens, and the far end of the street."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Drawing = Callable[[Stage, Side, float, float], None]
 
 
 def backdrop(stage: Stage) -> None:
-    """A skyline of far trees and houses in front of the sky."""
+    """Draw a skyline of far trees and houses in front of the sky."""
     dice, canvas, camera = stage.dice, stage.canvas, stage.camera
     height, width = canvas.parts_HW.shape
     horizon = int(camera.horizon_px)
@@ -47,14 +47,14 @@ def backdrop(stage: Stage) -> None:
 
 
 def line_up(stage: Stage, street: Street) -> list[Actor]:
-    """The lots of both sides, nearest first."""
+    """Plan the lots of both sides, nearest first."""
     dice = stage.dice
-    wanted: list[Drawing] = []
+    drawings: list[Drawing | None] = []
     if dice.chance(0.62):
-        wanted.append(_walled)
+        drawings.append(_walled)
     if dice.chance(0.75):
-        wanted.append(_fenced)
-    plans = dice.shuffled([*wanted, None, None][:2]) if len(wanted) < 2 else dice.shuffled(wanted)
+        drawings.append(_fenced)
+    plans = dice.shuffled([*drawings, None, None][:2])
     actors: list[Actor] = []
     for side, first in zip(street.sides, plans, strict=True):
         actors += _row(stage, street, side, first)
@@ -64,7 +64,7 @@ def line_up(stage: Stage, street: Street) -> list[Actor]:
 
 
 def _row(stage: Stage, street: Street, side: Side, first: Drawing | None) -> list[Actor]:
-    """Lots one behind the other; `first` fills the first that is well in view."""
+    """Plan lots one behind the other; `first` fills the first that is well in view."""
     dice = stage.dice
     view = stage.camera.first_ahead(side.line)
     z = view * dice.between(0.55, 0.8)
@@ -100,7 +100,7 @@ def _built(stage: Stage, side: Side, near: float, far: float) -> None:
 
 
 def _behind(stage: Stage, side: Side, near: float, far: float) -> None:
-    """A house or trees set back from the street."""
+    """Draw a house or trees set back from the street."""
     dice = stage.dice
     if dice.chance(0.55):
         style = draw_style(dice, stage.weather.dark, low=True)
@@ -122,7 +122,7 @@ def _fenced(stage: Stage, side: Side, near: float, far: float) -> None:
 
 
 def _garden(stage: Stage, side: Side, near: float, far: float) -> None:
-    """Open ground with trees and bushes, sometimes behind a hedge."""
+    """Draw open ground with trees and bushes, sometimes behind a hedge."""
     dice = stage.dice
     spots = sorted((dice.between(near + 0.5, far) for _ in range(dice.whole(2, 4))), reverse=True)
     for z in spots:
@@ -135,7 +135,7 @@ def _garden(stage: Stage, side: Side, near: float, far: float) -> None:
 
 
 def _closing(stage: Stage) -> Actor:
-    """A house across the far end of the street."""
+    """Plan a house across the far end of the street."""
     ahead = stage.dice.between(80.0, 110.0)
     style = draw_style(stage.dice, stage.weather.dark)
     draw: Callable[[], None] = lambda: house_across(stage, -12.0, 12.0, ahead, style)  # noqa: E731

@@ -1,4 +1,4 @@
-"""From the painted parts to the image: texture, light, fog, sky, rain, grain."""
+"""The last step: from the painted parts to the image, with light, fog, sky, rain and grain."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ _Shorts = NDArray[np.int16]
 
 
 def develop(stage: Stage) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The image (H x W x 3) and its label map (H x W).
+    """Return the image (H x W x 3) and its label map (H x W).
 
     Sixteen bits suffice: a color (8 bits) times a brightness (128 = 1, below 256) fits unsigned,
     a difference of colors times a share of haze (128 = all) fits signed. Until the end the image
@@ -42,7 +42,7 @@ def develop(stage: Stage) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def _tinted_colors(stage: Stage) -> NDArray[np.uint16]:
-    """The colors of the parts in the color of the light; what glows keeps its own at night."""
+    """Return the colors of the parts in the light's color; glowing parts keep theirs at night."""
     colors = np.array(stage.canvas.colors, np.int32)
     tinted = colors * np.array(stage.weather.tint, np.int32) >> 8
     if stage.weather.dark:
@@ -53,20 +53,14 @@ def _tinted_colors(stage: Stage) -> NDArray[np.uint16]:
 
 @cache
 def _texel_plane(height: int, width: int) -> _Ints:
-    """Positions in a tile, repeated far enough to start anywhere in it."""
+    """Return positions in a tile, repeated far enough to start anywhere in it."""
     rows = np.arange(height + TILE, dtype=np.int32) % TILE
     columns = np.arange(width + TILE, dtype=np.int32) % TILE
     return rows[:, None] * TILE + columns[None, :]
 
 
-def _window(stage: Stage, plane: NDArray[np.int32]) -> _Ints:
-    height, width = stage.canvas.parts_HW.shape
-    row, column = stage.dice.whole(0, TILE - 1), stage.dice.whole(0, TILE - 1)
-    return plane[row : row + height, column : column + width]
-
-
 def _light(stage: Stage) -> tuple[NDArray[np.uint16], _Shorts]:
-    """Brightness (128 = 1) and share of haze (128 = all) of every pixel."""
+    """Return brightness (128 = 1) and share of haze (128 = all) of every pixel."""
     canvas, camera = stage.canvas, stage.camera
     parts = canvas.parts_HW
     height, width = parts.shape
@@ -79,7 +73,8 @@ def _light(stage: Stage) -> tuple[NDArray[np.uint16], _Shorts]:
         / (np.arange(first, height, dtype=np.float64) - camera.horizon_px)
     )
     below = np.take(np.array(canvas.ground, np.bool_), parts[first:])
-    screen = _window(stage, _texel_plane(height, width))
+    row, column = stage.dice.whole(0, TILE - 1), stage.dice.whole(0, TILE - 1)
+    screen = _texel_plane(height, width)[row : row + height, column : column + width]
     texels[:first] += screen[:first]
     texels[first:] += np.where(below, _ground_texels(stage, ahead), screen[first:])
     np.copyto(fog[first:], _fog_table(stage, ahead)[:, None], where=below)
@@ -94,7 +89,7 @@ def _light(stage: Stage) -> tuple[NDArray[np.uint16], _Shorts]:
 
 
 def _ground_texels(stage: Stage, ahead: NDArray[np.float64]) -> _Ints:
-    """The texel of each pixel below the horizon, looked up in metres on the ground."""
+    """Return the texel of each pixel below the horizon, looked up in metres on the ground."""
     camera = stage.camera
     columns = np.arange(stage.canvas.parts_HW.shape[1], dtype=np.float64) - camera.center_px
     scale = ahead * (TEXELS_PER_M / camera.focal_px)
@@ -107,14 +102,17 @@ def _ground_texels(stage: Stage, ahead: NDArray[np.float64]) -> _Ints:
 
 
 def _fog_table(stage: Stage, ahead: NDArray[np.float64]) -> _Shorts:
-    """Share of haze, 128 = all: half at the visibility; a fraction that falls much like exp."""
+    """Return the share of haze, 128 = all, half of it at the visibility.
+
+    A fraction stands for the exponential, whose last bit differs between machines.
+    """
     ratio = np.minimum(ahead, 4000.0) / stage.weather.visibility_m
     ratio = ratio * (0.4 + 0.6 * ratio)
     return np.floor(128 * (ratio / (1.0 + ratio))).astype(np.int16)
 
 
 def _sky(stage: Stage, image: _Shorts) -> None:
-    """A gradient with clouds, wherever a part at the sky's distance shows."""
+    """Paint a gradient with clouds wherever a part at the sky's distance is visible."""
     weather, horizon = stage.weather, max(2, int(stage.camera.horizon_px))
     is_sky = np.take(np.array(stage.canvas.aheads) == SKY_AHEAD_M, stage.canvas.parts_HW)
     height = is_sky.shape[0]
@@ -141,7 +139,7 @@ def _cloud_field() -> _Ints:
 
 
 def _clouds(stage: Stage, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> _Shorts:
-    """Share of cloud, 128 = all, flatter than wide and torn at the edges."""
+    """Return the share of cloud, 128 = all, flatter than wide and torn at the edges."""
     height = stage.canvas.parts_HW.shape[0]
     row, column = stage.dice.whole(0, TILE - 1), stage.dice.whole(0, TILE - 1)
     v = (rows * (2 * TILE) // height + row) & (TILE - 1)
@@ -151,7 +149,7 @@ def _clouds(stage: Stage, rows: NDArray[np.int64], columns: NDArray[np.int64]) -
 
 
 def _uncovered(stage: Stage, lamp: Lamp) -> bool:
-    """Whether nothing nearer stands in front of the lamp."""
+    """Return whether nothing nearer stands in front of the lamp."""
     parts = stage.canvas.parts_HW
     row, column = int(lamp.row), int(lamp.column)
     if not (0 <= row < parts.shape[0] and 0 <= column < parts.shape[1]):
@@ -178,7 +176,7 @@ def _halo(lamp: Lamp, image: _Shorts) -> None:
 
 
 def _wet(stage: Stage, image: _Shorts, label: NDArray[np.uint8]) -> None:
-    """The wet ground mirrors what stands behind it."""
+    """Mirror what stands behind it in the wet ground."""
     horizon = int(stage.camera.horizon_px)
     height = image.shape[1]
     rows = np.arange(min(height, horizon + 2), height)
@@ -189,7 +187,7 @@ def _wet(stage: Stage, image: _Shorts, label: NDArray[np.uint8]) -> None:
 
 
 def _drops(stage: Stage, image: _Shorts) -> None:
-    """Thin streaks of rain."""
+    """Draw thin streaks of rain."""
     height, width = image.shape[1:]
     dice = stage.dice
     for _ in range(max(20, width // 4)):
@@ -198,7 +196,7 @@ def _drops(stage: Stage, image: _Shorts) -> None:
 
 
 def _expose(stage: Stage, image: _Shorts) -> NDArray[np.uint8]:
-    """The lens' slight softness, the sensor's grain, eight bits, colors innermost."""
+    """Apply the lens' softness and the sensor's grain; return uint8, H x W x 3."""
     height, width = image.shape[1:]
     soft = image * 6
     soft[..., 1:-1] += image[..., :-2]

@@ -1,4 +1,4 @@
-"""The plan of a street: widths, lanes, junction, what stands on its sides."""
+"""The plan of a street: widths, lanes, junction, and its two sides."""
 
 from dataclasses import dataclass
 
@@ -46,11 +46,12 @@ class Street:
     sides: tuple[Side, Side]
 
     def in_junction(self, near: float, far: float) -> bool:
+        """Return whether the stretch from `near` to `far` touches the junction."""
         return self.junction is not None and near < self.junction[1] and far > self.junction[0]
 
 
 def draw_street(dice: Dice, *, tram: bool) -> Street:
-    """A random plan; `tram` asks for rails."""
+    """Draw a random plan; `tram` asks for rails."""
     shift = dice.between(-0.3, 0.3)
     parking = dice.chance(0.5)
     middle = shift - LANE_M / 2
@@ -86,7 +87,7 @@ def draw_street(dice: Dice, *, tram: bool) -> Street:
 
 
 def _junction(dice: Dice) -> tuple[tuple[float, float] | None, tuple[float, ...]]:
-    """Where a road crosses, if one does, and where zebra crossings begin."""
+    """Draw where a road crosses, if one does, and where zebra crossings begin."""
     if dice.chance(0.45):
         start = dice.between(15.0, 34.0)
         crossings = (start - 4.6,) if dice.chance(0.75) else ()

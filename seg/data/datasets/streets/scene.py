@@ -1,4 +1,4 @@
-"""One street: who is in it, and where."""
+"""One scene: plans a street with its actors and renders it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from seg.data.datasets.streets.weather import draw_weather
 
 
 def render(dice: Dice, height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The image (H x W x 3) and the label map (H x W) that the dice decide."""
+    """Render the image (H x W x 3) and the label map (H x W) that the dice decide."""
     tram = dice.chance(0.5)
     street = draw_street(dice, tram=tram)
     stage = Stage(
@@ -52,7 +52,7 @@ def _camera(dice: Dice, height: int, width: int) -> Camera:
 
 
 def _bonnet(stage: Stage) -> None:
-    """Sometimes the camera's own car shows at the lower edge; it belongs to no class."""
+    """Draw the camera's own car at the lower edge, in some scenes; it belongs to no class."""
     height, width = stage.canvas.parts_HW.shape
     if stage.weather.dark:
         stage.lamps.append(Lamp(width * 0.5, height * 0.86, height * 0.26, 80, 0.0))

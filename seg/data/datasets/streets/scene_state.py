@@ -1,4 +1,4 @@
-"""What every object is drawn with: dice, camera, light and canvas."""
+"""The state of a scene that every object is drawn with: dice, camera, light and canvas."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,17 +23,18 @@ CIRCLE: tuple[Point, ...] = tuple((_COS[k], _COS[(k + 12) % 16]) for k in range(
 
 
 def train_id(name: str) -> int:
+    """Return the train id of a class."""
     return _IDS[name]
 
 
 def dim(color: Color, factor: float) -> Color:
-    """A color made darker or lighter."""
+    """Return a color made darker or lighter."""
     red, green, blue = color
     return min(255, int(red * factor)), min(255, int(green * factor)), min(255, int(blue * factor))
 
 
 def mix(first: Color, second: Color, share: float) -> Color:
-    """From `first` (share 0) to `second` (share 1)."""
+    """Return a color between `first` (share 0) and `second` (share 1)."""
     return (
         int(first[0] + (second[0] - first[0]) * share),
         int(first[1] + (second[1] - first[1]) * share),
@@ -63,6 +64,7 @@ class Stage:
     lamps: list[Lamp] = field(default_factory=list)
 
     def polygon(self, part: int, points: Sequence[tuple[float, float, float]]) -> None:
+        """Fill a polygon whose corners are in metres."""
         self.canvas.fill(part, self.camera.project(np.array(points, np.float64)))
 
     def quads(self, part: int, quads: Floats) -> None:
@@ -75,7 +77,10 @@ class Stage:
         self.canvas.fill(part, *self.band(near, far, left, right))
 
     def band(self, near: float, far: float, left: float, right: float) -> Polygon:
-        """The quadrilaterals of a band in the image, pieces x 4 x 2; one on a straight road."""
+        """Return the quadrilaterals of a band in the image, pieces x 4 x 2.
+
+        A straight road needs one piece.
+        """
         steps = [near]
         while self.camera.bend and steps[-1] * 1.35 < far:
             steps.append(steps[-1] * 1.35)
@@ -85,7 +90,7 @@ class Stage:
         return np.concatenate([pixels[:-1], pixels[1:, ::-1]], axis=1)
 
     def shadow(self, across: float, width: float, near: float, far: float, tall: float) -> None:
-        """The shade that a box standing on the ground throws on it, and the dark below it."""
+        """Darken the ground in the shadow of a box that stands on it, and below the box."""
         half = width / 2
         soft = self.band(near - 0.1, far + 0.1, across - half, across + half)
         side, away = self.weather.shadow
@@ -101,7 +106,7 @@ class Stage:
         self.canvas.shadow(min(self.weather.shade, 120), *soft)
 
     def round_shadow(self, across: float, ahead: float, radius: float, tall: float) -> None:
-        """The shade of a crown `tall` metres above the ground, and the dark at the foot."""
+        """Darken the ground in the shadow of a crown `tall` metres up, and at its foot."""
         side, away = self.weather.shadow
         for x, z, reach in (
             (across, ahead, 0.3),
@@ -113,10 +118,11 @@ class Stage:
                 self.canvas.shadow(min(self.weather.shade, 170), outline)
 
     def lit(self, color: Color, normal: tuple[float, float, float]) -> Color:
-        """The color of a face whose outward normal is (across, up, ahead)."""
+        """Return the color of a face whose outward normal is (across, up, ahead)."""
         return dim(color, self.weather.brightness(normal))
 
     def board(self, across: float, ahead: float, *, turn: float = 1.0) -> "Board":
+        """Return a board at a place; see `Board`."""
         return Board(self, across, ahead, turn)
 
 
@@ -135,6 +141,7 @@ class Board:
         self.turn = turn
 
     def pixel(self, x: float, y: float) -> tuple[int, int]:
+        """Return the pixel (column, row) of a point."""
         return (
             math.floor(self.column + x * self.scale * self.turn + 0.5),
             math.floor(self.row - y * self.scale + 0.5),
@@ -148,9 +155,11 @@ class Board:
         glow: bool = False,
         texture: Texture = Texture.FLAT,
     ) -> int:
+        """Register a part at the board's distance."""
         return self.stage.canvas.part(color, label, self.ahead, glow=glow, texture=texture)
 
     def outline(self, points: Sequence[Point]) -> Polygon:
+        """Return the pixels of points, N x 2."""
         left, low, wide, high = (
             self.column + 0.5,
             self.row + 0.5,
@@ -162,25 +171,30 @@ class Board:
         return np.array(pixels, np.int32)
 
     def poly(self, part: int, points: Sequence[Point]) -> None:
+        """Fill a convex polygon."""
         self.stage.canvas.fill(part, self.outline(points))
 
     def rect(self, part: int, left: float, right: float, low: float, high: float) -> None:
+        """Fill a rectangle."""
         self.poly(part, ((left, low), (right, low), (right, high), (left, high)))
 
     def disc(self, part: int, x: float, y: float, radius: float, wide: float = 1.0) -> None:
+        """Fill a disc, or an ellipse `wide` times as wide as tall."""
         self.poly(part, self.round(x, y, radius, wide))
 
     def ring(self, part: int, x: float, y: float, radius: float, width: float) -> None:
+        """Draw a ring of a width."""
         spots = self.round(x, y, radius)
         for start, end in zip(spots, [*spots[1:], spots[0]], strict=True):
             self.limb(part, start, end, width)
 
     @staticmethod
     def round(x: float, y: float, radius: float, wide: float = 1.0) -> list[Point]:
+        """Return the points of a circle, or of an ellipse `wide` times as wide as tall."""
         return [(x + c * radius * wide, y + s * radius) for c, s in CIRCLE]
 
     def limb(self, part: int, start: Point, end: Point, width: float, tip: float = 0.0) -> None:
-        """A thick line from `start` to `end` that narrows to `tip`, where given."""
+        """Draw a thick line from `start` to `end` that narrows to `tip`, if not 0."""
         along, up = end[0] - start[0], end[1] - start[1]
         length = math.sqrt(along * along + up * up) or 1.0
         side, rise = -up / length / 2, along / length / 2
@@ -197,7 +211,7 @@ class Board:
 
 
 def _hull(points: Polygon) -> Polygon:
-    """The convex hull of whole pixels (monotone chain)."""
+    """Return the convex hull of whole pixels (monotone chain)."""
     ordered = sorted({(int(x), int(y)) for x, y in points})
     if len(ordered) < 3:
         return points
@@ -219,7 +233,7 @@ def _chain(ordered: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 @dataclass
 class Actor:
-    """Something that stands in the street: where, and how to draw it."""
+    """Something that stands in the street: its place and how to draw it."""
 
     near: float
     far: float
@@ -228,7 +242,7 @@ class Actor:
     draw: Callable[[], None]
 
     def hides(self, other: "Actor") -> bool:
-        """Whether this one stands in front of `other`, seen from the road's middle."""
+        """Return whether this one stands in front of `other`, seen from the road's middle."""
         if self.far <= other.near:
             return True
         if other.far <= self.near:
@@ -240,7 +254,10 @@ class Actor:
 
 
 def in_order(actors: Sequence[Actor]) -> list[Actor]:
-    """Far to near; an insertion sort, as `hides` is no total order and sorts differ by version."""
+    """Sort actors far to near.
+
+    An insertion sort: `hides` is no total order, for which sorts differ by version.
+    """
     ordered: list[Actor] = []
     for actor in sorted(actors, key=lambda one: -one.near):
         place = len(ordered)

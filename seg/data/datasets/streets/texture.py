@@ -12,7 +12,7 @@ _Tile = NDArray[np.int64]
 
 
 class Texture(IntEnum):
-    """What a surface feels like; the position in `tiles()`."""
+    """The kind of a surface; its position in `tiles()`."""
 
     FLAT = 0
     PLASTER = 1
@@ -28,7 +28,7 @@ class Texture(IntEnum):
 
 
 def hashed(rows: _Tile, columns: _Tile, seed: int) -> _Tile:
-    """A hash of two coordinate grids, 0..255, whitened over 32 bits."""
+    """Return a hash of two coordinate grids, 0..255, whitened over 32 bits."""
     mask = 0xFFFFFFFF
     value = (rows * 374761393 + columns * 668265263 + seed * 1442695041) & mask
     value = ((value ^ (value >> 13)) * 1274126177) & mask
@@ -43,7 +43,7 @@ def _grid() -> tuple[_Tile, _Tile]:
 
 @cache
 def smooth(radius: int, amplitude: int, seed: int) -> _Tile:
-    """Periodic noise of about `radius` pixels' grain within +-amplitude."""
+    """Return periodic noise of about `radius` pixels' grain within +-amplitude."""
     value = hashed(*_grid(), seed) - 128
     for axis in (0, 1, 0, 1) if radius else ():
         value = sum(
@@ -54,14 +54,14 @@ def smooth(radius: int, amplitude: int, seed: int) -> _Tile:
 
 @cache
 def wallpaper(radius: int, amplitude: int, seed: int, height: int, width: int) -> NDArray[np.int16]:
-    """`smooth` noise repeated so far that a window of that size may start anywhere in a tile."""
+    """Return `smooth` noise repeated so that a window of a size may start anywhere in a tile."""
     rows = np.arange(height + TILE) % TILE
     columns = np.arange(width + TILE) % TILE
     return smooth(radius, amplitude, seed)[np.ix_(rows, columns)].astype(np.int16)
 
 
 def _cells(height: int, width: int, seam: int, spread: int, seed: int) -> _Tile:
-    """A running bond of stones with darker joints."""
+    """Return a running bond of stones with darker joints."""
     rows, columns = _grid()
     course = rows // height
     shifted = (columns + (course % 2) * (width // 2)) % TILE
@@ -72,7 +72,7 @@ def _cells(height: int, width: int, seam: int, spread: int, seed: int) -> _Tile:
 
 @cache
 def tiles() -> NDArray[np.int16]:
-    """All textures, kinds x 256 x 256: what to add to a brightness of 256."""
+    """Return all textures, kinds x 256 x 256: offsets to a brightness of 256."""
     grain = smooth(0, 9, 1)
     kinds = {
         Texture.FLAT: smooth(0, 5, 2) + smooth(9, 10, 3),

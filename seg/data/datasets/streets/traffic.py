@@ -34,7 +34,6 @@ class Lane:
     pose: tuple[float, float]
     free_from: float
     gap: tuple[float, float]
-    slow: bool = False
 
 
 @dataclass
@@ -43,29 +42,30 @@ class Traffic:
 
     stage: Stage
     street: Street
-    taken: list[tuple[float, float, float, float]] = field(default_factory=list)
+    occupied: list[tuple[float, float, float, float]] = field(default_factory=list)
 
     def actors(self, *, tram: bool) -> list[Actor]:
+        """Plan all vehicles, nearest first in each lane."""
         dice, street = self.stage.dice, self.street
         first = dice.between(8.5, 18.0) if dice.chance(0.78) else dice.between(26.0, 45.0)
         own = Lane(street.middle + LANE_M / 2, AWAY, first, (4.0, 12.0))
         other = Lane(street.middle - LANE_M / 2, TOWARD, dice.between(7.5, 15.0), (3.0, 14.0))
         curb = Lane(street.right - 1.15, AWAY, dice.between(5.5, 9.0), (0.8, 4.0))
         far_curb = Lane(street.left + 1.15, TOWARD, dice.between(7.0, 12.0), (0.8, 4.0))
-        found: list[Actor] = []
+        actors: list[Actor] = []
         if tram and street.tracks is not None:
-            found.append(self._tram(street.tracks))
+            actors.append(self._tram(street.tracks))
             if street.bed == "road":
-                other.free_from = found[-1].far + 6.0
+                other.free_from = actors[-1].far + 6.0
         lanes = [own, other] + ([curb] if street.parking else [])
         wide_left = street.tracks is None and street.middle - street.left > LANE_M + 1.5
         lanes += [far_curb] if wide_left else []
-        found += self._large(lanes)
-        found += self._cycles(own, other)
-        found += self._cars(lanes)
+        actors += self._large(lanes)
+        actors += self._cycles(own, other)
+        actors += self._cars(lanes)
         if street.junction and dice.chance(0.35):
-            found.append(self._crossing())
-        return found
+            actors.append(self._crossing())
+        return actors
 
     def _tram(self, across: float) -> Actor:
         dice = self.stage.dice
@@ -73,20 +73,21 @@ class Traffic:
         body = self._place("train", Pose(across, near, *dice.pick((AWAY, TOWARD))))
 
         def draw() -> None:
+            """Draw the wire, then the tram."""
             self._wire(across, near)
             body.draw()
 
         return replace(body, draw=draw)
 
     def _wire(self, across: float, near: float) -> None:
-        """The overhead wire: too thin for a class of its own, hence ignored."""
+        """Draw the overhead wire: too thin for a class of its own, hence ignored."""
         part = self.stage.canvas.part((44, 46, 50), 255, near)
         points = [(across, 4.75, z) for z in (4.0, 8.0, 14.0, 24.0, 40.0, 70.0)]
         line = self.stage.camera.project(np.array(points, np.float64))
         self.stage.canvas.line(part, line)
 
     def _large(self, lanes: list[Lane]) -> list[Actor]:
-        """Buses and trucks, each in a lane of its own where there is one."""
+        """Plan buses and trucks, each in a lane of its own where there is one."""
         dice = self.stage.dice
         names = [name for name in ("bus", "truck") if dice.chance(0.5)]
         free = dice.shuffled([lane for lane in lanes if lane.free_from < 22.0])
@@ -127,7 +128,7 @@ class Traffic:
         tall = max(corner[2] for body in blocks[:3] for corner in body.left.corners)
         stage.shadow((left + right) / 2, right - left, near, far, tall)
         blocks = _far_first(blocks, pose)
-        self.taken.append((near, far, left, right))
+        self.occupied.append((near, far, left, right))
         if stage.weather.dark and pose.cos < 0 and near < 40:
             for x in (left + 0.25, right - 0.25):
                 column, row = stage.camera.column(x, near), stage.camera.row(0.75, near)
@@ -138,7 +139,7 @@ class Traffic:
         )
 
     def _cycles(self, own: Lane, other: Lane) -> list[Actor]:
-        """Riders in the lanes or across the junction; the free lane behind them moves back."""
+        """Plan riders in the lanes or across the junction, in front of the vehicles."""
         dice = self.stage.dice
         actors = []
         draws = [d for d, share in ((bicycle, 0.6), (motorcycle, 0.6)) if dice.chance(share)]
@@ -162,8 +163,9 @@ class Traffic:
     def cycle(
         self, draw: Callable[..., None], across: float, ahead: float, *, ridden: bool, turn: float
     ) -> Actor:
+        """Plan a two-wheeler that `draw` draws."""
         stage, half = self.stage, max(0.3, 0.9 * turn)
-        self.taken.append((ahead - 0.3, ahead + 0.3, across - half, across + half))
+        self.occupied.append((ahead - 0.3, ahead + 0.3, across - half, across + half))
         stage.shadow(across, 2 * half, ahead - 0.2, ahead + 0.2, 1.5 if ridden else 0.8)
         return Actor(
             ahead - 0.2, ahead + 0.2, across - half, across + half,
@@ -171,17 +173,18 @@ class Traffic:
         )  # fmt: skip
 
     def blocked(self, across: float, ahead: float, room: float = 0.8) -> bool:
-        """Whether something stands there already."""
+        """Return whether something stands within `room` metres of a place."""
         return any(
             near - room < ahead < far + room and left - room < across < right + room
-            for near, far, left, right in self.taken
+            for near, far, left, right in self.occupied
         )
 
 
 def _far_first(blocks: list[Block], pose: Pose) -> list[Block]:
-    """Low blocks before high ones, far blocks before near ones of the same foot."""
+    """Sort low blocks before high ones, far blocks before near ones of the same foot."""
 
     def place(body: Block) -> tuple[float, float]:
+        """Return the sort key of a block."""
         spots = [pose.turned(a, c)[1] for face in body.ends for a, c, _ in face.corners]
         low = min(u for face in body.ends for _, _, u in face.corners)
         return (0.0 if low < 2.0 else 1.0, -(min(spots) + max(spots)))

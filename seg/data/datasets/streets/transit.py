@@ -1,4 +1,4 @@
-"""Buses and trams (the class `train`: what runs on rails)."""
+"""Buses and trams (the class `train`: rail vehicles)."""
 
 from seg.data.datasets.streets.canvas import Color
 from seg.data.datasets.streets.cars import (
@@ -27,7 +27,7 @@ LIVERIES: tuple[tuple[Color, Color], ...] = (
 
 
 def bus(dice: Dice, dark: bool) -> list[Block]:
-    """One tall box: a band of windows, doors, a line number."""
+    """Build one tall box: a band of windows, doors, a line number."""
     paint, accent = dice.pick(LIVERIES)
     paint, accent = dice.vary(paint, 16), dice.vary(accent, 12)
     length, tall = dice.between(8.5, 11.5), dice.between(2.9, 3.2)
@@ -84,7 +84,7 @@ def _bus_rear(rear: Face, accent: Color, dark: bool) -> None:
 
 
 def tram(dice: Dice, dark: bool) -> list[Block]:
-    """Long boxes in a row, low above the rails, bellows between them and a pantograph above."""
+    """Build long boxes in a row, low above the rails, with bellows and a pantograph."""
     paint, accent = dice.pick(LIVERIES)
     paint, accent = dice.vary(paint, 16), dice.vary(accent, 12)
     sections, piece, tall = dice.whole(2, 3), dice.between(6.5, 8.0), 3.35

@@ -19,7 +19,7 @@ from seg.data.datasets.streets.traffic import Traffic
 
 
 def furnish(stage: Stage, street: Street, traffic: Traffic) -> list[Actor]:
-    """Everything on the sidewalks, and who crosses the road."""
+    """Plan all that stands on the sidewalks, and who crosses the road."""
     actors: list[Actor] = []
     for side in street.sides:
         actors += _posts(stage, street, side)
@@ -39,7 +39,7 @@ def _view(stage: Stage, across: float) -> float:
 
 
 def _posts(stage: Stage, street: Street, side: Side) -> list[Actor]:
-    """Lamps at even steps, a few signs, sometimes bollards."""
+    """Plan lamps at even steps, a few signs, sometimes bollards."""
     dice = stage.dice
     x = side.edge + side.sign * 0.55
     view = _view(stage, x)
@@ -71,7 +71,7 @@ def _at(street: Street, across: float, ahead: float, draw: Callable[[float, floa
 
 
 def _trees(stage: Stage, street: Street, side: Side) -> list[Actor]:
-    """A row of trees along the curb."""
+    """Plan a row of trees along the curb."""
     dice = stage.dice
     if not dice.chance(0.4):
         return []
@@ -88,7 +88,7 @@ def _trees(stage: Stage, street: Street, side: Side) -> list[Actor]:
 
 
 def _signals(stage: Stage, street: Street) -> list[Actor]:
-    """Traffic lights before the junction or at a crossing."""
+    """Plan traffic lights before the junction or at a crossing."""
     dice = stage.dice
     if street.junction:
         ahead = street.junction[0] - 0.6
@@ -112,7 +112,7 @@ def _signals(stage: Stage, street: Street) -> list[Actor]:
 
 
 def _parked(stage: Stage, street: Street, traffic: Traffic) -> list[Actor]:
-    """Bicycles and motorcycles on the sidewalk."""
+    """Plan bicycles and motorcycles on the sidewalk."""
     dice = stage.dice
     actors = []
     for draw, share in ((bicycle, 0.6), (motorcycle, 0.6)):

@@ -9,7 +9,7 @@ from seg.data.datasets.streets.rng import Dice
 
 @dataclass(frozen=True)
 class Weather:
-    """How a scene is lit.
+    """The light of a scene.
 
     Attributes:
         kind: sun, clouds, overcast, rain, fog, dusk or night.
@@ -37,15 +37,17 @@ class Weather:
 
     @property
     def dark(self) -> bool:
+        """Return whether lamps are lit."""
         return self.kind in ("night", "dusk")
 
     @property
     def shadow(self) -> tuple[float, float]:
-        """Metres that a shadow reaches aside and ahead for each metre of height."""
+        """Return how far a shadow reaches aside and ahead, metres for each metre of height."""
         across, up, ahead = self.sun
         return -across / up, -ahead / up
 
     def brightness(self, normal: tuple[float, float, float]) -> float:
+        """Return the brightness of a face by its outward normal."""
         toward = normal[0] * self.sun[0] + normal[1] * self.sun[1] + normal[2] * self.sun[2]
         return self.ambient + 0.1 * normal[1] + self.direct * max(0.0, toward)
 
@@ -128,7 +130,7 @@ _LOOKS: dict[str, _Look] = {
 
 
 def draw_weather(dice: Dice) -> Weather:
-    """A random time of day and sky."""
+    """Draw a random time of day and sky."""
     kind = dice.weighted(_KINDS)
     zenith, haze, cloud, tint, clouds, ambient, direct, shade, visibility = _LOOKS[kind]
     exposure = dice.between(0.88, 1.1)
