@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ def fingerprint(dataset: SegmentationDataset) -> str | None:
     pairs: Any = getattr(dataset, "pairs", None)
     if pairs is None:
         return None
-    identity = [dataset.split, dataset.labels.to_dict(), _reader(dataset)]
+    readers = (getattr(each, "reader", None) for each in unwrapped(dataset))
+    reader = next((str(each) for each in readers if each is not None), "")
+    identity = [dataset.split, dataset.labels.to_dict(), reader]
     decoding = getattr(dataset, "decoding", PLAIN)
     if decoding != PLAIN:  # it decides the pixels
         identity.append(decoding.to_dict())
@@ -35,14 +38,11 @@ def fingerprint(dataset: SegmentationDataset) -> str | None:
     return digest.hexdigest()[:32]
 
 
-def _reader(dataset: Any) -> str:
-    """Return how label files are read, by the dataset or by the one that it wraps."""
+def unwrapped(dataset: object) -> Iterator[object]:
+    """Yield a dataset, then those that it wraps, from the outside in."""
     while dataset is not None:
-        reader = getattr(dataset, "reader", None)
-        if reader is not None:
-            return str(reader)
+        yield dataset
         dataset = getattr(dataset, "source", None)
-    return ""
 
 
 def _state(location: Location) -> tuple[str, int, int]:

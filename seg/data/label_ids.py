@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seg.data.datasets.hf_dataset import HfDataset
+from seg.data.fingerprint import unwrapped
 from seg.data.label_space import LabelSpace
 from seg.data.sample import LEAVE_OUT, SegmentationDataset
 from seg.data.wrappers.subset import spread_over
@@ -46,7 +47,8 @@ def check_label_ids(
             training split lacks.
     """
     read: Any = getattr(dataset, "read_label", None)
-    if read is None or not _is_read(dataset):
+    innermost = list(unwrapped(dataset))[-1]
+    if read is None or not (hasattr(innermost, "pairs") or isinstance(innermost, HfDataset)):
         return frozenset()
     indices = spread_over(len(dataset), _MAX_LABELS)
     started_at = monotonic()
@@ -128,12 +130,6 @@ def _refuse_one_class(values: frozenset[int], labels: LabelSpace) -> None:
         "  look at them (python -m seg.prepare verify), and at labels.* and dataset.classes",
         fault="one_class",
     )
-
-
-def _is_read(dataset: Any) -> bool:
-    while hasattr(dataset, "source"):
-        dataset = dataset.source
-    return hasattr(dataset, "pairs") or isinstance(dataset, HfDataset)
 
 
 def _unknown_class_error(split: str, faults: Sequence[DataError], looked_at: int) -> DataError:

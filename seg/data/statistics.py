@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.fingerprint import fingerprint
+from seg.data.fingerprint import fingerprint, unwrapped
 from seg.data.loading.parallel_map import parallel_map
 from seg.data.readers.dataset_root import cache_directory
 from seg.data.readers.urls import is_remote
@@ -159,15 +158,9 @@ def _digest(dataset: SegmentationDataset) -> str | None:
         files = fingerprint(dataset)
     except OSError:
         return None  # reading the samples reports it
-    kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in _kinds(dataset)]
+    types = [type(each) for each in unwrapped(dataset)]
+    kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in types]
     return hashlib.sha256(json.dumps([_FORMAT, kinds, files]).encode()).hexdigest()
-
-
-def _kinds(dataset: object) -> Iterator[type]:
-    """Yield the class of a dataset, and of those that it wraps."""
-    while dataset is not None:
-        yield type(dataset)
-        dataset = getattr(dataset, "source", None)
 
 
 def _load(path: Path, dataset: SegmentationDataset) -> DatasetStatistics | None:

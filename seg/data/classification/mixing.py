@@ -75,11 +75,3 @@ class Mixing:
         with drawing_from(int(generator.integers(2**63))):
             image, mixed = mix(image_BCHW.float(), label)
         return image, mixed
-
-    def _chosen(self, generator: np.random.Generator) -> Any:
-        of_all, of_both = generator.random(2)
-        if of_all >= self._probability:
-            return None
-        if self._mixup is None or self._cutmix is None:
-            return self._mixup or self._cutmix
-        return self._cutmix if of_both < self._switch else self._mixup

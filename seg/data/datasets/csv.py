@@ -129,17 +129,9 @@ def read_table(
     """
     source = Source(location, "table", "save it as CSV UTF-8, with a line for each sample")
     numbered = parse_csv(read_bytes(location, "table", max_bytes=MAX_BYTES), source)
-    return list(_rows(numbered, location, columns, may_be_empty))
-
-
-def _rows(
-    numbered: Sequence[tuple[int, list[str]]],
-    location: Location,
-    columns: Sequence[str | None],
-    may_be_empty: str | None,
-) -> Iterator[Row]:
     header = numbered[0][1] if numbered else []
     _check_header(header, location, columns)
+    rows = []
     for line, cells in numbered[1:]:
         where = f"{location}, line {line}"
         if not cells:
@@ -154,7 +146,8 @@ def _rows(
             if value is not None and (len(value) > _LONGEST_CELL or "\0" in value):
                 raise DataError(f"{where}: column {column!r} holds no name: {brief(value)}")
         image, label, split = values
-        yield Row(line, image or "", label or "", split)
+        rows.append(Row(line, image or "", label or "", split))
+    return rows
 
 
 def _check_header(header: Sequence[str], location: Location, columns: Sequence[str | None]) -> None:

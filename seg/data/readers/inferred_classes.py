@@ -47,7 +47,11 @@ def classes_of_values(
         )
         return make_classes([ClassEntry(name, id_) for name, id_ in _BINARY], source)
     ordered = sorted(set(pixels) - {_IGNORED})
-    _check_range(ordered, source)
+    if ordered and (ordered[0] < 0 or ordered[-1] > _LARGEST_ID):
+        raise DataError(
+            f"{source} hold values from {ordered[0]} to {ordered[-1]}, not class ids\n"
+            f"  class ids are 0 to {_LARGEST_ID}"
+        )
     if grey:
         _refuse_grey(pixels, ordered, source)
     if binary:
@@ -59,14 +63,6 @@ def classes_of_values(
         "; 255 is ignored" if _IGNORED in pixels else "",
     )  # fmt: skip
     return make_classes([ClassEntry(f"class_{id_}", id_) for id_ in ordered], source)
-
-
-def _check_range(ordered: Sequence[int], source: str) -> None:
-    if ordered and (ordered[0] < 0 or ordered[-1] > _LARGEST_ID):
-        raise DataError(
-            f"{source} hold values from {ordered[0]} to {ordered[-1]}, not class ids\n"
-            f"  class ids are 0 to {_LARGEST_ID}"
-        )
 
 
 def _check_count(ordered: Sequence[int], values: int, source: str) -> None:

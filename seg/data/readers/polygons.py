@@ -223,17 +223,17 @@ def _points(content: Any, kind: Any, where: str) -> list[Point]:
     points = content if isinstance(content, list) else []
     if kind == "rectangle" and len(points) == 4:
         fewest = most = 4
-    if not fewest <= len(points) <= most or not all(_is_point(point) for point in points):
+    if not fewest <= len(points) <= most or not all(map(_is_point, points)):
         needed = f"{fewest} points or more" if most == _MANY else f"{fewest} points"
         raise DataError(f"{where}: a {kind} needs {needed}, each [x, y]", fault="damaged")
     return [(float(x), float(y)) for x, y in points]
 
 
-def _is_point(content: Any) -> bool:
+def _is_point(value: Any) -> bool:
     return (
-        isinstance(content, list)
-        and len(content) == 2
-        and all(isinstance(part, int | float) and math.isfinite(part) for part in content)
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(part, int | float) and math.isfinite(part) for part in value)
     )
 
 

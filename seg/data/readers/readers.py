@@ -229,9 +229,12 @@ def _check_label_kind(file: Opened, path: Location) -> None:
     _check_lossless(file, path)
     bands = 1 if file.page is None else file.page.samples
     if file.mode not in (*_GREY, "P") or bands != 1:
+        colors = file.pillow is not None and len(file.pillow.getbands()) > 2
+        kind = f"{'colors' if colors else 'pixels'} ({file.mode})"
+        if file.mode.endswith("bands") or (bands > 1 and file.mode in _GREY):
+            kind = f"{bands} bands"
         raise DataError(
-            f"{path}: label holds {_pixel_kind(file, bands)}, not class ids\n"
-            f"  {_label_remedy(file)}",
+            f"{path}: label holds {kind}, not class ids\n  {_label_remedy(file)}",
             fault="label_kind",
         )
 
@@ -252,13 +255,6 @@ def _check_lossless(file: Opened, path: Location) -> None:
             "  turn its pixels to fit the upright image and save it without the tag",
             fault="orientation",
         )
-
-
-def _pixel_kind(file: Opened, bands: int) -> str:
-    if file.mode.endswith("bands") or (bands > 1 and file.mode in _GREY):
-        return f"{bands} bands"
-    colors = file.pillow is not None and len(file.pillow.getbands()) > 2
-    return f"{'colors' if colors else 'pixels'} ({file.mode})"
 
 
 def _label_remedy(file: Opened) -> str:

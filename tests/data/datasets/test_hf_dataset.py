@@ -127,7 +127,7 @@ def test_faults_name_the_row(datasets, plant, tmp_path):
     (tmp_path / "names.json").write_text('["road", "car"]')
     dataset = HfDataset(split="train", name=str(tmp_path / "b"), classes=tmp_path / "names.json")
     for index, (told, fault) in enumerate(
-        [("damaged", "damaged"), (r"3 \(1 pixels\)", "unknown_values"), ("no picture", "missing")]
+        [("damaged", "damaged"), (r"3 \(1 pixels\)", "unknown_values"), ("no image", "missing")]
     ):
         match = f"split train, row {index}, column 'label': .*{told}"
         with pytest.raises(DataError, match=match) as caught:

@@ -144,7 +144,7 @@ def draw_blocks(stage: Stage, blocks: Sequence[Block], pose: Pose, label: int) -
     visible = [
         (face, corners[number], outlines[number])
         for number, (face, outline) in enumerate(zip(faces, outlines.tolist(), strict=True))
-        if _faces_camera(outline)
+        if _is_front_facing(outline)
     ]
     spots = [_spots(face, face_corners) for face, face_corners, _ in visible if face.decals]
     pixels = stage.camera.project(np.concatenate(spots)) if spots else outlines[0]
@@ -182,6 +182,6 @@ def _spots(face: Face, corners: Floats) -> Floats:
     return spots
 
 
-def _faces_camera(corners: list[list[int]]) -> bool:
+def _is_front_facing(corners: list[list[int]]) -> bool:
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
     return (cx - ax) * (dy - by) - (cy - ay) * (dx - bx) < 0

@@ -74,17 +74,14 @@ class Traffic:
 
         def draw() -> None:
             """Draw the wire, then the tram."""
-            self._wire(across, near)
+            # The overhead wire is too thin for a class of its own, hence ignored.
+            part = self.stage.canvas.part((44, 46, 50), 255, near)
+            points = [(across, 4.75, z) for z in (4.0, 8.0, 14.0, 24.0, 40.0, 70.0)]
+            line = self.stage.camera.project(np.array(points, np.float64))
+            self.stage.canvas.line(part, line)
             body.draw()
 
         return replace(body, draw=draw)
-
-    def _wire(self, across: float, near: float) -> None:
-        """Draw the overhead wire: too thin for a class of its own, hence ignored."""
-        part = self.stage.canvas.part((44, 46, 50), 255, near)
-        points = [(across, 4.75, z) for z in (4.0, 8.0, 14.0, 24.0, 40.0, 70.0)]
-        line = self.stage.camera.project(np.array(points, np.float64))
-        self.stage.canvas.line(part, line)
 
     def _large(self, lanes: list[Lane]) -> list[Actor]:
         """Plan buses and trucks, each in a lane of its own where there is one."""
