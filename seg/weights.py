@@ -42,9 +42,9 @@ def _list(config: WeightsConfig) -> None:
 
 def _inspect(config: WeightsConfig) -> None:
     from seg.models.weights.load_report import shortened
-    from seg.weight_tools.inspect import survey
+    from seg.weight_tools.inspect import inspect_weights
 
-    found = survey(_source(config), config.encoder_name)
+    found = inspect_weights(_source(config), config.encoder_name)
     content, covered = found.content, found.coverage
     for name, array in content.arrays.items():
         _say("  %-64s %s", name, " x ".join(map(str, array.shape)))

@@ -17,7 +17,7 @@ from seg.data.sample import Sample, SegmentationDataset
 from seg.data.transforms.pipeline import Augmentation
 from seg.errors import ConfigError
 from seg.io.atomic import write_atomically
-from seg.visualization.grids import _legend, overlay, palette_image
+from seg.visualization.grids import legend, overlay, palette_image
 
 _OPACITY = 0.5
 _TILE_PX, _GAP_PX, _CAPTION_PX = 360, 8, 20
@@ -142,15 +142,15 @@ def contact_sheet(
     rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
     heights = [max(tile.height for tile in row) + _GAP_PX for row in rows]
     width = columns * (_TILE_PX + _GAP_PX) + _GAP_PX
-    legend = _legend(dataset.labels, width)
-    sheet = Image.new("RGB", (width, sum(heights) + _GAP_PX + legend.height + 16), "white")
+    classes = legend(dataset.labels, width)
+    sheet = Image.new("RGB", (width, sum(heights) + _GAP_PX + classes.height + 16), "white")
     top = _GAP_PX
     for row, height in zip(rows, heights, strict=True):
         for position, tile in enumerate(row):
             sheet.paste(tile, (_GAP_PX + position * (_TILE_PX + _GAP_PX), top))
         top += height
-    sheet.paste(legend, (0, top))
-    ImageDraw.Draw(sheet).text((4, top + legend.height), "darkened: ignored pixels", fill="black")
+    sheet.paste(classes, (0, top))
+    ImageDraw.Draw(sheet).text((4, top + classes.height), "darkened: ignored pixels", fill="black")
     return np.asarray(sheet)
 
 

@@ -1,4 +1,4 @@
-"""Two evaluations side by side: refused where they are not alike, and what of it is noise."""
+"""Comparison of two evaluations: unlike protocols are refused, chance is told from difference."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,28 +13,28 @@ from seg.metrics.bootstrap import paired_difference
 
 _SIGNIFICANT = 0.05
 FEWEST_IMAGES = 20
-"""Below it there is no verdict. Of equal networks (normal differences of images), the bootstrap
+"""Fewer images give no verdict. Of equal networks (normal differences of images), the bootstrap
 calls 12 % significantly different at 4 images, 9 % at 10 and 7 % at 20, where 5 % are meant."""
-_SHOWN = 60  # characters of a value
+_MAX_VALUE_CHARS = 60
 
 
 def compare(paths: Sequence[Path], across: Sequence[str] = ()) -> dict[str, Any]:
-    """The scores of two evaluations, the second minus the first.
+    """Compare the scores of two evaluations, the second minus the first.
 
     Differences come with the 95 % interval of a bootstrap in which both see the same resampled
-    pictures.
+    images.
 
     Args:
         paths: two run directories or `evaluation.json` files.
         across: keys of the protocol, or their beginnings, under which they may differ.
 
     Returns:
-        plain data: `first`, `second`, `images`, `scores` with a row a score; its `verdict` is None
-        and its `p` NaN with fewer than `FEWEST_IMAGES` images, of a class: images whose labels
-        hold it, a row's `images`; None: not recorded.
+        plain data: `first`, `second`, `images` and `scores`, one row a score. A row's `images`
+        counts the images whose labels contain the class (all, for scores of no class; None if not
+        recorded). With fewer than `FEWEST_IMAGES` its `verdict` is None and its `p` NaN.
 
     Raises:
-        ConfigError: not two, or unlike protocols: both sides of each key.
+        ConfigError: not two evaluations, or unlike protocols, with both values of each key.
         DataError: a file is missing or damaged.
     """
     if len(paths) != 2:
@@ -52,7 +52,7 @@ def compare(paths: Sequence[Path], across: Sequence[str] = ()) -> dict[str, Any]
 
 
 def table(comparison: dict[str, Any]) -> list[str]:
-    """Lines for a terminal."""
+    """Format a comparison as lines for a terminal."""
     width = max(len(row["key"]) for row in comparison["scores"])
     lines = [
         f"  first   {comparison['first']['path']}",
@@ -64,7 +64,7 @@ def table(comparison: dict[str, Any]) -> list[str]:
         lines.append(
             f"  {row['key']:{width}}  {_percent(row['first'])}  {_percent(row['second'])}  "
             f"{_signed(row['difference'])}     {_signed(low)} to {_signed(high)}  "
-            f"{row['p']:6.3f}  {row['verdict'] or _hindrance(row['images'])}".rstrip()
+            f"{row['p']:6.3f}  {_verdict(row)}".rstrip()
         )
     why = f"resampling fewer than {FEWEST_IMAGES} takes chance for a difference too often"
     if comparison["images"] < FEWEST_IMAGES:
@@ -80,12 +80,15 @@ def table(comparison: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _hindrance(images: int | None) -> str:
-    return "no verdict" if images is None else f"no verdict: {images} images"
+def _verdict(row: dict[str, Any]) -> str:
+    """Return a row's verdict, or that there is none."""
+    none = "no verdict" if row["images"] is None else f"no verdict: {row['images']} images"
+    verdict: str = row["verdict"] or none
+    return verdict
 
 
 def _images_of(key: str, record: Record) -> int | None:
-    """Images that a score is of: all, or those whose labels hold the class; None: not known."""
+    """Return how many images a score covers: all, or those with the class; None if unknown."""
     kind, _, name = key.partition("/")[2].partition("/")
     if not name or kind != "iou":
         return _images(record)
@@ -95,18 +98,20 @@ def _images_of(key: str, record: Record) -> int | None:
 
 
 def _images(record: Record) -> int:
+    """Return the number of images of an evaluation."""
     count = record.content["protocol"].get("images")
     return count if isinstance(count, int) else 0
 
 
 def _pairs(first: Record, second: Record) -> list[tuple[str, str]]:
-    """Keys of the scores that both have, whatever splits they are of."""
+    """List the keys of the scores that both have, whatever their splits are called."""
     of_second = {key.partition("/")[2]: key for key in second.replicates}
     named = ((key, key.partition("/")[2]) for key in first.replicates)
     return [(key, of_second[name]) for key, name in named if name in of_second]
 
 
 def _row(keys: tuple[str, str], first: Record, second: Record) -> dict[str, Any]:
+    """Compare one score."""
     mine, theirs = keys
     one, other = first.content["scores"][mine], second.content["scores"][theirs]
     between = paired_difference(
@@ -130,6 +135,7 @@ def _row(keys: tuple[str, str], first: Record, second: Record) -> dict[str, Any]
 
 
 def _refuse_unlike(first: Record, second: Record, across: Sequence[str]) -> None:
+    """Refuse protocols that differ in a key outside `across`."""
     unlike = differences(first.content["protocol"], second.content["protocol"])
     barred = {
         key: values
@@ -150,13 +156,16 @@ def _refuse_unlike(first: Record, second: Record, across: Sequence[str]) -> None
 
 
 def _short(value: Any) -> str:
+    """Return a value as text, cut to `_MAX_VALUE_CHARS`."""
     text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return text if len(text) <= _MAX_VALUE_CHARS else f"{text[: _MAX_VALUE_CHARS - 3]}..."
 
 
 def _percent(share: float) -> str:
+    """Return a share in hundredths."""
     return f"{100 * share:6.2f}"
 
 
 def _signed(share: float) -> str:
+    """Return a difference of shares in hundredths, with its sign."""
     return f"{100 * share:+6.2f}"

@@ -1,4 +1,4 @@
-"""One pass of a network over a split: everything measured, written and told."""
+"""Evaluation: one pass of a network over a split, measured, written and reported."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ from seg.build.segmentation import Parts
 from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
 from seg.dataset_tools.progress import counted
-from seg.evaluation.metrics_collection import Measures, Shown, intervals
+from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection, intervals
 from seg.evaluation.protocol import protocol
 from seg.evaluation.results_file import write_examples, write_record
 from seg.inference.fusion import Tile, WindowLogits, iter_tiles
@@ -29,7 +29,7 @@ from seg.metrics.unlearnt import unlearnt
 from seg.visualization.grids import predicted_grid, save_png
 
 log = logging.getLogger(__name__)
-_PICTURED_SAMPLES = 6
+_GRID_SAMPLES = 6
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Evaluator:
     Attributes:
         parts: data, task and trainer; of several processes each measures its share.
         inference: how the network is applied.
-        checkpoint: which network it is, as `checkpoint_facts` tells it.
+        checkpoint: facts of the network, see `checkpoint_facts`.
     """
 
     parts: Parts
@@ -47,35 +47,36 @@ class Evaluator:
     checkpoint: dict[str, Any]
 
     def run(self, run_dir: Path, **timings_s: float) -> dict[str, float]:
-        """Write `metrics.json`, `evaluation.json`, `per_image.csv` and pictures.
+        """Write `metrics.json`, `evaluation.json`, `per_image.csv` and images.
 
         Returns:
             flat scores under the split, as `test/miou`.
         """
         started_at = perf_counter()
         split = self.parts.data.split("val").split
-        measures = Measures(self.parts.task.labels, split=split)
-        rows = self._measure(measures)
-        measures.reduce()
-        rows = _gathered(rows)
+        metrics = MetricsCollection(self.parts.task.labels, split=split)
+        rows = self._measure(metrics)
+        metrics.reduce()
+        rows = _gather_rows(rows)
         timings_s["evaluation_s"] = perf_counter() - started_at
-        if not measures.confusion.counts.sum():
-            raise all_ignored_error(split, f"{measures.split.images} labels")
-        scores = measures.scores()
+        if not metrics.confusion.counts.sum():
+            raise all_ignored_error(split, f"{metrics.split.images} labels")
+        scores = metrics.scores()
         if self.parts.trainer.is_global_zero:
             write_json(run_dir / "metrics.json", {**scores, **timings_s})
             _write_table(run_dir / "per_image.csv", rows)
-            self._record(measures, scores, run_dir, timings_s["evaluation_s"])
+            self._record(metrics, scores, run_dir, timings_s["evaluation_s"])
             self._write_grid(run_dir / "predictions.png")
-        _tell(split, scores, self.parts.task.labels.names, measures.split.images)
-        confusion_KK = measures.confusion.counts.tolist()
+        _log_scores(split, scores, self.parts.task.labels.names, metrics.split.images)
+        confusion_KK = metrics.confusion.counts.tolist()
         names = self.parts.task.labels.names
         for line in unlearnt(confusion_KK, names, self.parts.task.config):
             log.warning("%s", line)
         return scores
 
     @torch.inference_mode()
-    def _measure(self, measures: Measures) -> list[ImageScores]:
+    def _measure(self, metrics: MetricsCollection) -> list[ImageScores]:
+        """Measure this process's share of the split; return its rows of `per_image.csv`."""
         device = self.parts.trainer.strategy.root_device
         task = self.parts.task.to(device).eval()
         data = self.parts.data.split("val")
@@ -86,15 +87,15 @@ class Evaluator:
         ):
             for batch in self.parts.data.val_dataloader():
                 label_BHW = batch["label"].to(device)
-                for at, pieces in enumerate(self._pieces(batch, measures)):
-                    shown = _predict_image(batch, at, pieces, label_BHW[at], measures)
-                    rows.append(measures.add_image(batch["name"][at], shown))
+                for at, tiles in enumerate(self._iter_images(batch, metrics)):
+                    example = _measure_image(batch, at, tiles, label_BHW[at], metrics)
+                    rows.append(metrics.add_image(batch["name"][at], example))
                     advance()
         task.model.eval()
         return rows
 
-    def _pieces(self, batch: Batch, measures: Measures) -> Iterator[Iterator[Tile]]:
-        """What the network says of each picture of a batch."""
+    def _iter_images(self, batch: Batch, metrics: MetricsCollection) -> Iterator[Iterator[Tile]]:
+        """Yield the tiles of logits of each image of a batch."""
         task, model = self.parts.task, self.parts.task.model
         image_BCHW = batch["image"]
         height, width = image_BCHW.shape[2:]
@@ -104,63 +105,65 @@ class Evaluator:
                 yield self.inference.iter_tiles(model, raster)
             return
         logits = task.coarse(image_BCHW.to(task.device))
-        measures.add_loss(task.loss_of(logits, batch["label"].to(task.device)), len(image_BCHW))
+        metrics.add_loss(task.loss_of(logits, batch["label"].to(task.device)), len(image_BCHW))
         for at in range(len(image_BCHW)):
             yield iter_tiles([[WindowLogits.whole(logits, at)]], slice(0, height), width)
 
     def _record(
-        self, measures: Measures, scores: dict[str, float], run_dir: Path, seconds: float
+        self, metrics: MetricsCollection, scores: dict[str, float], run_dir: Path, seconds: float
     ) -> None:
+        """Write `evaluation.json` and the example images."""
         labels = self.parts.task.labels
-        replicates = measures.replicates()
-        kept = {"worst": measures.extremes.worst(), "best": measures.extremes.best()}
+        replicates = metrics.replicates()
+        extremes = {"worst": metrics.extremes.worst(), "best": metrics.extremes.best()}
         content = {
             "protocol": protocol(
-                labels, measures.split, self.parts.data.split("val").split, self.inference
+                labels, metrics.split, self.parts.data.split("val").split, self.inference
             ),
             "checkpoint": self.checkpoint,
             "classes": list(labels.names),
             "palette": [list(color) for color in labels.palette],
             "scores": scores,
             "intervals": intervals(replicates),
-            "class_images": dict(zip(labels.names, measures.class_images.tolist(), strict=True)),
-            "confusion": measures.confusion.counts.tolist(),
-            "calibration": measures.calibration(),
-            "size_strata": measures.size_strata(),
-            "examples": write_examples(run_dir, kept, labels),
-            "speed": {"seconds": seconds, "images_per_s": measures.split.images / seconds},
+            "class_images": dict(zip(labels.names, metrics.class_images.tolist(), strict=True)),
+            "confusion": metrics.confusion.counts.tolist(),
+            "calibration": metrics.calibration(),
+            "size_strata": metrics.size_strata(),
+            "examples": write_examples(run_dir, extremes, labels),
+            "speed": {"seconds": seconds, "images_per_s": metrics.split.images / seconds},
         }
         write_record(run_dir, content, replicates)
 
     def _write_grid(self, path: Path) -> None:
+        """Write a grid of samples and their predictions."""
         with self.parts.trainer.precision_plugin.forward_context():
             grid = predicted_grid(
-                self.parts.task.model, self.parts.data.split("val"), _PICTURED_SAMPLES
+                self.parts.task.model, self.parts.data.split("val"), _GRID_SAMPLES
             )
         save_png(path, grid)
 
 
-def _predict_image(
+def _measure_image(
     batch: Batch,
     at: int,
-    pieces: Iterator[Tile],
+    tiles: Iterator[Tile],
     label_HW: Tensor,
-    measures: Measures,
-) -> Shown:
-    """A picture with what was predicted, its pixels measured on the way."""
+    metrics: MetricsCollection,
+) -> ExampleImage:
+    """Add the tiles of an image to the metrics; return it with its prediction."""
     name = batch["name"][at]
     prediction_HW = torch.empty_like(label_HW, dtype=torch.uint8)
-    for tile in pieces:
+    for tile in tiles:
         part = (tile.rows, tile.columns)
-        prediction_HW[part] = measures.add_tile(name, tile, label_HW[part])
+        prediction_HW[part] = metrics.add_tile(name, tile, label_HW[part])
     image_HW3 = batch["image"][at].permute(1, 2, 0).contiguous().numpy()
-    return Shown(
+    return ExampleImage(
         image_HW3, batch["label"][at].numpy().astype(np.uint8), prediction_HW.cpu().numpy()
     )
 
 
-def _gathered(rows: list[ImageScores]) -> list[ImageScores]:
-    """Those of all processes, by name."""
+def _gather_rows(rows: list[ImageScores]) -> list[ImageScores]:
+    """Return the rows of all processes, by name."""
     if distributed.is_available() and distributed.is_initialized():
         shares: list[Any] = [None] * distributed.get_world_size()
         distributed.all_gather_object(shares, rows)
@@ -169,15 +172,17 @@ def _gathered(rows: list[ImageScores]) -> list[ImageScores]:
 
 
 def _write_table(path: Path, rows: Sequence[ImageScores]) -> None:
+    """Write `per_image.csv`."""
     table = [("name", "miou", "pixel_accuracy")]
     table += [(row.name, f"{row.mean_iou:.6f}", f"{row.pixel_accuracy:.6f}") for row in rows]
     write_atomically(path, lambda file: file.write(format_csv(table).encode()))
 
 
-def _tell(split: str, scores: dict[str, float], names: Sequence[str], images: int) -> None:
+def _log_scores(split: str, scores: dict[str, float], names: Sequence[str], images: int) -> None:
+    """Log the scores of the split and the IoU of each class."""
     loss = scores[f"{split}/loss"]  # windows, scales and flips give logits without one
     log.info(
-        "%s mIoU %.4f  pixel accuracy %.4f%s  boundary mIoU %.4f  on %d pictures",
+        "%s mIoU %.4f  pixel accuracy %.4f%s  boundary mIoU %.4f  on %d images",
         split,
         scores[f"{split}/miou"],
         scores[f"{split}/pixel_accuracy"],
@@ -186,8 +191,5 @@ def _tell(split: str, scores: dict[str, float], names: Sequence[str], images: in
         images,
     )
     for name in names:
-        log.info("  %-16s %s", name, _percent(scores[f"{split}/iou/{name}"]))
-
-
-def _percent(iou: float) -> str:
-    return "absent" if math.isnan(iou) else f"{100 * iou:5.1f} %"
+        iou = scores[f"{split}/iou/{name}"]
+        log.info("  %-16s %s", name, "absent" if math.isnan(iou) else f"{100 * iou:5.1f} %")

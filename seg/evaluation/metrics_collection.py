@@ -1,4 +1,4 @@
-"""Everything that one pass over a split measures; memory does not grow with the split."""
+"""All metrics of one pass over a split; memory does not grow with the split."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,28 +23,28 @@ from seg.metrics.size_strata import SizeStrata
 from seg.metrics.temperature import fit_temperature, tempered_reliability
 from seg.metrics.trimap import TrimapIoU
 
-BOUNDARY_RATIO = 0.02  # Cheng et al., CVPR 2021, for pictures of streets and everyday scenes
+BOUNDARY_RATIO = 0.02  # Cheng et al., CVPR 2021, for images of streets and everyday scenes
 TRIMAP_PX = 5
-_BELOW_SHARE = (0.001, 0.01, 1.0)  # of the picture's area: small, medium, large segments
+_BELOW_SHARE = (0.001, 0.01, 1.0)  # of the image's area: small, medium, large segments
 _SUMMED = ("confusion", "boundary", "trimap", "reliability", "bootstrap", "strata", "split")
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A picture that may be shown: uint8, H x W x 3 and H x W."""
+class ExampleImage:
+    """Example image with its label and its prediction: uint8, H x W x 3 and H x W."""
 
     image: NDArray[np.uint8]
     label: NDArray[np.uint8]
     prediction: NDArray[np.uint8]
 
 
-class Measures:
-    """Filled picture by picture, by one or several processes.
+class MetricsCollection:
+    """Metrics of a split, updated image by image in one or several processes.
 
     Args:
         labels: the classes.
-        split: that is measured; the scores are named after it.
-        examples: how many of the worst and of the best pictures are kept.
+        split: name of the split; the scores are named after it.
+        examples: how many of the worst and of the best images are stored.
     """
 
     def __init__(self, labels: LabelSpace, *, split: str = "val", examples: int = 6) -> None:
@@ -59,16 +59,12 @@ class Measures:
         self.split = SplitHash()
         self._prefix = f"{split}/"
         self.sample = LogProbabilitySample(*facts)
-        self.extremes: Extremes[Shown] = Extremes(examples)
+        self.extremes: Extremes[ExampleImage] = Extremes(examples)
         self.loss_sum, self.loss_images = 0.0, 0
         self.class_images = np.zeros(labels.num_classes, np.int64)  # whose labels hold the class
 
     def add_tile(self, name: str, tile: Tile, label_HW: Tensor) -> Tensor:
-        """Add some pixels of a picture.
-
-        Returns:
-            the predicted classes, uint8, H x W.
-        """
+        """Add some pixels of an image; return their predicted classes, uint8, H x W."""
         log_HKW = tile.logits_HKW.log_softmax(1)
         best_HW = log_HKW.max(1)
         counted_HW = label_HW != self._ignore_index
@@ -79,9 +75,9 @@ class Measures:
         self.sample.update(place, log_HKW.transpose(0, 1), label_HW)
         return tile.label_HW
 
-    def add_image(self, name: str, shown: Shown) -> ImageScores:
-        """Add a picture, all of whose tiles were added."""
-        prediction_HW, label_HW = shown.prediction, shown.label
+    def add_image(self, name: str, example: ExampleImage) -> ImageScores:
+        """Add an image, all of whose tiles were added."""
+        prediction_HW, label_HW = example.prediction, example.label
         counts_KK = pair_counts(prediction_HW, label_HW, len(self._names), self._ignore_index)
         self.confusion.add(counts_KK)
         self.bootstrap.update(name, counts_KK)
@@ -91,7 +87,7 @@ class Measures:
         self.split.update(name, label_HW)
         scores = image_scores(name, counts_KK)
         if self.extremes.wants(scores):
-            self.extremes.add(scores, shown)
+            self.extremes.add(scores, example)
         return scores
 
     def add_loss(self, loss: Tensor, images: int) -> None:
@@ -100,13 +96,15 @@ class Measures:
         self.loss_images += images
 
     def reduce(self) -> None:
-        """Take in what the other processes have measured, where there are any."""
+        """Add what the other processes have measured, if there are any."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return
         others: list[Any] = [None] * distributed.get_world_size()
         distributed.all_gather_object(others, self)
         for name in _SUMMED:
-            self._summed(name).load_sums(total(other._summed(name).sums() for other in others))
+            self._accumulator(name).load_sums(
+                total(other._accumulator(name).sums() for other in others)
+            )
         for rank, other in enumerate(others):
             if rank != distributed.get_rank():
                 self.sample.merge(other.sample)
@@ -115,12 +113,12 @@ class Measures:
         self.loss_images = sum(other.loss_images for other in others)
         self.class_images = np.sum([other.class_images for other in others], axis=0)
 
-    def _summed(self, name: str) -> Accumulator:
+    def _accumulator(self, name: str) -> Accumulator:
         accumulator: Accumulator = getattr(self, name)
         return accumulator
 
     def scores(self) -> dict[str, float]:
-        """Flat keys under the split; NaN for absent classes and where no loss was computed."""
+        """Return flat scores under the split; NaN for absent classes and without a loss."""
         confusion = self.confusion
         flat = {
             "loss": self.loss_sum / self.loss_images if self.loss_images else float("nan"),
@@ -145,7 +143,7 @@ class Measures:
         return {self._prefix + key: value for key, value in flat.items()}
 
     def replicates(self) -> dict[str, NDArray[np.float32]]:
-        """Scores over resampled pictures: the mIoU, the pixel accuracy, and the IoU of classes."""
+        """Return scores over resampled images: mIoU, pixel accuracy and the IoU of each class."""
         bootstrap = self.bootstrap
         flat = {"miou": bootstrap.mean_iou(), "pixel_accuracy": bootstrap.pixel_accuracy()}
         of_class = zip(self._names, bootstrap.iou().T, strict=True)
@@ -153,7 +151,7 @@ class Measures:
         return {self._prefix + key: values.astype(np.float32) for key, values in flat.items()}
 
     def calibration(self) -> dict[str, Any]:
-        """The reliability diagram, and the temperature that mends it best; plain data."""
+        """Return the reliability diagram and the temperature that calibrates best; plain data."""
         diagram = self.reliability.diagram()
         temperature = ece_after = float("nan")
         if len(self.sample):
@@ -170,7 +168,7 @@ class Measures:
         }
 
     def size_strata(self) -> list[dict[str, Any]]:
-        """Recall of segments by their size; plain data."""
+        """Return the recall of segments by their size; plain data."""
         return [
             {"name": name, "below": below, **values}
             for (name, values), below in zip(
@@ -180,5 +178,5 @@ class Measures:
 
 
 def intervals(replicates: Mapping[str, NDArray[Any]]) -> dict[str, tuple[float, float]]:
-    """95 % of the replicates of each score lie between these."""
+    """Return the interval that contains 95 % of the replicates of each score."""
     return {key: interval(values.astype(np.float64)) for key, values in replicates.items()}

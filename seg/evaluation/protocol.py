@@ -1,4 +1,4 @@
-"""Under which conditions numbers were made; only like ones are compared."""
+"""Protocols: the conditions under which scores were computed; only equal ones are compared."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +14,9 @@ from seg.inference.inference import Inference
 def protocol(
     labels: LabelSpace, split: SplitHash, split_name: str, inference: Inference
 ) -> dict[str, Any]:
-    """What two evaluations must share so that a difference is one of the networks; plain data.
+    """Return what two evaluations must share to be comparable; plain data.
 
-    Pictures are scored at the size of their labels.
+    Images are scored at the size of their labels.
     """
     return {
         "split": split_name,
@@ -34,19 +34,19 @@ def protocol(
 
 
 def checkpoint_facts(path: Path, step: int) -> dict[str, Any]:
-    """Which network it was; plain data."""
+    """Return which network was evaluated; plain data."""
     return {"path": str(path), "sha256": sha256_of(path), "step": step}
 
 
 def differences(
     first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = ""
 ) -> dict[str, tuple[Any, Any]]:
-    """Dotted keys under which two protocols differ, with both values."""
-    found: dict[str, tuple[Any, Any]] = {}
+    """Return the dotted keys under which two protocols differ, with both values."""
+    unlike: dict[str, tuple[Any, Any]] = {}
     for key in sorted(first.keys() | second.keys()):
         one, other = first.get(key), second.get(key)
         if isinstance(one, Mapping) and isinstance(other, Mapping):
-            found |= differences(one, other, f"{prefix}{key}.")
+            unlike |= differences(one, other, f"{prefix}{key}.")
         elif one != other:
-            found[f"{prefix}{key}"] = (one, other)
-    return found
+            unlike[f"{prefix}{key}"] = (one, other)
+    return unlike

@@ -1,4 +1,4 @@
-"""`evaluation.json` and what lies beside it: written and read again."""
+"""Writing and reading of `evaluation.json` and the files beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seg.data.label_space import LabelSpace
 from seg.errors import DataError, error_summary
-from seg.evaluation.metrics_collection import Shown
+from seg.evaluation.metrics_collection import ExampleImage
 from seg.io.atomic import write_atomically, write_json
 from seg.io.json_file import read_json
 from seg.io.npz_file import read_npz
@@ -30,7 +30,7 @@ _JPEG_QUALITY = 90
 
 
 class _Content(BaseModel):
-    """What a comparison takes from `evaluation.json`; other keys may be there."""
+    """The keys of `evaluation.json` that a comparison reads; others may be there."""
 
     model_config = ConfigDict(extra="allow", strict=True)
     protocol: dict[str, Any]
@@ -41,12 +41,12 @@ class _Content(BaseModel):
 
 @dataclass(frozen=True)
 class Record:
-    """An evaluation as it was written.
+    """A stored evaluation.
 
     Attributes:
-        path: of its `evaluation.json`.
+        path: its `evaluation.json`.
         content: plain data.
-        replicates: scores over resampled pictures, by their keys.
+        replicates: scores over resampled images, by key.
     """
 
     path: Path
@@ -57,13 +57,13 @@ class Record:
 def write_record(
     run_dir: Path, content: Mapping[str, Any], replicates: Mapping[str, NDArray[np.float32]]
 ) -> None:
-    """Write both files into a run directory."""
+    """Write `evaluation.json` and the resampled scores into a run directory."""
     write_atomically(run_dir / _REPLICATES, lambda file: np.savez_compressed(file, **replicates))  # type: ignore[arg-type]
     write_json(run_dir / RECORD, content)
 
 
 def read_record(path: Path) -> Record:
-    """Read an evaluation; a run directory stands for its file.
+    """Read an evaluation from its file or its run directory.
 
     Raises:
         DataError: missing or damaged.
@@ -88,7 +88,7 @@ def read_record(path: Path) -> Record:
 
 
 def _read_replicates(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Return one row of numbers for each score, all of one length."""
+    """Read one row of numbers for each score, all of one length."""
     source = Source(path, "record of resampled scores", _REMEDY)
     content = source.read()
     try:
@@ -103,12 +103,12 @@ def _read_replicates(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def write_examples(
-    run_dir: Path, kept: Mapping[str, Sequence[KeptImage[Shown]]], labels: LabelSpace
+    run_dir: Path, extremes: Mapping[str, Sequence[KeptImage[ExampleImage]]], labels: LabelSpace
 ) -> dict[str, list[dict[str, Any]]]:
-    """Write pictures of the worst and the best into `examples/`.
+    """Write images of the worst and the best into `examples/`.
 
     Returns:
-        what `evaluation.json` says of them, plain data.
+        the entries of `evaluation.json` for them, plain data.
     """
     return {
         kind: [
@@ -116,26 +116,27 @@ def write_examples(
                 "name": each.scores.name,
                 "miou": each.scores.mean_iou,
                 "pixel_accuracy": each.scores.pixel_accuracy,
-                **_write_example_images(run_dir, f"{kind}_{rank}", each.payload, labels),
+                **_write_example(run_dir, f"{kind}_{rank}", each.payload, labels),
             }
             for rank, each in enumerate(images)
         ]
-        for kind, images in kept.items()
+        for kind, images in extremes.items()
     }
 
 
-def _write_example_images(
-    run_dir: Path, stem: str, shown: Shown, labels: LabelSpace
+def _write_example(
+    run_dir: Path, stem: str, example: ExampleImage, labels: LabelSpace
 ) -> dict[str, str]:
-    image = Image.fromarray(shown.image)
+    """Write the images of one example; return their paths within the run directory."""
+    image = Image.fromarray(example.image)
     target = run_dir / _EXAMPLES / f"{stem}_image.jpg"
     write_atomically(target, lambda file: image.save(file, "JPEG", quality=_JPEG_QUALITY))
     written = {"image": target}
-    for name, picture in (
-        ("label", labels.colorize(shown.label)),
-        ("prediction", labels.colorize(shown.prediction)),
-        ("error", error_image(shown.label, shown.prediction, labels)),
+    for name, image_HW3 in (
+        ("label", labels.colorize(example.label)),
+        ("prediction", labels.colorize(example.prediction)),
+        ("error", error_image(example.label, example.prediction, labels)),
     ):
         written[name] = target.with_name(f"{stem}_{name}.png")
-        save_png(written[name], Image.fromarray(picture))
+        save_png(written[name], Image.fromarray(image_HW3))
     return {name: path.relative_to(run_dir).as_posix() for name, path in written.items()}

@@ -1,1 +1,1 @@
-"""Predictions as images for people."""
+"""Images of labels and predictions for people."""

@@ -1,4 +1,4 @@
-"""`predictions.png` of a classifier: pictures with what they show and what is guessed."""
+"""`predictions.png` of a classifier: images above their classes and the best prediction."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from seg.data.wrappers.subset import spread_over
 from seg.models.classifier import Classifier
 from seg.visualization.grids import save_png
 
-_SHOWN = 24
+_NUM_IMAGES = 24
 _COLUMNS = 6
 _SIDE_PX = 128
 _TEXT_PX = 32
@@ -21,17 +21,15 @@ _RIGHT, _WRONG = (20, 110, 50), (190, 30, 30)
 
 
 def write_classification_grid(model: Classifier, data: ImageDataset, run_dir: Path) -> None:
-    """Write what a network guesses of pictures spread over a dataset."""
-    samples = [data[place] for place in spread_over(len(data), _SHOWN)]
-    save_png(
-        run_dir / "predictions.png",
-        classification_grid(samples, predict_probabilities(model, samples), data.labels),
-    )
+    """Write `predictions.png`: predictions of images spread over a dataset."""
+    samples = [data[place] for place in spread_over(len(data), _NUM_IMAGES)]
+    grid = classification_grid(samples, predict_probabilities(model, samples), data.labels)
+    save_png(run_dir / "predictions.png", grid)
 
 
 @torch.inference_mode()
 def predict_probabilities(model: Classifier, samples: list[ClassifiedImage]) -> Tensor:
-    """Probabilities N x K of pictures of one size, on the CPU; sets evaluation mode."""
+    """Return probabilities N x K of images of one size, on the CPU; sets evaluation mode."""
     model.eval()
     weight = next(model.parameters())
     images = np.stack([sample.image for sample in samples])
@@ -43,7 +41,7 @@ def predict_probabilities(model: Classifier, samples: list[ClassifiedImage]) -> 
 def classification_grid(
     samples: list[ClassifiedImage], probability_NK: Tensor, labels: ClassNames
 ) -> Image.Image:
-    """Pictures in rows, each above its classes and, green or red, the best guess."""
+    """Draw images in rows, each above its classes and, green or red, the best prediction."""
     cell = (_SIDE_PX + _GAP_PX, _SIDE_PX + _TEXT_PX + _GAP_PX)
     columns = min(_COLUMNS, len(samples))
     rows = -(-len(samples) // columns)
@@ -51,21 +49,14 @@ def classification_grid(
     draw = ImageDraw.Draw(grid)
     for place, (sample, probability_K) in enumerate(zip(samples, probability_NK, strict=True)):
         left, top = place % columns * cell[0], place // columns * cell[1]
-        picture = Image.fromarray(sample.image).resize((_SIDE_PX, _SIDE_PX))
-        grid.paste(picture, (left, top))
-        guess = int(probability_K.argmax())
-        shown = _classes(sample)
-        color = _RIGHT if guess in shown else _WRONG
-        truth = ", ".join(labels.names[each] for each in shown) or "none"
+        image = Image.fromarray(sample.image).resize((_SIDE_PX, _SIDE_PX))
+        grid.paste(image, (left, top))
+        best = int(probability_K.argmax())
+        several = sample.label.ndim > 0
+        classes = np.flatnonzero(sample.label).tolist() if several else [int(sample.label)]
+        truth = ", ".join(labels.names[index] for index in classes) or "none"
         draw.text((left, top + _SIDE_PX + 2), truth[:22], fill="black")
-        told = f"{labels.names[guess][:15]} {100 * float(probability_K[guess]):.0f} %"
-        draw.text((left, top + _SIDE_PX + 16), told, fill=color)
+        prediction = f"{labels.names[best][:15]} {100 * float(probability_K[best]):.0f} %"
+        color = _RIGHT if best in classes else _WRONG
+        draw.text((left, top + _SIDE_PX + 16), prediction, fill=color)
     return grid
-
-
-def _classes(sample: ClassifiedImage) -> list[int]:
-    """The classes of a picture."""
-    if sample.label.ndim == 0:
-        return [int(sample.label)]
-    found: list[int] = np.flatnonzero(sample.label).tolist()
-    return found

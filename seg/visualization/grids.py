@@ -1,4 +1,4 @@
-"""Pictures of labels and predictions."""
+"""Images of labels and predictions: palette PNG, overlay, errors, grids of samples."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def save_png(path: Path, image: Image.Image) -> None:
 
 
 def palette_image(label_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Image:
-    """Class ids as a palette PNG: the pixel values are the ids, the colours the dataset's."""
+    """Return class ids as a palette image: pixel values are ids, the palette the dataset's."""
     image = Image.fromarray(label_HW, mode=None).convert("L")
     colors = labels.colorize(np.arange(256, dtype=np.uint8)[None])[0]
     image.putpalette(colors.tobytes())
@@ -39,7 +39,7 @@ def palette_image(label_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Imag
 def overlay(
     image_HW3: NDArray[np.uint8], label_HW: NDArray[np.uint8], labels: LabelSpace, opacity: float
 ) -> Image.Image:
-    """The colours of a label map laid over its picture; `opacity` 0 shows the picture alone."""
+    """Blend the colors of a label map into its image; `opacity` 0 gives the image alone."""
     return Image.blend(
         Image.fromarray(image_HW3), Image.fromarray(labels.colorize(label_HW)), opacity
     )
@@ -48,14 +48,14 @@ def overlay(
 def error_image(
     label_HW: NDArray[np.uint8], prediction_HW: NDArray[np.uint8], labels: LabelSpace
 ) -> NDArray[np.uint8]:
-    """RGB, H x W x 3: wrong pixels red, right ones light, ignored ones black."""
+    """Return RGB uint8, H x W x 3: wrong pixels red, right ones light, ignored ones black."""
     error_HW3 = np.where((prediction_HW == label_HW)[..., None], _RIGHT, _WRONG).astype(np.uint8)
     error_HW3[label_HW == labels.ignore_index] = 0
     return error_HW3
 
 
 def predicted_grid(model: "TrainedSegmenter", data: SegmentationDataset, count: int) -> Image.Image:
-    """`prediction_grid` of what a network says of `count` samples, spread over a dataset."""
+    """Return the `prediction_grid` of `count` samples spread over a dataset."""
     samples = [data[place] for place in spread_over(len(data), count)]
     predictions = [model.predict(sample.image) for sample in samples]
     return prediction_grid(samples, predictions, model.labels)
@@ -64,7 +64,7 @@ def predicted_grid(model: "TrainedSegmenter", data: SegmentationDataset, count: 
 def prediction_grid(
     samples: Sequence[Sample], predictions: Sequence[NDArray[np.uint8]], labels: LabelSpace
 ) -> Image.Image:
-    """One row a sample: image | label | prediction | error, each column headed.
+    """Draw one row a sample: image | label | prediction | error, each column headed.
 
     In the error column wrong pixels are red, right ones light, ignored ones black. Below, a legend
     of the classes.
@@ -76,8 +76,8 @@ def prediction_grid(
     ]
     width = rows[0].width
     height = _HEADER_PX + sum(row.height + _GAP_PX for row in rows)
-    legend = _legend(labels, width)
-    grid = Image.new("RGB", (width, height + legend.height), "white")
+    class_legend = legend(labels, width)
+    grid = Image.new("RGB", (width, height + class_legend.height), "white")
     draw = ImageDraw.Draw(grid)
     for position, title in enumerate(("image", "label", "prediction", "error")):
         draw.text((position * (column_px + _GAP_PX) + 4, 3), title, fill="black")
@@ -85,40 +85,39 @@ def prediction_grid(
     for row in rows:
         grid.paste(row, (0, top))
         top += row.height + _GAP_PX
-    grid.paste(legend, (0, top))
+    grid.paste(class_legend, (0, top))
     return grid
 
 
 def _tile_size(sample: Sample) -> tuple[int, int]:
-    """Width and height of each of a sample's four images in the grid."""
+    """Return width and height of each of a sample's four images in the grid, in px."""
     height, width = sample.label.shape
-    shown_px = min(width, _COLUMN_PX)
-    return shown_px, max(1, round(height * shown_px / width))
+    tile_px = min(width, _COLUMN_PX)
+    return tile_px, max(1, round(height * tile_px / width))
 
 
 def _row(
     sample: Sample, prediction_HW: NDArray[np.uint8], labels: LabelSpace, column_px: int
 ) -> Image.Image:
-    """The images of one sample, each at the left of its column, whatever the other rows' sizes."""
+    """Draw the images of one sample, each at the left of its column."""
     error = error_image(sample.label, prediction_HW, labels)
-    shown = (sample.image, labels.colorize(sample.label), labels.colorize(prediction_HW), error)
+    tiles = (sample.image, labels.colorize(sample.label), labels.colorize(prediction_HW), error)
     size = _tile_size(sample)
     row = Image.new("RGB", (4 * (column_px + _GAP_PX) - _GAP_PX, size[1]), "white")
-    for position, picture in enumerate(shown):
+    for position, tile in enumerate(tiles):
         method = Image.Resampling.BILINEAR if position == 0 else Image.Resampling.NEAREST
-        row.paste(
-            Image.fromarray(picture).resize(size, method), (position * (column_px + _GAP_PX), 0)
-        )
+        row.paste(Image.fromarray(tile).resize(size, method), (position * (column_px + _GAP_PX), 0))
     return row
 
 
-def _legend(labels: LabelSpace, width: int) -> Image.Image:
+def legend(labels: LabelSpace, width: int) -> Image.Image:
+    """Draw the color and the name of each class in columns of 130 px."""
     columns = max(1, width // 130)
     lines = -(-labels.num_classes // columns)
-    legend = Image.new("RGB", (width, lines * 18 + 6), "white")
-    draw = ImageDraw.Draw(legend)
+    image = Image.new("RGB", (width, lines * 18 + 6), "white")
+    draw = ImageDraw.Draw(image)
     for index, (name, color) in enumerate(zip(labels.names, labels.palette, strict=True)):
         left, top = index % columns * 130 + 4, index // columns * 18 + 4
         draw.rectangle((left, top, left + 13, top + 12), fill=color, outline="black")
         draw.text((left + 18, top), name[:18], fill="black")
-    return legend
+    return image

@@ -1,4 +1,4 @@
-"""Any readable source -> one safetensors file under our names, with a card beside it."""
+"""Conversion of any readable source into one safetensors file under our names, with a card."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from seg.models.interfaces import Normalization
 from seg.models.weights.state_dict_matching import require_finite
 from seg.models.weights.torch_file import find_checkpoint
 from seg.weight_tools.encoder_checkpoint import write_with_card
-from seg.weight_tools.inspect import Survey, survey
+from seg.weight_tools.inspect import WeightInspection, inspect_weights
 
 
 def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, 
     Args:
         source: see `seg.models.weights.sources.locate`.
         output: a `.safetensors` file that does not exist yet.
-        encoder: see `seg.weight_tools.inspect.survey`.
+        encoder: see `seg.weight_tools.inspect.inspect_weights`.
 
     Raises:
         ConfigError: an output of another kind, or one that exists.
@@ -30,40 +30,41 @@ def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, 
         raise ConfigError(f"output={output}: give a file that ends in .safetensors")
     if output.exists():
         raise ConfigError(f"output={output}: exists already; choose another name, or move it away")
-    found = survey(source, encoder)
-    if found.coverage.missing or found.coverage.unexpected:
+    inspection = inspect_weights(source, encoder)
+    if inspection.coverage.missing or inspection.coverage.unexpected:
         raise DataError(
-            f"source={source}: does not fill {found.encoder} ({found.coverage})\n"
+            f"source={source}: does not fill {inspection.encoder} ({inspection.coverage})\n"
             "  give encoder_name=NAME if that is the wrong one; "
             "`python -m seg.weights inspect` lists the tensors"
         )
-    tensors = {name: torch.tensor(array) for name, array in found.content.arrays.items()}
-    require_finite(tensors, found.located.path)
-    return write_with_card(output, tensors, _card(found))
+    tensors = {name: torch.tensor(array) for name, array in inspection.content.arrays.items()}
+    require_finite(tensors, inspection.located.path)
+    return write_with_card(output, tensors, _card(inspection))
 
 
-def _card(found: Survey) -> dict[str, Any]:
-    normalization = found.normalization or Normalization()
-    arrays = found.content.arrays
+def _card(inspection: WeightInspection) -> dict[str, Any]:
+    """Return what the card states of the file: origin, checksums, encoder, tensors."""
+    normalization = inspection.normalization or Normalization()
+    arrays = inspection.content.arrays
     return {
-        "encoder": found.encoder,
-        "origin": found.located.origin,
-        "names_in_the_file": found.coverage.key_map,
-        "sha256": {path.name: sha256_of(path) for path in files_of(found.located.path)},
+        "encoder": inspection.encoder,
+        "origin": inspection.located.origin,
+        "names_in_the_file": inspection.coverage.key_map,
+        "sha256": {path.name: sha256_of(path) for path in _source_files(inspection.located.path)},
         "normalization": normalization.to_dict(),
-        "classes": list(found.content.classes),
+        "classes": list(inspection.content.classes),
         "tensors": len(arrays),
         "parameters": sum(array.size for name, array in arrays.items() if "running_" not in name),
         "parts": sorted({name.split(".")[0] for name in arrays}),
-        "left_out": list(found.content.ignored),
+        "left_out": list(inspection.content.ignored),
     }
 
 
-def files_of(path: Path) -> list[Path]:
-    """The files that a source consists of: one, a directory's, or a checkpoint's prefix's."""
-    found = find_checkpoint(path)
-    if found is not None:
-        return [found]
+def _source_files(path: Path) -> list[Path]:
+    """List the files of a source: one, a directory's, or those of a checkpoint's prefix."""
+    checkpoint = find_checkpoint(path)
+    if checkpoint is not None:
+        return [checkpoint]
     if path.is_dir():
         return sorted(inner for inner in path.iterdir() if inner.is_file())
     return sorted(path.parent.glob(f"{path.name}.*"))

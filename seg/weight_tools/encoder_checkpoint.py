@@ -1,4 +1,4 @@
-"""A trained encoder -> `encoder.safetensors` under our names, with a card beside it."""
+"""`encoder.safetensors` of a trained encoder under our names, with a card beside it."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -26,11 +26,11 @@ def write_with_card(
     Args:
         path: the file.
         tensors: in any memory format, on any device.
-        card: what is told of them; `encoder`, `normalization`, `classes` and `origin` among it,
-            which the file itself tells too.
+        card: facts about them; `encoder`, `normalization`, `classes` and `origin` are required
+            and go into the file's header too.
 
     Returns:
-        the card as it was written, with the tools that made it.
+        the card as written, with the versions of the tools.
     """
     tools = {"seg": seg.__version__, **{name: version(name) for name in _TOOLS}}
     plain = {  # the format knows no memory format such as channels_last, and no shared storage
@@ -39,9 +39,9 @@ def write_with_card(
     }
     header = facts_header({key: card[key] for key in _IN_HEADER}, plain)
     write_atomically(path, lambda file: file.write(save(plain, header)))
-    told = {**card, "tools": tools}
-    write_json(path.with_suffix(".json"), told)
-    return told
+    complete = {**card, "tools": tools}
+    write_json(path.with_suffix(".json"), complete)
+    return complete
 
 
 def write_encoder(encoder: nn.Module, run_dir: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,16 +50,16 @@ def write_encoder(encoder: nn.Module, run_dir: Path, facts: Mapping[str, Any]) -
     Args:
         encoder: the trained network.
         run_dir: where `encoder.safetensors` and `encoder.json` go.
-        facts: what the card tells besides; `encoder`, `classes` and `origin` among it.
+        facts: further facts of the card; `encoder`, `classes` and `origin` are required.
 
     Returns:
         the card.
     """
-    held: Any = encoder
+    normalized: Any = encoder
     tensors = target_tensors(encoder)
     card = {
         **facts,
-        "normalization": held.normalization.to_dict(),
+        "normalization": normalized.normalization.to_dict(),
         "tensors": len(tensors),
         "parameters": sum(each.numel() for each in encoder.parameters()),
     }

@@ -1,4 +1,4 @@
-"""A trained model as a directory of segmentation-models-pytorch: `smp.from_pretrained(DIR)`."""
+"""Export of a trained model in the format of segmentation-models-pytorch (`from_pretrained`)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,25 +36,25 @@ def write_smp_directory(run: Path, output: Path) -> None:
 
     Args:
         run: a run directory or a checkpoint, whose decoder is one of smp's (`decoder=smp`).
-        output: a folder that does not exist yet.
+        output: a directory that does not exist yet.
 
     Raises:
-        ConfigError: a folder that exists.
+        ConfigError: the directory exists.
         DataError: a network that smp does not have, or computes in another way.
     """
     if output.exists():
         raise ConfigError(f"output={output}: exists already; choose another name, or move it away")
     checkpoint = read_checkpoint(run)
     ours = restore(checkpoint)
-    theirs = _twin(checkpoint, ours)
+    theirs = _smp_model(checkpoint, ours)
     _require_equal(ours, theirs, run)
     theirs.save_pretrained(output)
     facts = {"classes": list(ours.classes), "normalization": ours.normalization.to_dict()}
     write_json(output / FACTS_IN_DIRECTORY, sealed(facts, load_file(output / "model.safetensors")))
 
 
-def _twin(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:
-    """smp's own model of the same network, with the same tensors."""
+def _smp_model(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:
+    """Build smp's own model of the same network, with the same tensors."""
     encoder, decoder = dict(checkpoint.config["encoder"]), dict(checkpoint.config["decoder"])
     if not (_builds(decoder, create_smp_decoder) and _has_name(encoder)):
         raise DataError(
@@ -79,16 +79,19 @@ def _twin(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:
 
 
 def _builds(node: Mapping[str, Any], builder: Any) -> bool:
+    """Return whether a node's `_target_` is this function."""
     return bool(node["_target_"] == f"{builder.__module__}.{builder.__name__}")
 
 
 def _has_name(encoder: Mapping[str, Any]) -> bool:
+    """Return whether smp knows the encoder: one of its own, or one of ours that it lists."""
     name = encoder.get("name")
     known = name in encoder_names() and SMP_NAMES.get(name, name) in smp.encoders.encoders
     return (known and _builds(encoder, create_encoder)) or _builds(encoder, create_smp_encoder)
 
 
 def _smp_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict under smp's names."""
     renamed = {}
     for name, tensor in state.items():
         ours = next((prefix for prefix in _TO_SMP if name.startswith(prefix)), "")
@@ -97,6 +100,7 @@ def _smp_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _require_equal(ours: TrainedSegmenter, theirs: nn.Module, run: Path) -> None:
+    """Refuse a network whose logits in smp differ from ours on a random image."""
     image = torch.randn(1, 3, _SIDE_PX, _SIDE_PX, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         mine, other = ours(image), theirs(image)

@@ -1,4 +1,4 @@
-"""What a weight file holds, and which of our encoders it fits."""
+"""Inspection of a weight file: what it contains and which of our encoders it fits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ _RENAMED_BY_READER = ("Keras", "TensorFlow")
 
 
 @dataclass(frozen=True)
-class Survey:
-    """A weight file against one of our encoders.
+class WeightInspection:
+    """Result of matching a weight file with one of our encoders.
 
     Attributes:
         located: the file and where it came from.
@@ -40,16 +40,16 @@ class Survey:
 
     @property
     def normalization(self) -> Normalization | None:
-        """What the file, else its origin, says the images went through; None where neither does."""
+        """Return the normalization that the file or its origin states; None if neither does."""
         return self.content.normalization or self.located.normalization
 
 
-def survey(source: str, encoder: str | None = None) -> Survey:
+def inspect_weights(source: str, encoder: str | None = None) -> WeightInspection:
     """Read a source and find the encoder that it was made for.
 
     Args:
         source: see `seg.models.weights.sources.locate`.
-        encoder: the name to hold it against; None for the one that it fits best.
+        encoder: name of the encoder to match it with; None for the one that it fits best.
 
     Raises:
         ConfigError: an unknown encoder.
@@ -65,18 +65,19 @@ def survey(source: str, encoder: str | None = None) -> Survey:
     content, key_map = in_our_names(raw, targets, located.path)
     if kind in _RENAMED_BY_READER:
         key_map = f"names of {kind}"
-    found = match(targets, content.arrays)
-    return Survey(
+    matched = match(targets, content.arrays)
+    return WeightInspection(
         located,
         content,
         kind,
         name,
-        coverage(targets, content, found, key_map),
+        coverage(targets, content, matched, key_map),
     )
 
 
 def _best(raw: WeightFile, located: Located, *, keras: bool) -> str:
-    fits = {name: _places_filled(raw, _targets(name), located) for name in encoder_names()}
+    """Return the name of the encoder that a file fits best."""
+    fits = {name: _shared_fraction(raw, _targets(name), located) for name in encoder_names()}
     # both are Chollet's network, as Keras computes it and as its PyTorch ports do
     preferred = "xception" if keras else "legacy_xception"
     best = max(fits, key=lambda name: (fits[name], name == preferred))
@@ -88,8 +89,8 @@ def _best(raw: WeightFile, located: Located, *, keras: bool) -> str:
     return best
 
 
-def _places_filled(raw: WeightFile, targets: Mapping[str, Tensor], located: Located) -> float:
-    """Tensors that file and encoder share, as a part of all that either has."""
+def _shared_fraction(raw: WeightFile, targets: Mapping[str, Tensor], located: Located) -> float:
+    """Return how many tensors file and encoder share, as a share of all that either has."""
     content, _ = in_our_names(raw, targets, located.path)
     filled = sum(
         content.arrays[name].size == tensor.numel()
@@ -101,5 +102,6 @@ def _places_filled(raw: WeightFile, targets: Mapping[str, Tensor], located: Loca
 
 
 def _targets(encoder: str) -> dict[str, Tensor]:
+    """Return an encoder's tensors by name, on the meta device."""
     with torch.device("meta"):
         return target_tensors(create_encoder(encoder))

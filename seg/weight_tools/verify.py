@@ -1,4 +1,4 @@
-"""A weight file through our reader, against the implementation that it comes from."""
+"""Comparison of a weight file in our encoder with the implementation that it comes from."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from seg.errors import DataError, error_summary
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
 from seg.models.weights.key_maps.translate import translate
-from seg.weight_tools.inspect import Survey, survey
+from seg.weight_tools.inspect import WeightInspection, inspect_weights
 
 TOLERANCE = 1e-4
 _SIZE_HW = (129, 128)  # one side odd, one even: paddings differ there
@@ -31,11 +31,11 @@ _TIMM_NAMES = {
 
 @dataclass(frozen=True)
 class Verification:
-    """Our network beside the origin's, on one random picture.
+    """Our network and the origin's on one random image.
 
     Attributes:
-        encoder: ours.
-        origin: the implementation compared with.
+        encoder: name of our encoder.
+        origin: implementation that it is compared with.
         relative_error: largest difference of the last map, in units of its largest value.
     """
 
@@ -45,7 +45,7 @@ class Verification:
 
     @property
     def equal(self) -> bool:
-        """Whether the difference is what float32 explains."""
+        """Return whether the difference is what float32 explains."""
         return self.relative_error < TOLERANCE
 
 
@@ -54,64 +54,72 @@ def verify(source: str, encoder: str | None = None) -> Verification:
 
     Args:
         source: see `seg.models.weights.sources.locate`.
-        encoder: see `seg.weight_tools.inspect.survey`.
+        encoder: see `seg.weight_tools.inspect.inspect_weights`.
 
     Raises:
         DataError: a source that does not load, or whose origin cannot be run here.
     """
-    found = survey(source, encoder)
-    origin, run = _origin(found)
-    ours = create_encoder(found.encoder, output_stride=32)
-    load_weights(ours, found.located.path)
+    inspection = inspect_weights(source, encoder)
+    origin, run = _origin(inspection)
+    ours = create_encoder(inspection.encoder, output_stride=32)
+    load_weights(ours, inspection.located.path)
     image = torch.rand(1, 3, *_SIZE_HW, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.inference_mode():
         last = ours.eval()(image)[-1].numpy()
-    theirs = run(found, image)
+    theirs = run(inspection, image)
     error = float(np.abs(last - theirs).max() / max(float(np.abs(theirs).max()), 1e-30))
-    return Verification(found.encoder, origin, error)
+    return Verification(inspection.encoder, origin, error)
 
 
-def _origin(found: Survey) -> tuple[str, Callable[[Survey, Tensor], NDArray[Any]]]:
-    if found.format == "Keras":
+def _origin(
+    inspection: WeightInspection,
+) -> tuple[str, Callable[[WeightInspection, Tensor], NDArray[Any]]]:
+    """Return the name of the implementation that a file comes from, and what runs it."""
+    if inspection.format == "Keras":
         if find_spec("keras") is None:
-            raise _cannot(found, "Keras is not installed; pip install keras")
+            raise _verification_error(inspection, "Keras is not installed; pip install keras")
         return "keras.applications.Xception", _run_keras
-    if found.coverage.key_map == "our own names":
-        raise _cannot(found, "it is in our own names, and so has no other implementation")
-    if found.format in ("PyTorch", "safetensors") and found.encoder in _TIMM_NAMES:
-        return f"timm {_TIMM_NAMES[found.encoder]}", _run_timm
-    raise _cannot(
-        found,
-        f"the implementation behind {found.format} files of {found.encoder} does not run beside "
-        "today's libraries; tests/models compares with numbers recorded from it",
+    if inspection.coverage.key_map == "our own names":
+        raise _verification_error(
+            inspection, "it is in our own names, and so has no other implementation"
+        )
+    if inspection.format in ("PyTorch", "safetensors") and inspection.encoder in _TIMM_NAMES:
+        return f"timm {_TIMM_NAMES[inspection.encoder]}", _run_timm
+    raise _verification_error(
+        inspection,
+        f"the implementation behind {inspection.format} files of {inspection.encoder} does not run "
+        "beside today's libraries; tests/models compares with numbers recorded from it",
     )
 
 
-def _cannot(found: Survey, reason: str) -> DataError:
-    return DataError(f"source={found.located.origin}: cannot be verified here: {reason}")
+def _verification_error(inspection: WeightInspection, reason: str) -> DataError:
+    """Return the error of a source that cannot be verified, with the reason."""
+    return DataError(f"source={inspection.located.origin}: cannot be verified here: {reason}")
 
 
-def _run_timm(found: Survey, image_BCHW: Tensor) -> NDArray[Any]:
+def _run_timm(inspection: WeightInspection, image_BCHW: Tensor) -> NDArray[Any]:
+    """Return the last map of timm's network with the file's tensors, B x C x H x W."""
     import timm
 
-    theirs: nn.Module = timm.create_model(_TIMM_NAMES[found.encoder], num_classes=0).eval()
-    wanted = theirs.state_dict()
-    places, _ = translate(list(wanted), list(found.content.arrays))
+    theirs: nn.Module = timm.create_model(_TIMM_NAMES[inspection.encoder], num_classes=0).eval()
+    state = theirs.state_dict()
+    places, _ = translate(list(state), list(inspection.content.arrays))
     for name, place in places.items():
         if not name.endswith("num_batches_tracked"):
-            wanted[name] = torch.tensor(found.content.arrays[place]).reshape(wanted[name].shape)
-    theirs.load_state_dict(wanted)
+            state[name] = torch.tensor(inspection.content.arrays[place]).reshape(state[name].shape)
+    theirs.load_state_dict(state)
     with torch.inference_mode():
         features: Any = theirs.forward_features(image_BCHW)  # type: ignore[operator]
     map_BCHW: NDArray[Any] = features.numpy()
     return map_BCHW
 
 
-def _run_keras(found: Survey, image_BCHW: Tensor) -> NDArray[Any]:
+def _run_keras(inspection: WeightInspection, image_BCHW: Tensor) -> NDArray[Any]:
+    """Return the last map of Keras's own network with the file, B x C x H x W."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
 
-    head = found.content.arrays.get("linear.weight")
+    head = inspection.content.arrays.get("linear.weight")
     theirs = keras.applications.Xception(
         weights=None,
         include_top=head is not None,
@@ -119,10 +127,10 @@ def _run_keras(found: Survey, image_BCHW: Tensor) -> NDArray[Any]:
         input_shape=(*_SIZE_HW, 3),
     )
     try:
-        theirs.load_weights(found.located.path)
+        theirs.load_weights(inspection.located.path)
     except (ValueError, OSError) as error:
         reason = error_summary(error, 160)
-        raise _cannot(found, f"Keras itself does not load it ({reason})") from None
+        raise _verification_error(inspection, f"Keras itself does not load it ({reason})") from None
     last = theirs.get_layer("block14_sepconv2_act").output
     map_BHWC = keras.Model(theirs.input, last)(image_BCHW.permute(0, 2, 3, 1).numpy())
     map_BCHW: NDArray[Any] = keras.ops.convert_to_numpy(map_BHWC).transpose(0, 3, 1, 2)

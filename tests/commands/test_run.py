@@ -111,7 +111,7 @@ def test_evaluate_another_split_and_data_set(small_run, tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert "on 3 pictures" in done.stdout + done.stderr
+    assert "on 3 images" in done.stdout + done.stderr
 
 
 def test_predict_a_folder_with_one_damaged_picture(small_run, tmp_path):

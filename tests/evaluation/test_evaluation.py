@@ -24,7 +24,7 @@ from seg.training.checkpoint import read_checkpoint
 from tests.conftest import seg
 
 
-def evaluated(run, folder, inference=None, split="val", labels=None):
+def evaluated(run, directory, inference=None, split="val", labels=None):
     checkpoint = read_checkpoint(run)
     parts = build_evaluation(
         checkpoint,
@@ -33,44 +33,44 @@ def evaluated(run, folder, inference=None, split="val", labels=None):
         split=split,
         batch_size=None,
         num_workers=0,
-        run_dir=folder,
+        run_dir=directory,
         device="cpu",
     )
-    folder.mkdir()
+    directory.mkdir()
     facts = checkpoint_facts(checkpoint.path, checkpoint.step)
-    Evaluator(parts, inference or Inference(), facts).run(folder)
+    Evaluator(parts, inference or Inference(), facts).run(directory)
     return parts
 
 
 @pytest.fixture(scope="module")
-def folders(small_run, tmp_path_factory):
+def runs(small_run, tmp_path_factory):
     base = tmp_path_factory.mktemp("evaluations")
     evaluated(small_run, base / "whole")
     evaluated(small_run, base / "flip", Inference(flip=True, window=(48, 64)))
     return base
 
 
-def numbers(folder):
-    return json.loads((folder / "metrics.json").read_text())
+def numbers(directory):
+    return json.loads((directory / "metrics.json").read_text())
 
 
-def test_training_and_evaluation_give_the_same_numbers(small_run, folders):
-    first, second = numbers(small_run), numbers(folders / "whole")
+def test_training_and_evaluation_give_the_same_numbers(small_run, runs):
+    first, second = numbers(small_run), numbers(runs / "whole")
     seconds = {"training_s", "evaluation_s"}
     assert {k: v for k, v in first.items() if k not in seconds} == {
         k: v for k, v in second.items() if k not in seconds
     }
     assert (
         read_record(small_run).content["protocol"]
-        == (read_record(folders / "whole").content["protocol"])
+        == (read_record(runs / "whole").content["protocol"])
     )
 
 
-def test_the_scores_are_those_of_the_predicted_maps(small_run, folders):
+def test_the_scores_are_those_of_the_predicted_maps(small_run, runs):
     import torch
 
     model = package.load_model(small_run)
-    data = evaluated(small_run, folders / "again").data.split("val")
+    data = evaluated(small_run, runs / "again").data.split("val")
     samples = [data[index] for index in range(len(data))]
     predicted = np.concatenate([model.predict(sample.image).ravel() for sample in samples])
     label = np.concatenate([sample.label.ravel() for sample in samples])
@@ -82,16 +82,16 @@ def test_the_scores_are_those_of_the_predicted_maps(small_run, folders):
         num_classes=19,
         average=None,
     )
-    found = numbers(folders / "again")
+    scores = numbers(runs / "again")
     for name, iou in zip(model.classes, ious.tolist(), strict=True):
-        mine = found[f"val/iou/{name}"]
+        mine = scores[f"val/iou/{name}"]
         assert mine == pytest.approx(iou, abs=1e-6) if mine is not None else iou == 0
 
 
-def test_the_record_fits_the_numbers(folders):
-    record = read_record(folders / "whole")
+def test_the_record_fits_the_numbers(runs):
+    record = read_record(runs / "whole")
     content, scores = record.content, record.content["scores"]
-    assert scores == {k: v for k, v in numbers(folders / "whole").items() if not k.endswith("_s")}
+    assert scores == {k: v for k, v in numbers(runs / "whole").items() if not k.endswith("_s")}
     assert content["protocol"]["images"] == 6
     assert content["protocol"]["inference"]["flip"] is False
     confusion = np.array(content["confusion"])
@@ -105,28 +105,28 @@ def test_the_record_fits_the_numbers(folders):
     assert [stratum["name"] for stratum in content["size_strata"]] == ["small", "medium", "large"]
 
 
-def test_examples_and_the_table_of_pictures(folders):
-    content = read_record(folders / "whole").content
-    with (folders / "whole" / "per_image.csv").open() as file:
+def test_examples_and_the_table_of_images(runs):
+    content = read_record(runs / "whole").content
+    with (runs / "whole" / "per_image.csv").open() as file:
         rows = {row["name"]: float(row["miou"]) for row in csv.DictReader(file)}
     assert len(rows) == 6
     worst, best = content["examples"]["worst"], content["examples"]["best"]
     assert worst[0]["miou"] == pytest.approx(min(rows.values()), abs=1e-6)
     assert best[0]["miou"] == pytest.approx(max(rows.values()), abs=1e-6)
     for kind in ("image", "label", "prediction", "error"):
-        with Image.open(folders / "whole" / worst[0][kind]) as picture:
-            assert picture.size == (128, 64)
+        with Image.open(runs / "whole" / worst[0][kind]) as image:
+            assert image.size == (128, 64)
 
 
-def test_an_evaluation_beside_itself_is_noise(small_run, folders):
-    comparison = compare([small_run, folders / "whole"])
+def test_an_evaluation_beside_itself_is_noise(small_run, runs):
+    comparison = compare([small_run, runs / "whole"])
     assert all(row["difference"] == 0 for row in comparison["scores"] if row["first"] is not None)
     assert {row["verdict"] for row in comparison["scores"]} == {None}  # of six images
 
 
-def with_images(folder, target, count, **changes):
+def with_images(directory, target, count, **changes):
     """A copy of an evaluation that says it is of so many images."""
-    shutil.copytree(folder, target)
+    shutil.copytree(directory, target)
     content = json.loads((target / "evaluation.json").read_text())
     content["protocol"] |= {"images": count, **changes}
     content["class_images"] = dict.fromkeys(content["classes"], count)
@@ -135,9 +135,9 @@ def with_images(folder, target, count, **changes):
 
 
 @pytest.mark.parametrize("count", [4, FEWEST_IMAGES - 1, FEWEST_IMAGES])
-def test_few_images_give_no_verdict(count, folders, tmp_path):
-    first = with_images(folders / "whole", tmp_path / "a", count)
-    second = with_images(folders / "flip", tmp_path / "b", count)
+def test_few_images_give_no_verdict(count, runs, tmp_path):
+    first = with_images(runs / "whole", tmp_path / "a", count)
+    second = with_images(runs / "flip", tmp_path / "b", count)
     comparison = compare([first, second], ["inference"])
     lines = "\n".join(table(comparison))
     rows = comparison["scores"]
@@ -150,16 +150,14 @@ def test_few_images_give_no_verdict(count, folders, tmp_path):
         assert "no verdict" not in lines
 
 
-def test_a_class_in_few_images_of_a_large_split_has_no_verdict(folders, tmp_path):
-    content = read_record(folders / "whole").content
+def test_a_class_in_few_images_of_a_large_split_has_no_verdict(runs, tmp_path):
+    content = read_record(runs / "whole").content
     assert content["class_images"]["road"] == 6
     assert all(
         (content["class_images"][name] > 0) == (sum(row) > 0)
         for name, row in zip(content["classes"], content["confusion"], strict=True)
     )
-    runs = [
-        with_images(folders / name, tmp_path / name, FEWEST_IMAGES) for name in ("whole", "flip")
-    ]
+    runs = [with_images(runs / name, tmp_path / name, FEWEST_IMAGES) for name in ("whole", "flip")]
     for counts, hindrance in (
         ({"road": 3}, "no verdict: 3 images"),
         (None, "do not record in how many images"),
@@ -185,8 +183,8 @@ def test_scores_are_named_after_the_split(small_run, tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    told = done.stdout + done.stderr
-    assert "test mIoU" in told and "nan" not in told and "never predicted: " in told
+    output = done.stdout + done.stderr
+    assert "test mIoU" in output and "nan" not in output and "never predicted: " in output
     record = read_record(tmp_path / "test")
     for scores in (numbers(tmp_path / "test"), record.content["scores"], record.replicates):
         assert "test/miou" in scores
@@ -197,36 +195,36 @@ def test_scores_are_named_after_the_split(small_run, tmp_path):
     assert {each.key for each in headlines(run)} >= {"miou", "pixel_accuracy"}
 
 
-def test_evaluations_of_earlier_versions_are_read(folders, tmp_path):
-    old = with_images(folders / "whole", tmp_path / "old", 6, split="test")
+def test_evaluations_of_earlier_versions_are_read(runs, tmp_path):
+    old = with_images(runs / "whole", tmp_path / "old", 6, split="test")
     record = read_record(old)
-    assert record.content["scores"]["test/miou"] == numbers(folders / "whole")["val/miou"]
+    assert record.content["scores"]["test/miou"] == numbers(runs / "whole")["val/miou"]
     (run,) = read_runs([old])
-    assert run.score("miou") == numbers(folders / "whole")["val/miou"]
+    assert run.score("miou") == numbers(runs / "whole")["val/miou"]
     assert run.interval("miou") is not None
     comparison = compare(
-        [folders / "whole", with_images(folders / "flip", tmp_path / "new", 6, split="test")],
+        [runs / "whole", with_images(runs / "flip", tmp_path / "new", 6, split="test")],
         ["inference", "split"],
     )
     assert "val/miou | test/miou" in {row["key"] for row in comparison["scores"]}
 
 
-def test_unlike_protocols_are_not_compared(folders):
+def test_unlike_protocols_are_not_compared(runs):
     with pytest.raises(ConfigError, match=r"inference.flip: False \| True") as refused:
-        compare([folders / "whole", folders / "flip"])
+        compare([runs / "whole", runs / "flip"])
     assert "across=[inference.flip,inference.window]" in str(refused.value)
-    across = compare([folders / "whole", folders / "flip"], ["inference"])
+    across = compare([runs / "whole", runs / "flip"], ["inference"])
     row = next(row for row in across["scores"] if row["key"] == "val/miou")
     assert row["difference"] == pytest.approx(
-        numbers(folders / "flip")["val/miou"] - numbers(folders / "whole")["val/miou"]
+        numbers(runs / "flip")["val/miou"] - numbers(runs / "whole")["val/miou"]
     )
     assert row["interval"][0] <= row["interval"][1]
 
 
-def test_other_pictures_are_another_protocol(small_run, folders, tmp_path):
+def test_other_images_are_another_protocol(small_run, runs, tmp_path):
     evaluated(small_run, tmp_path / "test", split="test")
     with pytest.raises(ConfigError, match="split_sha256"):
-        compare([folders / "whole", tmp_path / "test"], ["inference", "split"])
+        compare([runs / "whole", tmp_path / "test"], ["inference", "split"])
 
 
 def test_differences_have_dotted_keys():
@@ -237,15 +235,15 @@ def test_differences_have_dotted_keys():
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"protocol": 1, "scores": {}}'])
-def test_a_damaged_record_is_named(folders, tmp_path, text):
+def test_a_damaged_record_is_named(runs, tmp_path, text):
     (tmp_path / "evaluation.json").write_text(text)
-    (tmp_path / "replicates.npz").write_bytes((folders / "whole" / "replicates.npz").read_bytes())
+    (tmp_path / "replicates.npz").write_bytes((runs / "whole" / "replicates.npz").read_bytes())
     with pytest.raises(DataError, match="damaged"):
         read_record(tmp_path)
 
 
-def test_the_command_compares(folders, tmp_path):
-    whole, flip = folders / "whole", folders / "flip"
+def test_the_command_compares(runs, tmp_path):
+    whole, flip = runs / "whole", runs / "flip"
     refused = seg("evaluate", f"compare=[{whole},{flip}]", cwd=tmp_path)
     assert refused.returncode == 2
     assert "unlike protocols" in refused.stderr

@@ -1,4 +1,4 @@
-"""Data that a checkpoint was trained on may be gone: said before torch is imported."""
+"""Data that a checkpoint was trained on may be gone: reported before torch is imported."""
 
 import subprocess
 import sys

@@ -120,9 +120,9 @@ def test_what_smp_has_not_or_computes_otherwise_is_refused(tmp_path):
     path = save(deeplab, tmp_path / "a.ckpt", f"encoder={TINY}", "decoder=deeplabv3plus")
     with pytest.raises(DataError, match="no network of smp"):
         write_smp_directory(path, tmp_path / "smp")
-    held = save(native(16), tmp_path / "b.ckpt", *NATIVE[:2])
+    checkpoint = save(native(16), tmp_path / "b.ckpt", *NATIVE[:2])
     with pytest.raises(DataError, match=r"train with encoder\.output_stride=32"):
-        write_smp_directory(held, tmp_path / "smp")
+        write_smp_directory(checkpoint, tmp_path / "smp")
     assert not (tmp_path / "smp").exists()
     with pytest.raises(ConfigError, match="exists already"):
         write_smp_directory(path, tmp_path)

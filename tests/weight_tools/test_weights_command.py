@@ -14,7 +14,7 @@ from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
 from seg.training.checkpoint import read_checkpoint
 from seg.weight_tools.convert import convert
-from seg.weight_tools.inspect import survey
+from seg.weight_tools.inspect import inspect_weights
 from seg.weight_tools.verify import verify
 from tests.conftest import seg
 
@@ -99,9 +99,9 @@ def test_convert_refuses_what_does_not_fill_the_encoder(timm_file, tmp_path):
 @pytest.mark.parametrize("name", [TINY, "aligned_xception71", "legacy_xception"])
 def test_survey_finds_the_encoder_of_our_own_files(name, tmp_path):
     save_file(create_encoder(name).state_dict(), tmp_path / "a.safetensors")
-    found = survey(str(tmp_path / "a.safetensors"))
-    assert found.encoder == name
-    assert found.coverage.complete
+    inspection = inspect_weights(str(tmp_path / "a.safetensors"))
+    assert inspection.encoder == name
+    assert inspection.coverage.complete
 
 
 def test_verify_against_timm(timm_file):
