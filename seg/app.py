@@ -48,13 +48,14 @@ from seg.io.terminal import say
 from seg.sweeps.launcher_env import add_plugins
 from seg.sweeps.parent_process import exit_with_parent
 from seg.sweeps.resume import with_sweep_directory
-from seg.sweeps.trial_result import FAILURE, NAME, run_trial
+from seg.sweeps.run_trial import FAILURE, run_trial
+from seg.sweeps.trials import STATUS_FILE
 from seg.usage_reports import switch_off_usage_reports
 
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
 # What a run that has no checkpoint yet may have begun.
-_BEGUN = ("metrics.csv", "tensorboard", "environment.json", "learning", NAME, FAILURE)
+_BEGUN = ("metrics.csv", "tensorboard", "environment.json", "learning", STATUS_FILE, FAILURE)
 _TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 

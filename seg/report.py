@@ -43,14 +43,14 @@ def main(config: ReportConfig, _: Path) -> None:
 
 
 def _sweep(config: ReportConfig, directory: Path) -> None:
-    from seg.sweeps.finalize import write_sweep_report
+    from seg.sweeps.page import write_page
     from seg.sweeps.trials import read_sweep
+    from seg.xception_paper.report_sections import paper_sections
 
     if config.export is not None:
         raise ConfigError(f"runs: a sweep; export={config.export} takes a run, such as one of its")
-    output = write_sweep_report(
-        directory, read_sweep(directory), config.output or directory / "report.html"
-    )
+    sweep, output = read_sweep(directory), config.output or directory / "report.html"
+    write_page(directory, sweep, output, paper_sections(directory, sweep))
     log.info("report: %s", output.resolve())
 
 

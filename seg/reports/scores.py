@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from seg.reports.charts.bars import Bar, Color, Row
-from seg.reports.number_format import percent, significant
+from seg.reports.number_format import NONE, percent, significant
 from seg.reports.run_reader import Run
 
 _HEADLINES = (
@@ -61,6 +61,18 @@ class ClassScores:
     labelled: float | None
     predicted: float | None
     history: list[tuple[float, float]]
+
+
+def is_percentage(name: str) -> bool:
+    """Return whether a metric is written in hundredths: scores are, losses and seconds are not."""
+    return (name in TITLES and name != "val/loss") or name.startswith(("val/iou/", "val/dice/"))
+
+
+def format_metric(name: str, value: float | None) -> str:
+    """Return a value with its unit: `41.23 %`, `0.3125`."""
+    if value is None:
+        return NONE
+    return f"{percent(value, 2)} %" if is_percentage(name) else significant(value, 4)
 
 
 def headlines(run: Run) -> list[Score]:

@@ -1,1 +1,1 @@
-"""Sweeps: many runs of one command, that go on after a failure and end with what they found."""
+"""Sweeps: many runs of one command, resumable, with a leaderboard, a page and the best config."""

@@ -1,4 +1,4 @@
-"""The winner of a sweep as a file that reruns it: `experiment/winner.yaml`."""
+"""The best trial of a sweep as an experiment file: `experiment/winner.yaml`."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,9 +7,8 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seg.io.atomic import write_atomically
-from seg.sweeps.overrides_to_yaml import OverrideFile, whole
-from seg.sweeps.trial_files import read_overrides, trial_directory
-from seg.sweeps.trials import Sweep, Trial
+from seg.sweeps.overrides_to_yaml import OverrideFile, run_config_yaml
+from seg.sweeps.trials import Sweep, Trial, read_overrides
 
 NAME = "winner"
 RECIPES = {"train": "experiment", "pretrain": "pretraining"}
@@ -17,13 +16,13 @@ RECIPES = {"train": "experiment", "pretrain": "pretraining"}
 
 @dataclass(frozen=True)
 class Winner:
-    """What reruns a trial.
+    """The best trial and what runs it again.
 
     Attributes:
         trial: the trial.
         path: of the file, below the sweep's directory.
-        text: its content.
-        command: that reads it, as one types it.
+        text: content of the file.
+        command: command that reads the file, quoted for a shell.
     """
 
     trial: Trial
@@ -33,25 +32,26 @@ class Winner:
 
 
 def winner_of(directory: Path, sweep: Sweep, trial: Trial) -> Winner:
-    """What a trial was told, as an experiment: its groups in `defaults`, its values as keys.
+    """Turn the overrides of a trial into an experiment: groups in `defaults`, values as keys.
 
-    Where the run lies and whether it goes on is left out. What no file can say (`~key`, an entry
-    of a list) becomes part of the command.
+    Run directory and `resume` are left out. What no file can express (`~key`, an entry of a list)
+    becomes part of the command.
 
     Raises:
-        HydraException: what the trial was told cannot be read.
-        DataError: it was told options of another `--config-dir`, and its `config.yaml` is missing.
+        HydraException: the trial's overrides cannot be parsed.
+        DataError: they name options of another `--config-dir`, and its `config.yaml` is missing.
     """
     group = RECIPES[sweep.command]
-    folder = trial_directory(directory, trial)
-    overrides = read_overrides(folder)
-    told = _overrides_of(sweep, trial) if overrides is None else overrides
-    said = OverrideFile(group)
-    for override in OverridesParser.create().parse_overrides(told):
-        said.add(override)
-    text = said.text() if said.is_ours() else whole(folder, sweep.command)
-    place = shlex.quote(str(directory.resolve()))  # it is read anywhere
-    words = [f"{group}={NAME}", *map(shlex.quote, said.words)]
+    run_dir = trial.run_dir(directory)
+    overrides = read_overrides(run_dir)
+    if overrides is None:
+        overrides = _overrides_of(sweep, trial)
+    file = OverrideFile(group)
+    for override in OverridesParser.create().parse_overrides(overrides):
+        file.add(override)
+    text = file.text() if file.is_ours() else run_config_yaml(run_dir, sweep.command)
+    place = shlex.quote(str(directory.resolve()))  # absolute, for any working directory
+    words = [f"{group}={NAME}", *map(shlex.quote, file.words)]
     command = f"python -m seg.{sweep.command} --config-dir {place} {' '.join(words)}"
     head = [
         "# @package _global_",
@@ -68,7 +68,7 @@ def write_winner(directory: Path, winner: Winner) -> None:
 
 
 def _overrides_of(sweep: Sweep, trial: Trial) -> list[str]:
-    """What the sweep's line fixed, and what the trial chose."""
+    """Return the plain overrides of the sweep's command line and the trial's choices."""
     chosen = {key.lstrip("+") for key in trial.choices}
     fixed = [
         word

@@ -1,4 +1,4 @@
-"""What proposes the trials of a sweep."""
+"""The protocol of a search, which proposes trials, and the grid search."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from seg.sweeps.trials import Trial
 
 
 class Search(Protocol):
-    """Proposes trials by number; is told how each ended.
+    """Proposes trials by number and learns how each ended.
 
     Attributes:
         total: number of trials.
@@ -30,30 +30,30 @@ class Search(Protocol):
         ...
 
     def samples(self) -> list[dict[str, str]]:
-        """Choices to compose as a check, before any trial."""
+        """Return choices to compose as a check, before any trial."""
         ...
 
     def choices(self, number: int) -> dict[str, str]:
-        """What a trial chooses; the same whenever it is asked for."""
+        """Return a trial's choices; the same at each call."""
         ...
 
     def extras(self, number: int) -> list[str]:
-        """Overrides that a trial needs besides its choices."""
+        """Return overrides that a trial needs besides its choices."""
         ...
 
     def ended(self, trial: Trial) -> float | None:
-        """Take note; returns the trial's value."""
+        """Record the end of a trial; return the trial's value."""
         ...
 
 
 class Grid:
-    """Every combination, the last key fastest.
+    """Proposes every combination of the values, the last key fastest.
 
     Args:
         sweeps: key -> what it is swept over.
 
     Raises:
-        ConfigError: an interval.
+        ConfigError: a key is swept over an interval.
     """
 
     def __init__(self, sweeps: Mapping[str, Override]) -> None:
@@ -62,17 +62,18 @@ class Grid:
         self.total = len(self._combinations)
 
     def start(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
+        """Check that the known trials are those of this grid."""
         for trial in known:
             there = trial.number < self.total and self.choices(trial.number)
             if there != dict(trial.choices):
-                chosen = ", ".join(f"{key}={value}" for key, value in trial.choices.items())
+                choices = ", ".join(f"{key}={value}" for key, value in trial.choices.items())
                 raise ConfigError(
-                    f"resume: trial {trial.number} in {directory} is {chosen}, which this command "
+                    f"resume: trial {trial.number} in {directory} is {choices}, which this command "
                     f"line does not propose\n  resume={directory} takes the line that began it"
                 )
 
     def samples(self) -> list[dict[str, str]]:
-        """As few as show every value once."""
+        """Return as few choices as show every value once."""
         most = max(map(len, self._values.values()), default=1)
         return [
             {key: values[index % len(values)] for key, values in self._values.items()}
@@ -80,10 +81,13 @@ class Grid:
         ]
 
     def choices(self, number: int) -> dict[str, str]:
+        """Return the combination of this number."""
         return dict(zip(self._values, self._combinations[number], strict=True))
 
     def extras(self, number: int) -> list[str]:
+        """Return no further overrides."""
         return []
 
     def ended(self, trial: Trial) -> float | None:
+        """Return the trial's value."""
         return trial.value

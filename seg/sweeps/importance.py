@@ -1,4 +1,4 @@
-"""How much of the spread of a sweep's values goes with each key that was swept."""
+"""Importance of each swept key: the share of the variance of the values that it explains."""
 
 import math
 from bisect import bisect_left
@@ -14,12 +14,12 @@ ABSENT = "\u2013"
 
 @dataclass(frozen=True)
 class Importance:
-    """What a key explains.
+    """Importance of a key.
 
     Attributes:
-        key: that was swept.
+        key: the swept key.
         share: eta squared, 0 to 1; None: every trial has its own group, or all values are equal.
-        groups: number of groups that were compared.
+        groups: number of groups.
         quartiles: whether the groups are quarters of a number's values.
     """
 
@@ -30,25 +30,25 @@ class Importance:
 
 
 def importances(sweep: Sweep) -> list[Importance]:
-    """Of each swept key that has more than one value among the finished trials, most first.
+    """Return the importance of each key with several values among finished trials, largest first.
 
     One-way eta squared (Fisher 1925; Cohen 1973): the sum of squares between the means of the
     key's groups, by the sum of squares of all values. Interactions of keys are not seen.
     """
     ranked = sweep.ranked()
     values = [trial.value for trial in ranked if trial.value is not None]
-    found = []
+    result = []
     for key in sweep.swept:
         groups, quartiles = _groups(key, ranked)
-        if len(set(groups)) > 1:
-            told = len(set(groups)) < len(groups)
-            share = eta_squared(groups, values) if told else None
-            found.append(Importance(key, share, len(set(groups)), quartiles))
-    return sorted(found, key=lambda each: -1.0 if each.share is None else each.share, reverse=True)
+        count = len(set(groups))
+        if count > 1:
+            share = eta_squared(groups, values) if count < len(groups) else None
+            result.append(Importance(key, share, count, quartiles))
+    return sorted(result, key=lambda each: -1.0 if each.share is None else each.share, reverse=True)
 
 
 def eta_squared(groups: Sequence[object], values: Sequence[float]) -> float | None:
-    """Share of the variance of `values` that lies between the groups; None where there is none."""
+    """Return the share of the variance of `values` between the groups; None without variance."""
     mean = fmean(values)
     total = math.fsum((value - mean) ** 2 for value in values)
     members: dict[object, list[float]] = {}
@@ -59,25 +59,27 @@ def eta_squared(groups: Sequence[object], values: Sequence[float]) -> float | No
 
 
 def numbers_of(key: str, trials: Sequence[Trial]) -> list[float | None] | None:
-    """The values of a key where they are all numbers; None for a trial without it.
+    """Return the values of a key as numbers, None for a trial without it.
 
     Returns:
-        None: some value is no number.
+        None if some value is no finite number.
     """
     texts = [trial.choices.get(key) for trial in trials]
     try:
-        found = [None if text is None else float(text) for text in texts]
+        numbers = [None if text is None else float(text) for text in texts]
     except ValueError:
         return None
-    known = [value for value in found if value is not None]
-    return found if known and all(map(math.isfinite, known)) else None
+    known = [value for value in numbers if value is not None]
+    return numbers if known and all(map(math.isfinite, known)) else None
 
 
 def _groups(key: str, trials: Sequence[Trial]) -> tuple[list[object], bool]:
+    """Return each trial's group of a key's values, and whether groups are quarters of numbers."""
     numbers = numbers_of(key, trials)
-    known = [] if numbers is None else [number for number in numbers if number is not None]
+
     if numbers is None:
         return [trial.choices.get(key, ABSENT) for trial in trials], False
+    known = [number for number in numbers if number is not None]
     if len(set(known)) <= _MOST_VALUES:
         return list(numbers), False
     edges = quantiles(known, n=4, method="inclusive")

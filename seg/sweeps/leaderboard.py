@@ -6,64 +6,64 @@ from typing import Any
 
 from seg.io.atomic import write_atomically
 from seg.io.csv_table import format_csv
-from seg.sweeps.seed_aggregation import SeedGroup, group_by_seed
-from seg.sweeps.trial_files import read_metrics, trial_directory
-from seg.sweeps.trials import Sweep, Trial
+from seg.sweeps.trials import SeedGroup, Sweep, Trial, read_metrics
 
 FILE, BY_CHOICE_FILE = "leaderboard.csv", "leaderboard_by_choice.csv"
-HEADLINES = ("val/miou", "val/top1", "val/pixel_accuracy", "val/loss")
-_AFTER_THE_RANKED = ("finished", "pruned", "failed", "running")
+_FURTHER_METRICS = ("val/miou", "val/top1", "val/pixel_accuracy", "val/loss")
+_STATE_ORDER = ("finished", "pruned", "failed", "running")
 
 
-def ordered(sweep: Sweep) -> list[tuple[int | None, Trial]]:
-    """`(rank, trial)`: the ranked ones, the best first; then the others by state and number."""
+def order_trials(sweep: Sweep) -> list[tuple[int | None, Trial]]:
+    """Return `(rank, trial)`, the best first; those without a rank by state and number."""
     ranked = sweep.ranked()
     others = [trial for trial in sweep.trials if trial not in ranked]
-    others.sort(key=lambda trial: (_AFTER_THE_RANKED.index(trial.state), trial.number))
+    others.sort(key=lambda trial: (_STATE_ORDER.index(trial.state), trial.number))
     return [*enumerate(ranked, 1), *((None, trial) for trial in others)]
 
 
 def write_leaderboard(directory: Path, sweep: Sweep) -> Path:
-    """Write both tables, and tell where the first one is."""
+    """Write both tables; return the path of the first."""
     path = directory / FILE
-    _write(path, list(_rows(directory, sweep)))
-    standings = group_by_seed(sweep)
-    if standings:
-        _write(directory / BY_CHOICE_FILE, list(_choice_rows(sweep, standings)))
+    _write(path, _rows(directory, sweep))
+    groups = sweep.group_by_seed()
+    if groups:
+        _write(directory / BY_CHOICE_FILE, _choice_rows(sweep, groups))
     return path
 
 
-def measured(directory: Path, sweep: Sweep) -> tuple[list[str], dict[int, dict[str, float]]]:
-    """What was scored beside the monitored value: which headlines, and each trial's numbers."""
-    metrics = {
-        trial.number: read_metrics(trial_directory(directory, trial)) for trial in sweep.trials
-    }
-    headlines = [
+def read_further_metrics(
+    directory: Path, sweep: Sweep
+) -> tuple[list[str], dict[int, dict[str, float]]]:
+    """Return the metrics beside the monitored one, and all metrics of each trial by number."""
+    metrics = {trial.number: read_metrics(trial.run_dir(directory)) for trial in sweep.trials}
+    names = [
         key
-        for key in HEADLINES
+        for key in _FURTHER_METRICS
         if key != sweep.monitor and any(key in each for each in metrics.values())
     ]
-    return headlines, metrics
+    return names, metrics
 
 
 def _rows(directory: Path, sweep: Sweep) -> Iterable[Sequence[Any]]:
-    headlines, metrics = measured(directory, sweep)
+    """Yield the rows of `leaderboard.csv`."""
+    names, metrics = read_further_metrics(directory, sweep)
     keys = sweep.swept
-    yield ["rank", "number", "state", "value", *keys, "seconds", *headlines, "error"]
-    for rank, trial in ordered(sweep):
+    yield ["rank", "number", "state", "value", *keys, "seconds", *names, "error"]
+    for rank, trial in order_trials(sweep):
         yield [
             *(rank, trial.number, trial.state, trial.value),
             *(trial.choices.get(key) for key in keys),
             trial.seconds,
-            *(metrics[trial.number].get(key) for key in headlines),
-            first_line_of(trial),
+            *(metrics[trial.number].get(name) for name in names),
+            trial.error_line,
         ]
 
 
-def _choice_rows(sweep: Sweep, standings: Sequence[SeedGroup]) -> Iterable[Sequence[Any]]:
-    keys = [key for key in sweep.swept if any(key in each.choices for each in standings)]
+def _choice_rows(sweep: Sweep, groups: Sequence[SeedGroup]) -> Iterable[Sequence[Any]]:
+    """Yield the rows of `leaderboard_by_choice.csv`."""
+    keys = [key for key in sweep.swept if any(key in each.choices for each in groups)]
     yield ["rank", *keys, "mean", "std", "n", "trials"]
-    for place, each in enumerate(standings, 1):
+    for place, each in enumerate(groups, 1):
         yield [
             None if each.mean is None else place,
             *(each.choices.get(key) for key in keys),
@@ -72,11 +72,6 @@ def _choice_rows(sweep: Sweep, standings: Sequence[SeedGroup]) -> Iterable[Seque
         ]
 
 
-def first_line_of(trial: Trial) -> str | None:
-    """What a trial failed of, as much as a table takes."""
-    lines = (trial.error or "").strip().splitlines()
-    return lines[0] if lines else None
-
-
-def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
-    write_atomically(path, lambda file: file.write(format_csv(rows).encode()))
+def _write(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV file."""
+    write_atomically(path, lambda file: file.write(format_csv(list(rows)).encode()))

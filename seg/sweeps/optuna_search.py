@@ -1,9 +1,10 @@
-"""Trials drawn by Optuna; the study lies beside them, in `optuna.db`."""
+"""Search by Optuna; its study is stored beside the trials, in `optuna.db`."""
 
 import logging
 import operator
 from collections.abc import Mapping, Sequence
 from copy import copy as shallow_copy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,6 @@ from seg.config.cli_overrides import quoted
 from seg.config.former_keys import present_choice
 from seg.errors import ConfigError
 from seg.io.atomic import staged_path
-from seg.sweeps.launcher_env import is_installed
 from seg.sweeps.search_spaces import space_of
 from seg.sweeps.trials import Trial
 from seg.training.callbacks.optuna_study import STUDY, open_storage
@@ -23,21 +23,21 @@ _SAMPLERS, _PRUNERS = ("tpe", "random"), ("none", "median", "hyperband")
 
 
 class OptunaSearch:
-    """Draws each trial by a sampler that is seeded by the trial's number and knows those before.
+    """Draws each trial by a sampler seeded by the trial's number, which knows the trials before.
 
-    So a sweep that was cut off goes on with the draws it would have made. A draw is in the study
-    before its trial starts. Failed trials stay unfinished there, so that they can be tried again.
+    A sweep that was cut off goes on with the draws it would have made. A draw is in the study
+    before its trial starts. Failed trials stay unfinished there, so that they can be retried.
 
     Args:
         sweeps: key -> what it is swept over.
         options: `conf/hydra/sweeper/tpe.yaml`.
 
     Raises:
-        ConfigError: Optuna is not installed, or an option or a space makes no sense.
+        ConfigError: Optuna is not installed, or an option or a space is not valid.
     """
 
     def __init__(self, sweeps: Mapping[str, Override], options: Mapping[str, Any]) -> None:
-        if not is_installed("optuna"):
+        if find_spec("optuna") is None:
             raise ConfigError(
                 f"hydra/sweeper={options['sampler']}: needs the extra `sweeps`: "
                 "pip install 'seg-xception[sweeps]'; or list values (a,b,c) and give "
@@ -56,15 +56,17 @@ class OptunaSearch:
         self.total = int(options["n_trials"])
 
     def start(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
+        """Open or create the study; refuse known trials of other keys."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         for trial in known:
             if set(trial.choices) != set(self._spaces):
-                chosen, asked = ", ".join(trial.choices), ", ".join(self._spaces)
+                recorded, keys = ", ".join(trial.choices), ", ".join(self._spaces)
                 raise ConfigError(
-                    f"resume: the trials in {directory} choose {chosen}, the command line {asked}\n"
+                    f"resume: the trials in {directory} choose {recorded}, "
+                    f"the command line {keys}\n"
                     f"  resume={directory} takes the line that began it"
                 )
         self._direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
@@ -82,7 +84,7 @@ class OptunaSearch:
             self._study = optuna.load_study(study_name=STUDY, storage=open_storage(self._address))
 
     def samples(self) -> list[dict[str, str]]:
-        """Every counted value once, the others' lower bounds."""
+        """Return every listed value once, for intervals the lower bound."""
         most = max(len(space.values) or 1 for space in self._spaces.values())
         return [
             {
@@ -93,12 +95,14 @@ class OptunaSearch:
         ]
 
     def choices(self, number: int) -> dict[str, str]:
+        """Return a trial's choices; draw them on the first call."""
         if number >= len(self._study.get_trials(deepcopy=False)):
             self._draw(number)
         params = self._frozen(number).params
         return {key: space.text(params[key]) for key, space in self._spaces.items()}
 
     def extras(self, number: int) -> list[str]:
+        """Return the overrides of the pruner, if there is one."""
         options = self._options
         if options["pruner"] == "none":
             return []
@@ -113,6 +117,7 @@ class OptunaSearch:
         return [f"_trial={{{inner}}}"]
 
     def ended(self, trial: Trial) -> float | None:
+        """Record the end of a trial in the study; return the trial's value."""
         from optuna.trial import TrialState
 
         frozen = self._frozen(trial.number)
@@ -126,7 +131,7 @@ class OptunaSearch:
         return trial.value
 
     def _create(self, path: Path, trials: Sequence[Any]) -> None:
-        """Write a study of these trials; it is whole or not there."""
+        """Create a study of these trials in a staged file, so that it is complete or absent."""
         import optuna
 
         with staged_path(path) as staged:
@@ -158,6 +163,7 @@ class OptunaSearch:
         )
 
     def _sampler(self, number: int) -> Any:
+        """Return the sampler of one trial, seeded by the sweep's seed and the number."""
         import numpy as np
         from optuna.samplers import RandomSampler, TPESampler
 
@@ -167,11 +173,12 @@ class OptunaSearch:
         return TPESampler(seed=seed, n_startup_trials=self._options["startup_trials"])
 
     def _frozen(self, number: int) -> Any:
+        """Return a trial as the study has it."""
         return self._study.get_trials(deepcopy=False)[number]
 
 
 def _with_present_keys(trial: Any) -> Any:
-    """A trial of a study, whose keys and options may have their former names."""
+    """Return a trial with the present names of its keys and options."""
     from optuna.distributions import CategoricalDistribution
 
     pairs = {key: _present(key, value) for key, value in trial.params.items()}
@@ -189,6 +196,6 @@ def _with_present_keys(trial: Any) -> Any:
 
 
 def _present(key: str, value: Any) -> tuple[str, Any]:
-    """A drawn key and its value with the names of today."""
+    """Return a drawn key and its value with their present names."""
     present, _, text = present_choice(f"{key}={value}").partition("=")
     return present, text if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""What a command line says, as a file of an `experiment` group says it."""
+"""Overrides of a command line as the file of an `experiment` group."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,14 +18,14 @@ _OF_THE_RUN_ALONE = ("resume", "_trial")
 
 
 class OverrideFile:
-    """Overrides one after the other, as a defaults list and keys.
+    """Collects overrides as a defaults list and keys.
 
     Args:
-        group: that the file will be in.
+        group: group that the file will be in.
 
     Attributes:
-        values: keys as they were set.
-        words: what no file can say: `~key`, entries of lists.
+        values: keys and their values.
+        words: overrides that no file can express: `~key`, entries of lists.
     """
 
     def __init__(self, group: str) -> None:
@@ -37,7 +37,7 @@ class OverrideFile:
         self._chosen: dict[str, Any] = {}
 
     def add(self, override: Override) -> None:
-        """Take one over; what concerns the run's place, or a sweep as such, is left out."""
+        """Add an override; those of the run's directory, or of a sweep as such, are left out."""
         key, value = override.key_or_group, override.value()
         if override.is_hydra_override() or key in _OF_THE_RUN_ALONE:
             return
@@ -56,7 +56,7 @@ class OverrideFile:
             OmegaConf.update(self.values, key, value, merge=True, force_add=True)
 
     def is_ours(self) -> bool:
-        """Whether all options that are named lie in the project's own `conf`, or in a plugin's."""
+        """Return whether all named options lie in the project's own `conf`, or in a plugin's."""
         named = [f"/{self._group}/{name}" for name in self._files if not name.startswith("/")]
         for group, options in {**self._added, **self._chosen}.items():
             each = options if isinstance(options, list) else [options]
@@ -64,58 +64,60 @@ class OverrideFile:
         return all(option_file(*name[1:].rsplit("/", 1)) is not None for name in named)
 
     def text(self) -> str:
-        """The file, less its head."""
+        """Return the file without its header."""
         chosen = [{f"override {name}": option} for name, option in self._chosen.items()]
         added = [{name: option} for name, option in self._added.items()]
         return _text([*self._files, *added, "_self_", *chosen], self.values)
 
     def _add_sweep(self, name: str) -> None:
-        """Take over what `sweep=NAME` says of its runs; by itself it would begin a sweep again."""
+        """Add what `sweep=NAME` sets of its runs; the option itself would begin a sweep again."""
         path = option_file(_SWEEPS, name)
-        found = {} if path is None else read_yaml(path, "sweep")
-        defaults = [key for each in found.pop("defaults", []) if each != "_self_" for key in each]
+        content = {} if path is None else read_yaml(path, "sweep")
+        defaults = [key for each in content.pop("defaults", []) if each != "_self_" for key in each]
         of_hydra = all(str(key).startswith("override /hydra") for key in defaults)
-        if not of_hydra or set(found) - {"hydra"}:
+        if not of_hydra or set(content) - {"hydra"}:
             self._files.append(f"/{_SWEEPS}/{name}")
             OmegaConf.update(self.values, "hydra.mode", "RUN", force_add=True)
 
 
-def whole(folder: Path, command: str) -> str:
-    """A file that says all of a run's configuration, whatever options it was made of.
+def run_config_yaml(run_dir: Path, command: str) -> str:
+    """Return a run's whole configuration as a file, whatever options it was made of.
 
     Args:
-        folder: the run directory.
-        command: of the run.
+        run_dir: the run directory.
+        command: command of the run.
 
     Raises:
-        DataError: it does not tell its configuration.
+        DataError: the run has no readable `config.yaml`.
     """
-    config = with_present_keys(_mapping(folder / "config.yaml"))
+    config = with_present_keys(_read_mapping(run_dir / "config.yaml"))
     if not config:
-        raise DataError(f"{folder}: was told options that are not in {conf_dir()}: no config.yaml")
+        raise DataError(f"{run_dir}: has options that are not in {conf_dir()}, and no config.yaml")
     choices: Mapping[str, Any] = {}
     with suppress(KeyError, TypeError):
-        choices = _mapping(folder / ".hydra" / "hydra.yaml")["hydra"]["runtime"]["choices"]
+        choices = _read_mapping(run_dir / ".hydra" / "hydra.yaml")["hydra"]["runtime"]["choices"]
     options = dict(
         present_choice(f"{group}={name}").split("=", 1) for group, name in choices.items()
     )
     chosen = []
-    for entry in _mapping(conf_dir() / f"{command}.yaml")["defaults"]:
+    for entry in _read_mapping(conf_dir() / f"{command}.yaml")["defaults"]:
         group = str(next(iter(entry))) if isinstance(entry, dict) else ""
         if group in options and group not in ("hydra", _SWEEPS, "experiment", "pretraining"):
             known = option_file(group, str(options[group])) is not None
             chosen.append({f"override /{group}": options[group] if known else None})
-    said = {key: value for key, value in config.items() if key not in _OF_THE_RUN_ALONE}
-    return _text(["_self_", *chosen], OmegaConf.create(said))
+    values = {key: value for key, value in config.items() if key not in _OF_THE_RUN_ALONE}
+    return _text(["_self_", *chosen], OmegaConf.create(values))
 
 
 def _text(defaults: list[Any], values: DictConfig) -> str:
+    """Format a defaults list and values as YAML."""
     listed = OmegaConf.to_yaml(OmegaConf.create({"defaults": defaults}))
     return f"{listed}\n{OmegaConf.to_yaml(values)}" if values else listed
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping; empty if it is missing, damaged or no mapping."""
     with suppress(DataError):
-        found = read_yaml(path, "configuration")
-        return dict(found) if isinstance(found, Mapping) else {}
+        content = read_yaml(path, "configuration")
+        return dict(content) if isinstance(content, Mapping) else {}
     return {}

@@ -1,4 +1,4 @@
-"""`report.html` of a sweep: what was tried, how good it was, and what mattered."""
+"""`report.html` of a sweep: the trials, their values, and which keys mattered."""
 
 import shlex
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from markupsafe import Markup
 from seg.io.atomic import write_atomically
 from seg.reports.number_format import percent, significant
 from seg.reports.page import filled
+from seg.reports.scores import TITLES, is_percentage
 from seg.sweeps.best_config import Winner, winner_of
 from seg.sweeps.importance import ABSENT
-from seg.sweeps.leaderboard import measured, ordered
-from seg.sweeps.metric_text import is_share, title_of
+from seg.sweeps.leaderboard import order_trials, read_further_metrics
 from seg.sweeps.plots import (
     curves_chart,
     importance_chart,
@@ -23,12 +23,10 @@ from seg.sweeps.plots import (
     parallel_chart,
     progress_chart,
 )
-from seg.sweeps.seed_aggregation import SEED, SeedGroup, group_by_seed, winner
-from seg.sweeps.trial_files import trial_directory
-from seg.sweeps.trials import Sweep, Trial
+from seg.sweeps.trials import SEED, Sweep, Trial
 
 FILE = "report.html"
-_SHOWN_ROWS = 30
+_MAX_ROWS = 30
 _STATES = ("finished", "failed", "pruned", "running")
 
 
@@ -37,9 +35,9 @@ class Section:
     """A further part of the page, between the charts and the failures.
 
     Attributes:
-        title: of the part.
-        body: markup as it is, any other text escaped.
-        lead: a sentence below the title.
+        title: heading of the part.
+        body: markup as it is, other text escaped.
+        lead: sentence below the title.
     """
 
     title: str
@@ -48,11 +46,11 @@ class Section:
 
 
 def write_page(directory: Path, sweep: Sweep, path: Path, sections: Sequence[Section] = ()) -> None:
-    """Write the page, whole or not at all.
+    """Write the page atomically.
 
     Args:
-        directory: of the sweep; its trials' folders are read as far as they are there.
-        sweep: what it knows.
+        directory: of the sweep; the run directories of its trials are read as far as they exist.
+        sweep: its record.
         path: the file to write.
         sections: further parts.
     """
@@ -61,14 +59,14 @@ def write_page(directory: Path, sweep: Sweep, path: Path, sections: Sequence[Sec
 
 
 def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str:
-    """The page as text."""
-    best = winner(sweep)
+    """Return the page as text."""
+    best = sweep.best_trial()
     content = {
         "name": directory.resolve().name,
         "path": directory,
         "line": shlex.join(["python", "-m", f"seg.{sweep.command}", "-m", *sweep.line]),
-        "monitor": title_of(sweep.monitor),
-        "unit": "%" if is_share(sweep.monitor) else "",
+        "monitor": TITLES.get(sweep.monitor, sweep.monitor),
+        "unit": "%" if is_percentage(sweep.monitor) else "",
         "direction": "more" if sweep.maximize else "less",
         "best": best,
         "best_text": None if best is None else _short(sweep.monitor, best.value),
@@ -79,7 +77,16 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
         "seconds": _seconds(sweep),
         "keys": sweep.swept,
         "table": _table(directory, sweep),
-        "standings": [_standing(sweep, each) for each in group_by_seed(sweep)],
+        "standings": [
+            {
+                "choices": each.choices,
+                "mean": _short(sweep.monitor, each.mean),
+                "std": _short(sweep.monitor, each.std, 2),
+                "seeds": len(each.values),
+                "trials": each.trials,
+            }
+            for each in sweep.group_by_seed()
+        ],
         "choice_keys": [key for key in sweep.swept if key != SEED],
         "parallel": parallel_chart(sweep),
         "importance": importance_chart(sweep),
@@ -88,12 +95,13 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
         "sections": list(sections),
         "failures": [trial for trial in sweep.trials if trial.state == "failed"],
         "absent": ABSENT,
-        "shown_rows": _SHOWN_ROWS,
+        "shown_rows": _MAX_ROWS,
     }
     return filled("sweep.html", content)
 
 
 def _find_winner(directory: Path, sweep: Sweep, best: Trial) -> Winner | None:
+    """Return the best trial's experiment; None if its record cannot be read."""
     try:
         return winner_of(directory, sweep, best)
     except Exception:  # whatever the grammar makes of a damaged record; the rest is worth a page
@@ -101,12 +109,13 @@ def _find_winner(directory: Path, sweep: Sweep, best: Trial) -> Winner | None:
 
 
 def _counts(sweep: Sweep) -> list[tuple[str, int]]:
+    """Return the number of trials of each state that occurs."""
     counts = [(state, sum(t.state == state for t in sweep.trials)) for state in _STATES]
     return [(state, count) for state, count in counts if count or state == "finished"]
 
 
 def _seconds(sweep: Sweep) -> dict[str, float] | None:
-    """All trials together, and a finished one in the mean."""
+    """Return the time of all trials together, and the mean of the finished ones, in s."""
     known = [trial.seconds for trial in sweep.trials if trial.seconds is not None]
     finished = [t.seconds for t in sweep.ranked() if t.seconds is not None]
     if not known:
@@ -115,37 +124,28 @@ def _seconds(sweep: Sweep) -> dict[str, float] | None:
 
 
 def _table(directory: Path, sweep: Sweep) -> dict[str, Any]:
-    """Rows of the trials, the best first, with what was measured beside the value."""
-    headlines, metrics = measured(directory, sweep)
+    """Return the rows of the trials, the best first, with their further metrics."""
+    names, metrics = read_further_metrics(directory, sweep)
     rows = [
         {
             "rank": rank,
             "trial": trial,
             "value": _short(sweep.monitor, trial.value),
-            "metrics": [_short(key, metrics[trial.number].get(key)) for key in headlines],
-            "report": (trial_directory(directory, trial) / FILE).is_file(),
+            "metrics": [_short(name, metrics[trial.number].get(name)) for name in names],
+            "report": (trial.run_dir(directory) / FILE).is_file(),
         }
-        for rank, trial in ordered(sweep)
+        for rank, trial in order_trials(sweep)
     ]
-    titles = [(title_of(key), "%" if is_share(key) else "") for key in headlines]
+    titles = [(TITLES.get(name, name), "%" if is_percentage(name) else "") for name in names]
     return {"titles": titles, "rows": rows}
 
 
-def _standing(sweep: Sweep, each: SeedGroup) -> dict[str, Any]:
-    return {
-        "choices": each.choices,
-        "mean": _short(sweep.monitor, each.mean),
-        "std": _short(sweep.monitor, each.std, 2),
-        "seeds": len(each.values),
-        "trials": each.trials,
-    }
-
-
 def _charts(directory: Path, sweep: Sweep) -> list[Markup]:
-    found = (curves_chart(directory, sweep), progress_chart(sweep))
-    return [chart for chart in found if chart is not None]
+    """Return the charts of the curves and of the progress, where there is something to draw."""
+    charts = (curves_chart(directory, sweep), progress_chart(sweep))
+    return [chart for chart in charts if chart is not None]
 
 
 def _short(name: str, value: float | None, digits: int = 2) -> str:
-    """A value without its unit."""
-    return percent(value, digits) if is_share(name) else significant(value, 4)
+    """Return a value without its unit."""
+    return percent(value, digits) if is_percentage(name) else significant(value, 4)

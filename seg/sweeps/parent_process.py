@@ -1,4 +1,4 @@
-"""The process that sweeps, as its trials see it: they end where it does, if they run beside it."""
+"""The sweeping process as its trials see it: those on its machine end when it ends."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 from seg.interruption import SWEEP_PROCESS
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_LOOK_S = 0.5
+_POLL_S = 0.5
 _SAVING_S = 60.0  # for a step and a checkpoint, after a signal
 _ENDED = 143
 
@@ -22,7 +22,7 @@ def announce_sweep() -> None:
 
 @contextmanager
 def exit_with_parent() -> Iterator[None]:
-    """In a process that a launcher has started on the sweep's machine: end when the sweep has.
+    """End this process when its sweep has ended, if both run on one machine.
 
     The process gets SIGTERM, by which a training saves first. On other machines, where a scheduler
     keeps what was submitted, a trial goes on.
@@ -39,8 +39,9 @@ def exit_with_parent() -> Iterator[None]:
 
 
 def _end_with(process: int, started_at: str, done: threading.Event) -> None:
+    """Send this process SIGTERM when the other has ended; exit if it does not end in time."""
     while _started_at(process) == started_at:
-        if done.wait(_LOOK_S):
+        if done.wait(_POLL_S):
             return
     os.kill(os.getpid(), signal.SIGTERM)
     done.wait(_SAVING_S)
@@ -48,12 +49,12 @@ def _end_with(process: int, started_at: str, done: threading.Event) -> None:
 
 
 def _machine() -> str:
-    """What tells this machine, since it was started, from others."""
+    """Return what tells this machine, since it was started, from others."""
     return _BOOT.read_text().strip() if _BOOT.exists() else os.uname().nodename
 
 
 def _started_at(process: int) -> str:
-    """When a process was started, in ticks; `gone` of one that has ended, reaped or not."""
+    """Return when a process was started, in ticks; `gone` if it has ended, reaped or not."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -62,6 +63,7 @@ def _started_at(process: int) -> str:
 
 
 def _is_alive(process: int) -> bool:
+    """Return whether a process exists."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

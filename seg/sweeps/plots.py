@@ -1,4 +1,4 @@
-"""The charts of a sweep's page; None where there is nothing to show."""
+"""The charts of a sweep's page; None where there is nothing to draw."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,34 +11,32 @@ from seg.reports.charts.parallel import Strand, parallel_coordinates
 from seg.reports.charts.scales import Scale, choice_scale, number_scale
 from seg.reports.charts.search import Mark, search_chart
 from seg.reports.number_format import significant
+from seg.reports.scores import TITLES, format_metric, is_percentage
 from seg.reports.sections import percent_axis
 from seg.sweeps.importance import ABSENT, importances, numbers_of
-from seg.sweeps.metric_text import is_share, title_of, value_text
-from seg.sweeps.seed_aggregation import winner
-from seg.sweeps.trial_files import read_curve, trial_directory
-from seg.sweeps.trials import Sweep, Trial
+from seg.sweeps.trials import Sweep, Trial, read_curve
 
 _HINT = "Point at a line, or touch it, to see its trial."
 _CUT_OF_LOSSES = 0.02
 
 
 def parallel_chart(sweep: Sweep) -> Markup | None:
-    """An axis a swept key, the value last; a line a trial that has a value."""
+    """Draw an axis a swept key, the value last; a line a trial that has a value."""
     trials = [t for t in sweep.trials if t.value is not None and t.state in ("finished", "pruned")]
     keys = sweep.swept
     if not trials or not keys:
         return None
     values = [trial.value for trial in trials]
-    last = number_scale(title_of(sweep.monitor), values, lambda value: _axis(sweep, value))
+    last = number_scale(_title(sweep), values, lambda value: _axis(sweep, value))
     shades = _shades(sweep)
-    best = winner(sweep)
+    best = sweep.best_trial()
     strands = [Strand(_trial_label(sweep, t), shades.get(t.number), t == best) for t in trials]
     scales = [*(_scale(key, trials) for key in keys), last]
     return parallel_coordinates(scales, strands, "What was chosen, and what came of it", _HINT)
 
 
 def importance_chart(sweep: Sweep) -> Markup | None:
-    """A bar a key: the share of the variance that its groups explain."""
+    """Draw a bar a key: the share of the variance that its groups explain."""
     rows = [
         Row(each.key, [Bar(each.share, name=each.key, role="train")]) for each in importances(sweep)
     ]
@@ -47,7 +45,7 @@ def importance_chart(sweep: Sweep) -> Markup | None:
 
 
 def importance_notes(sweep: Sweep) -> list[str]:
-    """How the groups of each key were made."""
+    """Describe how the groups of each key were made."""
     ranked = len(sweep.ranked())
     notes = []
     for each in importances(sweep):
@@ -58,15 +56,15 @@ def importance_notes(sweep: Sweep) -> list[str]:
 
 
 def curves_chart(directory: Path, sweep: Sweep) -> Markup | None:
-    """The monitored value over the steps of each trial."""
-    shades, best = _shades(sweep), winner(sweep)
+    """Draw the monitored value over the steps of each trial."""
+    shades, best = _shades(sweep), sweep.best_trial()
     lines = []
     for trial in sorted(sweep.trials, key=lambda each: shades.get(each.number, -1.0)):
-        points = read_curve(trial_directory(directory, trial), sweep.monitor)
+        points = read_curve(trial.run_dir(directory), sweep.monitor)
         if trial != best:
             lines.append(_curve(sweep, trial, points, shades.get(trial.number)))
     if best is not None:
-        points = read_curve(trial_directory(directory, best), sweep.monitor)
+        points = read_curve(best.run_dir(directory), sweep.monitor)
         lines.append(Line(f"trial {best.number}, the best", points, "val", dotted=True))
     if not any(line.points for line in lines):
         return None
@@ -80,7 +78,7 @@ def curves_chart(directory: Path, sweep: Sweep) -> Markup | None:
 
 
 def progress_chart(sweep: Sweep) -> Markup | None:
-    """The value over the number of the trial, and the best one so far."""
+    """Draw the value over the number of the trial, and the best one so far."""
     marks = [
         Mark(trial.number, trial.value, trial.state)
         for trial in sorted(sweep.trials, key=lambda each: each.number)
@@ -99,11 +97,13 @@ def progress_chart(sweep: Sweep) -> Markup | None:
 def _curve(
     sweep: Sweep, trial: Trial, points: Sequence[tuple[float, float]], shade: float | None
 ) -> Line:
+    """Return the line of a trial's curve."""
     role = "line-of-trial" if shade is not None else "apart"
     return Line(_trial_label(sweep, trial), points, role, shade=0.0 if shade is None else shade)
 
 
 def _scale(key: str, trials: Sequence[Trial]) -> Scale:
+    """Return the axis of a key: of numbers if all its values are."""
     numbers = numbers_of(key, trials)
     if numbers is not None:
         return number_scale(key, numbers)
@@ -111,7 +111,7 @@ def _scale(key: str, trials: Sequence[Trial]) -> Scale:
 
 
 def _shades(sweep: Sweep) -> dict[int, float]:
-    """Number of a ranked trial -> 0 (worst value) to 1 (best)."""
+    """Return the number of each ranked trial -> 0 (worst value) to 1 (best)."""
     ranked = [(trial.number, trial.value) for trial in sweep.ranked() if trial.value is not None]
     if not ranked:
         return {}
@@ -121,15 +121,23 @@ def _shades(sweep: Sweep) -> dict[int, float]:
 
 
 def _trial_label(sweep: Sweep, trial: Trial) -> str:
-    chosen = ", ".join(f"{key}={value}" for key, value in trial.choices.items())
+    """Return a trial's number, state, value and choices in one line."""
+    choices = ", ".join(f"{key}={value}" for key, value in trial.choices.items())
     state = "" if trial.state == "finished" else f" ({trial.state})"
-    value = value_text(sweep.monitor, trial.value)
-    return f"trial {trial.number}{state}: {title_of(sweep.monitor)} {value}; {chosen}"
+    value = format_metric(sweep.monitor, trial.value)
+    return f"trial {trial.number}{state}: {_title(sweep)} {value}; {choices}"
+
+
+def _title(sweep: Sweep) -> str:
+    """Return the monitored value's title."""
+    return TITLES.get(sweep.monitor, sweep.monitor)
 
 
 def _with_unit(sweep: Sweep) -> str:
-    return title_of(sweep.monitor) + (", %" if is_share(sweep.monitor) else "")
+    """Return the monitored value's title with its unit."""
+    return _title(sweep) + (", %" if is_percentage(sweep.monitor) else "")
 
 
 def _axis(sweep: Sweep, value: float) -> str:
-    return percent_axis(value) if is_share(sweep.monitor) else significant(value)
+    """Return a value as the text at an axis."""
+    return percent_axis(value) if is_percentage(sweep.monitor) else significant(value)

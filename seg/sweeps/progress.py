@@ -1,4 +1,4 @@
-"""How far a sweep is, in memory and in its directory."""
+"""Progress of a sweep, in memory and in its directory."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,21 +7,20 @@ from pathlib import Path
 
 from seg.io.lock import is_locked
 from seg.sweeps.grid_search import Search
-from seg.sweeps.trial_files import read_metrics
-from seg.sweeps.trial_result import outcome_of, over_budget, write_failure
-from seg.sweeps.trials import Sweep, Trial, write_sweep
+from seg.sweeps.run_trial import over_budget, write_failure
+from seg.sweeps.trials import Sweep, Trial, read_metrics, read_status, write_sweep
 
 log = logging.getLogger(__name__)
-NO_WORD = "its process ended without a word about why"
+NO_REASON = "its process ended without a word about why"
 
 
 class Progress:
-    """The trials of a sweep; `trials.json` follows.
+    """The trials of a sweep; `trials.json` is updated with them.
 
     Args:
         directory: of the sweep.
         sweep: as it began, or as it stood when it was cut off.
-        search: proposes trials, and is told how they end.
+        search: proposes trials, and learns how they end.
         max_failures: no trial starts once more have failed; None: any number.
     """
 
@@ -36,36 +35,36 @@ class Progress:
 
     @property
     def sweep(self) -> Sweep:
-        """As it stands."""
+        """Return the sweep's record as it stands."""
         return replace(
             self._sweep, trials=tuple(self._trials[number] for number in sorted(self._trials))
         )
 
     @property
     def is_over_budget(self) -> bool:
-        """Whether more trials have failed than the sweep bears."""
+        """Return whether more trials have failed than `max_failures`."""
         return over_budget(self.directory, self.max_failures)
 
     def next_numbers(self, together: int | None) -> list[int]:
-        """Trials to launch: those that were cut off, then new ones; none that is at work elsewhere.
+        """List the trials to launch: those that were cut off and run nowhere, then new ones.
 
         New ones fill up a block of `together`: all of a block are drawn before one of it ends, also
         if the sweep is cut off between.
         """
         size = together or self.search.total
-        elsewhere = self.at_work_elsewhere()
+        elsewhere = self.running_elsewhere()
         running = [n for n in self._running() if n not in elsewhere]
         missing = [n for n in range(self.search.total) if n not in self._trials]
         first = max(self._trials, default=0) if running else min(missing, default=0)
         end = (first // size + 1) * size
         return (running + [number for number in missing if number < end])[:size]
 
-    def at_work_elsewhere(self) -> list[int]:
-        """Trials that other processes are at work on: such as an earlier sweep has submitted."""
+    def running_elsewhere(self) -> list[int]:
+        """List running trials of other processes, such as those an earlier sweep submitted."""
         return [number for number in self._running() if is_locked(self.run_dir(number))]
 
     def start(self, numbers: Sequence[int]) -> dict[int, Mapping[str, str]]:
-        """Note that trials start; returns what each chooses."""
+        """Record that trials start; return what each chooses."""
         for number in numbers:
             if number not in self._trials:
                 chosen = self.search.choices(number)
@@ -74,35 +73,37 @@ class Progress:
         return {number: self._trials[number].choices for number in numbers}
 
     def fail(self, number: int, error: str) -> None:
-        """Note that a trial has failed outside its own process."""
+        """Record that a trial has failed outside its own process."""
         run_dir = self.run_dir(number)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_failure(run_dir, error)
         self._end(replace(self._trials[number], state="failed", error=error))
 
-    def update_from_disk(self, numbers: Sequence[int], *, lost: str | None = NO_WORD) -> None:
-        """Take note of how trials have ended, by what they left in their directories.
+    def update_from_disk(self, numbers: Sequence[int], *, lost: str | None = NO_REASON) -> None:
+        """Record how trials have ended, by the files in their run directories.
 
         Args:
             numbers: of the trials.
-            lost: error of those that left no word; None: they may go on later.
+            lost: error of those without a recorded end; None: they may go on later.
         """
         for number in numbers:
             if self._trials[number].state != "running":
                 continue
-            outcome = outcome_of(self.run_dir(number))
-            if outcome is not None and outcome.state != "running":
+            status = read_status(self.run_dir(number))
+            if status is not None and status.state != "running":
+                done = status.state == "finished"
+                metrics = read_metrics(self.run_dir(number)) if done else {}
                 ended = replace(
                     self._trials[number],
-                    state=outcome.state,
-                    seconds=round(outcome.seconds, 3),
-                    error=outcome.error,
-                    value=self._value(number) if outcome.state == "finished" else None,
+                    state=status.state,
+                    seconds=round(status.seconds, 3),
+                    error=status.error,
+                    value=metrics.get(self._sweep.monitor),  # none after a dry run
                 )
                 self._end(ended)
             elif is_locked(self.run_dir(number)):
                 continue
-            elif lost is not None and outcome is None and self.is_over_budget:
+            elif lost is not None and status is None and self.is_over_budget:
                 del self._trials[number]  # it was not started
             elif lost is not None:
                 self.fail(number, lost)
@@ -113,19 +114,17 @@ class Progress:
         write_sweep(self.directory, self.sweep)
 
     def run_dir(self, number: int) -> Path:
-        """Of a trial."""
+        """Return a trial's run directory."""
         return self.directory / str(number)
 
     def _running(self) -> list[int]:
+        """List the running trials by number."""
         return [number for number, each in sorted(self._trials.items()) if each.state == "running"]
 
     def _end(self, trial: Trial) -> None:
+        """Record the end of a trial, with the value that the search takes, and log it."""
         self._trials[trial.number] = replace(trial, value=self.search.ended(trial))
         if trial.error is not None:
             log.warning("trial %d failed: %s", trial.number, trial.error.splitlines()[0])
         elif trial.state == "pruned":
             log.info("trial %d was pruned", trial.number)
-
-    def _value(self, number: int) -> float | None:
-        """The monitored one, of the best weights; None after a dry run."""
-        return read_metrics(self.run_dir(number)).get(self._sweep.monitor)

@@ -1,4 +1,4 @@
-"""`resume=...` of a sweep -> its directory, and the command line that began it."""
+"""`resume=...` of a sweep: its directory and the command line that began it."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ _SAFE = re.compile(
     rf"|hydra\.launcher\.({_LAUNCHER_KEYS}|array_parallelism)=[\w.-]+"
     r"|hydra\.mode=MULTIRUN"
 )
-# What the sweeper makes of it is `KEY=VALUE`: as free as that, where the value cannot hide more.
+# The sweeper turns it into `KEY=VALUE`, which is allowed if the value is plain.
 _PARAMETER = re.compile(r"hydra\.sweeper\.params\.([\w.]+)=(['\"]?)([\w., ()+-]*)\2")
 
 
@@ -33,11 +33,12 @@ def with_sweep_directory(arguments: list[str], command: str) -> list[str]:
     began. Any other line stays as it is.
 
     Raises:
-        ConfigError: the sweep is another command's, or records what a record may not choose.
+        ConfigError: the sweep is another command's, or its record has settings that only a typed
+            line may choose.
         DataError: its record is damaged.
     """
-    given = [each.removeprefix("+") for each in arguments]
-    values = [each.removeprefix(_RESUME).strip("'\"") for each in given if each.startswith(_RESUME)]
+    words = [each.removeprefix("+") for each in arguments]
+    values = [each.removeprefix(_RESUME).strip("'\"") for each in words if each.startswith(_RESUME)]
     if not values:
         return arguments
     directory = Path(values[-1]).expanduser()
@@ -46,45 +47,46 @@ def with_sweep_directory(arguments: list[str], command: str) -> list[str]:
         if sweep.command != command:
             raise ConfigError(f"resume={directory}: is a sweep of python -m seg.{sweep.command}")
         own = [each for each in arguments if not each.lstrip("+").startswith(_RESUME)]
-        line = [each for each in recorded(sweep.line) if each not in own]
-        further = [
+        line = [each for each in without_location(sweep.line) if each not in own]
+        overrides = [
             _PARAMETER.sub(r"\1=\3", each) if _PARAMETER.fullmatch(each) else each
             for each in line
             if _SAFE.fullmatch(each) is None
         ]
-        check_recorded(further, directory / FILE)
+        check_recorded(overrides, directory / FILE)
         return ["-m", *line, *own, _AUTO, f"{_DIRECTORY}{directory.resolve()}"]
     of_a_sweep = values[-1] == "auto" and is_multirun(arguments)
-    if of_a_sweep and not any(each.startswith(_DIRECTORY) for each in given):
-        found = _newest(command, recorded(arguments))
-        return arguments if found is None else [*arguments, f"{_DIRECTORY}{found}"]
+    if of_a_sweep and not any(each.startswith(_DIRECTORY) for each in words):
+        newest = _newest(command, without_location(arguments))
+        return arguments if newest is None else [*arguments, f"{_DIRECTORY}{newest}"]
     return arguments
 
 
-def recorded(arguments: Sequence[str]) -> list[str]:
-    """What of a command line makes a sweep: neither where it lies nor whether it goes on."""
-    apart = (*_NOT_RECORDED, _RESUME, _DIRECTORY)
-    return [each for each in arguments if not each.lstrip("+").startswith(apart)]
+def without_location(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a line without `-m`, the sweep's directory and `resume`."""
+    prefixes = (*_NOT_RECORDED, _RESUME, _DIRECTORY)
+    return [each for each in arguments if not each.lstrip("+").startswith(prefixes)]
 
 
 def refuse_other_choices(
     directory: Path, before: Sequence[str], now: Sequence[str], swept: Collection[str]
 ) -> None:
-    """Hold the line of a sweep that goes on against the one that began it.
+    """Compare the line of a sweep that goes on with the one that began it.
 
     Args:
         directory: of the sweep.
-        before, now: words of the lines.
+        before: words of the line that began it.
+        now: words of the present line.
         swept: keys that the search itself compares.
 
     Raises:
-        ConfigError: another choice that all trials share; those that ended would not know of it.
+        ConfigError: a choice that all trials share has changed; finished trials do not have it.
     """
-    known, given = (_shared(each, swept) for each in (before, now))
+    first, second = (_shared(each, swept) for each in (before, now))
     changed = {
         key: pair
-        for key in sorted(known.keys() | given.keys())
-        if (pair := (known.get(key, "(absent)"), given.get(key, "(absent)")))[0] != pair[1]
+        for key in sorted(first.keys() | second.keys())
+        if (pair := (first.get(key, "(absent)"), second.get(key, "(absent)")))[0] != pair[1]
     }
     if changed:
         reason = (
@@ -95,20 +97,19 @@ def refuse_other_choices(
 
 
 def _shared(line: Sequence[str], swept: Collection[str]) -> dict[str, str]:
-    """Key -> value, as typed, of what all trials of a sweep are told and which matters to them."""
-    plain = [each.lstrip("+") for each in recorded(line)]
+    """Return key -> value, as typed, of the choices that all trials share."""
+    plain = [each.lstrip("+") for each in without_location(line)]
     words = {key: value for key, _, value in (each.partition("=") for each in plain)}
-    apart = ("hydra.", "hydra/", "-", *FREE)
-    return {k: v for k, v in words.items() if k not in swept and not k.startswith(apart)}
+    prefixes = ("hydra.", "hydra/", "-", *FREE)
+    return {k: v for k, v in words.items() if k not in swept and not k.startswith(prefixes)}
 
 
 def _newest(command: str, line: list[str]) -> Path | None:
-    def changed(path: Path) -> int:
-        return path.stat().st_mtime_ns
-
-    for path in sorted(Path("runs", command, "sweeps").glob(f"*/{FILE}"), key=changed)[::-1]:
+    """Find the newest sweep that this line began; None without one."""
+    paths = Path("runs", command, "sweeps").glob(f"*/{FILE}")
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[::-1]:
         try:
-            if recorded(read_sweep(path.parent).line) == line:
+            if without_location(read_sweep(path.parent).line) == line:
                 return path.parent
         except DataError:  # another sweep's; this one may be sound
             continue
@@ -116,5 +117,5 @@ def _newest(command: str, line: list[str]) -> Path | None:
 
 
 def typed(command: str, *arguments: str) -> str:
-    """A command as a shell takes it."""
+    """Return a command quoted for a shell."""
     return shlex.join(["python", "-m", f"seg.{command}", *arguments])

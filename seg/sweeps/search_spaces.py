@@ -1,4 +1,4 @@
-"""What a command line sweeps over, in Hydra's grammar -> values, or spaces to draw from."""
+"""Sweeps in Hydra's grammar: their values, or spaces to draw from."""
 
 import random
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Swept:
-    """The sweeps of a command line, and what all trials have in common.
+    """The sweeps of a command line, and the overrides that all trials share.
 
     Attributes:
-        common: overrides.
+        common: the overrides.
         sweeps: key, with a `+` before it where the line has one -> its override.
     """
 
@@ -26,7 +26,7 @@ class Swept:
 
 
 def split(overrides: Sequence[Override]) -> Swept:
-    """Tell sweeps from the rest; of several values for a key the last one counts."""
+    """Separate sweeps from other overrides; of several values for a key the last one counts."""
     last = {override.key_or_group: override for override in overrides}
     common = [str(each.input_line) for each in last.values() if not each.is_sweep_override()]
     sweeps = {each.get_key_element(): each for each in last.values() if each.is_sweep_override()}
@@ -34,10 +34,10 @@ def split(overrides: Sequence[Override]) -> Swept:
 
 
 def values_of(key: str, override: Override) -> list[str]:
-    """The values of a choice, a range or a glob, in the same order every time.
+    """List the values of a choice, a range or a glob, in the same order every time.
 
     Raises:
-        ConfigError: an interval, or nothing to choose from.
+        ConfigError: an interval, or no values.
     """
     if not override.is_discrete_sweep():
         raise ConfigError(
@@ -58,17 +58,17 @@ def values_of(key: str, override: Override) -> list[str]:
 
 
 def _tidy(number: str) -> str:
-    """`0.7000000000000001`, as steps of 0.1 add up to, reads `0.7`."""
+    """Return a number without rounding errors: `0.7000000000000001` as `0.7`."""
     return number if number.lstrip("-").isdigit() else str(float(f"{float(number):.12g}"))
 
 
 @dataclass(frozen=True)
 class Space:
-    """What a sweep draws one key from.
+    """The space that a sweep draws one key from.
 
     Attributes:
         distribution: one of Optuna's.
-        values: where they are counted, as the command line takes them.
+        values: the listed values, as the command line takes them; empty of an interval.
         first: the first value or the lower bound.
     """
 
@@ -77,21 +77,21 @@ class Space:
     first: str = ""
 
     def rounded(self, drawn: Any) -> Any:
-        """A value that reads well, within the bounds: six digits of an interval's."""
+        """Round a number of an interval to six digits, within the bounds."""
         if self.values or isinstance(drawn, int):
             return drawn
         low, high = self.distribution.low, self.distribution.high
         return min(max(float(f"{drawn:.{_DIGITS}g}"), low), high)
 
     def text(self, value: Any) -> str:
-        """A value as the command line takes it."""
+        """Return a value as the command line takes it."""
         if not self.values or isinstance(value, str):
             return str(value)
         return min(self.values, key=lambda each: abs(float(each) - value))
 
 
 def space_of(key: str, override: Override) -> Space:
-    """The space that a sweep stands for.
+    """Return the space that a sweep stands for.
 
     Raises:
         ConfigError: bounds in the wrong order, or a logarithm of what is not above 0.

@@ -1,4 +1,4 @@
-"""Runs a sweep: proposes trials, launches them, writes down how each ended, goes on later."""
+"""Runs a sweep: proposes trials, launches them, records how each ended, goes on later."""
 
 import logging
 import sys
@@ -17,22 +17,23 @@ from omegaconf import DictConfig, OmegaConf
 from seg.errors import ConfigError, StorageError, UserError, error_summary, is_out_of_room
 from seg.io.atomic import write_atomically
 from seg.io.lock import locked
+from seg.sweeps.finalize import SectionMaker, close_sweep
 from seg.sweeps.grid_search import Grid, Search
 from seg.sweeps.optuna_search import OptunaSearch
-from seg.sweeps.progress import NO_WORD, Progress
+from seg.sweeps.progress import NO_REASON, Progress
 from seg.sweeps.resume import refuse_other_choices, typed
+from seg.sweeps.run_trial import FAILURE, forget_failure
 from seg.sweeps.search_spaces import split
 from seg.sweeps.trial_config import Composer
-from seg.sweeps.trial_result import FAILURE, forget_failure
 from seg.sweeps.trials import FILE, Sweep, Trial, read_sweep
 
 log = logging.getLogger(__name__)
-_LOOK_S = 1.0
-_TOGETHER = 4  # trials that are drawn at once for a launcher that does not say how many it runs
+_POLL_S = 1.0
+_TOGETHER = 4  # trials drawn at once for a launcher that does not state how many it runs
 
 
 class SweepError(UserError):
-    """A sweep has ended without what it was asked for."""
+    """A sweep has ended with too many failed trials."""
 
 
 def sweep(
@@ -41,19 +42,22 @@ def sweep(
     context: HydraContext,
     config: DictConfig,
     launcher: Launcher,
+    *,
+    make_sections: SectionMaker | None = None,
 ) -> None:
-    """Carry out a sweep in `hydra.sweep.dir`, or with `resume=auto` go on with the one there.
+    """Run a sweep in `hydra.sweep.dir`, or with `resume=auto` go on with the one there.
 
     Args:
         options: `conf/hydra/sweeper/*.yaml`.
-        arguments: of the command line, less those for Hydra.
+        arguments: of the command line, without those for Hydra.
         context: loads configurations.
         config: of the sweep; its `hydra` section names directory and launcher.
         launcher: runs trials.
+        make_sections: makes further sections of the sweep's page.
 
     Raises:
-        ConfigError: no trial could be composed, or the directory holds another sweep.
-        SweepError: more trials failed than it bears, or all did; after the rest was written.
+        ConfigError: no trial could be composed, or the directory contains another sweep.
+        SweepError: more trials failed than allowed, or all did; after the rest was written.
     """
     directory = Path(str(config.hydra.sweep.dir)).absolute()
     parser = OverridesParser.create(config_loader=context.config_loader)
@@ -65,21 +69,23 @@ def sweep(
     composer = Composer(context, config, swept.common)
     monitor, maximize = composer.monitor(search.samples())
     with locked(directory, "hydra.sweep.dir"):
-        line = [each for each in sys.argv[1:] if each not in ("-m", "--multirun")]
-        begun = Sweep(composer.command, line, monitor, maximize)
-        begun = _known(directory, begun, resumes="resume=auto" in swept.common, swept=swept.sweeps)
-        search.start(directory, maximize=maximize, known=begun.trials)
-        begun = _retried(directory, begun) if options["retry_failed"] else begun
+        line = [word for word in sys.argv[1:] if word not in ("-m", "--multirun")]
+        record = Sweep(composer.command, line, monitor, maximize)
+        resumes = "resume=auto" in swept.common
+        record = _known_sweep(directory, record, resumes=resumes, swept=swept.sweeps)
+        search.start(directory, maximize=maximize, known=record.trials)
+        if options["retry_failed"]:
+            record = _reset_failed(directory, record)
         text = OmegaConf.to_yaml(config)
         write_atomically(directory / "multirun.yaml", lambda file: file.write(text.encode()))
-        progress = Progress(directory, begun, search, max_failures=options["max_failures"])
+        progress = Progress(directory, record, search, max_failures=options["max_failures"])
         together = at_once(options, config.hydra.launcher)
         _run(progress, composer, launcher, together)
-        _close(progress)
+        _close(progress, make_sections)
 
 
 def at_once(options: Mapping[str, Any], launcher: Mapping[str, Any]) -> int | None:
-    """How many trials the launcher is given together; None: all."""
+    """Return how many trials the launcher gets together; None: all."""
     if options["at_once"] is not None:
         return max(1, int(options["at_once"]))
     if str(launcher["_target_"]).endswith(".BasicLauncher"):
@@ -90,27 +96,27 @@ def at_once(options: Mapping[str, Any], launcher: Mapping[str, Any]) -> int | No
     return int(jobs) if jobs is not None and int(jobs) > 0 else _TOGETHER
 
 
-def _known(directory: Path, begun: Sweep, *, resumes: bool, swept: Collection[str]) -> Sweep:
-    """The sweep that is there already, or the new one."""
+def _known_sweep(directory: Path, new: Sweep, *, resumes: bool, swept: Collection[str]) -> Sweep:
+    """Return the record of the sweep in the directory, else the new one."""
     if not (directory / FILE).exists():
-        return begun
+        return new
     if not resumes:
         raise ConfigError(
             f"hydra.sweep.dir={directory}: holds a sweep already; choose another, move that one "
-            f"away, or go on with it: {typed(begun.command, f'resume={directory}')}"
+            f"away, or go on with it: {typed(new.command, f'resume={directory}')}"
         )
     known = read_sweep(directory)
-    if (known.command, known.monitor) != (begun.command, begun.monitor):
+    if (known.command, known.monitor) != (new.command, new.monitor):
         raise ConfigError(
             f"hydra.sweep.dir={directory}: holds a sweep of seg.{known.command} by "
-            f"{known.monitor}, this one is of seg.{begun.command} by {begun.monitor}"
+            f"{known.monitor}, this one is of seg.{new.command} by {new.monitor}"
         )
-    refuse_other_choices(directory, known.line, begun.line, swept)
+    refuse_other_choices(directory, known.line, new.line, swept)
     return known
 
 
-def _retried(directory: Path, known: Sweep) -> Sweep:
-    """Failed trials become such that were cut off."""
+def _reset_failed(directory: Path, known: Sweep) -> Sweep:
+    """Turn failed trials into trials that were cut off."""
     trials = []
     for trial in known.trials:
         again = trial.state == "failed"
@@ -121,7 +127,8 @@ def _retried(directory: Path, known: Sweep) -> Sweep:
 
 
 def _run(progress: Progress, composer: Composer, launcher: Launcher, together: int | None) -> None:
-    # those that ended while nobody was left to note it
+    """Launch trials until all have ended or too many have failed."""
+    # trials may have ended since the last sweep of this directory did
     progress.update_from_disk([trial.number for trial in progress.sweep.trials], lost=None)
     while not progress.is_over_budget:
         numbers = progress.next_numbers(together)
@@ -131,23 +138,23 @@ def _run(progress: Progress, composer: Composer, launcher: Launcher, together: i
         for number, choices in progress.start(numbers).items():
             extras = progress.search.extras(number)
             overrides = composer.overrides(number, choices, extras)
-            fault = composer.compose_error(overrides)
-            if fault is None:
+            error = composer.compose_error(overrides)
+            if error is None:
                 jobs[number] = overrides
             else:
-                progress.fail(number, fault)
+                progress.fail(number, error)
         progress.write()
         if jobs:
             _launch(progress, launcher, jobs)
 
 
 def _wait_for_others(progress: Progress) -> bool:
-    """Wait until a trial that another process is at work on has ended; False: there is none."""
-    elsewhere = progress.at_work_elsewhere()
+    """Wait until a trial of another process has ended; return False if there is none."""
+    elsewhere = progress.running_elsewhere()
     if elsewhere:
         log.info("waiting for trials that other processes are at work on: %s", elsewhere)
-    while elsewhere and progress.at_work_elsewhere() == elsewhere:
-        time.sleep(_LOOK_S)
+    while elsewhere and progress.running_elsewhere() == elsewhere:
+        time.sleep(_POLL_S)
     progress.update_from_disk(elsewhere, lost=None)
     return bool(elsewhere)
 
@@ -178,29 +185,28 @@ def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[
     else:
         errors = [each._return_value for each in ended]
         full = next((error for error in errors if isinstance(error, StorageError)), None)
-        progress.update_from_disk(numbers, lost=NO_WORD if full is None else None)
+        progress.update_from_disk(numbers, lost=NO_REASON if full is None else None)
         if full is not None:
             command = typed(progress.sweep.command, f"resume={progress.directory}")
             raise StorageError(f"{full}\n  the sweep goes on by {command}")
 
 
-def _close(progress: Progress) -> None:
-    from seg.sweeps.finalize import close_sweep
-
+def _close(progress: Progress, make_sections: SectionMaker | None) -> None:
+    """Write leaderboard, page and best config; raise `SweepError` if too many trials failed."""
     sweep = progress.sweep
     counts = Counter(trial.state for trial in sweep.trials)
-    total, left = progress.search.total, progress.search.total - len(sweep.trials)
-    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    log.info("sweep of %d trials: %s in %s", total, told, progress.directory)
-    close_sweep(progress.directory)
+    total, rest = progress.search.total, progress.search.total - len(sweep.trials)
+    states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    log.info("sweep of %d trials: %s in %s", total, states, progress.directory)
+    close_sweep(progress.directory, make_sections)
     if not counts["failed"] or (counts["finished"] and not progress.is_over_budget):
         return
     first = next(trial for trial in sweep.trials if trial.state == "failed")
     again = typed(sweep.command, f"resume={progress.directory}", "hydra.sweeper.retry_failed=true")
     allowed = f", {progress.max_failures} allowed" if progress.is_over_budget else ""
     raise SweepError(
-        f"{counts['failed']} of {len(sweep.trials)} trials failed{allowed}; {left} were not begun\n"
-        f"  the first, trial {first.number}: {str(first.error).splitlines()[0]}\n"
+        f"{counts['failed']} of {len(sweep.trials)} trials failed{allowed}; {rest} were not begun\n"
+        f"  the first, trial {first.number}: {first.error_line}\n"
         f"  all of it: {progress.directory / '*' / FAILURE}\n"
         f"  once it is mended: {again}"
     )

@@ -1,4 +1,4 @@
-"""Composes trials before they start, as the launcher will."""
+"""Composition of trials before they start, as the launcher will compose them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ _SCHEMAS: dict[str, tuple[type[FitConfig], str]] = {
 
 
 class Composer:
-    """Makes the configuration of a trial from what all share and what it chooses.
+    """Composes the configuration of a trial from the common overrides and its choices.
 
     Args:
         context: loads configurations.
@@ -50,12 +50,12 @@ class Composer:
     def overrides(
         self, number: int, choices: Mapping[str, str], extras: Sequence[str]
     ) -> list[str]:
-        """What a launcher is told of a trial."""
-        chosen = [f"{key}={value}" for key, value in choices.items()]
-        return [*self._common, *chosen, *extras, f"hydra.sweep.subdir={number}"]
+        """Return the overrides of a trial for the launcher."""
+        choice_words = [f"{key}={value}" for key, value in choices.items()]
+        return [*self._common, *choice_words, *extras, f"hydra.sweep.subdir={number}"]
 
     def compose_error(self, overrides: Sequence[str]) -> str | None:
-        """Why a trial cannot be composed; None where it can."""
+        """Return why a trial cannot be composed; None if it can."""
         try:
             self._composed(overrides)
         except (HydraException, OmegaConfBaseException) as error:
@@ -63,29 +63,31 @@ class Composer:
         return None
 
     def monitor(self, samples: Sequence[Mapping[str, str]]) -> tuple[str, bool]:
-        """Name of the value that trials are compared by, and whether more of it is better.
+        """Return the name of the value that trials are compared by, and whether larger is better.
 
         Args:
             samples: choices that show every value once. What cannot be composed is refused; what
-                the schema refuses only where it refuses them all.
+                the schema refuses only if it refuses them all.
 
         Raises:
-            ConfigError, HydraException, OmegaConfBaseException: what is wrong.
+            ConfigError, HydraException, OmegaConfBaseException: the choices are not valid.
         """
         composed = [self._composed(self.overrides(0, each, ())) for each in samples]
         checked = [self._checked(each) for each in composed]
-        faults = [each for each in checked if isinstance(each, ConfigError)]
-        if faults and len(faults) == len(checked):
-            raise faults[0]
+        errors = [each for each in checked if isinstance(each, ConfigError)]
+        if errors and len(errors) == len(checked):
+            raise errors[0]
         config = next(each for each in checked if isinstance(each, FitConfig))
         if config.keeper is None:
             return _SCHEMAS[self.command][1], True
         return str(config.keeper["monitor"]), str(config.keeper["mode"]) == "max"
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
+        """Compose a configuration."""
         return self._loader.load_sweep_config(self._config, list(overrides))
 
     def _checked(self, composed: DictConfig) -> FitConfig | ConfigError:
+        """Validate a composed configuration; return it, or why it is refused."""
         schema = _SCHEMAS[self.command][0]
         with open_dict(composed):
             del composed["hydra"]

@@ -1,1 +1,1 @@
-"""What a sweep says of the claims of the Xception paper (Chollet, CVPR 2017)."""
+"""The claims of the Xception paper (Chollet, CVPR 2017), tested by a sweep."""

@@ -1,4 +1,4 @@
-"""What the forms cost: counted, not measured."""
+"""Costs of the forms: parameters and multiply-adds, counted without running the networks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from seg.reports.run_reader import read_runs
 from seg.xception_paper.variants import Form
 
 _CHANNELS = 3
-_WHOLE_PX = 513  # of pictures that a configuration says no size of
+_WHOLE_PX = 513  # side of images whose size the configuration does not state
 _DEEPEST = 99  # levels of modules: more than any encoder has
-_AGREED = 5e-3
+_TOLERANCE = 5e-3  # relative
 
 
 @dataclass(frozen=True)
-class Counted:
-    """An encoder's cost.
+class EncoderCost:
+    """Cost of an encoder.
 
     Attributes:
-        parameters: how many.
-        multiply_adds: for one picture.
-        size_px: of that picture, (height, width).
-        convolutions: multiply-adds of what stands in the place of each separable convolution.
+        parameters: number of parameters.
+        multiply_adds: for one image.
+        size_px: (height, width) of that image.
+        convolutions: multiply-adds of what is in the place of each separable convolution.
         formula: 1/M + 1/K^2 of each pair, M its outputs, K the side of its kernel.
     """
 
@@ -35,13 +35,13 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Saved:
-    """Separable convolutions beside full ones.
+class Savings:
+    """Cost of separable convolutions compared with full ones.
 
     Attributes:
-        share: of the full ones' multiply-adds, all layers together.
+        share: share of the full ones' multiply-adds, all layers together.
         largest_gap: between count and formula, relative, in the layer where it is largest.
-        layers: how many were compared.
+        layers: number of layers compared.
     """
 
     share: float
@@ -50,24 +50,24 @@ class Saved:
 
     @property
     def agrees(self) -> bool:
-        """Whether the formula holds in every layer."""
-        return self.layers > 0 and self.largest_gap < _AGREED
+        """Return whether the formula holds in every layer."""
+        return self.layers > 0 and self.largest_gap < _TOLERANCE
 
 
-def count_form(directory: Path, form: Form) -> Counted | None:
+def count_form(directory: Path, form: Form) -> EncoderCost | None:
     """Count the encoder of the first trial whose `config.yaml` can be read and built."""
     for trial in form.trials.values():
         try:
             (run,) = read_runs([directory / str(trial.number)])
             if "encoder" in run.config:
                 return _count(run.config)
-        except UserError:  # told where that trial is; a count is no reason to end
+        except UserError:  # reported for that trial; a count is no reason to end
             continue
     return None
 
 
-def savings(separable: Counted | None, full: Counted | None) -> Saved | None:
-    """What one saves of the other; None where either is unknown."""
+def savings(separable: EncoderCost | None, full: EncoderCost | None) -> Savings | None:
+    """Compare separable with full convolutions; None if either cost is unknown."""
     if separable is None or full is None:
         return None
     shares = {
@@ -80,10 +80,11 @@ def savings(separable: Counted | None, full: Counted | None) -> Saved | None:
         return None
     gaps = [abs(share / separable.formula[name] - 1) for name, share in shares.items()]
     ours = sum(separable.convolutions[name] for name in shares)
-    return Saved(ours / whole, max(gaps), len(shares))
+    return Savings(ours / whole, max(gaps), len(shares))
 
 
-def _count(config: Mapping[str, Any]) -> Counted:
+def _count(config: Mapping[str, Any]) -> EncoderCost:
+    """Build an encoder on the meta device and count its cost."""
     import torch
 
     from seg.build.instantiate import build
@@ -98,7 +99,7 @@ def _count(config: Mapping[str, Any]) -> Counted:
     check(node, "encoder", RUNTIME_ARGS["encoder"], FILE)
     with torch.device("meta"):
         encoder = build("encoder", node, in_channels=_CHANNELS)
-        # where the pairs stand, also in a network that has something else in their places
+        # has the pairs also where a variant replaces them
         usual = build("encoder", {**node, "variant": None}, in_channels=_CHANNELS)
     size_px = _size_px(config)
     cost = count(encoder, (1, _CHANNELS, *size_px), depth=_DEEPEST)
@@ -115,13 +116,13 @@ def _count(config: Mapping[str, Any]) -> Counted:
         if isinstance(pair, SeparableConv2d | VariantConv2d):
             formula[name] = 1 / pair.pointwise.conv.out_channels
             formula[name] += 1 / pair.depthwise.conv.kernel_size[0] ** 2
-    return Counted(cost.parameters, cost.multiply_adds, size_px, convolutions, formula)
+    return EncoderCost(cost.parameters, cost.multiply_adds, size_px, convolutions, formula)
 
 
 def _size_px(recorded: Mapping[str, Any]) -> tuple[int, int]:
-    """Height and width of what the network is scored or trained on."""
-    pictures = recorded.get("classification_augmentation") or {}
-    side = pictures.get("eval_size") or pictures.get("size")
+    """Return height and width of the images that the network is scored or trained on."""
+    images = recorded.get("classification_augmentation") or {}
+    side = images.get("eval_size") or images.get("size")
     if side:
         return int(side), int(side)
     height, width = (recorded.get("augmentation") or {}).get("crop") or (_WHOLE_PX, _WHOLE_PX)

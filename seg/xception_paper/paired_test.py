@@ -1,4 +1,4 @@
-"""When a claim counts as reproduced: intervals of paired differences."""
+"""Verdicts on claims by confidence intervals of paired differences."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,12 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean difference and what it may be.
+    """Mean of differences with its 95 % confidence interval.
 
     Attributes:
-        mean: of the differences; None where there is none.
-        low, high: the 95 % interval; None where fewer than two differences, or such that do not
-            vary at all, say nothing of chance.
-        count: how many differences.
+        mean: None without differences.
+        low, high: the interval; None for fewer than two differences, or if they do not vary.
+        count: number of differences.
     """
 
     mean: float | None
@@ -29,7 +28,7 @@ class Interval:
 
 
 def paired_interval(differences: Sequence[float]) -> Interval:
-    """Student's interval of the mean of differences, each of one pair."""
+    """Return Student's interval of the mean of differences, each of one pair."""
     count = len(differences)
     if not count:
         return Interval(None, None, None, 0)
@@ -44,15 +43,15 @@ def paired_interval(differences: Sequence[float]) -> Interval:
 
 
 def judge(interval: Interval, kind: Kind, margin: float) -> Verdict:
-    """Where an interval lies.
+    """Return the verdict on a claim by where an interval lies.
 
     Args:
-        interval: of the claimed side minus the other, more being better.
+        interval: of the claimed side minus the other, larger being better.
         kind: `better`: above 0; `no worse`: above -margin; `no matter`: within the margin.
-        margin: the smallest difference that would matter, above 0.
+        margin: smallest difference that matters, above 0.
 
     Returns:
-        `not reproduced` where all of the interval lies where the claim does not hold.
+        `not reproduced` if all of the interval lies where the claim does not hold.
     """
     if interval.low is None or interval.high is None:
         return "undecided"
@@ -69,7 +68,7 @@ def judge(interval: Interval, kind: Kind, margin: float) -> Verdict:
 
 
 def joint(verdicts: Sequence[Verdict]) -> Verdict:
-    """Of a claim that rests on several comparisons: all of them, or one against it."""
+    """Return the verdict on a claim that several comparisons must support."""
     if verdicts and set(verdicts) == {"reproduced"}:
         return "reproduced"
     return "not reproduced" if "not reproduced" in verdicts else "undecided"

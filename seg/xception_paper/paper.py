@@ -1,4 +1,4 @@
-"""The claims, and the comparisons that each rests on.
+"""The claims of the paper, and the comparisons that each rests on.
 
 Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions" (CVPR 2017).
 """
@@ -17,12 +17,12 @@ PAPER = Variant(between="none", norm_between=False)
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two forms of the separable convolution, in words as they differ from the paper's own.
+    """Two forms of the separable convolution, as they differ from the paper's own.
 
     Attributes:
-        against: names the other side: `... than AGAINST`.
-        other: what is different on that side.
-        claimed: what is different on the side that the claim speaks for.
+        against: name of the other side, as in `... over AGAINST`.
+        other: options of that side.
+        claimed: options of the side that the claim favors.
     """
 
     against: str
@@ -35,14 +35,14 @@ class Claim:
     """A claim of the paper.
 
     Attributes:
-        key: names it in `claims.json`.
-        text: what is claimed, a clause.
+        key: its name in `claims.json`.
+        text: the claim as a clause.
         source: section, figure, table; what else the reader must know.
         kind: what is claimed of the differences.
         comparisons: what it rests on.
-        measure: `score`: the best weights' value; `speed`: the mean of all validations on the way.
-        any_of: whether it rests on those comparisons alone that a sweep makes, not on all.
-        costs: whether the other side costs more by the formula, which is then counted.
+        measure: `score`: the best weights' value; `speed`: the mean of all validations.
+        any_of: whether it rests only on the comparisons that a sweep makes, not on all.
+        costs: whether the other side costs more by the formula; the costs are then counted.
     """
 
     key: str
@@ -55,16 +55,13 @@ class Claim:
     costs: bool = False
 
 
-def _towers(count: int) -> str:
-    return f"{count} tower{'s' if count > 1 else ''}"
-
-
 _ACTIVATIONS = (
     Comparison("ReLU between", {"between": "relu"}),
     Comparison("ELU between", {"between": "elu"}),
 )
 _NO_RESIDUAL = (Comparison("no residual connections", {"residual": False}),)
 _FIRST = {"order": "pointwise_first"}
+_TOWERS = {1: "1 tower", 2: "2 towers", 4: "4 towers", 8: "8 towers"}
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -119,9 +116,9 @@ CLAIMS: tuple[Claim, ...] = (
         "sections 1.2 and 3; section 5 leaves the points between to later work",
         "no worse",
         tuple(
-            Comparison(f"{_towers(count)}{order}", {"towers": count, **first}, first)
+            Comparison(f"{_TOWERS[count]}{order}", {"towers": count, **first}, first)
             for order, first in ((", 1x1 first", _FIRST), ("", {}))
-            for count in (1, 2, 4, 8)
+            for count in _TOWERS
         ),
         any_of=True,
     ),
@@ -133,7 +130,7 @@ CLAIMS: tuple[Claim, ...] = (
         "better",
         tuple(
             Comparison(
-                f"{_towers(count)}, 1x1 first, ReLU between",
+                f"{_TOWERS[count]}, 1x1 first, ReLU between",
                 {"towers": count, "between": "relu", **_FIRST},
             )
             for count in (2, 4, 8)
@@ -147,11 +144,11 @@ CLAIMS: tuple[Claim, ...] = (
         "better",
         tuple(
             Comparison(
-                f"{_towers(count)}, 1x1 first, nothing between",
+                f"{_TOWERS[count]}, 1x1 first, nothing between",
                 {"towers": count, **_FIRST},
                 {"towers": count, "between": "relu", **_FIRST},
             )
-            for count in (1, 2, 4, 8)
+            for count in _TOWERS
         ),
         any_of=True,
     ),

@@ -1,4 +1,4 @@
-"""`claims.json` and `claims.md`: a sentence a claim, and what the forms scored and cost."""
+"""`claims.json` and `claims.md`: a sentence a claim, and scores and costs of the forms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,21 +11,27 @@ from seg.reports.number_format import NONE, duration, percent, significant, whol
 from seg.reports.run_reader import Points
 from seg.sweeps.trials import Sweep
 from seg.xception_paper.variants import KEY, name_of, place_words, seeds_alone
-from seg.xception_paper.verdicts import MARGIN, Answer, Compared, Findings, find
+from seg.xception_paper.verdicts import (
+    MARGIN,
+    ClaimResult,
+    ComparisonResult,
+    Findings,
+    judge_claims,
+)
 
 JSON_FILE, TEXT_FILE = "claims.json", "claims.md"
 _HEADER = ("form", "trials", "mean", "spread", "parameters", "multiply-adds", "time a trial")
 
 
 @dataclass(frozen=True)
-class Section:
-    """A part of a report, as plain data.
+class ClaimsPart:
+    """A part of the report, as plain data.
 
     Attributes:
-        title: of the part.
+        title: heading of the part.
         sentences: one a line.
-        header, rows: of its table; empty: none.
-        curves: name -> (step, value); empty: none.
+        header, rows: its table; empty without one.
+        curves: name -> (step, value); empty without any.
     """
 
     title: str
@@ -35,21 +41,21 @@ class Section:
     curves: Mapping[str, Points] = field(default_factory=dict)
 
 
-def write_claims(directory: Path, sweep: Sweep, *, margin: float = MARGIN) -> list[Section]:
-    """Hold a sweep over `encoder.variant` against the paper; write both files.
+def write_claims(directory: Path, sweep: Sweep, *, margin: float = MARGIN) -> list[ClaimsPart]:
+    """Compare a sweep over `encoder.variant` with the paper; write both files.
 
     Args:
         directory: of the sweep, where the files go.
-        sweep: what it knows.
-        margin: the smallest difference of the monitored value that would matter.
+        sweep: its record.
+        margin: smallest difference of the monitored value that matters.
 
     Returns:
-        what the files tell, for a page.
+        the parts of the files, for a page.
 
     Raises:
         DataError: a choice that is no form, or a damaged file of a trial.
     """
-    findings = find(directory, sweep, margin)
+    findings = judge_claims(directory, sweep, margin)
     words = _Words(sweep, findings, margin)
     sections = [words.claims(), words.forms(), words.beside()]
     sections = [each for each in sections if each.sentences or each.rows]
@@ -61,22 +67,25 @@ def write_claims(directory: Path, sweep: Sweep, *, margin: float = MARGIN) -> li
 
 @dataclass(frozen=True)
 class _Words:
+    """Writes the findings as sentences and tables."""
+
     sweep: Sweep
     findings: Findings
     margin: float
 
-    def claims(self) -> Section:
-        sentences = [self.sentence(answer) for answer in self.findings.answers]
-        return Section(
+    def claims(self) -> ClaimsPart:
+        """Return a sentence for each claim."""
+        sentences = [self.sentence(claim_result) for claim_result in self.findings.claims]
+        return ClaimsPart(
             f"Claims of the Xception paper, by {self.sweep.monitor}",
             [*sentences, self._how()],
         )
 
-    def forms(self) -> Section:
-        found = self.findings
-        rows, curves = [], {}
-        for variant, form in found.forms.items():
-            cost, name = found.costs[variant], name_of(variant, found.base)
+    def forms(self) -> ClaimsPart:
+        """Return scores, costs and curves of each form."""
+        findings, rows, curves = self.findings, [], {}
+        for variant, form in findings.forms.items():
+            cost, name = findings.costs[variant], name_of(variant, findings.base)
             rows.append(
                 (
                     name,
@@ -88,46 +97,47 @@ class _Words:
                     duration(form.seconds) if form.seconds is not None else NONE,
                 )
             )
-            if found.curves[variant]:
-                curves[name] = found.curves[variant]
-        sizes = sorted({cost.size_px for cost in found.costs.values() if cost})
+            if findings.curves[variant]:
+                curves[name] = findings.curves[variant]
+        sizes = sorted({cost.size_px for cost in findings.costs.values() if cost})
         counted = ", ".join(f"{height} x {width}" for height, width in sizes)
-        note = [f"Costs are the encoder's, for a picture of {counted}."] if counted else []
-        return Section("Forms of the separable convolution", note, _HEADER, rows, curves)
+        note = [f"Costs are the encoder's, for an image of {counted}."] if counted else []
+        return ClaimsPart("Forms of the separable convolution", note, _HEADER, rows, curves)
 
-    def beside(self) -> Section:
-        """Forms of which the paper claims nothing."""
-        found = self.findings
-        return Section(
+    def beside(self) -> ClaimsPart:
+        """Return the differences of forms of which the paper claims nothing."""
+        findings = self.findings
+        return ClaimsPart(
             "Further forms, of which the paper claims nothing",
             [
-                f"{name_of(variant, found.base)}: {self._number(compared)} over the paper's form"
-                f"{_missing_note(compared)}."
-                for variant, compared in found.beside.items()
+                f"{name_of(variant, findings.base)}: {self._number(result)} over the paper's form"
+                f"{_missing_note(result)}."
+                for variant, result in findings.beside.items()
             ],
         )
 
-    def sentence(self, answer: Answer) -> str:
-        """The verdict, the claim, the numbers, the source."""
-        claim = answer.claim
+    def sentence(self, claim_result: ClaimResult) -> str:
+        """Return verdict, claim, numbers and source of a claim in one sentence."""
+        claim = claim_result.claim
         numbers = [
             f"{self._number(each)} over {each.against}{_costs(each)}{_missing_note(each)}"
-            for each in answer.compared
+            for each in claim_result.comparisons
         ]
         if not numbers:
             numbers = ["the sweep lacks the forms that this rests on"]
         if claim.costs:
-            numbers.append(_saved(answer))
+            numbers.append(_saved(claim_result))
         what = ", by the mean of all validations" if claim.measure == "speed" else ""
         margin = {
             "better": "",
             "no worse": f" (by less than {self._difference(self.margin)} if at all)",
             "no matter": f" (by less than {self._difference(self.margin)} if at all)",
         }[claim.kind]
-        told = "; ".join(numbers)
-        return f"{answer.verdict}: {claim.text}{what}{margin}: {told}. ({claim.source})"
+        verdict = f"{claim_result.verdict}: {claim.text}{what}{margin}"
+        return f"{verdict}: {'; '.join(numbers)}. ({claim.source})"
 
     def _how(self) -> str:
+        """Explain the pairs, the intervals and the verdicts."""
         pairs = "seed" if seeds_alone(self.findings.forms) else "all other choices"
         return (
             f"Differences are paired by {pairs}; in brackets the 95 % interval of their mean "
@@ -135,10 +145,11 @@ class _Words:
             "reproduced: all of it lies where it does not."
         )
 
-    def _number(self, compared: Compared) -> str:
-        interval = compared.interval
+    def _number(self, result: ComparisonResult) -> str:
+        """Return a mean difference with its interval and the number of pairs."""
+        interval = result.interval
         if interval.mean is None:
-            return f"no pair{_bracketless(compared)}"
+            return "no pair" if result.missing else "no pair was tried"
         mean = self._difference(interval.mean, signed=True)
         noun = "seed" if seeds_alone(self.findings.forms) else "pair"
         count = f"{interval.count} {noun}{'s' if interval.count != 1 else ''}"
@@ -148,31 +159,32 @@ class _Words:
         return f"{mean} ({low} to {high}, {count})"
 
     def _difference(self, value: float, *, signed: bool = False) -> str:
+        """Return a difference with its unit."""
         text = self._bare(value) if signed else self._bare(value).lstrip("+")
         return f"{text} points" if self._is_share else text
 
     def _bare(self, value: float) -> str:
+        """Return a difference with its sign: in hundredths for shares."""
         return f"{100 * value:+.1f}" if self._is_share else f"{value:+.4g}"
 
     def _value(self, value: float | None) -> str:
+        """Return a value: in hundredths for shares."""
         return percent(value) if self._is_share else significant(value)
 
     @property
     def _is_share(self) -> bool:
+        """Return whether the monitored value is a share."""
         return not self.sweep.monitor.endswith("loss")
 
 
-def _bracketless(compared: Compared) -> str:
-    return "" if compared.missing else " was tried"
+def _missing_note(result: ComparisonResult) -> str:
+    """List the pairs that are not counted, in brackets."""
+    return f" [left out: {', '.join(result.missing)}]" if result.missing else ""
 
 
-def _missing_note(compared: Compared) -> str:
-    return f" [left out: {', '.join(compared.missing)}]" if compared.missing else ""
-
-
-def _costs(compared: Compared) -> str:
-    """Only where they differ by more than a tenth."""
-    ours, theirs = compared.claimed, compared.other
+def _costs(result: ComparisonResult) -> str:
+    """Return the ratios of the costs if they differ by more than a tenth, else nothing."""
+    ours, theirs = result.claimed, result.other
     if ours is None or theirs is None:
         return ""
     ratio = ours.parameters / theirs.parameters
@@ -182,8 +194,9 @@ def _costs(compared: Compared) -> str:
     return f", with {ratio:.2f} times the parameters and {spent:.2f} times the multiply-adds"
 
 
-def _saved(answer: Answer) -> str:
-    saved = answer.saved
+def _saved(claim_result: ClaimResult) -> str:
+    """Describe the cost of separable convolutions beside full ones."""
+    saved = claim_result.saved
     if saved is None:
         return "costs could not be counted"
     return (
@@ -193,39 +206,43 @@ def _saved(answer: Answer) -> str:
 
 
 def _plain(findings: Findings, sweep: Sweep, margin: float, words: _Words) -> dict[str, Any]:
+    """Return the content of `claims.json`."""
     return {
         "monitor": sweep.monitor,
         "maximize": sweep.maximize,
         "margin": margin,
-        "claims": [_plain_answer(answer, words) for answer in findings.answers],
+        "claims": [_plain_claim(claim_result, words) for claim_result in findings.claims],
         "forms": [_plain_form(variant, findings) for variant in findings.forms],
     }
 
 
-def _plain_answer(answer: Answer, words: _Words) -> dict[str, Any]:
+def _plain_claim(claim_result: ClaimResult, words: _Words) -> dict[str, Any]:
+    """Return the result for a claim as plain data."""
     return {
-        "key": answer.claim.key,
-        "claim": answer.claim.text,
-        "source": answer.claim.source,
-        "kind": answer.claim.kind,
-        "measure": answer.claim.measure,
-        "verdict": answer.verdict,
-        "sentence": words.sentence(answer),
-        "comparisons": [_plain_comparison(each) for each in answer.compared],
-        "saved": None if answer.saved is None else asdict(answer.saved),
+        "key": claim_result.claim.key,
+        "claim": claim_result.claim.text,
+        "source": claim_result.claim.source,
+        "kind": claim_result.claim.kind,
+        "measure": claim_result.claim.measure,
+        "verdict": claim_result.verdict,
+        "sentence": words.sentence(claim_result),
+        "comparisons": [_plain_comparison(each) for each in claim_result.comparisons],
+        "saved": None if claim_result.saved is None else asdict(claim_result.saved),
     }
 
 
-def _plain_comparison(compared: Compared) -> dict[str, Any]:
+def _plain_comparison(result: ComparisonResult) -> dict[str, Any]:
+    """Return a comparison as plain data."""
     return {
-        "against": compared.against,
-        **asdict(compared.interval),
-        "verdict": compared.verdict,
-        "missing": list(compared.missing),
+        "against": result.against,
+        **asdict(result.interval),
+        "verdict": result.verdict,
+        "missing": list(result.missing),
     }
 
 
 def _plain_form(variant: Variant, findings: Findings) -> dict[str, Any]:
+    """Return scores and costs of a form as plain data."""
     form, cost = findings.forms[variant], findings.costs[variant]
     beside = findings.beside.get(variant)
     return {
@@ -243,7 +260,8 @@ def _plain_form(variant: Variant, findings: Findings) -> dict[str, Any]:
     }
 
 
-def _markdown(section: Section) -> str:
+def _markdown(section: ClaimsPart) -> str:
+    """Format a part as Markdown."""
     lines = [f"## {section.title}", "", *(f"- {each}" for each in section.sentences)]
     if section.rows:
         lines += ["", _line(section.header), _line(["---"] * len(section.header))]
@@ -252,4 +270,5 @@ def _markdown(section: Section) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
+    """Format a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"

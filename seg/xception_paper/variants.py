@@ -1,4 +1,4 @@
-"""A sweep's trials by the form of their separable convolutions."""
+"""The trials of a sweep, grouped by the form of their separable convolutions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -29,7 +29,7 @@ _WORDS: dict[tuple[str, Any], str] = {
     ("residual", True): "residuals",
     ("residual", False): "no residuals",
 }
-# What a trial shares with its partner in another form: whatever else it chose.
+# A trial's other choices, which its partner in another form shares.
 Place = tuple[tuple[str, str], ...]
 
 
@@ -39,7 +39,7 @@ class Form:
 
     Attributes:
         variant: the form.
-        trials: where it was tried -> the trial there; of several the first.
+        trials: other choices -> the first trial with them.
     """
 
     variant: Variant
@@ -47,35 +47,35 @@ class Form:
 
     @property
     def finished(self) -> list[Trial]:
-        """Those with a value."""
+        """List the finished trials with a value."""
         return [trial for trial in self.trials.values() if _is_scored(trial)]
 
     @property
     def mean(self) -> float | None:
-        """Of the values; None: there is none."""
+        """Return the mean of the values; None without any."""
         values = _values(self.finished)
         return fmean(values) if values else None
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation of the values, n - 1 below; None for fewer than two."""
+        """Return the standard deviation of the values (n - 1); None for fewer than two."""
         values = _values(self.finished)
         return stdev(values) if len(values) > 1 else None
 
     @property
     def seconds(self) -> float | None:
-        """Mean time of a finished trial."""
+        """Return the mean time of a finished trial, in s."""
         taken = [trial.seconds for trial in self.finished if trial.seconds is not None]
         return fmean(taken) if taken else None
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Two forms beside each other.
+class PairedDifferences:
+    """Differences of two forms.
 
     Attributes:
-        differences: the first one's measure minus the other's, one a place.
-        missing: why places have none, in words.
+        differences: the first form's measure minus the other's, one for each pair.
+        missing: why other pairs have none.
     """
 
     differences: Sequence[float]
@@ -83,25 +83,25 @@ class Paired:
 
 
 def forms_of(sweep: Sweep) -> dict[Variant, Form]:
-    """The forms that a sweep has tried, in the order of their first trials.
+    """Group the trials of a sweep by form, in the order of their first trials.
 
     Raises:
         DataError: a choice that is no form.
     """
-    found: dict[Variant, dict[Place, Trial]] = {}
+    trials_of: dict[Variant, dict[Place, Trial]] = {}
     for trial in sweep.trials:
         variant = variant_of(trial.choices.get(KEY, "null"))
         place = tuple(sorted((k, v) for k, v in trial.choices.items() if k != KEY))
-        found.setdefault(variant, {}).setdefault(place, trial)
-    return {variant: Form(variant, trials) for variant, trials in found.items()}
+        trials_of.setdefault(variant, {}).setdefault(place, trial)
+    return {variant: Form(variant, trials) for variant, trials in trials_of.items()}
 
 
 @lru_cache(maxsize=256)
 def variant_of(text: str) -> Variant:
-    """What a value on the command line stands for; `null` and `{}` change nothing.
+    """Return the form of a value on the command line; `null` and `{}` change nothing.
 
     Raises:
-        DataError: it is no such value.
+        DataError: the value is no form.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -114,7 +114,7 @@ def variant_of(text: str) -> Variant:
 
 
 def base_of(forms: Mapping[Variant, Form]) -> Variant:
-    """The paper's own form; where a sweep lacks it, one in which at most the norms differ."""
+    """Return the paper's own form, else one of the sweep in which at most the norms differ."""
     plain = [
         variant
         for variant in forms
@@ -125,7 +125,7 @@ def base_of(forms: Mapping[Variant, Form]) -> Variant:
 
 
 def name_of(variant: Variant, base: Variant) -> str:
-    """What is different from the base, in words."""
+    """Describe how a form differs from the base."""
     values = {each.name: getattr(variant, each.name) for each in fields(Variant)}
     changed = [
         _WORDS.get((name, value)) or f"{name.replace('_', ' ')} {value}"
@@ -135,15 +135,15 @@ def name_of(variant: Variant, base: Variant) -> str:
     return ", ".join(changed) or "the paper's form"
 
 
-def paired(
+def paired_differences(
     claimed: Form | None, other: Form | None, measure: Callable[[Trial], float | None]
-) -> Paired:
-    """Differences where both forms have been tried.
+) -> PairedDifferences:
+    """Return the differences of two forms for each of the choices that both were tried with.
 
     Args:
         claimed: None for a form that the sweep lacks.
         other: the same.
-        measure: of a finished trial; None where it has none.
+        measure: measure of a finished trial; None if it has none.
     """
     places = dict.fromkeys(place for form in (claimed, other) if form for place in form.trials)
     differences, missing = [], []
@@ -154,38 +154,42 @@ def paired(
             missing.append(_why(place, pair))
         else:
             differences.append(values[0] - values[1])
-    return Paired(differences, missing)
+    return PairedDifferences(differences, missing)
 
 
 def place_words(place: Place) -> str:
-    """`seed 2`."""
+    """Return a trial's other choices in words: `seed 2`."""
     return ", ".join(f"{key} {value}" for key, value in place) or "the only trial"
 
 
 def seeds_alone(forms: Mapping[Variant, Form]) -> bool:
-    """Whether trials of one form differ by their seed alone."""
+    """Return whether trials of one form differ in their seed alone."""
     places = [place for form in forms.values() for place in form.trials]
     return bool(places) and all([key for key, _ in place] == [_SEED] for place in places)
 
 
 def _why(place: Place, pair: Sequence[Trial | None]) -> str:
-    troubles = [
+    """Return why a pair has no difference."""
+    reasons = [
         "not tried" if t is None else f"trial {t.number} {_state(t)}"
         for t in pair
         if t is None or t.state != "finished" or t.value is None
     ]
-    return f"{place_words(place)}: {' and '.join(troubles) or 'no curve'}"
+    return f"{place_words(place)}: {' and '.join(reasons) or 'no curve'}"
 
 
 def _state(trial: Trial) -> str:
+    """Describe the state of a trial without a value."""
     if trial.state == "finished":
         return "has no value"
     return {"running": "has not ended", "pruned": "was ended early"}.get(trial.state, trial.state)
 
 
 def _is_scored(trial: Trial) -> bool:
+    """Return whether a trial has finished with a value."""
     return trial.state == "finished" and trial.value is not None
 
 
 def _values(trials: Sequence[Trial]) -> list[float]:
+    """List the values of trials."""
     return [trial.value for trial in trials if trial.value is not None]

@@ -1,4 +1,4 @@
-"""Holds a sweep against the claims."""
+"""Comparison of a sweep with the claims of the paper."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,85 +8,93 @@ from statistics import fmean
 from seg.models.variants import Variant
 from seg.reports.run_reader import Points, read_runs
 from seg.sweeps.trials import Sweep, Trial
-from seg.xception_paper.costs import Counted, Saved, count_form, savings
+from seg.xception_paper.costs import EncoderCost, Savings, count_form, savings
 from seg.xception_paper.paired_test import Interval, Verdict, joint, judge, paired_interval
 from seg.xception_paper.paper import CLAIMS, Claim, Comparison
-from seg.xception_paper.variants import Form, base_of, forms_of, paired
+from seg.xception_paper.variants import Form, base_of, forms_of, paired_differences
 
-# One point of accuracy or IoU: as much as the paper's whole lead over Inception V3 (0.8).
+# One point of accuracy or IoU, about the paper's lead over Inception V3 (0.8).
 MARGIN = 0.01
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One comparison.
+class ComparisonResult:
+    """Result of one comparison.
 
     Attributes:
-        against: names the other side.
-        interval: of the claimed side minus the other, more being better.
+        against: name of the other side.
+        interval: of the claimed side minus the other, larger being better.
         verdict: of this comparison.
         missing: pairs that are not in it, and why.
-        claimed, other: cost of the two sides, where they are known.
+        claimed, other: costs of the two sides, if known.
     """
 
     against: str
     interval: Interval
     verdict: Verdict
     missing: Sequence[str]
-    claimed: Counted | None
-    other: Counted | None
+    claimed: EncoderCost | None
+    other: EncoderCost | None
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a sweep says of a claim; `saved` where costs belong to it."""
+class ClaimResult:
+    """Result for a claim.
+
+    Attributes:
+        claim: the claim.
+        verdict: of all comparisons, and of the costs if they are part of the claim.
+        comparisons: the results of its comparisons.
+        saved: the costs, if they are part of the claim.
+    """
 
     claim: Claim
     verdict: Verdict
-    compared: Sequence[Compared]
-    saved: Saved | None = None
+    comparisons: Sequence[ComparisonResult]
+    saved: Savings | None = None
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a sweep says.
+    """All results of a sweep.
 
     Attributes:
         base: the form that others are compared with.
-        forms: what was tried.
-        costs: of each form, where it is known.
-        answers: one a claim.
-        beside: further forms against the base, which no claim speaks of.
+        forms: the forms that were tried.
+        costs: of each form, if known.
+        claims: one result for each claim.
+        beside: further forms against the base, of which the paper claims nothing.
         curves: of each form the mean of its trials' validations.
     """
 
     base: Variant
     forms: Mapping[Variant, Form]
-    costs: Mapping[Variant, Counted | None]
-    answers: Sequence[Answer]
-    beside: Mapping[Variant, Compared]
+    costs: Mapping[Variant, EncoderCost | None]
+    claims: Sequence[ClaimResult]
+    beside: Mapping[Variant, ComparisonResult]
     curves: Mapping[Variant, Points]
 
 
-def find(directory: Path, sweep: Sweep, margin: float = MARGIN) -> Findings:
-    """Hold a sweep against the claims.
+def judge_claims(directory: Path, sweep: Sweep, margin: float = MARGIN) -> Findings:
+    """Compare a sweep with the claims.
 
     Args:
-        directory: of the sweep; curves and costs come from its trials' folders.
-        sweep: what it knows.
-        margin: the smallest difference of the monitored value that would matter.
+        directory: of the sweep; curves and costs come from its trials' run directories.
+        sweep: its record.
+        margin: smallest difference of the monitored value that matters.
 
     Raises:
         DataError: a choice of `encoder.variant` that is no form.
     """
     forms = forms_of(sweep)
     base = base_of(forms)
-    curves = {
-        trial.number: _curve(directory, sweep, trial)
-        for form in forms.values()
-        for trial in form.trials.values()
-    }
-    bench = _Bench(sweep, forms, base, margin, curves, _costs(directory, forms))
+    curves = {}
+    for form in forms.values():
+        for trial in form.trials.values():
+            (run,) = read_runs([trial.run_dir(directory)])
+            curves[trial.number] = run.series(sweep.monitor)
+    costs = {variant: count_form(directory, form) for variant, form in forms.items()}
+    bench = _Bench(sweep, forms, base, margin, curves, costs)
     used = {
         replace(base, **side)
         for claim in CLAIMS
@@ -110,14 +118,17 @@ def find(directory: Path, sweep: Sweep, margin: float = MARGIN) -> Findings:
 
 @dataclass(frozen=True)
 class _Bench:
+    """Compares forms and tests claims."""
+
     sweep: Sweep
     forms: Mapping[Variant, Form]
     base: Variant
     margin: float
     curves: Mapping[int, Points]
-    costs: Mapping[Variant, Counted | None]
+    costs: Mapping[Variant, EncoderCost | None]
 
-    def answer(self, claim: Claim) -> Answer:
+    def answer(self, claim: Claim) -> ClaimResult:
+        """Return the result for a claim."""
         compared = [
             self.compare(
                 replace(self.base, **each.claimed),
@@ -129,22 +140,27 @@ class _Bench:
         ]
         verdict = joint([each.verdict for each in compared])
         if not claim.costs:
-            return Answer(claim, verdict, compared)
+            return ClaimResult(claim, verdict, compared)
         saved = savings(compared[0].claimed, compared[0].other)
         counted: Verdict = "undecided"
         if saved is not None:
             counted = "reproduced" if saved.agrees else "not reproduced"
-        return Answer(claim, joint([verdict, counted]), compared, saved)
+        return ClaimResult(claim, joint([verdict, counted]), compared, saved)
 
-    def compare(self, claimed: Variant, other: Variant, against: str, claim: Claim) -> Compared:
-        found = paired(self.forms.get(claimed), self.forms.get(other), self._measure(claim))
+    def compare(
+        self, claimed: Variant, other: Variant, against: str, claim: Claim
+    ) -> ComparisonResult:
+        """Compare two forms under a claim's kind and measure."""
+        forms = (self.forms.get(claimed), self.forms.get(other))
+        pairs = paired_differences(*forms, self._measure(claim))
         sign = 1 if self.sweep.maximize else -1
-        interval = paired_interval([sign * each for each in found.differences])
+        interval = paired_interval([sign * each for each in pairs.differences])
         verdict = judge(interval, claim.kind, self.margin)
         costs = (self.costs.get(claimed), self.costs.get(other))
-        return Compared(against, interval, verdict, found.missing, *costs)
+        return ComparisonResult(against, interval, verdict, pairs.missing, *costs)
 
     def _made(self, claim: Claim) -> Sequence[Comparison]:
+        """Return the comparisons that a claim rests on."""
         if not claim.any_of:
             return claim.comparisons
         sides = [
@@ -154,25 +170,18 @@ class _Bench:
         return [each for each, *both in sides if all(side in self.forms for side in both)]
 
     def _measure(self, claim: Claim) -> Callable[[Trial], float | None]:
+        """Return the function that measures a trial."""
         return self._speed if claim.measure == "speed" else lambda trial: trial.value
 
     def _speed(self, trial: Trial) -> float | None:
+        """Return the mean of a trial's validations; None for fewer than two."""
         values = [value for _, value in self.curves[trial.number]]
         return fmean(values) if len(values) > 1 else None
 
 
-def _curve(directory: Path, sweep: Sweep, trial: Trial) -> Points:
-    (run,) = read_runs([directory / str(trial.number)])
-    return run.series(sweep.monitor)
-
-
 def _mean_curve(form: Form, curves: Mapping[int, Points]) -> Points:
-    """Up to where all finished trials have been validated."""
+    """Return the mean curve, up to where all finished trials have been validated."""
     known = [curves[trial.number] for trial in form.finished if curves[trial.number]]
     return [
         (points[0][0], fmean(value for _, value in points)) for points in zip(*known, strict=False)
     ]
-
-
-def _costs(directory: Path, forms: Mapping[Variant, Form]) -> dict[Variant, Counted | None]:
-    return {variant: count_form(directory, form) for variant, form in forms.items()}

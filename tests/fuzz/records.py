@@ -23,11 +23,19 @@ from seg.profiling.scaling_plan import Recipe, plan, read_measured
 from seg.reports.energy import Tariff
 from seg.reports.page import render
 from seg.reports.run_reader import read_runs
-from seg.sweeps.leaderboard import ordered
-from seg.sweeps.seed_aggregation import group_by_seed, winner
-from seg.sweeps.trial_files import read_curve, read_metrics, read_overrides
-from seg.sweeps.trial_result import Outcome, _write, forget_failure, outcome_of
-from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
+from seg.sweeps.leaderboard import order_trials
+from seg.sweeps.run_trial import forget_failure
+from seg.sweeps.trials import (
+    Sweep,
+    Trial,
+    TrialStatus,
+    read_curve,
+    read_metrics,
+    read_overrides,
+    read_status,
+    read_sweep,
+    write_sweep,
+)
 from seg.training.loggers.csv_logger import Curve, cut_curve
 from seg.training.provenance import _read as read_environment_again
 from tests.data.wrappers.test_excluded import verification
@@ -137,20 +145,20 @@ def write_trials(folder: Path) -> Path:
 
 def rank(path: Path) -> None:
     sweep = read_sweep(path.parent)
-    ordered(sweep)
-    group_by_seed(sweep)
-    winner(sweep)
+    order_trials(sweep)
+    sweep.group_by_seed()
+    sweep.best_trial()
 
 
 def write_trial(folder: Path) -> Path:
-    _write(folder, Outcome("failed", 12.5, 1.7e9, "no\nmemory"))
+    TrialStatus("failed", 12.5, 1.7e9, "no\nmemory").write(folder)
     return folder / "trial.json"
 
 
 def try_again(path: Path) -> None:
-    outcome = outcome_of(path.parent)
-    assert outcome is not None
-    round(outcome.seconds, 3)
+    status = read_status(path.parent)
+    assert status is not None
+    round(status.seconds, 3)
     forget_failure(path.parent)
 
 

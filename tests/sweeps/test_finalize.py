@@ -10,9 +10,8 @@ import pytest
 
 from seg.errors import DataError
 from seg.sweeps.finalize import close_sweep
-from seg.sweeps.leaderboard import BY_CHOICE_FILE, FILE, ordered
+from seg.sweeps.leaderboard import BY_CHOICE_FILE, FILE, order_trials
 from seg.sweeps.page import Section, page
-from seg.sweeps.seed_aggregation import group_by_seed, winner
 from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
 from tests.conftest import seg
 from tests.reports.run_directory import write_run
@@ -69,8 +68,8 @@ def test_the_leaderboard_has_every_trial_the_best_first(wide):
 def test_less_may_be_better():
     trials = [Trial(n, {"k": str(n)}, "finished", v) for n, v in enumerate((0.5, 0.2, 0.2, 0.9))]
     sweep = Sweep("train", (), "val/loss", maximize=False, trials=trials)
-    assert [trial.number for _, trial in ordered(sweep)] == [1, 2, 0, 3]
-    assert winner(sweep).number == 1
+    assert [trial.number for _, trial in order_trials(sweep)] == [1, 2, 0, 3]
+    assert sweep.best_trial().number == 1
 
 
 def test_seeds_are_ranked_by_their_means(seeds):
@@ -83,13 +82,15 @@ def test_seeds_are_ranked_by_their_means(seeds):
     assert (rows[2]["rank"], rows[2]["mean"], rows[2]["n"]) == ("", "", "0")
     assert rows[0]["trials"] == "0 1 2 6"
     assert table(seeds / FILE)[0]["number"] == "4"
-    assert winner(read_sweep(seeds)).number == 1  # the best of the best mean, not the best of all
+    assert (
+        read_sweep(seeds).best_trial().number == 1
+    )  # the best of the best mean, not the best of all
 
 
 def test_one_seed_has_no_spread():
     trial = Trial(0, {"seed": "3", "k": "1"}, "finished", 0.5)
-    (standing,) = group_by_seed(Sweep("train", (), "val/miou", trials=(trial,)))
-    assert (standing.mean, standing.std, standing.choices) == (0.5, None, {"k": "1"})
+    (group,) = Sweep("train", (), "val/miou", trials=(trial,)).group_by_seed()
+    assert (group.mean, group.std, group.choices) == (0.5, None, {"k": "1"})
 
 
 def test_what_is_told(tmp_path, caplog, monkeypatch):
@@ -142,7 +143,7 @@ def test_no_result_is_told(tmp_path, caplog, states):
 
 def test_folders_may_be_missing_or_damaged(tmp_path, caplog):
     sweep = write_wide(tmp_path)
-    best = winner(sweep).number
+    best = sweep.best_trial().number
     (tmp_path / str(best) / "metrics.json").write_text('{"val/loss": 0.')
     (tmp_path / str(best) / ".hydra/overrides.yaml").write_bytes(b"\xff[")
     (tmp_path / "0/metrics.csv").write_bytes(b"step,val/miou\n1,0.2\n2,\x00\xff")

@@ -48,11 +48,11 @@ def test_next_numbers(states, together, numbers, tmp_path):
 def test_a_trial_at_work_elsewhere_is_running_and_waited_for(tmp_path):
     found = progress(tmp_path, dict.fromkeys(range(8), "finished") | {3: "running"})
     with locked(tmp_path / "3", "key"):
-        assert found.at_work_elsewhere() == [3]
+        assert found.running_elsewhere() == [3]
         assert found.next_numbers(1) == [8]
         found.update_from_disk([3])
         assert found.sweep.trials[3].state == "running"
-    assert found.at_work_elsewhere() == []
+    assert found.running_elsewhere() == []
     assert found.next_numbers(1) == [3]
 
 

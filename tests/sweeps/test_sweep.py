@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from seg.sweeps.trial_result import FAILURE
+from seg.sweeps.run_trial import FAILURE
 from seg.sweeps.trials import read_sweep
 from tests.conftest import SMALL, seg
 

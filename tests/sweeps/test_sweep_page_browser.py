@@ -3,7 +3,6 @@
 import pytest
 
 from seg.sweeps.finalize import close_sweep
-from seg.sweeps.seed_aggregation import winner
 from tests.reports.chromium import Tab, executable
 from tests.reports.test_browser import CONTRASTS
 from tests.sweeps.sweep_directory import write_seeds, write_wide
@@ -72,7 +71,7 @@ def test_it_draws_and_asks_for_nothing(tab, directories, name, scheme, width):
 
 def test_a_line_that_is_pointed_at_tells_its_trial(tab, directories):
     sweep = write_wide(directories["wide"].parent / "again")
-    best = winner(sweep)
+    best = sweep.best_trial()
     tab.open(address(directories, "wide"))
     assert tab.value(SAID).startswith("Point at a line")
     tab.value(POINTED_AT)

@@ -14,11 +14,11 @@ from scipy import stats
 from seg.errors import DataError
 from seg.models.encoders import create_encoder
 from seg.models.variants import Variant
-from seg.sweeps.report_sections import sections_for
 from seg.sweeps.trials import Sweep, Trial, read_sweep
 from seg.xception_paper.paired_test import joint, judge, paired_interval
 from seg.xception_paper.paper import CLAIMS, PAPER
 from seg.xception_paper.report import write_claims
+from seg.xception_paper.report_sections import paper_sections
 from seg.xception_paper.variants import variant_of
 from tests.conftest import seg
 
@@ -263,10 +263,10 @@ def _sides(encoder, size_px):
 def test_the_page_tells_them(tmp_path):
     scores = {BASE: around(0.4), form(residual=False): [0.35] * SEEDS}
     found, _ = answers(tmp_path, sweep_of(scores))
-    claims, forms, *_ = sections_for(tmp_path, sweep_of(scores))
+    claims, forms, *_ = paper_sections(tmp_path, sweep_of(scores))
     assert escape(found["residual"]["sentence"]) in claims.body
     assert forms.body.count("<tr>") == 3
-    assert not sections_for(tmp_path, replace(sweep_of(scores), line=["seed=1,2"]))
+    assert not paper_sections(tmp_path, replace(sweep_of(scores), line=["seed=1,2"]))
 
 
 @pytest.mark.slow

@@ -1,6 +1,9 @@
-"""What Hydra finds of the sweeper: it takes plugins from `hydra_plugins` alone, and scans them at
-each start. The work is in `seg.sweeps`."""
+"""The sweeper as Hydra finds it; the work is in `seg.sweeps`.
 
+Hydra takes plugins from `hydra_plugins` alone and scans them at each start.
+"""
+
+from pathlib import Path
 from typing import Any
 
 from hydra.plugins.launcher import Launcher
@@ -10,27 +13,39 @@ from omegaconf import DictConfig
 
 
 class SegSweeper(Sweeper):
-    """Keeps what Hydra hands over until the sweep begins; options: `conf/hydra/sweeper/*.yaml`."""
+    """Stores what Hydra passes until the sweep begins; options: `conf/hydra/sweeper/*.yaml`."""
 
     def __init__(self, **options: Any) -> None:
+        """Store the options."""
         self.options = options
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        """Store Hydra's context and create the launcher."""
         from hydra.core.plugins import Plugins
 
-        from seg.sweeps.launcher_env import let_processes_find_plugins
+        from seg.sweeps.launcher_env import export_plugin_path
         from seg.sweeps.parent_process import announce_sweep
 
-        self.given = hydra_context, config
+        self.context = hydra_context, config
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
-        let_processes_find_plugins()
+        export_plugin_path()
         announce_sweep()
 
     def sweep(self, arguments: list[str]) -> Any:
+        """Run the sweep."""
         from seg.sweeps.sweep import sweep
 
-        return sweep(self.options, arguments, *self.given, self.launcher)
+        return sweep(
+            self.options, arguments, *self.context, self.launcher, make_sections=_make_sections
+        )
+
+
+def _make_sections(directory: Path, sweep: Any) -> Any:
+    """Return the further sections of a sweep's page."""
+    from seg.xception_paper.report_sections import paper_sections
+
+    return paper_sections(directory, sweep)

@@ -1,6 +1,6 @@
-"""Further sections of the page that one known sweep ends with."""
+"""The sections of a sweep's page that hold it against the claims of the Xception paper."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from markupsafe import Markup
@@ -8,32 +8,28 @@ from markupsafe import Markup
 from seg.reports.charts.lines import Line, line_chart
 from seg.reports.charts.markup import element
 from seg.reports.number_format import percent
-from seg.sweeps.metric_text import is_share
+from seg.reports.scores import is_percentage
 from seg.sweeps.page import Section
 from seg.sweeps.trials import Sweep
-from seg.xception_paper.report import Section as Plain
-from seg.xception_paper.report import write_claims
+from seg.xception_paper.report import ClaimsPart, write_claims
 
+_OPTION = "sweep=xception_paper"
 _COLORS = 6  # of runs beside each other, in the page's style
 
 
-def _paper_sections(directory: Path, sweep: Sweep) -> list[Section]:
+def paper_sections(directory: Path, sweep: Sweep) -> list[Section]:
+    """Write `claims.json` and `claims.md` of the paper's own sweep and return their sections.
+
+    Raises:
+        DataError: see `write_claims`.
+    """
+    if _OPTION not in sweep.line:
+        return []
     return [_section(sweep, part) for part in write_claims(directory, sweep)]
 
 
-# a word of the line that begins the sweep -> what makes its sections
-_MAKERS: Mapping[str, Callable[[Path, Sweep], list[Section]]] = {
-    "sweep=xception_paper": _paper_sections
-}
-
-
-def sections_for(directory: Path, sweep: Sweep) -> list[Section]:
-    """What a sweep that is known by a word of its line has to say; else nothing."""
-    words = [word for word in _MAKERS if word in sweep.line]
-    return [section for word in words for section in _MAKERS[word](directory, sweep)]
-
-
-def _section(sweep: Sweep, part: Plain) -> Section:
+def _section(sweep: Sweep, part: ClaimsPart) -> Section:
+    """Return a part of the claims as a section: sentences, table, curves."""
     body = [element("ul", *(element("li", each) for each in part.sentences))]
     if part.rows:
         body.append(_table(part.header, part.rows))
@@ -43,6 +39,7 @@ def _section(sweep: Sweep, part: Plain) -> Section:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """Return a table as markup."""
     head = element("thead", element("tr", *(element("th", each, scope="col") for each in header)))
     lines = [
         element("tr", element("th", first, scope="row"), *(element("td", each) for each in rest))
@@ -52,8 +49,9 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     return element("div", table, class_="card scroll", tabindex="0", role="region")
 
 
-def _curves(sweep: Sweep, part: Plain) -> Markup:
-    share = is_share(sweep.monitor)
+def _curves(sweep: Sweep, part: ClaimsPart) -> Markup:
+    """Draw the mean curves of the forms."""
+    share = is_percentage(sweep.monitor)
     return line_chart(
         [
             Line(name, points, f"run-{number % _COLORS + 1}")
