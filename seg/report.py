@@ -55,14 +55,13 @@ def _sweep(config: ReportConfig, directory: Path) -> None:
 
 
 def _export(config: ReportConfig, runs: list[Path]) -> None:
-    from seg.reports.fiftyone import write_fiftyone
-    from seg.reports.fiftyone_predictions import predicted
+    from seg.reports.fiftyone import predict_split, write_fiftyone
 
     if len(runs) > 1:
         raise ConfigError(f"runs: {len(runs)} of them; export={config.export} takes one")
     if config.output is None:
         raise ConfigError("output: missing; give output=FOLDER")
-    labels, entries = predicted(runs[0], config.split, config.plugins)
+    labels, entries = predict_split(runs[0], config.split, config.plugins)
     count = write_fiftyone(config.output, entries, labels)
     log.info("%d pictures: %s (python open_in_fiftyone.py)", count, config.output.resolve())
 

@@ -1,1 +1,1 @@
-"""`report.html`: what a run left, as one page to look at."""
+"""`report.html`: the files of a run as one page."""

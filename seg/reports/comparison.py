@@ -1,4 +1,4 @@
-"""Several runs beside each other, and whether their numbers may be compared."""
+"""Comparison of several runs, with warnings if their numbers are not comparable."""
 
 from typing import Any
 
@@ -16,14 +16,15 @@ _MOST_CLASSES = 8
 
 
 def comparison(runs: list[Run]) -> dict[str, Any]:
-    """What the page shows of several runs together."""
+    """Return the page's content on several runs together."""
     rows = differences([run.config for run in runs])
     charts = [_curves(runs, "val/miou", "mIoU, %"), _curves(runs, "val/top1", "Top-1, %")]
     charts += [_curves(runs, "train/loss", "Training loss")]
     classes = iou_rows(runs)
+    comparable = len({run.split for run in runs}) == 1 and not _unlike_classes(runs)
     return {
         "runs": [(run, role(place)) for place, run in enumerate(runs)],
-        "scores": _table([headlines(run) for run in runs], comparable=_of_one_kind(runs)),
+        "scores": _table([headlines(run) for run in runs], comparable=comparable),
         "warnings": warnings(runs),
         "charts": [chart for chart in charts if chart is not None],
         "classes": bar_chart(classes, "IoU of each class, a bar a run") if classes else None,
@@ -33,16 +34,12 @@ def comparison(runs: list[Run]) -> dict[str, Any]:
 
 
 def role(place: int) -> str:
-    """The CSS class that gives a run its colour."""
+    """Return the CSS class that gives a run its color."""
     return f"run-{place % _COLORS + 1}"
 
 
-def _of_one_kind(runs: list[Run]) -> bool:
-    return len({run.split for run in runs}) == 1 and not _unlike_classes(runs)
-
-
 def _table(of_runs: list[list[Score]], *, comparable: bool) -> list[dict[str, Any]]:
-    """A row a score: its title, and for each run the score and whether it is the best."""
+    """Return a row a score: its title, and for each run the score and whether it is the best."""
     first = {score.key: score for scores in reversed(of_runs) for score in scores}
     order = list(dict.fromkeys(score.key for scores in of_runs for score in scores))
     table = []
@@ -66,26 +63,26 @@ def _table(of_runs: list[list[Score]], *, comparable: bool) -> list[dict[str, An
 
 
 def warnings(runs: list[Run]) -> list[str]:
-    """Why the numbers of several runs may not be compared."""
+    """List why the numbers of several runs are not comparable."""
     protocols = [run.evaluation.get("protocol") or {} for run in runs]
     checks = (
         ("split", "The runs were scored on different splits."),
-        ("split_sha256", "The runs were scored on different pictures."),
+        ("split_sha256", "The runs were scored on different images."),
         ("label_map", "The runs were scored on labels that were read differently."),
         ("inference", "The runs were scored with different inference (windows, scales, flips)."),
     )
-    found = _unlike_classes(runs)
+    lines = _unlike_classes(runs)
     for key, warning in checks:
-        told = [repr(protocol[key]) for protocol in protocols if protocol.get(key) is not None]
-        if len(set(told)) > 1:
-            found.append(warning)
+        values = [repr(protocol[key]) for protocol in protocols if protocol.get(key) is not None]
+        if len(set(values)) > 1:
+            lines.append(warning)
     if any(run.finished for run in runs) and not all(run.finished for run in runs):
-        found.append("Not every run has finished.")
-    return found
+        lines.append("Not every run has finished.")
+    return lines
 
 
 def _unlike_classes(runs: list[Run]) -> list[str]:
-    """The classes of the first run and of one that has others, those that both have left out."""
+    """Describe the classes in which two runs differ; empty if all have the same."""
     known = [run for run in runs if run.classes]
     other = next((run for run in known if run.classes != known[0].classes), None)
     if other is None:
@@ -103,6 +100,7 @@ def _unlike_classes(runs: list[Run]) -> list[str]:
 
 
 def _curves(runs: list[Run], column: str, title: str) -> Any:
+    """Draw a column of the runs' curves; None if no run has it."""
     is_loss = column == "train/loss"
     lines = [
         Line(
@@ -115,4 +113,4 @@ def _curves(runs: list[Run], column: str, title: str) -> Any:
     ]
     if not any(line.points for line in lines):
         return None
-    return line_chart(lines, title=title, shown=significant if is_loss else percent_axis)
+    return line_chart(lines, title=title, format_value=significant if is_loss else percent_axis)

@@ -1,16 +1,18 @@
-"""The configuration of a run as people ask for it."""
+"""Summary of a run's configuration."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from seg.reports.number_format import shorten
+
 _ABSENT = "\u2013"
-_SHOWN_CHARACTERS = 160
+_MAX_CHARACTERS = 160
 
 
 def main_choices(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What one asks for first, as name and text; what is absent is left out."""
+    """Return the main choices as name and text; absent ones are left out."""
     flat = dict(flatten(config))
-    found = [
+    choices = [
         ("dataset", _kind(flat, "dataset") or _kind(flat, "classification_dataset")),
         ("encoder", _joined(flat, "encoder.name", "encoder.output_stride", " at output stride ")),
         ("decoder", _text(flat, "decoder.name")),
@@ -29,11 +31,11 @@ def main_choices(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("semi-supervised", _kind(flat, "semi_supervised")),
         ("seed", _text(flat, "seed")),
     ]
-    return [(name, text) for name, text in found if text and flat]
+    return [(name, text) for name, text in choices if text and flat]
 
 
 def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested mappings -> `(key.of.value, value)`; lists stay whole."""
+    """Yield `(key.of.value, value)` of nested mappings; lists stay whole."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from flatten(inner, f"{key}.{name}" if key else str(name))
@@ -42,29 +44,38 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def differences(configs: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
-    """The keys in which configurations differ, with the text of each of them."""
+    """Return the keys in which configurations differ, with the text of each of them."""
     flat = [dict(flatten(each)) for each in configs]
     keys = dict.fromkeys(key for each in flat for key in each)
-    rows = [(key, [_short(each[key]) if key in each else _ABSENT for each in flat]) for key in keys]
+    rows = [
+        (
+            key,
+            [shorten(str(each[key]), _MAX_CHARACTERS) if key in each else _ABSENT for each in flat],
+        )
+        for key in keys
+    ]
     return [(key, values) for key, values in rows if len(set(values)) > 1]
 
 
 def _text(flat: Mapping[str, Any], key: str) -> str:
+    """Return a value as text; empty if absent."""
     value = flat.get(key)
     return "" if value is None else str(value)
 
 
 def _kind(flat: Mapping[str, Any], section: str) -> str:
-    """The last part of what a section is built from."""
+    """Return the last part of a section's `_target_`."""
     return _text(flat, f"{section}._target_").rpartition(".")[2]
 
 
 def _joined(flat: Mapping[str, Any], first: str, second: str, between: str) -> str:
+    """Return two values with a text between them, or the first alone."""
     head, tail = _text(flat, first).rpartition(".")[2], _text(flat, second)
     return head + between + tail if head and tail else head
 
 
 def _crop(flat: Mapping[str, Any]) -> str:
+    """Describe the crops, else the kind of augmentation."""
     crop = flat.get("augmentation.crop")
     if isinstance(crop, list) and len(crop) == 2:
         return f"crops of {crop[1]} x {crop[0]} pixels"
@@ -72,6 +83,7 @@ def _crop(flat: Mapping[str, Any]) -> str:
 
 
 def _batch(flat: Mapping[str, Any]) -> str:
+    """Describe the batch size and what multiplies it."""
     size = _text(flat, "loader.batch_size")
     factors = [
         f"{value} {what}"
@@ -86,12 +98,8 @@ def _batch(flat: Mapping[str, Any]) -> str:
 
 
 def _length(flat: Mapping[str, Any]) -> str:
+    """Describe the length of the training."""
     steps, epochs = _text(flat, "trainer.max_steps"), _text(flat, "trainer.max_epochs")
     if steps not in ("", "-1"):
         return f"{int(steps):,} steps" if steps.isdigit() else steps
     return f"{epochs} epochs" if epochs else ""
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

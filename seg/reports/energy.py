@@ -1,4 +1,4 @@
-"""Time, and an estimate of energy and cost that names what it assumes."""
+"""Time of a run, and an estimate of energy and cost that names its assumptions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,12 @@ _ENDS = ("finished", "interrupted", "failed")
 
 @dataclass(frozen=True)
 class Tariff:
-    """What is assumed where nothing was measured.
+    """Assumptions where nothing was measured.
 
     Attributes:
-        watts: of a processor core at work, with its share of memory and power supply.
-        gpu_watts: of a graphics card at work.
-        price_per_hour: of the machine; None: not told.
+        watts: power of a busy processor core, with its share of memory and power supply, in W.
+        gpu_watts: power of a busy graphics card, in W.
+        price_per_hour: of the machine; None: not known.
     """
 
     watts: float = 10.0
@@ -27,14 +27,14 @@ class Tariff:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run took.
+    """Time, energy and cost of a run.
 
     Attributes:
         seconds: at work, all sessions whose end is known.
-        kwh: energy.
+        kwh: energy, in kWh.
         basis: how the energy was found.
         cost: in the currency of the price; None without a price.
-        unknown_sessions: that were killed, so that their end is not known.
+        unknown_sessions: number of killed sessions, whose end is not known.
     """
 
     seconds: float
@@ -45,24 +45,24 @@ class Estimate:
 
 
 def estimate(run: Run, tariff: Tariff) -> Estimate | None:
-    """Time, energy and cost of a run; None where its time is not known."""
+    """Return time, energy and cost of a run; None if its time is not known."""
     seconds, unknown = _time(run)
     if seconds is None:
         return None
-    parts = [_processors(run, seconds, tariff), _cards(run, seconds, tariff)]
-    told = [part for part in parts if part is not None]
+    parts = (_processors(run, seconds, tariff), _cards(run, seconds, tariff))
+    known = [part for part in parts if part is not None]
     price = tariff.price_per_hour
     return Estimate(
         seconds,
-        sum(wh for wh, _ in told) / 1000,
-        "; ".join(basis for _, basis in told),
+        sum(wh for wh, _ in known) / 1000,
+        "; ".join(basis for _, basis in known),
         None if price is None else price * seconds / _SECONDS_AN_HOUR,
         unknown,
     )
 
 
 def _time(run: Run) -> tuple[float | None, int]:
-    """Seconds between starts and ends, and the number of starts without an end."""
+    """Return seconds between starts and ends, and the number of starts without an end."""
     total, unknown, begun_at = 0.0, 0, None
     known = False
     for event in _history(run):
@@ -81,10 +81,12 @@ def _time(run: Run) -> tuple[float | None, int]:
 
 
 def _history(run: Run) -> list[dict[str, Any]]:
+    """List the events of a run."""
     return [event for event in run.environment.get("history") or [] if isinstance(event, dict)]
 
 
 def _processors(run: Run, seconds: float, tariff: Tariff) -> tuple[float, str] | None:
+    """Return the energy of the processors in Wh, and how it was found; None if unknown."""
     measured = _measured(run, "cpu_wh")
     if measured is not None:
         return measured, "processors and memory measured (RAPL, all work on the machine)"
@@ -96,6 +98,7 @@ def _processors(run: Run, seconds: float, tariff: Tariff) -> tuple[float, str] |
 
 
 def _cards(run: Run, seconds: float, tariff: Tariff) -> tuple[float, str] | None:
+    """Return the energy of the graphics cards in Wh, and how it was found; None without any."""
     measured = _measured(run, "gpu_wh")
     if measured is not None:
         return measured, "graphics cards measured (nvidia-smi)"
@@ -107,12 +110,13 @@ def _cards(run: Run, seconds: float, tariff: Tariff) -> tuple[float, str] | None
 
 
 def _measured(run: Run, key: str) -> float | None:
-    """The sum over the sessions, if each that ended has told."""
-    told = [event.get(key) for event in _history(run) if event.get("event") in _ENDS]
-    numbers = [float(value) for value in told if value is not None and is_number(value)]
-    return sum(numbers) if numbers and len(numbers) == len(told) else None
+    """Return the sum over the sessions, if each that ended has a measurement."""
+    values = [event.get(key) for event in _history(run) if event.get("event") in _ENDS]
+    numbers = [float(value) for value in values if value is not None and is_number(value)]
+    return sum(numbers) if numbers and len(numbers) == len(values) else None
 
 
 def _last_session(run: Run) -> dict[str, Any]:
+    """Return the record of the last start."""
     sessions = run.environment.get("sessions") or [{}]
     return sessions[-1] if isinstance(sessions[-1], dict) else {}

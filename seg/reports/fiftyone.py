@@ -1,8 +1,8 @@
-"""Pictures, labels and predictions as FiftyOne reads them: `ImageSegmentationDirectory` twice."""
+"""Export for FiftyOne: images, labels and predictions (`ImageSegmentationDirectory` twice)."""
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,11 @@ from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
 from seg.dataset_tools.atomic_directory import filled_aside
 
-# FiftyOne shows the value 0 as nothing: it is what is not labelled, classes begin at 1.
+# FiftyOne draws nothing for the value 0, which stands for ignored pixels; classes begin at 1.
 _FIRST_CLASS = 1
 _UNSAFE = re.compile(r"[^\w.-]+")
 _LOADER = '''\
-"""Opens this folder in FiftyOne: pip install fiftyone; python open_in_fiftyone.py"""
+"""Opens this directory in FiftyOne: pip install fiftyone; python open_in_fiftyone.py"""
 
 import json
 import os
@@ -26,14 +26,14 @@ from pathlib import Path
 os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
 import fiftyone as fo
 
-folder = Path(__file__).resolve().parent
-classes = json.loads((folder / "classes.json").read_text())
+directory = Path(__file__).resolve().parent
+classes = json.loads((directory / "classes.json").read_text())
 kind = fo.types.ImageSegmentationDirectory
 dataset = fo.Dataset()
 for field in ("labels", "predictions"):
     dataset.merge_dir(
-        data_path=str(folder / "data"),
-        labels_path=str(folder / field),
+        data_path=str(directory / "data"),
+        labels_path=str(directory / field),
         dataset_type=kind,
         label_field=field,
     )
@@ -45,25 +45,25 @@ if __name__ == "__main__":
 
 
 def write_fiftyone(
-    folder: Path, entries: Iterable[tuple[Sample, NDArray[np.uint8]]], labels: LabelSpace
+    directory: Path, entries: Iterable[tuple[Sample, NDArray[np.uint8]]], labels: LabelSpace
 ) -> int:
     """Write `data/`, `labels/`, `predictions/`, `classes.json` and a script that opens them.
 
-    The masks are 8-bit grey PNG files of the pictures' names: class id + 1, and 0 where a label is
+    The masks are 8-bit grey PNG files of the images' names: class id + 1, and 0 where a label is
     ignored.
 
     Args:
-        folder: to fill, whole or not at all; must not hold anything.
+        directory: to fill, completely or not at all; must be empty or absent.
         entries: samples with their predicted class ids, H x W.
         labels: the classes of both.
 
     Returns:
-        the number of pictures.
+        the number of images.
 
     Raises:
-        DataError: the folder holds something, or cannot be written.
+        DataError: the directory is not empty, or cannot be written.
     """
-    with filled_aside(folder) as aside:
+    with filled_aside(directory) as aside:
         for name in ("data", "labels", "predictions"):
             (aside / name).mkdir()
         count = 0
@@ -79,6 +79,31 @@ def write_fiftyone(
     return count
 
 
+def predict_split(
+    run_dir: Path, split: str, plugins: Sequence[str] = ()
+) -> tuple[LabelSpace, Iterator[tuple[Sample, NDArray[np.uint8]]]]:
+    """Return a run's classes, and each sample of a split with its predicted class ids, H x W.
+
+    Args:
+        run_dir: the run directory.
+        split: name of the split.
+        plugins: packages whose modules the run's configuration may name.
+
+    Raises:
+        ConfigError, DataError: the checkpoint or the dataset cannot be read.
+    """
+    from seg.build.models import restore
+    from seg.build.segmentation import checkpoint_dataset
+    from seg.training.checkpoint import read_checkpoint
+
+    checkpoint = read_checkpoint(run_dir, plugins=plugins)
+    dataset = checkpoint_dataset(checkpoint, dataset={}, labels=None, split=split)
+    model = restore(checkpoint)
+    samples = (dataset[index] for index in range(len(dataset)))
+    return checkpoint.labels, ((sample, model.predict(sample.image)) for sample in samples)
+
+
 def _mask(label_HW: NDArray[np.uint8], labels: LabelSpace) -> NDArray[np.uint8]:
+    """Return the mask of class ids for FiftyOne, uint8, H x W."""
     known = label_HW < labels.num_classes
     return np.where(known, label_HW + np.uint8(_FIRST_CLASS), 0).astype(np.uint8)

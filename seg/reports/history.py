@@ -1,4 +1,4 @@
-"""Where a run was computed, from which code, and what happened to it."""
+"""Machine, code and events of a run."""
 
 from typing import Any
 
@@ -6,23 +6,24 @@ from seg.reports.run_reader import Run, is_number
 
 
 def sessions(run: Run) -> list[dict[str, Any]]:
-    """Machine, code and command of each start, as far as they were noted."""
-    found = run.environment.get("sessions") or []
+    """Return machine, code and command of each start, as far as they are recorded."""
+    starts = run.environment.get("sessions") or []
     return [
         {"command": each.get("command"), "facts": _facts(each), "git": _git(each)}
-        for each in found
+        for each in starts
         if isinstance(each, dict)
     ]
 
 
 def history(run: Run) -> list[dict[str, Any]]:
-    """What happened to a run, in order; older runs noted only where they went on."""
-    noted = run.environment.get("history") or [{"event": "resumed"} | each for each in run.resumes]
+    """Return the events of a run in order; older runs recorded only resumes."""
+    events = run.environment.get("history") or [{"event": "resumed"} | each for each in run.resumes]
     keys = ("event", "time", "step")
-    return [{key: each.get(key) for key in keys} for each in noted if isinstance(each, dict)]
+    return [{key: each.get(key) for key in keys} for each in events if isinstance(each, dict)]
 
 
 def _facts(session: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return machine and libraries of a start as name and text."""
     cores, memory = session.get("cores"), session.get("memory_gib")
     machine = [
         f"{cores} cores" if cores else "",
@@ -42,6 +43,7 @@ def _facts(session: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _git(session: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the states of the code at a start."""
     keys = ("what", "commit", "branch", "dirty", "diff")
     states = [each for each in session.get("git") or [] if isinstance(each, dict)]
     return [{key: each.get(key) for key in keys} for each in states]

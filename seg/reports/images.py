@@ -1,4 +1,4 @@
-"""Pictures as parts of a page: of bounded size, written anew so that nothing else comes along."""
+"""Images embedded in a page: of bounded size, encoded anew so that no metadata comes along."""
 
 import base64
 from dataclasses import dataclass
@@ -13,38 +13,40 @@ _PNG_COLORS = 256
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """A picture as a data URI, and its size."""
+class EmbeddedImage:
+    """An image as a data URI, with its size in px."""
 
     source: str
     width: int
     height: int
 
 
-def photograph(path: Path, most_px: int) -> Embedded | None:
-    """A picture, as JPEG; None where there is none that can be read."""
-    image = _opened(path, most_px, Image.Resampling.LANCZOS)
+def embed_photograph(path: Path, most_px: int) -> EmbeddedImage | None:
+    """Embed an image as JPEG; None if it cannot be read."""
+    image = _open(path, most_px, Image.Resampling.LANCZOS)
     if image is None:
         return None
     content = BytesIO()
     image.save(content, "JPEG", quality=_JPEG_QUALITY, optimize=True)
-    return _embedded("image/jpeg", content.getvalue(), image)
+    return _embed("image/jpeg", content.getvalue(), image)
 
 
-def drawing(path: Path, most_px: int) -> Embedded | None:
-    """A picture of few colours, as PNG: a label map keeps its colours and its edges."""
-    image = _opened(path, most_px, Image.Resampling.NEAREST)
+def embed_drawing(path: Path, most_px: int) -> EmbeddedImage | None:
+    """Embed an image of few colors as PNG: a label map keeps its colors and its edges."""
+    image = _open(path, most_px, Image.Resampling.NEAREST)
     if image is None:
         return None
     colors = image.getcolors(_PNG_COLORS)
-    kept = image if colors is None else image.quantize(len(colors), dither=Image.Dither.NONE)
+    palette_image = (
+        image if colors is None else image.quantize(len(colors), dither=Image.Dither.NONE)
+    )
     content = BytesIO()
-    kept.save(content, "PNG", optimize=True)
-    return _embedded("image/png", content.getvalue(), image)
+    palette_image.save(content, "PNG", optimize=True)
+    return _embed("image/png", content.getvalue(), image)
 
 
-def animation(path: Path) -> tuple[Embedded, Embedded] | None:
-    """A GIF as it is, and its last frame for those who want no movement."""
+def embed_animation(path: Path) -> tuple[EmbeddedImage, EmbeddedImage] | None:
+    """Embed a GIF as it is, and its last frame for those who want no movement."""
     try:
         content = path.read_bytes()
         with Image.open(BytesIO(content), formats=["GIF"]) as opened:
@@ -56,10 +58,11 @@ def animation(path: Path) -> tuple[Embedded, Embedded] | None:
         return None
     still = BytesIO()
     last.save(still, "PNG", optimize=True)
-    return _embedded("image/gif", content, last), _embedded("image/png", still.getvalue(), last)
+    return _embed("image/gif", content, last), _embed("image/png", still.getvalue(), last)
 
 
-def _opened(path: Path, most_px: int, method: Image.Resampling) -> Image.Image | None:
+def _open(path: Path, most_px: int, method: Image.Resampling) -> Image.Image | None:
+    """Read an image as RGB, reduced to `most_px`; None if it cannot be read."""
     try:
         with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as opened:
             image = opened.convert("RGB")
@@ -70,6 +73,7 @@ def _opened(path: Path, most_px: int, method: Image.Resampling) -> Image.Image |
     return image if size == image.size else image.resize(size, method)
 
 
-def _embedded(kind: str, content: bytes, image: Image.Image) -> Embedded:
+def _embed(kind: str, content: bytes, image: Image.Image) -> EmbeddedImage:
+    """Return content as a data URI."""
     encoded = base64.b64encode(content).decode()
-    return Embedded(f"data:{kind};base64,{encoded}", image.width, image.height)
+    return EmbeddedImage(f"data:{kind};base64,{encoded}", image.width, image.height)

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers and times formatted for people."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,17 +7,17 @@ NONE = "\u2013"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """0.612 -> `61.2`, in hundredths; the unit stands beside it."""
+    """Format 0.612 as `61.2`, in hundredths, without the unit."""
     return NONE if share is None else f"{100 * share:.{digits}f}"
 
 
 def percent_range(bounds: tuple[float, float] | None) -> str:
-    """(0.58, 0.63) -> `58.0 to 63.0` with a dash for the `to`."""
+    """Format (0.58, 0.63) as `58.0 to 63.0` with a dash for the `to`."""
     return "" if bounds is None else f"{percent(bounds[0])}\u2009{NONE}\u2009{percent(bounds[1])}"
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """A number with a few digits that count: `0.0312`, `12.3`, `1,230`."""
+    """Format a number with a few significant digits: `0.0312`, `12.3`, `1,230`."""
     if value is None:
         return NONE
     if value and abs(value) < 1e-3:
@@ -28,12 +28,12 @@ def significant(value: float | None, digits: int = 3) -> str:
 
 
 def whole(value: float | None) -> str:
-    """A count, with commas between thousands."""
+    """Format a count, with commas between thousands."""
     return NONE if value is None else f"{value:,.0f}"
 
 
 def duration(seconds: float | None) -> str:
-    """`12 s`, `7 min 11 s`, `3 h 05 min`, `2 d 04 h`."""
+    """Format seconds: `12 s`, `7 min 11 s`, `3 h 05 min`, `2 d 04 h`."""
     if seconds is None:
         return NONE
     total = round(seconds)
@@ -46,19 +46,24 @@ def duration(seconds: float | None) -> str:
     return f"{total // 86_400} d {total % 86_400 // 3600:02d} h"
 
 
+def shorten(text: str, most: int) -> str:
+    """Cut a text to `most` characters, the last one an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def moment(text: Any) -> str:
-    """An ISO time -> `2026-01-31 12:00 UTC`; what is none stays as it is."""
+    """Format an ISO time as `2026-01-31 12:00 UTC`; other texts stay as they are."""
     parsed = parse_time(text)
     return str(text) if parsed is None else parsed.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def capitalize_first(text: str) -> str:
-    """A sentence's first letter; jinja's own filter would make the others small."""
+    """Capitalize a sentence's first letter; jinja's own filter lowers the others."""
     return text[:1].upper() + text[1:]
 
 
 def parse_time(text: Any) -> datetime | None:
-    """An ISO time with its zone; None where it is none."""
+    """Parse an ISO time with its zone; None if it is none."""
     try:
         parsed = datetime.fromisoformat(str(text))
     except ValueError:

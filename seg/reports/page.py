@@ -1,4 +1,4 @@
-"""Writes `report.html`: one file, everything in it, nothing fetched from anywhere."""
+"""`report.html`: one file that contains everything and fetches nothing."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from seg.reports.comparison import comparison, role, warnings
 from seg.reports.config_summary import main_choices
 from seg.reports.energy import Tariff, estimate
 from seg.reports.history import history, sessions
-from seg.reports.images import animation, photograph
+from seg.reports.images import embed_animation, embed_photograph
 from seg.reports.run_reader import Run, read_runs
 from seg.reports.scores import class_scores, frequency_rows, headlines, iou_rows
 from seg.reports.sections import (
@@ -43,9 +43,9 @@ def write_report(run_dirs: Sequence[Path], path: Path, tariff: Tariff | None = N
     """Write one page about one or several runs.
 
     Args:
-        run_dirs: of `seg.train` or `seg.evaluate`; what one lacks is left out.
-        path: the file to write, whole or not at all.
-        tariff: for the estimate of energy and cost; None: what is usual.
+        run_dirs: of `seg.train` or `seg.evaluate`; absent files are left out.
+        path: the file to write, completely or not at all.
+        tariff: for the estimate of energy and cost; None: the defaults.
 
     Raises:
         DataError: a file in a run directory is damaged; it is named.
@@ -58,10 +58,10 @@ def write_report(run_dirs: Sequence[Path], path: Path, tariff: Tariff | None = N
 
 
 def write_run_report(run_dir: Path) -> None:
-    """Write `report.html` into a run; one that ended well is not spoilt by a page that fails.
+    """Write `report.html` into a run directory; a page that fails is a warning.
 
     Raises:
-        OSError: there is no room for it; it can be written once there is.
+        OSError: the disk is full; the page can be written later.
     """
     path = run_dir / "report.html"
     try:
@@ -75,18 +75,18 @@ def write_run_report(run_dir: Path) -> None:
 
 
 def render(runs: list[Run], tariff: Tariff) -> str:
-    """The page as text."""
+    """Return the page as text."""
     views = [_view(run, place, tariff) for place, run in enumerate(runs)]
     together = comparison(runs) if len(runs) > 1 else None
-    return filled("page.html", {"runs": views, "comparison": together})
+    return render_template("page.html", {"runs": views, "comparison": together})
 
 
-def filled(template: str, content: Mapping[str, Any]) -> str:
-    """A page in the look of them all.
+def render_template(template: str, content: Mapping[str, Any]) -> str:
+    """Render a template with the style and the script of all pages.
 
     Args:
         template: one of `templates` that extends `layout.html`.
-        content: what it names.
+        content: its variables.
     """
     return (
         _environment()
@@ -103,7 +103,8 @@ def filled(template: str, content: Mapping[str, Any]) -> str:
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
+    """Return the template environment with its filters."""
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -119,14 +120,14 @@ def _environment() -> Environment:
         "moment",
         "capitalize_first",
     ):
-        found.filters[name] = getattr(number_format, name)
-    found.filters["swatch"] = swatch
-    found.globals["sparkline"] = sparkline
-    return found
+        environment.filters[name] = getattr(number_format, name)
+    environment.filters["swatch"] = swatch
+    environment.globals["sparkline"] = sparkline
+    return environment
 
 
 def _view(run: Run, place: int, tariff: Tariff) -> dict[str, Any]:
-    """Everything that the page says about a run."""
+    """Return the page's content on one run."""
     classes = class_scores(run)
     return {
         "id": f"run-{place + 1}",
@@ -146,8 +147,8 @@ def _view(run: Run, place: int, tariff: Tariff) -> dict[str, Any]:
         "calibration": calibration(run),
         "size_strata": size_strata(run),
         "examples": examples(run),
-        "animation": animation(run.path / "learning.gif"),
-        "grid": photograph(run.path / "predictions.png", _GRID_PX),
+        "animation": embed_animation(run.path / "learning.gif"),
+        "grid": embed_photograph(run.path / "predictions.png", _GRID_PX),
         "choices": main_choices(run.config),
         "config": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True, width=96)
         if run.config
@@ -159,6 +160,7 @@ def _view(run: Run, place: int, tariff: Tariff) -> dict[str, Any]:
 
 
 def _frequencies(run: Run) -> Markup | None:
+    """Draw the shares of the classes; None without a confusion matrix."""
     rows = frequency_rows(run)
     if not rows:
         return None
@@ -167,7 +169,7 @@ def _frequencies(run: Run) -> Markup | None:
 
 
 def _columns(classes: list[Any]) -> list[tuple[str, str]]:
-    """The columns of numbers that any class has."""
+    """Return the columns of numbers that any class has."""
     titles = (
         ("iou", "IoU"),
         ("dice", "Dice"),
@@ -184,7 +186,7 @@ def _columns(classes: list[Any]) -> list[tuple[str, str]]:
 
 
 def _progress(run: Run) -> str:
-    """Where a run stands that has not ended."""
+    """Describe how far an unfinished run is."""
     if run.finished or not run.trained:
         return ""
     if not run.curve:

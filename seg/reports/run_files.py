@@ -1,4 +1,4 @@
-"""The files of a run directory, read and held against what a report takes from them."""
+"""The files of a run directory, read and validated as far as a report needs them."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ Scores = dict[str, float | None]
 
 
 class _Known(BaseModel):
-    """Keys that a report reads; others may be there."""
+    """The keys that a report reads; others may be there."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -47,6 +47,7 @@ class _Calibration(_Known):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        """Refuse bins of unlike lengths."""
         bins = len(self.count)
         if (len(self.confidence), len(self.accuracy)) != (bins, bins):
             raise ValueError("count, confidence and accuracy have unlike lengths")
@@ -77,6 +78,7 @@ class _Evaluation(_Known):
 
     @model_validator(mode="after")
     def _is_square(self) -> Self:
+        """Refuse a confusion matrix that is not square."""
         matrix = self.confusion or []
         if any(len(row) != len(matrix) for row in matrix):
             raise ValueError("confusion is not square")
@@ -117,49 +119,49 @@ _RESUME: TypeAdapter[_Event] = TypeAdapter(_Event)
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return `config.yaml`; empty where it is absent.
+    """Return `config.yaml`; empty if absent.
 
     Raises:
         DataError: damaged.
     """
     content = read_yaml(path, "configuration", remedy=_LEAVE_OUT) if path.is_file() else {}
-    found = checked(dict[str, Any], content or {}, Source(path, "configuration", _LEAVE_OUT))
-    return dict(with_present_keys(found))
+    config = checked(dict[str, Any], content or {}, Source(path, "configuration", _LEAVE_OUT))
+    return dict(with_present_keys(config))
 
 
 def read_metrics(path: Path) -> Scores:
-    """Return `metrics.json`; empty where it is absent.
+    """Return `metrics.json`; empty if absent.
 
     Raises:
         DataError: damaged.
     """
-    return checked(Scores, *_json(path, "record of scores", _EVALUATE))
+    return checked(Scores, *_read_json(path, "record of scores", _EVALUATE))
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
-    """Return `evaluation.json`; empty where it is absent.
+    """Return `evaluation.json`; empty if absent.
 
     Raises:
         DataError: damaged.
     """
-    content, source = _json(path, "evaluation", _EVALUATE)
+    content, source = _read_json(path, "evaluation", _EVALUATE)
     checked(_Evaluation, content, source)
     return dict(content)
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """Return `environment.json`; empty where it is absent.
+    """Return `environment.json`; empty if absent.
 
     Raises:
         DataError: damaged.
     """
-    content, source = _json(path, "record of the machine", _LEAVE_OUT)
+    content, source = _read_json(path, "record of the machine", _LEAVE_OUT)
     checked(_Environment, content, source)
     return dict(content)
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:
-    """Return the sound rows of `metrics.csv`, without empty cells; others are counted in a line.
+    """Return the sound rows of `metrics.csv` without empty cells; warn of other rows.
 
     Raises:
         DataError: no row can be read, since the first line is damaged.
@@ -171,27 +173,33 @@ def read_curve(path: Path) -> list[dict[str, float]]:
     if header and "step" not in header:
         raise source.damaged("damaged: its first line names no column 'step'")
     numbers = [{key: float(text) for key, text in row.items() if text} for row in rows]
-    sound = [_finite(row) for row in numbers if abs(row.get("step", _LARGEST)) < _LARGEST]
-    _tell(path, damaged + len(rows) - len(sound), "rows")
+    sound = [
+        {key: value for key, value in row.items() if math.isfinite(value)}
+        for row in numbers
+        if abs(row.get("step", _LARGEST)) < _LARGEST
+    ]
+    _warn_of_damaged(path, damaged + len(rows) - len(sound), "rows")
     return sound
 
 
 def read_resumes(path: Path) -> list[dict[str, Any]]:
-    """Return the sound lines of `resumes.jsonl`; others are counted in a line."""
+    """Return the sound lines of `resumes.jsonl`; warn of other lines."""
     if not path.is_file():
         return []
     lines, damaged = parse_json_lines(Source(path, "record", _LEAVE_OUT).read())
     sound = [line for line in lines if _is_resume(line)]
-    _tell(path, damaged + len(lines) - len(sound), "lines")
+    _warn_of_damaged(path, damaged + len(lines) - len(sound), "lines")
     return sound
 
 
-def _json(path: Path, kind: str, remedy: str) -> tuple[Any, Source]:
+def _read_json(path: Path, kind: str, remedy: str) -> tuple[Any, Source]:
+    """Read a JSON file, empty if absent; return it with its source."""
     content = read_json(path, kind, remedy=remedy) if path.is_file() else {}
     return content, Source(path, kind, remedy)
 
 
 def _is_resume(line: Any) -> bool:
+    """Return whether a line records a resume."""
     try:
         _RESUME.validate_python(line)
     except ValueError:
@@ -199,10 +207,7 @@ def _is_resume(line: Any) -> bool:
     return isinstance(line, dict)
 
 
-def _finite(row: dict[str, float]) -> dict[str, float]:
-    return {key: value for key, value in row.items() if math.isfinite(value)}
-
-
-def _tell(path: Path, damaged: int, what: str) -> None:
+def _warn_of_damaged(path: Path, damaged: int, what: str) -> None:
+    """Warn of damaged rows or lines."""
     if damaged:
         log.warning("%s: %d damaged %s are left out", path, damaged, what)

@@ -1,4 +1,4 @@
-"""What lies in a run directory, read as far as it is there."""
+"""The content of a run directory, as far as it is there."""
 
 import math
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Run:
 
     Attributes:
         path: the run directory.
-        name: what tells it from the other runs of a report.
+        name: a short name, unique among the runs of a report.
         config: of `config.yaml`.
         curve: rows of `metrics.csv`: column -> number, without empty cells.
         metrics: of `metrics.json`; None for what is not defined.
@@ -47,31 +47,31 @@ class Run:
 
     @property
     def split(self) -> str:
-        """The split that the scores are of; a training's is `val`."""
+        """Return the split of the scores; `val` for a training."""
         return str((self.evaluation.get("protocol") or {}).get("split") or "val")
 
     @property
     def finished(self) -> bool:
-        """Whether it has been scored at its end."""
+        """Return whether the run has been scored at its end."""
         return bool(self.metrics or self.evaluation)
 
     @property
     def trained(self) -> bool:
-        """Whether it is a training, not an evaluation alone."""
+        """Return whether the run is a training, not an evaluation alone."""
         return bool(self.curve) or "trainer" in self.config
 
     @property
     def last_step(self) -> int:
-        """Optimizer steps that the curve reaches."""
+        """Return the number of optimizer steps that the curve reaches."""
         return int(self.curve[-1]["step"]) + 1 if self.curve else 0
 
     def series(self, column: str) -> Points:
-        """`(step, value)` of a column of the curve, where it has one."""
+        """Return `(step, value)` of a column of the curve, where it has one."""
         name = column_name(column)
         return [(row["step"], row[name]) for row in self.curve if name in row and "step" in row]
 
     def score(self, name: str) -> float | None:
-        """A score of the best weights, such as `miou`; None: not known, or not defined."""
+        """Return a score of the best weights, such as `miou`; None if unknown or not defined."""
         for scores in (self.evaluation.get("scores") or {}, self.metrics):
             value = under_split(scores, self.split).get(f"{self.split}/{name}")
             if is_number(value):
@@ -79,16 +79,16 @@ class Run:
         return None
 
     def interval(self, name: str) -> tuple[float, float] | None:
-        """The 95 % interval of a score, if it was computed."""
+        """Return the 95 % interval of a score, if it was computed."""
         intervals = under_split(self.evaluation.get("intervals") or {}, self.split)
-        found = intervals.get(f"{self.split}/{name}")
-        if not isinstance(found, list) or len(found) != 2 or not all(map(is_number, found)):
+        bounds = intervals.get(f"{self.split}/{name}")
+        if not isinstance(bounds, list) or len(bounds) != 2 or not all(map(is_number, bounds)):
             return None
-        return float(found[0]), float(found[1])
+        return float(bounds[0]), float(bounds[1])
 
     @property
     def classes(self) -> list[str]:
-        """Class names in their order, as far as they are known."""
+        """List the class names in their order, as far as they are known."""
         if self.evaluation.get("classes"):
             return [str(name) for name in self.evaluation["classes"]]
         prefix = f"{self.split}/iou/"
@@ -97,7 +97,7 @@ class Run:
 
     @property
     def palette(self) -> dict[str, tuple[int, int, int]]:
-        """Class name -> RGB, as far as it is known."""
+        """Return class name -> RGB, as far as it is known."""
         colors = self.evaluation.get("palette") or []
         return {
             name: (int(color[0]), int(color[1]), int(color[2]))
@@ -105,71 +105,77 @@ class Run:
         }
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds anything that a report can show."""
-    return any((folder / name).is_file() for name in _MARKS)
+def is_run(directory: Path) -> bool:
+    """Return whether a directory contains anything that a report can show."""
+    return any((directory / name).is_file() for name in _MARKS)
 
 
 def find_runs(named: str | list[str]) -> list[Path]:
-    """Run directories that are named, or that a pattern finds.
+    """List run directories that are named, or that a pattern finds.
 
     Raises:
-        ConfigError: a folder that is not there or holds no run.
+        ConfigError: a directory that does not exist or contains no run.
     """
-    found: list[Path] = []
+    run_dirs: list[Path] = []
     for each in [named] if isinstance(named, str) else named:
-        folder = Path(each).expanduser()
-        runs = [folder] if is_run(folder) else list(filter(is_run, _matching(folder)))
+        directory = Path(each).expanduser()
+        runs = [directory] if is_run(directory) else list(filter(is_run, _glob(directory)))
         if not runs:
             raise ConfigError(
                 f"runs={each}: no run there (none of config.yaml, metrics.csv, metrics.json, "
                 "evaluation.json); give run directories as runs=[DIR,DIR], or a pattern as "
                 "runs='runs/train/streets/*'"
             )
-        found += runs
-    if not found:
+        run_dirs += runs
+    if not run_dirs:
         raise ConfigError("runs: empty; give a run directory")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(run_dirs))
 
 
-def _matching(pattern: Path) -> list[Path]:
+def _glob(pattern: Path) -> list[Path]:
+    """List the paths that a pattern matches; empty for a plain path."""
     if not any(mark in str(pattern) for mark in "*?["):
         return []
     anchor = Path(pattern.anchor)
     return sorted(anchor.glob(str(pattern.relative_to(anchor))))
 
 
-def read_runs(folders: list[Path]) -> list[Run]:
-    """Read run directories; their names are as short as tells them apart.
+def read_runs(directories: list[Path]) -> list[Run]:
+    """Read run directories; the names are as short as unique names can be.
 
     Raises:
         DataError: a file there is damaged; it is named.
     """
-    return [_read(folder, name) for folder, name in zip(folders, _names(folders), strict=True)]
+    return [
+        _read(directory, name)
+        for directory, name in zip(directories, _names(directories), strict=True)
+    ]
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a finite number."""
+    """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _read(folder: Path, name: str) -> Run:
+def _read(directory: Path, name: str) -> Run:
+    """Read a run directory."""
     return Run(
-        folder,
+        directory,
         name,
-        config=read_config(folder / "config.yaml"),
-        curve=read_curve(folder / "metrics.csv"),
-        metrics=read_metrics(folder / "metrics.json"),
-        evaluation=read_evaluation(folder / "evaluation.json"),
-        environment=read_environment(folder / "environment.json"),
-        resumes=read_resumes(folder / "resumes.jsonl"),
+        config=read_config(directory / "config.yaml"),
+        curve=read_curve(directory / "metrics.csv"),
+        metrics=read_metrics(directory / "metrics.json"),
+        evaluation=read_evaluation(directory / "evaluation.json"),
+        environment=read_environment(directory / "environment.json"),
+        resumes=read_resumes(directory / "resumes.jsonl"),
     )
 
 
-def _names(folders: list[Path]) -> list[str]:
-    parts = [folder.resolve().parts for folder in folders]
+def _names(directories: list[Path]) -> list[str]:
+    """Return the shortest ends of the paths that tell them apart."""
+    parts = [directory.resolve().parts for directory in directories]
     for depth in range(1, 12):
         names = ["/".join(each[-depth:]) for each in parts]
         if len(set(names)) == len(set(parts)):
             return names
-    return [str(folder) for folder in folders]
+    return [str(directory) for directory in directories]

@@ -1,4 +1,4 @@
-"""The numbers of a run, in the order in which they are read."""
+"""The scores of a run, in the order in which they are read."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from seg.reports.number_format import NONE, percent, significant
 from seg.reports.run_reader import Run
 
 _HEADLINES = (
-    ("top1", "Top-1 accuracy", "share of the pictures whose class is the first guess"),
-    ("top5", "Top-5 accuracy", "share of the pictures whose class is among five guesses"),
+    ("top1", "Top-1 accuracy", "share of the images whose class is the first guess"),
+    ("top5", "Top-5 accuracy", "share of the images whose class is among five guesses"),
     ("miou", "mIoU", "intersection over union, mean over the classes"),
     ("pixel_accuracy", "Pixel accuracy", "share of the pixels that are right"),
     ("mean_accuracy", "Class accuracy", "recall, mean over the classes"),
@@ -17,7 +17,7 @@ _HEADLINES = (
     ("boundary_miou", "Boundary mIoU", "IoU of what lies near the contours"),
     ("trimap_miou", "Trimap mIoU", "mIoU of the pixels near contours"),
     ("ece", "Calibration error", "how far confidence is from accuracy; lower is better"),
-    ("loss", "Loss", "on the pictures that are scored; lower is better"),
+    ("loss", "Loss", "on the images that are scored; lower is better"),
 )
 TITLES = {f"val/{key}": title for key, title, _ in _HEADLINES}
 _NOT_SHARES = {"loss"}
@@ -30,9 +30,11 @@ class Score:
 
     Attributes:
         key: as in `metrics.json`, without the split.
-        title, meaning: for people.
+        title: its name on the page.
+        meaning: its explanation on the page.
         value: the number.
-        text, unit: how it is shown.
+        text: the number as text.
+        unit: of the text.
         interval: its 95 % interval.
         lower_is_better: whether it is an error.
     """
@@ -49,7 +51,7 @@ class Score:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """The numbers of a class; None: not known, or the class is absent."""
+    """The scores of a class; None: not known, or the class is absent."""
 
     name: str
     color: Color | None
@@ -76,29 +78,29 @@ def format_metric(name: str, value: float | None) -> str:
 
 
 def headlines(run: Run) -> list[Score]:
-    """The scores that a run has, the first one being what it was chosen by."""
-    found = []
+    """Return the scores that a run has, the one it was chosen by first."""
+    scores = []
     for key, title, meaning in _HEADLINES:
         value = run.score(key)
         if value is not None:
             text = significant(value) if key in _NOT_SHARES else percent(value)
             unit = "" if key in _NOT_SHARES else "%"
             lower = key in _LOWER_IS_BETTER
-            found.append(Score(key, title, meaning, value, text, unit, run.interval(key), lower))
-    return found
+            scores.append(Score(key, title, meaning, value, text, unit, run.interval(key), lower))
+    return scores
 
 
 def class_scores(run: Run) -> list[ClassScores]:
-    """The classes in their order; of a run that goes on, as it was validated last."""
+    """Return the scores of the classes; of an unfinished run those of the last validation."""
     labelled, predicted = _frequencies(run)
     palette = run.palette
-    found = []
+    scores = []
     for place, name in enumerate(run.classes):
         history = run.series(f"val/iou/{name}")
         iou = run.score(f"iou/{name}")
         if not run.finished and history:
             iou = history[-1][1]
-        found.append(
+        scores.append(
             ClassScores(
                 name,
                 palette.get(name),
@@ -112,11 +114,11 @@ def class_scores(run: Run) -> list[ClassScores]:
                 history,
             )
         )
-    return found
+    return scores
 
 
 def iou_rows(runs: list[Run]) -> list[Row]:
-    """A row a class, a bar a run; the classes of the first run that has any, the best first."""
+    """Return a row a class, a bar a run, the best class of the first run first."""
     scored = [{each.name: each for each in class_scores(run)} for run in runs]
     names = list(dict.fromkeys(name for each in scored for name in each))
     rows = []
@@ -133,11 +135,11 @@ def iou_rows(runs: list[Run]) -> list[Row]:
             for place, each in enumerate(of_run)
         ]
         rows.append(Row(name, bars, color))
-    return sorted(rows, key=_best_first)
+    return sorted(rows, key=lambda row: (row.bars[0].value is None, -(row.bars[0].value or 0.0)))
 
 
 def frequency_rows(run: Run) -> list[Row]:
-    """How often each class is labelled and predicted; in the order of `iou_rows`."""
+    """Return how often each class is labelled and predicted, in the order of `iou_rows`."""
     of_class = {each.name: each for each in class_scores(run)}
     ordered = [of_class[row.name] for row in iou_rows([run])]
     return [
@@ -154,13 +156,8 @@ def frequency_rows(run: Run) -> list[Row]:
     ]
 
 
-def _best_first(row: Row) -> tuple[bool, float]:
-    value = row.bars[0].value
-    return value is None, -(value or 0.0)
-
-
 def _frequencies(run: Run) -> tuple[list[float], list[float]]:
-    """Shares of the pixels by label and by prediction."""
+    """Return shares of the pixels by label and by prediction."""
     confusion = run.evaluation.get("confusion") or []
     total = sum(map(sum, confusion))
     if not total or len(confusion) != len(run.classes):

@@ -1,4 +1,4 @@
-"""The parts of a page about one run; a part is None or empty where the run has nothing for it."""
+"""The sections of a page on one run; None or empty if the run has no data for one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from seg.metrics.unlearnt import unlearnt
 from seg.reports.charts.heat_map import heat_map, most_confused
 from seg.reports.charts.lines import Line, line_chart, smoothed
 from seg.reports.charts.reliability import reliability_diagram
-from seg.reports.images import Embedded, drawing, photograph
+from seg.reports.images import EmbeddedImage, embed_drawing, embed_photograph
 from seg.reports.number_format import percent, significant, whole
 from seg.reports.run_reader import Run, is_number
 
@@ -22,16 +22,16 @@ _EXAMPLE_PX = 768
 
 @dataclass(frozen=True)
 class Example:
-    """A picture with its label, prediction and error; what cannot be read is left out."""
+    """An image with its label, prediction and error; what cannot be read is left out."""
 
     name: str
     miou: float | None
     pixel_accuracy: float | None
-    layers: dict[str, Embedded]
+    layers: dict[str, EmbeddedImage]
 
 
 def curves(run: Run) -> list[Markup]:
-    """Loss and scores over the steps."""
+    """Draw loss, scores and learning rates over the steps."""
     loss = run.series("train/loss")
     losses = [
         Line("train, each step", loss, "train", faint=True),
@@ -52,18 +52,18 @@ def curves(run: Run) -> list[Markup]:
         for column in sorted({key for row in run.curve for key in row if key.startswith("lr-")})
     ]
     best = max(monitored, key=lambda point: point[1], default=None)
-    found = []
+    charts = []
     if any(line.points for line in losses):
-        found.append(line_chart(losses, title="Loss", shown=significant))
+        charts.append(line_chart(losses, title="Loss", format_value=significant))
     if any(line.points for line in scores):
-        found.append(line_chart(scores, title="Scores, %", shown=percent_axis, best=best))
+        charts.append(line_chart(scores, title="Scores, %", format_value=percent_axis, best=best))
     if any(line.points for line in rates):
-        found.append(line_chart(rates, title="Learning rate", shown=significant))
-    return found
+        charts.append(line_chart(rates, title="Learning rate", format_value=significant))
+    return charts
 
 
 def confusion(run: Run) -> dict[str, Any] | None:
-    """The matrix and what is taken for what most often."""
+    """Return the confusion matrix and the largest confusions."""
     matrix = run.evaluation.get("confusion")
     names = run.classes
     if not matrix or len(matrix) != len(names) or any(len(row) != len(names) for row in matrix):
@@ -79,7 +79,7 @@ def confusion(run: Run) -> dict[str, Any] | None:
 
 
 def unlearnt_classes(run: Run) -> list[str]:
-    """Lines on classes that are never predicted, or never right."""
+    """Describe classes that are never predicted, or never right."""
     matrix, names = run.evaluation.get("confusion"), run.classes
     if not matrix or len(matrix) != len(names) or any(len(row) != len(names) for row in matrix):
         return []
@@ -87,22 +87,22 @@ def unlearnt_classes(run: Run) -> list[str]:
 
 
 def calibration(run: Run) -> dict[str, Any] | None:
-    """The reliability diagram, and what one temperature for all logits would change."""
-    found = run.evaluation.get("calibration") or {}
-    if not found.get("edges") or not sum(found.get("count") or [0]):
+    """Return the reliability diagram, and the effect of temperature scaling."""
+    diagram = run.evaluation.get("calibration") or {}
+    if not diagram.get("edges") or not sum(diagram.get("count") or [0]):
         return None
     chart = reliability_diagram(
-        found["edges"], found["count"], found["confidence"], found["accuracy"]
+        diagram["edges"], diagram["count"], diagram["confidence"], diagram["accuracy"]
     )
     numbers = {
-        key: found.get(key) if is_number(found.get(key)) else None
+        key: diagram.get(key) if is_number(diagram.get(key)) else None
         for key in ("ece", "temperature", "ece_after")
     }
-    return {"chart": chart, **numbers, "sure_of_itself": _overconfidence(found)}
+    return {"chart": chart, **numbers, "sure_of_itself": _overconfidence(diagram)}
 
 
 def size_strata(run: Run) -> list[dict[str, Any]]:
-    """How much is found of segments by their share of the picture, from small to large."""
+    """Return the recall of segments by their share of the image, from small to large."""
     keys = ("name", "below", "segments", "pixel_recall", "segment_recall")
     strata = run.evaluation.get("size_strata") or []
     rows = [{key: each.get(key) for key in keys} for each in strata if isinstance(each, dict)]
@@ -110,36 +110,36 @@ def size_strata(run: Run) -> list[dict[str, Any]]:
 
 
 def scored_on(run: Run) -> str:
-    """How many pictures of which split."""
+    """Describe how many images of which split were scored."""
     protocol = run.evaluation.get("protocol") or {}
-    pictures, split = protocol.get("images"), protocol.get("split")
-    if not is_number(pictures):
+    images, split = protocol.get("images"), protocol.get("split")
+    if not is_number(images):
         return ""
-    return f"{whole(pictures)} pictures" + (f" of {split}" if split else "")
+    return f"{whole(images)} images" + (f" of {split}" if split else "")
 
 
 def examples(run: Run) -> dict[str, list[Example]]:
-    """`worst` and `best` pictures that can be read."""
-    told = run.evaluation.get("examples") or {}
-    found = {
-        kind: [_example(entry, run.path) for entry in (told.get(kind) or [])[:_EXAMPLES]]
+    """Return the `worst` and `best` images that can be read."""
+    recorded = run.evaluation.get("examples") or {}
+    entries_of = {
+        kind: [_example(entry, run.path) for entry in (recorded.get(kind) or [])[:_EXAMPLES]]
         for kind in ("worst", "best")
     }
-    whole = {
+    readable = {
         kind: [each for each in entries if each is not None and len(each.layers) > 1]
-        for kind, entries in found.items()
+        for kind, entries in entries_of.items()
     }
-    return {kind: entries for kind, entries in whole.items() if entries}
+    return {kind: entries for kind, entries in readable.items() if entries}
 
 
 def percent_axis(value: float) -> str:
-    """A share in hundredths, with a digit only where it has one."""
+    """Format a share in hundredths, with a digit only if it has one."""
     return percent(value, 0 if abs(100 * value - round(100 * value)) < 1e-6 else 1)
 
 
-def _overconfidence(found: dict[str, Any]) -> float:
-    """Mean confidence minus accuracy, over all pixels."""
-    rows = zip(found["count"], found["confidence"], found["accuracy"], strict=False)
+def _overconfidence(diagram: dict[str, Any]) -> float:
+    """Return mean confidence minus accuracy, over all pixels."""
+    rows = zip(diagram["count"], diagram["confidence"], diagram["accuracy"], strict=False)
     gaps = [
         (pixels, pixels * (sure - right))
         for pixels, sure, right in rows
@@ -149,16 +149,19 @@ def _overconfidence(found: dict[str, Any]) -> float:
     return float(sum(gap for _, gap in gaps) / total) if total else 0.0
 
 
-def _example(entry: Any, folder: Path) -> Example | None:
+def _example(entry: Any, run_dir: Path) -> Example | None:
+    """Read an example; None if its image cannot be read."""
     if not isinstance(entry, dict):
         return None
-    layers: dict[str, Embedded] = {}
+    layers: dict[str, EmbeddedImage] = {}
     for layer in _LAYERS:
-        read: Callable[[Path, int], Embedded | None] = photograph if layer == "image" else drawing
-        path = _inside(folder, entry.get(layer))
-        picture = None if path is None else read(path, _EXAMPLE_PX)
-        if picture is not None:
-            layers[layer] = picture
+        read: Callable[[Path, int], EmbeddedImage | None] = (
+            embed_photograph if layer == "image" else embed_drawing
+        )
+        path = _inside(run_dir, entry.get(layer))
+        embedded = None if path is None else read(path, _EXAMPLE_PX)
+        if embedded is not None:
+            layers[layer] = embedded
     if "image" not in layers:
         return None
     numbers = [entry.get(key) for key in ("miou", "pixel_accuracy")]
@@ -166,9 +169,9 @@ def _example(entry: Any, folder: Path) -> Example | None:
     return Example(str(entry.get("name", "")), miou, accuracy, layers)
 
 
-def _inside(folder: Path, name: Any) -> Path | None:
-    """A file of the run directory; what points out of it is none of the report's business."""
+def _inside(run_dir: Path, name: Any) -> Path | None:
+    """Return a file of the run directory; None for one outside, or that is missing."""
     if not isinstance(name, str) or not name:
         return None
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    path = (run_dir / name).resolve()
+    return path if path.is_relative_to(run_dir.resolve()) and path.is_file() else None

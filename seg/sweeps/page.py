@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from seg.io.atomic import write_atomically
 from seg.reports.number_format import percent, significant
-from seg.reports.page import filled
+from seg.reports.page import render_template
 from seg.reports.scores import TITLES, is_percentage
 from seg.sweeps.best_config import Winner, winner_of
 from seg.sweeps.importance import ABSENT
@@ -97,7 +97,7 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
         "absent": ABSENT,
         "shown_rows": _MAX_ROWS,
     }
-    return filled("sweep.html", content)
+    return render_template("sweep.html", content)
 
 
 def _find_winner(directory: Path, sweep: Sweep, best: Trial) -> Winner | None:

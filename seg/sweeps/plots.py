@@ -71,7 +71,7 @@ def curves_chart(directory: Path, sweep: Sweep) -> Markup | None:
     return line_chart(
         lines,
         title=f"{_with_unit(sweep)} over the training",
-        shown=lambda value: _axis(sweep, value),
+        format_value=lambda value: _axis(sweep, value),
         from_zero=sweep.maximize,
         cut=0.0 if sweep.maximize else _CUT_OF_LOSSES,
     )
@@ -89,7 +89,7 @@ def progress_chart(sweep: Sweep) -> Markup | None:
     return search_chart(
         marks,
         title=f"{_with_unit(sweep)} by trial",
-        shown=lambda value: _axis(sweep, value),
+        format_value=lambda value: _axis(sweep, value),
         maximize=sweep.maximize,
     )
 

@@ -58,7 +58,7 @@ def _curves(sweep: Sweep, part: ClaimsPart) -> Markup:
             for number, (name, points) in enumerate(part.curves.items())
         ],
         title=f"{sweep.monitor} over the training, means over seeds",
-        shown=lambda value: percent(value) if share else f"{value:.3g}",
+        format_value=lambda value: percent(value) if share else f"{value:.3g}",
         from_zero=sweep.maximize,
         cut=0.0,
     )

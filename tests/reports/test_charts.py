@@ -45,14 +45,14 @@ def test_equal_bounds_and_labels():
 
 def test_a_curve_goes_through_its_points():
     data = [(9.0, 2.0), (19.0, 1.0), (39.0, 0.5)]
-    chart = parsed(line_chart([Line("train", data, "train")], title="Loss", shown=str))
+    chart = parsed(line_chart([Line("train", data, "train")], title="Loss", format_value=str))
     (drawn,) = [each for each in of_class(chart, "line") if each.tag == "path"]
     assert np.allclose(points(drawn), [(900 / 39, 0), (1900 / 39, 50), (100, 75)], atol=1e-3)
 
 
 def test_outliers_do_not_flatten_a_curve():
     data = [(float(step), 1.0) for step in range(400)] + [(400.0, 1e6)]
-    chart = parsed(line_chart([Line("train", data, "train")], title="Loss", shown=str))
+    chart = parsed(line_chart([Line("train", data, "train")], title="Loss", format_value=str))
     (drawn,) = [each for each in of_class(chart, "line") if each.tag == "path"]
     assert points(drawn)[0][1] < 60
 

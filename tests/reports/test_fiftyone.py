@@ -1,4 +1,4 @@
-"""The folder holds what the dataset and the network say, in the values that FiftyOne expects."""
+"""The directory holds labels and predictions in the values that FiftyOne expects."""
 
 import ast
 import json
@@ -22,13 +22,13 @@ def test_masks_begin_at_one(tmp_path):
     label_HW = np.array([[0, 1, 2, 255]], np.uint8)
     sample = Sample("../x/é 1", np.full((1, 4, 3), 7, np.uint8), label_HW)
     assert write_fiftyone(tmp_path / "out", [(sample, label_HW[:, ::-1])], LABELS) == 1
-    (picture,) = (tmp_path / "out/data").iterdir()
-    assert picture.parent == tmp_path / "out/data" and picture.suffix == ".png"
-    found = [
-        np.asarray(Image.open(tmp_path / "out" / folder / picture.name)).tolist()
-        for folder in ("labels", "predictions")
+    (image,) = (tmp_path / "out/data").iterdir()
+    assert image.parent == tmp_path / "out/data" and image.suffix == ".png"
+    masks = [
+        np.asarray(Image.open(tmp_path / "out" / directory / image.name)).tolist()
+        for directory in ("labels", "predictions")
     ]
-    assert found == [[[1, 2, 3, 0]], [[0, 3, 2, 1]]]
+    assert masks == [[[1, 2, 3, 0]], [[0, 3, 2, 1]]]
     classes = json.loads((tmp_path / "out/classes.json").read_text())
     assert classes == {"1": "a", "2": "b", "3": "c"}
     ast.parse((tmp_path / "out/open_in_fiftyone.py").read_text())

@@ -121,14 +121,14 @@ def test_the_worst_confusion_is_named(whole, page):
     assert said.groups() == (CLASSES[label], CLASSES[prediction], f"{100 * share:.1f}")
 
 
-def test_pictures_keep_their_colors(whole, page):
+def test_images_keep_their_colors(whole, page):
     folder, evaluation = whole
     shown = {each["alt"]: decoded(each["src"]) for each in page.all("img") if "alt" in each}
     for kind in ("worst", "best"):
         entry = evaluation["examples"][kind][0]
         for layer in ("label", "prediction", "error"):
-            picture = shown[f"{layer} of {entry['name']}"]
-            assert np.array_equal(picture.convert("RGB"), Image.open(folder / entry[layer]))
+            image = shown[f"{layer} of {entry['name']}"]
+            assert np.array_equal(image.convert("RGB"), Image.open(folder / entry[layer]))
         assert shown[f"image of {entry['name']}"].size == (36, 24)
     swatches = {each.get("style") for each in page.all("i") if each.get("class") == "swatch"}
     assert {"background:#{:02x}{:02x}{:02x}".format(*color) for color in PALETTE} <= swatches
@@ -236,7 +236,7 @@ def test_a_run_that_has_only_begun(tmp_path):
     assert not page.all("img")
 
 
-def test_pictures_outside_the_run_are_not_shown(tmp_path):
+def test_images_outside_the_run_are_not_shown(tmp_path):
     evaluation = write_run(tmp_path / "run")
     Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
     entry = evaluation["examples"]["worst"][0]
@@ -285,7 +285,7 @@ def test_two_runs_stand_beside_each_other(tmp_path):
     cells = [each for each in page.inside["td"] if each]
     assert {"0.003", "0.004"} <= set(cells)  # the learning rates
     assert "optimizer.lr" in text and "trainer.max_epochs" not in page.inside["code"]
-    assert "different pictures" not in text
+    assert "different images" not in text
 
 
 def test_runs_that_do_not_compare_are_told(tmp_path):
@@ -294,7 +294,7 @@ def test_runs_that_do_not_compare_are_told(tmp_path):
     evaluation["protocol"]["split_sha256"] = "f" * 64
     (tmp_path / "b/evaluation.json").write_text(json.dumps(evaluation))
     page = page_of(tmp_path / "a", tmp_path / "b", target=tmp_path / "page.html")
-    assert "The runs were scored on different pictures." in page.text
+    assert "The runs were scored on different images." in page.text
 
 
 def test_runs_are_found(tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ def test_the_best_so_far_goes_in_steps_past_what_has_no_result(maximize, last):
     values = [2.0, None, 9.0, last, 3.0]
     states = ["finished", "failed", "pruned", "finished", "finished"]
     marks = [Mark(n, v, s) for n, (v, s) in enumerate(zip(values, states, strict=True))]
-    chart = parsed(search_chart(marks, title="by trial", shown=str, maximize=maximize))
+    chart = parsed(search_chart(marks, title="by trial", format_value=str, maximize=maximize))
     (line,) = [each for each in of_class(chart, "line") if each.tag == "path"]
     bottom, top = around(min(2.0, last), 9.0)
     corners = [(0, 2), (3, 2), (3, last), (4, last), (4, last), (4, last)]
@@ -77,7 +77,7 @@ def test_shaded_lines_are_told_by_tooltips_alone():
         Line("trial 1", [(0.0, 0.2), (9.0, 0.4)], "a", shade=0.25),
         Line("best", [(0.0, 1.0)], "b"),
     ]
-    chart = parsed(line_chart(lines, title="curves", shown=str))
+    chart = parsed(line_chart(lines, title="curves", format_value=str))
     (shaded,) = of_class(chart, "shaded")
     assert shaded.get("style") == "--shade:25%" and shaded[0].text == "trial 1"
     assert [each[0].tail for each in chart.iter("li")] == ["best"]
@@ -88,7 +88,8 @@ def test_rare_peaks_stay_inside_where_nothing_is_cut():
     top = [
         min(y for _, y in points(of_class(parsed(markup), "line")[-1]))
         for markup in (
-            line_chart([Line("a", data, "a")], title="t", shown=str, cut=cut) for cut in (0.0, 0.02)
+            line_chart([Line("a", data, "a")], title="t", format_value=str, cut=cut)
+            for cut in (0.0, 0.02)
         )
     ]
     assert top[0] > 0 and top[1] == 0

@@ -1,1 +1,1 @@
-"""Charts as inline SVG, a file a chart: colours by CSS roles, texts at their own size beside."""
+"""Charts as inline SVG, a file a chart: colors by CSS roles, texts at their own size beside."""

@@ -1,4 +1,4 @@
-"""Where the numbers of an axis stand."""
+"""The numbers of an axis: round ticks, bounds and labels."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers between two bounds, `most` + 1 of them at the most.
+    """Return round numbers between two bounds.
 
     Args:
-        low, high: of the data; equal ones are spread a little.
-        most: how many distances there may be.
+        low: lower bound of the data.
+        high: upper bound; if equal to the lower one, the range is widened.
+        most: largest number of intervals between ticks.
     """
     if not high > low:
         high = low + (abs(low) or 1.0)
@@ -24,7 +25,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def around(low: float, high: float, most: int = 5) -> tuple[float, float]:
-    """The nearest bounds outside the data that are round numbers."""
+    """Return the nearest bounds outside the data that are round numbers."""
     if not high > low:
         high = low + (abs(low) or 1.0)
     inside = ticks(low, high, most)
@@ -35,7 +36,7 @@ def around(low: float, high: float, most: int = 5) -> tuple[float, float]:
 
 
 def label(value: float, all_ticks: Sequence[float]) -> str:
-    """A tick with as many digits as tell it from its neighbours; thousands as `12k`."""
+    """Return a tick with the digits that tell it from its neighbours; thousands as `12k`."""
     if all(each % 1000 == 0 for each in all_ticks) and max(map(abs, all_ticks)) >= 10_000:
         return f"{value / 1000:g}k" if value else "0"
     step = all_ticks[1] - all_ticks[0] if len(all_ticks) > 1 else abs(value) or 1.0

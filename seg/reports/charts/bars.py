@@ -19,7 +19,7 @@ class Bar:
     Attributes:
         value: 0 to 1; None: not defined.
         interval: its 95 % interval.
-        role: CSS class that gives its colour; `class` is the colour of the row.
+        role: CSS class that gives its color; `class` is the color of the row.
         name: for the tooltip.
     """
 
@@ -31,12 +31,12 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """Bars of one thing.
+    """The bars of one class or key.
 
     Attributes:
-        name: what they are of.
+        name: of the class or key.
         bars: one, or one a run.
-        color: of the thing itself.
+        color: of the class.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Row:
 
 
 def bar_chart(rows: Sequence[Row], title: str, *, top: float = 1.0, digits: int = 1) -> Markup:
-    """Rows of name, bars and numbers in hundredths.
+    """Draw rows of name, bars and numbers in hundredths.
 
     Args:
         rows: from top to bottom.
-        title: for those who cannot see it.
+        title: text alternative for screen readers.
         top: the value that fills the width.
         digits: of the numbers, behind the point.
     """
@@ -63,18 +63,19 @@ def bar_chart(rows: Sequence[Row], title: str, *, top: float = 1.0, digits: int 
 
 
 def swatch(color: Color | None) -> Markup:
-    """A small square in the colour of a class; nothing where it has none."""
+    """Draw a small square in the color of a class; nothing without a color."""
     if color is None:
         return Markup("")
     return element("i", class_="swatch", style=f"background:{rgb(color)}")
 
 
 def rgb(color: Color) -> str:
-    """A colour for CSS."""
+    """Return a color for CSS."""
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def _row(row: Row, most: float, digits: int) -> Markup:
+    """Draw name, bars and numbers of a row."""
     height = max(1, len(row.bars))
     marks = [path([(x, 0), (x, _THIN * height)], class_="grid") for x in (25, 50, 75, 100)]
     for place, bar in enumerate(row.bars):
@@ -86,7 +87,14 @@ def _row(row: Row, most: float, digits: int) -> Markup:
         class_="bar-track",
         style=f"--bars:{height}",
     )
-    numbers = (element("span", percent(bar.value, digits), _bounds(bar)) for bar in row.bars)
+    numbers = (
+        element("span", percent(bar.value, digits))
+        if bar.interval is None
+        else element(
+            "span", percent(bar.value, digits), element("small", percent_range(bar.interval))
+        )
+        for bar in row.bars
+    )
     return element(
         "div",
         element("span", swatch(row.color), row.name, class_="bar-name", title=row.name),
@@ -98,17 +106,18 @@ def _row(row: Row, most: float, digits: int) -> Markup:
 
 
 def _bar(row: Row, bar: Bar, place: int, length: float) -> list[Markup]:
+    """Draw a bar with its interval; nothing without a value."""
     if bar.value is None:
         return []
     top = _THIN * place
-    said = f"{bar.name or row.name}: {percent(bar.value, 2)} %"
+    tooltip = f"{bar.name or row.name}: {percent(bar.value, 2)} %"
     if bar.interval is not None:
-        said += f", 95 % interval {percent_range(bar.interval)}"
+        tooltip += f", 95 % interval {percent_range(bar.interval)}"
     fill = rgb(row.color) if bar.role == "class" and row.color else None
-    found = [
+    marks = [
         element(
             "rect",
-            element("title", said),
+            element("title", tooltip),
             x=0,
             y=top + 1.5,
             width=max(0.2, length * bar.value),
@@ -121,12 +130,6 @@ def _bar(row: Row, bar: Bar, place: int, length: float) -> list[Markup]:
     if bar.interval is not None:
         low, high = (length * bound for bound in bar.interval)
         middle = top + _THIN / 2
-        found.append(path([(low, middle), (high, middle)], class_="whisker-halo"))
-        found.append(path([(low, middle), (high, middle)], class_="whisker"))
-    return found
-
-
-def _bounds(bar: Bar) -> Markup:
-    if bar.interval is None:
-        return Markup("")
-    return element("small", percent_range(bar.interval))
+        marks.append(path([(low, middle), (high, middle)], class_="whisker-halo"))
+        marks.append(path([(low, middle), (high, middle)], class_="whisker"))
+    return marks

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from seg.reports.charts.bars import Color, rgb
 from seg.reports.charts.markup import element
-from seg.reports.number_format import percent
+from seg.reports.number_format import percent, shorten
 
 _WIDTH_PX, _CELL_PX, _SMALL_CELL_PX = 540, (27, 46), 12
 _LETTER_PX = 6.6
@@ -19,12 +19,15 @@ _LONGEST_NAME = 22
 
 @dataclass(frozen=True)
 class _Layout:
+    """Sizes of the matrix and the class names at its sides."""
+
     names: Sequence[str]
     cell_px: int
     margin_px: int
     numbered: bool
 
     def left(self, column: int) -> int:
+        """Return the position of a column or row, in px."""
         return self.margin_px + column * self.cell_px
 
 
@@ -33,15 +36,15 @@ def heat_map(
     names: Sequence[str],
     colors: Sequence[Color] | None = None,
 ) -> Markup:
-    """The matrix with class names at its sides; the darker a cell, the larger the share.
+    """Draw the matrix with class names at its sides; the darker a cell, the larger the share.
 
     Args:
         confusion: pixels, rows: label, columns: prediction.
         names: of the classes.
-        colours: of the classes, as swatches.
+        colors: of the classes, as swatches.
     """
     numbered = len(names) <= _MOST_WITH_NUMBERS
-    longest = max(len(_shortened(name)) for name in names)
+    longest = max(len(shorten(name, _LONGEST_NAME)) for name in names)
     least, most = _CELL_PX
     cell_px = min(most, max(least, _WIDTH_PX // len(names))) if numbered else _SMALL_CELL_PX
     layout = _Layout(names, cell_px, round(longest * _LETTER_PX) + 30, numbered)
@@ -65,25 +68,27 @@ def heat_map(
 def most_confused(
     confusion: Sequence[Sequence[int]], names: Sequence[str], count: int = 8
 ) -> list[tuple[str, str, float, int]]:
-    """What is taken for what most often: `(label, prediction, share of the label, pixels)`."""
-    found = [
+    """List the largest confusions: `(label, prediction, share of the label, pixels)`."""
+    pairs = [
         (names[label], names[other], pixels / sum(row), pixels)
         for label, row in enumerate(confusion)
         for other, pixels in enumerate(row)
         if other != label and pixels
     ]
-    return sorted(found, key=lambda each: (-each[3], each[0], each[1]))[:count]
+    return sorted(pairs, key=lambda each: (-each[3], each[0], each[1]))[:count]
 
 
 def _column_name(place: int, layout: _Layout) -> Markup:
+    """Draw a class name above its column."""
     x, y = layout.left(place) + layout.cell_px / 2 + 4, layout.margin_px - 8
-    name = _shortened(layout.names[place])
+    name = shorten(layout.names[place], _LONGEST_NAME)
     return element("text", name, x=x, y=y, transform=f"rotate(-90 {x:g} {y:g})", class_="name")
 
 
 def _row_name(place: int, layout: _Layout, color: Color | None) -> list[Markup]:
+    """Draw a class name and its color before its row."""
     middle = layout.left(place) + layout.cell_px / 2
-    name, x = _shortened(layout.names[place]), layout.margin_px - 24
+    name, x = shorten(layout.names[place], _LONGEST_NAME), layout.margin_px - 24
     parts = [element("text", name, x=x, y=middle + 4, text_anchor="end", class_="name")]
     if color is not None:
         size = min(11, layout.cell_px - 2)
@@ -103,6 +108,7 @@ def _row_name(place: int, layout: _Layout, color: Color | None) -> list[Markup]:
 
 
 def _cells(row: Sequence[int], label: int, layout: _Layout) -> list[Markup]:
+    """Draw the cells of a row with a share worth drawing."""
     total, top, size = sum(row), layout.left(label), layout.cell_px - 1
     width = len(row) * layout.cell_px - 1
     parts = [element("rect", x=layout.margin_px, y=top, width=width, height=size, class_="empty")]
@@ -114,11 +120,12 @@ def _cells(row: Sequence[int], label: int, layout: _Layout) -> list[Markup]:
 
 
 def _cell(label: int, place: int, share: float, pixels: int, layout: _Layout) -> list[Markup]:
+    """Draw a cell with its tooltip and, if there is room, its number."""
     left, top, size = layout.left(place), layout.left(label), layout.cell_px - 1
     names = layout.names
-    said = f"{names[label]} → {names[place]}: {percent(share)} %, {pixels:,} pixels"
-    title = [element("title", said)] if share >= _LEAST_TITLED else []
-    strength = share**0.6  # small confusions are what one looks for
+    tooltip = f"{names[label]} → {names[place]}: {percent(share)} %, {pixels:,} pixels"
+    title = [element("title", tooltip)] if share >= _LEAST_TITLED else []
+    strength = share**0.6  # small confusions stay visible
     kind = "cell right" if place == label else "cell"
     place_of = {"x": left, "y": top, "width": size, "height": size}
     parts = [element("rect", *title, **place_of, class_=kind, fill_opacity=strength)]
@@ -128,7 +135,3 @@ def _cell(label: int, place: int, share: float, pixels: int, layout: _Layout) ->
         at = {"x": left + middle - 0.5, "y": top + middle + 3.5, "text_anchor": "middle"}
         parts.append(element("text", percent(share, 0), **at, class_=color))
     return parts
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

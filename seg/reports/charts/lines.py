@@ -23,10 +23,10 @@ class Line:
     Attributes:
         name: in the legend.
         points: `(step, value)`, in their order.
-        role: CSS class that gives its colour: `train`, `val`, `run-1` ...
+        role: CSS class that gives its color: `train`, `val`, `run-1` ...
         faint: drawn thin behind the others, and not in the legend.
         dotted: with a mark at each point.
-        shade: 0 to 1, for many lines of one kind: told by a tooltip, not in the legend.
+        shade: 0 to 1, for many lines of one kind: named by a tooltip, not in the legend.
     """
 
     name: str
@@ -41,17 +41,17 @@ def line_chart(
     lines: Sequence[Line],
     *,
     title: str,
-    shown: Callable[[float], str],
+    format_value: Callable[[float], str],
     from_zero: bool = True,
     best: tuple[float, float] | None = None,
     cut: float = _SPREAD,
 ) -> Markup:
-    """Curves in one frame, with axes and a legend.
+    """Draw curves in one frame, with axes and a legend.
 
     Args:
-        lines: without points they are left out; at least one has some.
-        title: for the caption and for those who cannot see it.
-        shown: a value as text, for axis and tooltips.
+        lines: at least one has points; those without are left out.
+        title: caption and text alternative for screen readers.
+        format_value: returns a value as text, for axis and tooltips.
         from_zero: whether the axis of values begins at 0.
         best: a point that gets a ring.
         cut: share of the values that may lie above the chart.
@@ -61,22 +61,22 @@ def line_chart(
     frame = Frame(
         _bounds([0.0, *(x for line in lines for x, _ in line.points)]),
         _range(drawn, from_zero, cut),
-        shown,
+        format_value,
     )
     marks = []
     for line in sorted(lines, key=lambda each: not each.faint):
-        marks += _drawn(line, frame)
+        marks += _draw_line(line, frame)
     if best is not None:
-        said = f"best, step {best[0] + 1:,.0f}: {shown(best[1])}"
+        tooltip = f"best, step {best[0] + 1:,.0f}: {format_value(best[1])}"
         marks += [
-            dot(*frame.at(best), said, class_=f"dot best {ring}") for ring in ("outer", "inner")
+            dot(*frame.at(best), tooltip, class_=f"dot best {ring}") for ring in ("outer", "inner")
         ]
-    told = [line for line in lines if not line.faint and line.shade is None]
-    return frame.around(marks, title, [key(line.role, line.name) for line in told])
+    named = [line for line in lines if not line.faint and line.shade is None]
+    return frame.around(marks, title, [key(line.role, line.name) for line in named])
 
 
 def sparkline(points: Points, title: str) -> Markup:
-    """A curve without axes, from 0 to 1, for a cell of a table."""
+    """Draw a curve without axes, from 0 to 1, for a cell of a table."""
     left, right = _bounds([x for x, _ in points])
     drawn = [(100 * (x - left) / (right - left), 28 - 26 * y) for x, y in _thinned(points)]
     marks = [element("title", title), path(drawn, class_="line val")]
@@ -86,7 +86,7 @@ def sparkline(points: Points, title: str) -> Markup:
 
 
 def smoothed(points: Points, share: float = 0.025) -> list[tuple[float, float]]:
-    """Means over a window around each point, as far as there are points: without a lag.
+    """Return means over a window centered at each point, which adds no lag.
 
     Args:
         points: `(step, value)`.
@@ -94,14 +94,15 @@ def smoothed(points: Points, share: float = 0.025) -> list[tuple[float, float]]:
     """
     half = round(share * len(points))
     sums = [0.0, *accumulate(y for _, y in points)]
-    found = []
+    means = []
     for place, (x, _) in enumerate(points):
         first, end = max(0, place - half), min(len(points), place + half + 1)
-        found.append((x, (sums[end] - sums[first]) / (end - first)))
-    return found
+        means.append((x, (sums[end] - sums[first]) / (end - first)))
+    return means
 
 
-def _drawn(line: Line, frame: Frame) -> list[Markup]:
+def _draw_line(line: Line, frame: Frame) -> list[Markup]:
+    """Draw a curve, with marks at its points if they are few."""
     points = [frame.at(point) for point in _thinned(line.points)]
     kind = f"line {line.role}{' faint' if line.faint else ''}"
     if line.shade is not None:
@@ -113,7 +114,7 @@ def _drawn(line: Line, frame: Frame) -> list[Markup]:
         marks += [
             dot(
                 *frame.at(point),
-                f"{line.name}, step {point[0] + 1:,.0f}: {frame.shown(point[1])}",
+                f"{line.name}, step {point[0] + 1:,.0f}: {frame.format_value(point[1])}",
                 class_=f"dot {line.role}",
             )
             for point in line.points
@@ -122,7 +123,7 @@ def _drawn(line: Line, frame: Frame) -> list[Markup]:
 
 
 def _thinned(points: Points) -> list[tuple[float, float]]:
-    """At most a few hundred points: means of neighbours."""
+    """Return at most a few hundred points: means of neighbours."""
     size = -(-len(points) // _MOST_POINTS)
     groups = [points[first : first + size] for first in range(0, len(points), size or 1)]
     return [
@@ -132,11 +133,13 @@ def _thinned(points: Points) -> list[tuple[float, float]]:
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    """Return the bounds of values; widened if they are equal."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
 def _range(lines: Sequence[Line], from_zero: bool, cut: float) -> tuple[float, float]:
+    """Return the bounds of the axis of values."""
     values = sorted(y for line in lines for _, y in line.points)
     high = values[-1 - int(cut * len(values))]
     return around(min(0.0, values[0]) if from_zero else values[0], high)

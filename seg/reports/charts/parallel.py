@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from seg.reports.charts.markup import element, path, svg
 from seg.reports.charts.scales import Scale
+from seg.reports.number_format import shorten
 
 _LONGEST = 20
 
@@ -16,8 +17,8 @@ class Strand:
     """A line through all axes.
 
     Attributes:
-        description: what is shown of it where the pointer is.
-        shade: 0 (worst) to 1 (best), its colour; None: it has not been compared.
+        description: text for the pointer.
+        shade: 0 (worst) to 1 (best), its color; None: it has not been compared.
         best: whether it stands out.
     """
 
@@ -29,20 +30,26 @@ class Strand:
 def parallel_coordinates(
     scales: Sequence[Scale], strands: Sequence[Strand], title: str, hint: str
 ) -> Markup:
-    """Lines from axis to axis, the better ones in the stronger colour, the best on top.
+    """Draw lines from axis to axis, the better ones in the stronger color, the best on top.
 
     Args:
         scales: from left to right; each has a place for every strand.
         strands: the lines.
-        title: for the caption and for those who cannot see it.
-        hint: stands below until a line is pointed at.
+        title: caption and text alternative for screen readers.
+        hint: text below until a line is pointed at.
     """
     across = [100 * at / max(1, len(scales) - 1) for at in range(len(scales))]
     marks = [path([(x, 0), (x, 100)], class_="axis") for x in across]
-    marks += [
-        _strand(strands[place], _points(scales, across, place))
-        for place in sorted(range(len(strands)), key=lambda each: _depth(strands[each]))
-    ]
+    order = sorted(  # the best on top, those without a value at the bottom
+        range(len(strands)),
+        key=lambda index: (
+            strands[index].best,
+            -1.0 if (shade := strands[index].shade) is None else shade,
+        ),
+    )
+    for index in order:
+        heights = (100 * (1 - scale.places[index]) for scale in scales)
+        marks.append(_strand(strands[index], list(zip(across, heights, strict=True))))
     area = element(
         "div",
         svg(*marks, aria_label=title),
@@ -67,17 +74,8 @@ def parallel_coordinates(
     )
 
 
-def _depth(strand: Strand) -> tuple[bool, float]:
-    return strand.best, -1.0 if strand.shade is None else strand.shade
-
-
-def _points(
-    scales: Sequence[Scale], across: Sequence[float], place: int
-) -> list[tuple[float, float]]:
-    return [(x, 100 * (1 - scale.places[place])) for scale, x in zip(scales, across, strict=True)]
-
-
 def _strand(strand: Strand, points: list[tuple[float, float]]) -> Markup:
+    """Draw a line, with a wider invisible one that catches the pointer."""
     kind = "best-one" if strand.best else ("shaded" if strand.shade is not None else "apart")
     return element(
         "g",
@@ -91,10 +89,11 @@ def _strand(strand: Strand, points: list[tuple[float, float]]) -> Markup:
 
 
 def _ticks(scale: Scale, x: float) -> Markup:
+    """Draw the texts at an axis."""
     spans = (
         element(
             "span",
-            _shortened(text),
+            shorten(text, _LONGEST),
             title=text if len(text) > _LONGEST else None,
             style=f"left:{x:.3f}%;top:{100 * (1 - place):.2f}%",
         )
@@ -104,6 +103,7 @@ def _ticks(scale: Scale, x: float) -> Markup:
 
 
 def _name(scale: Scale, x: float) -> Markup:
+    """Draw the name above an axis."""
     parts = [element("code", scale.name.rpartition(".")[2])]
     if scale.logarithmic:
         parts.append(element("small", "log"))
@@ -111,10 +111,7 @@ def _name(scale: Scale, x: float) -> Markup:
 
 
 def _legend() -> Markup:
+    """Draw the legend."""
     ramp = element("li", "worse", element("i", class_="ramp"), "better")
     best = element("li", element("i", class_="key best-key"), "the best")
     return element("ul", ramp, best, class_="legend")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

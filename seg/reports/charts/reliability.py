@@ -1,4 +1,4 @@
-"""A reliability diagram: how often a network is right, where it says how sure it is."""
+"""A reliability diagram: accuracy over confidence."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,13 @@ def reliability_diagram(
     confidence: Sequence[float | None],
     accuracy: Sequence[float | None],
 ) -> Markup:
-    """Accuracy over confidence, the gap to equality shaded, and below how many pixels are where.
+    """Draw accuracy over confidence, the gap to equality shaded, above a histogram of the pixels.
 
     Args:
         edges: of the bins, one more than there are bins.
         count: pixels a bin.
-        confidence, accuracy: their means; None in an empty bin.
+        confidence: means of the bins; None in an empty bin.
+        accuracy: the same.
     """
     marks = [path([(0, y), (100, y)], class_="grid") for y in _QUARTERS]
     bars = [
@@ -32,8 +33,8 @@ def reliability_diagram(
         if pixels and sure is not None and right is not None
     ]
     diagonal = path([(0, 100), (100, 0)], class_="diagonal")
-    said = "reliability diagram: accuracy over confidence"
-    area = element("div", svg(*marks, *bars, diagonal, aria_label=said), class_="area")
+    title = "reliability diagram: accuracy over confidence"
+    area = element("div", svg(*marks, *bars, diagonal, aria_label=title), class_="area")
     levels = (element("span", str(100 - y), style=f"top:{y}%") for y in _QUARTERS)
     sides = (element("span", str(x), style=f"left:{x}%") for x in _QUARTERS)
     return element(
@@ -47,15 +48,16 @@ def reliability_diagram(
 
 
 def _bin(low: float, high: float, pixels: float, sure: float, right: float) -> Markup:
+    """Draw a bin with its tooltip."""
     left, width = 100 * low + 0.3, 100 * (high - low) - 0.6
-    said = (
+    title = (
         f"confidence {percent(low, 0)} to {percent(high, 0)} %: mean {percent(sure)} %, "
         f"right {percent(right)} %, {pixels:,.0f} pixels"
     )
     above = max(sure, right)
     return element(
         "g",
-        element("title", said),
+        element("title", title),
         element(
             "rect", x=left, y=100 - 100 * right, width=width, height=100 * right, class_="accuracy"
         ),
@@ -71,6 +73,7 @@ def _bin(low: float, high: float, pixels: float, sure: float, right: float) -> M
 
 
 def _histogram(edges: Sequence[float], count: Sequence[float]) -> Markup:
+    """Draw the share of the pixels in each bin."""
     total = sum(count) or 1.0
     most = max(count, default=0.0) or 1.0
     bars = [

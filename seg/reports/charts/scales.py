@@ -1,4 +1,4 @@
-"""Where a value stands on an axis of its own: numbers evenly or by their logarithm, or choices."""
+"""Axes of parallel coordinates: of numbers, evenly or by their logarithm, or of choices."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from seg.reports.number_format import NONE, significant
 
 _LOG_FROM_DECADES = 1.5
 _FEW = 6
-_BOTTOM_OF_THE_KNOWN = 0.14  # where some have no value; they stand at 0
+_BOTTOM_OF_THE_KNOWN = 0.14  # if some have no value: those are at 0
 _LEAST_DISTANCE = 0.06
 
 
@@ -19,8 +19,8 @@ class Scale:
     """An axis.
 
     Attributes:
-        name: of what it shows.
-        places: of each thing shown, 0 (bottom) to 1 (top).
+        name: of the key.
+        places: of each trial, 0 (bottom) to 1 (top).
         ticks: `(place, text)`, from the bottom up.
         logarithmic: whether equal distances are equal factors.
     """
@@ -34,14 +34,14 @@ class Scale:
 def number_scale(
     name: str,
     values: Sequence[float | None],
-    shown: Callable[[float], str] | None = None,
+    format_value: Callable[[float], str] | None = None,
 ) -> Scale:
-    """An axis of numbers; logarithmic where positive ones span more than 1.5 decades.
+    """Return an axis of numbers; logarithmic if positive ones span more than 1.5 decades.
 
     Args:
-        name: of what it shows.
-        values: finite; None stands apart, below the others.
-        shown: a number as text; None: as many digits as are needed.
+        name: of the key.
+        values: finite; None is placed apart, below the others.
+        format_value: returns a number as text; None: as many digits as are needed.
     """
     known = sorted({value for value in values if value is not None})
     if not known:
@@ -57,18 +57,18 @@ def number_scale(
         return bottom + (1 - bottom) * (one if logarithmic else (value - low) / (high - low))
 
     marked = known if len(known) <= _FEW else _marked(low, high, logarithmic)
-    text = shown or (_digits(marked) if len(known) > _FEW else _plain)
-    told = [(0.0, NONE)] if bottom else []
-    told += [(place(value), text(value)) for value in marked]
+    text = format_value or (_digits(marked) if len(known) > _FEW else "{:.6g}".format)
+    texts = [(0.0, NONE)] if bottom else []
+    texts += [(place(value), text(value)) for value in marked]
     places = [0.0 if value is None else place(value) for value in values]
-    return Scale(name, places, _apart(told), logarithmic)
+    return Scale(name, places, _apart(texts), logarithmic)
 
 
 def choice_scale(name: str, texts: Sequence[str]) -> Scale:
-    """An axis of choices at equal distances, in the order of their first appearance.
+    """Return an axis of choices at equal distances, in the order of their first appearance.
 
     Args:
-        name: of what is chosen.
+        name: of the key.
         texts: the choices, the first one on top.
     """
     order = list(dict.fromkeys(texts))
@@ -79,6 +79,7 @@ def choice_scale(name: str, texts: Sequence[str]) -> Scale:
 
 
 def _marked(low: float, high: float, logarithmic: bool) -> list[float]:
+    """Return the numbers of the ticks."""
     if not logarithmic:
         return ticks(low, high, 4)
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
@@ -86,22 +87,18 @@ def _marked(low: float, high: float, logarithmic: bool) -> list[float]:
 
 
 def _digits(marked: Sequence[float]) -> Callable[[float], str]:
+    """Return the formatter of ticks: with the digits of their distance if they are even."""
     steps = [b - a for a, b in pairwise(marked)]
     even = all(math.isclose(step, steps[0], rel_tol=1e-6) for step in steps)
     return (lambda value: label(value, marked)) if steps and even else significant
 
 
-def _plain(value: float) -> str:
-    """A value that was chosen, as short as it is exact enough."""
-    return f"{value:.6g}"
-
-
-def _apart(told: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
-    """Without those whose text would stand in the next one's; both ends stay."""
-    kept: list[tuple[float, str]] = []
-    for place, text in told:
-        while len(kept) > 1 and place == told[-1][0] and place - kept[-1][0] < _LEAST_DISTANCE:
-            kept.pop()
-        if not kept or place - kept[-1][0] >= _LEAST_DISTANCE:
-            kept.append((place, text))
-    return kept
+def _apart(texts: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Drop texts that would overlap the next one; both ends stay."""
+    apart: list[tuple[float, str]] = []
+    for place, text in texts:
+        while len(apart) > 1 and place == texts[-1][0] and place - apart[-1][0] < _LEAST_DISTANCE:
+            apart.pop()
+        if not apart or place - apart[-1][0] >= _LEAST_DISTANCE:
+            apart.append((place, text))
+    return apart

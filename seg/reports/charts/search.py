@@ -1,4 +1,4 @@
-"""How a search went: a mark a trial in the order of their numbers, and the best so far."""
+"""The progress of a search: a mark a trial by number, and the best value so far."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Mark:
 
     Attributes:
         number: of the trial.
-        value: None: it has none, and stands at the bottom.
+        value: None: it has none, and is drawn at the bottom.
         state: finished, pruned or failed.
     """
 
@@ -29,36 +29,38 @@ class Mark:
 
 
 def search_chart(
-    marks: Sequence[Mark], *, title: str, shown: Callable[[float], str], maximize: bool
+    marks: Sequence[Mark], *, title: str, format_value: Callable[[float], str], maximize: bool
 ) -> Markup:
-    """Values over numbers, with a line of the best finished one so far.
+    """Draw values over numbers, with a line of the best finished one so far.
 
     Args:
-        marks: in the order of their numbers; at least one has a value.
-        title: for the caption and for those who cannot see it.
-        shown: a value as text.
-        maximize: whether more is better.
+        marks: by number; at least one has a value.
+        title: caption and text alternative for screen readers.
+        format_value: returns a value as text.
+        maximize: whether larger is better.
     """
     values = [mark.value for mark in marks if mark.value is not None]
     numbers = [mark.number for mark in marks]
     x = (min(numbers) - 0.5, max(numbers) + 0.5)
-    frame = Frame(x, around(min(values), max(values)), shown, across="trial")
-    found = []
+    frame = Frame(x, around(min(values), max(values)), format_value, across="trial")
+    drawn = []
     steps = _running_best(marks, maximize)
     if steps:
-        found.append(path([frame.at(point) for point in steps], class_="line val"))
+        drawn.append(path([frame.at(point) for point in steps], class_="line val"))
     for mark in marks:
         value = frame.y[0] if mark.value is None else mark.value
-        text = "no value" if mark.value is None else shown(mark.value)
-        said = f"trial {mark.number}, {mark.state}: {text}"
-        found.append(dot(*frame.at((mark.number, value)), said, class_=f"dot {_ROLES[mark.state]}"))
+        text = "no value" if mark.value is None else format_value(mark.value)
+        tooltip = f"trial {mark.number}, {mark.state}: {text}"
+        drawn.append(
+            dot(*frame.at((mark.number, value)), tooltip, class_=f"dot {_ROLES[mark.state]}")
+        )
     states = [state for state in _ROLES if any(mark.state == state for mark in marks)]
     legend = [key(_ROLES[state], state) for state in states]
-    return frame.around(found, title, [*legend, *([key("val", "best so far")] if steps else [])])
+    return frame.around(drawn, title, [*legend, *([key("val", "best so far")] if steps else [])])
 
 
 def _running_best(marks: Sequence[Mark], maximize: bool) -> list[tuple[float, float]]:
-    """Corners of the steps, up to the last trial."""
+    """Return the corners of the steps, up to the last trial."""
     better = max if maximize else min
     points: list[tuple[float, float]] = []
     for mark in marks:

@@ -9,7 +9,7 @@
 
   for (const input of document.querySelectorAll("[data-side]")) {
     input.addEventListener("change", () => {
-      input.closest(".pictures").dataset[input.dataset.side] = input.value;
+      input.closest(".example-images").dataset[input.dataset.side] = input.value;
     });
   }
 
