@@ -43,7 +43,7 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
     from seg.data.wrappers.excluded import read_quarantine, without_quarantined
 
     opened = {split: open_with_unmatched(config.dataset, split) for split in config.splits}
-    from seg.dataset_tools.progress import counted  # after that: these import torch
+    from seg.dataset_tools.progress import progress_bar  # after that: these import torch
     from seg.dataset_tools.verify import verify
 
     splits: dict[str, SegmentationDataset] = {
@@ -55,7 +55,7 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
         quarantine = read_quarantine(config.dataset.exclude)
         splits = {name: without_quarantined(each, quarantine) for name, each in splits.items()}
 
-    with counted("verifying", sum(map(len, splits.values()))) as on_sample:
+    with progress_bar("verifying", sum(map(len, splits.values()))) as on_sample:
         report = verify(
             splits,
             {split: lonely for split, (_, lonely) in opened.items()},
@@ -112,11 +112,11 @@ def _shards(config: PrepareConfig, run_dir: Path) -> None:
             "output: missing; give output=FOLDER, or an address as s3://BUCKET/FOLDER"
         )
     opened = _open(config)
-    from seg.dataset_tools.progress import counted  # after that: these import torch
+    from seg.dataset_tools.progress import progress_bar  # after that: these import torch
     from seg.dataset_tools.shards import write_shards
 
     for split, dataset in opened.items():
-        with counted(f"copying {split}", len(dataset)) as progress:
+        with progress_bar(f"copying {split}", len(dataset)) as progress:
             summary = write_shards(
                 dataset,
                 config.output,

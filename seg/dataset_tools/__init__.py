@@ -1,1 +1,1 @@
-"""What is done to a dataset before training: check, count, preview, copy, download."""
+"""Work on datasets before training: verify, count, preview, copy, download."""

@@ -1,4 +1,4 @@
-"""Unpacks tar, tar.gz and zip files that may be hostile: nothing outside, nothing endless."""
+"""Unpacking of tar, tar.gz and zip files that may be hostile, within a directory and limits."""
 
 import errno
 import gzip
@@ -27,16 +27,16 @@ _UNREADABLE = (
 )
 
 
-# A place before the file's begin, and a name that no file can have: both stand in the archive.
-_ANNOUNCED = (errno.EINVAL, errno.ENAMETOOLONG)
+# An offset before the start of the file and a name that no file can have: faults of the archive.
+_ARCHIVE_ERRNOS = (errno.EINVAL, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much an archive may hold.
+    """Limits of an archive.
 
     Attributes:
-        entries: files and folders.
+        entries: number of files and directories.
         total_bytes: of all files, unpacked.
         ratio: unpacked bytes per byte in the archive, for each file.
     """
@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file or folder of an archive; `size_bytes` is what the archive claims."""
+    """A file or directory of an archive; `size_bytes` is what the archive states."""
 
     name: str
     is_directory: bool
@@ -56,73 +56,75 @@ class Entry:
     open: Callable[[], IO[bytes]]
 
 
-def unpack(archive: Path, folder: Path, *, limits: Limits, inner: str = "") -> int:
-    """Write the files of an archive into a folder that nobody else uses.
+def unpack(archive: Path, directory: Path, *, limits: Limits, inner: str = "") -> int:
+    """Write the files of an archive into a directory that no other process uses.
 
-    Only names, folders and bytes are taken over; no owners, modes, times or links.
+    Names, directories and bytes are kept; no owners, modes, times or links.
 
     Args:
-        archive: tar, tar.gz or zip; told by its first bytes.
-        folder: exists; files of an earlier archive may be in it, and are not replaced.
+        archive: tar, tar.gz or zip, recognized by its first bytes.
+        directory: exists; files of an earlier archive may be in it, and are not replaced.
         limits: what to refuse.
-        inner: a folder within the archive, whose contents alone are wanted (`VOCdevkit/VOC2012`).
+        inner: a directory within the archive; only its content is unpacked (`VOCdevkit/VOC2012`).
 
     Returns:
-        How many files were written.
+        the number of files written.
 
     Raises:
         DataError: another format, a damaged file, or an entry that is refused: an absolute path,
             `..`, a link, a device, a name twice or differing in case alone, or more than `limits`;
-            or there is nothing in `inner`. What was written before stays in `folder`.
-        OSError: `folder` cannot be written, as `filled_aside` tells.
+            or `inner` is empty. What was written before stays in `directory`.
+        OSError: `directory` cannot be written; see `atomic_directory`.
     """
     try:
-        files = _write_all(archive, folder, limits, inner)
+        files = _write_entries(archive, directory, limits, inner)
     except DataError:
         raise
     except _UNREADABLE as error:
-        raise _damaged(archive, error) from error
+        raise _damaged_error(archive, error) from error
     except (FileExistsError, NotADirectoryError) as error:
-        raise _refused(archive, f"{error.filename} a second time") from error
+        raise _refused_error(archive, f"{error.filename} a second time") from error
     except OSError as error:
-        if error.errno not in _ANNOUNCED:
+        if error.errno not in _ARCHIVE_ERRNOS:
             raise
-        raise _damaged(archive, error) from error
+        raise _damaged_error(archive, error) from error
     if not files:
-        raise _refused(archive, f"no files{f' in {inner}' if inner else ''}")
+        raise _refused_error(archive, f"no files{f' in {inner}' if inner else ''}")
     return files
 
 
-def _write_all(archive: Path, folder: Path, limits: Limits, inner: str) -> int:
+def _write_entries(archive: Path, directory: Path, limits: Limits, inner: str) -> int:
+    """Write all entries; return the number of files."""
     names = _Names(archive, inner)
     files = written = 0
-    with _opened(archive, limits) as entries:
+    with _open(archive, limits) as entries:
         for count, entry in enumerate(entries, start=1):
             if count > limits.entries:
-                raise _refused(archive, f"more than {limits.entries} entries")
+                raise _refused_error(archive, f"more than {limits.entries} entries")
             path = names.accept(entry)
             if path is None:
                 continue
-            target = folder / path
+            target = directory / path
             if entry.is_directory:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             written += entry.size_bytes
             if entry.size_bytes < 0 or written > limits.total_bytes:
-                raise _refused(archive, f"more than {limits.total_bytes} bytes unpacked")
+                raise _refused_error(archive, f"more than {limits.total_bytes} bytes unpacked")
             target.parent.mkdir(parents=True, exist_ok=True)
             _write(entry, target, archive)
             files += 1
     return files
 
 
-def _damaged(archive: Path, error: Exception) -> DataError:
+def _damaged_error(archive: Path, error: Exception) -> DataError:
+    """Return the error of an archive that cannot be read."""
     reason = error_summary(error)
     return DataError(f"{archive}: damaged ({reason})\n  fetch it again", fault="damaged")
 
 
 class _Names:
-    """Holds every name against those before it."""
+    """Checks every name against those before it."""
 
     def __init__(self, archive: Path, inner: str) -> None:
         self._archive = archive
@@ -131,7 +133,7 @@ class _Names:
         self._files: set[str] = set()
 
     def accept(self, entry: Entry) -> Path | None:
-        """Where the entry goes, relative to the folder; None: it is not in `inner`."""
+        """Return an entry's path in the directory; None if it is not in `inner`."""
         parts = self._parts(entry.name)
         for length in range(1, len(parts) + 1):
             self._check_spelling("/".join(parts[:length]))
@@ -146,26 +148,30 @@ class _Names:
         return None
 
     def _parts(self, name: str) -> tuple[str, ...]:
+        """Return the parts of a name that stays within the directory."""
         path = PurePosixPath(name)
         if path.is_absolute() or name.startswith("\\") or (len(name) > 1 and name[1] == ":"):
             raise self._bad(name, "is an absolute path")
         if ".." in path.parts or ".." in name.split("\\"):
-            raise self._bad(name, "leads out of the folder")
+            raise self._bad(name, "leads out of the directory")
         if "\\" in name or any(unicodedata.category(letter) == "Cc" for letter in name):
             raise self._bad(name, "has characters that are no part of a name")
         return path.parts
 
     def _check_spelling(self, name: str) -> None:
+        """Refuse a name that differs from an earlier one in case or Unicode form alone."""
         key = unicodedata.normalize("NFC", name).casefold()
         if self._spelling.setdefault(key, name) != name:
             raise self._bad(name, f"and {self._spelling[key]!r} are one file on some systems")
 
     def _bad(self, name: str, why: str) -> DataError:
-        return _refused(self._archive, f"{name[:200]!r} {why}")
+        """Return the error of a name."""
+        return _refused_error(self._archive, f"{name[:200]!r} {why}")
 
 
 @contextmanager
-def _opened(archive: Path, limits: Limits) -> Iterator[Iterator[Entry]]:
+def _open(archive: Path, limits: Limits) -> Iterator[Iterator[Entry]]:
+    """Open an archive and yield its entries."""
     with archive.open("rb") as raw:
         first = raw.read(4)
         raw.seek(0)
@@ -180,27 +186,30 @@ def _opened(archive: Path, limits: Limits) -> Iterator[Iterator[Entry]]:
 
 
 def _zip_entries(file: zipfile.ZipFile, archive: Path, limits: Limits) -> Iterator[Entry]:
+    """Yield the entries of a zip file."""
     for info in file.infolist():
         name = info.orig_filename
         plain = (0, stat.S_IFDIR) if info.is_dir() else (0, stat.S_IFREG)
         if stat.S_IFMT(info.external_attr >> 16) not in plain:
-            raise _refused(archive, f"{name[:200]!r} is a link or a device")
+            raise _refused_error(archive, f"{name[:200]!r} is a link or a device")
         if info.flag_bits & 1:
-            raise _refused(archive, f"{name[:200]!r} is encrypted")
+            raise _refused_error(archive, f"{name[:200]!r} is encrypted")
         if info.file_size > limits.ratio * info.compress_size + _SLACK_BYTES:
-            raise _too_dense(archive, name, limits)
+            raise _ratio_error(archive, name, limits)
         yield Entry(name, info.is_dir(), info.file_size, partial(file.open, info))
 
 
 def _tar_entries(tar: tarfile.TarFile, metered: "_Metered", archive: Path) -> Iterator[Entry]:
+    """Yield the entries of a tar file."""
     for member in tar:
         metered.start_entry(member.name)
         if not (member.isreg() or member.isdir()) or member.issparse():
-            raise _refused(archive, f"{member.name[:200]!r} is a link or a device")
+            raise _refused_error(archive, f"{member.name[:200]!r} is a link or a device")
         yield Entry(member.name, member.isdir(), member.size, partial(_content, tar, member))
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    """Open the content of an entry."""
     file = tar.extractfile(member)
     if file is None:
         raise tarfile.ReadError(f"{member.name[:200]!r} has no content")
@@ -208,9 +217,9 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 
 
 class _Metered:
-    """The bytes of a tar file as they are unpacked, up to what an honest one can hold.
+    """Reads the unpacked bytes of a tar file, up to what an honest one can contain.
 
-    Counts headers as well, since one of these may be a bomb, too.
+    Counts headers too, since one of them may be a bomb.
     """
 
     def __init__(self, content: IO[bytes], raw: IO[bytes], archive: Path, limits: Limits) -> None:
@@ -222,33 +231,37 @@ class _Metered:
         self.start_entry("its first header")
 
     def start_entry(self, name: str) -> None:
-        """From here on, what is read belongs to this entry."""
+        """Count what is read from here on for this entry."""
         self._name = name
         self._start_bytes = self._bytes
         self._start_raw = self._raw.tell()
 
     def read(self, size: int) -> bytes:
+        """Read bytes; refuse more than the limits."""
         data = self._content.read(size)
         self._bytes += len(data)
         packed = self._raw.tell() - self._start_raw
         if self._bytes - self._start_bytes > self._limits.ratio * packed + _SLACK_BYTES:
-            raise _too_dense(self._archive, self._name, self._limits)
-        # A header for each entry, and for long names more of them.
+            raise _ratio_error(self._archive, self._name, self._limits)
+        # each entry has a header, long names have more
         headers = _BLOCK_BYTES + 8 * tarfile.BLOCKSIZE * self._limits.entries
         if self._bytes > self._limits.total_bytes + headers:
-            raise _refused(self._archive, f"more than {self._limits.total_bytes} bytes unpacked")
+            raise _refused_error(
+                self._archive, f"more than {self._limits.total_bytes} bytes unpacked"
+            )
         return data
 
 
 def _write(entry: Entry, target: Path, archive: Path) -> None:
-    left = entry.size_bytes
+    """Write the file of an entry; refuse more or fewer bytes than it states."""
+    rest = entry.size_bytes
     with entry.open() as source, target.open("xb") as file:
         while chunk := source.read(_COPY_BYTES):
-            left -= len(chunk)
-            if left < 0:
+            rest -= len(chunk)
+            if rest < 0:
                 break
             file.write(chunk)
-    if left:
+    if rest:
         raise DataError(
             f"{archive}: {entry.name[:200]!r} has not the {entry.size_bytes} bytes it claims\n"
             "  fetch it again",
@@ -256,11 +269,15 @@ def _write(entry: Entry, target: Path, archive: Path) -> None:
         )
 
 
-def _too_dense(archive: Path, name: str, limits: Limits) -> DataError:
-    return _refused(archive, f"{name[:200]!r} unpacks to more than {limits.ratio:g} times its size")
+def _ratio_error(archive: Path, name: str, limits: Limits) -> DataError:
+    """Return the error of an entry that unpacks to too many bytes."""
+    return _refused_error(
+        archive, f"{name[:200]!r} unpacks to more than {limits.ratio:g} times its size"
+    )
 
 
-def _refused(archive: Path, why: str) -> DataError:
+def _refused_error(archive: Path, why: str) -> DataError:
+    """Return the error of an archive that is refused."""
     return DataError(
         f"{archive}: refused: {why}\n  this is not the archive of a dataset; do not unpack it",
         fault="refused",

@@ -1,4 +1,4 @@
-"""Folders that are whole or not there: filled under another name, then renamed."""
+"""Directories that are complete or absent: filled under another name, then renamed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,31 +10,31 @@ from seg.io.lock import LockedError
 
 
 @contextmanager
-def filled_aside(target: Path) -> Iterator[Path]:
-    """An empty folder beside `target`, which takes its place where the block ends without an error.
+def atomic_directory(target: Path) -> Iterator[Path]:
+    """Yield an empty directory that replaces `target` if the block ends without an error.
 
-    What a killed process left is removed by the next one that writes beside it.
+    Directories of killed processes beside it are removed first.
 
     Args:
-        target: must not exist, or be an empty folder.
+        target: must not exist, or be an empty directory.
 
     Raises:
-        DataError: `target` holds something, another process is filling it, or it cannot be written.
+        DataError: `target` is not empty, another process is filling it, or it cannot be written.
         StorageError: the disk is full.
     """
     if target.exists() and not (target.is_dir() and next(target.iterdir(), None) is None):
         raise DataError(
-            f"{target}: exists and is not empty\n  choose another folder, or remove this one",
+            f"{target}: exists and is not empty\n  choose another directory, or remove this one",
             fault="occupied",
         )
     try:
         remove_earlier(target.with_name(f".{target.name}.partial"))
-        with staged_directory(target, alone=True) as aside:
-            yield aside
-            aside.replace(target)
+        with staged_directory(target, alone=True) as staged:
+            yield staged
+            staged.replace(target)
     except LockedError:
         raise DataError(
-            f"{target}: another process is filling it\n  wait for it, or choose another folder",
+            f"{target}: another process is filling it\n  wait for it, or choose another directory",
             fault="occupied",
         ) from None
     except OSError as error:
@@ -45,6 +45,6 @@ def filled_aside(target: Path) -> Iterator[Path]:
             ) from error
         raise DataError(
             f"{target}: cannot be written ({error.strerror or error})\n"
-            "  see that the folder may be written, or choose another",
+            "  see that the directory may be written, or choose another",
             fault="unwritable",
         ) from error

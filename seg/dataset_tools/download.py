@@ -1,4 +1,4 @@
-"""Fetches datasets whose licence allows it, and says how to obtain the others."""
+"""Download of datasets whose licence allows it; for others, how to obtain them."""
 
 import logging
 import re
@@ -9,29 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from seg.dataset_tools.archives import Limits, unpack
-from seg.dataset_tools.atomic_directory import filled_aside
+from seg.dataset_tools.atomic_directory import atomic_directory
 from seg.errors import ConfigError, DataError
 from seg.io.atomic import write_json
 from seg.io.json_file import read_json
 from seg.models.weights.download import fetch
 
 NOTE_FILE = ".download.json"
-"""In a folder that was unpacked whole: dataset and SHA-256 of its archives."""
+"""In a directory that was unpacked completely: dataset and SHA-256 of its archives."""
 
 _LOG = logging.getLogger(__name__)
 _MODULE = re.compile(r"[a-z][a-z0-9_]*")
-_GROWTH = 3  # pictures are packed already; labels and lists shrink more
+_GROWTH = 3  # images are packed already; labels and lists shrink more
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file of a publisher's.
+    """A file of a dataset's publisher.
 
     Attributes:
-        url: where it lies.
+        url: its address.
         size_bytes: its length.
         sha256: 64 hexadecimal digits.
-        inner: the folder within it that becomes the root of the dataset.
+        inner: the directory within it that becomes the root of the dataset.
     """
 
     url: str
@@ -42,7 +42,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Download:
-    """The archives of a dataset and what its publisher says of their use."""
+    """The archives of a dataset and the publisher's terms of use."""
 
     archives: tuple[Archive, ...]
     terms: str
@@ -62,7 +62,7 @@ DOWNLOADS = {
                 inner="VOCdevkit/VOC2012",
             ),
         ),
-        terms="pictures from Flickr, under Flickr's terms of use",
+        terms="images from Flickr, under Flickr's terms of use",
     ),
     "ade20k": Download(
         archives=(
@@ -73,7 +73,7 @@ DOWNLOADS = {
                 inner="ADEChallengeData2016",
             ),
         ),
-        terms="annotations BSD-3-Clause; pictures for research and education, not for commerce",
+        terms="annotations BSD-3-Clause; images for research and education, not for commerce",
     ),
     "oxford_pet": Download(
         archives=(
@@ -91,56 +91,56 @@ DOWNLOADS = {
         terms="CC BY-SA 4.0",
     ),
 }
-"""By the name of the dataset's module in `seg.data`."""
+"""By the name of the dataset's module in `seg.data.datasets`."""
 
 
 def download(dataset: str, root: str | Path) -> Path:
     """Fetch and unpack a dataset, so that `dataset.root=ROOT` reads it.
 
-    What was fetched stays in `.NAME.downloads` beside the root until all is unpacked, so that an
+    Fetched archives stay in `.NAME.downloads` beside the root until all are unpacked, so that an
     interrupted call goes on from there. The root appears when it is complete.
 
     Args:
-        dataset: the name of its module in `seg.data`, as `pascal_voc`.
-        root: a folder that does not exist, is empty, or was filled by this function before.
+        dataset: name of its module in `seg.data.datasets`, as `pascal_voc`.
+        root: a directory that does not exist, is empty, or was filled by this function before.
 
     Returns:
-        The root.
+        the root.
 
     Raises:
-        ConfigError: this dataset is not for download (with how to obtain it), or `root` holds
+        ConfigError: this dataset is not for download (with how to obtain it), or `root` contains
             something else.
         DataError: a file cannot be fetched, has another digest or is refused, or the disk is full.
     """
     chosen = DOWNLOADS.get(dataset)
     if chosen is None:
-        raise _by_hand(dataset)
-    folder = Path(root).expanduser().absolute()
+        raise _not_for_download(dataset)
+    directory = Path(root).expanduser().absolute()
     note = {"dataset": dataset, "archives": [archive.sha256 for archive in chosen.archives]}
-    if _is_complete(folder, note):
-        _LOG.info("%s: was fetched before", folder)
-        return folder
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if _is_complete(directory, note):
+        _LOG.info("%s: was fetched before", directory)
+        return directory
+    if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise ConfigError(
-            f"{folder}: exists and was not filled by a download of {dataset}\n"
-            "  give another folder, or remove this one"
+            f"{directory}: exists and was not filled by a download of {dataset}\n"
+            "  give another directory, or remove this one"
         )
-    kept = folder.with_name(f".{folder.name}.downloads")
-    _check_room(folder, kept, chosen)
+    downloads = directory.with_name(f".{directory.name}.downloads")
+    _check_room(directory, downloads, chosen)
     _LOG.info("%s: %s", dataset, chosen.terms)
-    paths = [fetch(archive.url, archive.sha256, directory=kept) for archive in chosen.archives]
-    with filled_aside(folder) as aside:
+    paths = [fetch(archive.url, archive.sha256, directory=downloads) for archive in chosen.archives]
+    with atomic_directory(directory) as staged:
         for path, archive in zip(paths, chosen.archives, strict=True):
             limits = Limits(total_bytes=_GROWTH * archive.size_bytes)
-            count = unpack(path, aside, limits=limits, inner=archive.inner)
+            count = unpack(path, staged, limits=limits, inner=archive.inner)
             _LOG.info("%s: %d files", path.name, count)
-        write_json(aside / NOTE_FILE, note)
-    shutil.rmtree(kept, ignore_errors=True)
-    return folder
+        write_json(staged / NOTE_FILE, note)
+    shutil.rmtree(downloads, ignore_errors=True)
+    return directory
 
 
 def how_to_get(dataset: str) -> str | None:
-    """What the dataset's own module says of where it comes from; None: it says nothing.
+    """Return where a dataset comes from, as its module states; None if it does not.
 
     Raises:
         ConfigError: there is no such dataset.
@@ -158,7 +158,8 @@ def how_to_get(dataset: str) -> str | None:
     return None if known is None else str(known)
 
 
-def _by_hand(dataset: str) -> ConfigError:
+def _not_for_download(dataset: str) -> ConfigError:
+    """Return the error of a dataset that is not for download, with how to obtain it."""
     known = how_to_get(dataset)
     if known is None:
         return ConfigError(
@@ -172,21 +173,23 @@ def _by_hand(dataset: str) -> ConfigError:
     )
 
 
-def _is_complete(folder: Path, note: dict[str, Any]) -> bool:
+def _is_complete(directory: Path, note: dict[str, Any]) -> bool:
+    """Return whether a directory was filled from these archives."""
     try:
-        return bool(read_json(folder / NOTE_FILE, "note") == note)
+        return bool(read_json(directory / NOTE_FILE, "note") == note)
     except DataError:
         return False
 
 
-def _check_room(folder: Path, kept: Path, chosen: Download) -> None:
-    there = next(parent for parent in folder.parents if parent.is_dir())
-    fetched = sum(path.stat().st_size for path in kept.glob("*")) if kept.is_dir() else 0
+def _check_room(directory: Path, downloads: Path, chosen: Download) -> None:
+    """Refuse a disk without room for the rest of the archives and the files."""
+    there = next(parent for parent in directory.parents if parent.is_dir())
+    fetched = sum(path.stat().st_size for path in downloads.glob("*")) if downloads.is_dir() else 0
     size = sum(archive.size_bytes for archive in chosen.archives)
     needed, free = 2 * size - fetched, shutil.disk_usage(there).free
     if needed > free:
         raise DataError(
-            f"{folder}: needs {needed / 2**30:.1f} GiB, archives and files;"
-            f" {free / 2**30:.1f} GiB are free\n  make room, or give a folder on another disk",
+            f"{directory}: needs {needed / 2**30:.1f} GiB, archives and files;"
+            f" {free / 2**30:.1f} GiB are free\n  make room, or give a directory on another disk",
             fault="no_room",
         )

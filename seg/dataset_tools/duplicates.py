@@ -1,19 +1,19 @@
-"""Pictures that occur twice: the same pixels, or nearly the same view.
+"""Images that occur twice: the same pixels, or nearly the same view.
 
-Near duplicates are looked for in two steps. A difference hash of 64 bits ("dHash": is each of 9 x 8
+Near duplicates are found in two steps. A difference hash of 64 bits ("dHash": is each of 9 x 8
 grey cells brighter than its left neighbour?) leaves those pairs that differ in `MAX_DISTANCE` bits
-at most. Of these the *detail* is compared: the 32 x 32 grey picture less its blur, as correlation.
-The picture itself is no measure: two streets with the sky above correlate at 0.89.
+at most. Of these the *detail* is compared: the 32 x 32 grey image minus its blur, as correlation.
+The image itself is no measure: two streets with the sky above correlate at 0.89.
 
 `MIN_DETAIL` was chosen by looking at pairs of CamVid (468 frames of drives at 30 Hz):
 
-| detail | what such pairs are |
+| detail | such pairs |
 |---|---|
-| 1.0 to 0.94 | the same picture saved as JPEG of quality 30, halved, brighter, noisy |
-| 0.97 to 0.88 | the same picture cropped by 2 %; frames 0.07 s apart |
+| 1.0 to 0.94 | the same image saved as JPEG of quality 30, halved, brighter, noisy |
+| 0.97 to 0.88 | the same image cropped by 2 %; frames 0.07 s apart |
 | 0.91 to 0.85 | frames 0.07 to 0.2 s apart; a standing camera, with another car at most |
 | 0.81 | a standing camera, all cars are others |
-| 0.75 to 0.6 | frames 0.3 to 0.7 s apart; the same picture cropped by 5 % (0.71 to 0.84) |
+| 0.75 to 0.6 | frames 0.3 to 0.7 s apart; the same image cropped by 5 % (0.71 to 0.84) |
 | 0.43 | the nearest pair over CamVid's train and val |
 
 Above 0.85 every pair seen showed the same view; the hash finds 99.6 % of them.
@@ -42,12 +42,12 @@ _MANY = 0.05  # share of the pairs
 
 @dataclass(frozen=True)
 class Appearance:
-    """What is kept of a sample to find it again.
+    """What is stored of a sample to recognize it.
 
     Attributes:
         digest: of the image's size and pixels.
-        label_digest: of the label's; None where the label could not be read.
-        icon: the image in small, uint8, `ICON_PX` x `ICON_PX`, grey.
+        label_digest: of the label's; None if the label could not be read.
+        icon: the reduced grey image, uint8, `ICON_PX` x `ICON_PX`.
     """
 
     digest: bytes
@@ -60,10 +60,10 @@ class Twin:
     """A near duplicate.
 
     Attributes:
-        index: position among the first pictures.
-        twin: position among the second ones of the one most like it.
+        index: position among the first images.
+        twin: position of the most similar one among the second images.
         detail: their correlation, `MIN_DETAIL` to 1.
-        count: how many of the second ones are near duplicates.
+        count: number of near duplicates among the second images.
     """
 
     index: int
@@ -73,14 +73,14 @@ class Twin:
 
 
 def appearance(image_HWC: NDArray[np.uint8], label_HW: NDArray[Any] | None) -> Appearance:
-    """Sum up an image, uint8, H x W x 3, RGB, and its label, H x W."""
+    """Return the appearance of an image, uint8, H x W x 3, RGB, and its label, H x W."""
     small = cv2.resize(image_HWC, (ICON_PX, ICON_PX), interpolation=cv2.INTER_AREA)
     icon_HW = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
     return Appearance(_digest(image_HWC), None if label_HW is None else _digest(label_HW), icon_HW)
 
 
 def equal_groups(digests: Sequence[bytes]) -> list[list[int]]:
-    """Positions that share a digest, where there are several, in order."""
+    """Return the positions that share a digest, where there are several, in order."""
     places: dict[bytes, list[int]] = {}
     for index, digest in enumerate(digests):
         places.setdefault(digest, []).append(index)
@@ -90,11 +90,12 @@ def equal_groups(digests: Sequence[bytes]) -> list[list[int]]:
 def near_twins(
     first_NHW: NDArray[np.uint8], second_MHW: NDArray[np.uint8], *, min_detail: float = MIN_DETAIL
 ) -> list[Twin]:
-    """Which of the first icons have near duplicates among the second ones.
+    """Find the first icons that have near duplicates among the second ones.
 
     Args:
-        first_NHW, second_MHW: icons, uint8, N and M times `ICON_PX` x `ICON_PX`.
-        min_detail: the least correlation of their details.
+        first_NHW: icons, uint8, N x `ICON_PX` x `ICON_PX`.
+        second_MHW: icons, uint8, M x `ICON_PX` x `ICON_PX`.
+        min_detail: smallest correlation of their details.
     """
     first_ND, second_MD = details(first_NHW), details(second_MHW)
     best_N = np.zeros(len(first_NHW), np.float32)
@@ -114,7 +115,7 @@ def near_twins(
 
 
 def difference_hashes(icons_NHW: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """dHash of each icon, 64 bits."""
+    """Return the dHash of each icon, 64 bits."""
     hashes_N = np.zeros(len(icons_NHW), np.uint64)
     for index, icon_HW in enumerate(icons_NHW):
         cells = cv2.resize(icon_HW, (9, 8), interpolation=cv2.INTER_AREA).astype(np.int16)
@@ -124,7 +125,7 @@ def difference_hashes(icons_NHW: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 def details(icons_NHW: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Each icon less its blur, as a row of length one; a row of zeros where it is flat."""
+    """Return each icon minus its blur, as a row of length one; zeros if it is flat."""
     rows_ND = np.zeros((len(icons_NHW), ICON_PX * ICON_PX), np.float32)
     for index, icon_HW in enumerate(icons_NHW):
         grey_HW = icon_HW.astype(np.float32)
@@ -138,7 +139,7 @@ def details(icons_NHW: NDArray[np.uint8]) -> NDArray[np.float32]:
 def close_hashes(
     first_N: NDArray[np.uint64], second_M: NDArray[np.uint64], max_distance: int = MAX_DISTANCE
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Positions of all pairs whose hashes differ in `max_distance` bits at most, in chunks."""
+    """Yield positions of pairs whose hashes differ in `max_distance` bits at most, in chunks."""
     step = max(1, _HASHES_AT_ONCE // max(1, len(second_M)))
     for start in range(0, len(first_N), step):
         differing = np.bitwise_count(first_N[start : start + step, None] ^ second_M[None])
@@ -152,7 +153,7 @@ def _correlations(
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
 ) -> NDArray[np.float32]:
-    """The products of the pairs (rows, columns), by a matrix product where they are many."""
+    """Return the products of the pairs (rows, columns), by a matrix product if they are many."""
     scores = np.zeros(len(rows), np.float32)
     if not len(rows):
         return scores
@@ -167,6 +168,7 @@ def _correlations(
 
 
 def _digest(pixels: NDArray[Any]) -> bytes:
+    """Return the BLAKE2 digest of an array's shape, type and values."""
     digest = hashlib.blake2b(repr((pixels.shape, pixels.dtype.str)).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.digest()

@@ -1,4 +1,4 @@
-"""Inspects samples in several processes; one that is killed takes nothing but its sample along."""
+"""Inspection of samples in several processes; a killed process loses only its sample."""
 
 import logging
 import pickle
@@ -16,7 +16,7 @@ from seg.errors import ConfigError, DataError
 
 T = TypeVar("T")
 Place = tuple[int, int]
-"""Which dataset, which sample of it."""
+"""Index of the dataset, index of the sample."""
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 4  # samples a process
@@ -43,10 +43,10 @@ def inspect_all(
     Raises:
         ConfigError: no process could be started.
     """
-    found: dict[Place, Inspection] = {}
+    inspections: dict[Place, Inspection] = {}
 
-    def keep(place: Place, inspection: Inspection) -> None:
-        found[place] = inspection
+    def store(place: Place, inspection: Inspection) -> None:
+        inspections[place] = inspection
         if on_sample is not None:
             on_sample()
 
@@ -54,36 +54,41 @@ def inspect_all(
     pickled = _pickled(datasets) if num_workers > 0 and places else None
     if pickled is None:
         for which, index in places:
-            keep((which, index), inspect(datasets[which], index))
+            store((which, index), inspect(datasets[which], index))
     else:
-        _Processes(pickled, num_workers, keep).run(places, datasets)
-    return [[found[which, i] for i in range(len(each))] for which, each in enumerate(datasets)]
+        _Processes(pickled, num_workers, store).run(places, datasets)
+    return [
+        [inspections[which, i] for i in range(len(each))] for which, each in enumerate(datasets)
+    ]
 
 
 class _Processes:
     """Pools of processes, a new one whenever one breaks."""
 
     def __init__(
-        self, pickled: bytes, num_workers: int, keep: Callable[[Place, Inspection], None]
+        self, pickled: bytes, num_workers: int, store: Callable[[Place, Inspection], None]
     ) -> None:
         self._pickled = pickled
         self._num_workers = num_workers
-        self._keep = keep
+        self._store = store
 
     def run(self, places: Sequence[Place], datasets: Sequence[SegmentationDataset]) -> None:
-        """Inspect all places. What was being read when a process was killed is read once more,
-        each sample alone; what then kills its process is a fault of that sample."""
+        """Inspect all places.
+
+        What was being read when a process was killed is read once more, each sample alone; what
+        then kills its process is a fault of that sample.
+        """
         todo = iter(places)
         suspects = self._run(todo, self._num_workers, self._num_workers * _IN_FLIGHT)
         while suspects:
             alone = iter(suspects)
             while guilty := self._run(alone, workers=1, in_flight=1):
                 (which, index), *_ = guilty
-                self._keep((which, index), _killed(datasets[which], index))
+                self._store((which, index), _killed(datasets[which], index))
             suspects = self._run(todo, self._num_workers, self._num_workers * _IN_FLIGHT)
 
     def _run(self, todo: Iterator[Place], workers: int, in_flight: int) -> list[Place]:
-        """Inspect places until none is left or a process is killed; those lost by it."""
+        """Inspect places until none is left or a process is killed; return those it lost."""
         first = list(islice(todo, in_flight))
         if not first:
             return []
@@ -97,7 +102,7 @@ class _Processes:
                 lost = []
                 while pending:
                     for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                        self._keep(pending[future], future.result())
+                        self._store(pending[future], future.result())
                         del pending[future]
                         for place in islice(todo, 1):
                             lost = [place]
@@ -108,7 +113,8 @@ class _Processes:
         return []
 
     def _pool(self, workers: int) -> ProcessPoolExecutor:
-        # Spawned, not forked: this process may have threads (a progress bar, OpenMP).
+        """Start a pool; try again if its processes die at once."""
+        # spawned, not forked: this process may have threads (a progress bar, OpenMP)
         for _ in range(_STARTS):
             pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (self._pickled,))
             try:
@@ -119,17 +125,18 @@ class _Processes:
         raise ConfigError("the processes that read could not be started\n  set num_workers=0")
 
     def _harvest(self, pending: dict[Future[Inspection], Place]) -> list[Place]:
-        """Keep what was finished before the pool broke; return the rest."""
+        """Store what was finished before the pool broke; return the rest."""
         rest = []
         for future, place in pending.items():
             if future.done() and not future.cancelled() and future.exception() is None:
-                self._keep(place, future.result())
+                self._store(place, future.result())
             else:
                 rest.append(place)
         return rest
 
 
 def _pickled(datasets: Sequence[SegmentationDataset]) -> bytes | None:
+    """Pickle the datasets; None if they cannot be pickled."""
     try:
         return pickle.dumps(list(datasets))
     except Exception as error:  # open files, lambdas: each class has its own way to refuse
@@ -138,24 +145,29 @@ def _pickled(datasets: Sequence[SegmentationDataset]) -> bytes | None:
 
 
 def _submit(pool: ProcessPoolExecutor, work: Callable[..., T], *arguments: Any) -> Future[T]:
-    with starting_workers():  # a pool starts its processes one by one, as it is given work
+    """Submit work to a pool."""
+    with starting_workers():  # a pool starts its processes one by one, as it gets work
         return pool.submit(work, *arguments)
 
 
 def _start(pickled: bytes) -> None:
+    """Load the datasets in a new process."""
     start_worker()
     _datasets[:] = pickle.loads(pickled)
 
 
 def _is_ready() -> bool:
+    """Return True once a process has started."""
     return True
 
 
 def _inspect(place: Place) -> Inspection:
+    """Inspect a sample in a process of the pool."""
     return inspect(_datasets[place[0]], place[1])
 
 
 def _killed(dataset: SegmentationDataset, index: int) -> Inspection:
+    """Return the inspection of a sample whose reader was killed."""
     pairs = getattr(dataset, "pairs", None)
     name, image = (pairs[index].name, pairs[index].image) if pairs else (f"#{index}", "")
     inspection = Inspection(dataset.split, name)

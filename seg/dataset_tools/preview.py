@@ -81,7 +81,7 @@ document.querySelector("[data-all]").addEventListener("input", (event) =>
 """
 _FIGURE = """\
 <figure>
-<div class="pair"><img src="{picture}" width="{width}" height="{height}" alt="{name}"><img
+<div class="pair"><img src="{image}" width="{width}" height="{height}" alt="{name}"><img
  src="{labels}" alt="labels of {name}"></div>
 <input type="range" min="0" max="1" step="0.01" value="{opacity}"
  aria-label="opacity of the labels">
@@ -93,7 +93,7 @@ _FIGURE = """\
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _DrawnSample:
     """A sample as one epoch of training sees it; `before` is its size in the file, H x W."""
 
     sample: Sample
@@ -102,6 +102,7 @@ class _Shown:
 
     @property
     def size(self) -> str:
+        """Describe the size, the size before and the epoch."""
         height, width = self.sample.label.shape
         changed = (
             "" if self.before == (height, width) else f", from {self.before[1]} x {self.before[0]}"
@@ -118,15 +119,14 @@ def contact_sheet(
     columns: int,
     seed: int,
 ) -> NDArray[np.uint8]:
-    """Augmented samples with their labels over them, and a legend of the classes.
+    """Draw augmented samples with their labels over them, and a legend of the classes.
 
     Args:
-        dataset: where samples are drawn from; all of them before any comes again, as another epoch
-            of training changes it.
-        augmentation: what a training with this seed would do to them; None: nothing.
+        dataset: samples are drawn from it without repetition, then again as in the next epoch.
+        augmentation: as in a training with this seed; None: none.
         count: number of samples.
         columns: samples a row.
-        seed: of the run: decides which samples, and how they are changed.
+        seed: seed of the run, for the choice of samples and their augmentation.
 
     Returns:
         uint8, H x W x 3, RGB.
@@ -137,7 +137,9 @@ def contact_sheet(
     """
     if columns < 1:
         raise ConfigError(f"columns {columns} must be 1 or more")
-    tiles = [_tile(shown, dataset.labels) for shown in _drawn(dataset, augmentation, count, seed)]
+    tiles = [
+        _tile(drawn, dataset.labels) for drawn in _draw_samples(dataset, augmentation, count, seed)
+    ]
     columns = min(columns, len(tiles))
     rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
     heights = [max(tile.height for tile in row) + _GAP_PX for row in rows]
@@ -162,22 +164,27 @@ def write_page(
     count: int,
     seed: int,
 ) -> None:
-    """The same samples as one HTML page that needs nothing but itself.
+    """Write the same samples as one self-contained HTML page.
 
     Args:
-        path: the file to write, whole or not at all.
-        dataset, augmentation, count, seed: as for `contact_sheet`.
+        path: the file to write, completely or not at all.
+        dataset: as for `contact_sheet`.
+        augmentation: the same.
+        count: the same.
+        seed: the same.
 
     Raises:
         ConfigError: a count below 1.
         DataError: a sample cannot be read.
     """
     labels = dataset.labels
-    figures = [_figure(shown, labels) for shown in _drawn(dataset, augmentation, count, seed)]
+    figures = [
+        _figure(drawn, labels) for drawn in _draw_samples(dataset, augmentation, count, seed)
+    ]
     changed = "unchanged" if augmentation is None else f"augmented with seed {seed}"
     page = _PAGE.format(
         title=escape(f"{_kind(dataset)}, split {dataset.split}"),
-        subtitle=f"{len(figures)} pictures from {len(dataset)} samples, {changed};"
+        subtitle=f"{len(figures)} images from {len(dataset)} samples, {changed};"
         " ignored pixels are black",
         opacity=_OPACITY,
         legend="\n".join(_entry(labels, train_id) for train_id in range(labels.num_classes)),
@@ -187,15 +194,16 @@ def write_page(
 
 
 def _kind(dataset: Any) -> str:
-    """The class of a dataset, behind what it is seen through."""
+    """Return the class name of a dataset, behind its wrappers."""
     while hasattr(dataset, "source"):
         dataset = dataset.source
     return type(dataset).__name__
 
 
-def _drawn(
+def _draw_samples(
     dataset: SegmentationDataset, augmentation: Augmentation | None, count: int, seed: int
-) -> Iterator[_Shown]:
+) -> Iterator[_DrawnSample]:
+    """Yield augmented samples in an order drawn from the seed."""
     if count < 1:
         raise ConfigError(f"count {count} must be 1 or more")
     order = np.random.default_rng(seed).permutation(len(dataset))
@@ -206,72 +214,71 @@ def _drawn(
         before = (sample.label.shape[0], sample.label.shape[1])
         if augmentation is not None:
             sample = augmentation(sample, (seed, epoch, index))
-        yield _Shown(sample, epoch, before)
+        yield _DrawnSample(sample, epoch, before)
 
 
-def _tile(shown: _Shown, labels: LabelSpace) -> Image.Image:
-    sample = shown.sample
-    picture = overlay(sample.image, sample.label, labels, _OPACITY)
-    height = max(1, round(picture.height * _TILE_PX / picture.width))
-    smaller = picture.width > _TILE_PX
+def _tile(drawn: _DrawnSample, labels: LabelSpace) -> Image.Image:
+    """Draw a sample with its labels over it and a caption."""
+    sample = drawn.sample
+    image = overlay(sample.image, sample.label, labels, _OPACITY)
+    height = max(1, round(image.height * _TILE_PX / image.width))
+    smaller = image.width > _TILE_PX
     method = Image.Resampling.BOX if smaller else Image.Resampling.NEAREST
     tile = Image.new("RGB", (_TILE_PX, height + _CAPTION_PX), "white")
-    tile.paste(picture.resize((_TILE_PX, height), method), (0, 0))
+    tile.paste(image.resize((_TILE_PX, height), method), (0, 0))
     font = ImageFont.load_default(12)
-    room_px = _TILE_PX - font.getlength(shown.size) - 12
+    room_px = _TILE_PX - font.getlength(drawn.size) - 12
     draw = ImageDraw.Draw(tile)
-    draw.text((0, height + 3), _shortened(sample.name, font, room_px), fill="black", font=font)
-    draw.text((_TILE_PX, height + 3), shown.size, fill=(110, 110, 110), font=font, anchor="ra")
+    draw.text((0, height + 3), _fit_name(sample.name, font, room_px), fill="black", font=font)
+    draw.text((_TILE_PX, height + 3), drawn.size, fill=(110, 110, 110), font=font, anchor="ra")
     return tile
 
 
-def _shortened(
-    name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room_px: float
-) -> str:
-    """The end of a name, which tells samples apart, as much of it as there is room for."""
-    shown = name
-    while len(shown) > 4 and font.getlength(shown) > room_px:
-        shown = f"...{shown.removeprefix('...')[1:]}"
-    return shown
+def _fit_name(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room_px: float) -> str:
+    """Return the end of a name, which tells samples apart, that fits into the room."""
+    drawn = name
+    while len(drawn) > 4 and font.getlength(drawn) > room_px:
+        drawn = f"...{drawn.removeprefix('...')[1:]}"
+    return drawn
 
 
-def _figure(shown: _Shown, labels: LabelSpace) -> str:
-    sample = shown.sample
-    picture, label = Image.fromarray(sample.image), palette_image(sample.label, labels)
-    scale = min(1.0, _PAGE_PX / max(picture.size))
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    if size != picture.size:
-        picture = picture.resize(size, Image.Resampling.BOX)
+def _figure(drawn: _DrawnSample, labels: LabelSpace) -> str:
+    """Return a sample's figure as HTML."""
+    sample = drawn.sample
+    image, label = Image.fromarray(sample.image), palette_image(sample.label, labels)
+    scale = min(1.0, _PAGE_PX / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.BOX)
         label = label.resize(size, Image.Resampling.NEAREST)
     counts = np.bincount(sample.label.ravel(), minlength=256)[: labels.num_classes]
     present = sorted(np.flatnonzero(counts).tolist(), key=lambda train_id: -int(counts[train_id]))
     return _FIGURE.format(
-        picture=_embedded(picture, "JPEG", quality=88),
-        labels=_embedded(label, "PNG", optimize=True),
+        image=_embed(image, "JPEG", quality=88),
+        labels=_embed(label, "PNG", optimize=True),
         width=size[0],
         height=size[1],
         name=escape(sample.name),
-        size=shown.size,
+        size=drawn.size,
         opacity=_OPACITY,
         classes="\n".join(
-            _entry(labels, each, f" {_percent(counts[each] / sample.label.size)}")
+            _entry(labels, each, f" {share:.0%}" if share >= 0.01 else " &lt; 1%")
             for each in present
+            for share in (counts[each] / sample.label.size,)
         ),
     )
 
 
 def _entry(labels: LabelSpace, train_id: int, more: str = "") -> str:
+    """Return a class as an entry of a list, in HTML."""
     color = "#{:02x}{:02x}{:02x}".format(*labels.palette[train_id])
     name = escape(labels.names[train_id])
     return f'<li><i style="background: {color}"></i>{name}{more}</li>'
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "&lt; 1%"
-
-
-def _embedded(picture: Image.Image, kind: str, **options: int) -> str:
+def _embed(image: Image.Image, kind: str, **options: int) -> str:
+    """Return an image as a data URI."""
     content = BytesIO()
-    picture.save(content, kind, **options)
+    image.save(content, kind, **options)
     encoded = base64.b64encode(content.getvalue()).decode()
     return f"data:image/{kind.lower()};base64,{encoded}"

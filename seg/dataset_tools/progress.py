@@ -1,4 +1,4 @@
-"""A bar for what takes minutes, where somebody watches."""
+"""A progress bar on a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from seg.io.terminal_bar import close_bar, open_bar
 
 
 @contextmanager
-def counted(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """Yield what to call after each sample; without a terminal no bar is shown.
+def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Yield a function to call after each sample; without a terminal no bar is drawn.
 
     Args:
-        what: the description on the bar.
-        total: how many samples there are; None: nobody knows.
+        what: description on the bar.
+        total: number of samples; None: not known.
     """
     bar = open_bar()
     if bar is None:

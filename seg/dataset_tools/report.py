@@ -1,4 +1,4 @@
-"""The report of a verification: as `verify.json`, and in a few lines."""
+"""The report of a verification: `verify.json` and a summary of a few lines."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from seg.io.atomic import write_json
 _MAX_FAULT_KINDS, _MAX_NOTE_KINDS = 7, 5
 _FILES, _VALUES = 3, 6
 _CUT = 100  # characters
-_DESCRIBED = ("bands", "image_kind", "transparent")  # what is wrong differs from file to file
+_DESCRIBED = ("bands", "image_kind", "transparent")  # the message differs from file to file
 REMEDIES = {
     "no_partner": "complete or repeat the download; an image and its label share a name",
     NO_ANNOTATION: NO_ANNOTATION_REMEDY,
@@ -21,7 +21,7 @@ REMEDIES = {
     "damaged": "copy or download it again",
     "not_a_picture": "download it again; `git lfs pull` for pointers",
     "too_large": "cut it into tiles",
-    "animated": "save the wanted frame on its own",
+    "animated": "save the frame to use on its own",
     "transparent": "flatten it onto a background; of TIFF and JPEG 2000, dataset.bands leaves alpha"
     " out",
     "value_range": "declare dataset.value_range; the notes name the range of all images",
@@ -33,24 +33,24 @@ REMEDIES = {
     "orientation": "turn the label's pixels and save it without the EXIF tag",
     "unturned_label": "turn the label upright, or remove the image's EXIF orientation",
     "size_mismatch": "give the label the size of its image (nearest neighbour)",
-    "unknown_values": "check that the file holds class ids of this dataset, not colours",
+    "unknown_values": "check that the file holds class ids of this dataset, not colors",
     "unknown_colors": "export the masks without smooth edges (anti-aliasing), resizing and JPEG;"
     " or add the colors to dataset.classes",
     "class_without_pixels": "take it out of the class file, ignore it (labels.ignore=[NAME]), or"
     " give it the value that the labels have",
-    "duplicate": "leave these copies out, so that evaluation sees new pictures",
-    "near_duplicate": "leave these copies out, so that evaluation sees new pictures",
-    "reader_killed": "check memory, or the size of the picture",
+    "duplicate": "leave these copies out, so that evaluation sees new images",
+    "near_duplicate": "leave these copies out, so that evaluation sees new images",
+    "reader_killed": "check memory, or the size of the image",
     "reader_failed": "look at the message in the report",
 }
-"""What to do about each kind of fault."""
+"""Remedy of each kind of fault."""
 
 
 class Report(Verification):
-    """What `verify` found."""
+    """The findings of a verification."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, as it is written."""
+        """Return plain data, as it is written."""
         return self.model_dump(mode="json")
 
     def write(self, path: Path) -> None:
@@ -58,10 +58,10 @@ class Report(Verification):
         write_json(path, self.to_dict())
 
     def summary(self, written: str | Path = "verify.json") -> str:
-        """At most 25 lines: faults by kind with what to do, notes by kind, how to train now.
+        """Return at most 25 lines: faults by kind with remedies, notes by kind, how to train now.
 
         Args:
-            written: where the report lies.
+            written: path of the report.
         """
         samples = ", ".join(f"{split} {count}" for split, count in self.counts.items())
         lines = [f"verified {sum(self.counts.values())} samples: {samples}"]
@@ -79,16 +79,18 @@ class Report(Verification):
         return "\n".join(lines)
 
     def _excluded_text(self) -> str:
+        """Describe how many samples and files are left out."""
         parts = [f"{split} {len(names)}" for split, names in self.quarantine.items() if names]
-        told = [f"{sum(map(len, self.quarantine.values()))} samples ({', '.join(parts)})"]
+        phrases = [f"{sum(map(len, self.quarantine.values()))} samples ({', '.join(parts)})"]
         if not parts:
-            told = []
+            phrases = []
         if self.lonely:
-            told.append(f"{len(self.lonely)} files without a partner")
-        return " and ".join(told) or f"{len(self.faults)}, of no sample alone"
+            phrases.append(f"{len(self.lonely)} files without a partner")
+        return " and ".join(phrases) or f"{len(self.faults)}, of no sample alone"
 
 
 def _finding_lines(findings: Sequence[Finding], most: int, *, remedies: bool) -> list[str]:
+    """Return findings by kind with examples and remedies."""
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
@@ -107,17 +109,18 @@ def _finding_lines(findings: Sequence[Finding], most: int, *, remedies: bool) ->
 
 
 def _rank(kind: tuple[str, list[Finding]]) -> tuple[bool, int, bool]:
-    """What a declared value depends on comes first, then what is frequent."""
+    """Return the sort key of a kind: value ranges first, then by frequency."""
     name, findings = kind
     return name != "value_range", -len(findings), not findings[0].values
 
 
 def _examples(findings: Sequence[Finding]) -> str:
-    shown = [_example(finding) for finding in findings[:_FILES]]
-    return "; ".join(shown) + ("; ..." if len(findings) > _FILES else "")
+    """Describe the first findings of a kind."""
+    return "; ".join(map(_example, findings[:_FILES])) + ("; ..." if len(findings) > _FILES else "")
 
 
 def _example(finding: Finding) -> str:
+    """Describe a finding."""
     if not finding.file or finding.kind in ("duplicate", "near_duplicate"):
         return _cut(finding.message.splitlines()[0])
     place = "/".join(Path(finding.file).parts[-2:])
@@ -131,4 +134,5 @@ def _example(finding: Finding) -> str:
 
 
 def _cut(text: str) -> str:
+    """Shorten a text."""
     return text if len(text) <= _CUT else f"{text[: _CUT - 3]}..."

@@ -1,4 +1,4 @@
-"""Reads one sample strictly and tells everything that is wrong with it; raises nothing."""
+"""Strict reading of one sample, with everything that is wrong with it; raises nothing."""
 
 from copy import copy
 from dataclasses import dataclass, field
@@ -30,15 +30,17 @@ _LABEL_KINDS = {"P": "palette", "1": "1-bit", "L": "8-bit", "I": "32-bit"}
 
 @dataclass
 class Inspection:
-    """What was found of one sample.
+    """Findings on one sample.
 
     Attributes:
-        name: of the sample; its position, as `#7`, where it could not be read.
-        faults, notes: what is wrong, what is worth knowing.
-        label_kind: how its label file stores values; None where there is no file, or no picture.
-        look: what is kept of the pixels; None where the image could not be read.
-        classes: train ids that its label holds; None where that could not be read.
-        extent: of the values of its image file, where it has more than 8 bits or a declared range.
+        split: its split.
+        name: of the sample; its position, as `#7`, if it could not be read.
+        faults: what is wrong.
+        notes: what is worth knowing.
+        label_kind: how its label file stores values; None without a file, or if it is no image.
+        look: what is stored of the pixels; None if the image could not be read.
+        classes: train ids in its label; None if that could not be read.
+        extent: of the values of its image file, with more than 8 bits or a declared range.
     """
 
     split: str
@@ -51,26 +53,29 @@ class Inspection:
     extent: Extent | None = None
 
     def fault(self, file: Location, error: Exception, *, kind: str | None = None) -> None:
-        """Take down what a reader raised."""
+        """Record what a reader raised."""
         if isinstance(error, DataError):
-            found = self._finding(file, kind or error.fault, str(error))
+            finding = self._finding(file, kind or error.fault, str(error))
             values = {plain_text(value): count for value, count in error.values.items()}
-            self.faults.append(found.model_copy(update={"values": values}))
+            self.faults.append(finding.model_copy(update={"values": values}))
         else:
-            told = f"{file}: reading failed: {type(error).__name__}: {error}"
-            self.faults.append(self._finding(file, "reader_failed", told))
+            message = f"{file}: reading failed: {type(error).__name__}: {error}"
+            self.faults.append(self._finding(file, "reader_failed", message))
 
     def note(self, file: Location, kind: str, message: str) -> None:
-        """Take down what does not hinder."""
+        """Record what does not exclude the sample."""
         self.notes.append(self._finding(file, kind, f"{file}: {message}"))
 
     def _finding(self, file: Location, kind: str, message: str) -> Finding:
-        name, path, told = (plain_text(text) for text in (self.name, str(file), message))
-        return Finding(split=self.split, sample=name, file=path, kind=kind, message=told)
+        """Return a finding on this sample."""
+        name, path, text = (plain_text(each) for each in (self.name, str(file), message))
+        return Finding(split=self.split, sample=name, file=path, kind=kind, message=text)
 
 
 @dataclass(frozen=True)
 class _Header:
+    """Facts of an image file's header."""
+
     format: str
     mode: str
     depth: int
@@ -98,11 +103,12 @@ def inspect(dataset: SegmentationDataset, index: int) -> Inspection:
         return inspection
     finally:
         inspection.extent = next(iter(watched.extents), None)
-    _take_down_classes(inspection, dataset, sample.label, sample.name)
+    _record_classes(inspection, dataset, sample.label, sample.name)
     return inspection
 
 
 def _inspect_pair(dataset: PairDataset, index: int) -> Inspection:
+    """Inspect the image and the label file of a sample."""
     pair = dataset.pairs[index]
     inspection = Inspection(dataset.split, pair.name)
     image_HWC, orientation = _inspect_image(inspection, pair.image, dataset.decoding)
@@ -129,7 +135,7 @@ def _inspect_pair(dataset: PairDataset, index: int) -> Inspection:
 def _inspect_image(
     inspection: Inspection, path: Location, decoding: ImageDecoding
 ) -> tuple[NDArray[np.uint8] | None, int]:
-    """The upright image, None where it cannot be read; and its EXIF orientation."""
+    """Return the upright image, None if it cannot be read, and its EXIF orientation."""
     watched = WatchedDecoding.of(decoding)
     try:
         header = _read_header(path, "image")
@@ -145,11 +151,12 @@ def _inspect_image(
 def _inspect_label(
     inspection: Inspection, dataset: PairDataset, index: int
 ) -> NDArray[np.uint8] | None:
+    """Return the label of class ids; None if it cannot be read."""
     path = dataset.pairs[index].label
     try:
         stands_for_itself = path == dataset.pairs[index].image  # an image without annotation
         header = None if stands_for_itself else _read_header(path, "label")
-    except Exception:  # no picture: the dataset's own reader knows what it is, or what is wrong
+    except Exception:  # no image: the dataset's own reader knows what it is, or what is wrong
         header = None
     if header is not None:
         inspection.label_kind = _label_kind(header)
@@ -159,11 +166,12 @@ def _inspect_label(
     except Exception as error:
         inspection.fault(path, error)
         return None
-    _take_down_classes(inspection, dataset, label_HW, path)
+    _record_classes(inspection, dataset, label_HW, path)
     return label_HW
 
 
 def _read_header(path: Location, kind: str) -> _Header:
+    """Read the header of an image file."""
     with opened(path, kind) as file:
         # Asking Pillow for the orientation of a PNG decodes it.
         plain = bool(file.chunks) and file.chunks <= PLAIN_CHUNKS
@@ -176,6 +184,7 @@ def _read_header(path: Location, kind: str) -> _Header:
 
 
 def _label_kind(header: _Header) -> str:
+    """Name how a label file stores values."""
     if header.format in ("JPEG", "MPO", "WEBP"):
         return header.format
     if header.mode.startswith("I;16"):
@@ -186,6 +195,7 @@ def _label_kind(header: _Header) -> str:
 
 
 def _note_suffix(inspection: Inspection, path: Location, header: _Header) -> None:
+    """Note a file whose suffix names another format."""
     suffix = Path(str(path)).suffix.lower()
     meant = Image.registered_extensions().get(suffix)
     is_format = _SAME_FORMAT.get(header.format, header.format)
@@ -196,17 +206,19 @@ def _note_suffix(inspection: Inspection, path: Location, header: _Header) -> Non
 def _note_orientation(
     inspection: Inspection, path: Location, orientation: int, *, certain: bool
 ) -> None:
+    """Note an image that is turned when it is read."""
     message = f"EXIF orientation {orientation}: the image is turned upright when it is read"
-    told = "the label fits it" if certain else "look whether the label fits it: sizes cannot tell"
-    inspection.note(path, "exif_orientation", f"{message}; {told}")
+    fit = "the label fits it" if certain else "look whether the label fits it: sizes cannot tell"
+    inspection.note(path, "exif_orientation", f"{message}; {fit}")
 
 
-def _take_down_classes(
+def _record_classes(
     inspection: Inspection,
     dataset: SegmentationDataset,
     label_HW: NDArray[np.uint8],
     file: Location,
 ) -> None:
+    """Record the classes of a label; note one without any."""
     present = set(np.flatnonzero(np.bincount(label_HW.ravel())).tolist())
     inspection.classes = frozenset(present - {dataset.labels.ignore_index})
     if not inspection.classes:

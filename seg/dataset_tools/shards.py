@@ -1,4 +1,4 @@
-"""Writes a lossless sharded copy of a split, with litdata, to a folder or an object store."""
+"""Writing of a lossless sharded copy of a split, with litdata, to a directory or object store."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from seg.data.readers.urls import Location, is_remote
 from seg.data.readers.value_range import PLAIN, decoding_images
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
 from seg.data.shard_samples import checksum_of
-from seg.dataset_tools.atomic_directory import filled_aside
+from seg.dataset_tools.atomic_directory import atomic_directory
 from seg.errors import ConfigError, DataError
 from seg.io.atomic import scratch_directory, write_json
 
@@ -37,14 +37,15 @@ Digested = tuple[Sample, bytes]
 
 @dataclass(frozen=True)
 class ShardsSummary:
-    """What was written, or found to be there.
+    """Summary of a copy.
 
     Attributes:
-        location: folder or address of the split.
-        samples, chunks: how many.
+        location: directory or address of the split.
+        samples: number of samples.
+        chunks: number of chunks.
         size_bytes: of all chunks together.
         digest: see `seg.data.readers.shard_files.Copy`.
-        kept: the copy was there already, and nothing was written.
+        kept: whether the copy was there already, and nothing was written.
     """
 
     location: str
@@ -67,11 +68,11 @@ def write_shards(
     """Copy every sample as it is decoded, to be read by `dataset=shards dataset.root=OUTPUT`.
 
     A local copy is made beside its place and renamed; in an object store `labels.json` comes last,
-    without which no copy is read. A whole copy that is there already is compared and kept.
+    without which no copy is read. A complete copy that is there already is compared and kept.
 
     Args:
         dataset: a split with at least one sample.
-        output: folder or address (`s3://BUCKET/FOLDER`) of all splits; this one goes to
+        output: directory or address (`s3://BUCKET/FOLDER`) of all splits; this one goes to
             `output/split`.
         split: its name there.
         num_workers: processes that decode; 0: this one.
@@ -96,32 +97,30 @@ def write_shards(
     if present is not None:
         _check_same(present, dataset, samples, _stored(dataset, split, home), target)
     elif isinstance(target, Path):
-        with filled_aside(target) as folder:
-            _fill(folder, dataset, split, samples, writer_of(folder, chunk_mib))
+        with atomic_directory(target) as directory:
+            _fill(directory, dataset, split, samples, writer_of(directory, chunk_mib))
     else:
         with scratch_directory() as staging:
             _fill(staging, dataset, split, samples, writer_of(staging, chunk_mib), to=target)
-    return _summary(_stored(dataset, split, home), target, kept=present is not None)
-
-
-def _stored(dataset: SegmentationDataset, split: str, home: Location) -> Shards:
-    with decoding_images(getattr(dataset, "decoding", PLAIN)):
-        return Shards(split=split, root=home)
-
-
-def _summary(shards: Shards, target: Location, *, kept: bool) -> ShardsSummary:
+    shards = _stored(dataset, split, home)
     return ShardsSummary(
         str(target),
         len(shards),
         shards.num_chunks,
         shards.size_bytes,
         Copy.read(target).digest,
-        kept,
+        kept=present is not None,
     )
 
 
+def _stored(dataset: SegmentationDataset, split: str, home: Location) -> Shards:
+    """Open the stored copy of a split."""
+    with decoding_images(getattr(dataset, "decoding", PLAIN)):
+        return Shards(split=split, root=home)
+
+
 def _litdata_writer() -> Callable[[Path, int], Any]:
-    """Makes a litdata writer of a folder and a chunk size in MiB."""
+    """Return what makes a litdata writer of a directory and a chunk size in MiB."""
     os.environ.setdefault("LITDATA_DISABLE_VERSION_CHECK", "1")  # else it may ask the web for news
     try:
         from litdata.streaming.serializers import StringSerializer
@@ -134,12 +133,14 @@ def _litdata_writer() -> Callable[[Path, int], Any]:
 
     class NameSerializer(StringSerializer):  # type: ignore[misc]
         def can_serialize(self, data: Any) -> bool:
-            # litdata's own takes a name for a file to be stored where one is called like it.
+            """Return whether the data is a text."""
+            # litdata's own serializer stores a file if a name is the path of one
             return isinstance(data, str)
 
-    def writer(folder: Path, chunk_mib: int) -> Any:
+    def writer(directory: Path, chunk_mib: int) -> Any:
+        """Make a writer of a directory."""
         serializers = {"str": NameSerializer()}
-        return BinaryWriter(str(folder), chunk_bytes=chunk_mib * 2**20, serializers=serializers)
+        return BinaryWriter(str(directory), chunk_bytes=chunk_mib * 2**20, serializers=serializers)
 
     return writer
 
@@ -147,7 +148,7 @@ def _litdata_writer() -> Callable[[Path, int], Any]:
 def _digested(
     dataset: SegmentationDataset, num_workers: int, progress: Callable[[], object]
 ) -> Iterator[Digested]:
-    """Every sample in order, with its SHA-256."""
+    """Yield every sample in order, with its SHA-256."""
     read = partial(_read, dataset)
     for name, image, label, digest in parallel_map(read, len(dataset), num_workers=num_workers):
         yield Sample(name, image.numpy(), label.numpy()), digest
@@ -155,17 +156,19 @@ def _digested(
 
 
 def _read(dataset: SegmentationDataset, index: int) -> tuple[str, Tensor, Tensor, bytes]:
+    """Read a sample in a worker, with its SHA-256."""
     sample = dataset[index]
     return sample.name, _shared(sample.image), _shared(sample.label), _digest(sample)
 
 
 def _shared(array: NDArray[np.uint8]) -> Tensor:
-    # Tensors leave a worker through shared memory. In its pipe an array could be stuck: a worker
-    # whose parent was killed would wait for ever.
+    """Return an array as a tensor, which leaves a worker through shared memory."""
+    # an array would go through a pipe, where a worker whose parent was killed waits for ever
     return torch.from_numpy(np.require(array, requirements=("C", "W")))
 
 
 def _digest(sample: Sample) -> bytes:
+    """Return the SHA-256 of a sample's name, size and pixels; refuse one of another shape."""
     height, width = sample.label.shape
     try:
         sample.name.encode()
@@ -183,6 +186,7 @@ def _digest(sample: Sample) -> bytes:
 
 
 def _present(target: Location) -> Copy | None:
+    """Read the facts of the copy at a location; None without one."""
     try:
         return Copy.read(target)
     except DataError as error:
@@ -198,7 +202,7 @@ def _check_same(
     stored: Shards,
     target: Location,
 ) -> None:
-    """Hold a copy against its original; what an object store holds goes by its digest."""
+    """Compare a copy with its original; in an object store by the digest alone."""
     same = len(dataset) == len(stored) and present.labels.to_dict() == dataset.labels.to_dict()
     same = same and present.decoding == getattr(dataset, "decoding", PLAIN)
     if same:
@@ -217,7 +221,7 @@ def _check_same(
 
 
 def _stored_digest(stored: Shards, position: int) -> bytes | None:
-    """None: that sample is damaged."""
+    """Return the digest of a stored sample; None if it is damaged."""
     try:
         return _digest(stored[position])
     except DataError:
@@ -225,7 +229,7 @@ def _stored_digest(stored: Shards, position: int) -> bytes | None:
 
 
 def _fill(
-    folder: Path,
+    directory: Path,
     dataset: SegmentationDataset,
     split: str,
     samples: Iterator[Digested],
@@ -233,7 +237,7 @@ def _fill(
     *,
     to: str | None = None,
 ) -> None:
-    """Write chunks, index, labels.json, in this order; to address `to`, where there is one."""
+    """Write chunks, index and labels.json, in this order; to the address `to`, if there is one."""
     total, checksums = hashlib.sha256(), list[str]()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "An item was larger")  # one of more than chunk_mib
@@ -245,7 +249,7 @@ def _fill(
         for chunk in writer.done():
             _send(chunk, to)
     writer._merge_no_wait()  # `merge` waits for processes of a distributed run
-    index = folder / INDEX_FILE
+    index = directory / INDEX_FILE
     copy = Copy(
         split,
         len(dataset),
@@ -256,12 +260,12 @@ def _fill(
         "".join(checksums),
     )
     _send(str(index), to)
-    write_json(folder / LABELS_FILE, copy.to_dict())
-    _send(str(folder / LABELS_FILE), to)
+    write_json(directory / LABELS_FILE, copy.to_dict())
+    _send(str(directory / LABELS_FILE), to)
 
 
 def _send(path: str | None, to: str | None) -> None:
-    """Move a file to the object store, if there are both."""
+    """Move a file to the object store, if there is one."""
     if path is None or to is None:
         return
     address = f"{to}/{Path(path).name}"

@@ -1,4 +1,4 @@
-"""A split in numbers: how often each class occurs, with which others, how large, how bright."""
+"""Statistics of a split: class frequencies, co-occurrence, sizes, colors."""
 
 import logging
 from collections import Counter
@@ -33,20 +33,20 @@ def describe(dataset: SegmentationDataset, *, num_workers: int) -> dict[str, Any
         num_workers: processes that read; 0: this one.
 
     Returns:
-        plain data for JSON. Lists by class are in the order of `classes`, colours are 0 to 1:
+        plain data for JSON. Lists by class are in the order of `classes`, colors are 0 to 1:
         `split`, `samples`, `classes`, `pixels`, `frequencies`, `images` (in which each class
-        occurs), `ignored_share`, `median_frequency_weights` (null where no class occurs), `width`
+        occurs), `ignored_share`, `median_frequency_weights` (null if no class occurs), `width`
         and `height` (min, median, max in px), `sizes` (width, height and number of images, the 50
         most frequent), `distinct_sizes`, `rgb_mean`, `rgb_std` (over all pixels of all images) and
-        `co_occurrence` (images that hold both the class of the row and that of the column).
+        `co_occurrence` (images that contain both the class of the row and that of the column).
 
     Raises:
-        DataError: a sample cannot be read, or holds an id that is no class.
+        DataError: a sample cannot be read, or contains an id that is no class.
     """
     statistics = collect(dataset, num_workers=num_workers)
     present = statistics.present.astype(np.int64)
     pixels = int(statistics.sizes.prod(axis=1).sum())
-    mean, std = _color(dataset, num_workers)
+    mean, std = _color_statistics(dataset, num_workers)
     return {
         "split": dataset.split,
         "samples": len(dataset),
@@ -64,6 +64,7 @@ def describe(dataset: SegmentationDataset, *, num_workers: int) -> dict[str, Any
 
 
 def _sizes(statistics: DatasetStatistics) -> dict[str, Any]:
+    """Return the sizes of the images, the most frequent ones with their number."""
     by_frequency = Counter((width, height) for height, width in statistics.sizes.tolist())
     listed = sorted(by_frequency.items(), key=lambda item: (-item[1], item[0]))[:_SIZES_LISTED]
     return {
@@ -75,6 +76,7 @@ def _sizes(statistics: DatasetStatistics) -> dict[str, Any]:
 
 
 def _spread(lengths_px: NDArray[np.int64]) -> dict[str, float]:
+    """Return smallest, median and largest length, in px."""
     return {
         "min": int(lengths_px.min()),
         "median": float(np.median(lengths_px)),
@@ -82,9 +84,11 @@ def _spread(lengths_px: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def _color(dataset: SegmentationDataset, num_workers: int) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of red, green and blue over all pixels, 0 to 1."""
-    _log.info("measuring the colours of %d images of split %s", len(dataset), dataset.split)
+def _color_statistics(
+    dataset: SegmentationDataset, num_workers: int
+) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of red, green and blue over all pixels, 0 to 1."""
+    _log.info("measuring the colors of %d images of split %s", len(dataset), dataset.split)
     measured = parallel_map(partial(_moments, dataset), len(dataset), num_workers=num_workers)
     pixels, total, squares = (np.asarray(part) for part in zip(*measured, strict=True))
     mean = total.sum(axis=0) / pixels.sum()
@@ -96,7 +100,7 @@ def _color(dataset: SegmentationDataset, num_workers: int) -> tuple[list[float],
 def _moments(
     dataset: SegmentationDataset, index: int
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels of an image, and the sums of its values and of their squares by channel."""
+    """Return an image's pixels and the sums of its values and their squares by channel."""
     image_HWC = dataset[index].image
     mean, std = (each.ravel() for each in cv2.meanStdDev(image_HWC))
     pixels = image_HWC.shape[0] * image_HWC.shape[1]
@@ -104,16 +108,18 @@ def _moments(
 
 
 def draw(statistics: Mapping[str, Any], labels: LabelSpace) -> Image.Image:
-    """What `describe` gives, as a picture: one line a class.
+    """Draw the statistics of `describe`, one line a class.
 
-    From left to right: name, share of the pixels as a bar on a log scale in the class's colour,
-    that share and the images with the class in numbers, and the share of these images that also
-    hold the class of the column.
+    From left to right: name, share of the pixels as a bar on a log scale in the class's color,
+    that share and the number of images with the class, and the share of these images that also
+    contain the class of the column.
     """
-    return _Chart(statistics, labels).drawn()
+    return _Chart(statistics, labels).draw()
 
 
 class _Chart:
+    """The chart of a split's statistics."""
+
     def __init__(self, statistics: Mapping[str, Any], labels: LabelSpace) -> None:
         self._statistics = statistics
         self._labels = labels
@@ -130,10 +136,11 @@ class _Chart:
         side_px = self._row_px * labels.num_classes
         width = self._cells_left + max(side_px, _LEAST_MATRIX_PX) + _MARGIN_PX
         size = (width, self._top + side_px + 60)
-        self._picture = Image.new("RGB", size, "white")
-        self._draw = ImageDraw.Draw(self._picture)
+        self._image = Image.new("RGB", size, "white")
+        self._draw = ImageDraw.Draw(self._image)
 
-    def drawn(self) -> Image.Image:
+    def draw(self) -> Image.Image:
+        """Draw all parts."""
         self._titles()
         self._scale()
         for row in range(self._labels.num_classes):
@@ -141,11 +148,14 @@ class _Chart:
             self._cells(row)
         self._column_names()
         self._summary()
-        return self._picture
+        return self._image
 
     def _titles(self) -> None:
-        told = self._statistics
-        title = f"split {told['split']}: {told['samples']} images, {len(told['classes'])} classes"
+        """Draw the title and the headings of the columns."""
+        facts = self._statistics
+        title = (
+            f"split {facts['split']}: {facts['samples']} images, {len(facts['classes'])} classes"
+        )
         self._draw.text((_MARGIN_PX, 14), title, fill=_INK, font=ImageFont.load_default(20))
         above = self._top - 40
         self._draw.text((self._bars_left, above), "share of the pixels", _INK, self._font)
@@ -156,11 +166,12 @@ class _Chart:
 
     @property
     def _decades(self) -> int:
-        """How many powers of ten the bars span, from below the rarest class up to 1."""
+        """Return how many powers of ten the bars span, from below the rarest class up to 1."""
         least = min((f for f in self._statistics["frequencies"] if f > 0), default=0.1)
         return max(1, int(np.ceil(-np.log10(least / 2))))
 
     def _scale(self) -> None:
+        """Draw the grid of the bars."""
         bottom = self._top + self._row_px * self._labels.num_classes
         for power in range(self._decades + 1):
             x = self._bars_left + _BAR_PX * (1 - power / self._decades)
@@ -169,6 +180,7 @@ class _Chart:
             self._draw.text((x, self._top - 6), text, _FAINT, self._small, anchor="mb")
 
     def _bar(self, row: int) -> None:
+        """Draw name, bar and numbers of a class."""
         frequency = self._statistics["frequencies"][row]
         top, middle = self._top + row * self._row_px, self._top + (row + 0.5) * self._row_px
         name_at = (self._bars_left - 8, middle)
@@ -189,6 +201,7 @@ class _Chart:
             self._draw.text((right, middle), number, _INK, self._font, anchor="rm")
 
     def _cells(self, row: int) -> None:
+        """Draw a class's row of the co-occurrence matrix."""
         together = self._statistics["co_occurrence"][row]
         top = self._top + row * self._row_px
         for column, images in enumerate(together):
@@ -203,25 +216,27 @@ class _Chart:
                 self._draw.text(centre, f"{100 * share:.0f}", ink, self._small, anchor="mm")
 
     def _column_names(self) -> None:
+        """Draw the class names above the matrix, upright."""
         for column, name in enumerate(self._labels.names):
             length = int(self._font.getlength(name)) + 2
             strip = Image.new("RGB", (length, self._row_px), "white")
             ImageDraw.Draw(strip).text((0, self._row_px / 2), name, _INK, self._font, anchor="lm")
             upright = strip.transpose(Image.Transpose.ROTATE_90)
             left = self._cells_left + column * self._row_px
-            self._picture.paste(upright, (left, self._top - 4 - length))
+            self._image.paste(upright, (left, self._top - 4 - length))
 
     def _summary(self) -> None:
-        told = self._statistics
-        width, height = told["width"], told["height"]
-        mean, std = (", ".join(f"{v:.3f}" for v in told[key]) for key in ("rgb_mean", "rgb_std"))
+        """Draw the lines below the chart."""
+        facts = self._statistics
+        width, height = facts["width"], facts["height"]
+        mean, std = (", ".join(f"{v:.3f}" for v in facts[key]) for key in ("rgb_mean", "rgb_std"))
         lines = (
-            f"ignored: {told['ignored_share']:.2%} of all pixels; "
+            f"ignored: {facts['ignored_share']:.2%} of all pixels; "
             f"width {width['min']} to {width['max']} (median {width['median']:g}), "
             f"height {height['min']} to {height['max']} (median {height['median']:g})",
             f"RGB mean {mean}, standard deviation {std}",
         )
-        bottom = self._picture.height - 48
+        bottom = self._image.height - 48
         for position, line in enumerate(lines):
             at = (_MARGIN_PX, bottom + position * 18)
             self._draw.text(at, line, _FAINT, ImageFont.load_default(13))

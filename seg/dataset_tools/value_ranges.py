@@ -1,4 +1,4 @@
-"""Which values images of more than 8 bits hold, and what a declared range cuts off."""
+"""Values of images of more than 8 bits, and how many a declared range cuts off."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,10 @@ class Extent:
 
     Attributes:
         kind: of the values, in words.
-        low, high: the smallest and the largest.
-        beyond: how many lie outside the declared range.
-        total: how many there are.
+        low: the smallest value.
+        high: the largest value.
+        beyond: number of values outside the declared range.
+        total: number of values.
     """
 
     kind: str
@@ -39,7 +40,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class WatchedDecoding(ImageDecoding):
-    """The same decoding, which notes the extent of what it scales."""
+    """The same decoding, which records the extent of what it scales."""
 
     extents: list[Extent] = field(default_factory=list, compare=False)
 
@@ -49,6 +50,7 @@ class WatchedDecoding(ImageDecoding):
         return cls(decoding.value_range, decoding.bands, decoding.section)
 
     def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[np.uint8]:
+        """Scale values to 8 bits and record their extent."""
         if not is_plain(values, bits) or self.value_range is not None:
             low, high = self.value_range or (-np.inf, np.inf)
             beyond = int(((values < low) | (values > high)).sum())
@@ -60,11 +62,11 @@ class WatchedDecoding(ImageDecoding):
 def describe_ranges(
     split: str, extents: Sequence[Extent], decoding: ImageDecoding
 ) -> list[Finding]:
-    """At most one note: the range that the images of a split fill.
+    """Return at most one note: the range that the images of a split fill.
 
     Args:
         split: its name.
-        extents: of the images whose values are not plain (`is_plain`), or of all where a range is
+        extents: of the images whose values are not plain (`is_plain`), or of all if a range is
             declared.
         decoding: what is declared.
     """

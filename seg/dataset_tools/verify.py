@@ -1,4 +1,4 @@
-"""Reads every sample of a dataset strictly and reports what is wrong with which."""
+"""Verification of a dataset: every sample is read strictly, faults are reported by sample."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +21,12 @@ from seg.dataset_tools.video_leakage import shared_sequences
 Inspected = Mapping[str, Sequence[Inspection]]
 
 _USUAL_LABEL_KINDS = ("8-bit", "RGB")
-_SHOWN = 3
+_MAX_EXAMPLES = 3
 
 
 def verify(
     splits: Mapping[str, SegmentationDataset],
-    lonely: Mapping[str, Sequence[UnmatchedFile]],
+    unmatched: Mapping[str, Sequence[UnmatchedFile]],
     *,
     num_workers: int,
     on_sample: Callable[[], None] | None = None,
@@ -35,65 +35,68 @@ def verify(
 ) -> Report:
     """Verify splits of one dataset.
 
-    Samples with a fault go to quarantine. Of a picture that is in two splits it is the copy in the
-    split that is trained on (train before val before test), so that evaluation sets stay what they
-    are.
+    Samples with a fault are excluded. Of an image that is in two splits the copy in the split
+    that is trained on is excluded (train before val before test), so that evaluation sets stay
+    as they are.
 
     Args:
         splits: the datasets by their `split`, made within `collect_unmatched`.
-        lonely: of each split the files without partners that were tolerated.
+        unmatched: of each split the files without partners that were tolerated.
         num_workers: processes that read; 0: this one.
         on_sample: called after each sample.
-        near_duplicates: look also for pictures that are nearly the same.
-        labels: of each split the classes that its own are made into (`LabelSpace.remapped`); None:
-            these themselves.
+        near_duplicates: whether to find images that are nearly the same too.
+        labels: of each split the classes that its own are mapped to (`LabelSpace.remapped`);
+            None: its own.
 
     Raises:
         ConfigError: the processes could not be started.
-        ValueError: a dataset stands under another name than its `split`.
+        ValueError: a dataset has another name than its `split`.
     """
     if misnamed := [name for name, dataset in splits.items() if dataset.split != name]:
         raise ValueError(f"datasets stand under names that are not their split: {misnamed}")
-    lonely = _once(lonely)
+    unmatched = _drop_repeated(unmatched)
     inspections = inspect_all(list(splits.values()), num_workers=num_workers, on_sample=on_sample)
-    found = dict(zip(splits, inspections, strict=True))
-    faults = [fault for each in found.values() for one in each for fault in one.faults]
-    notes = [note for each in found.values() for one in each for note in one.notes]
-    faults += [_alone(split, each) for split, files in lonely.items() for each in files]
+    inspected = dict(zip(splits, inspections, strict=True))
+    faults = [fault for each in inspected.values() for one in each for fault in one.faults]
+    notes = [note for each in inspected.values() for one in each for note in one.notes]
+    faults += [
+        _unmatched_finding(split, each) for split, files in unmatched.items() for each in files
+    ]
     for low, high in combinations(sorted(splits, key=_rank), 2):
-        faults += _across(found, low, high, near=near_duplicates)
-    for split, each in found.items():
+        faults += _across(inspected, low, high, near=near_duplicates)
+    for split, each in inspected.items():
         notes += _within(split, each) + _label_kinds(split, each)
         own = splits[split].labels
         absent = _classes_without_pixels(split, each, own, (labels or {}).get(split, own))
         (faults if split == "train" else notes).extend(absent)
         extents = [one.extent for one in each if one.extent is not None]
         notes += describe_ranges(split, extents, getattr(splits[split], "decoding", PLAIN))
-    notes += _sequences(found)
-    return _report(found, lonely, faults, notes)
+    notes += _sequences(inspected)
+    return _report(inspected, unmatched, faults, notes)
 
 
 def _report(
-    found: Inspected,
-    lonely: Mapping[str, Sequence[UnmatchedFile]],
+    inspected: Inspected,
+    unmatched: Mapping[str, Sequence[UnmatchedFile]],
     faults: Sequence[Finding],
     notes: Sequence[Finding],
 ) -> Report:
+    """Return the report of all findings."""
     faulty = {(fault.split, fault.sample) for fault in faults}
     indices = {
         split: [i for i, one in enumerate(each) if (split, plain_text(one.name)) in faulty]
-        for split, each in found.items()
+        for split, each in inspected.items()
     }
-    files = [(split, each) for split, some in lonely.items() for each in some]
+    files = [(split, each) for split, some in unmatched.items() for each in some]
     return Report(
-        counts={split: len(each) for split, each in found.items()},
-        sound={split: len(each) - len(indices[split]) for split, each in found.items()},
-        label_kinds={split: _kinds(each) for split, each in found.items()},
+        counts={split: len(each) for split, each in inspected.items()},
+        sound={split: len(each) - len(indices[split]) for split, each in inspected.items()},
+        label_kinds={split: _kinds(each) for split, each in inspected.items()},
         faults=tuple(faults),
         notes=tuple(notes),
         quarantine={
             split: tuple(plain_text(each[i].name) for i in indices[split])
-            for split, each in found.items()
+            for split, each in inspected.items()
         },
         indices={split: tuple(some) for split, some in indices.items()},
         lonely=tuple(
@@ -104,15 +107,18 @@ def _report(
 
 
 def _rank(split: str) -> int:
+    """Return the position of a split in train, val, test."""
     order = ("train", "val", "test")
     return next((i for i, start in enumerate(order) if split.startswith(start)), len(order))
 
 
-def _once(lonely: Mapping[str, Sequence[UnmatchedFile]]) -> dict[str, list[UnmatchedFile]]:
-    """Each file at the first split that lists it: unsplit data is listed whole for each split."""
+def _drop_repeated(
+    unmatched: Mapping[str, Sequence[UnmatchedFile]],
+) -> dict[str, list[UnmatchedFile]]:
+    """List each file at its first split: unsplit data is listed whole for each split."""
     seen: set[tuple[str, str]] = set()
     first: dict[str, list[UnmatchedFile]] = {}
-    for split, some in lonely.items():
+    for split, some in unmatched.items():
         first[split] = []
         for each in some:
             key = (file_key(each.path), each.kind)
@@ -122,20 +128,24 @@ def _once(lonely: Mapping[str, Sequence[UnmatchedFile]]) -> dict[str, list[Unmat
     return first
 
 
-def _alone(split: str, lonely: UnmatchedFile) -> Finding:
-    path = plain_text(str(lonely.path))
-    where = "" if lonely.sought is None else f" (there is no {plain_text(str(lonely.sought))})"
-    message = f"{path}: this {lonely.kind} has no {lonely.lacks}{where}"
-    return Finding(split=split, sample="", file=path, kind=lonely.fault, message=message)
+def _unmatched_finding(split: str, unmatched: UnmatchedFile) -> Finding:
+    """Return the finding of a file without its partner."""
+    path = plain_text(str(unmatched.path))
+    where = (
+        "" if unmatched.sought is None else f" (there is no {plain_text(str(unmatched.sought))})"
+    )
+    message = f"{path}: this {unmatched.kind} has no {unmatched.lacks}{where}"
+    return Finding(split=split, sample="", file=path, kind=unmatched.fault, message=message)
 
 
 def _looks(inspections: Sequence[Inspection]) -> list[tuple[Inspection, Appearance]]:
+    """Return the samples whose image could be read, with their appearance."""
     return [(one, one.look) for one in inspections if one.look is not None]
 
 
-def _across(found: Inspected, low: str, high: str, *, near: bool) -> list[Finding]:
-    """Samples of split `low` whose picture is in split `high`, too."""
-    first, second = _looks(found[low]), _looks(found[high])
+def _across(inspected: Inspected, low: str, high: str, *, near: bool) -> list[Finding]:
+    """Find samples of split `low` whose image is in split `high` too."""
+    first, second = _looks(inspected[low]), _looks(inspected[high])
     if not first or not second:
         return []
     owners: dict[bytes, tuple[Inspection, Appearance]] = {}
@@ -162,23 +172,25 @@ def _across(found: Inspected, low: str, high: str, *, near: bool) -> list[Findin
 
 
 def _duplicate(split: str, one: Inspection, kind: str, message: str) -> Finding:
-    name, told = plain_text(one.name), plain_text(message)
-    return Finding(split=split, sample=name, file="", kind=kind, message=told)
+    """Return the finding of a duplicate."""
+    name, message = plain_text(one.name), plain_text(message)
+    return Finding(split=split, sample=name, file="", kind=kind, message=message)
 
 
 def _same_label(first: Appearance, second: Appearance) -> str:
+    """Return a remark if the labels of two equal images differ."""
     both = first.label_digest is not None and second.label_digest is not None
     return ", and another label" if both and first.label_digest != second.label_digest else ""
 
 
 def _within(split: str, inspections: Sequence[Inspection]) -> list[Finding]:
-    """Pictures that are several times in one split."""
+    """Find images that are several times in one split."""
     looks = _looks(inspections)
     notes = []
     for group in equal_groups([look.digest for _, look in looks]):
         (first, first_look), *rest = (looks[i] for i in group)
-        listed = ", ".join(one.name for one, _ in rest[:_SHOWN])
-        more = ", ..." if len(rest) > _SHOWN else ""
+        listed = ", ".join(one.name for one, _ in rest[:_MAX_EXAMPLES])
+        more = ", ..." if len(rest) > _MAX_EXAMPLES else ""
         differing = any(_same_label(first_look, look) for _, look in rest)
         labels = "; their labels differ" if differing else ""
         message = f"{split}/{first.name} has the pixels of {listed}{more}{labels}"
@@ -187,16 +199,19 @@ def _within(split: str, inspections: Sequence[Inspection]) -> list[Finding]:
 
 
 def _kinds(inspections: Sequence[Inspection]) -> dict[str, int]:
+    """Count how the label files store values."""
     return dict(Counter(one.label_kind for one in inspections if one.label_kind is not None))
 
 
 def _label_kinds(split: str, inspections: Sequence[Inspection]) -> list[Finding]:
-    """Kinds of labels other than the usual ones that are read all the same."""
+    """Note label files of unusual kinds that are read all the same."""
     notes = []
     for kind in _kinds(inspections):
         having = [one.name for one in inspections if one.label_kind == kind and not one.faults]
         if having and kind not in _USUAL_LABEL_KINDS:
-            listed = ", ".join(having[:_SHOWN]) + (", ..." if len(having) > _SHOWN else "")
+            listed = ", ".join(having[:_MAX_EXAMPLES]) + (
+                ", ..." if len(having) > _MAX_EXAMPLES else ""
+            )
             message = plain_text(f"{len(having)} labels of {split} are {kind} files: {listed}")
             named = f"{kind.lower()}_label"
             notes.append(Finding(split=split, sample="", file="", kind=named, message=message))
@@ -206,7 +221,7 @@ def _label_kinds(split: str, inspections: Sequence[Inspection]) -> list[Finding]
 def _classes_without_pixels(
     split: str, inspections: Sequence[Inspection], own: LabelSpace, labels: LabelSpace
 ) -> list[Finding]:
-    """Classes that no label holds; none where a label could not be read."""
+    """Find classes that no label contains; none if a label could not be read."""
     present: set[int] = set()
     for one in inspections:
         if one.classes is None:
@@ -217,16 +232,16 @@ def _classes_without_pixels(
     absent = [name for id_, name in enumerate(labels.names) if id_ not in present]
     if not absent:
         return []
-    listed = ", ".join(absent[:_SHOWN]) + (", ..." if len(absent) > _SHOWN else "")
+    listed = ", ".join(absent[:_MAX_EXAMPLES]) + (", ..." if len(absent) > _MAX_EXAMPLES else "")
     message = f"{len(absent)} of {labels.num_classes} classes have no pixel in {split}: {listed}"
-    kind, told = "class_without_pixels", plain_text(message)
-    return [Finding(split=split, sample="", file="", kind=kind, message=told)]
+    kind, message = "class_without_pixels", plain_text(message)
+    return [Finding(split=split, sample="", file="", kind=kind, message=message)]
 
 
-def _sequences(found: Inspected) -> list[Finding]:
-    """Videos that were divided between splits."""
+def _sequences(inspected: Inspected) -> list[Finding]:
+    """Note videos whose frames are divided between splits."""
     described = {}
-    for split, inspections in found.items():
+    for split, inspections in inspected.items():
         looks = _looks(inspections)
         if looks:
             icons_NHW = np.stack([look.icon for _, look in looks])

@@ -1,4 +1,4 @@
-"""Frames of one video in two splits, told by their names and confirmed by their pictures."""
+"""Frames of one video in two splits, recognized by names and confirmed by the images."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ _Frame = tuple[int, str, NDArray[np.uint8]]
 _NUMBERED = re.compile(r"^(.*\D)?(\d{1,18})$")
 _MIN_FRAMES = 20
 _MOST_COMPARED = 1000
-# How much more alike neighbours in number are than any two: in CamVid's three drives 0.19 to 0.51,
-# and 0 (deviation 0.04 at 20 frames) where numbers are arbitrary.
+# Difference of the correlations of neighbours in number and of any two frames: 0.19 to 0.51 in
+# CamVid's three drives, 0 (deviation 0.04 at 20 frames) if numbers are arbitrary.
 _MIN_GAIN = 0.2
 
 
@@ -24,9 +24,10 @@ class SharedSequence:
     """A video whose frames are in several splits.
 
     Attributes:
-        prefix: what the names of its frames begin with, before the number.
+        prefix: start of the names of its frames, before the number.
         counts: its frames in each split.
-        neighbours, strangers: mean correlation of details of neighbours in number, of any two.
+        neighbours: mean correlation of details of neighbours in number.
+        strangers: the same of any two frames.
     """
 
     prefix: str
@@ -38,10 +39,10 @@ class SharedSequence:
 def shared_sequences(
     splits: Mapping[str, tuple[Sequence[str], NDArray[np.uint8]]],
 ) -> list[SharedSequence]:
-    """The sequences that several splits share.
+    """Find the sequences that several splits share.
 
-    Names such as `0016E5_07959` may be numbered at will. They are frames of a video where pictures
-    of neighbouring numbers are more alike than pictures drawn by chance.
+    Names such as `0016E5_07959` may be numbered arbitrarily. They are frames of a video if images
+    of neighbouring numbers are more similar than images drawn by chance.
 
     Args:
         splits: of each split the names of its samples and their icons, uint8, N x H x W.
@@ -58,6 +59,7 @@ def shared_sequences(
 
 
 def _sequence(prefix: str, frames: list[_Frame]) -> SharedSequence | None:
+    """Return the sequence of these frames; None if it is no video in several splits."""
     owners = [split for _, split, _ in frames]
     counts = {split: owners.count(split) for split in dict.fromkeys(owners)}
     if len(frames) < _MIN_FRAMES or len(counts) < 2:
@@ -72,4 +74,5 @@ def _sequence(prefix: str, frames: list[_Frame]) -> SharedSequence | None:
 
 
 def _likeness(first_PD: NDArray[np.float32], second_PD: NDArray[np.float32]) -> float:
+    """Return the mean correlation of rows of details."""
     return float((first_PD * second_PD).sum(axis=1).mean())

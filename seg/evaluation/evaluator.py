@@ -15,7 +15,7 @@ from torch import Tensor, distributed
 from seg.build.segmentation import Parts
 from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
-from seg.dataset_tools.progress import counted
+from seg.dataset_tools.progress import progress_bar
 from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection, intervals
 from seg.evaluation.protocol import protocol
 from seg.evaluation.results_file import write_examples, write_record
@@ -83,7 +83,7 @@ class Evaluator:
         rows = []
         with (
             self.parts.trainer.precision_plugin.forward_context(),
-            counted("evaluating", len(data)) as advance,
+            progress_bar("evaluating", len(data)) as advance,
         ):
             for batch in self.parts.data.val_dataloader():
                 label_BHW = batch["label"].to(device)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seg.config.commands import PredictConfig
 from seg.data.readers.urls import is_remote
-from seg.dataset_tools.progress import counted
+from seg.dataset_tools.progress import progress_bar
 from seg.deployment.loading import Export
 from seg.errors import ConfigError, DataError, StorageError
 from seg.io.atomic import remove_stale, staged_directory
@@ -160,7 +160,7 @@ def _append_records(
 ) -> list[str]:
     """Write down what is done; the sources that are damaged."""
     damaged = []
-    with counted("predicting", total) as on_item:
+    with progress_bar("predicting", total) as on_item:
         for record in records:
             manifest.append(record)
             if store is not None:

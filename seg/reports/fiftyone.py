@@ -11,7 +11,7 @@ from PIL import Image
 
 from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
-from seg.dataset_tools.atomic_directory import filled_aside
+from seg.dataset_tools.atomic_directory import atomic_directory
 
 # FiftyOne draws nothing for the value 0, which stands for ignored pixels; classes begin at 1.
 _FIRST_CLASS = 1
@@ -63,19 +63,19 @@ def write_fiftyone(
     Raises:
         DataError: the directory is not empty, or cannot be written.
     """
-    with filled_aside(directory) as aside:
+    with atomic_directory(directory) as staged:
         for name in ("data", "labels", "predictions"):
-            (aside / name).mkdir()
+            (staged / name).mkdir()
         count = 0
         for sample, prediction_HW in entries:
             file = f"{count:06d}_{_UNSAFE.sub('_', sample.name)[-80:]}.png"
-            Image.fromarray(sample.image).save(aside / "data" / file)
-            Image.fromarray(_mask(sample.label, labels)).save(aside / "labels" / file)
-            Image.fromarray(_mask(prediction_HW, labels)).save(aside / "predictions" / file)
+            Image.fromarray(sample.image).save(staged / "data" / file)
+            Image.fromarray(_mask(sample.label, labels)).save(staged / "labels" / file)
+            Image.fromarray(_mask(prediction_HW, labels)).save(staged / "predictions" / file)
             count += 1
         targets = {str(place + _FIRST_CLASS): name for place, name in enumerate(labels.names)}
-        (aside / "classes.json").write_text(json.dumps(targets, indent=2) + "\n")
-        (aside / "open_in_fiftyone.py").write_text(_LOADER)
+        (staged / "classes.json").write_text(json.dumps(targets, indent=2) + "\n")
+        (staged / "open_in_fiftyone.py").write_text(_LOADER)
     return count
 
 

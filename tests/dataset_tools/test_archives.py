@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from seg.dataset_tools.archives import Limits, unpack
-from seg.dataset_tools.atomic_directory import filled_aside
+from seg.dataset_tools.atomic_directory import atomic_directory
 from seg.errors import DataError
 
 SMALL = Limits(entries=20, total_bytes=3 * 2**20, ratio=50)
@@ -55,7 +55,7 @@ def special(name, kind, target=""):
 
 def refusal(archive, tmp_path, limits=SMALL, inner=""):
     target = tmp_path / "root"
-    with pytest.raises(DataError) as caught, filled_aside(target) as folder:
+    with pytest.raises(DataError) as caught, atomic_directory(target) as folder:
         unpack(archive, folder, limits=limits, inner=inner)
     assert not target.exists()
     assert not (tmp_path / ".root.partial").exists()
@@ -79,7 +79,7 @@ def test_files_and_folders_come_out(kind, tmp_path):
     archive = archive_of(
         kind, tmp_path / "data", ("./a/x.png", b"one"), ("a/b/y.png", b"two" * 999), ("z.txt", b"")
     )
-    with filled_aside(tmp_path / "root") as folder:
+    with atomic_directory(tmp_path / "root") as folder:
         assert unpack(archive, folder, limits=SMALL) == 3
     expected = {"a/x.png": b"one", "a/b/y.png": b"two" * 999, "z.txt": b""}
     assert files_in(tmp_path / "root") == expected
@@ -89,7 +89,7 @@ def test_files_and_folders_come_out(kind, tmp_path):
 def test_an_inner_folder_becomes_the_root(kind, tmp_path):
     members = ("v/w/x.png", b"one"), ("v/w/k/y.png", b"two"), ("v/other.txt", b"three")
     archive = archive_of(kind, tmp_path / "data", *members)
-    with filled_aside(tmp_path / "root") as folder:
+    with atomic_directory(tmp_path / "root") as folder:
         assert unpack(archive, folder, limits=SMALL, inner="v/w") == 2
     assert files_in(tmp_path / "root") == {"x.png": b"one", "k/y.png": b"two"}
     assert "no files in v/k" in str(refusal(archive, tmp_path / "2", inner="v/k"))
@@ -100,7 +100,7 @@ def test_folders_of_a_tar_come_along_and_modes_do_not(tmp_path):
     file = tarfile.TarInfo("v/set_uid")
     file.mode, file.uid, file.mtime = 0o6777, 1234, 1
     archive = tar_of(tmp_path / "data", top, empty, file)
-    with filled_aside(tmp_path / "root") as folder:
+    with atomic_directory(tmp_path / "root") as folder:
         unpack(archive, folder, limits=SMALL, inner="v")
     assert (tmp_path / "root/empty").is_dir()
     status = (tmp_path / "root/set_uid").stat()
@@ -268,6 +268,6 @@ def test_no_archive_at_all(content, tmp_path):
 def test_a_zip_at_the_end_of_a_tar_is_no_zip(tmp_path):
     inside = zip_of(tmp_path / "inside", ("hidden", b"1")).read_bytes()
     archive = tar_of(tmp_path / "data", ("last.zip", inside), mode="w")
-    with filled_aside(tmp_path / "root") as folder:
+    with atomic_directory(tmp_path / "root") as folder:
         unpack(archive, folder, limits=SMALL)
     assert files_in(tmp_path / "root") == {"last.zip": inside}

@@ -116,7 +116,7 @@ def test_an_archive_that_is_refused_leaves_nothing(servers, tmp_path, monkeypatc
     first = DOWNLOADS["oxford_pet"].archives[0]
     second = Archive(servers[1].url("x"), len(hostile), hashlib.sha256(hostile).hexdigest())
     monkeypatch.setitem(DOWNLOADS, "oxford_pet", Download((first, second), ""))
-    with pytest.raises(DataError, match="leads out of the folder"):
+    with pytest.raises(DataError, match="leads out of the directory"):
         download("oxford_pet", tmp_path / "pets")
     assert [path.name for path in tmp_path.iterdir()] == [".pets.downloads"]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from seg.dataset_tools.progress import counted
+from seg.dataset_tools.progress import progress_bar
 from seg.io.terminal import ConsoleHandler, say
 from seg.io.terminal_bar import bar_hidden, close_all_bars, close_bar, open_bar, waiting_bar
 from tests.conftest import SMALL
@@ -49,7 +49,7 @@ def test_a_waiting_bar_is_seen_and_removed(monkeypatch):
 
 def test_text_stands_on_lines_of_its_own(monkeypatch):
     with terminal(monkeypatch) as written:
-        with counted("copying", 2) as advance:
+        with progress_bar("copying", 2) as advance:
             advance()
             say("first", file=sys.stderr)
             record = logging.LogRecord("seg", logging.INFO, __file__, 1, "second", (), None)
@@ -84,7 +84,7 @@ def test_elsewhere_no_bar_opens(monkeypatch, capsys):
     with terminal(monkeypatch, kind="dumb") as written:
         assert open_bar() is None
         assert written() == ""
-    with waiting_bar("preparing"), counted("copying", 2) as advance:
+    with waiting_bar("preparing"), progress_bar("copying", 2) as advance:
         advance()
     assert capsys.readouterr().err == ""
 
