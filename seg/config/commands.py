@@ -37,18 +37,31 @@ class EvaluateConfig(Section):
         return self
 
 
-class PredictConfig(Section):
+class OutputOptions(Section):
+    """The options of `conf/predict.yaml` that the output formats use.
+
+    Attributes:
+        formats: names of the formats.
+        overlay_opacity: opacity of the colors over the image, 0 to 1.
+        classes: classes whose probabilities are written; None: all.
+        coco_segmentation: how COCO annotations store their pixels.
+        values: which numbers stand for the classes in label files.
+    """
+
+    formats: list[str]
+    overlay_opacity: Annotated[float, Field(ge=0, le=1)]
+    classes: list[str] | None
+    coco_segmentation: Literal["rle", "polygons"]
+    values: Literal["id", "index"]
+
+
+class PredictConfig(OutputOptions):
     """`conf/predict.yaml`."""
 
     checkpoint: Path
     input: str
     output: str | None
     inference: Target
-    formats: list[str]
-    overlay_opacity: Annotated[float, Field(ge=0, le=1)]
-    classes: list[str] | None
-    coco_segmentation: Literal["rle", "polygons"]
-    values: Literal["id", "index"]
     place: Literal["keep", "drop"]
     skip_existing: bool
     shard: Annotated[int, Field(ge=0)]

@@ -1,4 +1,4 @@
-"""Bulk prediction: where pictures come from, what is written of them, and what is done already.
+"""Bulk prediction: inputs, output formats, and a manifest of what is done.
 
-A new kind of output is one file in `formats/` that declares a `FORMAT`.
+A new output format is one file in `writers/` that declares a `FORMAT`.
 """

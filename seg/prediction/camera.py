@@ -1,4 +1,4 @@
-"""Live pictures of a camera, until it ends or Ctrl-C."""
+"""Live images of a camera, until it ends or Ctrl-C."""
 
 import re
 from collections.abc import Iterator
@@ -14,47 +14,47 @@ from seg.prediction.video import open_camera
 
 
 class Camera:
-    """Takes a picture whenever the network is free; those in between are passed over.
+    """Reads an image whenever the network is free; those in between are skipped.
 
     Args:
-        given: `webcam:0`, or `webcam:` with a device or the address of a stream.
-        first: number of its first frame, so that an earlier session is not written over.
-        max_frames: it stops then.
+        address: `webcam:0`, or `webcam:` with a device or the address of a stream.
+        first: number of its first frame, so that an earlier session is not overwritten.
+        max_frames: number of frames after which it stops.
 
     Raises:
-        DataError: no such camera.
+        DataError: the camera does not answer.
     """
 
-    def __init__(self, given: str, *, first: int = 0, max_frames: int | None = None) -> None:
-        self._given = given
+    def __init__(self, address: str, *, first: int = 0, max_frames: int | None = None) -> None:
+        self._address = address
         self._first = first
         self._max_frames = max_frames
-        self._video: Any = open_camera(given.removeprefix(CAMERA))
-        self._pictures: dict[str, Raster] = {}
+        self._video: Any = open_camera(address.removeprefix(CAMERA))
+        self._images: dict[str, Raster] = {}
 
     @staticmethod
-    def name_of(given: str, number: int) -> str:
-        """`webcam_0/000123`."""
-        return f"{re.sub(r'[^A-Za-z0-9]+', '_', given).strip('_')}/{number:06d}"
+    def name_of(address: str, number: int) -> str:
+        """Return the name of a frame: `webcam_0/000123`."""
+        return f"{re.sub(r'[^A-Za-z0-9]+', '_', address).strip('_')}/{number:06d}"
 
     def items(self) -> Iterator[Item]:
-        """The next picture, as an item, whenever it is asked for."""
+        """Yield the next image as an item whenever it is asked for."""
         count = 0
         while self._max_frames is None or count < self._max_frames:
             done, frame_HW3 = self._video.read()
             if not done:
                 return
             number = self._first + count
-            item = Item(self.name_of(self._given, number), self._given, "frame", number)
+            item = Item(self.name_of(self._address, number), self._address, "frame", number)
             rgb_HW3 = cv2.cvtColor(frame_HW3, cv2.COLOR_BGR2RGB)
-            self._pictures[item.name] = ArrayRaster(np.asarray(rgb_HW3, np.uint8))
+            self._images[item.name] = ArrayRaster(np.asarray(rgb_HW3, np.uint8))
             count += 1
             yield item
 
     def open(self, item: Item) -> Raster:
-        """The picture that was taken for an item."""
-        return self._pictures.pop(item.name)
+        """Return the image of an item."""
+        return self._images.pop(item.name)
 
     def close(self) -> None:
-        """Let go of the camera."""
+        """Release the camera."""
         self._video.release()

@@ -4,22 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _FIRST = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-_MOST_BYTES = 2**27  # of the description of a film
+_MOST_BYTES = 2**27  # of the movie box, which describes the tracks
 _NEARLY_ALL = 0.99
 
 
 def is_iso_media(start: bytes) -> bool:
-    """Whether a file that starts so is made of boxes."""
+    """Return whether a file that starts so consists of boxes."""
     return start[4:8] in _FIRST
 
 
 def end_of_boxes(path: Path) -> int:
-    """Where the last box of a file ends as its size has it; behind the file where that is cut."""
+    """Return the end of the last box by its size; beyond the file if that is cut off."""
     return max((end for _, _, end in _top_level(path)), default=0)
 
 
 def leaves_frames_out(path: Path) -> bool:
-    """Whether the edit list of a video track shows less than the track holds."""
+    """Return whether the edit list of a video track presents less than the track."""
     for kind, start, end in _top_level(path):
         if kind == b"moov" and end - start <= _MOST_BYTES:
             with path.open("rb") as file:
@@ -29,7 +29,7 @@ def leaves_frames_out(path: Path) -> bool:
 
 
 def _top_level(path: Path) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start of the content and end of each box."""
+    """Yield name, start of the content and end of each box."""
     size = path.stat().st_size
     with path.open("rb") as file:
         place = 0
@@ -43,7 +43,7 @@ def _top_level(path: Path) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _inside(content: bytes, *names: bytes) -> Iterator[bytes]:
-    """The contents of the boxes that a path of names leads to."""
+    """Yield the contents of the boxes that a path of names leads to."""
     place = 0
     while (box := _box(content[place : place + 16], place, len(content))) is not None:
         kind, start, end = box
@@ -54,7 +54,7 @@ def _inside(content: bytes, *names: bytes) -> Iterator[bytes]:
 
 
 def _box(head: bytes, place: int, size: int) -> tuple[bytes, int, int] | None:
-    """The box that begins at a place; None: none does."""
+    """Return the box that begins at a place; None without one."""
     length, kind, begins = int.from_bytes(head[:4]), head[4:8], 8
     if length == 1:
         length, begins = int.from_bytes(head[8:16]), 16
@@ -65,6 +65,7 @@ def _box(head: bytes, place: int, size: int) -> tuple[bytes, int, int] | None:
 
 
 def _leaves_out(film: bytes) -> bool:
+    """Return whether the edit list of a video track in a movie box presents less."""
     film_scale = _scale_and_duration(next(_inside(film, b"mvhd"), b""))[0]
     for track in _inside(film, b"trak"):
         handler = next(_inside(track, b"mdia", b"hdlr"), b"")
@@ -73,14 +74,16 @@ def _leaves_out(film: bytes) -> bool:
         entries = _entries(next(_inside(track, b"edts", b"elst"), b""))
         if handler[8:12] != b"vide" or not entries or not (film_scale and scale and duration):
             continue
-        shown = sum(min(length * scale / film_scale, duration - start) for length, start in entries)
-        if shown < _NEARLY_ALL * duration:
+        presented = sum(
+            min(length * scale / film_scale, duration - start) for length, start in entries
+        )
+        if presented < _NEARLY_ALL * duration:
             return True
     return False
 
 
 def _scale_and_duration(header: bytes) -> tuple[int, int]:
-    """Ticks a second, and how many there are, of `mvhd` or `mdhd`; 0: not told."""
+    """Return ticks a second and the number of ticks of `mvhd` or `mdhd`; 0 if unknown."""
     wide = header[:1] == b"\1"
     place, size = (20, 8) if wide else (12, 4)
     return int.from_bytes(header[place : place + 4]), int.from_bytes(
@@ -89,7 +92,7 @@ def _scale_and_duration(header: bytes) -> tuple[int, int]:
 
 
 def _entries(edit_list: bytes) -> list[tuple[int, int]]:
-    """Length in ticks of the film and start in ticks of the track; empty edits are left out."""
+    """Return length in movie ticks and start in track ticks; empty edits are left out."""
     size = 8 if edit_list[:1] == b"\1" else 4
     row = 2 * size + 4
     pairs = [

@@ -1,4 +1,4 @@
-"""All writers of one item: what begins together is put in place or discarded together."""
+"""The writers of one item, whose files are put in place or discarded together."""
 
 import errno
 from collections.abc import Sequence
@@ -12,16 +12,17 @@ from seg.prediction.writer import Format, ItemRows, ManifestEntry, Writer
 
 
 class ItemWriters:
-    """Writes one item in some formats.
+    """Writes one item in several formats.
 
-    A name that is too long for the file system costs the files of its format alone.
+    A name that is too long for the file system loses only the files of its format.
 
     Args:
-        formats: what is written.
-        item, raster: of what.
+        formats: the formats.
+        item: the item.
+        raster: its image.
 
     Raises:
-        OSError: a file cannot be written for another reason; nothing is left of the item.
+        OSError: a file cannot be written for another reason; nothing of the item remains.
     """
 
     def __init__(self, formats: Sequence[Format], item: Item, raster: Raster) -> None:
@@ -39,12 +40,12 @@ class ItemWriters:
                 raise
 
     def write(self, piece: ItemRows) -> None:
-        """Take the next rows."""
+        """Write the next rows."""
         for writer in self._writers.values():
             writer.write(piece)
 
     def close(self) -> ManifestEntry:
-        """Put the files in place, in another thread maybe; the line for the manifest."""
+        """Put the files in place, possibly in another thread; return the manifest's entry."""
         parts: dict[str, Any] = {}
         files: dict[str, Any] = {}
         for each, writer in list(self._writers.items()):
@@ -63,12 +64,13 @@ class ItemWriters:
         return done_record(self._item, size=self._size, files=files, parts=parts)
 
     def discard(self) -> None:
-        """Leave nothing behind of an item that turned out to be damaged."""
+        """Remove the files of an item that turned out to be damaged."""
         for writer in self._writers.values():
-            with suppress(OSError):  # of a full disk, say, which is told already
+            with suppress(OSError):  # such as of a full disk, which is reported already
                 writer.discard()
 
     def _lose(self, lost: Format, error: OSError) -> None:
+        """Give up a format whose file name is too long; raise any other error."""
         if error.errno != errno.ENAMETOOLONG:
             self.discard()
             raise error

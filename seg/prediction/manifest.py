@@ -1,4 +1,4 @@
-"""`manifest.jsonl`: what is done already, a line an item, so that a second call goes on."""
+"""`manifest.jsonl`: a line an item that is done, so that a second call goes on."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,33 +11,34 @@ from seg.errors import ConfigError, DataError
 from seg.io.atomic import staged_file
 from seg.io.lock import is_same_file, lock, release
 from seg.prediction.items import Item
-from seg.prediction.manifest_lines import DONE, line_of, parse_manifest
+from seg.prediction.manifest_entries import DONE, line_of, parse_manifest
 from seg.prediction.writer import PARTS, ManifestEntry
 
 _VERSION = 1
 
 
 class Manifest:
-    """The records of an output folder; this process appends to one file, other shards to theirs.
+    """The entries of an output directory; this process appends to one file, other shards to theirs.
 
-    The first line says by which network and options the results were made. A line is appended,
+    The first line states by which network and options the results were made. A line is appended,
     and synced, once the item's files are in place. A last line that was cut off does not count.
-    Until `start`, the first item or the end nothing is changed; a manifest that is left by an
-    error before its first item is removed again.
+    Until `start`, the first item or the end nothing is changed; a new manifest is removed again if
+    an error comes before its first item.
 
     Args:
-        output: the folder.
+        output: the directory.
         header: checkpoint and options, plain data.
-        shard, num_shards: which part of the work this process has.
-        skip_existing: False: begin anew, also over the results of other options.
-        sizes: of the files that are there, in bytes, where these are not in `output`.
+        shard: index of this process's part of the work.
+        num_shards: number of parts.
+        skip_existing: False: write all results again, also those of other options.
+        sizes: of the files that are there, in bytes, if these are not in `output`.
 
     Attributes:
         name: of the file that this process appends to.
 
     Raises:
-        ConfigError: the folder holds results of another network or other options, or another
-            process is at work there.
+        ConfigError: the directory has results of another network or other options, or another
+            process is writing there.
     """
 
     def __init__(
@@ -86,10 +87,10 @@ class Manifest:
         _close(self._file)
 
     def start(self) -> list[str]:
-        """Write the first line, and remove manifests that tell of other options.
+        """Write the first line, and remove manifests of other options.
 
         Returns:
-            the names of those.
+            the names of the removed manifests.
         """
         if self._started:
             return []
@@ -105,11 +106,11 @@ class Manifest:
         return [path.name for path in self._outdated]
 
     def is_done(self, item: Item, *, parts: bool = True) -> bool:
-        """Whether its files are there, made from the source as it is now.
+        """Return whether an item's files are there, made from the source as it is now.
 
         Args:
-            item: which.
-            parts: also those that other files are assembled of.
+            item: the item.
+            parts: whether the parts that are merged into other files count too.
         """
         record = self._records.get(item.name)
         if record is None or record["status"] != DONE or record["version"] != item.version:
@@ -120,29 +121,29 @@ class Manifest:
             if parts or not pair[0].startswith(f"{PARTS}/")
         )
 
-    def is_settled(self, items: Sequence[Item], assembled: Sequence[str]) -> bool:
-        """Whether all is made of exactly these items, and the parts are removed again.
+    def is_settled(self, items: Sequence[Item], merged: Sequence[str]) -> bool:
+        """Return whether all is made of exactly these items, and the parts are removed.
 
         Args:
             items: of the input.
-            assembled: the files that are made of all of them.
+            merged: the files that are made of all of them.
         """
         if self._anew or set(self._records) != {item.name for item in items}:
             return False
-        without_parts = are_parts_removed(self._output, assembled, self._sizes)
+        without_parts = are_parts_removed(self._output, merged, self._sizes)
         return without_parts and all(self.is_done(item, parts=False) for item in items)
 
     def append(self, record: ManifestEntry) -> None:
-        """Add the record of an item whose files are in place."""
+        """Add the entry of an item whose files are in place."""
         if self._records.get(record["name"]) == record:
-            return  # a damaged source that is damaged still
+            return  # a damaged source that is still damaged
         self.start()
         self._records[record["name"]] = record
         self._appended = True
         self._write(record)
 
     def all_records(self) -> dict[str, ManifestEntry]:
-        """By name: those of this process, and what other shards have written by now."""
+        """Return the entries by name: of this process, and of other shards by now."""
         records: dict[str, ManifestEntry] = {}
         for path in self._others():
             first, others = parse_manifest(path.read_bytes(), path)
@@ -151,7 +152,7 @@ class Manifest:
         return records | self._records
 
     def sort(self, items: Sequence[Item]) -> None:
-        """Bring the lines into the order of the items, each once, however they came about."""
+        """Bring the lines into the order of the items, each once."""
         before = self._content()
         mine = parse_manifest(before, self._path)[1]
         order = {item.name: position for position, item in enumerate(items)}
@@ -167,6 +168,7 @@ class Manifest:
         lock(descriptor)
 
     def _load_records(self, skip_existing: bool) -> None:
+        """Load the entries of all manifests; refuse those of other options."""
         contents = {path: path.read_bytes() for path in self._others()}
         for path, content in (*contents.items(), (self._path, self._content())):
             first, records = self._parsed(content, path)
@@ -182,29 +184,34 @@ class Manifest:
     def _parsed(
         self, content: bytes, path: Path
     ) -> tuple[Mapping[str, Any] | None, dict[str, ManifestEntry]]:
+        """Parse a manifest; a damaged one has unknown options if all is written again."""
         try:
             return parse_manifest(content, path)
         except DataError:
             if not self._anew:
                 raise
-            return {}, {}  # of choices that nobody knows
+            return {}, {}  # of unknown options
 
     def _content(self) -> bytes:
+        """Return the content of this process's file."""
         self._file.seek(0)
         return self._file.read()
 
     def _write(self, content: Mapping[str, Any]) -> None:
+        """Append a line and sync it."""
         self._file.seek(0, os.SEEK_END)
         self._file.write(line_of(content))
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def _others(self) -> Iterator[Path]:
+        """Yield the manifests of other shards."""
         for path in sorted(self._output.glob("manifest*.jsonl")):
             if path != self._path:
                 yield path
 
     def _is_whole(self, name: str, mark: Mapping[str, Any]) -> bool:
+        """Return whether a file is there with the recorded size."""
         if self._sizes is not None:
             return self._sizes.get(name) == int(mark["bytes"])
         try:
@@ -213,16 +220,18 @@ class Manifest:
             return False
 
     def _other_options(self, first: Mapping[str, Any]) -> ConfigError:
+        """Return the error of results of other options."""
         there, here = _choices(first), _choices(self._first)
         keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
         lines = [f"  {key}: there {there.get(key)}, now {here.get(key)}" for key in keys]
         return ConfigError(
-            f"output={self._output}: holds results of other choices\n"
+            f"output={self._output}: holds results of other options\n"
             + "\n".join(lines[:6])
             + "\n  give another output, or skip_existing=false to write them again"
         )
 
     def _open_locked(self) -> IO[bytes]:
+        """Open and lock this process's file."""
         while True:
             file = self._path.open("a+b")
             if not lock(file.fileno()):
@@ -237,37 +246,39 @@ class Manifest:
 
 
 def _close(file: IO[bytes]) -> None:
+    """Release the lock and close a file."""
     release(file.fileno())
     file.close()
 
 
-def are_parts_removed(
-    output: Path, assembled: Sequence[str], sizes: Mapping[str, int] | None
-) -> bool:
-    """Whether what is assembled is there, and the parts that it was made of are not.
+def are_parts_removed(output: Path, merged: Sequence[str], sizes: Mapping[str, int] | None) -> bool:
+    """Return whether merged files are there and the parts they were made of are not.
 
     Args:
         output: the directory.
-        assembled: files in it.
-        sizes: of the files that are there, by name, where these are not in `output`.
+        merged: files in it.
+        sizes: of the files that are there, by name, if these are not in `output`.
     """
     if sizes is not None:
-        left = any(name.startswith(f"{PARTS}/") for name in sizes)
-        return not left and all(name in sizes for name in assembled)
-    there = all((output / name).is_file() for name in assembled)
+        remaining = any(name.startswith(f"{PARTS}/") for name in sizes)
+        return not remaining and all(name in sizes for name in merged)
+    there = all((output / name).is_file() for name in merged)
     return there and not (output / PARTS).exists()
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two first lines have the same options."""
     return _choices(one) == _choices(other)
 
 
 def _choices(first: Mapping[str, Any]) -> dict[str, Any]:
-    # label files held positions before there was a choice
+    """Return the options of a first line by dotted key."""
+    # label files had positions before there was an option
     return {"values": "index", **_flat(first)}
 
 
 def _flat(first: Mapping[str, Any], key: str = "") -> dict[str, Any]:
+    """Return nested mappings by dotted key."""
     flat: dict[str, Any] = {}
     for name, value in first.items():
         inner = f"{key}.{name}".lstrip(".")

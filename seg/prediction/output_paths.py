@@ -1,6 +1,6 @@
-"""Which files will be written: none of the inputs, and none twice."""
+"""The files that will be written: none is an input, and none is written twice."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from seg.data.readers.urls import Location, is_remote
@@ -10,7 +10,7 @@ from seg.prediction.writer import Format
 
 
 def refuse_overwriting(items: Sequence[Item], formats: Sequence[Format], output: Location) -> None:
-    """Hold the files to be written against the inputs and against each other.
+    """Compare the files to be written with the inputs and with each other.
 
     Raises:
         ConfigError: an input would be lost, or two items would become one file.
@@ -19,21 +19,16 @@ def refuse_overwriting(items: Sequence[Item], formats: Sequence[Format], output:
         source if is_remote(source) else str(Path(source).resolve())
         for source in dict.fromkeys(item.source for item in items)
     }
-    folder = str(output).rstrip("/") if is_remote(output) else str(Path(output).resolve())
+    directory = str(output).rstrip("/") if is_remote(output) else str(Path(output).resolve())
     written: set[str] = set()
-    for target in _targets(items, formats):
-        if f"{folder}/{target}" in sources:
-            raise ConfigError(
-                f"output={output}: {target} there is one of the input pictures and would be lost; "
-                "choose another folder"
-            )
-        if target in written:
-            raise ConfigError(f"output={output}: two pictures would become {target}; rename one")
-        written.add(target)
-
-
-def _targets(items: Sequence[Item], formats: Sequence[Format]) -> Iterable[str]:
     for each in formats:
-        for item in items:
-            yield from each.targets(item)
-        yield from each.merged_files(items)
+        targets = [target for item in items for target in each.targets(item)]
+        for target in (*targets, *each.merged_files(items)):
+            if f"{directory}/{target}" in sources:
+                raise ConfigError(
+                    f"output={output}: {target} there is one of the input images and would be "
+                    "lost; choose another directory"
+                )
+            if target in written:
+                raise ConfigError(f"output={output}: two images would become {target}; rename one")
+            written.add(target)

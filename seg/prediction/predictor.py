@@ -1,4 +1,4 @@
-"""Items -> files: reads ahead, predicts, writes behind."""
+"""Prediction of items: reads ahead, predicts, writes behind."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,21 +20,21 @@ from seg.prediction.manifest_entries import failed_entry
 from seg.prediction.reader import ItemReader
 from seg.prediction.writer import Format, ItemRows, ManifestEntry
 
-_READ_AHEAD = 2  # items, the one in hand among them
+_READ_AHEAD = 2  # items, including the one that is predicted
 _WRITING_THREADS = 2
-_HELD_PIXELS = 2**25  # of the items that are being written, before the next is predicted
-_HELD_ITEMS = 8
+_MAX_WAITING_PIXELS = 2**25  # of the items that are being written, before the next is predicted
+_MAX_WAITING_ITEMS = 8
 _LARGE_PIXELS = 2**24
 
 
 class Predictor:
-    """A network at work on items.
+    """Predicts items with a network.
 
-    One thread decodes what comes next and two encode what is done, while this one predicts.
+    One thread decodes the next items and two encode finished ones, while this one predicts.
 
     Args:
         model: on its device.
-        inference: how pictures go through it.
+        inference: how images go through it.
         formats: what is written.
         opener: opens items; in one thread.
         send: called with the names of an item's files once they are in place.
@@ -56,7 +56,7 @@ class Predictor:
         self._probabilities = any(each.wants_probabilities for each in formats)
 
     def predict(self, items: Iterable[Item]) -> Iterator[ManifestEntry]:
-        """Predict items; the record of each, in their order, once its files are in place.
+        """Predict items; yield the entry of each, in their order, once its files are in place.
 
         Raises:
             StorageError: a file cannot be written.
@@ -65,7 +65,7 @@ class Predictor:
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_WRITING_THREADS) as writers:
             for item, opened in self._read_ahead(items, reader):
                 writing.append(self._predict(item, opened, writers))
-                while writing and (writing[0][1].done() or _too_much(writing)):
+                while writing and (writing[0][1].done() or _must_wait(writing)):
                     yield writing.popleft()[1].result()
             while writing:
                 yield writing.popleft()[1].result()
@@ -73,6 +73,7 @@ class Predictor:
     def _read_ahead(
         self, items: Iterable[Item], reader: ThreadPoolExecutor
     ) -> Iterator[tuple[Item, "Future[Raster]"]]:
+        """Yield items with their images, which a thread opens ahead."""
         todo = iter(items)
         ahead = deque(
             (item, reader.submit(self._opener.open, item)) for item in islice(todo, _READ_AHEAD)
@@ -84,7 +85,7 @@ class Predictor:
     def _predict(
         self, item: Item, opened: "Future[Raster]", writers: ThreadPoolExecutor
     ) -> tuple[int, "Future[ManifestEntry]"]:
-        """Pixels in hand, and the record to come."""
+        """Predict an item; return its pixels and the entry to come."""
         writing: ItemWriters | None = None
         try:
             raster = opened.result()
@@ -95,10 +96,10 @@ class Predictor:
                 writing.write(piece)
         except DataError as error:
             _discard(writing)
-            return 0, _known(failed_entry(item, str(error)))
+            return 0, _finished(failed_entry(item, str(error)))
         except OSError as error:
             _discard(writing)
-            raise _not_written(item, error) from error
+            raise _write_error(item, error) from error
         except BaseException:
             _discard(writing)
             raise
@@ -108,13 +109,15 @@ class Predictor:
         return pixels, writers.submit(self._finish, item, writing)
 
     def _pieces(self, item: Item, raster: Raster) -> Iterator[ItemRows]:
+        """Yield the rows of an item."""
         for band in self._inference.iter_row_blocks(
             self._model, raster, probabilities=self._probabilities
         ):
-            label_HW = self._labelled(item, raster, band)
+            label_HW = self._mask_missing(item, raster, band)
             yield ItemRows(raster, band.rows, label_HW, band.probabilities_KHW)
 
-    def _labelled(self, item: Item, raster: Raster, band: RowBlock) -> Any:
+    def _mask_missing(self, item: Item, raster: Raster, band: RowBlock) -> Any:
+        """Return the labels of some rows, `ignore_index` where a raster has no data."""
         without_data = getattr(raster, "without_data", None) if item.kind == "raster" else None
         missing_HW = None if without_data is None else without_data(band.rows)
         if missing_HW is None or not missing_HW.any():
@@ -123,31 +126,39 @@ class Predictor:
         return np.where(missing_HW, ignored, band.label_HW)
 
     def _finish(self, item: Item, writing: ItemWriters) -> ManifestEntry:
+        """Put the files of an item in place and send them; return its entry."""
         try:
             record = writing.close()
         except OSError as error:
-            raise _not_written(item, error) from error
+            raise _write_error(item, error) from error
         if self._send is not None:
             self._send(record["files"])
         return record
 
 
-def _too_much(writing: Sequence[tuple[int, Any]]) -> bool:
-    return len(writing) > _HELD_ITEMS or sum(pixels for pixels, _ in writing) > _HELD_PIXELS
+def _must_wait(writing: Sequence[tuple[int, Any]]) -> bool:
+    """Return whether so much waits to be written that prediction has to wait."""
+    return (
+        len(writing) > _MAX_WAITING_ITEMS
+        or sum(pixels for pixels, _ in writing) > _MAX_WAITING_PIXELS
+    )
 
 
 def _discard(writing: ItemWriters | None) -> None:
+    """Discard the files of an item, if there are any."""
     if writing is not None:
         writing.discard()
 
 
-def _known(record: ManifestEntry) -> "Future[ManifestEntry]":
+def _finished(record: ManifestEntry) -> "Future[ManifestEntry]":
+    """Return a future that has this result."""
     future: Future[ManifestEntry] = Future()
     future.set_result(record)
     return future
 
 
-def _not_written(item: Item, error: OSError) -> StorageError:
+def _write_error(item: Item, error: OSError) -> StorageError:
+    """Return the error of a file that cannot be written."""
     where = error.filename or item.name
     return StorageError(
         f"{where}: cannot be written ({error.strerror or error})\n"

@@ -32,7 +32,7 @@ _BLOCK_PX = 256
 
 
 class WindowedRaster:
-    """A raster file, as RGB: its red, green and blue bands, its palette's colours, or grey.
+    """A raster file as RGB: its red, green and blue bands, its palette's colors, or grey.
 
     Args:
         path: a TIFF or JPEG 2000 file.
@@ -63,7 +63,7 @@ class WindowedRaster:
         self._complete = flags <= {MaskFlags.all_valid}
 
     def read(self, rows: slice, columns: slice) -> NDArray[np.uint8]:
-        """A window, h x w x 3, uint8 RGB.
+        """Read a window, h x w x 3, uint8 RGB.
 
         Raises:
             DataError: its part of the file is damaged.
@@ -74,12 +74,12 @@ class WindowedRaster:
 
     @cached_property
     def _converted(self) -> NDArray[np.uint8]:
-        """The whole image where GDAL and the reader of training compute RGB in unlike ways."""
+        """Read the whole image, if GDAL computes RGB in another way than training does."""
         size = self.height * self.width
         return read_image(self._path, decoding=self._decoding, max_pixels=size)
 
     def without_data(self, rows: slice) -> NDArray[np.bool_] | None:
-        """Which pixels of some rows have no data; None: the file has no such pixels."""
+        """Return which pixels of some rows have no data; None if the file has none."""
         if self._complete:
             return None
         with gdal_errors(self._path):
@@ -88,7 +88,7 @@ class WindowedRaster:
 
     @property
     def place(self) -> dict[str, Any]:
-        """Where it lies on the map, as `rasterio.open` takes it: a transform, points or RPCs."""
+        """Return the place on the map as `rasterio.open` takes it: a transform, points or RPCs."""
         dataset = self._dataset
         points, of_points = dataset.gcps
         if points and dataset.transform.is_identity:
@@ -103,7 +103,7 @@ class GeoTiff(Writer):
     Args:
         path: the file.
         raster: the source.
-        take: h x w, or h x w x 3, of a piece.
+        take: returns h x w, or h x w x 3, of a piece.
         values: of a label map: its type, its colors and the value without data.
     """
 
@@ -133,27 +133,31 @@ class GeoTiff(Writer):
         self._width = raster.width
 
     def write(self, piece: ItemRows) -> None:
+        """Write the next rows."""
         taken = self._take(piece)
         values_CHW = taken[None] if taken.ndim == 2 else taken.transpose(2, 0, 1)
         self._dataset.write(values_CHW, window=_window(piece.rows, slice(0, self._width)))
 
     def close(self) -> None:
+        """Put the file in place."""
         with without_place():
             self._dataset.close()
         self._staged.place()
 
     def discard(self) -> None:
+        """Remove the file."""
         with without_place():
             self._dataset.close()
         self._staged.discard()
 
 
 def _window(rows: slice, columns: slice) -> Window:
+    """Return a window as rasterio takes it."""
     return Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop))
 
 
 def _first_page(path: str) -> TiffPage | None:
-    """The directory that GDAL opens; None: it is no TIFF.
+    """Return the directory that GDAL opens; None if the file is no TIFF.
 
     Raises:
         DataError: damaged.
@@ -171,5 +175,6 @@ def _first_page(path: str) -> TiffPage | None:
 
 
 def _is_jpeg2000(path: str) -> bool:
+    """Return whether a file is JPEG 2000."""
     with Path(path).open("rb") as file:
         return is_jpeg2000(file.read(12))

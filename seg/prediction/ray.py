@@ -18,25 +18,25 @@ from seg.prediction.spec import PredictionSpec
 from seg.prediction.writer import ManifestEntry
 from seg.usage_reports import switch_off_usage_reports
 
-_ITEMS_AT_ONCE = 16  # that one process takes: neighbours, so that videos are read in order
+_ITEMS_AT_ONCE = 16  # of one process: neighbours, so that videos are read in order
 _PATIENCE_S = 10.0
 _MOST_BLOCKS = 10_000
-_SHARES = 4  # pieces of work a process, at least, so that none waits long for the last
+_SHARES = 4  # least pieces of work a process, so that none waits long for the last
 
 
-def records_on_ray(
-    job: PredictionSpec, items: Sequence[Item], *, workers: int | None, address: str | None
+def predict_on_ray(
+    spec: PredictionSpec, items: Sequence[Item], *, workers: int | None, address: str | None
 ) -> Iterator[ManifestEntry]:
-    """Predict items on Ray Data; the records as they come, in any order.
+    """Predict items on Ray Data; yield the entries as they come, in any order.
 
     Every machine needs the checkpoint, the inputs and the output under the same paths, or inputs
     and output at addresses of an object store.
 
     Args:
-        job: what is done.
-        items: to what.
-        workers: processes, each with a network; None: one a GPU, or one for every `job.threads`
-            CPU cores.
+        spec: the prediction.
+        items: the items.
+        workers: processes, each with a network; None: one a GPU, or one for every
+            `spec.config.threads` CPU cores.
         address: of a running cluster; None: one that is started on this machine and ends with it.
 
     Raises:
@@ -53,15 +53,16 @@ def records_on_ray(
     if started:
         _connect(ray, address)
     try:
-        yield from _mapped(ray, job, items, workers)
+        yield from _mapped(ray, spec, items, workers)
     except ray.exceptions.RayError as error:
-        raise _mendable(error) or error from None
+        raise _user_error(error) or error from None
     finally:
         if started:
             ray.shutdown()
 
 
 def _connect(ray: Any, address: str | None) -> None:
+    """Connect to a cluster, or start one."""
     host, _, port = (address or "").rpartition(":")
     try:
         if port.isdecimal() and "/" not in host:  # Ray itself would try for minutes
@@ -74,21 +75,24 @@ def _connect(ray: Any, address: str | None) -> None:
         raise ConfigError(f"ray_address={address}: no cluster answers ({error})") from error
 
 
-def _mendable(error: BaseException | None) -> UserError | None:
-    """What a worker refused, within Ray's wrappings of it."""
+def _user_error(error: BaseException | None) -> UserError | None:
+    """Return the error that a worker raised for the user, within Ray's wrappers."""
     while error is not None and not isinstance(error, UserError):
         error = getattr(error, "cause", None) or error.__cause__
     return error
 
 
 def _mapped(
-    ray: Any, job: PredictionSpec, items: Sequence[Item], workers: int | None
+    ray: Any, spec: PredictionSpec, items: Sequence[Item], workers: int | None
 ) -> Iterator[ManifestEntry]:
-    # Ray would give each process one thread, and so other last bits than one process here
-    job = replace(job, threads=job.threads or torch.get_num_threads())
+    """Predict items in the workers; yield their entries."""
+    # Ray would give each process one thread, which changes the last bits of the results
+    threads = spec.config.threads or torch.get_num_threads()
+    spec = replace(spec, config=spec.config.model_copy(update={"threads": threads}))
     resources = ray.cluster_resources()
-    gpus = 0 if job.device == "cpu" else int(resources.get("GPU", 0))
-    cores = _cores_of_a_worker(ray, job)
+    gpus = 0 if spec.config.device == "cpu" else int(resources.get("GPU", 0))
+    largest = max(node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"])
+    cores = max(1, min(threads, int(largest)))
     count = min(workers or gpus or max(1, int(resources.get("CPU", 1)) // cores), len(items))
     size = max(1, min(_ITEMS_AT_ONCE, len(items) // (count * _SHARES)))
     rows = [
@@ -98,7 +102,7 @@ def _mapped(
     ray.data.DataContext.get_current().enable_progress_bars = False
     done = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MOST_BLOCKS)).map_batches(
         _Worker,
-        fn_constructor_args=(job, str(Path.cwd())),
+        fn_constructor_args=(spec, str(Path.cwd())),
         batch_size=1,
         concurrency=count,
         num_gpus=min(1.0, gpus / count) if gpus else 0,
@@ -108,23 +112,20 @@ def _mapped(
         yield json.loads(row["record"])
 
 
-def _cores_of_a_worker(ray: Any, job: PredictionSpec) -> int:
-    largest = max(node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"])
-    return max(1, min(job.threads or 1, int(largest)))
-
-
 class _Worker:
     """A network in a process of the cluster."""
 
-    def __init__(self, job: PredictionSpec, folder: str) -> None:
-        if Path(folder).is_dir():
-            os.chdir(folder)  # paths of items may be relative
-        if job.address is not None:  # what is sent away need not lie where others see it
-            self._folder = scratch_directory()  # as long as this process lives
-            job = replace(job, output=self._folder.__enter__())
-        self._predictor = job.predictor()
+    def __init__(self, spec: PredictionSpec, directory: str) -> None:
+        """Load the network."""
+        if Path(directory).is_dir():
+            os.chdir(directory)  # paths of items may be relative
+        if spec.address is not None:  # what is sent away may be on a local disk
+            self._scratch = scratch_directory()  # as long as this process lives
+            spec = replace(spec, output=self._scratch.__enter__())
+        self._predictor = spec.predictor()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Predict the items of a batch; return their entries as JSON."""
         records = [
             record
             for text in batch["items"]

@@ -1,4 +1,4 @@
-"""Item -> pixels."""
+"""The reader of items."""
 
 from seg.data.readers.gdal import has_gdal
 from seg.data.readers.image_decoding import MAX_PIXELS
@@ -11,11 +11,11 @@ from seg.prediction.video import FrameReader
 
 
 class ItemReader:
-    """Opens items one after the other; of one thread alone.
+    """Opens items one after the other; for one thread alone.
 
     Args:
-        max_pixels: larger pictures are refused, since a small file may unpack to any size.
-        decoding: how the network was trained to see the values of image files.
+        max_pixels: larger images are refused, since a small file may unpack to any size.
+        decoding: how the network was trained to read the values of image files.
     """
 
     def __init__(self, *, max_pixels: int = MAX_PIXELS, decoding: ImageDecoding = PLAIN) -> None:
@@ -24,10 +24,10 @@ class ItemReader:
         self._frames = FrameReader()
 
     def open(self, item: Item) -> Raster:
-        """Decode an item, or open it where it is read window by window.
+        """Decode an item, or open one that is read window by window.
 
         Raises:
-            DataError: it is missing, damaged, too large or no picture; the message names it.
+            DataError: it is missing, damaged, too large or no image; the message names it.
         """
         if item.fault:
             raise DataError(item.fault)
@@ -49,10 +49,11 @@ class ItemReader:
             return ArrayRaster(image_HW3)
         except DataError as error:
             if error.fault == "too_large":
-                raise self._too_large(f"{item.source}: a picture") from None
+                raise self._too_large(f"{item.source}: an image") from None
             raise
 
     def _too_large(self, what: str) -> DataError:
+        """Return the error of an image with too many pixels."""
         windows = "" if has_gdal() else "; the extra `rasters` reads TIFFs window by window"
         return DataError(
             f"{what} with more than max_pixels={self._max_pixels} pixels\n"
@@ -61,5 +62,5 @@ class ItemReader:
         )
 
     def close(self) -> None:
-        """Let go of open files."""
+        """Close open files."""
         self._frames.close()

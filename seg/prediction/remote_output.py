@@ -1,4 +1,4 @@
-"""Results in an object store: written in a folder of this machine, then sent, file by file."""
+"""Results in an object store: written into a local directory, then sent file by file."""
 
 import time
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.errors import StorageError
-from seg.prediction.remote_input import reached
+from seg.prediction.remote_input import open_address
 from seg.prediction.writer import PARTS, ManifestEntry
 
 _MANIFESTS = "manifest*.jsonl"
@@ -14,60 +14,60 @@ _SECONDS_BETWEEN_MANIFESTS = 10.0
 
 
 class RemoteOutput:
-    """The output folder at an address.
+    """An output directory at an address.
 
-    An object is there whole or not at all, so that a file counts once it is sent. The manifest is
-    sent now and then: what is missing in it is made again after a kill, with the same bytes.
+    An object is there completely or not at all, so that a file counts once it is sent. The manifest
+    is sent now and then: what is missing in it is made again after a kill, with the same bytes.
 
     Args:
         address: `s3://BUCKET/FOLDER`, or another of `seg.data.readers.url_policy`.
-        folder: where the results are written first; a file is removed once it is sent.
+        directory: where the results are written first; a file is removed once it is sent.
 
     Raises:
-        DataError: no driver reaches it.
+        DataError: no driver for it is installed.
     """
 
-    def __init__(self, address: str, folder: Path) -> None:
+    def __init__(self, address: str, directory: Path) -> None:
         self._address = address
-        self._folder = folder
-        self._system, self._root = reached(address, "output")
+        self._directory = directory
+        self._system, self._root = open_address(address, "output")
         self._sent_at_s = time.monotonic()
 
     def fetch_manifests(self, *, besides: str = "") -> dict[str, int]:
-        """Bring the manifests here, but for one; the sizes of all files there, by name."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Fetch the manifests but one; return the sizes of all files there, by name."""
+        self._directory.mkdir(parents=True, exist_ok=True)
         sizes: dict[str, int] = {}
         for path, info in self._call("find", self._root, detail=True).items():
             name = path.removeprefix(self._root).lstrip("/")
             sizes[name] = int(info["size"])
             if Path(name).match(_MANIFESTS) and "/" not in name and name != besides:
-                self._call("get_file", path, str(self._folder / name))
+                self._call("get_file", path, str(self._directory / name))
         return sizes
 
     def fetch(self, names: Iterable[str]) -> None:
-        """Bring files here that are not here."""
+        """Fetch files that are not here."""
         for name in names:
-            path = self._folder / name
+            path = self._directory / name
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._call("get_file", self._at(name), str(path))
 
     def fetch_parts(self, records: Iterable[ManifestEntry]) -> None:
-        """Bring what is assembled at the end."""
+        """Fetch the parts that are merged at the end."""
         for record in records:
             self.fetch(name for name in record.get("files", ()) if name.startswith(f"{PARTS}/"))
 
     def send(self, names: Iterable[str]) -> None:
         """Send files, and remove them here."""
         for name in names:
-            path = self._folder / name
+            path = self._directory / name
             self._put(path, name)
             path.unlink()
 
     def send_manifest(self, name: str, *, at_once: bool = False) -> None:
         """Send a manifest, if the last time is some seconds ago."""
         if at_once or time.monotonic() - self._sent_at_s > _SECONDS_BETWEEN_MANIFESTS:
-            self._put(self._folder / name, name)
+            self._put(self._directory / name, name)
             self._sent_at_s = time.monotonic()
 
     def remove(self, names: Iterable[str]) -> None:
@@ -76,14 +76,17 @@ class RemoteOutput:
             self._call("rm_file", self._at(name))
 
     def _put(self, path: Path, name: str) -> None:
+        """Send a file."""
         target = self._at(name)
         self._call("makedirs", target.rpartition("/")[0], exist_ok=True)
         self._call("put_file", str(path), target)
 
     def _at(self, name: str) -> str:
+        """Return the path of a file there."""
         return f"{self._root}/{name}"
 
     def _call(self, method: str, *arguments: Any, **choices: Any) -> Any:
+        """Call the file system; its errors become a `StorageError`."""
         try:
             return getattr(self._system, method)(*arguments, **choices)
         except Exception as error:  # each store has its own

@@ -16,7 +16,8 @@ class ClassRuns:
 
     Attributes:
         class_id: train id.
-        starts, ends: positions `column * height + row` of the first pixel, and behind the last.
+        starts: positions `column * height + row` of the first pixels.
+        ends: positions behind the last pixels.
         shape: height and width of the label map.
     """
 
@@ -27,12 +28,12 @@ class ClassRuns:
 
     @property
     def area(self) -> int:
-        """Pixels."""
+        """Return the number of pixels."""
         return int((self.ends - self.starts).sum())
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """Left, top, width and height."""
+        """Return left, top, width and height, in px."""
         height = self.shape[0]
         last = self.ends - 1
         left, right = int(self.starts[0] // height), int(last[-1] // height)
@@ -45,7 +46,7 @@ class ClassRuns:
         return left, top, right - left + 1, bottom - top + 1
 
     def encoded(self) -> dict[str, Any]:
-        """COCO's compressed RLE: `size` and `counts` (maskApi.c of cocoapi)."""
+        """Return COCO's compressed RLE: `size` and `counts` (maskApi.c of cocoapi)."""
         before = np.concatenate(([0], self.ends[:-1]))
         counts = np.stack((self.starts - before, self.ends - self.starts), 1).ravel()
         rest = self.shape[0] * self.shape[1] - int(self.ends[-1])
@@ -55,7 +56,7 @@ class ClassRuns:
 
 
 def class_runs(label_HW: NDArray[np.uint8], *, num_classes: int) -> Iterator[ClassRuns]:
-    """The runs of every class below `num_classes` that occurs, by ascending id."""
+    """Yield the runs of every class below `num_classes` that occurs, by ascending id."""
     shape = (label_HW.shape[0], label_HW.shape[1])
     column_by_column = label_HW.T.ravel()
     changes = np.flatnonzero(column_by_column[1:] != column_by_column[:-1]) + 1
@@ -69,8 +70,11 @@ def class_runs(label_HW: NDArray[np.uint8], *, num_classes: int) -> Iterator[Cla
 
 
 def _text(counts: NDArray[np.int64]) -> str:
-    """Counts as text: from the fourth on as difference to the one before the last, five bits a
-    character, the lowest first."""
+    """Encode counts as text.
+
+    From the fourth on a count is the difference to the one before the last; each takes
+    characters of five bits, the lowest first.
+    """
     rest = counts.copy()
     rest[3:] -= counts[1:-2]
     columns, used = [], []

@@ -31,11 +31,11 @@ _LISTED = 5
 
 
 def predict(config: PredictConfig, run_dir: Path) -> None:
-    """Predict what the input holds and is not done yet; into `output`, or else `run_dir`.
+    """Predict what the input contains and is not done yet, into `output` or else `run_dir`.
 
     Raises:
         DataError: the input is missing, or, at the end, some of it is damaged.
-        ConfigError: what formats, inference or device refuse; results of other choices in `output`.
+        ConfigError: formats, inference or device refuse the options; results of others in `output`.
         StorageError: a file cannot be written.
     """
     check_names(config.formats)
@@ -47,104 +47,104 @@ def predict(config: PredictConfig, run_dir: Path) -> None:
         config.input, output=output, frame_step=config.frame_step, max_frames=config.max_frames
     )
     damaged, total = _PredictionRun(config, output, run_dir).fill(items)
-    _log.info("%d of %d pictures: %s", total - len(damaged), total, output)
+    _log.info("%d of %d images: %s", total - len(damaged), total, output)
     if damaged:
         raise DataError(
-            f"{len(damaged)} of {total} pictures could not be read or written: "
+            f"{len(damaged)} of {total} images could not be read or written: "
             + ", ".join(damaged[:_LISTED])
         )
 
 
 class _PredictionRun:
-    """The results, in a folder, or at an address by way of a folder."""
+    """A run of the command, with results in a directory or sent from there to an address."""
 
     def __init__(self, config: PredictConfig, output: str, run_dir: Path) -> None:
         self._config = config
         self._output = output
-        self._store: RemoteOutput | None = None
+        self._remote: RemoteOutput | None = None
         address = output if is_remote(output) else None
-        folder = Path(output) if address is None else run_dir / "sent"
+        directory = Path(output) if address is None else run_dir / "sent"
         if address is not None:
-            self._store = RemoteOutput(address, folder)
-        self._job = PredictionSpec.of(config, folder, address)
-        self._checkpoint = self._job.trained()
-        self._settings = self._job.settings(self._checkpoint.labels)
-        self._formats = load_formats(self._job.formats, self._settings)
+            self._remote = RemoteOutput(address, directory)
+        self._spec = PredictionSpec.of(config, directory, address)
+        self._checkpoint = self._spec.read_model()
+        self._settings = self._spec.settings(self._checkpoint.labels)
+        self._formats = load_formats(self._settings)
         log_values(self._settings, self._formats)
 
     def fill(self, items: Sequence[Item]) -> tuple[list[str], int]:
-        """Do this process' share; the damaged sources, and the size of the share."""
+        """Predict this process's share; return the damaged sources and the size of the share."""
         report_lost_places(items, self._formats, keep=self._config.place == "keep")
         refuse_overwriting(items, self._formats, self._output)
         mine = shard_items(items, shard=self._config.shard, num_shards=self._config.num_shards)
-        sizes = None if self._store is None else self._store.fetch_manifests()
-        with _manifest(self._config, self._job, self._checkpoint, sizes) as manifest:
-            settled = self._is_settled(items, manifest)
+        sizes = None if self._remote is None else self._remote.fetch_manifests()
+        with _manifest(self._config, self._spec, self._checkpoint, sizes) as manifest:
+            settled = manifest.is_settled(items, self._merged_files(items))
             todo = [] if settled else [item for item in mine if not manifest.is_done(item)]
             records = self._records(todo)  # what is refused is refused before anything is written
             removed = manifest.start()
-            remove_stale(self._job.output)
+            remove_stale(self._spec.output)
             written = write_values(self._settings, self._formats)
-            if self._store is not None:
-                self._store.remove(removed)
-                self._store.send(written)
-            damaged = _append_records(records, manifest, len(todo), self._store)
+            if self._remote is not None:
+                self._remote.remove(removed)
+                self._remote.send(written)
+            damaged = _append_records(records, manifest, len(todo), self._remote)
             manifest.sort(items)
-            if self._store is not None:
-                self._store.send_manifest(manifest.name, at_once=True)
-                self._store.fetch_manifests(besides=manifest.name)
+            if self._remote is not None:
+                self._remote.send_manifest(manifest.name, at_once=True)
+                self._remote.fetch_manifests(besides=manifest.name)
             if not settled:
                 self._finish(items, manifest)
-        if self._store is not None:
-            shutil.rmtree(self._job.output)
+        if self._remote is not None:
+            shutil.rmtree(self._spec.output)
         return damaged, len(mine)
 
-    def _is_settled(self, items: Sequence[Item], manifest: Manifest) -> bool:
-        return manifest.is_settled(items, self._assembled(items))
-
-    def _assembled(self, items: Sequence[Item]) -> list[str]:
+    def _merged_files(self, items: Sequence[Item]) -> list[str]:
+        """List the files that are made of all items."""
         return [name for each in self._formats for name in each.merged_files(items)]
 
     def _finish(self, items: Sequence[Item], manifest: Manifest) -> None:
-        """Assemble, and remove what was assembled; damaged sources may be mended, and need it."""
+        """Merge parts and remove them, unless damaged sources may still be repaired."""
         try:
-            whole = _merge(items, self._formats, manifest, self._store)
+            whole = _merge(items, self._formats, manifest, self._remote)
         except (DataError, StorageError, OSError):
-            store = self._store
-            sizes = None if store is None else store.fetch_manifests(besides=manifest.name)
-            if are_parts_removed(self._job.output, self._assembled(items), sizes):
+            remote = self._remote
+            sizes = None if remote is None else remote.fetch_manifests(besides=manifest.name)
+            if are_parts_removed(self._spec.output, self._merged_files(items), sizes):
                 return  # by another shard, which has ended at the same time
             raise
         records = manifest.all_records()
         if not whole or any(is_damaged(records[each.name]) for each in items):
             return
-        if self._store is not None:
+        if self._remote is not None:
             files = (name for each in items for name in records[each.name]["files"])
-            self._store.remove(name for name in files if name.startswith(f"{PARTS}/"))
-        parts = self._job.output / PARTS
-        with suppress(FileNotFoundError), staged_directory(parts) as aside:
-            parts.rename(aside / PARTS)
+            self._remote.remove(name for name in files if name.startswith(f"{PARTS}/"))
+        parts = self._spec.output / PARTS
+        with suppress(FileNotFoundError), staged_directory(parts) as staged:
+            parts.rename(staged / PARTS)
 
     def _records(self, todo: Sequence[Item]) -> Iterator[ManifestEntry]:
+        """Predict items here or on Ray; yield their entries."""
         if not todo:
             return iter(())
         if self._config.backend == "ray":
-            from seg.prediction.ray import records_on_ray
+            from seg.prediction.ray import predict_on_ray
 
             workers, address = self._config.ray_workers, self._config.ray_address
-            return records_on_ray(self._job, todo, workers=workers, address=address)
-        return self._job.predictor(self._checkpoint).predict(todo)
+            return predict_on_ray(self._spec, todo, workers=workers, address=address)
+        return self._spec.predictor(self._checkpoint).predict(todo)
 
 
 def _manifest(
     config: PredictConfig,
-    job: PredictionSpec,
+    spec: PredictionSpec,
     checkpoint: Checkpoint | Export,
     sizes: dict[str, int] | None = None,
 ) -> Manifest:
+    """Open the manifest of a prediction."""
     return Manifest(
-        job.output,
-        job.header(checkpoint),
+        spec.output,
+        spec.header(checkpoint),
         shard=config.shard,
         num_shards=config.num_shards,
         skip_existing=config.skip_existing,
@@ -156,15 +156,15 @@ def _append_records(
     records: Iterable[ManifestEntry],
     manifest: Manifest,
     total: int | None,
-    store: RemoteOutput | None = None,
+    remote: RemoteOutput | None = None,
 ) -> list[str]:
-    """Write down what is done; the sources that are damaged."""
+    """Append entries to the manifest; return the damaged sources."""
     damaged = []
     with progress_bar("predicting", total) as on_item:
         for record in records:
             manifest.append(record)
-            if store is not None:
-                store.send_manifest(manifest.name)
+            if remote is not None:
+                remote.send_manifest(manifest.name)
             if is_damaged(record):
                 _log.error("%s", record["error"])
                 damaged.append(record["source"])
@@ -176,43 +176,43 @@ def _merge(
     items: Sequence[Item],
     formats: Sequence[Format],
     manifest: Manifest,
-    store: RemoteOutput | None = None,
+    remote: RemoteOutput | None = None,
 ) -> bool:
-    """Make what is made of all items, once the last shard has done its share; whether it has."""
-    making = [each for each in formats if each.merged_files(items)]
+    """Merge files of all items once the last shard is done; return whether it is."""
+    merging = [each for each in formats if each.merged_files(items)]
     records = manifest.all_records()
     known = [item for item in items if records.get(item.name, {}).get("version") == item.version]
     if len(known) < len(items):
-        if making:
+        if merging:
             _log.info("%d of %d are done; the last shard writes the rest", len(known), len(items))
         return False
-    if store is not None:
-        store.fetch_parts(records[item.name] for item in known)
-    for each in making:
+    if remote is not None:
+        remote.fetch_parts(records[item.name] for item in known)
+    for each in merging:
         done = [(item, records[item.name]) for item in known]
         each.merge([pair for pair in done if is_written(pair[1], each.name)])
-        if store is not None:
-            store.send(each.merged_files(items))
+        if remote is not None:
+            remote.send(each.merged_files(items))
     return True
 
 
 def _predict_camera(config: PredictConfig, output: str) -> None:
-    """Predict live pictures until the camera ends, `max_frames`, or Ctrl-C."""
+    """Predict live images until the camera ends, `max_frames`, or Ctrl-C."""
     if config.num_shards > 1 or config.backend != "local" or is_remote(output):
         raise ConfigError(
-            f"input={config.input}: one process reads a camera, into a folder of this machine\n"
+            f"input={config.input}: one process reads a camera, into a directory of this machine\n"
             "  give num_shards=1 backend=local output=FOLDER"
         )
-    job = PredictionSpec.of(config, Path(output))
-    checkpoint = job.trained()
-    settings = job.settings(checkpoint.labels)
-    formats = load_formats(job.formats, settings)
+    spec = PredictionSpec.of(config, Path(output))
+    checkpoint = spec.read_model()
+    settings = spec.settings(checkpoint.labels)
+    formats = load_formats(settings)
     log_values(settings, formats)
-    with _manifest(config, job, checkpoint) as manifest:
+    with _manifest(config, spec, checkpoint) as manifest:
         there = manifest.all_records()
         first = next(n for n in count() if Camera.name_of(config.input, n) not in there)
         camera = Camera(config.input, first=first, max_frames=config.max_frames)
-        predictor = job.predictor(checkpoint, camera)
+        predictor = spec.predictor(checkpoint, camera)
         manifest.start()
         write_values(settings, formats)
         try:
@@ -226,4 +226,4 @@ def _predict_camera(config: PredictConfig, output: str) -> None:
             if record["source"] == config.input
         ]
         _merge(items, formats, manifest)
-    _log.info("%d pictures of %s: %s", len(items) - first, config.input, output)
+    _log.info("%d images of %s: %s", len(items) - first, config.input, output)

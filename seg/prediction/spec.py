@@ -1,9 +1,8 @@
-"""A prediction as plain data: what any process needs to do its share."""
+"""A prediction as plain data: all that any process needs to do its share."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -11,7 +10,6 @@ from seg.build.instantiate import build
 from seg.build.models import read_trained, restore
 from seg.config.commands import PredictConfig
 from seg.data.label_space import LabelSpace
-from seg.data.label_values import ValueKind
 from seg.data.readers.sha256 import sha256_of
 from seg.deployment.loading import Export, choose_engine
 from seg.inference.device import choose_device
@@ -26,82 +24,48 @@ from seg.training.checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class PredictionSpec:
-    """What is done to each item.
+    """What is done to each item, where, and by which network.
 
     Attributes:
-        checkpoint: file or run directory; an exported file where one was chosen.
-        trust: whether exported files that may hold code are opened.
-        plugins: classes of plugins that the checkpoint may name.
-        inference: how pictures go through the network, as the configuration has it.
-        formats: names.
-        output: the folder of the results on this machine.
+        config: the options of the command. The last bits of probabilities depend on `threads`.
+        checkpoint: file or run directory; an exported file if one was chosen.
+        output: the directory of the results on this machine.
         address: where they are sent from there, if anywhere.
-        overlay_opacity, classes, coco_segmentation, values: see `Settings`.
-        device: `auto`, `cpu` or `cuda`.
-        max_pixels: see `ItemReader`.
-        threads: that compute; None: as many as torch takes. The last bits of probabilities depend
-            on their number.
     """
 
+    config: PredictConfig
     checkpoint: Path
-    trust: bool
-    plugins: tuple[str, ...]
-    inference: Mapping[str, Any]
-    formats: tuple[str, ...]
     output: Path
-    address: str | None
-    overlay_opacity: float
-    classes: tuple[str, ...]
-    coco_segmentation: Literal["rle", "polygons"]
-    values: ValueKind
-    device: str
-    max_pixels: int
-    threads: int | None
+    address: str | None = None
 
     @classmethod
     def of(
         cls, config: PredictConfig, output: Path, address: str | None = None
     ) -> "PredictionSpec":
-        """The job of a configuration.
+        """Choose the engine of a configuration.
 
         Raises:
             ConfigError: see `choose_engine`.
         """
-        return cls(
-            _engine(config),
-            config.trust,
-            tuple(config.plugins),
-            config.inference.node(),
-            tuple(config.formats),
-            output.absolute(),
-            address,
-            config.overlay_opacity,
-            tuple(config.classes or ()),
-            config.coco_segmentation,
-            config.values,
-            config.device,
-            config.max_pixels,
-            config.threads,
-        )
+        checkpoint = config.checkpoint  # if missing, the error comes when it is read
+        file = find_checkpoint(checkpoint)
+        if file is not None:
+            device = choose_device(config.device).type
+            checkpoint = choose_engine(file, config.engine, device=device, trust=config.trust)
+        return cls(config, checkpoint.absolute(), output.absolute(), address)
 
-    def trained(self) -> Checkpoint | Export:
-        """Read what stands for the network.
+    def read_model(self) -> Checkpoint | Export:
+        """Read the checkpoint or the export.
 
         Raises:
             DataError, ConfigError: see `seg.build.models.load_model`.
         """
-        return read_trained(self.checkpoint, trust=self.trust, plugins=self.plugins)
+        config = self.config
+        return read_trained(self.checkpoint, trust=config.trust, plugins=config.plugins)
 
     def settings(self, labels: LabelSpace) -> Settings:
-        """What the formats are told."""
-        return Settings(
-            self.output,
-            labels,
-            self.overlay_opacity,
-            self.classes,
-            self.coco_segmentation,
-            self.values,
-        )
+        """Return the settings of the formats."""
+        return Settings(self.output, labels, self.config)
 
     def predictor(
         self, checkpoint: Checkpoint | Export | None = None, camera: Camera | None = None
@@ -109,38 +73,32 @@ class PredictionSpec:
         """Load the network and build the formats.
 
         Args:
-            checkpoint: that of `checkpoint`, where it has been read.
-            camera: what opens the items, for live pictures.
+            checkpoint: the content of `self.checkpoint`, if it has been read.
+            camera: opens the items of live images.
 
         Raises:
             DataError: a missing or damaged checkpoint.
-            ConfigError: what a format, the inference or the device refuses.
+            ConfigError: a format, the inference or the device refuses the options.
         """
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        model = restore(checkpoint or self.trained())
-        formats = load_formats(self.formats, self.settings(model.labels))
-        inference = build("inference", self.inference)
-        opener = camera or ItemReader(max_pixels=self.max_pixels, decoding=model.decoding)
+        config = self.config
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        model = restore(checkpoint or self.read_model())
+        formats = load_formats(self.settings(model.labels))
+        inference = build("inference", config.inference.node())
+        opener = camera or ItemReader(max_pixels=config.max_pixels, decoding=model.decoding)
         send = None if self.address is None else RemoteOutput(self.address, self.output).send
-        return Predictor(model.to(choose_device(self.device)), inference, formats, opener, send)
+        return Predictor(model.to(choose_device(config.device)), inference, formats, opener, send)
 
     def header(self, checkpoint: Checkpoint | Export) -> dict[str, Any]:
-        """What the results follow from, beside the pictures: the manifest's first line."""
-        options: dict[str, Any] = {
-            "formats": sorted(self.formats),
-            "inference": dict(self.inference),
-            "overlay_opacity": self.overlay_opacity,
-            "classes": list(self.classes),
-            "coco_segmentation": self.coco_segmentation,
-            "values": self.values,
+        """Return what the results depend on beside the images: the manifest's first line."""
+        config = self.config
+        return {
+            "checkpoint_sha256": sha256_of(checkpoint.identity),
+            "formats": sorted(config.formats),
+            "inference": config.inference.node(),
+            "overlay_opacity": config.overlay_opacity,
+            "classes": list(config.classes or ()),
+            "coco_segmentation": config.coco_segmentation,
+            "values": config.values,
         }
-        return {"checkpoint_sha256": sha256_of(checkpoint.identity), **options}
-
-
-def _engine(config: PredictConfig) -> Path:
-    file = find_checkpoint(config.checkpoint)
-    if file is None:
-        return config.checkpoint.absolute()  # what is missing is told when it is read
-    device = choose_device(config.device).type
-    return choose_engine(file, config.engine, device=device, trust=config.trust).absolute()

@@ -1,4 +1,4 @@
-"""What a TIFF or JPEG 2000 file holds: a picture, several pages, or a raster on the map."""
+"""The items of a TIFF or JPEG 2000 file: an image, several pages, or a raster on the map."""
 
 from pathlib import Path
 
@@ -12,18 +12,18 @@ _START = 2**16  # of a JPEG 2000 file, with its boxes before the pixels
 
 
 def raster_items(name: str, path: Path, version: str) -> list[Item]:
-    """The items of a TIFF or JPEG 2000 file.
+    """List the items of a TIFF or JPEG 2000 file.
 
     Returns:
-        `NAME/page_0001` and so on for several pages; else `NAME`, as a raster where it has a place
-        on the map or more than `MAX_PIXELS`, and the extra `rasters` is installed.
+        `NAME/page_0001` and so on for several pages; else `NAME`, as a raster if it has a place on
+        the map or more than `MAX_PIXELS`, and the extra `rasters` is installed.
     """
     try:
         with path.open("rb") as file:
             start = file.read(_START)
             file.seek(0)
             pages = full_pages(read_pages(file)) if is_tiff(start) else ()
-    except Exception:  # damaged: reading it will tell
+    except Exception:  # damaged: the error comes when it is read
         return [Item(name, str(path), version=version)]
     if pages:
         return _tiff_items(name, path, version, pages)
@@ -32,11 +32,12 @@ def raster_items(name: str, path: Path, version: str) -> list[Item]:
     placed = is_placed(path, start, None)
     height, width = jpeg2000_size(start)
     by_windows = has_gdal() and (placed or height * width > MAX_PIXELS)
-    kind: Kind = "raster" if by_windows else "picture"
+    kind: Kind = "raster" if by_windows else "image"
     return [Item(name, str(path), kind, version=version, placed=placed)]
 
 
 def _tiff_items(name: str, path: Path, version: str, pages: tuple[TiffPage, ...]) -> list[Item]:
+    """List the items of the pages of a TIFF."""
     first = pages[0]
     if len(pages) > 1:
         return [

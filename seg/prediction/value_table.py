@@ -1,4 +1,4 @@
-"""`values.json`: which number stands for which class in the files of an output."""
+"""`values.json`: the number of each class in the files of an output."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def log_values(settings: Settings, formats: Sequence[Format]) -> None:
-    """Say in one line what the numbers for classes mean, where any format holds some."""
+    """Log what the numbers for classes mean, if any format has some."""
     if any(each.holds_values for each in formats):
         _log.info("values     %s (%s)", settings.label_values.summary(), VALUES_FILE)
 
@@ -21,7 +21,7 @@ def write_values(settings: Settings, formats: Sequence[Format]) -> tuple[str, ..
     """Write the table of values, a class file as `dataset.classes` takes it.
 
     Returns:
-        the files that were written, relative to the output; none where no format holds values.
+        the files written, relative to the output; none if no format has values.
     """
     if not any(each.holds_values for each in formats):
         return ()

@@ -20,16 +20,16 @@ _MISCOUNTED = 0.05  # of the frames that a container announces; some only estima
 def video_items(
     name: str, path: Path, version: str, *, step: int = 1, most: int | None = None
 ) -> list[Item]:
-    """The frames of a video, counted by going through it: containers only announce a number.
+    """List the frames of a video, counted by decoding it: containers only announce a number.
 
     Returns:
-        an item a frame; where frames are missing at the end, one more that says so.
+        an item a frame; if frames are missing at the end, one more with that fault.
     """
     video = open_video(str(path))
     announced = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
-    wanted = None if most is None else (most - 1) * step + 1
+    limit = None if most is None else (most - 1) * step + 1
     count = 0
-    while (wanted is None or count < wanted) and video.grab():
+    while (limit is None or count < limit) and video.grab():
         count += 1
     video.release()
     if not count:
@@ -39,27 +39,27 @@ def video_items(
         Item(f"{name}/{index:06d}", str(path), "frame", index, version)
         for index in range(0, count, step)
     ]
-    fault = _missing_end(path, count, announced, wanted)
+    fault = _missing_end(path, count, announced, limit)
     if fault:
         items.append(Item(f"{name}/{count:06d}", str(path), "frame", count, version, fault))
     return items
 
 
-def _missing_end(path: Path, count: int, announced: int, wanted: int | None) -> str:
-    """What is wrong with a video that ends too early; empty: nothing is."""
-    if wanted is not None and count >= wanted:
+def _missing_end(path: Path, count: int, announced: int, limit: int | None) -> str:
+    """Describe a video that ends too early; empty if it is complete."""
+    if limit is not None and count >= limit:
         return ""
     size, whole = path.stat().st_size, announced_bytes(path)
     if size < whole:
         return f"{path}: ends after {count} frames, {size} of {whole} bytes; copy it again"
-    expected = announced if wanted is None else min(announced, wanted)
+    expected = announced if limit is None else min(announced, limit)
     if count >= expected * (1 - _MISCOUNTED) or not counts_frames(path):
         return ""
     return f"{path}: ends after {count} of {announced} frames; copy it again"
 
 
 def open_video(source: str | int) -> Any:
-    """OpenCV's reader of a file, a stream or a camera; what is wrong is left to its callers."""
+    """Open a file, a stream or a camera with OpenCV; callers check for failure."""
     with silent_opencv():
         return cv2.VideoCapture(source)
 
@@ -77,7 +77,7 @@ def silent_opencv() -> Iterator[None]:
 
 
 def is_whole(path: Path, frames: int) -> bool:
-    """Whether an MP4 file has all its bytes and its index lists `frames` frames.
+    """Return whether an MP4 file has all its bytes and its index lists `frames` frames.
 
     OpenCV's writer returns no error: on a full disk it leaves a part of the video, most often
     without the index, which comes last.
@@ -97,7 +97,7 @@ class FrameReader:
         self._next = 0
 
     def read(self, source: str, index: int) -> NDArray[np.uint8]:
-        """Frame `index` of a file.
+        """Read frame `index` of a file.
 
         Returns:
             uint8, H x W x 3, RGB.
@@ -117,17 +117,17 @@ class FrameReader:
         return np.asarray(cv2.cvtColor(frame_HW3, cv2.COLOR_BGR2RGB), np.uint8)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._video is not None:
             self._video.release()
         self._source, self._video, self._next = None, None, 0
 
 
 def open_camera(address: str) -> Any:
-    """A camera that runs: a number as OpenCV counts them, a device, or a stream's address.
+    """Open a camera: a number as OpenCV counts them, a device, or a stream's address.
 
     Raises:
-        DataError: there is none.
+        DataError: the camera does not answer.
     """
     video = open_video(int(address) if address.isdecimal() else address)
     if not video.isOpened():

@@ -1,4 +1,4 @@
-"""How much of a video file must be there: by bytes in some containers, by frames in others."""
+"""The length of a video file by its container: in bytes for some, in frames for others."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ _START = 2**16
 
 
 def counts_frames(path: Path) -> bool:
-    """Whether the container holds the number of its frames.
+    """Return whether the container stores the number of its frames.
 
-    Matroska, WebM and WMV hold a duration. Times a rate that is a number of frames only where every
-    frame lasts as long as the next. MP4 and QuickTime files count the frames of a track, of which
-    an edit list may show a part.
+    Matroska, WebM and WMV store a duration. Times a rate that is a number of frames only if all
+    frames last equally long. MP4 and QuickTime files count the frames of a track, of which an edit
+    list may present a part.
     """
     start = _read_start(path)
     if is_iso_media(start):
@@ -25,7 +25,7 @@ def counts_frames(path: Path) -> bool:
 
 
 def announced_bytes(path: Path) -> int:
-    """The length of the file as its container has it; 0 where it does not say."""
+    """Return the length of the file by its container; 0 if it states none."""
     start = _read_start(path)
     if is_iso_media(start):
         return end_of_boxes(path)
@@ -38,6 +38,7 @@ def announced_bytes(path: Path) -> int:
 
 
 def _end_of_segment(start: bytes) -> int:
+    """Return the end of a Matroska segment; 0 if unknown."""
     header_bytes, size_bytes = _number(start, len(_EBML))
     place = len(_EBML) + size_bytes + header_bytes
     if header_bytes < 0 or start[place : place + 4] != _SEGMENT:
@@ -47,7 +48,7 @@ def _end_of_segment(start: bytes) -> int:
 
 
 def _number(content: bytes, place: int) -> tuple[int, int]:
-    """A number of variable length and the bytes that it takes; -1: unknown, as in live streams."""
+    """Return a number of variable length and its bytes; -1: unknown, as in live streams."""
     first = content[place] if place < len(content) else 0
     size = 9 - first.bit_length()
     if size > 8:
@@ -57,5 +58,6 @@ def _number(content: bytes, place: int) -> tuple[int, int]:
 
 
 def _read_start(path: Path) -> bytes:
+    """Read the start of a file."""
     with path.open("rb") as file:
         return file.read(_START)

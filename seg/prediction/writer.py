@@ -1,4 +1,4 @@
-"""What a kind of output is: one file of `formats/` each, with a `FORMAT`."""
+"""The interface of output formats; each is one file of `writers/` with a `FORMAT`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -8,63 +8,58 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.config.commands import OutputOptions
 from seg.config.nearest import nearest
 from seg.data.label_space import LabelSpace
-from seg.data.label_values import LabelValues, ValueKind, label_values
+from seg.data.label_values import LabelValues, label_values
 from seg.errors import ConfigError
 from seg.inference.image_source import Raster
 from seg.prediction.items import Item
 
 PARTS = ".parts"
-"""The folder below the output where a format keeps what it assembles at the end."""
+"""The directory below the output for parts that a format merges at the end."""
 
 T = TypeVar("T")
 ManifestEntry = Mapping[str, Any]
-"""What the manifest says of an item."""
+"""What the manifest records of an item."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What formats are told.
+    """What formats need to know.
 
     Attributes:
-        output: the folder.
+        output: the directory of the results.
         labels: the classes of the network.
-        overlay_opacity: of the colours over the picture.
-        classes: names of those whose probabilities are written; empty: all.
-        coco_segmentation: how COCO annotations hold their pixels.
-        values: which numbers stand for the classes in label files.
+        options: the options of the command.
     """
 
     output: Path
     labels: LabelSpace
-    overlay_opacity: float = 0.6
-    classes: tuple[str, ...] = ()
-    coco_segmentation: Literal["rle", "polygons"] = "rle"
-    values: ValueKind = "id"
+    options: OutputOptions
 
     @cached_property
     def label_values(self) -> LabelValues:
-        """The number of each class in label files.
+        """Return the number of each class in label files.
 
         Raises:
             ConfigError: see `seg.data.label_values.label_values`.
         """
-        return label_values(self.labels, self.values)
+        return label_values(self.labels, self.options.values)
 
 
 class ItemRows:
-    """Some rows of an item, over its whole width; from top to bottom, without gaps.
+    """Rows of an item over its whole width; from top to bottom, without gaps.
 
     Attributes:
-        rows: which.
+        rows: which rows.
         label_HW: positions in the class list, uint8; `ignore_index` where a raster has no data.
-        probabilities_KHW: float32; None unless a format wants them.
+        probabilities_KHW: float32; None unless a format needs them.
     """
 
     def __init__(
@@ -81,7 +76,7 @@ class ItemRows:
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
-        """The picture's own pixels, h x w x 3, uint8 RGB."""
+        """Return the image's own pixels, h x w x 3, uint8 RGB."""
         return self._raster.read(self.rows, slice(0, self._raster.width))
 
 
@@ -90,27 +85,28 @@ class Writer(ABC):
 
     @abstractmethod
     def write(self, piece: ItemRows) -> None:
-        """Take the next rows."""
+        """Write the next rows."""
 
     @abstractmethod
     def close(self) -> Any:
-        """Put the files in place, in another thread maybe.
+        """Put the files in place, possibly in another thread.
 
         Returns:
-            plain data for the manifest, for `Format.merge`; None where there is none.
+            plain data for the manifest, for `Format.merge`; None without any.
         """
 
     def discard(self) -> None:  # noqa: B027 - most have nothing in place before they finish
-        """Leave nothing behind of an item that turned out to be damaged."""
+        """Remove the files of an item that turned out to be damaged."""
 
 
 class Format(ABC):
     """A kind of output.
 
     Attributes:
-        name: of its file in `formats/`.
+        name: of its file in `writers/`.
         wants_probabilities: whether `ItemRows.probabilities_KHW` is needed.
-        holds_values: whether its numbers for classes follow `Settings.values`.
+        keeps_place: whether results of rasters keep their place on the map.
+        holds_values: whether its numbers for classes follow the option `values`.
 
     Raises:
         ConfigError: it cannot be made for these classes, or lacks a library.
@@ -126,10 +122,10 @@ class Format(ABC):
 
     @abstractmethod
     def targets(self, item: Item) -> tuple[str, ...]:
-        """The files of an item, relative to the output.
+        """List the files of an item, relative to the output.
 
         Raises:
-            ConfigError: the item's name does not do for this format.
+            ConfigError: the item's name does not suit this format.
         """
 
     @abstractmethod
@@ -137,24 +133,24 @@ class Format(ABC):
         """Start to write an item."""
 
     def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
-        """The files that are made of all items, relative to the output."""
+        """List the files that are made of all items, relative to the output."""
         return ()
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:  # noqa: B027 - as above
-        """Make them, of all items that are not damaged, in order: same items, same bytes."""
+        """Make them of all undamaged items, in order: same items, same bytes."""
 
     def path(self, target: str) -> Path:
-        """Where a file lies."""
+        """Return the path of a file."""
         return self.settings.output / target
 
 
 class BufferedWriter(Writer):
-    """Keeps what it takes of each piece, and saves the whole.
+    """Collects what it takes of each piece, and saves the whole.
 
     Args:
-        height: of the item.
-        take: rows x ... of a piece.
-        save: writes all rows; what it returns is the part for the manifest.
+        height: of the item, in px.
+        take: returns rows x ... of a piece.
+        save: writes all rows; returns the part for the manifest.
     """
 
     def __init__(
@@ -169,21 +165,23 @@ class BufferedWriter(Writer):
         self._whole: NDArray[Any] | None = None
 
     def write(self, piece: ItemRows) -> None:
-        taken = self._take(piece)
-        if len(taken) == self._height:
-            self._whole = taken
+        """Store the next rows."""
+        part = self._take(piece)
+        if len(part) == self._height:
+            self._whole = part
             return
         if self._whole is None:
-            self._whole = np.empty((self._height, *taken.shape[1:]), taken.dtype)
-        self._whole[piece.rows] = taken
+            self._whole = np.empty((self._height, *part.shape[1:]), part.dtype)
+        self._whole[piece.rows] = part
 
     def close(self) -> Any:
+        """Save all rows; return the part for the manifest."""
         assert self._whole is not None, "no rows were added"
         return self._save(self._whole)
 
 
 class Staged(Generic[T]):
-    """What is written in pieces, then put in place or removed.
+    """A file that is written in pieces, then put in place or removed.
 
     Args:
         staging: `staged_file(path)`, or `staged_path(path)` for a library that opens it by name.
@@ -194,33 +192,34 @@ class Staged(Generic[T]):
         self.target: T = self._stack.enter_context(staging)
 
     def place(self) -> None:
-        """Let it take its place."""
+        """Put the file in place."""
         self._stack.close()
 
     def discard(self) -> None:
-        """Remove it; what is in its place stays as it was."""
+        """Remove the file; an older one in its place stays."""
         error = InterruptedError()
         self._stack.__exit__(type(error), error, None)
 
 
-def load_formats(names: Sequence[str], settings: Settings) -> list[Format]:
-    """Build the formats that a configuration names.
+def load_formats(settings: Settings) -> list[Format]:
+    """Build the formats that the options name.
 
     Raises:
-        ConfigError: an unknown name, or what the format itself refuses.
+        ConfigError: an unknown name, or a format refuses the options.
     """
+    names = settings.options.formats
     check_names(names)
-    kinds: list[type[Format]] = [import_module(f"{_ROOM}.{name}").FORMAT for name in names]
+    kinds: list[type[Format]] = [import_module(f"{_PACKAGE}.{name}").FORMAT for name in names]
     return [kind(settings) for kind in kinds]
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Hold the names of formats against the files of their folder.
+    """Check that the names are those of formats, each once.
 
     Raises:
         ConfigError: an unknown name, one twice, or none.
     """
-    allowed = sorted(module.name for module in iter_modules(import_module(_ROOM).__path__))
+    allowed = sorted(module.name for module in iter_modules(import_module(_PACKAGE).__path__))
     for name in names:
         if name not in allowed:
             raise ConfigError(
@@ -228,7 +227,7 @@ def check_names(names: Sequence[str]) -> None:
                 + nearest(name, allowed)
             )
     if not names or len(set(names)) != len(names):
-        raise ConfigError(f"formats={list(names)}: name each wanted format once")
+        raise ConfigError(f"formats={list(names)}: name each format once")
 
 
-_ROOM = "seg.prediction.writers"
+_PACKAGE = "seg.prediction.writers"

@@ -87,7 +87,7 @@ def predict_split(
     Args:
         run_dir: the run directory.
         split: name of the split.
-        plugins: packages whose modules the run's configuration may name.
+        plugins: classes of plugins that the checkpoint may name.
 
     Raises:
         ConfigError, DataError: the checkpoint or the dataset cannot be read.

@@ -1,4 +1,4 @@
-"""A network that was never trained, as a checkpoint, and pictures for it."""
+"""A network that was never trained, as a checkpoint, and images for it."""
 
 from pathlib import Path
 
@@ -6,9 +6,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
+from seg.config.commands import OutputOptions
+from seg.config.conf_dir import conf_dir
 from seg.data.datasets.streets import Streets
+from seg.data.label_space import LabelSpace
 from seg.prediction.writer import ItemRows, Settings
 from tests.assembled import parts_of
 from tests.conftest import seg
@@ -77,6 +81,13 @@ def files_in(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def format_settings(directory: Path, labels: LabelSpace, **options) -> Settings:
+    """Settings with the options of `conf/predict.yaml`, some of them changed."""
+    defaults = yaml.safe_load((conf_dir() / "predict.yaml").read_text())
+    plain = {key: defaults[key] for key in OutputOptions.model_fields} | options
+    return Settings(directory, labels, OutputOptions(**plain))
 
 
 def write(kind, settings: Settings, item, label_HW, *, image_HW3=None, probabilities_KHW=None):

@@ -18,7 +18,7 @@ from seg.errors import ConfigError
 from seg.prediction.inputs import list_items
 from seg.prediction.items import Item
 from seg.prediction.value_table import write_values
-from seg.prediction.writer import Settings, load_formats
+from seg.prediction.writer import load_formats
 from seg.prediction.writers.areas import Areas
 from seg.prediction.writers.areas_parquet import ParquetAreas
 from seg.prediction.writers.cityscapes import CityscapesArchive
@@ -29,7 +29,7 @@ from seg.prediction.writers.pascal_voc import VocArchive
 from seg.prediction.writers.probabilities import Probabilities
 from seg.prediction.writers.video import OverlayVideo
 from seg.prediction.writers.zarr import ZarrProbabilities
-from tests.prediction.conftest import OF_PYCOCOTOOLS, film, write
+from tests.prediction.conftest import OF_PYCOCOTOOLS, film, format_settings, write
 from tests.prediction.conftest import SIZE as FILM_SIZE
 
 NAMES = ("road", "sky", "car", "tree")
@@ -45,7 +45,7 @@ def label(seed=0, classes=4):
 
 
 def settings(tmp_path, labels=SPACE, **choices):
-    return Settings(tmp_path, labels, **choices)
+    return format_settings(tmp_path, labels, **choices)
 
 
 def assembled(kind, chosen, items, label_of=label):
@@ -64,10 +64,10 @@ def test_labels_are_palette_pictures(tmp_path):
     label_HW = label()
     label_HW[3, 5] = 255
     write(Labels, settings(tmp_path), A, label_HW)
-    with Image.open(tmp_path / "deep/a.png") as picture:
-        assert picture.mode == "P"
-        np.testing.assert_array_equal(np.asarray(picture), label_HW)
-        np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), SPACE.colorize(label_HW))
+    with Image.open(tmp_path / "deep/a.png") as image:
+        assert image.mode == "P"
+        np.testing.assert_array_equal(np.asarray(image), label_HW)
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), SPACE.colorize(label_HW))
 
 
 # ids out of order, of two bytes, and two that were merged
@@ -83,23 +83,24 @@ def test_labels_hold_the_ids_of_the_data_set(tmp_path, space, values):
     np.testing.assert_array_equal(value_HW, np.array(values)[label()])
     np.testing.assert_array_equal(space.encode(value_HW, "a.png"), label())
     if space is NEAR:  # colors have files of 8 bits alone
-        with Image.open(tmp_path / "deep/a.png") as picture:
-            shown = np.asarray(picture.convert("RGB"))
+        with Image.open(tmp_path / "deep/a.png") as image:
+            shown = np.asarray(image.convert("RGB"))
         np.testing.assert_array_equal(shown, space.colorize(label()))
     write(Labels, settings(tmp_path, space, values="index"), B, label())
     np.testing.assert_array_equal(read_label(tmp_path / "b.png"), label())
 
 
 def test_the_table_of_values_is_a_class_file(tmp_path):
-    chosen = settings(tmp_path, NEAR)
-    assert write_values(chosen, load_formats(["labels"], chosen)) == ("values.json",)
+    chosen = settings(tmp_path, NEAR, formats=["labels"])
+    assert write_values(chosen, load_formats(chosen)) == ("values.json",)
     read = read_classes(tmp_path / "values.json").labels
     assert (read.names, read.palette) == (NAMES, COLORS)
     assert {value: read.names[at] for value, at in read.file_ids if at != 255} == {
         **{2: "road", 7: "sky", 0: "car", 4: "tree"}
     }
     assert dict(read.file_ids)[1] == 255
-    assert write_values(chosen, load_formats(["overlay"], chosen)) == ()
+    without = settings(tmp_path, NEAR, formats=["overlay"])
+    assert write_values(without, load_formats(without)) == ()
 
 
 def test_tables_and_annotations_hold_the_same_ids(tmp_path):
@@ -123,8 +124,8 @@ def test_overlay_blends(tmp_path, opacity):
     chosen = settings(tmp_path, overlay_opacity=opacity)
     write(Overlay, chosen, B, label(), image_HW3=image)
     expected = (1 - opacity) * image + opacity * SPACE.colorize(label())
-    with Image.open(tmp_path / "b_overlay.png") as picture:
-        assert np.abs(np.asarray(picture) - expected).max() <= 1
+    with Image.open(tmp_path / "b_overlay.png") as image:
+        assert np.abs(np.asarray(image) - expected).max() <= 1
 
 
 def noise_of_probabilities():
@@ -132,7 +133,7 @@ def noise_of_probabilities():
     return values / values.sum(0)
 
 
-@pytest.mark.parametrize("classes", [(), ("car", "road")])
+@pytest.mark.parametrize("classes", [None, ["car", "road"]])
 def test_probabilities(tmp_path, classes):
     given = noise_of_probabilities()
     chosen = settings(tmp_path, classes=classes)
@@ -170,7 +171,7 @@ def test_an_unknown_class(tmp_path, kind):
     if kind is ZarrProbabilities:
         pytest.importorskip("zarr")
     with pytest.raises(ConfigError, match=r"no class 'cat'.*road, sky, car, tree"):
-        kind(settings(tmp_path, classes=("cat",)))
+        kind(settings(tmp_path, classes=["cat"]))
 
 
 @OF_PYCOCOTOOLS
@@ -238,10 +239,10 @@ def test_cityscapes_archive(tmp_path):
     official = {train: id_ for id_, _, train, _ in OFFICIAL if train is not None}
     with zipfile.ZipFile(tmp_path / "cityscapes.zip") as archive:
         assert archive.namelist() == [f"ulm_000000_00001{n}_labelIds.png" for n in (8, 9)]
-        with archive.open("ulm_000000_000019_labelIds.png") as file, Image.open(file) as picture:
-            assert picture.mode == "L"
+        with archive.open("ulm_000000_000019_labelIds.png") as file, Image.open(file) as image:
+            assert image.mode == "L"
             expected = np.vectorize(official.get)(label_of(0))
-            np.testing.assert_array_equal(np.asarray(picture), expected)
+            np.testing.assert_array_equal(np.asarray(image), expected)
 
 
 def test_pascal_voc_archive(tmp_path):
@@ -253,10 +254,10 @@ def test_pascal_voc_archive(tmp_path):
     folder = "results/VOC2012/Segmentation/comp6_test_cls"
     with zipfile.ZipFile(tmp_path / "pascal_voc.zip") as archive:
         assert archive.namelist() == [f"{folder}/2008_0000{n}.png" for n in ("06", "11")]
-        with archive.open(f"{folder}/2008_000011.png") as file, Image.open(file) as picture:
-            assert picture.mode == "P"
-            np.testing.assert_array_equal(np.asarray(picture), label_of(1))
-            colors = np.asarray(picture.convert("RGB"))
+        with archive.open(f"{folder}/2008_000011.png") as file, Image.open(file) as image:
+            assert image.mode == "P"
+            np.testing.assert_array_equal(np.asarray(image), label_of(1))
+            colors = np.asarray(image.convert("RGB"))
             np.testing.assert_array_equal(colors, VOC.colorize(label_of(1)))
 
 
@@ -311,16 +312,16 @@ def test_video(tmp_path):
     ("names", "words"),
     [
         (["overlya"], r"no format 'overlya'; allowed: areas, .*zarr; did you mean overlay\?"),
-        (["labels", "labels"], "each wanted format once"),
-        ([], "each wanted format once"),
+        (["labels", "labels"], "each format once"),
+        ([], "each format once"),
     ],
 )
 def test_names_of_formats(tmp_path, names, words):
     with pytest.raises(ConfigError, match=words):
-        load_formats(names, settings(tmp_path))
+        load_formats(settings(tmp_path, formats=names))
 
 
 def test_every_format_goes_by_the_name_of_its_file(tmp_path):
     for name in ("labels", "overlay", "probabilities", "coco", "areas", "video"):
-        (made,) = load_formats([name], settings(tmp_path))
+        (made,) = load_formats(settings(tmp_path, formats=[name]))
         assert made.name == name

@@ -12,8 +12,8 @@ from seg.errors import ConfigError
 from seg.prediction.georeference import report_lost_places
 from seg.prediction.inputs import list_items
 from seg.prediction.reader import ItemReader
-from seg.prediction.writer import ItemRows, Settings, load_formats
-from tests.prediction.conftest import predict, street
+from seg.prediction.writer import ItemRows, load_formats
+from tests.prediction.conftest import format_settings, predict, street
 
 rasterio = pytest.importorskip("rasterio")
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
@@ -27,8 +27,9 @@ CORNERS = [
 ]
 
 
-def settings_in(folder):
-    return Settings(folder, LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199))))
+def formats_in(directory, *names):
+    labels = LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199)))
+    return load_formats(format_settings(directory, labels, formats=list(names)))
 
 
 def plant(path, **options):
@@ -48,7 +49,7 @@ def labelled(path, tmp_path):
     (item,) = list_items(str(path), output=tmp_path / "out")
     assert (item.kind, item.placed) == ("raster", True)
     raster = ItemReader().open(item)
-    (labels,) = load_formats(["labels"], settings_in(tmp_path / "out"))
+    (labels,) = formats_in(tmp_path / "out", "labels")
     writer = labels.open(item, raster)
     writer.write(ItemRows(raster, slice(0, SIZE[0]), np.zeros(SIZE, np.uint8)))
     writer.close()
@@ -119,7 +120,7 @@ def test_images_without_a_place_stay_images(tmp_path):
     (tmp_path / "b.wld").write_text("no numbers")
     items = list_items(str(tmp_path), output=tmp_path / "out")
     assert [(item.name, item.kind, item.placed) for item in items] == [
-        ("a", "picture", False), ("b", "picture", False), ("c", "picture", False),
+        ("a", "image", False), ("b", "image", False), ("c", "image", False),
     ]  # fmt: skip
 
 
@@ -137,12 +138,11 @@ def test_without_the_extra_a_promised_place_is_an_error(tmp_path, monkeypatch, c
         (tmp_path / "a.tfw").write_text(WORLD)
     monkeypatch.setattr(gdal, "find_spec", lambda name: None)
     items = list_items(str(tmp_path), output=tmp_path / "out")
-    settings = settings_in(tmp_path / "out")
     with pytest.raises(ConfigError, match=r"1 images lie on the map \(a\..*labels.*\n.*place=drop"):
-        report_lost_places(items, load_formats(["labels", "areas"], settings))
+        report_lost_places(items, formats_in(tmp_path / "out", "labels", "areas"))
     for formats, keep in ((["areas"], True), (["labels"], False)):
         caplog.clear()
-        report_lost_places(items, load_formats(formats, settings), keep=keep)
+        report_lost_places(items, formats_in(tmp_path / "out", *formats), keep=keep)
         assert f"their results will not: {name}" in caplog.text
 
 
@@ -153,7 +153,7 @@ def test_what_no_format_keeps_is_said(tmp_path, caplog):
     pages[0].save(tmp_path / "b.tif", save_all=True, append_images=pages[1:])
     (tmp_path / "b.tfw").write_text(WORLD)
     items = list_items(str(tmp_path), output=tmp_path / "out")
-    report_lost_places(items, load_formats(["labels"], settings_in(tmp_path / "out")))
+    report_lost_places(items, formats_in(tmp_path / "out", "labels"))
     assert "2 images lie on the map, and their results will not: a.png, b.tif" in caplog.text
 
 

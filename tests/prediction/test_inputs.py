@@ -74,7 +74,7 @@ def test_what_is_not_read_is_counted_by_kind(tmp_path, caplog):
 def test_nothing_but_what_is_not_read(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.heic").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"holds no picture .*\n.*not read: 1 \.heic"):
+    with pytest.raises(DataError, match=r"holds no image .*\n.*not read: 1 \.heic"):
         names(tmp_path / "in", tmp_path / "out")
 
 
@@ -89,7 +89,7 @@ def test_a_glob_keeps_the_folders_below_its_fixed_part(tmp_path):
 @pytest.mark.parametrize("given", ["{0}/none", "{0}/*.png", "memory://nothing/*.png", "{0}"])
 def test_nothing_there(given, tmp_path):
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(DataError, match=r"no such file|holds no picture"):
+    with pytest.raises(DataError, match=r"no such file|holds no image"):
         names(given.format(tmp_path), tmp_path / "elsewhere")
 
 
@@ -101,7 +101,7 @@ def test_two_files_of_one_name(tmp_path):
 
 def test_the_results_do_not_go_among_the_pictures(tmp_path):
     plant(tmp_path / "a.jpg")
-    with pytest.raises(ConfigError, match="choose another folder"):
+    with pytest.raises(ConfigError, match="choose another directory"):
         list_items(str(tmp_path), output=tmp_path)
 
 

@@ -12,10 +12,10 @@ from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
 from seg.prediction.inputs import list_items
 from seg.prediction.reader import ItemReader
-from seg.prediction.writer import ItemRows, Settings
+from seg.prediction.writer import ItemRows
 from seg.prediction.writers.labels import Labels
 from seg.prediction.writers.overlay import Overlay
-from tests.prediction.conftest import files_in, predict, street
+from tests.prediction.conftest import files_in, format_settings, predict, street
 
 rasterio = pytest.importorskip("rasterio")
 # affine tells rasterio of an operator that it will give up
@@ -171,7 +171,7 @@ def test_palette(tmp_path):
     np.testing.assert_array_equal(whole(raster), np.array(list(colors.values()))[values[0]])
 
 
-def test_kinds_that_are_no_picture(tmp_path):
+def test_kinds_that_are_no_image(tmp_path):
     path = plant(tmp_path / "x.tif", np.zeros((1, *SIZE), np.complex64))
     with pytest.raises(DataError, match="complex64\\n  allowed: whole and floating-point numbers"):
         opened(path)
@@ -194,7 +194,7 @@ def test_results_keep_the_place(tmp_path):
     item, raster = opened(plant(tmp_path / "x.tif", noise()))
     label_HW = np.random.default_rng(1).integers(0, 2, SIZE, dtype=np.uint8)
     label_HW[:9, :9] = 255
-    settings = Settings(tmp_path / "out", SPACE, overlay_opacity=0.0)
+    settings = format_settings(tmp_path / "out", SPACE, overlay_opacity=0.0)
     writers = [kind(settings).open(item, raster) for kind in (Labels, Overlay)]
     for top in range(0, SIZE[0], 70):
         rows = slice(top, min(top + 70, SIZE[0]))
@@ -215,7 +215,7 @@ def test_results_keep_the_place(tmp_path):
 def test_ids_of_two_bytes_are_written_as_such(tmp_path):
     labels = LabelSpace(SPACE.names, SPACE.palette, ((7, 0), (700, 1), (3, 255)))
     item, raster = opened(plant(tmp_path / "x.tif", noise()))
-    writer = Labels(Settings(tmp_path / "out", labels)).open(item, raster)
+    writer = Labels(format_settings(tmp_path / "out", labels)).open(item, raster)
     label_HW = np.random.default_rng(1).choice(np.array([0, 1, 255], np.uint8), SIZE)
     writer.write(ItemRows(raster, slice(0, SIZE[0]), label_HW))
     writer.close()
@@ -226,7 +226,7 @@ def test_ids_of_two_bytes_are_written_as_such(tmp_path):
 
 def test_a_discarded_raster_leaves_nothing(tmp_path):
     item, raster = opened(plant(tmp_path / "x.tif", noise()))
-    writer = Labels(Settings(tmp_path / "out", SPACE)).open(item, raster)
+    writer = Labels(format_settings(tmp_path / "out", SPACE)).open(item, raster)
     writer.write(ItemRows(raster, slice(0, 9), np.zeros((9, SIZE[1]), np.uint8)))
     writer.discard()
     assert list((tmp_path / "out").iterdir()) == []

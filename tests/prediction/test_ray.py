@@ -30,7 +30,7 @@ def test_the_same_files_as_in_one_process(checkpoint, pictures, tmp_path):
     assert local.returncode == 3, local.stderr
     spread = on_ray(checkpoint, pictures, *chosen, cwd=tmp_path)
     assert spread.returncode == 3, spread.stderr
-    assert "1 of 12 pictures could not be read" in spread.stderr
+    assert "1 of 12 images could not be read" in spread.stderr
     assert files_in(tmp_path / "ray") == files_in(tmp_path / "out")
     (tmp_path / "ray/b/3.png").unlink()
     assert on_ray(checkpoint, pictures, *chosen, cwd=tmp_path).returncode == 3

@@ -102,7 +102,7 @@ def test_shards_make_what_one_process_makes(checkpoint, pictures, tmp_path):
         share = (f"shard={shard}", "num_shards=3")
         done = predict(checkpoint, pictures, EVERYTHING, *share, cwd=tmp_path, output="shared")
         assert done.returncode == 0, done.stderr
-        assert "2 of 2 pictures" in done.stdout + done.stderr
+        assert "2 of 2 images" in done.stdout + done.stderr
         assert (tmp_path / "shared/areas.csv").exists() == (shard == 1)
     found, expected = files_in(tmp_path / "shared"), files_in(tmp_path / "whole")
     lines = [found.pop(f"manifest.{n}-of-3.jsonl").splitlines() for n in range(3)]
@@ -145,7 +145,7 @@ def test_an_address_holds_what_a_folder_would(checkpoint, pictures, tmp_path):
     assert found == expected
     same = seg("predict", *place, "num_shards=2", f"output=file://{pictures}", cwd=tmp_path)
     assert same.returncode == CONFIG
-    assert "choose another folder" in same.stderr
+    assert "choose another directory" in same.stderr
 
 
 def test_damaged_inputs_are_named_and_the_rest_is_done(checkpoint, pictures, tmp_path):
@@ -154,7 +154,7 @@ def test_damaged_inputs_are_named_and_the_rest_is_done(checkpoint, pictures, tmp
     (pictures / "scan.tif").write_bytes(b"II*\0")
     done = predict(checkpoint, pictures, "formats=[labels,areas]", cwd=tmp_path)
     assert done.returncode == DATA
-    assert "3 of 8 pictures could not be read" in done.stderr
+    assert "3 of 8 images could not be read" in done.stderr
     for name in ("clip.avi", "b/3.png", "scan.tif"):
         assert name in done.stderr
     assert "Traceback" not in done.stderr
@@ -162,7 +162,7 @@ def test_damaged_inputs_are_named_and_the_rest_is_done(checkpoint, pictures, tmp
     assert len((tmp_path / "out/areas.csv").read_text().splitlines()) == 1 + 5 * 19
     Image.fromarray(street(3)).save(pictures / "b/3.png")
     again = predict(checkpoint, pictures, "formats=[labels,areas]", cwd=tmp_path)
-    assert "2 of 8 pictures could not be read" in again.stderr
+    assert "2 of 8 images could not be read" in again.stderr
     assert (tmp_path / "out/b/3.png").exists()
 
 
@@ -255,7 +255,7 @@ def test_pictures_are_never_overwritten(checkpoint, tmp_path):
         assert words in done.stderr
     twins = predict(checkpoint, tmp_path / "a*.png", cwd=tmp_path)
     assert twins.returncode == CONFIG
-    assert "two pictures would become" in twins.stderr
+    assert "two images would become" in twins.stderr
     assert (tmp_path / "a.png").read_bytes() == before
 
 

@@ -1,1 +1,1 @@
-"""One file a kind of output; its name is what `formats=[...]` takes, its class is `FORMAT`."""
+"""The output formats, a file each: its name is the one in `formats=[...]`, its class `FORMAT`."""

@@ -1,4 +1,4 @@
-"""`areas.csv`: pixels and share of every class in every picture."""
+"""`areas.csv`: pixels and share of every class in every image."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,22 +15,26 @@ COLUMNS = ("picture", "class_id", "class", "pixels", "share")
 
 
 class Areas(Format):
-    """One row a picture and class, `share` of the pixels that have a class."""
+    """One row an image and class; `share` is of the pixels that have a class."""
 
     name = "areas"
     holds_values = True
     file = "areas.csv"
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return no files: the table is made at the end."""
         return ()
 
     def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to count the pixels of an item."""
         return _Counts(self.settings.labels.num_classes)
 
     def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Return the table."""
         return (self.file,)
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Write the table."""
         rows = ((*row[:4], f"{row[4]:.6f}") for row in self.rows(done))
         text = format_csv([COLUMNS, *rows])
         write_atomically(self.path(self.file), lambda file: file.write(text.encode()))
@@ -38,7 +42,7 @@ class Areas(Format):
     def rows(
         self, done: Sequence[tuple[Item, ManifestEntry]]
     ) -> Iterator[tuple[str, int, str, int, Any]]:
-        """Values of `COLUMNS`."""
+        """Yield the values of `COLUMNS`."""
         names, values = self.settings.labels.names, self.settings.label_values.classes
         for item, record in done:
             counts = record["parts"][self.name]
@@ -48,13 +52,17 @@ class Areas(Format):
 
 
 class _Counts(Writer):
+    """Counts the pixels of each class."""
+
     def __init__(self, num_classes: int) -> None:
         self._counts = np.zeros(num_classes, np.int64)
 
     def write(self, piece: ItemRows) -> None:
+        """Count the next rows."""
         self._counts += np.bincount(piece.label_HW.ravel(), minlength=256)[: len(self._counts)]
 
     def close(self) -> list[int]:
+        """Return the counts."""
         return [int(count) for count in self._counts]
 
 

@@ -22,6 +22,7 @@ class ParquetAreas(Areas):
             raise ConfigError("formats=areas_parquet: needs pyarrow: pip install pyarrow; or areas")
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Write the table."""
         import pyarrow
         from pyarrow import parquet
 

@@ -19,10 +19,10 @@ _UNLABELED = 0
 
 
 class CityscapesArchive(Format):
-    """`CITY_SEQUENCE_FRAME_labelIds.png` of official ids for each picture of such a name.
+    """`CITY_SEQUENCE_FRAME_labelIds.png` of official ids for each image of such a name.
 
     Raises:
-        ConfigError: a class that Cityscapes does not have; two pictures of one frame.
+        ConfigError: a class that Cityscapes does not have; two images of one frame.
     """
 
     name = "cityscapes"
@@ -40,9 +40,11 @@ class CityscapesArchive(Format):
         self._ids[: settings.labels.num_classes] = [ids[name] for name in settings.labels.names]
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the part of an item's frame."""
         return (f"{PARTS}/cityscapes/{self._frame(item)}_labelIds.png",)
 
     def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to write the label map of official ids."""
         path = self.path(self.targets(item)[0])
         return BufferedWriter(
             raster.height,
@@ -51,19 +53,22 @@ class CityscapesArchive(Format):
         )
 
     def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Return the archive."""
         return ("cityscapes.zip",)
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Write the archive."""
         parts = [self.path(self.targets(item)[0]) for item, _ in done]
         write_zip(self.path("cityscapes.zip"), [(part.name, part) for part in parts])
 
     def _frame(self, item: Item) -> str:
+        """Return city, sequence and frame of an item's name."""
         match = _NAME.fullmatch(item.name)
         if match is None:
             raise ConfigError(
                 f"formats=cityscapes: {item.source}: is not named CITY_SEQUENCE_FRAME, each number "
                 "of six digits, as in berlin_000000_000019_leftImg8bit.png\n"
-                "  give the pictures of Cityscapes as input"
+                "  give the images of Cityscapes as input"
             )
         return match[1]
 

@@ -20,10 +20,10 @@ from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, 
 
 
 class Coco(Format):
-    """One annotation a picture and class that occurs in it, as COCO-Stuff has them.
+    """One annotation an image and class that occurs in it, as in COCO-Stuff.
 
-    `coco_segmentation=rle` holds the pixels exactly. `polygons` are the outlines of the connected
-    regions: a hole in a region counts as part of it, since COCO's polygons know none.
+    `coco_segmentation=rle` stores the pixels exactly. `polygons` are the outlines of the connected
+    regions: a hole in a region counts as part of it, since COCO's polygons have no holes.
     `category_id` is the data set's id of the class; with `values=index` its position + 1, since
     COCO counts from 1. Images are numbered from 1 in the order of their names.
     """
@@ -32,29 +32,35 @@ class Coco(Format):
     holds_values = True
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the part of an item."""
         return (f"{PARTS}/coco/{item.name}.json",)
 
     def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to collect a label map."""
         path = self.path(self.targets(item)[0])
         return BufferedWriter(
             raster.height, lambda piece: piece.label_HW, lambda label_HW: self._save(path, label_HW)
         )
 
     def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Return the file of all annotations."""
         return ("annotations.json",)
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Write the file of all annotations."""
         write_atomically(self.path("annotations.json"), lambda file: self._fill(file, done))
 
     def _save(self, path: Path, label_HW: NDArray[np.uint8]) -> None:
-        found = [
+        """Write the annotations of an item."""
+        annotations = [
             self._annotation(label_HW, runs)
             for runs in class_runs(label_HW, num_classes=self.settings.labels.num_classes)
         ]
-        write_atomically(path, lambda file: file.write(_compact(found)))
+        write_atomically(path, lambda file: file.write(_compact(annotations)))
 
     def _annotation(self, label_HW: NDArray[np.uint8], runs: ClassRuns) -> dict[str, Any]:
-        as_polygons = self.settings.coco_segmentation == "polygons"
+        """Return the annotation of a class."""
+        as_polygons = self.settings.options.coco_segmentation == "polygons"
         return {
             "category_id": self._category_id(runs.class_id),
             "bbox": list(runs.box),
@@ -64,10 +70,12 @@ class Coco(Format):
         }
 
     def _category_id(self, index: int) -> int:
+        """Return COCO's number of a class."""
         values = self.settings.label_values
         return values.classes[index] + (values.kind == "index")
 
     def _fill(self, file: IO[bytes], done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Write categories, images and annotations one after the other."""
         categories = [
             {"id": self._category_id(index), "name": name}
             for index, name in enumerate(self.settings.labels.names)
@@ -83,6 +91,7 @@ class Coco(Format):
         file.write(b"\n]}\n")
 
     def _numbered(self, done: Sequence[tuple[Item, ManifestEntry]]) -> Iterator[dict[str, Any]]:
+        """Yield the annotations of all items with the number of their image."""
         for number, (item, record) in enumerate(done, 1):
             (target,) = self.targets(item)
             path = self.path(target)
@@ -96,7 +105,7 @@ class Coco(Format):
 
 
 def outlines(label_HW: NDArray[np.uint8], runs: ClassRuns) -> list[list[float]]:
-    """The outer boundaries of a class's connected regions, x and y in turn, in pixels."""
+    """Return the outer boundaries of a class's connected regions, x and y in turn, in px."""
     left, top, width, height = runs.box
     mask = label_HW[top : top + height, left : left + width] == runs.class_id
     # OpenCV's contours go through the middle of pixels; on a mask of twice the size the middle of
@@ -110,12 +119,14 @@ def outlines(label_HW: NDArray[np.uint8], runs: ClassRuns) -> list[list[float]]:
 
 
 def _image(number: int, item: Item, record: ManifestEntry) -> dict[str, Any]:
+    """Return COCO's entry of an image."""
     width, height = record["size"]
-    suffix = Path(item.source).suffix if item.kind in ("picture", "raster") else ""
+    suffix = Path(item.source).suffix if item.kind in ("image", "raster") else ""
     return {"id": number, "file_name": item.name + suffix, "width": width, "height": height}
 
 
 def _compact(content: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    """Return compact JSON."""
     return json.dumps(content, separators=(",", ":")).encode()
 
 

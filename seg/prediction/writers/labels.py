@@ -13,9 +13,9 @@ from seg.visualization.grids import save_png
 
 
 class Labels(Format):
-    """The pixel values are those of `LabelValues`; `ignored` where a raster has no data.
+    """Label maps with the values of `LabelValues`; `ignored` where a raster has no data.
 
-    Where a value is above 255 the files have 16 bits, and no colors.
+    If a value is above 255 the files have 16 bits, and no colors.
     """
 
     name = "labels"
@@ -23,9 +23,11 @@ class Labels(Format):
     holds_values = True
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the label map's file."""
         return (f"{item.name}.tif" if item.kind == "raster" else f"{item.name}.png",)
 
     def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to write a label map."""
         path, values = self.path(self.targets(item)[0]), self.settings.label_values
         if item.kind == "raster":
             from seg.prediction.rasters import GeoTiff
@@ -41,6 +43,7 @@ class Labels(Format):
 
 
 def _image(value_HW: NDArray[Any], values: LabelValues) -> Image.Image:
+    """Return values as an image: with a palette, or of 16 bits."""
     image = Image.fromarray(value_HW)  # grey, of 8 or 16 bits
     if image.mode == "L":
         image.putpalette(values.palette().tobytes())

@@ -1,4 +1,4 @@
-"""`NAME_overlay.png`: the colours of the classes over the picture; of rasters a GeoTIFF."""
+"""`NAME_overlay.png`: the colors of the classes over the image; of rasters a GeoTIFF."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,29 +11,30 @@ from seg.visualization.grids import overlay, save_png
 
 
 class Overlay(Format):
-    """RGB, as opaque as `overlay_opacity` says."""
+    """RGB images with the opacity `overlay_opacity`."""
 
     name = "overlay"
     keeps_place = True
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the overlay's file."""
         return (f"{item.name}_overlay{'.tif' if item.kind == 'raster' else '.png'}",)
 
     def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to write an overlay."""
         path = self.path(self.targets(item)[0])
         if item.kind == "raster":
             from seg.prediction.rasters import GeoTiff
 
             return GeoTiff(path, raster, self._blend)
         return BufferedWriter(
-            raster.height, self._blend, lambda shown: save_png(path, Image.fromarray(shown))
+            raster.height, self._blend, lambda image_HW3: save_png(path, Image.fromarray(image_HW3))
         )
 
     def _blend(self, piece: ItemRows) -> NDArray[np.uint8]:
-        shown = overlay(
-            piece.image, piece.label_HW, self.settings.labels, self.settings.overlay_opacity
-        )
-        return np.asarray(shown)
+        """Return the colors of some rows blended into the image."""
+        opacity = self.settings.options.overlay_opacity
+        return np.asarray(overlay(piece.image, piece.label_HW, self.settings.labels, opacity))
 
 
 FORMAT = Overlay

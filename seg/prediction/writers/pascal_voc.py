@@ -13,15 +13,15 @@ from seg.prediction.items import Item
 from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, Settings, Writer
 from seg.visualization.grids import palette_image, save_png
 
-_FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
+_DIRECTORY = "results/VOC2012/Segmentation/comp6_test_cls"
 _BACKGROUND = 0
 
 
 class VocArchive(Format):
-    """`results/VOC2012/Segmentation/comp6_test_cls/ID.png`, indexed PNGs in VOC's colours.
+    """`results/VOC2012/Segmentation/comp6_test_cls/ID.png`, indexed PNGs in VOC's colors.
 
     Raises:
-        ConfigError: a class that VOC does not have; two pictures of one ID.
+        ConfigError: a class that VOC does not have; two images of one ID.
     """
 
     name = "pascal_voc"
@@ -40,9 +40,11 @@ class VocArchive(Format):
         ]
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the part of an item."""
         return (f"{PARTS}/pascal_voc/{PurePosixPath(item.name).name}.png",)
 
     def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to write the label map of VOC's ids."""
         path = self.path(self.targets(item)[0])
         return BufferedWriter(
             raster.height,
@@ -51,11 +53,15 @@ class VocArchive(Format):
         )
 
     def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Return the archive."""
         return ("pascal_voc.zip",)
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Write the archive."""
         parts = [self.path(self.targets(item)[0]) for item, _ in done]
-        write_zip(self.path("pascal_voc.zip"), [(f"{_FOLDER}/{part.name}", part) for part in parts])
+        write_zip(
+            self.path("pascal_voc.zip"), [(f"{_DIRECTORY}/{part.name}", part) for part in parts]
+        )
 
 
 FORMAT = VocArchive

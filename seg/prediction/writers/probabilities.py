@@ -17,14 +17,14 @@ from seg.io.zip import entry
 from seg.prediction.items import Item
 from seg.prediction.writer import Format, ItemRows, Settings, Staged, Writer
 
-_HELD_BYTES = 2**26  # what waits for compression in another thread
+_BUFFER_BYTES = 2**26  # rows that wait for compression
 
 
 class Probabilities(Format):
-    """`probabilities_HWK`, float16, `classes`, the K names, and `values`, their numbers in label
-    files; read by `numpy.load`.
+    """`probabilities_HWK`, float16, and `classes` and `values`, names and numbers of the K classes.
 
-    A pixel's classes lie together, so that rasters of any height are written as they come.
+    Read by `numpy.load`. A pixel's classes lie together, so that rasters of any height are written
+    as they come.
     """
 
     name = "probabilities"
@@ -36,29 +36,32 @@ class Probabilities(Format):
         self._chosen = chosen_classes(settings)
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the file of an item."""
         return (f"{item.name}.npz",)
 
     def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to write the probabilities of an item."""
         shape = (raster.height, raster.width)
         facts = classes_of(self.settings, self._chosen)
         return _Npz(self.path(self.targets(item)[0]), shape, self._chosen, facts)
 
 
 def chosen_classes(settings: Settings) -> list[int]:
-    """Train ids of the classes whose probabilities are written.
+    """Return the train ids of the classes whose probabilities are written.
 
     Raises:
         ConfigError: the network has no such class.
     """
     names = settings.labels.names
-    for name in settings.classes:
+    chosen = settings.options.classes or ()
+    for name in chosen:
         if name not in names:
             raise ConfigError(f"classes: no class {name!r}; allowed: {', '.join(names)}")
-    return [names.index(name) for name in settings.classes or names]
+    return [names.index(name) for name in chosen or names]
 
 
 def classes_of(settings: Settings, chosen: Sequence[int]) -> dict[str, list[Any]]:
-    """Names of chosen classes, and their numbers in label files."""
+    """Return the names of chosen classes, and their numbers in label files."""
     names, values = settings.labels.names, settings.label_values.classes
     return {
         "classes": [names[index] for index in chosen],
@@ -67,12 +70,14 @@ def classes_of(settings: Settings, chosen: Sequence[int]) -> dict[str, list[Any]
 
 
 def rows_of(piece: ItemRows, chosen: Sequence[int]) -> NDArray[np.float16]:
-    """Rows x W x K of the chosen classes."""
+    """Return rows x W x K of the chosen classes."""
     assert piece.probabilities_KHW is not None
     return piece.probabilities_KHW[list(chosen)].transpose(1, 2, 0).astype(np.float16)
 
 
 class _Npz(Writer):
+    """Writes an NPZ file row by row."""
+
     def __init__(
         self,
         path: Path,
@@ -82,7 +87,7 @@ class _Npz(Writer):
     ) -> None:
         self._chosen = chosen
         self._facts = facts
-        self._held: list[NDArray[np.float16]] = []
+        self._rows: list[NDArray[np.float16]] = []
         self._staged = Staged(staged_file(path))
         self._zip = zipfile.ZipFile(self._staged.target, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
         self._array = self._zip.open(entry("probabilities_HWK.npy"), "w", force_zip64=True)
@@ -90,16 +95,19 @@ class _Npz(Writer):
         npy.write_array_header_1_0(self._array, header)
 
     def write(self, piece: ItemRows) -> None:
-        self._held.append(rows_of(piece, self._chosen))
-        if sum(rows.nbytes for rows in self._held) > _HELD_BYTES:
+        """Store the next rows; write them once there are many."""
+        self._rows.append(rows_of(piece, self._chosen))
+        if sum(rows.nbytes for rows in self._rows) > _BUFFER_BYTES:
             self._write()
 
     def _write(self) -> None:
-        for rows in self._held:
+        """Write the stored rows."""
+        for rows in self._rows:
             self._array.write(np.ascontiguousarray(rows, "<f2").data)
-        self._held.clear()
+        self._rows.clear()
 
     def close(self) -> None:
+        """Write the rest and put the file in place."""
         self._write()
         self._array.close()
         for name, content in self._facts.items():
@@ -109,8 +117,9 @@ class _Npz(Writer):
         self._staged.place()
 
     def discard(self) -> None:
-        self._held.clear()
-        self._zip.fp = io.BytesIO()  # it wants to end what it began, and the disk may be full
+        """Remove the file."""
+        self._rows.clear()
+        self._zip.fp = io.BytesIO()  # closing writes the end, for which the disk may be full
         self._array.close()
         self._zip.close()
         self._staged.discard()

@@ -1,4 +1,4 @@
-"""`NAME_overlay.mp4`: a video with the colours of the classes over it."""
+"""`NAME_overlay.mp4`: a video with the colors of the classes over it."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -21,22 +21,24 @@ from seg.visualization.grids import overlay, palette_image, save_png
 
 _PARTS = f"{PARTS}/video"
 _CODEC = "mp4v"
-_FPS = 25.0  # of videos that do not say
+_FPS = 25.0  # of videos that do not state their rate
 
 
 class OverlayVideo(Format):
-    """One video a source, at its own rate; pictures among the input have none.
+    """One video a source, at its own rate; images of the input have none.
 
     Raises:
-        ConfigError: the input holds no video, or is a camera.
+        ConfigError: the input contains no video, or is a camera.
     """
 
     name = "video"
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the label map of a frame; no file for an image."""
         return (f"{_PARTS}/{item.name}.png",) if item.kind == "frame" else ()
 
     def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to write the label map of a frame."""
         if item.kind != "frame":
             return _Nothing()
         path, labels = self.path(self.targets(item)[0]), self.settings.labels
@@ -47,6 +49,7 @@ class OverlayVideo(Format):
         )
 
     def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Return a video for each source."""
         frames = [item for item in items if item.kind == "frame"]
         if not frames or frames[0].source.startswith(CAMERA):
             raise ConfigError(
@@ -56,13 +59,14 @@ class OverlayVideo(Format):
         return tuple(f"{name}_overlay.mp4" for name in dict.fromkeys(map(_video_name, frames)))
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Encode the videos."""
         frames = [item for item, _ in done if item.kind == "frame"]
         for name, its in groupby(frames, _video_name):
-            working = self.path(f"{_PARTS}/{name}.mp4")  # OpenCV tells the container by the suffix
-            target, shown = self.path(f"{name}_overlay.mp4"), list(its)
+            working = self.path(f"{_PARTS}/{name}.mp4")  # the suffix sets OpenCV's container
+            target, sources = self.path(f"{name}_overlay.mp4"), list(its)
             with silent_opencv():
-                self._encode(working, shown)
-            if not is_whole(working, len(shown)):
+                self._encode(working, sources)
+            if not is_whole(working, len(sources)):
                 working.unlink(missing_ok=True)
                 raise StorageError(
                     f"{target}: OpenCV has not written the whole {_CODEC} video\n"
@@ -76,33 +80,37 @@ class OverlayVideo(Format):
             working.unlink()
 
     def _encode(self, path: Path, frames: Sequence[Item]) -> None:
+        """Write frames with their overlay as a video."""
         video: Any = None
-        for shown_HW3 in self._overlaid(frames):
+        for frame_HW3 in self._overlaid_frames(frames):
             if video is None:
-                size = shown_HW3.shape[1::-1]
+                size = frame_HW3.shape[1::-1]
                 codec = cv2.VideoWriter.fourcc(*_CODEC)
                 video = cv2.VideoWriter(str(path), codec, _rate(frames), size)
                 if not video.isOpened():
                     return
-            video.write(cv2.cvtColor(shown_HW3, cv2.COLOR_RGB2BGR))
+            video.write(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2BGR))
         if video is not None:
             video.release()
 
-    def _overlaid(self, frames: Sequence[Item]) -> Iterator[Any]:
+    def _overlaid_frames(self, frames: Sequence[Item]) -> Iterator[Any]:
+        """Yield the frames with their overlay."""
         reader = FrameReader()
         for item in frames:
             label_HW = read_label(self.path(self.targets(item)[0])).astype(np.uint8)
             image_HW3 = reader.read(item.source, item.part)
-            opacity = self.settings.overlay_opacity
+            opacity = self.settings.options.overlay_opacity
             yield np.asarray(overlay(image_HW3, label_HW, self.settings.labels, opacity))
         reader.close()
 
 
 def _video_name(item: Item) -> str:
+    """Return the name of a frame's video."""
     return str(PurePosixPath(item.name).parent)
 
 
 def _rate(frames: Sequence[Item]) -> float:
+    """Return the rate of the frames, in frames a second."""
     video = open_video(frames[0].source)
     rate = video.get(cv2.CAP_PROP_FPS) or _FPS
     video.release()
@@ -111,10 +119,14 @@ def _rate(frames: Sequence[Item]) -> float:
 
 
 class _Nothing(Writer):
+    """Writes nothing."""
+
     def write(self, piece: ItemRows) -> None:
+        """Ignore the rows."""
         pass
 
     def close(self) -> None:
+        """Return no part."""
         pass
 
 

@@ -1,4 +1,4 @@
-"""`NAME.zarr.zip`: probabilities in chunks, for readers that want a part of a large picture."""
+"""`NAME.zarr.zip`: probabilities in chunks, for readers that need a part of a large image."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,7 @@ _CHUNK_PX = 256
 class ZarrProbabilities(Format):
     """H x W x K, float16, chunks of 256 x 256 pixels with all K.
 
-    The attributes hold `classes`, the K names, and `values`, their numbers in label files.
-
+    The attributes are `classes`, the K names, and `values`, their numbers in label files.
     Read by `zarr.open_array(zarr.storage.ZipStore(FILE))`.
 
     Raises:
@@ -44,22 +43,24 @@ class ZarrProbabilities(Format):
         self._chosen = chosen_classes(settings)
 
     def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the file of an item."""
         return (f"{item.name}.zarr.zip",)
 
     def open(self, item: Item, raster: Raster) -> Writer:
-        folder = self.path(f"{PARTS}/zarr/{item.name}")
+        """Start to write the probabilities of an item."""
+        directory = self.path(f"{PARTS}/zarr/{item.name}")
         target = self.path(self.targets(item)[0])
         facts = classes_of(self.settings, self._chosen)
-        return _Chunks(target, folder, (raster.height, raster.width), self._chosen, facts)
+        return _Chunks(target, directory, (raster.height, raster.width), self._chosen, facts)
 
 
 class _Chunks(Writer):
-    """Fills a store in a folder of its own, a row of chunks at a time, and packs it."""
+    """Fills a store in a directory of its own, a row of chunks at a time, and packs it."""
 
     def __init__(
         self,
         target: Path,
-        folder: Path,
+        directory: Path,
         shape: tuple[int, int],
         chosen: Sequence[int],
         facts: Mapping[str, list[Any]],
@@ -67,13 +68,13 @@ class _Chunks(Writer):
         import zarr
 
         self._target = target
-        self._folder = folder
+        self._directory = directory
         self._chosen = chosen
-        self._held: NDArray[np.float16] = np.empty((0, shape[1], len(chosen)), np.float16)
+        self._rows: NDArray[np.float16] = np.empty((0, shape[1], len(chosen)), np.float16)
         self._written = 0
-        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+        shutil.rmtree(directory, ignore_errors=True)  # of a process that was killed
         self._array: Any = zarr.create_array(
-            store=str(folder),
+            store=str(directory),
             shape=(*shape, len(chosen)),
             chunks=(min(_CHUNK_PX, shape[0]), min(_CHUNK_PX, shape[1]), len(chosen)),
             dtype="float16",
@@ -81,24 +82,28 @@ class _Chunks(Writer):
         )
 
     def write(self, piece: ItemRows) -> None:
-        self._held = np.concatenate((self._held, rows_of(piece, self._chosen)))
-        self._write(len(self._held) // _CHUNK_PX * _CHUNK_PX)
+        """Store the next rows and write full chunks."""
+        self._rows = np.concatenate((self._rows, rows_of(piece, self._chosen)))
+        self._write(len(self._rows) // _CHUNK_PX * _CHUNK_PX)
 
     def _write(self, count: int) -> None:
+        """Write the first `count` stored rows."""
         if count:
-            self._array[self._written : self._written + count] = self._held[:count]
-            self._held = self._held[count:]
+            self._array[self._written : self._written + count] = self._rows[:count]
+            self._rows = self._rows[count:]
             self._written += count
 
     def close(self) -> None:
-        self._write(len(self._held))
-        files = [path for path in self._folder.rglob("*") if path.is_file()]
-        named = [(path.relative_to(self._folder).as_posix(), path) for path in files]
+        """Write the rest and pack the store."""
+        self._write(len(self._rows))
+        files = [path for path in self._directory.rglob("*") if path.is_file()]
+        named = [(path.relative_to(self._directory).as_posix(), path) for path in files]
         write_zip(self._target, named)
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self._directory)
 
     def discard(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove the store."""
+        shutil.rmtree(self._directory, ignore_errors=True)
 
 
 FORMAT = ZarrProbabilities
