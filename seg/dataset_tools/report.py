@@ -99,7 +99,9 @@ def _finding_lines(findings: Sequence[Finding], most: int, *, remedies: bool) ->
         most, remedies = 2 * most, False
     lines = []
     for kind, each in ordered[:most]:
-        lines.append(f"  {kind} {len(each)}: {_examples(each)}")
+        examples = "; ".join(map(_example, each[:_FILES]))
+        more = "; ..." if len(each) > _FILES else ""
+        lines.append(f"  {kind} {len(each)}: {examples}{more}")
         if remedies and kind in REMEDIES:
             lines.append(f"    {REMEDIES[kind]}")
     if len(ordered) > most:
@@ -112,11 +114,6 @@ def _rank(kind: tuple[str, list[Finding]]) -> tuple[bool, int, bool]:
     """Return the sort key of a kind: value ranges first, then by frequency."""
     name, findings = kind
     return name != "value_range", -len(findings), not findings[0].values
-
-
-def _examples(findings: Sequence[Finding]) -> str:
-    """Describe the first findings of a kind."""
-    return "; ".join(map(_example, findings[:_FILES])) + ("; ..." if len(findings) > _FILES else "")
 
 
 def _example(finding: Finding) -> str:

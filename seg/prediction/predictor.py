@@ -94,14 +94,15 @@ class Predictor:
             writing = ItemWriters(self._formats, item, raster)
             for piece in self._pieces(item, raster):
                 writing.write(piece)
-        except DataError as error:
-            _discard(writing)
-            return 0, _finished(failed_entry(item, str(error)))
-        except OSError as error:
-            _discard(writing)
-            raise _write_error(item, error) from error
-        except BaseException:
-            _discard(writing)
+        except BaseException as error:
+            if writing is not None:
+                writing.discard()
+            if isinstance(error, DataError):
+                failed: Future[ManifestEntry] = Future()
+                failed.set_result(failed_entry(item, str(error)))
+                return 0, failed
+            if isinstance(error, OSError):
+                raise _write_error(item, error) from error
             raise
         pixels = raster.width * raster.height
         if pixels > _LARGE_PIXELS:
@@ -142,19 +143,6 @@ def _must_wait(writing: Sequence[tuple[int, Any]]) -> bool:
         len(writing) > _MAX_WAITING_ITEMS
         or sum(pixels for pixels, _ in writing) > _MAX_WAITING_PIXELS
     )
-
-
-def _discard(writing: ItemWriters | None) -> None:
-    """Discard the files of an item, if there are any."""
-    if writing is not None:
-        writing.discard()
-
-
-def _finished(record: ManifestEntry) -> "Future[ManifestEntry]":
-    """Return a future that has this result."""
-    future: Future[ManifestEntry] = Future()
-    future.set_result(record)
-    return future
 
 
 def _write_error(item: Item, error: OSError) -> StorageError:

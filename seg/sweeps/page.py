@@ -61,6 +61,7 @@ def write_page(directory: Path, sweep: Sweep, path: Path, sections: Sequence[Sec
 def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str:
     """Return the page as text."""
     best = sweep.best_trial()
+    charts = (curves_chart(directory, sweep), progress_chart(sweep))
     content = {
         "name": directory.resolve().name,
         "path": directory,
@@ -91,7 +92,7 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
         "parallel": parallel_chart(sweep),
         "importance": importance_chart(sweep),
         "importance_notes": importance_notes(sweep),
-        "charts": _charts(directory, sweep),
+        "charts": [chart for chart in charts if chart is not None],
         "sections": list(sections),
         "failures": [trial for trial in sweep.trials if trial.state == "failed"],
         "absent": ABSENT,
@@ -138,12 +139,6 @@ def _table(directory: Path, sweep: Sweep) -> dict[str, Any]:
     ]
     titles = [(TITLES.get(name, name), "%" if is_percentage(name) else "") for name in names]
     return {"titles": titles, "rows": rows}
-
-
-def _charts(directory: Path, sweep: Sweep) -> list[Markup]:
-    """Return the charts of the curves and of the progress, where there is something to draw."""
-    charts = (curves_chart(directory, sweep), progress_chart(sweep))
-    return [chart for chart in charts if chart is not None]
 
 
 def _short(name: str, value: float | None, digits: int = 2) -> str:
