@@ -23,8 +23,7 @@ from seg.config.resume_overrides import with_run_directory
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.errors import ConfigError
 from seg.reports.run_files import read_config
-from seg.sweeps.trial_files import read_overrides
-from seg.sweeps.trials import Sweep, Trial, read_sweep, write_sweep
+from seg.sweeps.trials import Sweep, Trial, read_overrides, read_sweep, write_sweep
 from tests.conftest import seg
 
 CONFIG = 2
