@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.metrics.accumulator import Sums, checked
+from seg.metrics.accumulator import Sums, checked_sum
 
 _LANES = 8  # of 32 bits: one SHA-256 an image
 
