@@ -99,7 +99,7 @@ def _say(line: str, *values: object) -> None:
 
 def _source(config: WeightsConfig) -> str:
     if config.source is None:
-        raise ConfigError(f"source: missing; give seg.weights {config.task} source=...")
+        raise ConfigError("source: missing; give source=...")
     return config.source
 
 

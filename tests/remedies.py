@@ -2,6 +2,9 @@
 
 import copy
 import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from hydra import compose, initialize_config_dir
@@ -115,6 +118,74 @@ def offered(message: str) -> list[str]:
 def key_of(argument: str) -> str:
     """What an argument sets."""
     return argument.strip("'").lstrip("+").partition("=")[0]
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a message comes about, and how what it offers is typed.
+
+    Attributes:
+        message: a part of its text as the code has it; `{}` for what the code fills in.
+        typed: the command and its arguments.
+        takes: what is offered, as a pattern within the message; its group, where it has one.
+        leaves: a pattern of the arguments that are left out; those of the same keys always are.
+        adds: what the offer leaves to the user, such as which data set.
+        then: part of the message of the next step, where what is offered does not end the work.
+        names: a value for each placeholder of what is offered.
+        key: that a value is offered for; empty: the first that the message names.
+        refused: whether the command that was typed first ends in an error.
+        again: whether that command does its work once the offered one has.
+        slow: whether it takes more than a few seconds.
+    """
+
+    message: str
+    typed: str
+    takes: str
+    leaves: str = "$^"
+    adds: str = ""
+    then: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    refused: bool = True
+    again: bool = False
+    slow: bool = False
+
+    def at(self, places: Mapping[str, str]) -> "Case":
+        """The case with a path for each name in braces."""
+        names = {name: _filled(value, places) for name, value in self.names.items()}
+        typed, adds = _filled(self.typed, places), _filled(self.adds, places)
+        return replace(self, typed=typed, adds=adds, names=names)
+
+
+def _filled(text: str, places: Mapping[str, str]) -> str:
+    for name, path in places.items():
+        text = text.replace(f"{{{name}}}", path)
+    return text
+
+
+def pattern_of(text: str) -> str:
+    """A regular expression for a text with `{}` for what the code fills in."""
+    return ".*?".join(map(re.escape, text.split("{}")))
+
+
+def retyped(case: Case, message: str) -> list[str]:
+    """The command and arguments that a message offers."""
+    assert re.search(pattern_of(case.message), message, re.DOTALL), message
+    assert len(message.splitlines()) <= MOST_LINES, message
+    match = re.search(case.takes, message)
+    assert match is not None, message
+    text = match[1] if match.re.groups else match[0]
+    for name in sorted(case.names, key=len, reverse=True):
+        text = text.replace(name, case.names[name])
+    command, *before = shlex.split(case.typed)
+    offer, added = shlex.split(text), shlex.split(case.adds)
+    if offer[:2] == ["python", "-m"]:
+        return [offer[2].removeprefix("seg."), *offer[3:], *added]
+    if "=" not in offer[0]:  # the value alone, of the key that the message names first
+        offer = [f"{case.key or message.partition('=')[0]}={' '.join(offer)}"]
+    keys = set(map(key_of, offer))
+    stay = [each for each in before if key_of(each) not in keys]
+    return [command, *(each for each in stay if not re.search(case.leaves, each)), *offer, *added]
 
 
 __all__ = ["MOST_LINES", "SCHEMAS", "ConfigError", "answer", "key_of", "offered"]

@@ -19,6 +19,8 @@ from typing import Any
 from tests import faults
 
 STREAMS = ("stdout", "stderr")
+REFUSED = (2, 3)  # the exit codes of a wrong configuration and of wrong data
+MOST_LINES = 6
 IMPORTED = (
     "seg.build.segmentation",
     "seg.engine.train",
@@ -48,6 +50,8 @@ class Running:
         code = int(self._server.stdout.readline())
         streams = [self.told(stream) for stream in STREAMS]
         shutil.rmtree(self._folder)
+        if code in REFUSED:
+            _require_brevity(streams[1])
         return subprocess.CompletedProcess(self._line, code, *streams)
 
 
@@ -84,6 +88,13 @@ class WarmProcess:
         if self._server is not None and self._server.poll() is None:
             # a closed pipe would not do: what the tests have forked holds it open as well
             self._server.communicate("null\n")
+
+
+def _require_brevity(stderr: str) -> None:
+    """Hold the message that a command ends with against the number of lines that it may have."""
+    _, begun, message = f"\n{stderr}".rpartition("\nerror: ")
+    if begun:
+        assert len(message.strip().splitlines()) <= MOST_LINES, message
 
 
 def serve() -> None:

@@ -1,5 +1,6 @@
 """Conversion of any readable source into one safetensors file under our names, with a card."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from seg.models.weights.state_dict_matching import require_finite
 from seg.models.weights.torch_file import find_checkpoint
 from seg.weight_tools.encoder_checkpoint import write_with_card
 from seg.weight_tools.inspect import WeightInspection, inspect_weights
+
+SUFFIX = ".safetensors"
 
 
 def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, Any]:
@@ -26,8 +29,11 @@ def convert(source: str, output: Path, encoder: str | None = None) -> dict[str, 
         ConfigError: an output of another kind, or one that exists.
         DataError: a source that cannot be read, or does not fill every tensor of the encoder.
     """
-    if output.suffix != ".safetensors":
-        raise ConfigError(f"output={output}: give a file that ends in .safetensors")
+    if output.suffix != SUFFIX:
+        raise ConfigError(
+            f"output={output}: is no .safetensors file; "
+            f"give {shlex.quote(f'output={output.with_suffix(SUFFIX)}')}"
+        )
     if output.exists():
         raise ConfigError(f"output={output}: exists already; choose another name, or move it away")
     inspection = inspect_weights(source, encoder)

@@ -24,7 +24,7 @@ from tests.remedies import GROUPS, SCHEMAS
 
 COMMANDS = [file.stem for file in conf_dir().glob("*.yaml")]
 HOLE = "\0"  # what a message fills in
-_KEY = re.compile(r"(?<![\w.$#\0/-])\+{0,2}([a-z]\w*(?:\.\w+)*)=([^\s=,;:)'\"?]*)")
+KEY = re.compile(r"(?<![\w.$#\0/-])\+{0,2}([a-z]\w*(?:\.\w+)*)=([^\s=,;:)'\"?]*)")
 _SWEEPS = {"hydra.run.dir", "hydra.sweep.dir", "hydra.mode"}
 # Arguments of Python functions, not keys: what whoever calls the function gets to read.
 PYTHON = {"output_stride", "padding", "pad_to_grid", "align_corners", "sync_dist"}
@@ -32,8 +32,13 @@ PYTHON = {"output_stride", "padding", "pad_to_grid", "align_corners", "sync_dist
 OTHERS = {"sha256"}
 
 
-def messages() -> Iterator[tuple[str, str]]:
-    """Each string of the package that is no docstring, with where it stands."""
+@cache
+def messages() -> tuple[tuple[str, str], ...]:
+    """Where each string of the package that is no docstring stands, and the string."""
+    return tuple(_messages())
+
+
+def _messages() -> Iterator[tuple[str, str]]:
     for file in sorted((REPO / "seg").rglob("*.py")):
         tree = ast.parse(file.read_text())
         inner = {
@@ -98,7 +103,7 @@ def _arguments(content: dict[str, object], group: str) -> list[str]:
 def test_each_key_that_a_message_names_is_there():
     wrong = []
     for place, text in messages():
-        for name, value in _KEY.findall(text):
+        for name, value in KEY.findall(text):
             key = name.replace(".N.", ".0.")
             if text.startswith(f"{key}=") and place.startswith("seg/config/schema.py"):
                 continue  # the section is written before it
@@ -134,5 +139,5 @@ def test_each_command_and_extra_that_a_message_names_is_there():
 
 def test_the_messages_are_found():
     texts = [text for _, text in messages()]
-    assert sum(len(_KEY.findall(text)) for text in texts) > 200
+    assert sum(len(KEY.findall(text)) for text in texts) > 200
     assert any("dataset.unannotated=background" in text for text in texts)

@@ -1,0 +1,210 @@
+"""Where remedies are typed that no table of cases types, and which are not typed here, and why.
+
+Each key is a part of a message as the code has it; `{}` is what the code fills in.
+"""
+
+_WORDS = "config/test_typed_words.py::test_words_of_other_frameworks"
+_OFFERED = "config/test_offered_words.py::test_what_is_offered_is_typed"
+_LAYOUTS = "data/readers/test_layouts.py"
+_UNANNOTATED = "data/readers/test_unannotated_frames.py"
+_DECODERS = "models/test_remedies.py::test_the_remedy_is_typed"
+_SOUND_REST = "commands/test_prepare.py::test_faults_are_told_and_the_sound_rest_trains"
+_SWEEP_GOES_ON = "sweeps/test_sweep.py::test_going_on_with_a_sweep_that_has_ended_runs_nothing"
+_LONGER = "engine/test_other_choices.py::test_a_longer_run_of_a_polynomial_rises_again_and_says_so"
+
+BESIDE = {
+    "encoder=timm encoder.name={option}": _WORDS,
+    "decoder=smp decoder.name=Unet": _WORDS,
+    "TensorBoard and a CSV file: logger=default": _WORDS,
+    "dataset=folder dataset.root=DIR": _WORDS,
+    "image_dataset=image_folder image_dataset.root=DIR": _WORDS,
+    "dataset=folder dataset.root={0}": _OFFERED,
+    "image_dataset.root={0} or resume={0}": _OFFERED,
+    "checkpoint={0} or input={0}": "config/test_typed_words.py::test_a_path_alone",
+    "on another number of devices: rescale=true": "engine/test_resume.py"
+    "::test_another_number_of_processes_is_refused_or_shares_the_step_anew",
+    "type this choice again beside resume=": "sweeps/test_resume.py"
+    "::test_a_record_cannot_bring_what_may_be_commands_unless_typed",
+    "give hydra.run.dir=DIRECTORY": "config/test_run_location.py"
+    "::test_results_without_a_place_are_refused_with_the_remedy",
+    "dataset.annotation=labelIds reads": "data/datasets/test_cityscapes.py"
+    "::test_missing_train_ids_point_to_label_ids",
+    "differ in case or blanks alone": "data/datasets/test_labelme.py"
+    "::test_labels_that_differ_in_case_or_blanks_alone_are_named_with_a_remedy_that_works",
+    "dataset.unannotated=background needs": f"{_UNANNOTATED}::test_they_can_be_left_out",
+    "frames without annotation: dataset.unannotated=background": f"{_UNANNOTATED}"
+    "::test_they_can_be_left_out",
+    "has no class {}; add it, or leave": f"{_UNANNOTATED}::test_they_can_be_left_out",
+    "or dataset.sbd=DIR, where": "data/datasets/test_pascal_voc.py"
+    "::test_trainaug_from_the_files_of_sbd",
+    "give values=index for positions": "prediction/test_run.py"
+    "::test_label_files_hold_the_ids_of_the_data_set",
+    "look like levels of grey": "data/readers/test_grey_labels.py"
+    "::test_grey_levels_ask_and_both_remedies_work",
+    "list them in {} and give dataset=csv": f"{_LAYOUTS}"
+    "::test_what_no_option_pairs_is_listed_in_the_table_of_the_message",
+    " dataset.split_column=null": f"{_LAYOUTS}"
+    "::test_what_no_option_pairs_is_listed_in_the_table_of_the_message",
+    "as an export of CVAT: dataset=cvat_mask": f"{_LAYOUTS}"
+    "::test_other_kinds_of_datasets_are_named",
+    "as files of LabelMe: dataset=labelme": f"{_LAYOUTS}::test_other_kinds_of_datasets_are_named",
+    " dataset.unannotated=exclude": f"{_LAYOUTS}"
+    "::test_images_without_a_label_and_files_apart_are_named",
+    "dataset.label_kind=ids takes the indices": "data/readers/test_palettes.py"
+    "::test_255_stays_ignored_and_ids_go_by_index",
+    "or list the pairs in a CSV file": "data/readers/test_path_patterns.py"
+    "::test_names_that_do_not_pair_are_counted_shown_and_the_remedy_works",
+    "to leave faulty samples out: python -m": _SOUND_REST,
+    "train on the sound rest": _SOUND_REST,
+    "gives logits of any size here (output_kind=logits)": "deployment/test_loading.py"
+    "::test_exports_of_other_weights_or_kinds_are_passed_over",
+    "scores need logits: export it with output_kind=logits": "deployment/test_command.py"
+    "::test_evaluate_gives_the_scores_of_the_checkpoint",
+    "python -m seg.{} --config-dir": "sweeps/test_best_config.py"
+    "::test_the_command_that_is_told_runs_the_winner_again",
+    "may run code that lies in it": "deployment/conftest.py::pt2_engine",
+    "for segmentation: encoder.weights=": "commands/test_pretrain.py"
+    "::test_a_segmenter_starts_from_every_tensor_of_the_encoder",
+    "train a segmenter from it: python -m seg.train": "commands/test_pretrain.py"
+    "::test_a_segmenter_starts_from_every_tensor_of_the_encoder",
+    "to train longer: resume=": _LONGER,
+    "name what they may differ in: across=": "evaluation/test_evaluation.py"
+    "::test_the_command_compares",
+    "decoder.low_level_stride {}: this encoder": _DECODERS,
+    "decoder.level_strides {}: this encoder": _DECODERS,
+    "reads maps of strides 1, 2, 4": _DECODERS,
+    "needs an encoder of output stride": _DECODERS,
+    "cannot run at output_stride": _DECODERS,
+    "skip_existing=false to write them again": "prediction/test_run.py"
+    "::test_results_of_other_choices_are_not_mixed",
+    "give each its shard=I num_shards=N": "prediction/test_run.py"
+    "::test_shards_make_what_one_process_makes",
+    "train on it: dataset=shards": "commands/test_prepare.py"
+    "::test_shards_train_to_the_same_weights",
+    "no report: %s (python -m": "reports/test_report_command.py::test_one_run_gets_its_page",
+    "which this command line does not propose": _SWEEP_GOES_ON,
+    "resume: the trials in {} choose": _SWEEP_GOES_ON,
+    "one of its trials can become longer": "sweeps/test_resume.py::test_one_trial_goes_on_alone",
+    "ended at step %d; resume=": "engine/test_interruption.py::test_saves_and_goes_on",
+    "make room, then go on with resume=": "engine/test_failures.py"
+    "::test_a_full_disk_leaves_the_checkpoint_before",
+    "is no network of smp; train with": "weight_tools/test_export_smp.py::test_ours_to_smp_to_ours",
+    "at another output stride; train with": "weight_tools/test_export_smp.py"
+    "::test_ours_to_smp_to_ours",
+    "as it began: resume=RUN_DIR alone": "engine/test_other_choices.py"
+    "::test_a_refusal_leaves_the_run_byte_for_byte",
+}
+
+_PACKAGE = "installs a package"
+_GPU = "needs a GPU"
+_BENCHMARK = "reads the record of a benchmark that takes minutes"
+_DOWNLOAD = "downloads published files"
+_SERVER = "needs a network that was trained on the data set of that server"
+_HANGS = "needs a machine on which processes or storage fail"
+
+NOT_HERE = {
+    "task=depthwise times the kernels of a card": _GPU,
+    "task=memory runs a trained network": "takes minutes",
+    "is missing; pip install it": _PACKAGE,
+    "or choose another logger": _PACKAGE,
+    "is for sweeps alone; add -m": "begins a sweep; tests/sweeps types -m with such values",
+    "a sweep, one run each: add -m": "begins a sweep; tests/sweeps types -m with such values",
+    "pip install 'seg-xception[hub]'": _PACKAGE,
+    "no pixel of {} counts": "the labels are at fault, and the command shows them",
+    "no batch within loader.timeout_s=": _HANGS,
+    "one would wait in vain": "needs several processes",
+    "pip install 'seg-xception[rasters]'": _PACKAGE,
+    "no access to {}:// ({})": _PACKAGE,
+    "the processes that read could not be started": _HANGS,
+    "take it out of the class file, ignore it": "stands in a report, beside the labels at fault",
+    "sharded copies are written by litdata": _PACKAGE,
+    "the network cannot be traced for any size": "needs a network that torch cannot trace",
+    "precision=int8: no part of the network keeps": "needs a network that int8 spoils",
+    "precision=int8: needs pictures": "cannot be reached by a command, which asks for one or more",
+    "not installed here; pip install": _PACKAGE,
+    "format=aoti: Inductor cannot compile": "needs a machine without a compiler",
+    "a picture of {}: the engine takes": _GPU,
+    "training: missing; give the directory of": _BENCHMARK,
+    "not of python -m seg.benchmark": _BENCHMARK,
+    "no such file; python -m seg.benchmark": _BENCHMARK,
+    "measure again: python -m seg.benchmark": _BENCHMARK,
+    "way={}: not in": _BENCHMARK,
+    "case={}: not in": _BENCHMARK,
+    "this fits: loader.batch_size=": "needs a machine with that much memory and no more",
+    " and trainer.precision=bf16-mixed": _GPU,
+    "could not be downloaded: {}": _DOWNLOAD,
+    "ready: dataset=%s": _DOWNLOAD,
+    "has no published weights; give a file": "needs a file of weights of that very network",
+    "keep that place with the extra `rasters`": "needs a machine without the extra",
+    "predict=ray: needs the extra": _PACKAGE,
+    "formats=areas_parquet: needs pyarrow": _PACKAGE,
+    "is none of Cityscapes'": _SERVER,
+    "is none of VOC's": _SERVER,
+    "formats=zarr: needs the extra": _PACKAGE,
+    "needs the extra `sweeps`": _PACKAGE,
+    "train with trainer.devices=1, and report": _GPU,
+    "lower optimizer.lr, set": "which of them helps depends on the run",
+    "Keras is not installed": _PACKAGE,
+}
+
+# What names a key, and offers nothing to type.
+NO_OFFER = (
+    "the same, pad_to_grid=False",
+    "seg, optimize()",
+    "align_corners={}",
+    "loader.batch_size={}, crops of",
+    "processes instead of %d",
+    "neither may be negative",
+    "too small for unpadded stem",
+    "this encoder was built for output stride",
+    "with more than max_pixels=",
+    "runs: a sweep; export=",
+    "of them; export={} takes one",
+    "is a sweep of python -m",
+    "It is recommended to use",
+)
+
+# What no test types yet.
+OPEN = (
+    "was trained on it; give dataset.root=",
+    "see larger ones by inference.window=",
+    "export it again: python -m seg.export",
+    "engine={}: unknown; allowed:",
+    "format={}: no such format; allowed:",
+    "teaching.decay={}; allowed:",
+    "teaching.batch_size={} for",
+    "a new run from its weights: weights=RUN_DIR",
+    "extend=false: it ends as it was begun",
+    "extend=true stretches it",
+    "variant.{}={}; allowed:",
+    "scheduler.cycle_momentum=false leaves",
+    "hydra.sweeper.{}={}; allowed:",
+    "callbacks.checkpoints.monitor={}: is not scored; allowed:",
+    "or go on by the whole command: hydra.run.dir=RUN_DIR resume=auto",
+    "is no .safetensors file; give",
+    "without checksum: damage",
+    "weights=imagenet: published",
+    "none are published for {}; `python",
+    "inspect source=FILE names the encoder",
+    "are for other classes than the model",
+    "the teacher has other classes than the student",
+    "mixing=null",
+    "which softmax cannot say; give",
+    "output: missing; give output=FOLDER",
+    "or a pattern as runs=",
+    "torch sees no CUDA device",
+    "give two, compare=[A,B]",
+    "evaluate again: python -m",
+    "evaluate again (python -m",
+    "holds no {} export of this",
+    "labels hold {}: nothing can be learned",
+    "write it again: python -m seg.prepare task=verify",
+    "python -m seg.prepare task=shards",
+    "output: missing; give output=FOLDER, or",
+    "tell them apart by their names:",
+    "dataset.sbd={} is not read by",
+    "has no fine labels of train_extra",
+    "samples of different sizes cannot",
+    "one process reads a camera",
+    "format={} {}={}: allowed:",
+)

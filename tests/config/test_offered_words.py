@@ -1,0 +1,77 @@
+"""What the answers to a command line offer, parsed from them and typed; nothing is built."""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.remedies import Case, answer, retyped
+
+CASES = (
+    Case("or compare=[RUN_A,RUN_B]", "evaluate", r"compare=\[.*?\]"),
+    Case("or compare=[RUN_A,RUN_B]", "evaluate", r"checkpoint=\.\.\."),
+    Case("{}: missing; give {}=...", "predict", r"checkpoint=\.\.\.", then="input: missing"),
+    Case("{}: missing; give {}=...", "predict checkpoint=x", r"input=\.\.\."),
+    Case("shard={}: allowed are 0 to {}", "predict checkpoint=x input=x shard=3", r"are (\d+)"),
+    Case(
+        "the run would not end; give trainer.max_steps=...",
+        "train trainer.max_epochs=-1",
+        r"trainer\.max_steps=\.\.\.",
+    ),
+    Case("nothing would be scored; give 1", "train trainer.limit_val_batches=0", "give (.*) or"),
+    Case("give a number, 1 or more", "train trainer.devices=0", "number, (.*) or more"),
+    Case(
+        "sync_batchnorm=true: give batch_norm=sync",
+        "train +trainer.sync_batchnorm=true",
+        "batch_norm=sync",
+        leaves="sync_batchnorm",
+    ),
+    Case(
+        "needs trainer.devices=1",
+        "train divergence.action=rollback trainer.devices=2",
+        r"trainer\.devices=1",
+    ),
+    Case("needs trainer.devices=1", "train trainer.devices=2 divergence.action=rollback", "stop"),
+    *(
+        Case("is not scored here; allowed:", "pretrain callbacks=default", f"give .*({option})")
+        for option in ("callbacks=classification", "callbacks=classification_averaged")
+    ),
+    Case(
+        "your own images: image_dataset=image_folder",
+        "pretrain image_dataset=own/",
+        "image_dataset=image_folder .*",
+    ),
+    Case(
+        "your own images and labels: dataset=folder",
+        "train dataset=own/",
+        "dataset=folder .*",
+    ),
+    Case("{}: is there already; write", "train +trainer.strategy=auto", "write (.*) without"),
+    Case("{}: is chosen already; write", "train +decoder=smp", "write (.*) without"),
+    *(
+        Case("did you mean {}?", f"{command} own", takes, leaves="^own$")
+        for command, takes in (
+            ("train", r"mean (.*?) or"),
+            ("train", r"or (resume=.*)\?"),
+            ("pretrain", r"mean (.*?) or"),
+        )
+    ),
+    Case("{}: is no KEY=VALUE", "prepare stats own", r"mean (.*)\?", leaves="^own$"),
+    Case("{}: is a word; give {} if", "train 'loss.label_smoothing=\"0.1\"'", "give (.*) if"),
+    Case("; did you mean {}?", "train dataset=camvidd", r"mean (\w+)\?"),
+    Case("allowed: {} or more", "train seed=-1", r"allowed: (\d+) or"),
+    Case("allowed: {}, ", "predict checkpoint=x input=x predict=slurm", r"allowed: (\w+)"),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.typed}: {case.takes}")
+def test_what_is_offered_is_typed(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own").mkdir()
+    command, *arguments = shlex.split(case.typed)
+    message = answer(command, *arguments)
+    assert message is not None, case.typed
+    line = retyped(replace(case, names={"...": "5"}), message)
+    told = answer(*line)
+    assert told is None if not case.then else case.then in str(told), line
