@@ -29,18 +29,18 @@ CASES = (
     ),
     Case(
         "needs trainer.devices=1",
-        "train divergence.action=rollback trainer.devices=2",
+        "train nan_policy.action=rollback trainer.devices=2",
         r"trainer\.devices=1",
     ),
-    Case("needs trainer.devices=1", "train trainer.devices=2 divergence.action=rollback", "stop"),
+    Case("needs trainer.devices=1", "train trainer.devices=2 nan_policy.action=rollback", "stop"),
     *(
         Case("is not scored here; allowed:", "pretrain callbacks=default", f"give .*({option})")
         for option in ("callbacks=classification", "callbacks=classification_averaged")
     ),
     Case(
-        "your own images: image_dataset=image_folder",
-        "pretrain image_dataset=own/",
-        "image_dataset=image_folder .*",
+        "your own images: classification_dataset=image_folder",
+        "pretrain classification_dataset=own/",
+        "classification_dataset=image_folder .*",
     ),
     Case(
         "your own images and labels: dataset=folder",
@@ -61,7 +61,7 @@ CASES = (
     Case("{}: is a word; give {} if", "train 'loss.label_smoothing=\"0.1\"'", "give (.*) if"),
     Case("; did you mean {}?", "train dataset=camvidd", r"mean (\w+)\?"),
     Case("allowed: {} or more", "train seed=-1", r"allowed: (\d+) or"),
-    Case("allowed: {}, ", "predict checkpoint=x input=x predict=slurm", r"allowed: (\w+)"),
+    Case("allowed: {}, ", "predict checkpoint=x input=x backend=slurm", r"allowed: (\w+)"),
 )
 
 
