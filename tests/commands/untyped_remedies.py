@@ -188,7 +188,6 @@ OPEN = (
     "inspect source=FILE names the encoder",
     "are for other classes than the model",
     "the teacher has other classes than the student",
-    "or mixup=null",
     "which softmax cannot say; give",
     "output: missing; give output=FOLDER",
     "or a pattern as runs=",

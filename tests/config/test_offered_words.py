@@ -35,7 +35,7 @@ CASES = (
     Case("needs trainer.devices=1", "train trainer.devices=2 nan_policy.action=rollback", "stop"),
     *(
         Case("is not scored here; allowed:", "pretrain callbacks=default", f"give .*({option})")
-        for option in ("callbacks=classification", "callbacks=classification_averaged")
+        for option in ("callbacks=classification", "callbacks=classification_ema")
     ),
     Case(
         "your own images: classification_dataset=image_folder",

@@ -39,7 +39,7 @@ class Mixing:
         from torchvision.transforms import v2
 
         if min(mixup_alpha, cutmix_alpha) < 0 or max(mixup_alpha, cutmix_alpha) == 0:
-            raise ConfigError("mixup: give mixup_alpha or cutmix_alpha above 0, or mixup=null")
+            raise ConfigError("mixup: give mixup_alpha or cutmix_alpha above 0, or leave mixup out")
         for name, share in (("switch", switch), ("probability", probability)):
             if not 0 <= share <= 1:
                 raise ConfigError(f"mixup.{name}={share}; allowed: 0 to 1")
