@@ -1,7 +1,7 @@
 """The interface of streaming metrics, by which several processes share one evaluation."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,30 @@ class Accumulator(Protocol):
             DataError: a sum is missing or has another shape.
         """
         ...
+
+
+class CountAccumulator:
+    """An accumulator whose state is one int64 array of counts.
+
+    Attributes:
+        key: name of the array among the sums.
+    """
+
+    key: ClassVar[str]
+    _counts: NDArray[np.int64]
+
+    def sums(self) -> Sums:
+        """Return a copy of the counts under their key."""
+        return {self.key: self._counts.copy()}
+
+    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
+        """Replace the counts.
+
+        Raises:
+            DataError: the sums are of another metric, or of other numbers of classes, bins or
+                replicates.
+        """
+        self._counts = checked_sum(sums, self.key, self._counts.shape, np.int64)
 
 
 def total(parts: Iterable[Mapping[str, NDArray[Any]]]) -> Sums:

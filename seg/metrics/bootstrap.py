@@ -1,7 +1,6 @@
 """Bootstrap confidence intervals: how far scores depend on the choice of images in a split."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError, DataError
-from seg.metrics.accumulator import Sums, checked_sum
+from seg.metrics.accumulator import CountAccumulator
 from seg.metrics.ratios import mean_of_several, ratio
 from seg.metrics.seeded_rng import draws
 
 _POISSON_CDF = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(18)])  # up to 1 - 2**-53
 
 
-class PoissonBootstrap:
+class PoissonBootstrap(CountAccumulator):
     """Bootstrap replicates of the scores, in memory that does not grow with the images.
 
     In each of B replicates an image counts as often as a Poisson variable of mean 1 says; for many
@@ -36,6 +35,8 @@ class PoissonBootstrap:
     Raises:
         ConfigError: no replicate.
     """
+
+    key = "bootstrap"  # B x 3 x K weighted pixels: intersection, union, label
 
     def __init__(self, num_classes: int, *, replicates: int = 1000, seed: int = 0) -> None:
         if replicates < 1:
@@ -69,18 +70,6 @@ class PoissonBootstrap:
     def pixel_accuracy(self) -> NDArray[np.float64]:
         """Return replicates of the share of pixels that are right, B."""
         return ratio(self._counts[:, 0].sum(1), self._counts[:, 2].sum(1))
-
-    def sums(self) -> Sums:
-        """Return `bootstrap`, B x 3 x K weighted pixels: intersection, union, label."""
-        return {"bootstrap": self._counts.copy()}
-
-    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
-        """Replace the state.
-
-        Raises:
-            DataError: the sums are of another metric, number of classes or of replicates.
-        """
-        self._counts = checked_sum(sums, "bootstrap", self._counts.shape, np.int64)
 
 
 @dataclass(frozen=True)

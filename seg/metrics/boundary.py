@@ -1,20 +1,19 @@
 """Boundary IoU: intersection over union of what lies near the contours."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.metrics.accumulator import Sums, checked_sum
+from seg.metrics.accumulator import CountAccumulator
 from seg.metrics.contours import near_change
 from seg.metrics.joint_counts import joint_counts, marked
 from seg.metrics.ratios import iou, mean_of_several
 
 
-class BoundaryIoU:
+class BoundaryIoU(CountAccumulator):
     """Boundary IoU of each class, intersections and unions summed over the data set.
 
     Source: Cheng et al., "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation"
@@ -35,6 +34,8 @@ class BoundaryIoU:
     Raises:
         ConfigError: `ratio` is not between 0 and 1.
     """
+
+    key = "boundary"  # 3 x K pixels near contours: hits, labelled, predicted
 
     def __init__(self, num_classes: int, ignore_index: int, *, ratio: float = 0.02) -> None:
         if not 0 < ratio < 1:
@@ -65,15 +66,3 @@ class BoundaryIoU:
     def mean_iou(self) -> float:
         """Return the mean of `iou` over the classes that occur; NaN where fewer than two do."""
         return float(mean_of_several(self.iou()))
-
-    def sums(self) -> Sums:
-        """Return `boundary`, 3 x K pixels near contours: hits, labelled, predicted."""
-        return {"boundary": self._counts.copy()}
-
-    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
-        """Replace the state.
-
-        Raises:
-            DataError: the sums are of another metric or number of classes.
-        """
-        self._counts = checked_sum(sums, "boundary", self._counts.shape, np.int64)

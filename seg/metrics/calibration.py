@@ -1,6 +1,5 @@
 """Calibration: whether the confidence of a prediction is its probability of being right."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.errors import ConfigError, DataError
-from seg.metrics.accumulator import PER_ONE, Sums, checked_sum
+from seg.metrics.accumulator import PER_ONE, CountAccumulator
 from seg.metrics.joint_counts import joint_counts
 from seg.metrics.ratios import ratio
 
@@ -34,7 +33,7 @@ class ReliabilityDiagram:
     accuracy: NDArray[np.float64]
 
 
-class ReliabilityBins:
+class ReliabilityBins(CountAccumulator):
     """Pixels, confidence and hits in bins of equal width over the confidence.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), section 2; bin m of
@@ -47,6 +46,8 @@ class ReliabilityBins:
     Raises:
         ConfigError: fewer than 1 or more than 100 bins.
     """
+
+    key = "reliability"  # 3 x M: pixels, hits, confidence in 2**-24
 
     def __init__(self, num_bins: int = 15) -> None:
         if not 1 <= num_bins <= _MOST_BINS:
@@ -99,18 +100,6 @@ class ReliabilityBins:
             confidence=ratio(confidences / PER_ONE, pixels),
             accuracy=ratio(hits, pixels),
         )
-
-    def sums(self) -> Sums:
-        """Return `reliability`, 3 x M: pixels, hits, confidence in 2**-24."""
-        return {"reliability": self._counts.copy()}
-
-    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
-        """Replace the state.
-
-        Raises:
-            DataError: the sums are of another metric or number of bins.
-        """
-        self._counts = checked_sum(sums, "reliability", self._counts.shape, np.int64)
 
 
 def _flat(values: Tensor | NDArray[Any]) -> NDArray[Any]:

@@ -1,13 +1,12 @@
 """Recall of segments by their size."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.metrics.accumulator import PER_ONE, Sums, checked_sum
+from seg.metrics.accumulator import PER_ONE, CountAccumulator
 from seg.metrics.joint_counts import joint_counts, marked
 from seg.metrics.ratios import ratio
 
@@ -18,7 +17,7 @@ STRATA = ("small", "medium", "large")
 _LIMITS = (1_000, 100)
 
 
-class SizeStrata:
+class SizeStrata(CountAccumulator):
     """Recall of the labelled segments, small ones apart from large ones.
 
     A segment is a region of one class in the label whose pixels touch each other at a side or a
@@ -31,6 +30,8 @@ class SizeStrata:
         num_classes: number of classes K.
         ignore_index: label of pixels that do not count.
     """
+
+    key = "strata"  # 4 x 3: segments, pixels, right pixels, recalls in 2**-24
 
     def __init__(self, num_classes: int, ignore_index: int) -> None:
         self.num_classes = num_classes
@@ -76,18 +77,6 @@ class SizeStrata:
             stratum: {name: values[row].item() for name, values in by_name.items()}
             for row, stratum in enumerate(STRATA)
         }
-
-    def sums(self) -> Sums:
-        """Return `strata`, 4 x 3: segments, pixels, right pixels, recalls in 2**-24."""
-        return {"strata": self._counts.copy()}
-
-    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
-        """Replace the state.
-
-        Raises:
-            DataError: the sums are of another metric.
-        """
-        self._counts = checked_sum(sums, "strata", self._counts.shape, np.int64)
 
 
 def _areas_and_hits(

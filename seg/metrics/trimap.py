@@ -1,19 +1,18 @@
 """Trimap mIoU: how well the pixels near the borders of the label are classified."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.metrics.accumulator import Sums, checked_sum
+from seg.metrics.accumulator import CountAccumulator
 from seg.metrics.contours import near_change
 from seg.metrics.joint_counts import joint_counts, marked
 from seg.metrics.ratios import iou, mean_of_several
 
 
-class TrimapIoU:
+class TrimapIoU(CountAccumulator):
     """IoU over the pixels within `width_px` of a change of the label, summed over the data set.
 
     Source: Kohli et al., "Robust Higher Order Potentials for Enforcing Label Consistency" (IJCV
@@ -30,6 +29,8 @@ class TrimapIoU:
     Raises:
         ConfigError: a width below one pixel.
     """
+
+    key = "trimap"  # 3 x K pixels of the band: hits, labelled, predicted
 
     def __init__(self, num_classes: int, ignore_index: int, *, width_px: int) -> None:
         if width_px < 1:
@@ -55,15 +56,3 @@ class TrimapIoU:
     def mean_iou(self) -> float:
         """Return the mean of `iou` over the classes in the band; NaN below two."""
         return float(mean_of_several(self.iou()))
-
-    def sums(self) -> Sums:
-        """Return `trimap`, 3 x K pixels of the band: hits, labelled, predicted."""
-        return {"trimap": self._counts.copy()}
-
-    def load_sums(self, sums: Mapping[str, NDArray[Any]]) -> None:
-        """Replace the state.
-
-        Raises:
-            DataError: the sums are of another metric or number of classes.
-        """
-        self._counts = checked_sum(sums, "trimap", self._counts.shape, np.int64)

@@ -189,7 +189,7 @@ def test_mixing_leaves_a_share_of_the_batches_alone():
     assert 30 < kinds.count(torch.uint8) < 70
     several = Mixing(num_classes=2, mixup_alpha=1.0)(image, torch.eye(2), key=(0, 0, 0))[1]
     torch.testing.assert_close(several.sum(), torch.tensor(2.0))
-    with pytest.raises(ConfigError, match="mixup or cutmix"):
+    with pytest.raises(ConfigError, match="mixup_alpha or cutmix_alpha"):
         Mixing(num_classes=2)
 
 
