@@ -122,7 +122,6 @@ NEEDED = {
 NOT_RUN = {
     r"^make |pip install|-m venv|-m pytest": "installs, or runs all of this",
     r"benchmark (data|inference enc|training|evaluation|startup|memory)": "see tests/benchmarks",
-    r"describe encoders": "takes long; tests/profiling/test_encoders.py has its table",
 }
 
 
