@@ -131,7 +131,7 @@ def _shards(config: PrepareConfig, run_dir: Path) -> None:
             summary.samples,
             summary.chunks,
             summary.size_bytes / 2**20,
-            "there already, unchanged" if summary.kept else "written",
+            "there already, unchanged" if summary.reused else "written",
         )
     log.info("train on it: dataset=shards dataset.root=%s", config.output)
 

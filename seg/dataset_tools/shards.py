@@ -45,7 +45,7 @@ class ShardsSummary:
         chunks: number of chunks.
         size_bytes: of all chunks together.
         digest: see `seg.data.readers.shard_files.Copy`.
-        kept: whether the copy was there already, and nothing was written.
+        reused: whether the copy was there already, and nothing was written.
     """
 
     location: str
@@ -53,7 +53,7 @@ class ShardsSummary:
     chunks: int
     size_bytes: int
     digest: str
-    kept: bool
+    reused: bool
 
 
 def write_shards(
@@ -109,7 +109,7 @@ def write_shards(
         shards.num_chunks,
         shards.size_bytes,
         Copy.read(target).digest,
-        kept=present is not None,
+        reused=present is not None,
     )
 
 

@@ -1,1 +1,1 @@
-"""What a trained network is worth: numbers, how sure they are, and under which protocol."""
+"""Evaluation of trained networks: metrics, their confidence, and the protocol behind them."""

@@ -46,7 +46,7 @@ def judge(interval: Interval, kind: Kind, margin: float) -> Verdict:
     """Return the verdict on a claim by where an interval lies.
 
     Args:
-        interval: of the claimed side minus the other, larger being better.
+        interval: of the favored side minus the other, larger being better.
         kind: `better`: above 0; `no worse`: above -margin; `no matter`: within the margin.
         margin: smallest difference that matters, above 0.
 

@@ -22,12 +22,12 @@ class Comparison:
     Attributes:
         against: name of the other side, as in `... over AGAINST`.
         other: options of that side.
-        claimed: options of the side that the claim favors.
+        favored: options of the side that the claim favors.
     """
 
     against: str
     other: Mapping[str, Any]
-    claimed: Mapping[str, Any] = field(default_factory=dict)
+    favored: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

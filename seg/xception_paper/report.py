@@ -184,7 +184,7 @@ def _missing_note(result: ComparisonResult) -> str:
 
 def _costs(result: ComparisonResult) -> str:
     """Return the ratios of the costs if they differ by more than a tenth, else nothing."""
-    ours, theirs = result.claimed, result.other
+    ours, theirs = result.favored, result.other
     if ours is None or theirs is None:
         return ""
     ratio = ours.parameters / theirs.parameters

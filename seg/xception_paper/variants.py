@@ -136,19 +136,19 @@ def name_of(variant: Variant, base: Variant) -> str:
 
 
 def paired_differences(
-    claimed: Form | None, other: Form | None, measure: Callable[[Trial], float | None]
+    favored: Form | None, other: Form | None, measure: Callable[[Trial], float | None]
 ) -> PairedDifferences:
     """Return the differences of two forms for each of the choices that both were tried with.
 
     Args:
-        claimed: None for a form that the sweep lacks.
+        favored: None for a form that the sweep lacks.
         other: the same.
         measure: measure of a finished trial; None if it has none.
     """
-    places = dict.fromkeys(place for form in (claimed, other) if form for place in form.trials)
+    places = dict.fromkeys(place for form in (favored, other) if form for place in form.trials)
     differences, missing = [], []
     for place in places:
-        pair = [form.trials.get(place) if form else None for form in (claimed, other)]
+        pair = [form.trials.get(place) if form else None for form in (favored, other)]
         values = [None if t is None or not _is_scored(t) else measure(t) for t in pair]
         if values[0] is None or values[1] is None:
             missing.append(_why(place, pair))

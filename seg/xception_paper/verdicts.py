@@ -23,17 +23,17 @@ class ComparisonResult:
 
     Attributes:
         against: name of the other side.
-        interval: of the claimed side minus the other, larger being better.
+        interval: of the favored side minus the other, larger being better.
         verdict: of this comparison.
         missing: pairs that are not in it, and why.
-        claimed, other: costs of the two sides, if known.
+        favored, other: costs of the two sides, if known.
     """
 
     against: str
     interval: Interval
     verdict: Verdict
     missing: Sequence[str]
-    claimed: EncoderCost | None
+    favored: EncoderCost | None
     other: EncoderCost | None
 
 
@@ -99,7 +99,7 @@ def judge_claims(directory: Path, sweep: Sweep, margin: float = MARGIN) -> Findi
         replace(base, **side)
         for claim in CLAIMS
         for each in claim.comparisons
-        for side in (each.claimed, each.other)
+        for side in (each.favored, each.other)
     }
     beside = {
         variant: bench.compare(variant, base, "the paper's form", CLAIMS[0])
@@ -131,7 +131,7 @@ class _Bench:
         """Return the result for a claim."""
         compared = [
             self.compare(
-                replace(self.base, **each.claimed),
+                replace(self.base, **each.favored),
                 replace(self.base, **each.other),
                 each.against,
                 claim,
@@ -141,22 +141,22 @@ class _Bench:
         verdict = joint([each.verdict for each in compared])
         if not claim.costs:
             return ClaimResult(claim, verdict, compared)
-        saved = savings(compared[0].claimed, compared[0].other)
+        saved = savings(compared[0].favored, compared[0].other)
         counted: Verdict = "undecided"
         if saved is not None:
             counted = "reproduced" if saved.agrees else "not reproduced"
         return ClaimResult(claim, joint([verdict, counted]), compared, saved)
 
     def compare(
-        self, claimed: Variant, other: Variant, against: str, claim: Claim
+        self, favored: Variant, other: Variant, against: str, claim: Claim
     ) -> ComparisonResult:
         """Compare two forms under a claim's kind and measure."""
-        forms = (self.forms.get(claimed), self.forms.get(other))
+        forms = (self.forms.get(favored), self.forms.get(other))
         pairs = paired_differences(*forms, self._measure(claim))
         sign = 1 if self.sweep.maximize else -1
         interval = paired_interval([sign * each for each in pairs.differences])
         verdict = judge(interval, claim.kind, self.margin)
-        costs = (self.costs.get(claimed), self.costs.get(other))
+        costs = (self.costs.get(favored), self.costs.get(other))
         return ComparisonResult(against, interval, verdict, pairs.missing, *costs)
 
     def _made(self, claim: Claim) -> Sequence[Comparison]:
@@ -164,7 +164,7 @@ class _Bench:
         if not claim.any_of:
             return claim.comparisons
         sides = [
-            (each, replace(self.base, **each.claimed), replace(self.base, **each.other))
+            (each, replace(self.base, **each.favored), replace(self.base, **each.other))
             for each in claim.comparisons
         ]
         return [each for each, *both in sides if all(side in self.forms for side in both)]

@@ -54,7 +54,7 @@ def test_a_copy_holds_what_the_original_does(original, tmp_path, num_workers):
         original, tmp_path / "out", num_workers=num_workers, progress=lambda: calls.append(1)
     )
     assert len(calls) == 3
-    assert (summary.samples, summary.chunks, summary.kept) == (3, 1, False)
+    assert (summary.samples, summary.chunks, summary.reused) == (3, 1, False)
     assert summary.location == str(tmp_path / "out/train")
     assert {path.name for path in (tmp_path / "out/train").iterdir()} == {
         *("chunk-0-0.bin", "index.json", "labels.json")
@@ -85,7 +85,7 @@ def test_the_same_copy_is_kept_and_another_refused(original, tmp_path):
     chunk = tmp_path / "out/train/chunk-0-0.bin"
     state = chunk.stat()
     kept = copied(original, tmp_path / "out")
-    assert kept.kept
+    assert kept.reused
     assert kept.digest == written.digest
     assert chunk.stat().st_mtime_ns == state.st_mtime_ns
     with pytest.raises(ConfigError, match="holds a copy of other samples"):
@@ -122,7 +122,7 @@ def test_a_copy_that_failed_is_not_there(original, tmp_path):
     with pytest.raises(DataError, match=r"c\.png"):
         copied(original, tmp_path / "out")
     assert [*(tmp_path / "out").iterdir()] == []
-    assert not copied(plant(tmp_path / "new"), tmp_path / "out").kept
+    assert not copied(plant(tmp_path / "new"), tmp_path / "out").reused
 
 
 def test_what_a_killed_process_left_is_removed(original, tmp_path):
@@ -191,14 +191,14 @@ def test_an_object_store_is_written_labels_last(original, store):
     ]
     shards = Shards(split="train", root="memory://bucket/copy")
     assert [sample.name for sample in shards] == ["a", "b", "c"]
-    assert copied(original, "memory://bucket/copy").kept
+    assert copied(original, "memory://bucket/copy").reused
 
 
 def test_an_unfinished_copy_in_a_store_is_written_again(original, store):
     digest = copied(original, "memory://bucket/copy").digest
     store.rm("/bucket/copy/train/labels.json")
     summary = copied(original, "memory://bucket/copy")
-    assert (summary.kept, summary.digest) == (False, digest)
+    assert (summary.reused, summary.digest) == (False, digest)
     assert Copy.read("memory://bucket/copy/train").samples == 3
 
 
