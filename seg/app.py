@@ -1,11 +1,11 @@
-"""`@app("train", TrainConfig)`: the only Hydra decorator; it owns errors and run directories."""
+"""Decorator of commands, `@app("train", TrainConfig)`: Hydra, errors and run directories."""
 
 import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import disable_malloc_trim, limit_openmp_spin
 from seg.data.readers.dataset_root import cache_directory
-from seg.engine.distributed.rendezvous import follows
+from seg.engine.distributed.rendezvous import is_follower
 from seg.errors import ConfigError, exit_code_of, user_message
 from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts
 from seg.io.atomic import scratch_directory
@@ -39,9 +39,9 @@ from seg.io.run_record import (
     HYDRA,
     accept,
     is_finished,
-    leaving_nothing_of_a_refusal,
     mark_finished,
     propose,
+    removed_if_refused,
     withdraw,
 )
 from seg.io.terminal import say
@@ -54,9 +54,9 @@ from seg.usage_reports import switch_off_usage_reports
 
 C = TypeVar("C", bound=Section)
 Command = Callable[[C, Path], Any]
-# What a run that has no checkpoint yet may have begun.
-_BEGUN = ("metrics.csv", "tensorboard", "environment.json", "learning", STATUS_FILE, FAILURE)
-_TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
+# Files of a run that has no checkpoint yet.
+_FIRST_FILES = ("metrics.csv", "tensorboard", "environment.json", "learning", STATUS_FILE, FAILURE)
+_SHOW_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 def app(
@@ -64,49 +64,47 @@ def app(
 ) -> Callable[[Command[C]], Callable[[], None]]:
     """Make a command of a function `(config, run_dir) -> value for the sweeper`.
 
-    The command composes `conf/{name}.yaml`, holds it against `schema` and writes the resolved
-    `config.yaml` into the run directory. What a user can mend ends in a few lines: exit code 2 for
-    the configuration, 3 for data. `HYDRA_FULL_ERROR=1` shows the traceback instead.
+    The command composes `conf/{name}.yaml`, validates it by `schema` and writes the resolved
+    `config.yaml` into the run directory. An error that a user can mend ends in a few lines: exit
+    code 2 for the configuration, 3 for data. `HYDRA_FULL_ERROR=1` shows the traceback instead.
 
     Args:
         name: of the command and of its configuration.
-        schema: what the configuration is held against.
+        schema: of the configuration.
         has_run_dir: False for a command that answers on the terminal; no `config.yaml` then.
-        positional: the key that a first argument without `=` gives, as in `seg.weights list`.
+        positional: key of a first argument without `=`, as in `seg.weights list`.
     """
 
     def decorate(command: Command[C]) -> Callable[[], None]:
-        begun_s = 0.0
+        started_s = 0.0
 
         def job(composed: DictConfig) -> Any:
-            if _is_trial():
-                return _try(lambda: _run(command, schema, composed, has_run_dir=has_run_dir))
-            with _user_errors(name), _removed_if_refused(begun_s) if has_run_dir else nullcontext():
+            run_dir = Path(HydraConfig.get().runtime.output_dir)
+            if _is_trial():  # it fails by an exception: an exit would end the sweep
+                with exit_with_parent():
+                    return run_trial(
+                        run_dir,
+                        lambda: _run(command, schema, composed, has_run_dir=has_run_dir),
+                        max_failures=HydraConfig.get().sweeper.max_failures,
+                    )
+            cleanup = (
+                removed_if_refused(run_dir, since_s=started_s) if has_run_dir else nullcontext()
+            )
+            with _user_errors(name), cleanup:
                 return _run(command, schema, composed, has_run_dir=has_run_dir)
 
         def main() -> None:
-            nonlocal begun_s
-            begun_s = time.time()
-            watch_for_interrupts()
-            disable_malloc_trim()
-            limit_openmp_spin()
-            switch_off_usage_reports()
-            # matplotlib, which a library imports where it is installed, writes a list of fonts
-            os.environ.setdefault("MPLCONFIGDIR", str(cache_directory() / "matplotlib"))
-            logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
-            os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and leaves the words to us
+            nonlocal started_s
+            started_s = time.time()
+            _set_up_process()
             with _user_errors(name):
                 add_plugins()
                 search_in_plugins()
                 if asks_for_help(sys.argv[1:]):
                     say(help_text(name, quote_paths(sys.argv[1:])))
                     return
-                check_flags(sys.argv[1:], name)
-                check_options(sys.argv[1:], name)
-                given = with_sweep_directory(spell_out(positional, sys.argv[1:]), name)
-                place = writable_run_directory(given, name) if has_run_dir else nullcontext(given)
-                with place as given:
-                    sys.argv[1:] = open_mappings(quote_paths(with_run_directory(given, name)))
+                with _hydra_arguments(name, positional, has_run_dir=has_run_dir) as arguments:
+                    sys.argv[1:] = arguments
                     run = hydra.main(
                         version_base="1.3", config_path=str(conf_dir()), config_name=name
                     )
@@ -117,23 +115,35 @@ def app(
     return decorate
 
 
+def _set_up_process() -> None:
+    """Set signals, memory, threads and environment before libraries are imported."""
+    watch_for_interrupts()
+    disable_malloc_trim()
+    limit_openmp_spin()
+    switch_off_usage_reports()
+    # matplotlib, which a library imports where it is installed, writes a list of fonts
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_directory() / "matplotlib"))
+    logging.raiseExceptions = False  # the reader of a pipe, such as `head`, may have gone
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises, and prints nothing itself
+
+
+@contextmanager
+def _hydra_arguments(
+    name: str, positional: str | None, *, has_run_dir: bool
+) -> Iterator[list[str]]:
+    """Yield what was typed as Hydra takes it: complete keys, `resume` expanded, paths quoted."""
+    check_flags(sys.argv[1:], name)
+    check_options(sys.argv[1:], name)
+    line = with_sweep_directory(spell_out(positional, sys.argv[1:]), name)
+    with writable_run_directory(line, name) if has_run_dir else nullcontext(line) as line:
+        yield open_mappings(quote_paths(with_run_directory(line, name)))
+
+
 def _is_trial() -> bool:
-    """Whether one of our sweepers has launched this job."""
+    """Return whether one of our sweepers has launched this job."""
     hydra_config = HydraConfig.get()
     ours = str(hydra_config.sweeper._target_).startswith("hydra_plugins.seg_sweeper.")
     return ours and hydra_config.mode == RunMode.MULTIRUN
-
-
-def _try(work: Callable[[], Any]) -> Any:
-    """A trial fails by an exception: an exit would end the sweep."""
-    hydra_config = HydraConfig.get()
-    run_dir = Path(hydra_config.runtime.output_dir)
-    with exit_with_parent():
-        return run_trial(run_dir, work, max_failures=hydra_config.sweeper.max_failures)
-
-
-def _removed_if_refused(since_s: float) -> AbstractContextManager[None]:
-    return leaving_nothing_of_a_refusal(Path(HydraConfig.get().runtime.output_dir), since_s=since_s)
 
 
 @contextmanager
@@ -146,26 +156,17 @@ def _user_errors(name: str) -> Iterator[None]:
     except Exception as error:
         if is_interrupted():
             sys.exit(INTERRUPTED)
-        message = _message(error, name)
-        if _TRACEBACK_WANTED or message is None:
+        if isinstance(error, HydraException | OmegaConfBaseException):  # some are OSErrors too
+            arguments = [each for each in sys.argv[1:] if "=" in each and not each.startswith("-")]
+            message: str | None = explain(error, name, arguments)
+        else:
+            message = user_message(error)
+        if _SHOW_TRACEBACK or message is None:
             raise
         say(f"error: {message}", file=sys.stderr)
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def _message(error: Exception, name: str) -> str | None:
-    """What to tell; None where only a traceback helps."""
-    if isinstance(error, HydraException | OmegaConfBaseException):  # some are OSErrors too
-        return explain(error, name, _overrides())
-    return user_message(error)
-
-
-def _overrides() -> list[str]:
-    return [
-        argument for argument in sys.argv[1:] if "=" in argument and not argument.startswith("-")
-    ]
 
 
 def _run(command: Command[C], schema: type[C], composed: DictConfig, *, has_run_dir: bool) -> Any:
@@ -175,19 +176,19 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, has_run_
         composed, resolve=True, throw_on_missing=True
     )
     _reject_unused_groups(schema, list(context.overrides.task))
-    known = {key: value for key, value in plain.items() if key not in foreign_sections(schema)}
-    known = with_budget(known)
-    if known.get("resume") is not None:
-        known = with_recorded_length(known, run_dir, context.overrides.task)
-    config = validate(schema, known)
+    own = {key: value for key, value in plain.items() if key not in foreign_sections(schema)}
+    own = with_budget(own)
+    if own.get("resume") is not None:
+        own = with_recorded_length(own, run_dir, context.overrides.task)
+    config = validate(schema, own)
     if not has_run_dir:
         return command(config, run_dir)
-    if isinstance(config, FitConfig) and follows(config.trainer):
+    if isinstance(config, FitConfig) and is_follower(config.trainer):
         if config.resume is not None:
             return command(config, run_dir)  # all machines read what the first one has written
-        with scratch_directory() as folder:
-            return command(config, folder)  # the run directory is the first machine's
-    files = _recorded(composed, known)
+        with scratch_directory() as directory:
+            return command(config, directory)  # the run directory is the first machine's
+    files = _record_files(composed, own)
     with _locked_run_dir(run_dir, config, files, log_name=f"{context.job.name}.log"):
         value = command(config, run_dir)
         if not (isinstance(config, FitConfig) and config.dry_run):
@@ -195,8 +196,8 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, has_run_
         return value
 
 
-def _recorded(composed: DictConfig, resolved: dict[str, Any]) -> dict[str, str]:
-    """What a run records of its choices: name of the file -> text; `.hydra/` is as Hydra has it."""
+def _record_files(composed: DictConfig, resolved: dict[str, Any]) -> dict[str, str]:
+    """Return the files that record a run's choices, by name; `.hydra/` is as Hydra has it."""
     context: Any = HydraConfig.instance().cfg
     contents: dict[str, Any] = {
         f"{HYDRA}/config.yaml": composed,
@@ -211,7 +212,7 @@ def _recorded(composed: DictConfig, resolved: dict[str, Any]) -> dict[str, str]:
 def _locked_run_dir(
     run_dir: Path, config: Section, files: dict[str, str], *, log_name: str
 ) -> Iterator[None]:
-    """Take the run directory by its `config.yaml`; give it back if nothing is left there.
+    """Lock the run directory and write its `config.yaml`; remove that if nothing else is written.
 
     A run that is there stays as it is until it accepts this start.
     """
@@ -229,13 +230,16 @@ def _locked_run_dir(
             yield
         finally:
             withdraw(run_dir)
-            left = {path.name for path in run_dir.iterdir()} - before
-            if not begun and left <= {CONFIG, HYDRA, LOCK, log_name, *_BEGUN}:
+            new = {path.name for path in run_dir.iterdir()} - before
+            if not begun and new <= {CONFIG, HYDRA, LOCK, log_name, *_FIRST_FILES}:
                 record.unlink(missing_ok=True)
 
 
 def _refuse_other_runs(run_dir: Path, config: Section, *, same: bool) -> None:
-    """Only a command that was killed, and has no `resume`, may do its work again in its place."""
+    """Refuse a directory with a run, unless a killed command does its work again.
+
+    Commands that have `resume` go on by that instead.
+    """
     fits = isinstance(config, FitConfig)
     if same and not fits and not is_finished(run_dir):
         return

@@ -1,4 +1,4 @@
-"""`python -m seg.benchmark TASK`: speed and memory beside the peers, in one run."""
+"""Command `python -m seg.benchmark TASK`: speed and memory beside the peers, in one run."""
 
 import logging
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ def _data(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     results = data_speed.run(
         rounds=config.rounds,
         num_workers=config.num_workers,
-        pictures=config.num_images,
+        num_images=config.num_images,
         camvid_root=config.camvid_root,
     )
     tables = [f"{config.num_workers} workers, median of {config.rounds} rounds"]
@@ -76,14 +76,14 @@ def _loss(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     from seg.inference.device import choose_device
 
     device = choose_device(config.device)
-    found = _in_turn(config, loss_speed.ways(config.logits, device))
+    results = _in_turn(config, loss_speed.ways(config.logits, device))
     shape = " x ".join(map(str, config.logits))
-    text = training_speed.table(found, unit="ms")
+    text = training_speed.table(results, unit="ms")
     tables = [
         f"{device}, median of {config.rounds} rounds",
         f"Loss and backward, {shape}\n\n{text}",
     ]
-    return tables, _numbers(found)
+    return tables, _numbers(results)
 
 
 def _depthwise(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
@@ -104,39 +104,39 @@ def _depthwise(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
 
 def _inference(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     from seg.benchmarks import inference_speed
-    from seg.benchmarks.layers import measured_machine
+    from seg.benchmarks.layers import measure_machine
 
     job = _job(config, batch=1, size=(512, 1024))
     ways = inference_speed.ways(job, engines=config.exports, compiled=config.compile)
-    found = _in_turn(config, ways)
-    best = measured_machine(job.device)
+    results = _in_turn(config, ways)
+    best = measure_machine(job.device)
     rates = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in best.to_dict()["flops"].items())
     tables = [
         f"{_describe_setup(config, job)}; at best {rates} GFLOP/s, "
         f"{best.bytes_a_second / 1e9:.1f} GB/s"
     ]
-    tables += [f"Picture to label map\n\n{inference_speed.table(found, best)}"]
-    tables += [f"Milliseconds by kind of layer\n\n{inference_speed.layer_table(found)}"]
-    return tables, _numbers(found) | {"machine": best.to_dict()}
+    tables += [f"Image to label map\n\n{inference_speed.table(results, best)}"]
+    tables += [f"Milliseconds by kind of layer\n\n{inference_speed.layer_table(results)}"]
+    return tables, _numbers(results) | {"machine": best.to_dict()}
 
 
 def _training(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     from seg.benchmarks import training_speed
 
     job = _job(config, batch=4, size=(512, 512))
-    found = _in_turn(config, training_speed.ways(job, compiled=config.compile))
-    tables = [_describe_setup(config, job), f"A training step\n\n{training_speed.table(found)}"]
-    return tables, _numbers(found) | {"job": job.to_dict()}
+    results = _in_turn(config, training_speed.ways(job, compiled=config.compile))
+    tables = [_describe_setup(config, job), f"A training step\n\n{training_speed.table(results)}"]
+    return tables, _numbers(results) | {"job": job.to_dict()}
 
 
 def _evaluation(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     from seg.benchmarks import evaluation_speed, training_speed
 
     job = _job(config, batch=1, size=(1024, 2048))
-    found = _in_turn(config, evaluation_speed.ways(job.size, job.device))
-    text = training_speed.table(found, unit="ms")
+    results = _in_turn(config, evaluation_speed.ways(job.size, job.device))
+    text = training_speed.table(results, unit="ms")
     return [_describe_setup(config, job), f"Coarse logits to confusion matrix\n\n{text}"], _numbers(
-        found
+        results
     )
 
 
@@ -175,11 +175,11 @@ def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Work
 
 
 def _in_turn(config: BenchmarkConfig, ways: "Mapping[str, Way]") -> "dict[str, Measured]":
-    from seg.benchmarks.interleaved import chosen, in_turn
+    from seg.benchmarks.interleaved import in_turn, select
     from seg.inference.device import choose_device
 
-    wanted = chosen(ways, config.variants)
-    return in_turn(wanted, rounds=config.rounds, device=choose_device(config.device))
+    rows = select(ways, config.variants)
+    return in_turn(rows, rounds=config.rounds, device=choose_device(config.device))
 
 
 def _describe_setup(config: BenchmarkConfig, job: "Workload") -> str:
@@ -187,14 +187,14 @@ def _describe_setup(config: BenchmarkConfig, job: "Workload") -> str:
     return f"{job.device}, {size}, {config.encoder_name}, median of {config.rounds} rounds"
 
 
-def _numbers(found: "Mapping[str, Measured]") -> Numbers:
+def _numbers(results: "Mapping[str, Measured]") -> Numbers:
     return {
-        "seconds": {name: way.time.seconds for name, way in found.items()},
-        "peak_mib": {name: way.peak_mib for name, way in found.items()},
-        "parameters": {name: way.parameters for name, way in found.items()},
+        "seconds": {name: way.time.seconds for name, way in results.items()},
+        "peak_mib": {name: way.peak_mib for name, way in results.items()},
+        "parameters": {name: way.parameters for name, way in results.items()},
         "layers": {
             name: {kind: asdict(each) for kind, each in way.layers.kinds.items()}
-            for name, way in found.items()
+            for name, way in results.items()
             if way.layers is not None
         },
     }

@@ -1,6 +1,6 @@
-"""How a process treats the machine's memory and cores, and what these can do.
+"""Settings of a process for memory and cores, and what the cores can do.
 
-What it sets is to be set before torch is imported.
+Call the functions that set something before torch is imported.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ _WITH_BFLOAT16 = ("avx512_bf16", "amx_tile")
 
 
 def disable_malloc_trim() -> None:
-    """On Linux, let freed blocks be used again instead of unmapped.
+    """Let freed blocks be used again instead of unmapped, on Linux.
 
     Each large activation is otherwise mapped, faulted in page by page and unmapped again, which
     costs a third to a half of the time of a convolution network on a CPU. Elsewhere: nothing.
@@ -27,17 +27,17 @@ def disable_malloc_trim() -> None:
 
 
 def give_back_memory() -> None:
-    """On Linux, hand freed blocks back to the system after all. Elsewhere: nothing."""
+    """Hand freed blocks back to the system after all, on Linux. Elsewhere: nothing."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
 
 
 def limit_openmp_spin() -> None:
-    """Let OpenMP threads sleep soon when they wait, unless the user has said how they shall wait.
+    """Let OpenMP threads sleep soon when they wait, unless the user has set how they wait.
 
-    Threads that spin take the core from whoever they wait for: with one other busy process on two
-    cores, a training step of 0.3 seconds took ten. Threads that sleep at once are slow to wake. In
+    Threads that spin take the core from those that they wait for: with one other busy process on
+    two cores, a training step of 0.3 seconds took ten. Threads that sleep at once wake slowly. In
     GNU OpenMP's unit, on two AVX2 cores, a step took 1.47 s idle and 1.58 s beside a busy process
     at a thousand turns, 0.83 and 2.2 s at ten thousand, 0.91 and 6.3 s at a hundred thousand.
     """
@@ -46,7 +46,7 @@ def limit_openmp_spin() -> None:
 
 
 def has_native_bfloat16() -> bool:
-    """Whether the cores have instructions for it; others emulate it, many times slower."""
+    """Return whether the cores have bfloat16 instructions; others emulate them, much slower."""
     import torch
 
     tests = (getattr(torch.cpu, f"_is_{kind}_supported", None) for kind in _WITH_BFLOAT16)

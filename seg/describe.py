@@ -1,4 +1,4 @@
-"""`python -m seg.describe [network|encoders|scale]`: what networks cost, counted and measured."""
+"""Command `python -m seg.describe [network|encoders|scale]`: cost of networks."""
 
 import logging
 from pathlib import Path
@@ -44,19 +44,19 @@ def _network(config: DescribeConfig, run_dir: Path) -> None:
         "decoder", config.decoder.node(), encoder=encoder, num_classes=config.num_classes
     )
     model = Segmenter(encoder, decoder)
-    told = describe(model, shape)
-    log.info("%s\n", network_table(told, layers=config.layers))
+    separable = describe(model, shape)
+    log.info("%s\n", network_table(separable, layers=config.layers))
     content: dict[str, Any] = {
         "input": list(shape),
-        "network": told.whole.to_dict(),
-        "flows": [row.to_dict() for row in told.flows],
-        "layers": [row.to_dict() for row in told.layers],
+        "network": separable.whole.to_dict(),
+        "flows": [row.to_dict() for row in separable.flows],
+        "layers": [row.to_dict() for row in separable.layers],
     }
     full = with_full_convolutions(model)
     other = None
     if full is not None:
         other = describe(full, shape)
-        saved = savings(model, told, other)
+        saved = savings(model, separable, other)
         log.info("%s\n", savings_table(saved))
         content["full_convolutions"] = {
             "network": other.whole.to_dict(),
@@ -64,10 +64,10 @@ def _network(config: DescribeConfig, run_dir: Path) -> None:
             "savings": [{**vars(each), "formula": each.formula} for each in saved],
         }
     content["seconds"] = _seconds(
-        config, model=model, full=full, shape=shape, told=told, other=other
+        config, model=model, full=full, shape=shape, separable=separable, other=other
     )
     write_json(run_dir / "describe.json", content)
-    _draw(told, other, content["seconds"], run_dir)
+    _draw(separable, other, content["seconds"], run_dir)
 
 
 def _seconds(
@@ -76,10 +76,10 @@ def _seconds(
     model: "nn.Module",
     full: "nn.Module | None",
     shape: "Shape",
-    told: "Description",
+    separable: "Description",
     other: "Description | None",
 ) -> dict[str, dict[str, list[float]]]:
-    """Network -> flow -> seconds in each round; the empty name is all of it."""
+    """Return network -> flow -> seconds in each round; the empty name is all of it."""
     if not config.rounds:
         return {}
     from seg.inference.device import choose_device
@@ -87,17 +87,17 @@ def _seconds(
 
     device = choose_device(config.device)
     networks = {"separable": model} | ({} if full is None else {"full": full})
-    flows = [row.name for row in told.flows]
+    flows = [row.name for row in separable.flows]
     times = measure(networks, shape, flows=flows, rounds=config.rounds, device=device)
     ours = times["separable"][""]
-    log.info("%.3f s a picture on %s, spread %.0f %%", ours.median_s, device, 100 * ours.spread)
+    log.info("%.3f s an image on %s, spread %.0f %%", ours.median_s, device, 100 * ours.spread)
     if other is not None:
         theirs = times["full"][""]
         log.info(
             "with full convolutions: %.2f times the parameters, %.2f times the multiply-adds, "
             "%.2f times the seconds (%.3f)",
-            other.whole.parameters / told.whole.parameters,
-            other.whole.multiply_adds / told.whole.multiply_adds,
+            other.whole.parameters / separable.whole.parameters,
+            other.whole.multiply_adds / separable.whole.multiply_adds,
             theirs.median_s / ours.median_s,
             theirs.median_s,
         )
@@ -108,7 +108,7 @@ def _seconds(
 
 
 def _draw(
-    told: "Description",
+    separable: "Description",
     other: "Description | None",
     seconds: dict[str, dict[str, list[float]]],
     run_dir: Path,
@@ -125,7 +125,7 @@ def _draw(
                 getattr(row, key) / unit,
                 getattr(full[row.name], key) / unit if full else None,
             )
-            for row in told.flows
+            for row in separable.flows
         }
         for heading, key, unit in (
             ("G multiply-adds", "multiply_adds", 1e9),
@@ -150,10 +150,10 @@ def _encoders(config: DescribeConfig, run_dir: Path) -> None:
     from seg.profiling.table import encoders_table
     from seg.visualization.grids import save_png
 
-    found = classifications()
-    log.info("%s\n", encoders_table(found))
-    write_json(run_dir / "describe.json", {"classifiers": [each.to_dict() for each in found]})
-    save_png(run_dir / "describe.png", accuracy_against_cost(found))
+    networks = classifications()
+    log.info("%s\n", encoders_table(networks))
+    write_json(run_dir / "describe.json", {"classifiers": [each.to_dict() for each in networks]})
+    save_png(run_dir / "describe.png", accuracy_against_cost(networks))
 
 
 def _scale(config: DescribeConfig, run_dir: Path) -> None:
@@ -167,9 +167,9 @@ def _scale(config: DescribeConfig, run_dir: Path) -> None:
         )
     measured = read_measured(config.training, config.data, way=config.variant, case=config.table)
     recipe = Recipe(config.samples, config.base_lr, config.base_batch)
-    found = plan(measured, recipe, devices=config.devices, efficiency=config.efficiency)
-    log.info("%s\n", scale_table(measured, found))
-    write_json(run_dir / "describe.json", {"measured": vars(measured), "plan": found.to_dict()})
+    planned = plan(measured, recipe, devices=config.devices, efficiency=config.efficiency)
+    log.info("%s\n", scale_table(measured, planned))
+    write_json(run_dir / "describe.json", {"measured": vars(measured), "plan": planned.to_dict()})
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The errors a user is meant to read: each names the thing, the allowed values and the remedy."""
+"""Errors for users: each names the thing, the allowed values and the remedy."""
 
 import errno
 import os
 from collections.abc import Mapping
 
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-_WORDS_OF_NO_ROOM = (
+_NO_ROOM_MESSAGES = (
     *(os.strerror(number) for number in _NO_ROOM),
     "PytorchStreamWriter failed writing",  # torch, of a file that it has opened itself
     "database or disk is full",  # SQLite
@@ -13,19 +13,19 @@ _WORDS_OF_NO_ROOM = (
 
 
 class UserError(ValueError):
-    """Something the user can mend; told without a traceback, ends the process with `exit_code`."""
+    """Error that the user can mend: printed without a traceback, exit code `exit_code`."""
 
     exit_code = 1
 
 
 class ConfigError(UserError):
-    """A key, value, option or path in the configuration is wrong."""
+    """Wrong key, value, option or path in the configuration."""
 
     exit_code = 2
 
 
 class DivergenceError(UserError):
-    """Training ran into numbers that are not finite.
+    """Numbers in training that are not finite.
 
     Args:
         message: which, and the remedy.
@@ -40,25 +40,25 @@ class DivergenceError(UserError):
 
 
 class OutOfMemoryError(UserError):
-    """A training step does not fit into memory."""
+    """Training step that does not fit into memory."""
 
     exit_code = 5
 
 
 class StorageError(UserError):
-    """A file cannot be written."""
+    """File that cannot be written."""
 
     exit_code = 6
 
 
 class PrunedError(UserError):
-    """A trial of a sweep ends early: others are ahead of it."""
+    """Trial of a sweep that ends early, as others are better."""
 
     exit_code = 7
 
 
 class DataError(UserError):
-    """A dataset, image, label or checkpoint file is missing, damaged or not what it should be.
+    """Dataset, image, label or checkpoint file that is missing, damaged or not what it should be.
 
     Args:
         message: what is wrong with which file, and the remedy.
@@ -77,11 +77,11 @@ class DataError(UserError):
 
 
 class WorkerProcessError(UserError):
-    """One of several processes that train together has failed.
+    """Failure of one of several processes that train together.
 
     Args:
-        message: what it would have told by itself.
-        exit_code: what it ended with.
+        message: its own message.
+        exit_code: of the process.
     """
 
     def __init__(self, message: str, *, exit_code: int) -> None:
@@ -90,7 +90,7 @@ class WorkerProcessError(UserError):
 
 
 def user_message(error: BaseException) -> str | None:
-    """What to tell a user who can mend it; None where only a traceback helps."""
+    """Return the message of an error that a user can mend; None where only a traceback helps."""
     if isinstance(error, UserError):
         return "\n".join([str(error), *dict.fromkeys(getattr(error, "__notes__", ()))])
     if is_out_of_room(error):
@@ -101,25 +101,25 @@ def user_message(error: BaseException) -> str | None:
 
 
 def exit_code_of(error: BaseException) -> int:
-    """What a process ends with whose error has a message."""
+    """Return the exit code for an error that has a message."""
     if isinstance(error, UserError):
         return error.exit_code
     return StorageError.exit_code if is_out_of_room(error) else ConfigError.exit_code
 
 
 def is_out_of_room(error: BaseException | None) -> bool:
-    """Whether a disk or quota is full, or a file too large; also behind a library's own error."""
+    """Return whether a disk or quota is full, or a file too large; causes of errors count."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             return True
-        if not isinstance(error, OSError) and any(each in str(error) for each in _WORDS_OF_NO_ROOM):
+        if not isinstance(error, OSError) and any(each in str(error) for each in _NO_ROOM_MESSAGES):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
 def _place_of(error: BaseException) -> str:
-    """The file, as far as an error names it, and what it lacks."""
+    """Return the file, as far as an error names it, and the reason."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         reason = (error.strerror or "no room").lower()
         return f"{error.filename}: {reason}" if error.filename else reason
@@ -133,16 +133,16 @@ def brief(value: object, most: int = 80) -> str:
 
 
 def error_summary(error: BaseException, most: int = 200) -> str:
-    """What a library says of a failure, cut to so many characters; its kind where it says nothing.
+    """Return the first line of a library's error, cut to `most` characters, or its class.
 
-    For the reason within a message of ours: libraries add what they have tried, or a traceback.
+    It is the reason within a message of ours: libraries add attempts, or a traceback.
     """
-    told = str(error).strip()
-    return told.splitlines()[0][:most] if told else type(error).__name__
+    text = str(error).strip()
+    return text.splitlines()[0][:most] if text else type(error).__name__
 
 
 def first_lines(error: BaseException, most: int = 4) -> str:
-    """What an error of ours says, cut to so many lines and the number of the others."""
+    """Return the message of an error of ours, cut to `most` lines and the number of the others."""
     lines = str(error).splitlines()
     if len(lines) <= most:
         return str(error)

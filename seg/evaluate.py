@@ -1,4 +1,4 @@
-"""`python -m seg.evaluate checkpoint=...`: the scores of a checkpoint; `compare=[A,B]`: of two."""
+"""Command `python -m seg.evaluate checkpoint=...` or `compare=[A,B]`: scores of one or two."""
 
 import logging
 from pathlib import Path
@@ -53,7 +53,7 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
     facts = checkpoint_facts(checkpoint.identity, checkpoint.step)
     facts |= {"path": str(checkpoint.path), "engine": checkpoint.engine}
     scores = Evaluator(parts, inference, facts).run(run_dir)
-    log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
+    log.info("images and numbers: %s (predictions.png, metrics.json)", run_dir)
     write_run_report(run_dir)
     return scores[f"{config.split}/miou"]
 

@@ -1,4 +1,4 @@
-"""`python -m seg.export checkpoint=... format=...`: a trained network for another engine."""
+"""Command `python -m seg.export checkpoint=... format=...`: a network for another engine."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -35,30 +35,30 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     spec = _spec(config, kind.devices[0])
     kind.require_writing(spec)
     tolerance = tolerance_of(config.precision, **config.tolerance.model_dump())
-    wanted = ExportRequest(kind.name, spec, tolerance, config.calibration.agreement)
+    request = ExportRequest(kind.name, spec, tolerance, config.calibration.agreement)
     checkpoint = read_checkpoint(config.checkpoint, plugins=config.plugins)
     model = restore(checkpoint)
 
     def samples(split: str, count: int | None) -> list[Sample]:
-        chosen = checkpoint_dataset(
+        dataset = checkpoint_dataset(
             checkpoint, dataset=config.dataset, labels=config.labels, split=split
         )
-        return spread(chosen, count, spec.size, model.labels.ignore_index)
+        return spread(dataset, count, spec.size, model.labels.ignore_index)
 
     calibration, is_int8 = config.calibration, config.precision == "int8"
     sha256 = sha256_of(checkpoint.path)
     card = export(
         model,
         SourceCheckpoint(sha256=sha256, step=checkpoint.step, config=checkpoint.config),
-        wanted,
-        target := config.output or export_directory(checkpoint.path) / file_name(wanted),
+        request,
+        target := config.output or export_directory(checkpoint.path) / file_name(request),
         checked=samples(config.split, config.num_images),
         calibration=samples(calibration.split, calibration.num_images) if is_int8 else (),
     )
     say(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
 
 
-def _spec(config: ExportConfig, usual_device: Literal["cpu", "cuda"]) -> "ExportSpec":
+def _spec(config: ExportConfig, default_device: Literal["cpu", "cuda"]) -> "ExportSpec":
     from seg.deployment.metadata import ExportSpec
 
     return ExportSpec(
@@ -67,7 +67,7 @@ def _spec(config: ExportConfig, usual_device: Literal["cpu", "cuda"]) -> "Export
         output_kind=config.output_kind,
         size=config.size,
         batch_size=config.batch_size,
-        device=usual_device if config.device == "auto" else config.device,
+        device=default_device if config.device == "auto" else config.device,
     )
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C before the work begins ends a command, which still loads its modules, quietly."""
+"""Ctrl-C while a command loads its modules, which ends it without a traceback."""
 
 import signal
 import sys
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130
-"""Exit code of a command that Ctrl-C has ended."""
+"""Exit code of a command that Ctrl-C ends."""
 SWEEP_PROCESS = "SEG_SWEEP_PROCESS"
 """Variable by which a trial knows the process that sweeps, and ends with it."""
-_seen: list[int] = []
+_signals: list[int] = []
 
 
 @contextmanager
@@ -39,10 +39,10 @@ def watch_for_interrupts() -> None:
 
 
 def is_interrupted() -> bool:
-    """Whether Ctrl-C was given since `watch_for_interrupts`."""
-    return bool(_seen)
+    """Return whether Ctrl-C was pressed since `watch_for_interrupts`."""
+    return bool(_signals)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    _seen.append(number)
+    _signals.append(number)
     signal.default_int_handler(number, frame)

@@ -1,4 +1,4 @@
-"""`python -m seg.predict checkpoint=... input=...`: label maps and more of own pictures."""
+"""Command `python -m seg.predict checkpoint=... input=...`: label maps and more of own images."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ with exiting_when_interrupted():
 
 @app("predict", PredictConfig)
 def main(config: PredictConfig, run_dir: Path) -> None:
-    """Write what `formats` names for each picture; `NAME.png` and `NAME_overlay.png` by default.
+    """Write the `formats` of each image; `NAME.png` and `NAME_overlay.png` by default.
 
-    A damaged picture is reported and the rest goes on; the command then ends with exit code 3. The
-    same command again does what is not done yet.
+    A damaged image is reported and the others go on; the command then ends with exit code 3. The
+    same command again predicts what is missing.
     """
     from seg.build.instantiate import check_sections
     from seg.prediction.run import predict

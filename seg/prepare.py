@@ -1,4 +1,4 @@
-"""`python -m seg.prepare verify|stats|preview|shards|download`: a dataset, before it trains."""
+"""Command `python -m seg.prepare verify|stats|preview|shards|download`: before training."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @app("prepare", PrepareConfig, positional="task")
 def main(config: PrepareConfig, run_dir: Path) -> None:
-    """Do one task; what it finds goes into `run_dir`, a copy or a download to `output`."""
+    """Do one task; results go to `run_dir`, a copy or a download to `output`."""
     from seg.build.instantiate import check_sections
     from seg.training.callbacks.silence_warnings import quiet
 
@@ -77,12 +77,12 @@ def _stats(config: PrepareConfig, run_dir: Path) -> None:
     from seg.io.atomic import write_json  # after that: these import torch
     from seg.visualization.grids import save_png
 
-    found: dict[str, Any] = {}
+    statistics: dict[str, Any] = {}
     for split, dataset in opened.items():
-        found[split] = describe(dataset, num_workers=_workers(config))
-        save_png(run_dir / f"stats_{split}.png", draw(found[split], dataset.labels))
-    write_json(run_dir / "stats.json", found)
-    log.info("statistics: %s, and a picture a split", run_dir / "stats.json")
+        statistics[split] = describe(dataset, num_workers=_workers(config))
+        save_png(run_dir / f"stats_{split}.png", draw(statistics[split], dataset.labels))
+    write_json(run_dir / "stats.json", statistics)
+    log.info("statistics: %s, and a plot a split", run_dir / "stats.json")
 
 
 def _preview(config: PrepareConfig, run_dir: Path) -> None:
@@ -99,17 +99,17 @@ def _preview(config: PrepareConfig, run_dir: Path) -> None:
         if split == "train":  # as in training, the other splits stay as they are
             facts = {"ignore_index": dataset.labels.ignore_index}
             augmentation = build("augmentation", config.augmentation.node(), **facts)
-        chosen: dict[str, Any] = {"count": config.samples, "seed": config.seed}
-        sheet = contact_sheet(dataset, augmentation, columns=_COLUMNS, **chosen)
+        selection: dict[str, Any] = {"count": config.samples, "seed": config.seed}
+        sheet = contact_sheet(dataset, augmentation, columns=_COLUMNS, **selection)
         save_png(run_dir / f"preview_{split}.png", Image.fromarray(sheet))
-        write_page(run_dir / f"preview_{split}.html", dataset, augmentation, **chosen)
+        write_page(run_dir / f"preview_{split}.html", dataset, augmentation, **selection)
         log.info("preview of %s: %s, and as .png", split, run_dir / f"preview_{split}.html")
 
 
 def _shards(config: PrepareConfig, run_dir: Path) -> None:
     if config.output is None:
         raise ConfigError(
-            "output: missing; give output=FOLDER, or an address as s3://BUCKET/FOLDER"
+            "output: missing; give output=DIRECTORY, or an address as s3://BUCKET/DIRECTORY"
         )
     opened = _open(config)
     from seg.dataset_tools.progress import progress_bar  # after that: these import torch
@@ -152,9 +152,7 @@ def _open(config: PrepareConfig) -> "dict[str, SegmentationDataset]":
 
 
 def _workers(config: PrepareConfig) -> int:
-    if config.num_workers is not None:
-        return config.num_workers
-    return os.cpu_count() or 1
+    return (os.cpu_count() or 1) if config.num_workers is None else config.num_workers
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m seg.pretrain`: train an encoder as an image classifier, for `encoder.weights=`."""
+"""Command `python -m seg.pretrain`: train an encoder as a classifier, for `encoder.weights=`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`python -m seg.report RUN_DIR`: runs as a page to look at; one as a folder for FiftyOne."""
+"""Command `python -m seg.report RUN_DIR`: runs as a page; one as a directory for FiftyOne."""
 
 import logging
 from pathlib import Path
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 @app("report", ReportConfig, has_run_dir=False, positional="runs")
 def main(config: ReportConfig, _: Path) -> None:
-    """Write the page: into the run directory of a single run, else into the folder one is in.
+    """Write the page: into the directory of a single run, else into the current directory.
 
-    A directory of a sweep gets the page of the sweep. With `export`, write the run's pictures,
+    A directory of a sweep gets the page of the sweep. With `export`, write the run's images,
     labels and predictions for a labelling tool instead.
     """
     from seg.reports.energy import Tariff
@@ -25,7 +25,7 @@ def main(config: ReportConfig, _: Path) -> None:
     from seg.reports.run_reader import find_runs
     from seg.sweeps.trials import is_sweep
 
-    told = {
+    tariff = {
         key: getattr(config, key)
         for key in ("watts", "gpu_watts", "price_per_hour")
         if getattr(config, key) is not None
@@ -38,7 +38,7 @@ def main(config: ReportConfig, _: Path) -> None:
         _export(config, runs)
         return
     output = config.output or (runs[0] if len(runs) == 1 else Path()) / "report.html"
-    write_report(runs, output, Tariff(**told))
+    write_report(runs, output, Tariff(**tariff))
     log.info("report: %s", output.resolve())
 
 
@@ -63,7 +63,7 @@ def _export(config: ReportConfig, runs: list[Path]) -> None:
         raise ConfigError("output: missing; give output=FOLDER")
     labels, entries = predict_split(runs[0], config.split, config.plugins)
     count = write_fiftyone(config.output, entries, labels)
-    log.info("%d pictures: %s (python open_in_fiftyone.py)", count, config.output.resolve())
+    log.info("%d images: %s (python open_in_fiftyone.py)", count, config.output.resolve())
 
 
 if __name__ == "__main__":

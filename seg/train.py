@@ -1,4 +1,4 @@
-"""`python -m seg.train`: fit, score the best weights, return the monitored value to the sweeper."""
+"""Command `python -m seg.train`: fit, score the best weights, return the score to the sweeper."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Libraries report nothing: usage data, errors and version checks are switched off."""
+"""Reports of libraries (usage data, errors, version checks), which are switched off."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""`python -m seg.weights list|inspect|convert|verify`: what weights there are, and are worth."""
+"""Command `python -m seg.weights list|inspect|convert|verify`: weights and their worth."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,13 +44,13 @@ def _inspect(config: WeightsConfig) -> None:
     from seg.models.weights.load_report import shortened
     from seg.weight_tools.inspect import inspect_weights
 
-    found = inspect_weights(_source(config), config.encoder_name)
-    content, covered = found.content, found.coverage
+    result = inspect_weights(_source(config), config.encoder_name)
+    content, covered = result.content, result.coverage
     for name, array in content.arrays.items():
         _say("  %-64s %s", name, " x ".join(map(str, array.shape)))
-    _say("origin        %s", found.located.origin)
-    _say("format        %s, %s", found.format, covered.key_map)
-    _say("encoder       %s: %s", found.encoder, covered)
+    _say("origin        %s", result.located.origin)
+    _say("format        %s, %s", result.format, covered.key_map)
+    _say("encoder       %s: %s", result.encoder, covered)
     for title, names in (
         ("missing", covered.missing),
         ("unexpected", covered.unexpected),
@@ -60,9 +60,9 @@ def _inspect(config: WeightsConfig) -> None:
             _say("%-13s %s", title, shortened(names))
     _say(
         "normalization %s",
-        "not said" if found.normalization is None else found.normalization.to_dict(),
+        "not said" if result.normalization is None else result.normalization.to_dict(),
     )
-    if content.caution and not found.located.verified:
+    if content.caution and not result.located.verified:
         _say("caution       %s", content.caution)
     if content.classes:
         _say("classes       %d: %s", len(content.classes), ", ".join(content.classes))
@@ -70,7 +70,7 @@ def _inspect(config: WeightsConfig) -> None:
 
 def _convert(config: WeightsConfig) -> None:
     if config.output is None:
-        raise ConfigError("output: missing; give output=FILE.safetensors, or a folder for smp")
+        raise ConfigError("output: missing; give output=FILE.safetensors, or a directory for smp")
     if config.output.suffix:
         from seg.weight_tools.convert import convert
 
@@ -87,10 +87,14 @@ def _verify(config: WeightsConfig) -> None:
     from seg.weight_tools.verify import TOLERANCE, verify
 
     result = verify(_source(config), config.encoder_name)
-    told = f"{result.encoder} against {result.origin}: relative error {result.relative_error:.2g}"
+    summary = (
+        f"{result.encoder} against {result.origin}: relative error {result.relative_error:.2g}"
+    )
     if not result.equal:
-        raise DataError(f"{told}, above {TOLERANCE:g}: these weights do not give the same numbers")
-    _say("%s, equal", told)
+        raise DataError(
+            f"{summary}, above {TOLERANCE:g}: these weights do not give the same numbers"
+        )
+    _say("%s, equal", summary)
 
 
 def _say(line: str, *values: object) -> None:

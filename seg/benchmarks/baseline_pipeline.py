@@ -1,4 +1,4 @@
-"""The usual input pipeline, as tutorials write it: the baseline of `task=data`."""
+"""Usual input pipeline, as tutorials write it: the baseline of `task=data`."""
 
 import os
 
@@ -23,7 +23,7 @@ SCALE, JITTER, JITTER_P, FLIP_P = (0.5, 2.0), (0.8, 1.2), 0.8, 0.5
 
 
 class TextbookSamples(Dataset[Any]):
-    """Pillow decodes, albumentations scales all, pads, crops, flips, colours and normalises.
+    """Dataset of the usual pipeline: Pillow decodes, albumentations does all the rest.
 
     Args:
         files: image and label of each sample.
@@ -54,7 +54,7 @@ class TextbookSamples(Dataset[Any]):
         return len(self._files)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Normalised float32 image 3 x H x W and int64 label H x W."""
+        """Return a normalized float32 image 3 x H x W and an int64 label H x W."""
         image_path, label_path = self._files[index]
         image = np.array(Image.open(image_path).convert("RGB"))
         label = self._table[np.array(Image.open(label_path))]

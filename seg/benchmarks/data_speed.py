@@ -39,24 +39,24 @@ class Case:
 
 
 def run(
-    *, rounds: int, num_workers: int, pictures: int, camvid_root: Path | None
+    *, rounds: int, num_workers: int, num_images: int, camvid_root: Path | None
 ) -> dict[str, dict[str, Timing]]:
     """Time every case.
 
     Args:
         rounds: timed rounds of each way.
         num_workers: reading processes of each loader; 0: this one.
-        pictures: Cityscapes-like pictures that are rendered; CamVid gives 8 times as many.
+        num_images: Cityscapes-like images that are rendered; CamVid has 8 times as many.
         camvid_root: None: no such case.
 
     Returns:
         case -> way -> seconds a sample; the textbook's way comes first.
     """
     with scratch_directory() as scratch:
-        cases = [_cityscapes_like(scratch / "cityscapes", pictures)]
+        cases = [_cityscapes_like(scratch / "cityscapes", num_images)]
         if camvid_root is not None:
             camvid = CamVid(split="train", root=camvid_root)
-            few = PairDataset(camvid.pairs[: 8 * pictures], labels=camvid.labels, split="train")
+            few = PairDataset(camvid.pairs[: 8 * num_images], labels=camvid.labels, split="train")
             cases.append(Case("CamVid 480x360, crop 257x321", few, (257, 321)))
         results = {case.name: _time(case, scratch / "cache", rounds, num_workers) for case in cases}
         results["Cityscapes-like, first epoch: reading processes"] = _processes(cases[0], rounds)
@@ -65,22 +65,22 @@ def run(
     return results | {f"one 2048x1024 sample: {part}": timings for part, timings in parts.items()}
 
 
-def _cityscapes_like(root: Path, pictures: int) -> Case:
-    """Rendered streets with a camera's noise, as PNG files in the layout of Cityscapes."""
-    scenes = Streets(split="train", size=(1024, 2048), train_length=pictures, cache_mib=0)
+def _cityscapes_like(root: Path, num_images: int) -> Case:
+    """Write rendered streets with a camera's noise as PNG files in the layout of Cityscapes."""
+    scenes = Streets(split="train", size=(1024, 2048), train_length=num_images, cache_mib=0)
     file_id = {train_id: value for value, train_id in reversed(LABEL_IDS.file_ids)}
     table = np.array([file_id.get(value, 0) for value in range(256)], np.uint8)
     images, labels = root / "leftImg8bit/train/streets", root / "gtFine/train/streets"
-    for folder in (images, labels):
-        folder.mkdir(parents=True)
-    for index in range(pictures):
+    for directory in (images, labels):
+        directory.mkdir(parents=True)
+    for index in range(num_images):
         sample = scenes[index]
         noise = np.random.default_rng(index).normal(0, 2, sample.image.shape)
         noisy = (sample.image + noise).round().clip(0, 255).astype(np.uint8)
         Image.fromarray(noisy).save(images / f"{index}_leftImg8bit.png")
         Image.fromarray(table[sample.label]).save(labels / f"{index}_gtFine_labelIds.png")
-    found = Cityscapes(split="train", root=root)
-    return Case("Cityscapes-like 2048x1024 PNG, crop 769x769", found, (769, 769))
+    dataset = Cityscapes(split="train", root=root)
+    return Case("Cityscapes-like 2048x1024 PNG, crop 769x769", dataset, (769, 769))
 
 
 def _time(case: Case, cache: Path, rounds: int, num_workers: int) -> dict[str, Timing]:
@@ -117,7 +117,7 @@ def _ours(
 
 
 def _processes(case: Case, rounds: int) -> dict[str, Timing]:
-    """What reading processes and batches read ahead are worth, where nothing trains beside them."""
+    """Time numbers of reading processes and of batches read ahead, without a training."""
     again = Subset(case.dataset, list(range(len(case.dataset))) * _PROCESS_EPOCHS)
     loaders = {"none": _ours(case, again, 0)}
     for count, ahead in ((1, 2), (1, 4), (2, 2), (2, 4)):
@@ -126,7 +126,7 @@ def _processes(case: Case, rounds: int) -> dict[str, Timing]:
 
 
 def street_augmentation(crop: tuple[int, int]) -> Any:
-    """What `conf/augmentation/default.yaml` builds; all crops are resized, as the textbook does."""
+    """Return the augmentation of `conf/augmentation/default.yaml`, with every crop resized."""
     import albumentations
 
     from seg.data.transforms.color_jitter import LinearColorJitter
@@ -146,5 +146,5 @@ def _epochs(loader: SegmentationLoader, count: int) -> Callable[[], int]:
 
 
 def _drain(loader: Iterable[Any]) -> int:
-    """One epoch; the number of its samples."""
+    """Read one epoch; return the number of its samples."""
     return sum(len(batch["label"] if isinstance(batch, dict) else batch[1]) for batch in loader)

@@ -27,7 +27,7 @@ Shape = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Layer:
-    """A depthwise convolution of the network, and how often it has one like it."""
+    """Depthwise convolution of the network, and how often it occurs."""
 
     input: Shape
     stride: int
@@ -40,22 +40,22 @@ class Layer:
 
 
 def layers(images: Shape) -> list[Layer]:
-    """Those of the network for such images, largest input first; nothing is computed."""
-    found: dict[tuple[Shape, int, int], int] = {}
+    """Return the depthwise convolutions of the network for such images, largest input first."""
+    counts: dict[tuple[Shape, int, int], int] = {}
 
-    def note(conv: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+    def count(conv: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
         assert isinstance(conv, DepthwiseConv2d)
         batch, channels, height, width = inputs[0].shape
         key = ((batch, channels, height, width), conv.stride[0], conv.dilation[0])
-        found[key] = found.get(key, 0) + 1
+        counts[key] = counts.get(key, 0) + 1
 
     with torch.device("meta"):
         network = AlignedXception(LAYOUTS[NETWORK])
         for module in network.modules():
             if isinstance(module, DepthwiseConv2d):
-                module.register_forward_hook(note)
+                module.register_forward_hook(count)
         network(torch.empty(images))
-    return [Layer(*key, count) for key, count in found.items()]
+    return [Layer(*key, number) for key, number in counts.items()]
 
 
 def run(*, rounds: int, images: Shape, device: torch.device) -> dict[Layer, dict[str, Timing]]:
@@ -75,7 +75,7 @@ def run(*, rounds: int, images: Shape, device: torch.device) -> dict[Layer, dict
 
 
 def ways(layer: Layer, device: torch.device) -> dict[str, Callable[[], Tensor]]:
-    """Each part of a layer in each way that the operators can choose, and without cuDNN."""
+    """Return a call for each part of a layer in each way that the operators can choose."""
     batch, channels, height, width = layer.input
     image = torch.randn(layer.input, device=device).to(
         torch.bfloat16, memory_format=torch.channels_last
@@ -91,16 +91,16 @@ def ways(layer: Layer, device: torch.device) -> dict[str, Callable[[], Tensor]]:
         depthwise_impls.of_input_gradient(gradient, image, weight, numbers),
         depthwise_impls.of_weight_gradient(gradient, image, weight, numbers),
     )
-    found: dict[str, Callable[[], Tensor]] = {}
+    calls: dict[str, Callable[[], Tensor]] = {}
     for part, choice in zip(PARTS, choices, strict=True):
-        found |= {f"{part}, {name}": way for name, way in choice.items()}
+        calls |= {f"{part}, {name}": way for name, way in choice.items()}
         native = partial(_without_cudnn, choice[depthwise_impls.PYTORCH])
-        found[f"{part}, {NATIVE}"] = native
-    return found
+        calls[f"{part}, {NATIVE}"] = native
+    return calls
 
 
 def table(results: Mapping[Layer, Mapping[str, Timing]]) -> str:
-    """A Markdown table: of each part of each layer, PyTorch and the best kernel in Triton."""
+    """Format a Markdown table: PyTorch and the best Triton kernel for each part of each layer."""
     lines = ["| layer | part | cuDNN ms | native ms | Triton ms | tile | times as fast |"]
     lines.append("|---|---|---|---|---|---|---|")
     for layer, timings in results.items():
@@ -122,7 +122,7 @@ def table(results: Mapping[Layer, Mapping[str, Timing]]) -> str:
 
 
 def totals(results: Mapping[Layer, Mapping[str, Timing]]) -> dict[str, float]:
-    """Seconds of one training step's depthwise convolutions: cuDNN alone, and the best of each."""
+    """Return the seconds of a step's depthwise convolutions: cuDNN alone, and the best of each."""
     cudnn = best = 0.0
     for layer, timings in results.items():
         for part in PARTS:

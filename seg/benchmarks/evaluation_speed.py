@@ -18,7 +18,7 @@ _STRIDE, _IGNORED = 4, 255
 
 
 def ways(size: tuple[int, int], device: torch.device) -> dict[str, Way]:
-    """Name -> way; the usual one comes first."""
+    """Return the ways by name; the usual one comes first."""
     usual, ours = partial(_usual, size, device), partial(_ours, size, device)
     return {
         FIRST: Way(usual, needs=("torchmetrics",)),
@@ -28,9 +28,9 @@ def ways(size: tuple[int, int], device: torch.device) -> dict[str, Way]:
 
 
 def counts(prepared: Prepared) -> Tensor:
-    """The confusion matrix that a way has come to, K x K."""
-    found: Any = prepared.call()
-    return torch.as_tensor(found).cpu().long()
+    """Return the confusion matrix that a way computes, K x K."""
+    matrix: Any = prepared.call()
+    return torch.as_tensor(matrix).cpu().long()
 
 
 def _inputs(size: tuple[int, int], device: torch.device) -> tuple[CoarseLogits, Tensor]:

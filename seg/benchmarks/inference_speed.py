@@ -1,4 +1,4 @@
-"""`task=inference`: from a uint8 picture to its label map, beside the peers."""
+"""`task=inference`: from a uint8 image to its label map, beside the peers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -19,7 +19,7 @@ FIRST = "smp eager"
 
 
 def ways(job: Workload, *, engines: Sequence[Path], compiled: bool) -> dict[str, Way]:
-    """Name -> way; the plainest comes first. A further way is one line."""
+    """Return the ways by name; the plainest comes first. A further way is one line."""
     smp, ours = partial(_peer, models.smp_network, job), partial(_ours, job)
     rows = {
         FIRST: Way(smp),
@@ -56,16 +56,16 @@ def ways(job: Workload, *, engines: Sequence[Path], compiled: bool) -> dict[str,
         )
         rows["seg, channels_last, compile"] = Way(partial(ours, ("last", "compile")), tuned=True)
     for file in engines:
-        rows[f"seg, {file.name}"] = Way(partial(_engine, file, job), tuned=True)
+        rows[f"seg, {file.name}"] = Way(partial(_export, file, job), tuned=True)
     return rows
 
 
-def table(found: Mapping[str, Measured], machine: Machine) -> str:
-    """A Markdown table; `roofline` is the share of the least time the machine allows."""
-    first = next(iter(found.values()))
+def table(results: Mapping[str, Measured], machine: Machine) -> str:
+    """Format a Markdown table; `roofline` is the machine's least time, over the time."""
+    first = next(iter(results.values()))
     heads = ("way", "ms", "spread", "times as fast", "peak MiB", "GFLOP/s", "GB/s", "roofline")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for name, way in found.items():
+    for name, way in results.items():
         seconds, rates = way.time.median_s, ("", "", "")
         if way.layers is not None:
             rates = (
@@ -80,9 +80,9 @@ def table(found: Mapping[str, Measured], machine: Machine) -> str:
     return "\n".join(lines)
 
 
-def layer_table(found: Mapping[str, Measured]) -> str:
-    """Where the time goes, by kind of layer: milliseconds, each operator timed by itself."""
-    parted = {name: way.layers for name, way in found.items() if way.layers is not None}
+def layer_table(results: Mapping[str, Measured]) -> str:
+    """Format the milliseconds by kind of layer, each operator timed by itself."""
+    parted = {name: way.layers for name, way in results.items() if way.layers is not None}
     kinds = list(dict.fromkeys(kind for layers in parted.values() for kind in layers.kinds))
     lines = [f"| way | parameters | GMAC | GB moved | {' | '.join(kinds)} |"]
     lines.append("|---" * (4 + len(kinds)) + "|")
@@ -92,7 +92,7 @@ def layer_table(found: Mapping[str, Measured]) -> str:
             for kind in kinds
         ]
         lines.append(
-            f"| {name} | {(found[name].parameters or 0) / 1e6:.1f} M |"
+            f"| {name} | {(results[name].parameters or 0) / 1e6:.1f} M |"
             f" {layers.multiply_adds / 1e9:.1f} | {layers.bytes_moved / 1e9:.2f} |"
             f" {' | '.join(cells)} |"
         )
@@ -111,13 +111,13 @@ def _peer(
     model = build(job).eval().to(job.device)
     model = channels_last(model) if last else model
     run: Any = torch.compile(model) if compiled else model
-    pictures = job.images()
+    image_BCHW = job.images()
 
     @torch.inference_mode()
     def call() -> Tensor:
-        image = models.normalized(pictures)
+        image = models.normalized(image_BCHW)
         image = image.contiguous(memory_format=torch.channels_last) if last else image
-        with autocast(job.device, wanted=bf16):
+        with autocast(job.device, bf16=bf16):
             return run(image).argmax(1).byte()  # type: ignore[no-any-return]
 
     return Prepared(call, model, parted=not compiled)
@@ -132,32 +132,35 @@ def _ours(job: Workload, changes: Sequence[str], *, bf16: bool = False) -> Prepa
     return Prepared(call, model, parted="compile" not in changes)
 
 
-def _engine(file: Path, job: Workload) -> Prepared:
-    model, pictures = models.engine(file)(job), job.images()
-    return Prepared(lambda: model.argmax_labels(pictures))
+def _export(file: Path, job: Workload) -> Prepared:
+    from seg.build.models import load_model
+
+    model: Any = load_model(file)
+    image_BCHW = job.images()
+    return Prepared(lambda: model.argmax_labels(image_BCHW))
 
 
 def _segmented(model: Any, job: Workload, *, last: bool, bf16: bool) -> Callable[[], Tensor]:
-    pictures = job.images()
+    image_BCHW = job.images()
 
     @torch.inference_mode()
     def call() -> Tensor:
-        with autocast(job.device, wanted=bf16):
+        with autocast(job.device, bf16=bf16):
             if not last:
-                return argmax_labels(model.forward_image(pictures))
-            image = model.normalization(pictures).contiguous(memory_format=torch.channels_last)
+                return argmax_labels(model.forward_image(image_BCHW))
+            image = model.normalization(image_BCHW).contiguous(memory_format=torch.channels_last)
             return argmax_labels(model.decode(model.encode(image), job.size))
 
     return call
 
 
 def channels_last(model: Any) -> Any:
-    """With weights in that order."""
+    """Return the model with weights in channels_last order."""
     return model.to(memory_format=torch.channels_last)
 
 
 def _unpadded(model: Any) -> Any:
-    """On as many cells as the peers: 32 x 64 for 512 x 1024 pixels, where we have 33 x 65."""
+    """Compute on as many cells as the peers: 32 x 64 for 512 x 1024 px, where we have 33 x 65."""
     model.pad_to_grid = False
     return model
 
@@ -174,9 +177,9 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "unpadded": _unpadded,
     "compile": _compiled,
 }
-"""What can be done to our network: name -> a call that gives the changed one."""
+"""Changes of our network: name -> a call that returns the changed network."""
 
 
-def autocast(device: torch.device, *, wanted: bool) -> Any:
-    """In bf16, or nothing."""
-    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
+def autocast(device: torch.device, *, bf16: bool) -> Any:
+    """Return the autocast to bf16, or no context."""
+    return torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()

@@ -1,4 +1,4 @@
-"""What each part of the input pipeline is worth, on one core."""
+"""Speed of each part of the input pipeline, on one core."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -36,15 +36,15 @@ def run(
         "decode PNG": _png(image_HWC),
         "decode JPEG": _jpeg(image_HWC),
         "scale and crop": _scale_and_crop(image_HWC, label_HW, crop),
-        "colours": {
+        "colors": {
             "albumentations": _call(
                 albumentations.ColorJitter(JITTER, JITTER, JITTER, (0, 0), p=1), part_HWC
             ),
             "one matrix": _call(LinearColorJitter(JITTER, JITTER, JITTER, p=1), part_HWC),
         },
         "hand over": {
-            "normalised float32": lambda: torch.from_numpy(part_HWC).float().div(127.5).sub(1),
-            "uint8, the device normalises": lambda: torch.from_numpy(part_HWC).clone(),
+            "normalized float32": lambda: torch.from_numpy(part_HWC).float().div(127.5).sub(1),
+            "uint8, the device normalizes": lambda: torch.from_numpy(part_HWC).clone(),
         },
     }
     return {part: _time(ways, rounds) for part, ways in parts.items()}
@@ -79,9 +79,9 @@ def _jpeg(image_HWC: NDArray[np.uint8]) -> dict[str, Way]:
     raw = np.frombuffer(content, np.uint8)
 
     def reduced() -> object:
-        picture = Image.open(io.BytesIO(content))
-        picture.draft("RGB", (picture.width // 2, picture.height // 2))
-        return np.asarray(picture)
+        image = Image.open(io.BytesIO(content))
+        image.draft("RGB", (image.width // 2, image.height // 2))
+        return np.asarray(image)
 
     return {
         "Pillow": lambda: np.asarray(Image.open(io.BytesIO(content))),
@@ -102,7 +102,7 @@ def _scale_and_crop(
     )
     window_first = albumentations.Compose([RandomScaleCrop(SCALE, crop)])
     return {
-        "all of the picture, then the crop": lambda: textbook(image=image_HWC, mask=label_HW),
+        "all of the image, then the crop": lambda: textbook(image=image_HWC, mask=label_HW),
         "window first": lambda: window_first(image=image_HWC, mask=label_HW),
     }
 

@@ -1,4 +1,4 @@
-"""Ways in processes of their own, kept alive, that take turns: their allocators then differ too."""
+"""Ways that take turns in processes of their own, as allocators and settings differ by process."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,7 @@ from typing import Any
 import torch
 
 from seg.benchmarks.layers import Layers, layers_of
-from seg.benchmarks.peak_memory import added_mib
-from seg.benchmarks.timing import Timing
+from seg.benchmarks.timing import Timing, added_mib
 from seg.cpu import disable_malloc_trim, give_back_memory
 from seg.data.loading.workers import ignore_group_signals, starting_workers
 from seg.errors import ConfigError
@@ -24,7 +23,7 @@ _WAITING = "GOMP_SPINCOUNT"  # see `seg.cpu.limit_openmp_spin`
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a way does at its turn.
+    """Work of a way at its turn.
 
     Attributes:
         call: does the work once.
@@ -39,11 +38,11 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Way:
-    """One row of a table.
+    """Way of doing the work: one row of a table.
 
     Attributes:
-        prepare: what to do, made in its process; picklable.
-        tuned: whether the process keeps freed memory, as every command of ours does.
+        prepare: makes the work in the process of the way; picklable.
+        tuned: whether the process reuses freed memory, as every command of ours does.
         needs: packages beyond those of the project.
     """
 
@@ -54,13 +53,13 @@ class Way:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a way took.
+    """Time and memory of a way.
 
     Attributes:
         time: seconds a call in each round.
-        peak_mib: what a call added to the memory of the process or the device.
+        peak_mib: MiB that a call added to the memory of the process or the device.
         parameters: of the network.
-        layers: None for what does not run operator by operator.
+        layers: None for a network that does not run operator by operator.
     """
 
     time: Timing
@@ -69,15 +68,17 @@ class Measured:
     layers: Layers | None
 
 
-def chosen(ways: Mapping[str, Way], parts: Sequence[str] | None) -> dict[str, Way]:
-    """The first way, and those whose names hold one of `parts`, of which packages are there.
+def select(ways: Mapping[str, Way], parts: Sequence[str] | None) -> dict[str, Way]:
+    """Return the first way, and those whose names contain one of `parts`.
 
     Raises:
         ConfigError: a part is in no name, or the first way needs a package that is missing.
     """
     for part in parts or ():
         if not any(part in name for name in ways):
-            raise ConfigError(f"ways: {part!r} is in no name; allowed: parts of {', '.join(ways)}")
+            raise ConfigError(
+                f"variants: {part!r} is in no name; allowed: parts of {', '.join(ways)}"
+            )
     first = next(iter(ways))
     missing = [name for name in ways[first].needs if find_spec(name) is None]
     if missing:
@@ -90,7 +91,7 @@ def chosen(ways: Mapping[str, Way], parts: Sequence[str] | None) -> dict[str, Wa
 
 
 def in_turn(ways: Mapping[str, Way], *, rounds: int, device: torch.device) -> dict[str, Measured]:
-    """Each way once a round, in turn, all of them prepared before.
+    """Time each way once a round, in turn, after all have been prepared.
 
     Between its turns a process gives its memory back; a call before each timed one faults it in.
 
@@ -142,9 +143,9 @@ class _Worker:
         theirs.close()
         self.peak_mib, self.parameters = self.ask("first")
 
-    def ask(self, what: str) -> Any:
+    def ask(self, request: str) -> Any:
         try:
-            self._ours.send(what)
+            self._ours.send(request)
             answer, failure = self._ours.recv()
         except (EOFError, OSError) as error:
             raise ConfigError(f"{self.name}: its process ended; is there memory enough?") from error
@@ -168,27 +169,27 @@ def _serve(
     prepared: Prepared | None = None
     while True:
         try:
-            asked = pipe.recv()
+            request = pipe.recv()
         except EOFError:
             return
         try:
             prepared = prepare() if prepared is None else prepared
-            answer: Any = _answer(asked, prepared, device)
+            answer: Any = _answer(request, prepared, device)
             pipe.send((answer, None))
-        except Exception:  # told by the process that asks
+        except Exception:  # raised in the process that asks
             pipe.send((None, format_exc()))
 
 
-def _answer(asked: str, prepared: Prepared, device: torch.device) -> Any:
+def _answer(request: str, prepared: Prepared, device: torch.device) -> Any:
     model = prepared.model
-    if asked == "first":
+    if request == "first":
         prepared.call()  # libraries are loaded and loops compiled
         _give_back(device)
         peak = added_mib(prepared.call, device)
         _give_back(device)
         count = None if model is None else sum(each.numel() for each in model.parameters())
         return peak, count
-    if asked == "layers":
+    if request == "layers":
         return layers_of(prepared.call, device) if prepared.parted else None
     prepared.call()
     _wait(device)

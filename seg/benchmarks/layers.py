@@ -1,4 +1,4 @@
-"""Where a network's time goes, by kind of layer, and what the machine could do at best."""
+"""Time of a network by kind of layer, and the best that the machine reaches."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from seg.models.fused_convolution import fused
 
 _ACTIVATIONS = {"relu", "relu_", "silu", "gelu", "sigmoid", "hardswish"}
 _RESIZES = {"interpolate", "upsample_bilinear2d"}
+_VIEWS = {"__get__", "permute", "detach", "view", "transpose", "__getitem__"}  # move no data
 _CHANNELS, _SIDE = 1024, 64
 _COPY_BYTES = 2**28
 _TRIES = 7
@@ -20,7 +21,7 @@ _TRIES = 7
 
 @dataclass
 class Kind:
-    """Layers of one kind, in one call: seconds, multiply-adds, bytes read and written."""
+    """Sum over the layers of one kind in one call: seconds, multiply-adds, bytes moved."""
 
     seconds: float = 0.0
     multiply_adds: int = 0
@@ -29,11 +30,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Layers:
-    """One call, operator by operator.
+    """Cost of one call, operator by operator.
 
     Attributes:
-        kinds: kind -> what its layers took and did.
-        operators: multiply-adds and bytes of each one, and the type that it computes in.
+        kinds: kind -> sum over its layers.
+        operators: multiply-adds, bytes moved and type of each operator.
     """
 
     kinds: dict[str, Kind]
@@ -41,16 +42,18 @@ class Layers:
 
     @property
     def multiply_adds(self) -> int:
+        """Return the multiply-adds of all layers."""
         return sum(kind.multiply_adds for kind in self.kinds.values())
 
     @property
     def bytes_moved(self) -> int:
+        """Return the bytes read and written by all layers."""
         return sum(kind.bytes_moved for kind in self.kinds.values())
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What was reached in this run.
+    """Best rates of the machine, as measured in this run.
 
     Attributes:
         flops: type -> floating point operations a second.
@@ -61,7 +64,7 @@ class Machine:
     bytes_a_second: float
 
     def least_s(self, layers: Layers) -> float:
-        """Seconds of a call, each of whose operators is bound by arithmetic or by memory alone."""
+        """Return the seconds of a call if arithmetic or memory alone bounds each operator."""
         return sum(
             max(
                 2 * multiply_adds / self.flops.get(dtype, self.flops[torch.float32]),
@@ -71,13 +74,13 @@ class Machine:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         flops = {str(dtype).removeprefix("torch."): rate for dtype, rate in self.flops.items()}
         return {"flops": flops, "bytes_a_second": self.bytes_a_second}
 
 
-def measured_machine(device: torch.device) -> Machine:
-    """The best of some pointwise convolutions, and of some copies that no cache holds."""
+def measure_machine(device: torch.device) -> Machine:
+    """Measure the best of some pointwise convolutions, and of some copies larger than any cache."""
     source = torch.zeros(_COPY_BYTES // 4, device=device)
     target = torch.ones_like(source)
     copy_s = _best_s(lambda: target.copy_(source), device)
@@ -87,7 +90,7 @@ def measured_machine(device: torch.device) -> Machine:
 
 @torch.no_grad()
 def _flops(dtype: torch.dtype, device: torch.device) -> float:
-    """By oneDNN's own call on a CPU: PyTorch's matrix products in float32 reach half of it."""
+    """Measure oneDNN's own call on a CPU: PyTorch's matrix products in float32 reach half of it."""
     conv = nn.Conv2d(_CHANNELS, _CHANNELS, 1, bias=False).to(device, dtype)
     layer = (fused(conv) if device.type == "cpu" else None) or conv
     map_BCHW = torch.rand(1, _CHANNELS, _SIDE, _SIDE, device=device, dtype=dtype)
@@ -133,18 +136,13 @@ class _Clock(TorchFunctionMode):
         elapsed_s = perf_counter() - started_at
         kind = self.kinds.setdefault(_kind(func, args, kwargs or {}), Kind())
         moved = sum(each.numel() * each.element_size() for each in _tensors([*args, result]))
-        done = result.numel() * _taps(func, args) if isinstance(result, Tensor) else 0
+        work = result.numel() * _taps(func, args) if isinstance(result, Tensor) else 0
         kind.seconds += elapsed_s
-        if isinstance(result, Tensor) and _works(func):
-            kind.multiply_adds += done
+        if isinstance(result, Tensor) and getattr(func, "__name__", "") not in _VIEWS:
+            kind.multiply_adds += work
             kind.bytes_moved += moved
-            self.operators.append((done, moved, result.dtype))
+            self.operators.append((work, moved, result.dtype))
         return result
-
-
-def _works(func: Any) -> bool:
-    name = getattr(func, "__name__", "")
-    return name not in {"__get__", "permute", "detach", "view", "transpose", "__getitem__"}
 
 
 def _is_convolution(func: Any) -> bool:
@@ -152,7 +150,7 @@ def _is_convolution(func: Any) -> bool:
 
 
 def _taps(func: Any, args: Any) -> int:
-    """Multiply-adds of each output value."""
+    """Return the multiply-adds of each output value."""
     if getattr(func, "__name__", "") == "depthwise":  # of `seg.kernels`
         return len(args[1])
     return int(args[1][0].numel()) if _is_convolution(func) else 0

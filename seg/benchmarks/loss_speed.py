@@ -17,11 +17,11 @@ Shape = tuple[int, int, int, int]
 
 
 def ways(shape: Shape, device: torch.device) -> dict[str, Way]:
-    """Name -> way; the textbook's comes first.
+    """Return the ways by name; the textbook's comes first.
 
     Args:
-        shape: pictures, classes, height and width; the coarse logits lie 4 px apart.
-        device: where.
+        shape: images, classes, height and width; the coarse logits are 4 px apart.
+        device: of the tensors.
     """
     usual, ours = (partial(_prepared, name, shape, device) for name in (TEXTBOOK, OURS))
     return {
@@ -34,7 +34,7 @@ def ways(shape: Shape, device: torch.device) -> dict[str, Way]:
 def loss_and_gradient(
     way: str, coarse_BKhw: Tensor, label_BHW: Tensor, num_classes: int
 ) -> tuple[Tensor, Tensor]:
-    """Mean cross entropy, and its gradient to the coarse logits."""
+    """Return the mean cross entropy, and its gradient to the coarse logits."""
     height, width = label_BHW.shape[1:]
     coarse_BKhw = coarse_BKhw.detach().requires_grad_()
     logits = CoarseLogits(coarse_BKhw, Resize((height, width), (height, width), True))
@@ -46,7 +46,7 @@ def loss_and_gradient(
             coarse_BKhw, size=(height, width), mode="bilinear", align_corners=True
         )
         loss = functional.cross_entropy(full_BKHW, label_BHW.long(), ignore_index=_IGNORED)
-        del full_BKHW  # what holds it now is the graph
+        del full_BKHW  # the graph alone keeps it alive
     (gradient,) = torch.autograd.grad(loss, coarse_BKhw)
     return loss.detach(), gradient
 
@@ -57,14 +57,14 @@ def _prepared(way: str, shape: Shape, device: torch.device) -> Prepared:
 
 
 def _inputs(shape: Shape, device: torch.device) -> tuple[Tensor, Tensor]:
-    pictures, num_classes, *size = shape
+    num_images, num_classes, *size = shape
     generator = torch.Generator(device).manual_seed(0)
     height, width = ((side - 1) // _STRIDE + 1 for side in size)
     coarse_BKhw = torch.randn(
-        pictures, num_classes, height, width, generator=generator, device=device
+        num_images, num_classes, height, width, generator=generator, device=device
     )
     label_BHW = torch.randint(
-        num_classes, (pictures, *size), generator=generator, dtype=torch.uint8, device=device
+        num_classes, (num_images, *size), generator=generator, dtype=torch.uint8, device=device
     )
     label_BHW[:, : size[0] // 10] = _IGNORED
     return coarse_BKhw, label_BHW

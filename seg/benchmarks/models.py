@@ -1,8 +1,6 @@
-"""The networks that are timed: the peers' and ours."""
+"""Networks that are timed: the peers' and ours."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,13 +15,16 @@ Layout = torch.memory_format
 
 @dataclass(frozen=True)
 class Workload:
-    """What every way is given.
+    """Workload of every way.
 
     Attributes:
-        batch, size: number of pictures; their height and width, pixels.
-        encoder, decoder, output_stride: of our network.
+        batch: number of images.
+        size: their height and width, pixels.
+        encoder: of our network.
+        decoder: of our network.
+        output_stride: of our network.
         peer_encoder: of segmentation-models-pytorch, `tu-` and the name in timm.
-        device: where.
+        device: of the networks.
     """
 
     batch: int
@@ -35,20 +36,20 @@ class Workload:
     device: torch.device
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; the device by its name."""
+        """Return plain data; the device by its name."""
         on_cuda = self.device.type == "cuda"
         device = torch.cuda.get_device_name(self.device) if on_cuda else self.device.type
         return vars(self) | {"device": device}
 
     def images(self) -> Tensor:
-        """uint8, B x 3 x H x W."""
+        """Return seeded random images, uint8, B x 3 x H x W."""
         generator = torch.Generator().manual_seed(0)
         shape = (self.batch, 3, *self.size)
         return torch.randint(256, shape, generator=generator, dtype=torch.uint8).to(self.device)
 
 
 def smp_network(job: Workload) -> nn.Module:
-    """The DeepLabV3+ of segmentation-models-pytorch, random weights."""
+    """Return the DeepLabV3+ of segmentation-models-pytorch, with random weights."""
     import segmentation_models_pytorch as smp
 
     model: nn.Module = smp.DeepLabV3Plus(
@@ -57,25 +58,25 @@ def smp_network(job: Workload) -> nn.Module:
         encoder_output_stride=job.output_stride,
         classes=NUM_CLASSES,
     )
-    lacking = [-side % job.output_stride for side in job.size]
-    return model if lacking == [0, 0] else _Padded(model, *lacking)
+    padding = [-side % job.output_stride for side in job.size]
+    return model if padding == [0, 0] else _Padded(model, *padding)
 
 
 class _Padded(nn.Module):
-    """What smp tells its users to do with sizes that the output stride does not divide."""
+    """Padding that smp advises for sizes that the output stride does not divide."""
 
     def __init__(self, network: nn.Module, below: int, right: int) -> None:
         super().__init__()
-        self.network, self.lacking = network, (0, right, 0, below)
+        self.network, self.padding = network, (0, right, 0, below)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         height, width = image_BCHW.shape[2:]
-        logits: Tensor = self.network(functional.pad(image_BCHW, self.lacking))
+        logits: Tensor = self.network(functional.pad(image_BCHW, self.padding))
         return logits[..., :height, :width]
 
 
 def torchvision_network(job: Workload) -> nn.Module:
-    """The DeepLabV3 of torchvision: a network of its own, of another encoder."""
+    """Return the DeepLabV3 of torchvision: another network, of another encoder."""
     from torchvision.models.segmentation import deeplabv3_resnet101
 
     class Out(nn.Module):
@@ -93,7 +94,7 @@ def torchvision_network(job: Workload) -> nn.Module:
 
 
 def timm_network(job: Workload) -> nn.Module:
-    """The encoder alone, features only: what no decoder can be faster than."""
+    """Return the encoder alone: no decoder can be faster than that."""
     import timm
 
     name = job.peer_encoder.removeprefix("tu-")
@@ -113,7 +114,7 @@ def timm_network(job: Workload) -> nn.Module:
 
 
 def our_network(job: Workload, **encoder_options: object) -> Any:
-    """Ours, of random weights."""
+    """Return our network, with random weights."""
     from seg.models.segmenter import create_model
 
     return create_model(
@@ -125,17 +126,6 @@ def our_network(job: Workload, **encoder_options: object) -> Any:
     )
 
 
-def engine(file: Path) -> Callable[[Workload], Any]:
-    """What an exported file holds."""
-
-    def load(_job: Workload) -> Any:
-        from seg.build.models import load_model
-
-        return load_model(file)
-
-    return load
-
-
-def normalized(picture_BCHW: Tensor) -> Tensor:
-    """As tutorials do it: float32, ImageNet's mean and deviation."""
-    return IMAGENET(picture_BCHW)
+def normalized(image_BCHW: Tensor) -> Tensor:
+    """Normalize images as tutorials do: float32, ImageNet's mean and deviation."""
+    return IMAGENET(image_BCHW)

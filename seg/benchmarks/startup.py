@@ -1,4 +1,4 @@
-"""`task=startup`: how long commands take to come to work, in processes as a user starts them."""
+"""`task=startup`: how long commands take to start, in processes as a user starts them."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ _LINES = {
 
 
 def run(*, rounds: int, further: tuple[str, ...] = ()) -> dict[str, Timing]:
-    """Time each, interleaved; the first training step is one of the embedded data set.
+    """Time each, interleaved; the first training step is one on the generated streets.
 
     Args:
         rounds: how often each is timed, after one that is not.
@@ -38,7 +38,7 @@ def run(*, rounds: int, further: tuple[str, ...] = ()) -> dict[str, Timing]:
 
 
 def table(timings: Mapping[str, Timing]) -> str:
-    """A Markdown table beside the targets."""
+    """Format a Markdown table beside the targets."""
     lines = ["| what | s | spread | target, s |", "|---|---|---|---|"]
     for name, timing in timings.items():
         lines.append(
@@ -48,8 +48,8 @@ def table(timings: Mapping[str, Timing]) -> str:
 
 
 def _elapsed_s(name: str, line: list[str]) -> float:
-    with scratch_directory() as folder:
-        more = [f"hydra.run.dir={folder / 'run'}"] if "step" in name else []
+    with scratch_directory() as directory:
+        more = [f"hydra.run.dir={directory / 'run'}"] if "step" in name else []
         started_at = perf_counter()
         done = subprocess.run([*line, *more], capture_output=True, text=True, check=False)
         elapsed_s = perf_counter() - started_at

@@ -1,4 +1,4 @@
-"""`python -m seg.benchmarks.time_to_first_step KEY=VALUE ...`: trains for one step."""
+"""One step of a training: `python -m seg.benchmarks.time_to_first_step KEY=VALUE ...`."""
 
 import os
 import runpy
@@ -6,17 +6,14 @@ import runpy
 from seg.cpu import disable_malloc_trim, limit_openmp_spin
 
 
-def _end(*_: object) -> None:
-    os._exit(0)  # no checkpoint, no scores: the clock stops here
-
-
 def main() -> None:
-    """As `python -m seg.train`, up to the first step of an optimizer."""
+    """Run `python -m seg.train` up to the first step of an optimizer."""
     disable_malloc_trim()
     limit_openmp_spin()
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    register_optimizer_step_post_hook(_end)
+    # no checkpoint, no scores: the clock stops here
+    register_optimizer_step_post_hook(lambda *_: os._exit(0))
     runpy.run_module("seg.train", run_name="__main__")
 
 

@@ -19,7 +19,7 @@ _IGNORED = 255
 
 
 def ways(job: Workload, *, compiled: bool = False) -> dict[str, Way]:
-    """Name -> way; the plainest comes first. A further way is one line."""
+    """Return the ways by name; the plainest comes first. A further way is one line."""
     smp, ours = partial(_peer, job), partial(_ours, job)
     best = partial(ours, last=True, fused=True, bf16=True)
     rows = {
@@ -45,12 +45,12 @@ def ways(job: Workload, *, compiled: bool = False) -> dict[str, Way]:
     return rows
 
 
-def table(found: Mapping[str, Measured], *, unit: str = "s") -> str:
-    """A Markdown table, in `s` or `ms`."""
-    first = next(iter(found.values()))
+def table(results: Mapping[str, Measured], *, unit: str = "s") -> str:
+    """Format a Markdown table, in `s` or `ms`."""
+    first = next(iter(results.values()))
     factor = {"s": 1, "ms": 1e3}[unit]
     lines = [f"| way | {unit} | spread | times as fast | peak MiB |", "|---|---|---|---|---|"]
-    for name, way in found.items():
+    for name, way in results.items():
         lines.append(
             f"| {name} | {factor * way.time.median_s:.3f} | {way.time.spread:.0%} |"
             f" {first.time.median_s / way.time.median_s:.2f} | {way.peak_mib:.0f} |"
@@ -70,13 +70,13 @@ def _peer(job: Workload, *, last: bool = False, bf16: bool = False) -> Prepared:
     torch.manual_seed(0)
     model = models.smp_network(job).train().to(job.device)
     model = channels_last(model) if last else model
-    pictures, label_BHW = _batch(job)
+    image_BCHW, label_BHW = _batch(job)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
 
     def loss_of() -> Tensor:
-        image = models.normalized(pictures)
+        image = models.normalized(image_BCHW)
         image = image.contiguous(memory_format=torch.channels_last) if last else image
-        with autocast(job.device, wanted=bf16):
+        with autocast(job.device, bf16=bf16):
             logits = model(image)
         return functional.cross_entropy(logits.float(), label_BHW.long(), ignore_index=_IGNORED)
 
@@ -103,16 +103,16 @@ def _ours(
     model.pad_to_grid = padded  # without it on as many cells as the peer
     model = channels_last(model) if last else model
     model = CHANGES["compile"](model) if compiled else model
-    pictures, label_BHW = _batch(job)
+    image_BCHW, label_BHW = _batch(job)
     loss = CrossEntropy(num_classes=NUM_CLASSES, ignore_index=_IGNORED).to(job.device)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5, fused=fused or None
     )
 
     def loss_of() -> Tensor:
-        image = model.normalization(pictures)
+        image = model.normalization(image_BCHW)
         image = image.contiguous(memory_format=torch.channels_last) if last else image
-        with autocast(job.device, wanted=bf16):
+        with autocast(job.device, bf16=bf16):
             logits = model.decode(model.encode(image), job.size)
         value: Tensor = loss(logits, label_BHW)
         return value

@@ -1,4 +1,4 @@
-"""Where a benchmark was run, and the files that it leaves."""
+"""Results of a benchmark: its machine and its files."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from seg.io.atomic import write_json
 
 
 def machine() -> str:
-    """Processor, cores and library versions in a line."""
+    """Return processor, cores and library versions in a line."""
     return (
         f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__},"
         f" Python {platform.python_version()}"
@@ -30,6 +30,6 @@ def _processor() -> str:
 
 
 def write(run_dir: Path, text: str, numbers: Mapping[str, Mapping[str, object]]) -> None:
-    """`benchmark.md` and `benchmark.json`, the numbers of every round."""
+    """Write `benchmark.md`, and the numbers of every round to `benchmark.json`."""
     (run_dir / "benchmark.md").write_text(text + "\n")
     write_json(run_dir / "benchmark.json", numbers)

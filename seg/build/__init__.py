@@ -1,1 +1,1 @@
-"""Configuration -> parts: the composition root."""
+"""Composition root: builds the parts of a run from its configuration."""

@@ -1,4 +1,4 @@
-"""Configuration -> the parts of a run of `seg.pretrain`."""
+"""Parts of a run of `seg.pretrain`, from its configuration."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from seg.training.classification_task import ClassificationTask
 
 @dataclass(frozen=True)
 class ClassificationParts(FitParts):
-    """Everything that training a classifier needs."""
+    """Parts of the training of a classifier."""
 
     data: ImageDataModule
     task: ClassificationTask
@@ -68,8 +68,8 @@ def _classifier(config: PretrainConfig, labels: ClassNames) -> Classifier:
     )
     if labels.multi_label and model.outputs == "softmax":
         raise ConfigError(
-            "head.outputs=softmax: these pictures may be of several classes, which softmax "
-            "cannot say; give logistic"
+            "head.outputs=softmax: these images may be of several classes, which softmax "
+            "cannot express; give logistic"
         )
     return model
 

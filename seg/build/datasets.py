@@ -1,4 +1,4 @@
-"""Configuration -> dataset, with what is done around any dataset."""
+"""Datasets from a configuration, with the wrappers that it asks for."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from seg.build.decoding import decoding_of
 from seg.build.instantiate import build, check_sections
 from seg.config.schema import (
     DatasetTarget,
@@ -18,7 +17,7 @@ from seg.config.schema import (
 )
 from seg.data.readers.image_label_pairs import UnmatchedFile, collect_unmatched, lonely_files_error
 from seg.data.readers.urls import is_remote
-from seg.data.readers.value_range import decoding_images
+from seg.data.readers.value_range import ImageDecoding, decoding_images
 from seg.data.sample import SegmentationDataset
 from seg.data.wrappers.cached import CachedDataset
 from seg.data.wrappers.excluded import read_quarantine, without_quarantined
@@ -91,11 +90,16 @@ def refuse_missing_root(checkpoint: Path, dataset: Mapping[str, Any]) -> None:
                 fault="missing",
             ) from None
     except (KeyError, TypeError):
-        return  # says nothing of a directory
+        return  # names no directory
+
+
+def decoding_of(config: ImagesTarget, section: str = "dataset") -> ImageDecoding:
+    """Return how a dataset section declares its image files; `section` names it in messages."""
+    return ImageDecoding(config.value_range, config.bands, section)
 
 
 def open_image_dataset(config: ImagesTarget, split: str) -> Any:
-    """One split of labelled images for a classifier.
+    """Open one split of labelled images for a classifier.
 
     Raises:
         ConfigError, DataError: what is wrong with which key or file.
@@ -108,7 +112,7 @@ def open_image_dataset(config: ImagesTarget, split: str) -> Any:
 
 
 def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> SegmentationDataset:
-    """One split, as the configuration wants it.
+    """Open one split with its cache, exclusions, subset and remapped classes.
 
     Raises:
         ConfigError, DataError: what is wrong with which key or file.
@@ -116,15 +120,15 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
     opened: SegmentationDataset | None = _ahead.pop(_key(config, labels, split), None)
     if opened is not None:
         return opened
-    dataset, lonely = open_with_unmatched(config, split)
-    if lonely:
-        raise lonely_files_error(lonely, "some files")
+    dataset, unmatched = open_with_unmatched(config, split)
+    if unmatched:
+        raise lonely_files_error(unmatched, "some files")
     if config.cache is not None:
         dataset = CachedDataset(dataset, config.cache)
     if config.exclude is not None:
         dataset = without_quarantined(dataset, read_quarantine(config.exclude))
     if config.subset_fraction < 1:
-        dataset = _fraction(dataset, config.subset_fraction, config.subset_seed)
+        dataset = _random_subset(dataset, config.subset_fraction, config.subset_seed)
     if labels != Labels():
         dataset = RemappedDataset(dataset, dataset.labels.remapped(**labels.model_dump()))
     return dataset
@@ -133,24 +137,24 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
 def open_with_unmatched(
     config: DatasetTarget, split: str
 ) -> tuple[SegmentationDataset, tuple[UnmatchedFile, ...]]:
-    """One split as its files are, and the files without partners that the quarantine lacks.
+    """Open one split as its files are; return also the unmatched files that are not excluded.
 
     Raises:
         ConfigError, DataError: what is wrong with which key or file.
     """
     quarantine = None if config.exclude is None else read_quarantine(config.exclude)
-    with collect_unmatched() as lonely, decoding_images(decoding_of(config)):
+    with collect_unmatched() as unmatched, decoding_images(decoding_of(config)):
         dataset: SegmentationDataset = build("dataset", config.node(), split=split)
     return dataset, tuple(
-        each for each in lonely if quarantine is None or not quarantine.covers(each)
+        each for each in unmatched if quarantine is None or not quarantine.covers(each)
     )
 
 
-def _fraction(dataset: SegmentationDataset, fraction: float, seed: int) -> SegmentationDataset:
-    wanted = round(fraction * len(dataset))
-    if wanted < 1:
+def _random_subset(dataset: SegmentationDataset, fraction: float, seed: int) -> SegmentationDataset:
+    count = round(fraction * len(dataset))
+    if count < 1:
         raise ConfigError(
             f"dataset.subset_fraction={fraction}: less than one of {len(dataset)} samples"
         )
     order = np.random.default_rng((seed, len(dataset))).permutation(len(dataset))
-    return Subset(dataset, sorted(order[:wanted].tolist()))
+    return Subset(dataset, sorted(order[:count].tolist()))

@@ -1,4 +1,4 @@
-"""Builds what a configuration names: the only caller of `instantiate`."""
+"""Instantiation of what a configuration names: the only caller of `instantiate`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {"callbacks": (), "logger": ("save_dir",)}
 
 
 def check_targets(config: FitConfig, *, but_plugins: bool = False) -> None:
-    """Hold every `_target_` of a configuration against the allow-list and its signature.
+    """Check every `_target_` of a configuration against the allow-list and its signature.
 
     Args:
         config: of a run.
@@ -42,7 +42,7 @@ def check_targets(config: FitConfig, *, but_plugins: bool = False) -> None:
 
 
 def check_sections(config: Section, *keys: str, author: Author = USER) -> None:
-    """The same for some sections of any command's configuration, or of one that a file holds."""
+    """Check the `_target_`s of some sections of a configuration, which may come from a file."""
     nodes = {key: section.node() for key in keys if (section := getattr(config, key)) is not None}
     if not author.is_user:
         foreign = {k: path for key, node in nodes.items() for k, path in foreign_targets(node, key)}
@@ -60,7 +60,7 @@ def build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:
 
 
 def partial_build(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
-    """The same for a node that is called once training knows its arguments."""
+    """Instantiate a partial node; it is called once training knows the other arguments."""
     partial = build(key, node)
 
     def build_now(*arguments: Any, **facts: Any) -> Any:

@@ -20,10 +20,10 @@ def open_loggers(nodes: Mapping[str, Target | None], run_dir: Path) -> list[Logg
     Raises:
         ConfigError: a wrong argument, or a package that is not installed, with its remedy.
     """
-    return [_opened(name, node.node(), run_dir) for name, node in nodes.items() if node]
+    return [_open_logger(name, node.node(), run_dir) for name, node in nodes.items() if node]
 
 
-def _opened(name: str, node: dict[str, Any], run_dir: Path) -> Logger:
+def _open_logger(name: str, node: dict[str, Any], run_dir: Path) -> Logger:
     try:
         logger: Logger = build(f"logger.{name}", node, save_dir=str(run_dir))
     except InstantiationException as error:

@@ -1,4 +1,4 @@
-"""Configuration or checkpoint -> network."""
+"""Networks from a configuration, a checkpoint or an export."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from seg.build.decoding import decoding_of
+from seg.build.datasets import decoding_of
 from seg.build.instantiate import build, check_sections, check_targets
 from seg.config.allowed_targets import Author
 from seg.config.schema import FitConfig, TrainConfig, validate
@@ -28,7 +28,7 @@ _BUILDS = 4  # a library's encoder is built anew for another stride, and then me
 def load_model(
     checkpoint: str | Path, *, trust: bool = False, plugins: Collection[str] = ()
 ) -> TrainedSegmenter:
-    """A trained network in evaluation mode, on the CPU.
+    """Load a trained network in evaluation mode, on the CPU.
 
     Args:
         checkpoint: a checkpoint file, a run directory, or a file that `seg.export` wrote.
@@ -49,7 +49,7 @@ def load_model(
 def read_trained(
     path: Path, *, trust: bool = False, plugins: Collection[str] = ()
 ) -> Checkpoint | Export:
-    """What stands for a trained network: a checkpoint, or an exported file.
+    """Read a checkpoint, or the card of an exported file.
 
     Raises:
         DataError, ConfigError: see `load_model`.
@@ -60,7 +60,7 @@ def read_trained(
 
 
 def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
-    """The network of a checkpoint, with its weights, in evaluation mode."""
+    """Return the network of a checkpoint, with its weights, in evaluation mode."""
     if isinstance(checkpoint, Export):
         exported = open_export(checkpoint)
         if "dataset" in checkpoint.config:
@@ -92,7 +92,7 @@ def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
 
 
 def _require_types(model: nn.Module, checkpoint: Checkpoint) -> None:
-    """Loading takes an integer, a truth value or half of a complex number for a weight."""
+    """Refuse weights of another kind of number, which `load_state_dict` would convert silently."""
     for name, tensor in model.state_dict().items():
         stored = checkpoint.model_state[name]
         if tensor.is_floating_point() != stored.is_floating_point():
@@ -103,7 +103,7 @@ def _require_types(model: nn.Module, checkpoint: Checkpoint) -> None:
 
 
 def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegmenter:
-    """The network of a checkpoint's configuration, which asks for no more than the file fills."""
+    """Build the network of a checkpoint, of no more parameters than the file can fill."""
     encoder = config.encoder.node()
     if "weights" in encoder:  # they lie in the checkpoint: what it started from is not needed
         encoder["weights"] = None
@@ -119,7 +119,7 @@ def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegm
 
 
 def training_config(checkpoint: State | Export, schema: type[F], *built: str) -> F:
-    """The configuration that made a checkpoint, held against today's schema and signatures.
+    """Return the configuration of a checkpoint, validated against today's schema and signatures.
 
     Args:
         checkpoint: of a run, or a card; others may have written it.

@@ -1,4 +1,4 @@
-"""The number type that a device trains fastest in."""
+"""Precision of training: the number type that a device is fastest in."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _SHORT = ("32", "64", "16", "bf16")  # Lightning's other names for some of them
 
 
 def precision_of(node: Mapping[str, Any]) -> str:
-    """`trainer.precision`; `auto` is bf16-mixed where the device multiplies bfloat16 by itself."""
+    """Return `trainer.precision`; `auto` is bf16-mixed where the device has bfloat16 natively."""
     chosen = str(node.get("precision") or _PLAIN)
     if chosen != "auto":
         if chosen not in (*_ALLOWED, *_SHORT):

@@ -1,21 +1,19 @@
-"""Configuration -> data, task, trainer: the composition root."""
+"""Parts of the training and the evaluation of a segmenter: data, task, trainer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from seg.build.class_weights import LazyStatistics, with_class_weights
-from seg.build.datasets import open_dataset
-from seg.build.ddp import ONE_PROCESS
-from seg.build.decoding import decoding_of
+from seg.build.class_weights import with_class_weights
+from seg.build.datasets import decoding_of, open_dataset
 from seg.build.instantiate import build, check_targets, partial_build
 from seg.build.models import load_model, network, restore, training_config
-from seg.build.trainer import build_trainer, build_trainer_and_batch_norm
+from seg.build.trainer import ONE_PROCESS, build_trainer, build_trainer_and_batch_norm
 from seg.config import target_validation
 from seg.config.facts import RUNTIME_ARGS
 from seg.config.plugins import is_foreign
@@ -24,6 +22,7 @@ from seg.data.label_ids import check_label_ids
 from seg.data.loading.datamodule import DataModule
 from seg.data.loading.samplers import SamplingStrategy
 from seg.data.sample import SegmentationDataset
+from seg.data.statistics import DatasetStatistics, collect
 from seg.data.transforms.pipeline import Augmentation
 from seg.deployment.loading import Export
 from seg.distillation.extra_loss import ExtraLoss, StudentContext
@@ -42,7 +41,7 @@ _LOW_PRECISIONS = {"bf16-true": torch.bfloat16, "16-true": torch.float16}
 
 @dataclass(frozen=True)
 class FitParts:
-    """What it takes to fit any network."""
+    """Parts of the training of any network."""
 
     data: DataModule[Any]
     task: TrainingTask
@@ -51,7 +50,7 @@ class FitParts:
 
 @dataclass(frozen=True)
 class Parts(FitParts):
-    """Everything a command needs."""
+    """Parts of the training or evaluation of a segmenter."""
 
     data: DataModule[SegmentationDataset]
     task: SegmentationTask
@@ -69,7 +68,8 @@ def build_segmentation(config: TrainConfig, run_dir: Path) -> Parts:
     sets = {split: open_dataset(config.dataset, config.labels, split) for split in ("train", "val")}
     _refuse_empty(sets)
     check_label_ids(sets["val"], training=check_label_ids(sets["train"]))
-    statistics = LazyStatistics(sets["train"], num_workers=config.loader.num_workers)
+    workers = config.loader.num_workers
+    statistics = cache(partial(collect, sets["train"], num_workers=workers))
     config = with_class_weights(config, statistics)
     model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)
     model.decoding = decoding_of(config.dataset)
@@ -116,21 +116,22 @@ def build_evaluation(
             checkpoint's own.
         labels: what becomes of its classes; None: the same as in training.
         split: what to evaluate; it becomes the data module's evaluation set.
-        batch_size, num_workers: of the loader; None: as in training.
+        batch_size: of the loader; None: as in training.
+        num_workers: of the loader; None: as in training.
         run_dir: where the trainer may write.
         device: `cpu` or `cuda`.
 
     Raises:
-        ConfigError, DataError: wrong data set, other classes than the checkpoint's, damaged
+        ConfigError, DataError: wrong dataset, other classes than the checkpoint's, damaged
             checkpoint.
     """
     quiet()
     own = () if "_target_" in dataset else ("dataset",)
     config = training_config(checkpoint, TrainConfig, "loss", "trainer", "encoder", "decoder", *own)
     chosen = checkpoint_dataset(checkpoint, dataset=dataset, labels=labels, split=split)
-    wanted = {"eval_batch_size": batch_size, "num_workers": num_workers}
-    wanted = {key: value for key, value in wanted.items() if value is not None}
-    config = config.model_copy(update={"loader": config.loader.model_copy(update=wanted)})
+    loader = {"eval_batch_size": batch_size, "num_workers": num_workers}
+    loader = {key: value for key, value in loader.items() if value is not None}
+    config = config.model_copy(update={"loader": config.loader.model_copy(update=loader)})
     trainer = {
         **config.trainer.node(),
         "accelerator": {"cuda": "gpu"}.get(device, device),
@@ -150,18 +151,18 @@ def checkpoint_dataset(
     labels: Labels | None,
     split: str,
 ) -> SegmentationDataset:
-    """The data set that a checkpoint was trained for, or another of the same classes.
+    """Open the dataset that a checkpoint was trained on, or another of the same classes.
 
-    Args, Raises: see `build_evaluation`.
+    Arguments and errors are those of `build_evaluation`.
     """
-    given = {key: value for key, value in dataset.items() if value is not None}
-    typed = "_target_" in given
-    config = training_config(checkpoint, TrainConfig, *(() if typed else ("dataset",)))
+    overrides = {key: value for key, value in dataset.items() if value is not None}
+    is_other = "_target_" in overrides
+    config = training_config(checkpoint, TrainConfig, *(() if is_other else ("dataset",)))
     # the network takes images as it was trained on them
     declared = config.dataset.model_dump(include={"value_range", "bands"}, exclude_none=True)
     # a cache is written: where the user says, not a file that others may have made
-    own = declared if typed else {**config.dataset.model_dump(by_alias=True), "cache": None}
-    section = validate(DatasetChoice, {"dataset": {**own, **given}}).dataset
+    own = declared if is_other else {**config.dataset.model_dump(by_alias=True), "cache": None}
+    section = validate(DatasetChoice, {"dataset": {**own, **overrides}}).dataset
     target_validation.check(section.node(), "dataset", RUNTIME_ARGS["dataset"])
     chosen = open_dataset(section, config.labels if labels is None else labels, split)
     if chosen.labels.names != checkpoint.labels.names:
@@ -185,7 +186,7 @@ def _refuse_empty(sets: Mapping[str, SegmentationDataset]) -> None:
 
 
 def _sampling(
-    config: TrainConfig, train: SegmentationDataset, statistics: LazyStatistics
+    config: TrainConfig, train: SegmentationDataset, statistics: Callable[[], DatasetStatistics]
 ) -> SamplingStrategy | None:
     if config.sampler is None:
         return None
@@ -237,7 +238,7 @@ def _task(
     batch_norm: BatchNormPolicy | None,
     terms: Sequence[ExtraLoss] = (),
 ) -> SegmentationTask:
-    """For training, and without a policy for the batch norms to score alone."""
+    """Build the task; without a batch norm policy it can only be evaluated."""
     trained = batch_norm is not None
     labels = model.labels
     loss = build(

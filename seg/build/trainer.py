@@ -1,17 +1,20 @@
-"""Configuration -> trainer with what happens around training, whatever is trained."""
+"""Trainer of any network, of one process or several, with its callbacks and loggers."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from pytorch_lightning.strategies import DDPStrategy
+from torch.nn.parallel import DistributedDataParallel
 
-from seg.build.ddp import ddp_kwargs
 from seg.build.instantiate import build
 from seg.build.loggers import open_loggers
 from seg.build.precision import precision_of
-from seg.config.schema import FitConfig
+from seg.config.schema import FitConfig, TrainerTarget
 from seg.errors import ConfigError
 from seg.models.batch_norm import BatchNormPolicy
 from seg.training.callbacks.batch_history import LastBatches
@@ -21,12 +24,16 @@ from seg.training.callbacks.lr_rollback import LearningRateScale
 from seg.training.callbacks.pruning import Pruning
 from seg.training.callbacks.rng_state import RandomState
 from seg.training.callbacks.signal_checkpoint import Interruption
+from seg.training.callbacks.sync_buffers import MeanStatistics
+from seg.training.checkpoint import AtomicCheckpointIO
+
+ONE_PROCESS = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 
 
 def build_trainer_and_batch_norm(
     config: FitConfig, run_dir: Path
 ) -> tuple[BatchNormPolicy, pl.Trainer]:
-    """What every run is fitted by, with the random numbers of its rank."""
+    """Build the trainer and the batch norm policy of a run; seed torch by the rank."""
     batch_norm: BatchNormPolicy = build(
         "batch_norm", config.batch_norm.node(), batch_size=config.loader.batch_size
     )
@@ -42,7 +49,7 @@ def build_trainer_and_batch_norm(
 
 
 def _callbacks(config: FitConfig, batch_norm: BatchNormPolicy) -> list[Any]:
-    """Those that the configuration names, and those that every run needs."""
+    """Build the callbacks that the configuration names, and those that every run needs."""
     callbacks = [
         build(f"callbacks.{name}", node.node()) for name, node in config.callbacks.items() if node
     ]
@@ -50,14 +57,10 @@ def _callbacks(config: FitConfig, batch_norm: BatchNormPolicy) -> list[Any]:
         callbacks.append(Recalibration(batches=batch_norm.recalibrate))
     callbacks += [RandomState(), LearningRateScale(), LastBatches(), Interruption(), Agreement()]
     if config.trial is not None:
-        callbacks.append(Pruning(trial=config.trial, monitor=_monitored(config)))
+        if config.keeper is None:
+            raise ConfigError("callbacks.checkpoints=null: a pruned sweep needs its monitor")
+        callbacks.append(Pruning(trial=config.trial, monitor=str(config.keeper["monitor"])))
     return callbacks
-
-
-def _monitored(config: FitConfig) -> str:
-    if config.keeper is None:
-        raise ConfigError("callbacks.checkpoints=null: a pruned sweep needs its monitor")
-    return str(config.keeper["monitor"])
 
 
 def _require_accelerator(name: str) -> None:
@@ -74,12 +77,12 @@ def _require_accelerator(name: str) -> None:
 def build_trainer(
     node: Mapping[str, Any], run_dir: Path, callbacks: list[Any], loggers: list[Any]
 ) -> pl.Trainer:
-    """The trainer of a run in `run_dir`, of one process or one of several."""
+    """Build the trainer of a run in `run_dir`, of one process or one of several."""
     _require_accelerator(str(node.get("accelerator", "auto")))
     trainer: pl.Trainer = build(
         "trainer",
         {**node, "precision": precision_of(node)},
-        **ddp_kwargs(node, callbacks),
+        **_process_kwargs(node, callbacks),
         logger=loggers or False,
         default_root_dir=str(run_dir),
         enable_model_summary=False,
@@ -92,3 +95,29 @@ def build_trainer(
         use_distributed_sampler=False,
     )
     return trainer
+
+
+def _process_kwargs(node: Mapping[str, Any], callbacks: list[Any]) -> dict[str, Any]:
+    """Return the arguments of the trainer that follow from how many processes there are.
+
+    Gradients are averaged over processes; buffers stay their own (`MeanStatistics` joins the
+    network's, and the metrics' must differ). Processes are those that `engine.distributed` has
+    started.
+    """
+    trainer = TrainerTarget.model_validate(dict(node))
+    if trainer.processes == 1:
+        return {"callbacks": callbacks, "plugins": [AtomicCheckpointIO()]}
+    new = "forward_sync_buffers"  # torch 2.14; older ones know the other name alone
+    known = inspect.signature(DistributedDataParallel).parameters
+    own_buffers: dict[str, Any] = {new if new in known else "broadcast_buffers": False}
+    strategy = DDPStrategy(
+        **own_buffers,
+        find_unused_parameters="unused_parameters_true" in node.get("strategy", "auto"),
+        gradient_as_bucket_view=True,
+    )
+    return {
+        "callbacks": [MeanStatistics(), *callbacks],  # before those that look at the network
+        "plugins": [AtomicCheckpointIO(), TorchElasticEnvironment()],
+        "strategy": strategy,
+        "devices": trainer.devices_a_node,
+    }

@@ -1,1 +1,1 @@
-"""The configuration's own rules: schema, targets and where the files lie."""
+"""Rules of the configuration: its schema, its targets and where its files lie."""

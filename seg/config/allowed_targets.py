@@ -1,4 +1,4 @@
-"""What each key may name: the allow-list of `_target_`, by key, by registry and by kind."""
+"""Allow-list of `_target_`: what each key may name, by registry, by module and by class."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ _LIGHTNING = "pytorch_lightning"
 
 @dataclass(frozen=True)
 class Rule:
-    """What may stand under a key.
+    """Rule for the targets under a key.
 
     Attributes:
         rooms: modules, with those below, in which a target is defined and by which it is named.
@@ -75,18 +75,18 @@ _HARMLESS = ("encoder", "decoder", "loss", "aux_head", "optimizer", "head")
 
 
 def rule_of(key: str) -> Rule:
-    """The rule of the section in which a key stands."""
+    """Return the rule of the section in which a key stands."""
     return _RULES[section_of(key)]
 
 
 def section_of(key: str) -> str:
-    """`callbacks.gif` and `loss.terms[0]` -> `callbacks`, `loss`."""
+    """Return the section of a key: `callbacks.gif` and `loss.terms[0]` -> `callbacks`, `loss`."""
     return re.split(r"[.\[]", key, maxsplit=1)[0]
 
 
 @cache
 def registered(section: str) -> frozenset[str]:
-    """The targets that the options of a group in `conf/` name for it: its registry."""
+    """Return the targets that the options of a group in `conf/` name: its registry."""
     indent = "  " if section in _GROUPS_OF_NODES else ""
     line = re.compile(rf"^{indent}_target_: *(\S+)", re.MULTILINE)
     files = sorted((conf_dir() / section).glob("*.yaml"))
@@ -167,14 +167,14 @@ def locate_part(
 
 
 def is_of(found: Any, kinds: tuple[str, ...]) -> bool:
-    """Whether it is a class, and a subclass of one of these where there are any."""
+    """Return whether an object is a class, and a subclass of one of `kinds` if there are any."""
     return isinstance(found, type) and (
         not kinds or any(issubclass(found, named(kind)) for kind in kinds)
     )
 
 
 def named(path: str) -> Any:
-    """The class or function of that path, which this project names itself."""
+    """Import a class or function whose dotted path comes from this project."""
     module_name, _, attribute = path.rpartition(".")
     return getattr(import_module(module_name), attribute)
 
@@ -182,7 +182,7 @@ def named(path: str) -> Any:
 def not_allowed(
     path: Any, key: str, rooms: tuple[str, ...], kinds: tuple[str, ...] = ()
 ) -> ConfigError:
-    """The error for a target that the key may not name."""
+    """Return the error for a target that the key may not name."""
     section = section_of(key)
     if kinds and is_foreign(path):
         return ConfigError(f"{key}._target_={path}: not allowed; is no {' or '.join(kinds)}")
@@ -226,7 +226,7 @@ def _rooms(rooms: tuple[str, ...], path: Any, key: str, author: Author) -> tuple
 
 
 def _of_rooms(path: Any, key: str, rooms: tuple[str, ...]) -> Any:
-    """Nothing outside the rooms is imported, nor what is private or runs when it is imported."""
+    """Import a public target of `rooms`; anything else is refused before or after the import."""
     inside = isinstance(path, str) and path.startswith(tuple(f"{room}." for room in rooms))
     if not inside or _is_private(path):
         raise not_allowed(path, key, rooms)
@@ -241,7 +241,7 @@ def _of_rooms(path: Any, key: str, rooms: tuple[str, ...]) -> Any:
 
 
 def _is_private(path: str, *, of_seg: bool = False) -> bool:
-    """Libraries define public names in private modules; here these are private."""
+    """Return whether a dotted path is private; `of_seg` excepts private modules of libraries."""
     if of_seg and not path.startswith("seg."):
         return False
     return any(part.startswith("_") or not part for part in path.split("."))

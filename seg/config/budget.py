@@ -1,4 +1,4 @@
-"""How long training is and how often it is validated, where a configuration leaves that open."""
+"""Default length of training and distance of validations."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,14 +11,14 @@ _LEAST_SAMPLES = 8000
 _VALIDATIONS = 10
 
 
-class _Epochs(NamedTuple):
-    """The default length for data of a known size, and the epochs between validations."""
+class _EpochDefaults(NamedTuple):
+    """Default length for data of a known size, and the epochs between validations."""
 
     length: int
     validated_every: int
 
 
-_EPOCHS = {"dataset": _Epochs(11, 4), "classification_dataset": _Epochs(12, 2)}
+_EPOCHS = {"dataset": _EpochDefaults(11, 4), "classification_dataset": _EpochDefaults(12, 2)}
 
 
 def with_budget(plain: Any) -> Any:
@@ -36,31 +36,33 @@ def with_budget(plain: Any) -> Any:
         return plain
     images = "classification_dataset" if plain.get("classification_dataset") else "dataset"
     by_steps = _section(plain, images).get("budget") == "steps"
-    settled = dict(trainer)
+    trainer = dict(trainer)
     _settle_length(
-        settled, None if by_steps else _EPOCHS[images], _section(plain, "loader").get("batch_size")
+        trainer, None if by_steps else _EPOCHS[images], _section(plain, "loader").get("batch_size")
     )
-    _settle_validations(settled, None if by_steps else _EPOCHS[images])
-    return {**plain, "trainer": settled}
+    _settle_validations(trainer, None if by_steps else _EPOCHS[images])
+    return {**plain, "trainer": trainer}
 
 
-def _settle_length(trainer: dict[str, Any], usual: _Epochs | None, batch_size: Any) -> None:
+def _settle_length(
+    trainer: dict[str, Any], default: _EpochDefaults | None, batch_size: Any
+) -> None:
     steps = trainer.get("max_steps")
-    given = trainer.get("max_epochs")
-    if given is None and steps == AUTO:
+    epochs = trainer.get("max_epochs")
+    if epochs is None and steps == AUTO:
         trainer["max_epochs"] = -1
-    if given == AUTO:
-        counts_steps = usual is None or (isinstance(steps, int) and steps >= 0)
-        trainer["max_epochs"] = -1 if counts_steps or usual is None else usual.length
+    if epochs == AUTO:
+        counts_steps = default is None or (isinstance(steps, int) and steps >= 0)
+        trainer["max_epochs"] = -1 if counts_steps or default is None else default.length
     if steps == AUTO:
         processes = _positive(trainer, "devices") * _positive(trainer, "num_nodes")
-        samples = _positive(trainer, "accumulate_grad_batches") * processes * _whole(batch_size)
+        samples = _positive(trainer, "accumulate_grad_batches") * processes * _count(batch_size)
         budget = max(_LEAST_STEPS, -(-_LEAST_SAMPLES // samples))
-        trainer["max_steps"] = -1 if _epochs(trainer) is not None or given == -1 else budget
+        trainer["max_steps"] = -1 if _epochs(trainer) is not None or epochs == -1 else budget
 
 
-def _settle_validations(trainer: dict[str, Any], usual: _Epochs | None) -> None:
-    """Of the two distances at most one is left: epochs, or batches."""
+def _settle_validations(trainer: dict[str, Any], default: _EpochDefaults | None) -> None:
+    """Set the distance of validations in epochs or in batches, and the other one to None."""
     every, interval = (trainer.get(key) for key in VALIDATIONS)
     epochs, steps = _epochs(trainer), trainer.get("max_steps")
     if every == AUTO:
@@ -68,7 +70,7 @@ def _settle_validations(trainer: dict[str, Any], usual: _Epochs | None) -> None:
         if interval not in (AUTO, None):  # batches of the run, or a share of each epoch
             every = None if isinstance(interval, int) else 1
         elif epochs is not None:
-            every = max(1, epochs // _VALIDATIONS) if usual is None else usual.validated_every
+            every = max(1, epochs // _VALIDATIONS) if default is None else default.validated_every
     if interval == AUTO:
         interval = None
         if every is None and isinstance(steps, int) and steps > 0:
@@ -80,7 +82,7 @@ def _settle_validations(trainer: dict[str, Any], usual: _Epochs | None) -> None:
 
 
 def _epochs(trainer: Mapping[str, Any]) -> int | None:
-    """The number of epochs that a run has; None: it is counted in steps."""
+    """Return the number of epochs of a run; None if it is counted in steps."""
     epochs = trainer.get("max_epochs")
     return epochs if isinstance(epochs, int) and epochs >= 0 else None
 
@@ -91,9 +93,9 @@ def _section(plain: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _positive(trainer: Mapping[str, Any], key: str) -> int:
-    return _whole(trainer.get(key, 1))
+    return _count(trainer.get(key, 1))
 
 
-def _whole(value: Any) -> int:
-    """A number that counts; 1 for what another check refuses."""
+def _count(value: Any) -> int:
+    """Return a positive whole number; 1 for a value that another check refuses."""
     return int(value) if str(value).isdecimal() and int(value) > 0 else 1

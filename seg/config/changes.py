@@ -1,9 +1,9 @@
-"""What differs between the choices a run was begun with and those it shall go on with."""
+"""Differences between the choices that started a run and those that shall resume it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# What does not change the numbers of a run, as prefixes of keys.
+# Prefixes of keys that do not change the numbers of a run.
 FREE = (
     *("resume", "keep_global_batch_size", "extend", "dry_run", "nan_policy", "weights", "strict"),
     *("moving_average", "encoder.moving_average"),
@@ -33,10 +33,11 @@ Changes = dict[str, tuple[Any, Any]]
 def changes(
     before: Mapping[str, Any], now: Mapping[str, Any], *, keep_global_batch_size: bool
 ) -> Changes:
-    """The keys that change a run's numbers and differ.
+    """Return the keys that differ and change the numbers of a run.
 
     Args:
-        before, now: resolved configurations, plain data.
+        before: resolved configuration of the run, plain data.
+        now: resolved configuration of today, plain data.
         keep_global_batch_size: whether the share of each device may differ.
     """
     free = (*FREE, *(_SHARES if keep_global_batch_size else ()))
@@ -47,12 +48,12 @@ def changes(
 
 
 def table(changed: Changes, what: str, reason: str = "") -> str:
-    """Both sides of what differs, and what to do, in at most six lines.
+    """Format the values before and now, and a remedy, in at most six lines.
 
     Args:
-        changed: what differs.
-        what: that was made by the choices before.
-        reason: why it does not go on nevertheless; empty: the usual.
+        changed: the differences.
+        what: names the run or checkpoint of the choices before.
+        reason: why the run cannot go on; empty: the usual remedies.
     """
     most = _ROWS if len(changed) <= _ROWS else _ROWS - 1
     rows = [("", "the run", "now")]

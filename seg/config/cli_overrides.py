@@ -1,4 +1,4 @@
-"""What a user types -> what the override grammar takes: paths with everyday characters."""
+"""Command lines as typed, turned into what Hydra's override grammar accepts."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ _PATH_KEYS = frozenset(
         *("hydra.sweep.dir", "training", "data"),
     )
 )
-_OF_A_SWEEP = "hydra.sweep.dir="  # the one path that is not swept
+_SWEEP_DIR = "hydra.sweep.dir="  # the one path that is not swept
 _PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)
 _OTHER_KIND = re.compile(r"[\d_.]+e[\d_+-]+|true|false|nan|inf", re.IGNORECASE)
 _QUOTED = re.compile(r"""null|'.*'|".*"|.*\$\{.*|""")
@@ -38,7 +38,7 @@ _LIST_KEYS, _LIST = ("runs",), re.compile(r"\[.*\]")
 
 
 def spell_out(positional: str | None, arguments: list[str]) -> list[str]:
-    """`list` as the first argument -> `KEY=list`, for commands with a positional key."""
+    """Turn a first argument `list` into `KEY=list`, for commands with a positional key."""
     if positional is None or not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
         return arguments
     return [f"{positional}={arguments[0]}", *arguments[1:]]
@@ -47,31 +47,31 @@ def spell_out(positional: str | None, arguments: list[str]) -> list[str]:
 def quote_paths(arguments: list[str]) -> list[str]:
     """Quote the values of keys that hold paths, where the grammar would stumble over them.
 
-    `input=photo (1).jpg`, `input=2024` and `output=~/x` become what they look like. Values that are
-    quoted already, `null` and interpolations stay. In a multirun a comma separates values, and
-    what calls a function of sweeps (`choice(a,b)`) stays.
+    `input=photo (1).jpg`, `input=2024` and `output=~/x` become texts. Values that are quoted
+    already, `null` and interpolations stay. In a multirun a comma separates values, and calls of
+    sweep functions (`choice(a,b)`) stay.
     """
     sweeps = is_multirun(arguments)
-    return [_quote(each, swept=sweeps and not each.startswith(_OF_A_SWEEP)) for each in arguments]
+    return [_quote(each, swept=sweeps and not each.startswith(_SWEEP_DIR)) for each in arguments]
 
 
 def is_multirun(arguments: list[str]) -> bool:
-    """Whether a command line asks for a sweep: by `-m`, `sweep=...` or Hydra's own mode."""
+    """Return whether a command line asks for a sweep: by `-m`, `sweep=...` or Hydra's own mode."""
     plain = {argument.lstrip("+") for argument in arguments}
     if "hydra.mode=RUN" in plain:
         return False
-    chosen = any(each.startswith("sweep=") for each in plain - {"sweep=", "sweep=null"})
-    return chosen or bool(plain & {"-m", "--multirun", "hydra.mode=MULTIRUN"})
+    has_sweep = any(each.startswith("sweep=") for each in plain - {"sweep=", "sweep=null"})
+    return has_sweep or bool(plain & {"-m", "--multirun", "hydra.mode=MULTIRUN"})
 
 
 def quoted(text: str) -> str:
-    """Any text as the override grammar takes it for a value."""
+    """Quote any text as a value of the override grammar."""
     escaped = text.replace("\\'", "\\\\'").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 def open_mappings(arguments: list[str]) -> list[str]:
-    """`labels.merge={new: [old]}` may name any new class, where Hydra would want a `++` before it.
+    """Put `++` before `labels.KEY=...`, as `labels.merge={new: [old]}` may name any new class.
 
     The schema refuses what is not a key of `labels`.
     """

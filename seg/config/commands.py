@@ -1,4 +1,4 @@
-"""What the configurations of the commands beside training look like."""
+"""Schemas of the configurations of all commands but the trainings."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ class EvaluateConfig(Section):
     device: Literal["auto", "cpu", "cuda"]
 
     @model_validator(mode="after")
-    def _says_what_is_evaluated(self) -> "EvaluateConfig":
+    def _check_subject(self) -> "EvaluateConfig":
         if self.checkpoint is None and self.compare is None:
             raise ValueError("checkpoint: missing; give checkpoint=..., or compare=[RUN_A,RUN_B]")
         if self.checkpoint is not None and self.compare is not None:
@@ -79,7 +79,7 @@ class PredictConfig(OutputOptions):
     device: Literal["auto", "cpu", "cuda"]
 
     @model_validator(mode="after")
-    def _is_one_of_the_shards(self) -> "PredictConfig":
+    def _check_shard(self) -> "PredictConfig":
         if self.shard >= self.num_shards:
             raise ValueError(
                 f"shard={self.shard}: allowed are 0 to {self.num_shards - 1}; num_shards says "
@@ -89,7 +89,7 @@ class PredictConfig(OutputOptions):
 
 
 class ParityTolerance(Section):
-    """What an export may differ by; None: the default of its precision.
+    """Largest differences between an export and its network; None: the default of the precision.
 
     Attributes:
         agreement: share of pixels that must have the same class.
@@ -101,11 +101,12 @@ class ParityTolerance(Section):
 
 
 class Calibration(Section):
-    """How an int8 network is made.
+    """Settings of the calibration of an int8 network.
 
     Attributes:
-        split, num_images: that ranges are chosen by.
-        agreement: share of their pixels whose class shall stay, else parts are kept float.
+        split: of the images that choose the ranges of values.
+        num_images: how many images choose them.
+        agreement: share of their pixels whose class must stay, else parts stay float.
     """
 
     split: Literal["train", "val", "test"]
@@ -171,7 +172,7 @@ class BenchmarkConfig(Section):
 
 
 def _shape(text: str) -> str:
-    """Hold a text against CHANNELSxHEIGHTxWIDTH."""
+    """Check a text against CHANNELSxHEIGHTxWIDTH."""
     if not re.fullmatch(r"[1-9]\d*x[1-9]\d*x[1-9]\d*", text):
         raise PydanticCustomError("shape", "give channels, height and width, as 3x513x513")
     return text

@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def conf_dir() -> Path:
-    """The absolute folder that holds `train.yaml` and the config groups.
+    """Return the absolute directory of `train.yaml` and the config groups.
 
     Raises:
         FileNotFoundError: neither layout is there; the installation is damaged.

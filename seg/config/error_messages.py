@@ -1,4 +1,4 @@
-"""Turns the composer's errors into a few lines: the key, what is allowed, the nearest name."""
+"""Messages for errors of Hydra's composition: the key, what is allowed, the nearest name."""
 
 import inspect
 from pathlib import Path
@@ -23,7 +23,7 @@ from seg.config.nearest import nearest
 from seg.config.plugins import VARIABLE
 from seg.errors import ConfigError
 
-# What a group takes besides its options.
+# Remedies beside the options of a group.
 _OTHERS = {
     "encoder": "one of timm or of segmentation-models-pytorch by its name there: "
     "encoder=timm encoder.name={option}",
@@ -37,7 +37,7 @@ _OTHERS = {
 
 
 def explain(error: Exception, config_name: str, overrides: list[str]) -> str:
-    """A user's message for any error that composing `config_name` with `overrides` may raise."""
+    """Return a message for any error that composing `config_name` with `overrides` may raise."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing_option(error, overrides)
     if isinstance(error, MissingMandatoryValue):
@@ -55,7 +55,7 @@ def explain(error: Exception, config_name: str, overrides: list[str]) -> str:
 def _missing_option(error: MissingConfigException, overrides: list[str]) -> str:
     group, _, option = str(error.missing_cfg_file).rstrip("/").rpartition("/")
     first, _, rest = str(error.missing_cfg_file).partition("/")
-    if first in _OTHERS:  # what was given may be a path
+    if first in _OTHERS:  # the value may be a path
         group, option = first, rest
     options = options_of(group) or sorted(str(option) for option in error.options or ())
     if not group or not options:
@@ -89,7 +89,7 @@ def _unknown_key(key: str, config_name: str, overrides: list[str]) -> str:
 
 
 def _sections(whole: DictConfig) -> list[str]:
-    """The first parts of keys, less groups of which nothing is chosen."""
+    """Return the first parts of keys, less groups of which nothing is chosen."""
     return [
         str(key)
         for key, value in whole.items_ex(resolve=False)
@@ -98,7 +98,7 @@ def _sections(whole: DictConfig) -> list[str]:
 
 
 def _takes(section: DictConfig, key: str, name: str) -> bool:
-    """Whether what a section builds has an argument of that name."""
+    """Return whether the target of a section has an argument of that name."""
     if "_target_" not in section:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What the code knows and a configuration therefore does not say."""
+"""Arguments that the code supplies, so that a configuration must not."""
 
 RUNTIME_ARGS: dict[str, tuple[str, ...]] = {
     "dataset": ("split",),
@@ -27,5 +27,5 @@ FOLLOWS = "follows from the other choices (data set, encoder, images of 3 channe
 
 
 def follows(section: str, name: str) -> bool:
-    """Whether the code knows a key's value, wherever a user writes it."""
+    """Return whether the code supplies a key's value, wherever a user writes it."""
     return name in RUNTIME_ARGS.get(section, ()) or name in _ANYWHERE

@@ -1,4 +1,4 @@
-"""`--help`: what can be chosen, each key with the comment that stands beside it in `conf/`."""
+"""Text of `--help`: what can be chosen, each key with its comment in `conf/`."""
 
 import re
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ _GLOBAL = "# @package _global_"
 
 
 def asks_for_help(arguments: list[str]) -> bool:
-    """Whether a command line asks what it could say."""
+    """Return whether a command line asks for help."""
     return any(flag in arguments for flag in _FLAGS)
 
 
 def help_text(name: str, arguments: list[str]) -> str:
-    """What `python -m seg.NAME --help` prints: groups, their options, and the keys of those chosen.
+    """Return the text of `python -m seg.NAME --help`: groups, options, and the composed keys.
 
     Raises:
         HydraException, OmegaConfBaseException: the other arguments do not compose.
@@ -42,7 +42,7 @@ def help_text(name: str, arguments: list[str]) -> str:
 
 
 def _groups(name: str) -> Iterator[str]:
-    """Each group with its options and the comment of its line in the defaults."""
+    """Yield each group with its options and the comment of its line in the defaults."""
     text = (conf_dir() / f"{name}.yaml").read_text("utf-8")
     remarks = dict(re.findall(r"^  - (\w+): *\w+ *# (.*)$", text, re.MULTILINE))
     for group in groups():
@@ -62,56 +62,56 @@ def _annotated(config: DictConfig, comments: dict[Place, str]) -> str:
 
 
 def _comments(name: str, choices: dict[str, Any]) -> dict[Place, str]:
-    """Place of a key -> its comment, in the command's own file and those of the chosen options."""
-    found: dict[Place, str] = {}
+    """Return the comments of keys by place, of the command's own file and of the chosen options."""
+    comments: dict[Place, str] = {}
     for group, option in choices.items():
         path = group.partition("@")[0]
         if isinstance(option, str) and not path.startswith("hydra"):
-            found |= _of_option(path, option, (path,))
-    return found | _of_file((conf_dir() / f"{name}.yaml").read_text("utf-8"), ())
+            comments |= _option_comments(path, option, (path,))
+    return comments | _file_comments((conf_dir() / f"{name}.yaml").read_text("utf-8"), ())
 
 
-def _of_option(group: str, option: str, package: Place) -> dict[Place, str]:
-    """Those of an option and of what it is based on; its head stands for the group itself."""
+def _option_comments(group: str, option: str, package: Place) -> dict[Place, str]:
+    """Return the comments of an option and of its bases; the first line is the group's own."""
     file = option_file(group, option)
     if file is None:
         return {}
     text = file.read_text("utf-8")
-    found: dict[Place, str] = {}
+    comments: dict[Place, str] = {}
     content = yaml.safe_load(text) or {}
     for base in content.get("defaults", ()):
         if isinstance(base, str) and base != "_self_":
-            found |= _of_option(group, base, package)
-    found |= _of_file(text, () if text.startswith(_GLOBAL) else package)
+            comments |= _option_comments(group, base, package)
+    comments |= _file_comments(text, () if text.startswith(_GLOBAL) else package)
     head = _COMMENT.match(text.partition("\n")[0])
     if head is not None and not text.startswith(_GLOBAL):
-        found[package] = head[1]
-    return found
+        comments[package] = head[1]
+    return comments
 
 
-def _of_file(text: str, package: Place) -> dict[Place, str]:
+def _file_comments(text: str, package: Place) -> dict[Place, str]:
     lines = text.splitlines()
-    found = {}
+    comments: dict[Place, str] = {}
     for place, mark in _places(text):
         comment = _COMMENT.fullmatch(lines[mark.line][mark.column :].removeprefix(":"))
         if comment is not None and place[0] != "defaults":
-            found[(*package, *place)] = comment[1]
-    return found
+            comments[(*package, *place)] = comment[1]
+    return comments
 
 
 def _places(text: str) -> list[tuple[Place, yaml.Mark]]:
-    """Every key of a document, and where its line goes on after the value."""
+    """Return every key of a document, and where its line goes on after the value."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    return [] if root is None else list(_below(root, ()))
+    return [] if root is None else list(_walk(root, ()))
 
 
-def _below(node: yaml.Node, place: Place) -> Iterator[tuple[Place, yaml.Mark]]:
+def _walk(node: yaml.Node, place: Place) -> Iterator[tuple[Place, yaml.Mark]]:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*place, key.value)
             in_one_line = value.end_mark.line == key.end_mark.line
             yield inner, value.end_mark if in_one_line else key.end_mark
-            yield from _below(value, inner)
+            yield from _walk(value, inner)
     elif isinstance(node, yaml.SequenceNode):
         for position, value in enumerate(node.value):
-            yield from _below(value, (*place, position))
+            yield from _walk(value, (*place, position))

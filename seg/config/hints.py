@@ -1,4 +1,4 @@
-"""Where a key that is not here does stand: in other options of its group, or in another section."""
+"""Hints for an unknown key: other options of its group, or other sections, that have it."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -10,13 +10,13 @@ from seg.config.conf_dir import option_file, option_files
 from seg.config.facts import FOLLOWS, follows
 from seg.config.former_keys import renamed
 from seg.config.nearest import nearest
-from seg.config.synonyms import typed_here
+from seg.config.synonyms import synonyms
 
-_MOST = 8
+_MAX_LISTED = 8
 
 
 def no_such_key(key: str, allowed: list[str], sections: Iterable[str], further: str = "") -> str:
-    """The message for a key that is not there.
+    """Return the message for an unknown key.
 
     Args:
         key: with dots.
@@ -33,10 +33,10 @@ def no_such_key(key: str, allowed: list[str], sections: Iterable[str], further: 
 
 
 def hint(key: str, sections: Iterable[str]) -> str:
-    """A further line for an error about an unknown key; empty where nothing is known.
+    """Return a further line for an error about an unknown key; empty where nothing is known.
 
     Args:
-        key: that was given, with dots.
+        key: as typed, with dots.
         sections: of the command's configuration, as it has them.
     """
     sections = set(sections)
@@ -45,17 +45,18 @@ def hint(key: str, sections: Iterable[str]) -> str:
     section, _, name = key.rpartition(".")
     options = options_with(section, name) if section else []
     if options:
-        chosen = "folder" if "folder" in options else options[0]
+        option = "folder" if "folder" in options else options[0]
+        listed = ", ".join(options[:_MAX_LISTED]) + (", ..." if len(options) > _MAX_LISTED else "")
         return (
-            f"\n  {name} is a key of {section}={listed(options)}"
-            f"\n  choose one of them too: {section}={chosen} {key}=..."
+            f"\n  {name} is a key of {section}={listed}"
+            f"\n  choose one of them too: {section}={option} {key}=..."
         )
-    found = typed_here(key, sections) or _elsewhere(name, sections)
-    return f"\n  did you mean {' or '.join(found)}?" if found else ""
+    similar = synonyms(key, sections) or _elsewhere(name, sections)
+    return f"\n  did you mean {' or '.join(similar)}?" if similar else ""
 
 
 def options_with(group: str, name: str) -> list[str]:
-    """The options of a group that have a key of that name."""
+    """Return the options of a group that have a key of that name."""
     if not group.isidentifier():
         return []
     return [file.stem for file in option_files(group) if name in _keys(file)]
@@ -66,13 +67,8 @@ def options_of(group: str) -> list[str]:
     return [file.stem for file in option_files(group)]
 
 
-def listed(names: list[str]) -> str:
-    """The first of some names, with a comma between."""
-    return ", ".join(names[:_MOST]) + (", ..." if len(names) > _MOST else "")
-
-
 def _elsewhere(name: str, sections: Iterable[str]) -> list[str]:
-    """Keys of that name in other sections; else those that hold it as a word: `max_epochs`."""
+    """Return keys of that name in other sections; else those that end in it: `max_epochs`."""
     known = sorted(
         {
             (section, key)
@@ -88,7 +84,7 @@ def _elsewhere(name: str, sections: Iterable[str]) -> list[str]:
 
 @cache
 def _keys(file: Path) -> frozenset[str]:
-    """The keys of an option, with those of what it is based on."""
+    """Return the keys of an option, with those of its bases."""
     content = yaml.safe_load(file.read_text("utf-8")) or {}
     keys = {key for key in content if key != "defaults" and not key.startswith("_")}
     for base in content.get("defaults", ()):

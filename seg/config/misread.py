@@ -1,4 +1,4 @@
-"""Arguments that are no KEY=VALUE, or hold what the override grammar cannot read."""
+"""Messages for arguments that are no KEY=VALUE or that the override grammar cannot read."""
 
 import re
 import shlex
@@ -16,7 +16,7 @@ from seg.errors import ConfigError
 
 _SEVERAL = re.compile(r"Ambiguous value for argument '(.*)'")
 _OF_SWEEPS = re.compile(r"Sweep parameters '(.*)' requires --multirun")
-# What a path alone may have meant.
+# Meanings of a path alone.
 _PATHS = {
     "train": "dataset=folder dataset.root={0} or resume={0}",
     "pretrain": "classification_dataset=image_folder classification_dataset.root={0} or resume={0}",
@@ -72,7 +72,7 @@ def check_options(arguments: list[str], command: str) -> None:
 
 
 def misread(argument: str, command: str) -> str:
-    """A message for an argument that cannot be parsed, with what can be typed instead of it."""
+    """Return a message for an argument that cannot be parsed, with what can be typed instead."""
     key, equals, value = argument.partition("=")
     if not equals or not key.strip("+~"):
         path = Path(argument).exists() and _PATHS.get(command)
@@ -88,7 +88,7 @@ def misread(argument: str, command: str) -> str:
 
 
 def misplaced(message: str) -> str:
-    """A message for a group that a command lacks, or a key or group that is there already.
+    """Return a message for a group that a command lacks, or a key or group that is there already.
 
     Empty for other errors.
     """
@@ -102,7 +102,7 @@ def misplaced(message: str) -> str:
 
 
 def several_values(message: str) -> str:
-    """A message for commas outside a sweep; empty where Hydra's error is another one."""
+    """Return a message for commas outside a sweep; empty where Hydra's error is another one."""
     if match := _OF_SWEEPS.match(message):
         return f"{match[1]}: is for sweeps alone; add -m"
     if (match := _SEVERAL.match(message)) is None:
@@ -123,7 +123,7 @@ def _hint(key: str, command: str) -> str:
 
 
 def _candidates(key: str, value: str) -> Iterator[str]:
-    """Readable spellings of what was probably meant, the likeliest first."""
+    """Yield spellings of what was probably meant, the likeliest first."""
     inner = value.strip("()[] ")
     if value[:1] in "([" and inner:
         yield f"{key}=[{inner}]"

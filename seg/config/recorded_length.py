@@ -1,4 +1,4 @@
-"""A run that goes on keeps the length it was begun with, whatever the default is today."""
+"""Recorded length of a resumed run, which precedes the default of today."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ def with_recorded_length(
 ) -> dict[str, Any]:
     """Put the length and the distance of validations that a run records in place of the defaults.
 
-    What is chosen now, and was not when the run began, stays. A new length in epochs takes the
+    A key that was chosen anew since the run began stays. A new length in epochs takes the
     place of one in steps, and the other way round.
 
     Args:
@@ -27,11 +27,12 @@ def with_recorded_length(
         run_dir: of the run that goes on; one without a readable record changes nothing.
         overrides: the choices now, those that the run records among them.
     """
-    recorded = _trainer(_read(run_dir / _CONFIG))
+    settled = with_budget(with_present_keys(_read(run_dir / _CONFIG)))
+    recorded = settled.get("trainer") if isinstance(settled, Mapping) else None
     before, now = _choices(_read(run_dir / _OVERRIDES)), _choices(overrides)
     same_recipe = all(before.get(key) == now.get(key) for key in _RECIPES)
     dropped = [key for key in _KEYS if _typed(key) in before and _typed(key) not in now]
-    if not recorded or not same_recipe or dropped:
+    if not isinstance(recorded, Mapping) or not recorded or not same_recipe or dropped:
         return plain
     new = {key for key in _KEYS if before.get(_typed(key)) != now.get(_typed(key))}
     trainer = dict(plain["trainer"])
@@ -42,12 +43,6 @@ def with_recorded_length(
     return {**plain, "trainer": trainer}
 
 
-def _trainer(recorded: Any) -> Mapping[str, Any]:
-    settled = with_budget(with_present_keys(recorded))
-    trainer = settled.get("trainer") if isinstance(settled, Mapping) else None
-    return trainer if isinstance(trainer, Mapping) else {}
-
-
 def _read(path: Path) -> Any:
     try:
         return read_yaml(path, "record")
@@ -56,7 +51,7 @@ def _read(path: Path) -> Any:
 
 
 def _choices(overrides: Any) -> dict[str, str]:
-    """Key -> the value chosen last."""
+    """Return the last value of each key."""
     words = [present_choice(each) for each in overrides or () if isinstance(each, str)]
     pairs = (each.lstrip("+").partition("=") for each in words)
     return {key: value for key, equals, value in pairs if equals}

@@ -1,4 +1,4 @@
-"""Choices that a run or a sweep has recorded: taken up again where they only choose.
+"""Choices that a run or a sweep has recorded: they are reused where they only choose.
 
 Others may have written the record, so it may say less than a user: an option of a group by its
 name, plain values, and the targets that are registered for their key. Loggers write where their
@@ -27,7 +27,7 @@ _RESOLVER = re.compile(r"\$\{.*:", re.DOTALL)  # ${a.b} names another key, ${a:b
 
 
 def check_recorded(choices: Iterable[str], record: Path, typed: Sequence[str] = ()) -> None:
-    """Hold recorded choices against what a record may say.
+    """Check recorded choices against what a record may choose.
 
     Args:
         choices: overrides, as a command line has them.
@@ -66,13 +66,15 @@ def _fault(choice: str) -> str | None:
 
 
 def _fault_of_value(name: str, text: Any, section: str) -> str | None:
-    if name == "_target_" and not _is_registered(section, text):
-        return f"{text} is not registered for {section or 'a configuration as a whole'}"
+    if name == "_target_":
+        targets = registered(section) if is_group(section) else ()
+        if present_name(text) not in targets:
+            return f"{text} is not registered for {section or 'a configuration as a whole'}"
     return "calls a resolver" if _RESOLVER.search(f"{name} {text}") else None
 
 
 def _is_outside_run(text: str) -> bool:
-    """Whether a logger that takes this for a place may write elsewhere than in the run."""
+    """Return whether a logger that takes this text for a place may write outside the run."""
     if _SERVER.match(text):
         return False
     path = PureWindowsPath(text)  # takes both kinds of slash
@@ -80,12 +82,8 @@ def _is_outside_run(text: str) -> bool:
     return outside or bool(_OTHER_ADDRESS.match(text))
 
 
-def _is_registered(section: str, target: Any) -> bool:
-    return is_group(section) and present_name(target) in registered(section)
-
-
 def _pairs(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Every value at any depth with the name that it stands under."""
+    """Yield every value at any depth with its key."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _pairs(inner, str(key))

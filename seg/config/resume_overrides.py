@@ -1,4 +1,4 @@
-"""`resume=...` -> the run directory that is meant, and the choices that were made for it."""
+"""Expansion of `resume=...` into the run directory that is meant, and its recorded choices."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,11 +16,11 @@ _REMEDY = "copy it from a backup, or go on by the whole command: hydra.run.dir=R
 
 
 def with_run_directory(arguments: list[str], command: str) -> list[str]:
-    """Add what `resume=...` stands for to a command line.
+    """Expand `resume=...` in a command line.
 
     `resume=RUN_DIR` adds the choices that the run began with, before those of the line, and stays
-    in that directory. `resume=auto` stays in `hydra.run.dir` where that is given; else in the
-    newest run in `runs/COMMAND` that was begun by the same choices; else it is a new run.
+    in that directory. `resume=auto` stays in `hydra.run.dir` where that is typed; else in the
+    newest run in `runs/COMMAND` that the same choices started; else it is a new run.
 
     Raises:
         ConfigError: no run there, or a record of it that cannot be read.
@@ -32,8 +32,8 @@ def with_run_directory(arguments: list[str], command: str) -> list[str]:
     if values[-1] == _AUTO:
         if sweep or _values_of(arguments, _RUN_DIR):
             return arguments
-        found = _newest_of(command, _choices(arguments))
-        return arguments if found is None else [*arguments, f"{_RUN_DIR}={found}"]
+        newest = _newest_of(command, _choices(arguments))
+        return arguments if newest is None else [*arguments, f"{_RUN_DIR}={newest}"]
     if sweep:
         raise ConfigError(
             f"resume={values[-1]}: no sweep there (no trials.json); give the directory of a sweep, "
@@ -52,25 +52,25 @@ def _values_of(arguments: Iterable[str], key: str) -> list[str]:
 
 
 def _choices(arguments: Iterable[str]) -> list[str]:
-    """What decides about a run: not where it lies, whether it goes on, whom it reports to."""
+    """Return the overrides that define a run: not its place, its resumption, its study."""
     apart = (f"{_KEY}=", "hydra.", "hydra/", "-", "_trial=")
     return [each for each in arguments if not each.lstrip("+~").startswith(apart)]
 
 
 def _newest_of(command: str, choices: list[str]) -> Path | None:
-    begun = sorted(
+    records = sorted(
         Path("runs", command).glob("*/*/config.yaml"),
         key=lambda path: path.stat().st_mtime_ns,
         reverse=True,
     )
-    for record in begun:
+    for record in records:
         if sorted(_recorded(record.parent)) == sorted(choices):
             return record.parent
     return None
 
 
 def _run_directory(path: Path) -> Path:
-    """The run directory that a path stands for: itself, or the one of a checkpoint."""
+    """Return the run directory of a path: itself, or the one of a checkpoint."""
     run_dir = path.parent.parent if path.is_file() else path
     if not (run_dir / "config.yaml").is_file():
         raise ConfigError(
@@ -80,7 +80,7 @@ def _run_directory(path: Path) -> Path:
 
 
 def _recorded(run_dir: Path) -> list[str]:
-    """The choices of the command line that began a run."""
+    """Read the choices of the command line that started a run."""
     record = run_dir / _RECORD
     if not record.exists():
         return []

@@ -1,4 +1,4 @@
-"""What a configuration looks like: frozen sections, unknown keys refused, all errors at once."""
+"""Schema of the trainings: frozen sections, unknown keys refused, all errors at once."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -13,24 +13,24 @@ from seg.config.type_errors import describe
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
-_SCORED_OF_PICTURES = ("val/top1", "val/top5", "val/loss")
+_CLASSIFICATION_SCORES = ("val/top1", "val/top5", "val/loss")
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
 class Section(BaseModel):
-    """A part of the configuration."""
+    """Section of a configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Target(Section):
-    """A part that names what is built from it; its other keys are held against that signature."""
+    """Section that names what is built from it; its other keys must fit that signature."""
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
     target: Annotated[str, Field(alias="_target_", min_length=3)]
 
     def node(self) -> dict[str, Any]:
-        """The section as plain data, as it was written."""
+        """Return the section as plain data, as it was written."""
         return self.model_dump(by_alias=True)
 
 
@@ -49,7 +49,7 @@ class ImagesTarget(Target):
     budget: Literal["steps"] | None = None
 
     @model_validator(mode="after")
-    def _declares_sound_images(self) -> "ImagesTarget":
+    def _check_images(self) -> "ImagesTarget":
         if self.value_range is not None:
             low, high = self.value_range
             if not (isfinite(low) and isfinite(high) and low < high):
@@ -59,19 +59,19 @@ class ImagesTarget(Target):
         return self
 
     def node(self) -> dict[str, Any]:
-        """What the dataset itself is told."""
+        """Return the arguments of the dataset itself as plain data."""
         around = set(type(self).model_fields) - {"target"}
         return self.model_dump(by_alias=True, exclude=around)
 
 
 class DatasetTarget(ImagesTarget):
-    """A dataset, and what is done around any dataset.
+    """Dataset, and what can be done around any dataset.
 
     Attributes:
         exclude: a `verify.json`; the samples that it names are left out.
         subset_fraction: share of the samples that is used, of every split.
         subset_seed: chooses them.
-        cache: a folder for decoded samples, made on first use.
+        cache: a directory for decoded samples, made on first use.
     """
 
     exclude: Path | None = None
@@ -81,12 +81,12 @@ class DatasetTarget(ImagesTarget):
 
 
 class Labels(Section):
-    """What becomes of a dataset's classes.
+    """Mapping of a dataset's classes.
 
     Attributes:
-        merge: new class -> the classes that it takes the place of.
-        ignore: classes that neither train nor score.
-        keep: the only classes that do; empty: all.
+        merge: new class -> the classes that it replaces.
+        ignore: classes that are neither trained nor scored.
+        keep: the only classes that are; empty: all.
     """
 
     merge: dict[str, list[str]] = {}
@@ -95,10 +95,10 @@ class Labels(Section):
 
 
 class TrainerTarget(Target):
-    """Lightning's trainer, less what it would take and end without a result."""
+    """Lightning's trainer, less settings with which it would end without a result."""
 
     @model_validator(mode="after")
-    def _ends_with_a_score(self) -> "TrainerTarget":
+    def _check_end(self) -> "TrainerTarget":
         node = self.node()
         if node.get("max_epochs", -1) in (-1, None) and node.get("max_steps", -1) == -1:
             raise ValueError("max_epochs=-1: the run would not end; give trainer.max_steps=...")
@@ -107,7 +107,7 @@ class TrainerTarget(Target):
         return self
 
     @model_validator(mode="after")
-    def _says_how_many_processes(self) -> "TrainerTarget":
+    def _check_processes(self) -> "TrainerTarget":
         node = self.node()
         for key in ("devices", "num_nodes"):
             value = node.get(key, 1)
@@ -121,22 +121,22 @@ class TrainerTarget(Target):
 
     @property
     def devices_a_node(self) -> int:
-        """Processes on each machine, one a device."""
+        """Return the number of processes on each machine, one a device."""
         return int(self.node().get("devices", 1))
 
     @property
     def nodes(self) -> int:
-        """Machines."""
+        """Return the number of machines."""
         return int(self.node().get("num_nodes", 1))
 
     @property
     def processes(self) -> int:
-        """Processes that train one network together."""
+        """Return the number of processes that train one network together."""
         return self.devices_a_node * self.nodes
 
 
 class Loader(Section):
-    """How samples reach the network."""
+    """Settings of the data loaders."""
 
     batch_size: Annotated[int, Field(ge=1)]
     eval_batch_size: Annotated[int, Field(ge=1)]
@@ -147,7 +147,7 @@ class Loader(Section):
 
 
 class NanPolicy(Section):
-    """What happens when loss or weights are not finite."""
+    """Reaction to a loss or weights that are not finite."""
 
     action: Literal["stop", "rollback"] = "stop"
     lr_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -155,19 +155,19 @@ class NanPolicy(Section):
 
     @property
     def rollbacks(self) -> int:
-        """How many are allowed."""
+        """Return how many rollbacks are allowed."""
         return self.max_rollbacks if self.action == "rollback" else 0
 
 
 class TrialOf(Section):
-    """The study that a trial of a sweep reports to, and may be ended by.
+    """Study that a trial of a sweep reports to, and that may prune it.
 
     Attributes:
         storage: address of an Optuna storage.
         number: of the trial.
-        pruner: what decides.
-        startup_trials: of the median: none is ended before so many have ended.
-        warmup: of the median: nor before so many validations.
+        pruner: method of the decision.
+        startup_trials: of `median`: no trial is pruned before so many have ended.
+        warmup: of `median`: nor before so many validations.
     """
 
     storage: str
@@ -178,7 +178,7 @@ class TrialOf(Section):
 
 
 class FitConfig(Section):
-    """What every command that fits a network is told."""
+    """Configuration of any command that fits a network."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: str | None = None
@@ -204,17 +204,17 @@ class FitConfig(Section):
 
     @property
     def keeper(self) -> dict[str, Any] | None:
-        """What chooses the best weights; None where nothing does."""
+        """Return the node of the callback that chooses the best weights; None if there is none."""
         callback = self.callbacks.get("checkpoints")
         return None if callback is None else callback.node()
 
     @model_validator(mode="before")
     @classmethod
-    def _has_a_budget(cls, plain: Any) -> Any:
+    def _settle_budget(cls, plain: Any) -> Any:
         return with_budget(plain)
 
     @model_validator(mode="after")
-    def _rolls_back_alone(self) -> "FitConfig":
+    def _check_rollback(self) -> "FitConfig":
         if self.nan_policy.action == "rollback" and self.trainer.processes > 1:
             raise ValueError("nan_policy.action=rollback: needs trainer.devices=1; give stop")
         return self
@@ -234,7 +234,7 @@ class TrainConfig(FitConfig):
     aux_head: Target | None = None
 
     @model_validator(mode="after")
-    def _learns_from_one_teacher(self) -> "TrainConfig":
+    def _check_teachers(self) -> "TrainConfig":
         if self.distillation is not None and self.semi_supervised is not None:
             raise ValueError("distillation and semi_supervised: give one of them")
         return self
@@ -250,30 +250,30 @@ class PretrainConfig(FitConfig):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
-    def _is_chosen_by_what_is_scored(self) -> "PretrainConfig":
+    def _check_monitor(self) -> "PretrainConfig":
         monitor = None if self.keeper is None else self.keeper.get("monitor")
-        if monitor is not None and monitor not in _SCORED_OF_PICTURES:
+        if monitor is not None and monitor not in _CLASSIFICATION_SCORES:
             raise ValueError(
                 f"callbacks.checkpoints.monitor={monitor}: is not scored here; allowed: "
-                f"{', '.join(_SCORED_OF_PICTURES)}; give callbacks=classification or "
+                f"{', '.join(_CLASSIFICATION_SCORES)}; give callbacks=classification or "
                 "callbacks=classification_ema"
             )
         return self
 
 
 class DatasetChoice(Section):
-    """A dataset section by itself."""
+    """Dataset section by itself."""
 
     dataset: DatasetTarget
 
 
 def foreign_sections(schema: type[Section]) -> set[str]:
-    """Sections of training that a command lacks; a dataset's recipe may bring them along."""
+    """Return the sections of training that a command lacks; a dataset's recipe may set them."""
     return set(TrainConfig.model_fields) - set(schema.model_fields)
 
 
 def validate(schema: type[C], plain: Mapping[str, Any]) -> C:
-    """Hold a composed configuration against its schema.
+    """Validate a composed configuration.
 
     Raises:
         ConfigError: every wrong key and value, each on a line, with the nearest allowed name.

@@ -1,8 +1,8 @@
-"""What other frameworks call a key, and what is typed here."""
+"""Synonyms: what other frameworks call a key, and what is typed here."""
 
 from collections.abc import Collection
 
-# What is typed here: the words elsewhere. Of several remedies for a word, those that a command has.
+# What is typed here: the words elsewhere. A message names the remedies whose section exists.
 _WORDS = {
     "trainer.max_epochs": "epochs num_epochs n_epochs max_epoch epoch",
     "trainer.max_steps": "steps num_steps iterations iters max_iters max_iter num_iterations",
@@ -53,21 +53,19 @@ _WORDS = {
 }
 
 
-def typed_here(key: str, sections: Collection[str]) -> list[str]:
-    """What a user of another framework means, as it is typed here.
+def synonyms(key: str, sections: Collection[str]) -> list[str]:
+    """Return what is typed here for a key of another framework.
 
     Args:
-        key: that nothing here has; what stands in a section is sought for that section alone.
+        key: an unknown key; one in a section is searched for that section alone.
         sections: first parts of the keys that the command has.
     """
     section, _, name = key.rpartition(".")
-    sections = {section} if section else sections
+    sections = {section} if section else set(sections)
+    if "resume" in sections:  # the command has a run directory
+        sections.add("hydra")
     return [
         remedy
         for remedy, words in _WORDS.items()
-        if name in words.split() and _has(remedy.replace("=", ".").partition(".")[0], sections)
+        if name in words.split() and remedy.replace("=", ".").partition(".")[0] in sections
     ]
-
-
-def _has(section: str, sections: Collection[str]) -> bool:
-    return section in sections or (section == "hydra" and "resume" in sections)

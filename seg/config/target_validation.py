@@ -1,4 +1,4 @@
-"""Holds every `_target_` against an allow-list and its signature before anything is built."""
+"""Validation of every `_target_` against an allow-list and its signature, before building."""
 
 import inspect
 import sys
@@ -70,7 +70,7 @@ def _refuse_interpolations(node: Mapping[str, Any], key: str) -> None:
 
 
 def _check_parts(node: Mapping[str, Any], target: Any, key: str, author: Author) -> None:
-    """The nodes inside a node: only where an argument is declared to take what they name."""
+    """Check the nodes inside a node; an argument must be declared to take what they build."""
     for name, value in node.items():
         for path, inner in _nodes(value, f"{key}.{name}"):
             kinds = partial(part_kinds, target, name)
@@ -89,7 +89,7 @@ def foreign_targets(node: Mapping[str, Any], key: str) -> Iterator[tuple[str, st
 
 
 def _nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The outermost nodes of a value."""
+    """Yield the outermost nodes of a value."""
     if isinstance(value, Mapping):
         if "_target_" in value:
             yield key, value
@@ -102,7 +102,7 @@ def _nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    """Every string at any depth, keys included, with where it stands."""
+    """Yield every string at any depth, keys included, with its place."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, Mapping):
@@ -165,7 +165,7 @@ def _constructor(target: Any) -> Any:
 
 
 def check_type(target: Any, name: str, value: Any, key: str) -> None:
-    """Hold a plain value against an argument's annotation, where pydantic understands that.
+    """Check a plain value against an argument's annotation, where pydantic understands that.
 
     Args:
         target: class or function that takes the argument.
@@ -195,7 +195,7 @@ def check_type(target: Any, name: str, value: Any, key: str) -> None:
 
 
 def part_kinds(target: Any, name: str) -> tuple[type, ...]:
-    """The classes of which an argument is declared to take parts, alone, listed or as partials."""
+    """Return the classes of the parts that an argument takes, alone, listed or as partials."""
     home = str(getattr(target, "__module__", ""))
     if home.startswith(("albumentations.", "torchvision.")):  # they declare callables, if at all
         return _transforms() if name in _COMPOSED else ()
@@ -210,7 +210,7 @@ def part_kinds(target: Any, name: str) -> tuple[type, ...]:
 
 
 def _transforms() -> tuple[type, ...]:
-    """The kinds of transforms, of the libraries that are imported."""
+    """Return the base classes of transforms, of the libraries that are imported."""
     return tuple(named(kind) for kind in _TRANSFORMS if kind.partition(".")[0] in sys.modules)
 
 

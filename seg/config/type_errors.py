@@ -1,4 +1,4 @@
-"""What a value should have been, in words of the command line."""
+"""Messages for values of a wrong type, in words of the command line."""
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -24,7 +24,7 @@ _BOUNDS = {
 
 
 def reason(detail: ErrorDetails) -> str:
-    """Why a value is not taken; where pydantic's words fit, those."""
+    """Return why a value is refused; pydantic's own message where it fits."""
     if detail["type"] == "is_instance_of" and detail["ctx"]["class"] == "Sequence":
         return _LIST
     if detail["type"] in _BOUNDS:

@@ -1,1 +1,1 @@
-"""Networks as files of other engines, held against the network itself, and what runs them."""
+"""Exports: networks as files of other engines, compared with the network itself, and their use."""

@@ -1,6 +1,4 @@
-"""The network as one graph: pictures in, logits or labels out, at any size."""
-
-from typing import Any
+"""Network as one graph: images in, logits or labels out, at any size."""
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +18,7 @@ DTYPES = {
 
 
 class ImageGraph(nn.Module):
-    """What is exported: normalisation, padding, the network, and the labels where they are wanted.
+    """Module that is exported: normalization, padding, the network, and the argmax for labels.
 
     Args:
         network: in evaluation mode.
@@ -34,7 +32,7 @@ class ImageGraph(nn.Module):
         self.labels = spec.output_kind == "labels"
 
     def forward(self, image: Tensor) -> Tensor:
-        """B x C x H x W -> logits B x K x h x w, float32, or labels B x H x W, uint8."""
+        """Map images B x C x H x W to logits B x K x h x w, float32, or labels B x H x W, uint8."""
         height, width = image.shape[2:]
         image_BCHW = image if self.normalized else self.network.normalization(image)
         logits = self.network.decode(self.network.encode(image_BCHW), (height, width))
@@ -45,7 +43,7 @@ class ImageGraph(nn.Module):
             logits.values, size=resize.grid, mode="bilinear", align_corners=resize.align_corners
         )
         label_BHW = grid_BKHW.argmax(1).to(torch.uint8)
-        # a slice would let torch.export ask whether the grid is the picture, and keep the answer
+        # a slice would make torch.export specialize on whether the grid equals the image
         rows = torch.arange(height, device=image.device)
         columns = torch.arange(width, device=image.device)
         return label_BHW.index_select(1, rows).index_select(2, columns)
@@ -55,13 +53,15 @@ def exported_program(network: Segmenter, spec: ExportSpec) -> ExportedProgram:
     """Trace the graph of a network that is ready for inference, on the spec's device.
 
     Raises:
-        ConfigError: the network takes only pictures of one size.
+        ConfigError: the network takes only images of one size.
     """
     graph = ImageGraph(network, spec).eval().to(spec.device)
     example = example_input(network, spec).to(spec.device)
+    axes = (() if spec.batch_size else (0,)) + (() if spec.size else (2, 3))
+    dynamic_shape = dict.fromkeys(axes, Dim.DYNAMIC)
     with torch.no_grad():
         try:
-            return torch.export.export(graph, (example,), dynamic_shapes=(_dynamic(spec),))
+            return torch.export.export(graph, (example,), dynamic_shapes=(dynamic_shape,))
         except Exception as error:  # whatever tracing an unknown network provokes
             if spec.size is not None and spec.batch_size is not None:
                 raise
@@ -73,14 +73,9 @@ def exported_program(network: Segmenter, spec: ExportSpec) -> ExportedProgram:
 
 
 def example_input(network: Segmenter, spec: ExportSpec) -> Tensor:
-    """An image of the spec's kind; of no special size, where the size is open."""
+    """Return an image of the spec's kind, of an arbitrary size where the size is open."""
     step = max(network.output_stride, network.input_multiple or 1)
     size = spec.size or (4 * step + 2, 6 * step + 3)
     shape = (spec.batch_size or 2, len(network.normalization.mean), *size)
     dtype = torch.uint8 if spec.input_kind == "uint8" else torch.float32
     return torch.zeros(shape, dtype=dtype)
-
-
-def _dynamic(spec: ExportSpec) -> dict[int, Any]:
-    axes = (() if spec.batch_size else (0,)) + (() if spec.size else (2, 3))
-    return dict.fromkeys(axes, Dim.DYNAMIC)

@@ -1,4 +1,4 @@
-"""An exported network in the place of a trained one."""
+"""Exported network in place of a trained one."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from seg.models.interfaces import Normalization
 
 
 class _Described(nn.Module):
-    """Says what an encoder or decoder would say of itself; the engine computes."""
+    """Attributes of an encoder or decoder without its layers; the engine computes."""
 
     def __init__(self, **facts: object) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class _Described(nn.Module):
 
 
 class ExportedSegmenter(TrainedSegmenter):
-    """The same interface over an engine; what is inside the network cannot be seen.
+    """Segmenter whose network is run by an engine of another library.
 
     Args:
         card: of the exported file.
@@ -33,7 +33,7 @@ class ExportedSegmenter(TrainedSegmenter):
 
     Attributes:
         card: of the exported file.
-        bytes_per_pixel: memory that one pass of the network itself takes.
+        bytes_per_pixel: memory that a pass of the network takes, as measured before the export.
     """
 
     place: Tensor
@@ -53,11 +53,11 @@ class ExportedSegmenter(TrainedSegmenter):
         self.card = card
         self.bytes_per_pixel = geometry.bytes_per_pixel
         self._run = run
-        self.register_buffer("place", torch.zeros(1), persistent=False)  # says the device
+        self.register_buffer("place", torch.zeros(1), persistent=False)  # its device is the model's
         self.eval()
 
     def encode(self, image_BCHW: Tensor) -> list[Tensor]:
-        """Normalised B x C x H x W -> the logits before the last resize, alone in a list."""
+        """Map normalized images B x C x H x W to logits before the last resize, in a list."""
         if self.card.spec.input_kind == "normalized":
             return [self._coarse(image_BCHW.float())]
         normalization = self.normalization
@@ -65,50 +65,48 @@ class ExportedSegmenter(TrainedSegmenter):
             torch.tensor(values, device=image_BCHW.device).view(-1, 1, 1) * 255
             for values in (normalization.mean, normalization.std)
         )
-        picture_BCHW = image_BCHW.float() * std + mean
-        return [self._coarse(to_input_format(picture_BCHW, self.card.spec, normalization))]
+        raw_BCHW = image_BCHW.float() * std + mean
+        return [self._coarse(to_input_format(raw_BCHW, self.card.spec, normalization))]
 
     def decode(self, features: list[Tensor], size_HW: tuple[int, int]) -> CoarseLogits:
-        """What `encode` gives, and the picture's size -> logits before the last resize."""
+        """Return the logits of `encode` with their place in an image of that size."""
         height, width = size_HW
         grid = height + self._lacking_px(height), width + self._lacking_px(width)
         return CoarseLogits(features[0], Resize(grid, (height, width), self.align_corners))
 
-    def forward_image(self, picture_BCHW: Tensor) -> CoarseLogits:
-        """B x C x H x W in 0..255 -> logits before the last resize."""
-        height, width = picture_BCHW.shape[2:]
-        values = self._coarse(to_input_format(picture_BCHW, self.card.spec, self.normalization))
+    def forward_image(self, image_BCHW: Tensor) -> CoarseLogits:
+        """Map images B x C x H x W in 0..255 to logits before the last resize."""
+        height, width = image_BCHW.shape[2:]
+        values = self._coarse(to_input_format(image_BCHW, self.card.spec, self.normalization))
         return self.decode([values], (height, width))
 
-    def argmax_labels(self, picture_BCHW: Tensor) -> Tensor:
-        """B x C x H x W in 0..255 -> class ids, uint8, B x H x W, whichever kind was exported."""
+    def argmax_labels(self, image_BCHW: Tensor) -> Tensor:
+        """Map images B x C x H x W in 0..255 to class ids, uint8, B x H x W."""
         if self.card.spec.output_kind == "logits":
-            return argmax_labels(self.forward_image(picture_BCHW))
-        return self._passes(
-            to_input_format(picture_BCHW, self.card.spec, self.normalization)
-        ).byte()
+            return argmax_labels(self.forward_image(image_BCHW))
+        return self._passes(to_input_format(image_BCHW, self.card.spec, self.normalization)).byte()
 
     @property
     def labels_alone(self) -> bool:
-        """Whether it gives labels of whole pictures, and no logits."""
+        """Return whether the export computes labels of whole images, and no logits."""
         return self.card.spec.output_kind == "labels"
 
     def _coarse(self, image_BCHW: Tensor) -> Tensor:
         spec = self.card.spec
         if spec.output_kind != "logits":
             raise ConfigError(
-                f"the exported network gives {spec.output_kind} of whole pictures alone; windows, "
+                f"the exported network gives {spec.output_kind} of whole images alone; windows, "
                 "scales, probabilities and scores need logits: export it with output_kind=logits"
             )
         return self._passes(image_BCHW)
 
     def _passes(self, image_BCHW: Tensor) -> Tensor:
-        """As many passes as a fixed batch asks for."""
+        """Run the engine, in as many passes as a fixed batch size takes."""
         spec = self.card.spec
         if spec.size is not None and tuple(image_BCHW.shape[2:]) != spec.size:
             height, width = image_BCHW.shape[2:]
             raise ConfigError(
-                f"the network was exported for pictures of {spec.size[0]} x {spec.size[1]}, this "
+                f"the network was exported for images of {spec.size[0]} x {spec.size[1]}, this "
                 f"one has {height} x {width} (height x width)\n"
                 f"  see larger ones by inference.window=[{spec.size[0]},{spec.size[1]}], or export "
                 "it with size=null"
@@ -117,7 +115,7 @@ class ExportedSegmenter(TrainedSegmenter):
             return self._run(image_BCHW)
         parts = []
         for part_BCHW in torch.split(image_BCHW, spec.batch_size):
-            lacking = spec.batch_size - len(part_BCHW)
-            filled = torch.cat([part_BCHW, part_BCHW[:1].expand(lacking, -1, -1, -1)])
-            parts.append(self._run(filled)[: len(part_BCHW)])
+            missing = spec.batch_size - len(part_BCHW)
+            padded = torch.cat([part_BCHW, part_BCHW[:1].expand(missing, -1, -1, -1)])
+            parts.append(self._run(padded)[: len(part_BCHW)])
         return torch.cat(parts)

@@ -1,7 +1,8 @@
-"""Network -> exported file with its card, if it passes the gate."""
+"""Export of a network to a file with its card, if it passes the gate."""
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -28,19 +29,19 @@ from seg.inference.segmentation_model import TrainedSegmenter
 from seg.io.atomic import staged_directory
 
 log = logging.getLogger(__name__)
-_SENSITIVITY_PICTURES, _AGREEMENT_PICTURES = 4, 8
+_SENSITIVITY_IMAGES, _AGREEMENT_IMAGES = 4, 8
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """An export to make.
+    """Export to make.
 
     Attributes:
-        format: name.
-        spec: what is exported.
-        tolerance: what the gate lets pass.
-        int8_agreement: share of the calibration's pixels that must keep their class; parts of the
-            network stay float until they do, see `mixed_precision_search.select_float_layers`.
+        format: its name.
+        spec: kind of export.
+        tolerance: of the gate.
+        int8_agreement: share of the calibration's pixels whose class must stay; parts of the
+            network stay float until it does, see `mixed_precision_search.select_float_layers`.
     """
 
     format: str
@@ -52,64 +53,64 @@ class ExportRequest:
 def tolerance_of(
     precision: str, *, agreement: float | None = None, miou_points: float | None = None
 ) -> Tolerance:
-    """The defaults of a precision, but for what is given."""
-    usual = TOLERANCES[precision]
+    """Return the default tolerance of a precision, with the values that are not None."""
+    default = TOLERANCES[precision]
     return Tolerance(
-        usual.agreement if agreement is None else agreement,
-        usual.miou_points if miou_points is None else miou_points,
+        default.agreement if agreement is None else agreement,
+        default.miou_points if miou_points is None else miou_points,
     )
 
 
-def file_name(wanted: ExportRequest) -> str:
-    """`onnx_int8.onnx`; what is unusual is named too."""
-    spec = wanted.spec
-    words = [wanted.format, spec.precision]
+def file_name(request: ExportRequest) -> str:
+    """Return a file name such as `onnx_int8.onnx`; settings other than the defaults are in it."""
+    spec = request.spec
+    words = [request.format, spec.precision]
     words += [spec.output_kind] * (spec.output_kind != "logits")
     words += [spec.input_kind] * (spec.input_kind != "float32")
     words += [] if spec.size is None else [f"{spec.size[0]}x{spec.size[1]}"]
     words += [] if spec.batch_size is None else [f"batch{spec.batch_size}"]
-    return "_".join(words) + find_format(wanted.format).suffix
+    return "_".join(words) + find_format(request.format).suffix
 
 
 def export(
     model: TrainedSegmenter,
     origin: SourceCheckpoint,
-    wanted: ExportRequest,
+    request: ExportRequest,
     target: Path,
     *,
     checked: Sequence[Sample],
     calibration: Sequence[Sample] = (),
 ) -> Card:
-    """Write an export beside its card; nothing is left at `target` of one that is refused.
+    """Write an export and its card; one that is refused leaves nothing at `target`.
 
     Args:
         model: in evaluation mode, on the CPU.
         origin: the checkpoint that it comes from.
-        wanted: what is made of it.
+        request: the export to make.
         target: the file.
-        checked: pictures that the gate looks at.
-        calibration: those that int8 ranges are chosen by; none of `checked`.
+        checked: samples that the gate compares on.
+        calibration: samples that choose the ranges of int8; none of `checked`.
 
     Raises:
-        ConfigError: what the format cannot do, or another suffix than the format's.
+        ConfigError: the format lacks the precision or device, or another suffix than the format's.
         ParityError: the export differs from the network by more than the tolerance.
     """
-    kind = find_format(wanted.format)
-    kind.require_writing(wanted.spec)
+    kind = find_format(request.format)
+    kind.require_writing(request.spec)
     if not target.name.endswith(kind.suffix):
         raise ConfigError(f"output={target}: a file of format {kind.name} ends in {kind.suffix}")
-    in_eight_bits = wanted.spec.precision == "int8"
-    if in_eight_bits and not calibration:
+    is_int8 = request.spec.precision == "int8"
+    if is_int8 and not calibration:
         raise ConfigError("precision=int8: needs images; give calibration.num_images=1 or more")
-    with staged_directory(target) as folder:
-        path = folder / target.name
-        if in_eight_bits:
-            files, engine = _in_eight_bits(model, origin, wanted, path, calibration)
+    with staged_directory(target) as directory:
+        path = directory / target.name
+        if is_int8:
+            files, engine = _export_int8(model, origin, request, path, calibration)
         else:
-            files, engine = _written(Source(model, wanted.spec), origin, kind, path)
+            files, engine = _write_file(Source(model, request.spec), origin, kind, path)
         parity = measure(model, engine, checked)
-        _refuse(parity, wanted, target)
-        card = engine.card.model_copy(update={"parity": parity.to_dict(wanted.tolerance)})
+        _check_parity(parity, request, target)
+        card = engine.card.model_copy(update={"parity": parity.to_dict(request.tolerance)})
         card_path(target).unlink(missing_ok=True)
         for file in files:
             file.replace(target.with_name(file.name))
@@ -118,33 +119,33 @@ def export(
     return card
 
 
-def _in_eight_bits(
+def _export_int8(
     model: TrainedSegmenter,
     origin: SourceCheckpoint,
-    wanted: ExportRequest,
+    request: ExportRequest,
     path: Path,
     calibration: Sequence[Sample],
 ) -> tuple[list[Path], ExportedSegmenter]:
-    """With as few parts in float as the wanted agreement needs; each try is a file of its own."""
-    pictures = [sample.image for sample in calibration]
-    kind = find_format(wanted.format)
-    for number, kept in enumerate(select_float_layers(model, pictures[:_SENSITIVITY_PICTURES])):
-        folder = path.parent / str(number)
-        folder.mkdir()
-        source = Source(model, wanted.spec, pictures, kept)
-        files, engine = _written(source, origin, kind, folder / path.name)
-        reached = measure(model, engine, calibration[:_AGREEMENT_PICTURES]).agreement
-        told = f"{100 * reached:.2f} % of the calibration's pixels keep their class"
-        log.info("int8       all but %d convolutions: %s", len(kept), told)
-        if reached >= wanted.int8_agreement:
+    """Export in int8, with as few parts in float as the agreement needs; each try is a file."""
+    images = [sample.image for sample in calibration]
+    kind = find_format(request.format)
+    for number, float_layers in enumerate(select_float_layers(model, images[:_SENSITIVITY_IMAGES])):
+        directory = path.parent / str(number)
+        directory.mkdir()
+        source = Source(model, request.spec, images, float_layers)
+        files, engine = _write_file(source, origin, kind, directory / path.name)
+        agreement = measure(model, engine, calibration[:_AGREEMENT_IMAGES]).agreement
+        summary = f"{100 * agreement:.2f} % of the calibration's pixels keep their class"
+        log.info("int8       all but %d convolutions: %s", len(float_layers), summary)
+        if agreement >= request.int8_agreement:
             return files, engine
     raise ConfigError(
-        f"precision=int8: no part of the network keeps {100 * wanted.int8_agreement:g} % of the "
+        f"precision=int8: no part of the network keeps {100 * request.int8_agreement:g} % of the "
         "pixels in their class\n  lower calibration.agreement, or give precision=fp16 or bf16"
     )
 
 
-def _written(
+def _write_file(
     source: Source, origin: SourceCheckpoint, kind: ExportFormat, path: Path
 ) -> tuple[list[Path], ExportedSegmenter]:
     files = kind.write(source, path)
@@ -152,12 +153,12 @@ def _written(
     return files, ExportedSegmenter(card, kind.open(files[0], card))
 
 
-def _refuse(parity: Parity, wanted: ExportRequest, target: Path) -> None:
-    faults = parity.faults(wanted.tolerance)
+def _check_parity(parity: Parity, request: ExportRequest, target: Path) -> None:
+    faults = parity.faults(request.tolerance)
     if faults:
         raise ParityError(
-            f"{wanted.format} {wanted.spec.precision} is not the network on {parity.pictures} "
-            f"pictures; {target.name} is not written\n  "
+            f"{request.format} {request.spec.precision} is not the network on {parity.pictures} "
+            f"images; {target.name} is not written\n  "
             + "\n  ".join(faults)
             + "\n  allow more by tolerance.agreement and tolerance.miou_points, or choose another "
             "precision"
@@ -168,6 +169,10 @@ def _card(
     source: Source, origin: SourceCheckpoint, kind: ExportFormat, files: Sequence[Path]
 ) -> Card:
     model, usage = source.model, source.usage
+    versions = {}
+    for package in ("seg-xception", "torch", *{**kind.writing, **kind.running}.values()):
+        with suppress(PackageNotFoundError):  # run from a checkout, or installed by another name
+            versions[package] = version(package)
     return Card(
         format=kind.name,
         files=digests(files),
@@ -186,16 +191,6 @@ def _card(
         normalized_inside=None if usage.normalization else model.normalization.to_dict(),
         kept_float=list(source.kept_float),
         parity={},
-        versions=_versions(kind),
+        versions=versions,
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
     )
-
-
-def _versions(kind: ExportFormat) -> dict[str, str]:
-    found = {}
-    for package in ("seg-xception", "torch", *{**kind.writing, **kind.running}.values()):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # run from a folder, or installed under another name
-            continue
-    return found

@@ -1,4 +1,4 @@
-"""What a format of exported networks is: one file of `formats/` each, with a `FORMAT`."""
+"""Interface of an export format: one file of `formats/` each, with a `FORMAT`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ from seg.inference.segmentation_model import TrainedSegmenter
 Runner = Callable[[Tensor], Tensor]
 """Input of the card's kind, B x C x H x W -> logits or labels, a tensor of its own."""
 
-_ROOM = "seg.deployment.formats"
+_PACKAGE = "seg.deployment.formats"
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a format is given to write.
+    """Network that a format writes, and how.
 
     Attributes:
         model: the network, float32, on the CPU.
-        spec: what is wanted.
-        calibration: pictures by which int8 ranges are chosen, uint8, H x W x 3; else empty.
+        spec: kind of export.
+        calibration: images that choose the ranges of int8, uint8, H x W x 3; else empty.
         kept_float: names of the network's modules that an int8 network computes in float.
     """
 
@@ -45,7 +45,7 @@ class Source:
 
     @property
     def usage(self) -> Usage:
-        """How the file is used."""
+        """Return how the file is used."""
         spec = self.spec
         return usage_of(
             self.model,
@@ -56,7 +56,7 @@ class Source:
 
     @cached_property
     def program(self) -> ExportedProgram:
-        """The graph of the folded network, in the precision's type."""
+        """Return the graph of the folded network, in the precision's type."""
         dtype = DTYPES[self.spec.precision]
         optimized = self.model.optimize(dtype=dtype, channels_last=False)
         return exported_program(optimized, self.spec)
@@ -64,20 +64,21 @@ class Source:
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A kind of file and the engine that runs it.
+    """Kind of file and the engine that runs it.
 
     Attributes:
         name: of the file in `formats/`.
         suffix: of the file.
         precisions: that the engine computes in.
-        devices: that it computes on, the usual one first.
-        writing, running: module -> what pip calls its package, of all that either needs.
-        extra: of this package, that brings them; None where there is none.
-        runs_code: whether opening a file may run code that lies in it; such a file is opened on
-            the user's word alone.
-        write: makes the file, named by the path, and others beside it; gives all of them, the one
-            to open first.
-        open: a file and its card -> what runs it.
+        devices: that it computes on, the default first.
+        writing: modules that writing needs -> their packages' names for pip.
+        running: modules that running needs -> their packages' names for pip.
+        extra: of this package, that installs them; None if there is none.
+        runs_code: whether opening a file may run code in it; such a file is opened only with
+            `trust`.
+        write: writes the file at the path, and others beside it; returns all of them, the one to
+            open first.
+        open: a file and its card -> the function that runs it.
     """
 
     name: str
@@ -115,40 +116,40 @@ class ExportFormat:
 
     @property
     def runs_here(self) -> bool:
-        """Whether all packages are installed that running it takes."""
-        return not _lacking(self.running)
+        """Return whether all packages that running it needs are installed."""
+        return not _missing(self.running)
 
     def _require(self, packages: Mapping[str, str]) -> None:
-        lacking = _lacking(packages)
-        if lacking:
-            remedy = " ".join(lacking)
+        missing = _missing(packages)
+        if missing:
+            remedy = " ".join(missing)
             if self.extra is not None:
                 remedy = f"'seg-xception[{self.extra}]'"
             raise ConfigError(
-                f"format={self.name}: needs {', '.join(lacking)}, not installed here; "
+                f"format={self.name}: needs {', '.join(missing)}, not installed here; "
                 f"pip install {remedy}"
             )
 
 
-def _lacking(packages: Mapping[str, str]) -> list[str]:
+def _missing(packages: Mapping[str, str]) -> list[str]:
     return [pip for module, pip in packages.items() if find_spec(module) is None]
 
 
 def format_names() -> list[str]:
-    """All formats, in alphabetical order."""
-    return sorted(module.name for module in iter_modules(import_module(_ROOM).__path__))
+    """Return the names of all formats, in alphabetical order."""
+    return sorted(module.name for module in iter_modules(import_module(_PACKAGE).__path__))
 
 
 def find_format(name: str) -> ExportFormat:
-    """The format of a name.
+    """Return the format of a name.
 
     Raises:
-        ConfigError: there is none, with those that there are.
+        ConfigError: there is none; the message lists those that exist.
     """
     names = format_names()
     if name not in names:
         raise ConfigError(
             f"format={name}: no such format; allowed: {', '.join(names)}{nearest(name, names)}"
         )
-    found: ExportFormat = import_module(f"{_ROOM}.{name}").FORMAT
-    return found
+    kind: ExportFormat = import_module(f"{_PACKAGE}.{name}").FORMAT
+    return kind

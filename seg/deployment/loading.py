@@ -1,4 +1,4 @@
-"""Exported files in the place of checkpoints."""
+"""Exported files in place of checkpoints."""
 
 import logging
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from seg.errors import ConfigError, DataError, brief
 from seg.models.interfaces import Normalization
 
 log = logging.getLogger(__name__)
-_WANTED = "export of this checkpoint that gives logits of any size here (output_kind=logits)"
+_KIND = "export of this checkpoint that gives logits of any size here (output_kind=logits)"
 
 
 @dataclass(frozen=True)
 class Export:
-    """What is needed to use an exported network; stands for its `Checkpoint`.
+    """Exported file with its card, in place of a `Checkpoint`.
 
     Attributes:
         path: the file.
@@ -34,44 +34,44 @@ class Export:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The training configuration of the checkpoint."""
+        """Return the training configuration of the checkpoint."""
         return self.card.checkpoint.config
 
     @property
     def labels(self) -> LabelSpace:
-        """The classes."""
+        """Return the classes."""
         return LabelSpace.from_dict(self.card.labels)
 
     @property
     def normalization(self) -> Normalization:
-        """What images go through."""
+        """Return the normalization of images."""
         return Normalization.from_dict(self.card.network_normalization)
 
     @property
     def step(self) -> int:
-        """Optimizer steps that the network was trained for."""
+        """Return the number of optimizer steps that the network was trained for."""
         return self.card.checkpoint.step
 
     @property
     def identity(self) -> Path:
-        """The file whose hash tells this export from any other: the card names all files."""
+        """Return the file whose hash identifies the export: the card, which has all hashes."""
         return card_path(self.path)
 
     @property
     def engine(self) -> str:
-        """What computes, and in what precision."""
+        """Return the format and the precision, in words."""
         return f"{self.card.format} {self.card.spec.precision}"
 
 
 def is_export(path: Path) -> bool:
-    """Whether a path is named like an exported file."""
+    """Return whether a path is named like an exported file."""
     return path.name.endswith(tuple(find_format(name).suffix for name in format_names()))
 
 
 def read_export(path: Path, *, trust: bool = False) -> Export:
-    """Read the card of an exported file and hold the file against it; nothing is opened yet.
+    """Read the card of an exported file and check the file against it; the engine does not start.
 
-    The card tells damage and mix-ups, not intent: whoever can change a file can write a card.
+    The card detects damage and mix-ups, not intent: whoever can change a file can write a card.
 
     Args:
         path: the file.
@@ -121,13 +121,13 @@ def open_export(export: Export) -> ExportedSegmenter:
 
 
 def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = False) -> Path:
-    """The file to use for a checkpoint: itself, or an export in the `export` folder of its run.
+    """Return the file to use for a checkpoint: itself, or an export of it.
 
     Args:
         checkpoint: a checkpoint file; an exported file stays what it is.
         engine: `torch` for the checkpoint; `auto` for the newest export of this very checkpoint
-            that gives logits of any size and runs here, on a CPU; a format's name for the newest
-            of that format.
+            that computes logits of any size and runs here, on a CPU; a format's name for the
+            newest of that format.
         device: `auto`, `cpu` or `cuda`; auto takes exports on a CPU alone.
         trust: see `read_export`.
 
@@ -140,48 +140,49 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
         raise ConfigError(f"engine={engine}: unknown; allowed: {', '.join(engines)}{close}")
     if engine == "torch" or is_export(checkpoint) or (engine == "auto" and device != "cpu"):
         return checkpoint
-    wanted = None if engine == "auto" else engine
-    found = [each for each in _exports_of(checkpoint) if _usable(each.card, wanted, trust=trust)]
-    if not found and engine != "auto":
+    exports = _exports_of(checkpoint)
+    if engine == "auto":
+        usable = [each for each in exports if _is_usable(each.card, trust=trust)]
+    else:
+        usable = [each for each in exports if each.card.format == engine]
+    if not usable and engine != "auto":
         raise ConfigError(
             f"engine={engine}: {export_directory(checkpoint)} holds no {engine} export of this "
             f"checkpoint\n  python -m seg.export checkpoint={checkpoint} format={engine}"
         )
-    if not found:
-        folder = export_directory(checkpoint)
-        if folder.is_dir():
-            log.info("engine     torch: %s holds no %s", folder, _WANTED)
+    if not usable:
+        directory = export_directory(checkpoint)
+        if directory.is_dir():
+            log.info("engine     torch: %s holds no %s", directory, _KIND)
         return checkpoint
-    newest = max(found, key=lambda each: each.card.created)
+    newest = max(usable, key=lambda each: each.card.created)
     log.info("engine     %s: %s", newest.engine, newest.path)
     return newest.path
 
 
 def export_directory(checkpoint: Path) -> Path:
-    """Where the exports of a checkpoint file lie by default."""
-    folder = checkpoint.absolute().parent
-    return (folder.parent if folder.name == "checkpoints" else folder) / "export"
+    """Return the default directory of the exports of a checkpoint file."""
+    directory = checkpoint.absolute().parent
+    return (directory.parent if directory.name == "checkpoints" else directory) / "export"
 
 
 def _exports_of(checkpoint: Path) -> list[Export]:
     cards = sorted(export_directory(checkpoint).glob("*.json"))
     paths = [card.with_name(card.name.removesuffix(".json")) for card in cards]
-    found = []
+    exports = []
     for path in paths:
         try:
             if path.is_file() and is_export(path):
-                found.append(Export(path, _read_known_card(path)))
+                exports.append(Export(path, _read_known_card(path)))
         except DataError as error:
             log.warning("%s", error)
-    if not found:
+    if not exports:
         return []
     own = sha256_of(checkpoint)
-    return [each for each in found if each.card.checkpoint.sha256 == own]
+    return [each for each in exports if each.card.checkpoint.sha256 == own]
 
 
-def _usable(card: Card, wanted: str | None, *, trust: bool) -> bool:
-    if wanted is not None:
-        return card.format == wanted
+def _is_usable(card: Card, *, trust: bool) -> bool:
     kind = find_format(card.format)
     plain = card.spec.output_kind == "logits" and card.spec.size is None
     allowed = trust or not kind.runs_code

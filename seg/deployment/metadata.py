@@ -1,4 +1,4 @@
-"""The card of an exported network: a JSON file beside it that says all that is needed to use it."""
+"""Card of an exported network: a JSON file beside it with all that its use needs."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,15 +25,15 @@ class _Plain(BaseModel):
 
 
 class ExportSpec(_Plain):
-    """What is exported.
+    """Kind of export.
 
     Attributes:
-        precision: of the products; what is picky may stay float.
-        input_kind: pictures in 0..255 as `uint8` or `float32`, or `normalized` images.
-        output_kind: `logits` before the last resize, float32, or `labels`, the likeliest class of
-            each pixel, uint8, B x H x W.
-        size: height and width of all pictures, in pixels; None: any.
-        batch_size: pictures of every pass; None: any.
+        precision: of the products; sensitive layers may stay float.
+        input_kind: images in 0..255 as `uint8` or `float32`, or `normalized` images.
+        output_kind: `logits` before the last resize, float32, or `labels`, the most likely class
+            of each pixel, uint8, B x H x W.
+        size: height and width of all images, in pixels; None: any.
+        batch_size: images of every pass; None: any.
         device: `cpu` or `cuda`.
     """
 
@@ -46,7 +46,7 @@ class ExportSpec(_Plain):
 
 
 class Geometry(_Plain):
-    """How logits lie over the picture, and what a pass takes: see `Segmenter`."""
+    """Place of the logits over the image, and memory of a pass; see `Segmenter`."""
 
     output_stride: Positive
     input_multiple: Positive | None
@@ -55,7 +55,7 @@ class Geometry(_Plain):
 
 
 class SourceCheckpoint(_Plain):
-    """The checkpoint that was exported.
+    """Checkpoint that was exported.
 
     Attributes:
         sha256: of its file.
@@ -69,21 +69,23 @@ class SourceCheckpoint(_Plain):
 
 
 class Card(_Plain):
-    """What `NAME.json` beside an exported file says.
+    """Content of `NAME.json` beside an exported file.
 
     Attributes:
         card_version: of this layout.
         format: name of one of `formats/`.
         files: of the export, the one to name first, with their sha256.
-        spec, geometry, checkpoint: see there.
+        spec: see `ExportSpec`.
+        geometry: see `Geometry`.
+        checkpoint: see `SourceCheckpoint`.
         labels: the classes, as of `LabelSpace.to_dict`.
         usage: how the file is used without this package.
-        classes: what the labels mean, see `seg.deployment.usage.class_table`.
-        normalization: what images must go through before, as of `Normalization.to_dict`; None:
-            nothing, the graph does it.
-        normalized_inside: what the graph does itself; None likewise.
+        classes: see `seg.deployment.usage.class_table`.
+        normalization: of images by the caller, as of `Normalization.to_dict`; None: none, the graph
+            does it.
+        normalized_inside: normalization by the graph; None: none, the caller does it.
         kept_float: modules that an int8 network computes in float.
-        parity: how far it is from the network itself, on which pictures.
+        parity: differences from the network itself, and on how many images.
         versions: of the libraries that wrote it.
         created: date and time, UTC, ISO 8601.
     """
@@ -106,13 +108,13 @@ class Card(_Plain):
 
     @property
     def network_normalization(self) -> dict[str, list[float]]:
-        """What images of the network go through, inside the graph or before it."""
+        """Return the normalization of images, whether inside the graph or before it."""
         return self.normalization or self.normalized_inside or {}
 
     @model_validator(mode="before")
     @classmethod
-    def _split_normalization(cls, plain: Any) -> Any:
-        """Older cards named the normalization of the network, also where the graph does it."""
+    def _adapt_older_card(cls, plain: Any) -> Any:
+        """Adapt an older card, which names the normalization also where the graph does it."""
         if not isinstance(plain, dict) or "usage" in plain:
             return plain
         spec = plain.get("spec")
@@ -123,7 +125,7 @@ class Card(_Plain):
 
 
 def card_path(path: Path) -> Path:
-    """Where the card of an exported file lies."""
+    """Return the path of the card of an exported file."""
     return path.with_name(f"{path.name}.json")
 
 
@@ -133,7 +135,7 @@ def write_card(path: Path, card: Card) -> None:
 
 
 def read_card(path: Path) -> Card:
-    """The card of an exported file.
+    """Read the card of an exported file.
 
     Raises:
         DataError: missing, damaged, or of another version.
@@ -152,7 +154,7 @@ def read_card(path: Path) -> Card:
 
 
 def check_files(path: Path, card: Card) -> None:
-    """Hold the files of an export against the hashes of its card.
+    """Check the files of an export against the hashes of its card.
 
     Raises:
         DataError: a file is missing, or not the one that was exported.
@@ -163,7 +165,7 @@ def check_files(path: Path, card: Card) -> None:
         )
     for name, expected in card.files.items():
         if Path(name).name != name:
-            raise DataError(f"{card_path(path)}: names a file in another folder: {name}")
+            raise DataError(f"{card_path(path)}: names a file in another directory: {name}")
         file = path.with_name(name)
         if not file.is_file():
             raise DataError(f"{file}: missing, though {path.name} belongs together with it")
@@ -175,5 +177,5 @@ def check_files(path: Path, card: Card) -> None:
 
 
 def digests(paths: Iterable[Path]) -> dict[str, str]:
-    """sha256 by file name."""
+    """Return the sha256 of each file by its name."""
     return {path.name: sha256_of(path) for path in paths}

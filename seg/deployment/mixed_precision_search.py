@@ -1,4 +1,4 @@
-"""Which parts of a network eight bits spoil, found by rounding in torch what they would round."""
+"""Search for the parts of a network that int8 spoils, by rounding in torch as int8 rounds."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from seg.models.hooks import hooks_attached
 from seg.models.layer_groups import encoder_layer_groups
 
 log = logging.getLogger(__name__)
-_TOLD = 6
+_MAX_LISTED = 6
 
 
 @dataclass
@@ -29,27 +29,27 @@ class _Range:
         self.high = max(self.high, float(x.max()))
 
     def rounded(self, x: Tensor) -> Tensor:
-        """To one of 256 even steps over the range."""
+        """Round to 256 even steps over the range."""
         scale = max((self.high - self.low) / 255, 1e-12)
         zero = min(255, max(0, round(-self.low / scale)))
         return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, 255)
 
 
 class RoundedNetwork:
-    """A network of which chosen convolutions compute as in int8: inputs, weights and outputs.
+    """Network of which some convolutions compute as in int8: inputs, weights and outputs.
 
-    Weights have a scale for each channel of the output, maps one from the smallest to the largest
-    value that was seen; both hold zero exactly (Krishnamoorthi, arXiv:1806.08342, sections 2, 3).
+    Weights have a scale for each channel of the output, maps one from their smallest to their
+    largest value; both represent zero exactly (Krishnamoorthi, arXiv:1806.08342, sections 2, 3).
 
     Args:
         model: in evaluation mode.
-        pictures: uint8, H x W x 3; the ranges and the masks to compare with are theirs.
+        images: uint8, H x W x 3; they give the ranges and the labels to compare with.
     """
 
-    def __init__(self, model: TrainedSegmenter, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        # with PyTorch's own convolutions: others read weights once, or are none
+    def __init__(self, model: TrainedSegmenter, images: Sequence[NDArray[np.uint8]]) -> None:
+        # with PyTorch's own convolutions: others copy their weights, or have none
         self.model = model.optimize(replacements={})
-        self._pictures = [torch.from_numpy(each).permute(2, 0, 1)[None] for each in pictures]
+        self._images = [torch.from_numpy(each).permute(2, 0, 1)[None] for each in images]
         self._convs = {
             name: module
             for name, module in self.model.named_modules()
@@ -60,11 +60,11 @@ class RoundedNetwork:
 
     @property
     def convolutions(self) -> list[str]:
-        """Names, in the order in which they run."""
+        """Return the names of the convolutions, in the order in which they run."""
         return list(self._ranges)
 
     def agreement(self, rounded: Iterable[str]) -> float:
-        """Share of pixels whose class stays when these convolutions are rounded."""
+        """Return the share of pixels whose class stays when these convolutions are rounded."""
         names = list(rounded)
         weights = {name: self._convs[name].weight.data for name in names}
         try:
@@ -82,21 +82,21 @@ class RoundedNetwork:
         self, names: Iterable[str], attach: Callable[[str], Iterable[Any]]
     ) -> list[Tensor]:
         with hooks_attached(handle for name in names for handle in attach(name)):
-            return [argmax_labels(self.model.forward_image(each)) for each in self._pictures]
+            return [argmax_labels(self.model.forward_image(each)) for each in self._images]
 
     def _observe(self, name: str) -> Iterable[Any]:
-        def see(_: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
-            into, out = self._ranges.setdefault(name, (_Range(), _Range()))
-            into.include(given[0])
-            out.include(made)
+        def observe(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            input_range, output_range = self._ranges.setdefault(name, (_Range(), _Range()))
+            input_range.include(inputs[0])
+            output_range.include(output)
 
-        yield self._convs[name].register_forward_hook(see)
+        yield self._convs[name].register_forward_hook(observe)
 
     def _round(self, name: str) -> Iterable[Any]:
-        into, out = self._ranges[name]
+        input_range, output_range = self._ranges[name]
         conv = self._convs[name]
-        yield conv.register_forward_pre_hook(lambda _, given: (into.rounded(given[0]),))
-        yield conv.register_forward_hook(lambda _, given, made: out.rounded(made))
+        yield conv.register_forward_pre_hook(lambda _, inputs: (input_range.rounded(inputs[0]),))
+        yield conv.register_forward_hook(lambda _, inputs, output: output_range.rounded(output))
 
 
 def _rounded_weight(weight_OIHW: Tensor) -> Tensor:
@@ -109,34 +109,34 @@ def _rounded_weight(weight_OIHW: Tensor) -> Tensor:
 
 
 def select_float_layers(
-    model: TrainedSegmenter, pictures: Sequence[NDArray[np.uint8]]
+    model: TrainedSegmenter, images: Sequence[NDArray[np.uint8]]
 ) -> Iterator[list[str]]:
-    """Convolutions to keep float: few of them first, then more.
+    """Yield the names of convolutions to leave in float: few of them first, then more.
 
-    The first choice keeps the one that sees the image and the one that gives the logits. Each
-    further one keeps, of the parts that are left, also that which alone changes most pixels: a
-    module of the encoder, or a branch of the decoder. Some part is always left.
+    The first choice is the convolution that reads the image and the one that computes the logits.
+    Each further choice adds, of the other parts, the one that alone changes most pixels: a module
+    of the encoder, or a branch of the decoder. At least one part is always in int8.
 
     Args:
         model: in evaluation mode.
-        pictures: uint8, H x W x 3.
+        images: uint8, H x W x 3.
     """
-    network = RoundedNetwork(model, pictures)
+    network = RoundedNetwork(model, images)
     names = network.convolutions
-    kept = {names[0], names[-1]}
-    yield [name for name in names if name in kept]
-    groups = _groups(network.model, [name for name in names if name not in kept])
+    float_layers = {names[0], names[-1]}
+    yield [name for name in names if name in float_layers]
+    groups = _groups(network.model, [name for name in names if name not in float_layers])
     single = {key: network.agreement(group) for key, group in groups.items()}
     order = sorted(groups, key=lambda key: single[key])
-    told = ", ".join(f"{key} {100 * (1 - single[key]):.2f} %" for key in order[:_TOLD])
-    log.info("pixels that a part changes when it alone is int8: %s", told)
+    changes = ", ".join(f"{key} {100 * (1 - single[key]):.2f} %" for key in order[:_MAX_LISTED])
+    log.info("pixels that a part changes when it alone is int8: %s", changes)
     for key in order[:-1]:
-        kept.update(groups[key])
-        yield [name for name in names if name in kept]
+        float_layers.update(groups[key])
+        yield [name for name in names if name in float_layers]
 
 
 def _groups(model: TrainedSegmenter, names: Sequence[str]) -> dict[str, list[str]]:
-    """Convolutions by the part of the network that they lie in."""
+    """Group convolutions by the part of the network that they belong to."""
     part_of = {
         module: f"encoder part {place}"
         for place, part in enumerate(encoder_layer_groups(model.encoder))

@@ -1,4 +1,4 @@
-"""The gate of an export: what it says of real pictures, held against the network itself."""
+"""Gate of an export: its output on real images, compared with the network's own."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,12 +17,12 @@ from seg.metrics.confusion import ConfusionMatrix
 
 
 class ParityError(DataError):
-    """An exported network is not the network that it was made of."""
+    """Error of an export that differs from its network."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What an export may differ by.
+    """Largest differences between an export and its network.
 
     Attributes:
         agreement: share of pixels that must have the same class.
@@ -44,16 +44,18 @@ TOLERANCES = {
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an export is from the network.
+    """Differences between an export and its network.
 
     Attributes:
-        pictures, pixels: that were seen.
+        pictures: number of images.
+        pixels: number of pixels.
         agreement: share of pixels of the same class.
-        relative_error: of the logits, root of the summed squares over that of the logits
-            themselves; None where labels are exported.
+        relative_error: of the logits, root of the summed squares over that of the
+            logits themselves; None where labels are exported.
         max_error: the largest of the logits' errors; None likewise.
         finite: whether all logits are finite.
-        miou_network, miou_export: on these pictures, 0 to 1.
+        miou_network: on these images, 0 to 1.
+        miou_export: on these images, 0 to 1.
     """
 
     pictures: int
@@ -66,28 +68,28 @@ class Parity:
     miou_export: float
 
     def to_dict(self, tolerance: Tolerance) -> dict[str, Any]:
-        """Plain data for the card."""
+        """Return plain data for the card."""
         return {**asdict(self), "tolerance": asdict(tolerance)}
 
     def faults(self, tolerance: Tolerance) -> list[str]:
-        """What is beyond a tolerance, in words."""
+        """Return what exceeds a tolerance, in words."""
         lost = 100 * (self.miou_network - self.miou_export)
         if isnan(self.miou_network):  # of one class alone there is no mean: pixels decide
             lost = 0.0
-        found = []
+        faults = []
         if not self.finite:
-            found.append("logits that are not finite")
+            faults.append("logits that are not finite")
         if not self.agreement >= tolerance.agreement:
-            found.append(
-                f"{100 * self.agreement:.4f} % of the pixels have the same class, wanted "
+            faults.append(
+                f"{100 * self.agreement:.4f} % of the pixels have the same class, required are "
                 f"{100 * tolerance.agreement:.4f} %"
             )
         if not lost <= tolerance.miou_points:
-            found.append(
+            faults.append(
                 f"{lost:.3f} points of mIoU are lost ({100 * self.miou_network:.2f} to "
                 f"{100 * self.miou_export:.2f}), allowed {tolerance.miou_points}"
             )
-        return found
+        return faults
 
     def __str__(self) -> str:
         error = "" if self.relative_error is None else f"logits off by {self.relative_error:.1e}, "
@@ -101,26 +103,26 @@ class Parity:
 def measure(
     model: TrainedSegmenter, exported: ExportedSegmenter, samples: Sequence[Sample]
 ) -> Parity:
-    """Show both the same pictures.
+    """Compare both on the same images.
 
     Args:
         model: the network, in evaluation mode.
-        exported: what was made of it.
-        samples: pictures with their labels.
+        exported: its export.
+        samples: images with their labels.
     """
     matrices = [ConfusionMatrix(model.num_classes, model.labels.ignore_index) for _ in range(2)]
     errors = _Errors()
     same = pixels = 0
     for sample in samples:
-        picture_BCHW = torch.from_numpy(sample.image).permute(2, 0, 1)[None]
-        wanted = model.forward_image(picture_BCHW)
-        maps = [argmax_labels(wanted)]
+        image_BCHW = torch.from_numpy(sample.image).permute(2, 0, 1)[None]
+        expected = model.forward_image(image_BCHW)
+        maps = [argmax_labels(expected)]
         if exported.card.spec.output_kind == "labels":
             maps.append(torch.from_numpy(exported.predict(sample.image))[None])
         else:
-            given = exported.forward_image(picture_BCHW)
-            errors.add(given.values.float(), wanted.values.float())
-            maps.append(argmax_labels(given))
+            logits = exported.forward_image(image_BCHW)
+            errors.add(logits.values.float(), expected.values.float())
+            maps.append(argmax_labels(logits))
         label_BHW = torch.from_numpy(sample.label)[None]
         for matrix, label_map in zip(matrices, maps, strict=True):
             matrix.update(label_map, label_BHW)
@@ -133,19 +135,19 @@ def measure(
 
 
 class _Errors:
-    """Those of logits, over all pictures."""
+    """Errors of logits, over all images."""
 
     def __init__(self) -> None:
         self._squares = [0.0, 0.0]
         self.largest: float | None = None
         self.finite = True
 
-    def add(self, given: Tensor, wanted: Tensor) -> None:
-        difference = (given - wanted).double()
+    def add(self, logits: Tensor, expected: Tensor) -> None:
+        difference = (logits - expected).double()
         self._squares[0] += float(difference.square().sum())
-        self._squares[1] += float(wanted.double().square().sum())
+        self._squares[1] += float(expected.double().square().sum())
         self.largest = max(self.largest or 0.0, float(difference.abs().max()))
-        self.finite = self.finite and bool(given.isfinite().all())
+        self.finite = self.finite and bool(logits.isfinite().all())
 
     @property
     def relative(self) -> float | None:

@@ -1,4 +1,4 @@
-"""How an exported file is used without this package: what goes in, what comes out, step by step."""
+"""Use of an exported file without this package: input, output, step by step."""
 
 from typing import Any, Literal
 
@@ -14,17 +14,17 @@ _TYPES = {"uint8": "uint8", "float32": "float32", "normalized": "float32"}
 
 
 class Usage(BaseModel):
-    """What a card and the file itself say of its use.
+    """Description of the use of an export, in its card and in the file itself.
 
     Attributes:
         input: name, type, layout, channel order and range of the images; `value_range` is that of
-            stored values where the data set declares one.
-        normalization: what the caller does to images in 0..255 before, `(image / 255 - mean) / std`
-            a channel; None: nothing, the graph does it.
-        output: name, type and layout of what comes out.
+            stored values where the dataset declares one.
+        normalization: of images in 0..255 by the caller, `(image / 255 - mean) / std` a channel;
+            None: none, the graph does it.
+        output: name, type and layout of the output.
         padded_grid: rows and columns that logits are resized to, as formulas of the image's
-            `height` and `width`; `%` gives a remainder of 0 or more. None for labels.
-        steps: what to do, in order.
+            `height` and `width`; remainders by `%` are 0 or more. None for labels.
+        steps: of the use, in order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +49,10 @@ def usage_of(
     logits = output_kind == "logits"
     order = "RGB" if channels == 3 else f"the {channels} channels of the training images"
     grid = _padded_grid(model) if logits else None
+    scaling = []
+    if declared is not None:
+        low, high = declared
+        scaling = [f"Scale stored values of {low:g} to {high:g} to 0..255, clip and round them."]
     return Usage(
         input={
             "name": INPUT,
@@ -68,7 +72,7 @@ def usage_of(
         },
         padded_grid=grid,
         steps=[
-            *_scaling(declared),
+            *scaling,
             _first_step(order, input_kind, size),
             *_last_steps(grid, align_corners=model.align_corners),
         ],
@@ -76,10 +80,10 @@ def usage_of(
 
 
 def class_table(labels: LabelSpace) -> list[dict[str, Any]]:
-    """What labels mean: `value` is the position of the class, `id` that of the data set's files."""
+    """Return the classes: `value` is a class's position, `id` its value in the dataset's files."""
     try:
         ids: tuple[int | None, ...] = label_values(labels, "id").classes
-    except ConfigError:  # the data set has none for some class
+    except ConfigError:  # the dataset has none for some class
         ids = (None,) * labels.num_classes
     return [
         {"value": value, "name": name, "id": id_, "color": list(color)}
@@ -101,13 +105,6 @@ def _padded_grid(model: TrainedSegmenter) -> dict[Literal["height", "width"], st
         "height": f"height + (1 - height) % {stride}",
         "width": f"width + (1 - width) % {stride}",
     }
-
-
-def _scaling(declared: tuple[float, float] | None) -> list[str]:
-    if declared is None:
-        return []
-    low, high = declared
-    return [f"Scale stored values of {low:g} to {high:g} to 0..255, clip and round them."]
 
 
 def _first_step(order: str, input_kind: str, size: tuple[int, int] | None) -> str:

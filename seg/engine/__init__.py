@@ -1,1 +1,1 @@
-"""Runs the parts: train, go on with a run, score, or try one batch."""
+"""Runs of the parts: train, resume, score, or try one batch."""

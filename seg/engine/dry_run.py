@@ -1,4 +1,4 @@
-"""One batch through everything, before a long run."""
+"""Dry run: one batch through everything, before a long run."""
 
 import logging
 import sys
@@ -25,7 +25,7 @@ def dry_run(parts: FitParts) -> None:
     task.to(device)
     train_loader, val_loader = parts.data.train_dataloader(), parts.data.val_dataloader()
     batch = _first_batch(train_loader, device)
-    steps = optimizer_steps(parts, parts.trainer.max_epochs, parts.trainer.max_steps)
+    steps = optimizer_steps(parts)
     trainer.precision_plugin.convert_module(task)  # as Lightning does before it fits
     cost = count(task.model, (1, *batch["image"].shape[1:]))
     step_s = _time_training(parts, batch, round(steps))
@@ -65,7 +65,7 @@ def _shape(batch: dict[str, Tensor]) -> str:
 
 
 def _time_training(parts: FitParts, batch: dict[str, Tensor], steps: int) -> float:
-    """Seconds of one optimizer step of a run of so many, after one to warm up."""
+    """Return the seconds of one optimizer step of a run of `steps`, after one to warm up."""
     parts.task.train()
     optimizer = parts.task.create_optimizer()
     parts.task.create_schedule(optimizer, steps)  # what it refuses must not wait for the run

@@ -1,4 +1,4 @@
-"""Fits any network and scores the best weights; goes on with a run that was cut off."""
+"""Fit loop of any network: fits, rolls back after divergences, resumes, scores the weights."""
 
 import logging
 from collections.abc import Callable
@@ -12,8 +12,8 @@ import pytorch_lightning as pl
 from seg.build.segmentation import FitParts
 from seg.config.schema import FitConfig
 from seg.engine.dry_run import dry_run
-from seg.engine.error_translation import translated_errors
 from seg.engine.extension import extend
+from seg.engine.oom_advice import translated_errors
 from seg.engine.resume import (
     changes_at,
     changes_since,
@@ -30,7 +30,6 @@ from seg.training.checkpoint import State, read_state
 from seg.training.provenance import record_session
 
 log = logging.getLogger(__name__)
-C = TypeVar("C", bound=pl.Callback)
 F = TypeVar("F", bound=FitConfig)
 P = TypeVar("P", bound=FitParts)
 _FINISHED = (
@@ -42,11 +41,11 @@ _FINISHED = (
 
 @dataclass(frozen=True)
 class FitResult:
-    """How training ended.
+    """Result of a training.
 
     Attributes:
         run_dir: of the run.
-        best: the checkpoint whose weights the network holds now; None: nothing kept any.
+        best: the checkpoint whose weights the network has now; None: no callback saved any.
         training_s: seconds since this process began to train.
     """
 
@@ -57,11 +56,11 @@ class FitResult:
 
 @dataclass(frozen=True)
 class FitSpec(Generic[F, P]):
-    """What is fitted.
+    """Kind of network that is fitted, and how.
 
     Attributes:
         schema: of its configuration.
-        assemble: the configuration and the run directory -> its parts.
+        build: the configuration and the run directory -> its parts.
         finish: scores the network once it is trained, in each process; returns scores by key.
         score: key of the score that stands for the run, in those and in `metrics.json`.
         title: of that score, for people.
@@ -101,7 +100,7 @@ def run_training(job: FitSpec[F, P], config: F, run_dir: Path) -> float | None:
 
 
 def _train(job: FitSpec[F, P], config: F, run_dir: Path, position: State | None) -> float:
-    """Fit from a position on, from an earlier one after each divergence that is allowed."""
+    """Fit from a position on; after a divergence, from an earlier one as often as is allowed."""
     scale = None
     for rollbacks_left in reversed(range(config.nan_policy.rollbacks + 1)):
         parts = job.build(config, run_dir)
@@ -109,10 +108,12 @@ def _train(job: FitSpec[F, P], config: F, run_dir: Path, position: State | None)
             extend(parts, position, longer, config)
         if parts.trainer.is_global_zero:
             prepare_run_dir(position, run_dir)
-        rate = get_callback(parts.trainer, LearningRateScale)
+        callbacks: list[pl.Callback] = parts.trainer.callbacks  # type: ignore[attr-defined]
+        rate = next(each for each in callbacks if isinstance(each, LearningRateScale))
+        from_step = None if position is None else position.step
         rate.target = scale
         try:
-            with record_session(parts.trainer, run_dir, from_step=_step(position)):
+            with record_session(parts.trainer, run_dir, from_step=from_step):
                 value = fit(job, parts, run_dir, None if position is None else position.path)
         except DivergenceError as error:
             if not rollbacks_left:
@@ -140,27 +141,13 @@ def fit(job: FitSpec[F, P], parts: P, run_dir: Path, checkpoint: Path | None = N
         parts.trainer.fit(parts.task, datamodule=parts.data, ckpt_path=checkpoint)
     for keeper in parts.trainer.checkpoint_callbacks:
         if isinstance(keeper, BestAndLast):
-            _validate_final_weights(parts, keeper)
+            # the schedule of validations may not have reached the final weights
+            if keeper.validated_step != parts.trainer.global_step:
+                parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
+                keeper.record_score(parts.trainer, parts.task.last_metrics)
             best = read_state(Path(keeper.best_path))
             parts.task.model.load_state_dict(best.model_state)
     parts.trainer.loggers = []  # the curves end with training
     scores = job.finish(parts, FitResult(run_dir, best, perf_counter() - started_at))
-    log.info("pictures and numbers: %s (predictions.png, metrics.json)", run_dir)
+    log.info("images and numbers: %s (predictions.png, metrics.json)", run_dir)
     return scores[job.score]
-
-
-def get_callback(trainer: pl.Trainer, cls: type[C]) -> C:
-    """Return the trainer's callback of a class."""
-    return next(each for each in trainer.callbacks if isinstance(each, cls))  # type: ignore[attr-defined]
-
-
-def _step(position: State | None) -> int | None:
-    return None if position is None else position.step
-
-
-def _validate_final_weights(parts: FitParts, keeper: BestAndLast) -> None:
-    """Validate the final weights where the schedule of validations did not reach them."""
-    if keeper.validated_step == parts.trainer.global_step:
-        return
-    parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
-    keeper.record_score(parts.trainer, parts.task.last_metrics)

@@ -1,33 +1,56 @@
-"""Says what was too large when memory ran out, and what would fit."""
+"""Advice where memory ran out and other errors of a training that a user can mend."""
 
 import gc
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from seg.build.segmentation import FitParts
 from seg.cpu import give_back_memory
-from seg.errors import OutOfMemoryError
+from seg.data.loading.loader import SegmentationLoader
+from seg.errors import ConfigError, OutOfMemoryError
 
-_SIGNS = (
+_MESSAGES = (
     *("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory"),
     "could not create a primitive",  # oneDNN's only word for it
 )
 
 
-def is_shortage(error: BaseException) -> bool:
-    """Whether an error says that memory ran out."""
+@contextmanager
+def translated_errors(parts: FitParts) -> Iterator[None]:
+    """Turn what a trainer's settings, its workers or its memory provoke into a `UserError`."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer: {error}") from error
+    except (MemoryError, RuntimeError) as error:
+        if _is_shortage(error):
+            raise _shortage(parts, error) from None
+        # torch reports a dead worker in the midst of whatever the main process does
+        for loader in (parts.trainer.train_dataloader, parts.trainer.val_dataloaders):
+            if isinstance(loader, SegmentationLoader) and isinstance(error, RuntimeError):
+                failure = loader.worker_failure(error)
+                if failure is not None:
+                    raise failure from error
+        raise
+
+
+def _is_shortage(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return any(sign in str(error).lower() for sign in _SIGNS)
+    return any(message in str(error).lower() for message in _MESSAGES)
 
 
-def shortage(parts: FitParts, error: BaseException) -> OutOfMemoryError:
-    """What was too large, and a batch size that was tried and fits."""
+def _shortage(parts: FitParts, error: BaseException) -> OutOfMemoryError:
+    """Return the error that names what was too large, and a batch size that was tried and fits."""
     cause: BaseException | None = error
-    while cause is not None:  # their frames hold the tensors of the step that failed
+    while cause is not None:  # frames have the tensors of the step that failed
         traceback.clear_frames(cause.__traceback__)
         cause = cause.__context__
     reason = (str(error).strip() or "no more memory").splitlines()[0]
@@ -40,23 +63,23 @@ def _advice(parts: FitParts, reason: str) -> str:
     batch = next(iter(parts.data.train_dataloader()))
     height, width = batch["image"].shape[2:]
     fits = _largest_that_fits(parts, {"image": batch["image"], "label": batch["label"]})
-    told = (
+    shortage = (
         f"out of memory on {device} ({reason[:120]})\n"
         f"  loader.batch_size={batch_size}, crops of {height} x {width}, "
         f"trainer.precision={trainer.precision}\n"
     )
     if fits is None:
-        return f"{told}  not even one crop fits: use a smaller {parts.task.crop_key} or encoder"
+        return f"{shortage}  not even one crop fits: use a smaller {parts.task.crop_key} or encoder"
     steps = trainer.accumulate_grad_batches * -(-batch_size // fits)
     return (
-        f"{told}  this fits: loader.batch_size={fits} trainer.accumulate_grad_batches={steps}; "
+        f"{shortage}  this fits: loader.batch_size={fits} trainer.accumulate_grad_batches={steps}; "
         "less memory is also used with encoder.gradient_checkpointing=true"
         + ("" if device.type == "cpu" else " and trainer.precision=bf16-mixed")
     )
 
 
 def _largest_that_fits(parts: FitParts, batch: dict[str, Tensor]) -> int | None:
-    """The largest half, quarter, ... of a batch that a training step has room for."""
+    """Return the largest half, quarter, ... of a batch whose step fits; None if none does."""
     size = len(batch["image"]) // 2
     while size:
         gc.collect()
@@ -77,7 +100,7 @@ def _fits(parts: FitParts, batch: dict[str, Tensor]) -> bool:
             loss: Any = task.training_loss({k: value.to(device) for k, value in batch.items()})[0]
             loss.backward()
     except (MemoryError, RuntimeError) as error:
-        if not is_shortage(error):
+        if not _is_shortage(error):
             raise
         return False
     finally:

@@ -1,4 +1,4 @@
-"""Trains an encoder as a classifier, scores its best weights and writes them for segmentation."""
+"""Training of an encoder as a classifier; its best weights are written for segmentation."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ from seg.visualization.classification_grid import write_classification_grid
 from seg.weight_tools.encoder_checkpoint import write_encoder
 
 log = logging.getLogger(__name__)
-# What the card tells of the configuration: how such weights come about.
+# Keys of the configuration that the card quotes: how such weights come about.
 _RECIPE = (
     *("classification_dataset", "classification_augmentation", "mixup", "head", "label_smoothing"),
     *("optimizer", "scheduler", "loader", "trainer", "weights", "seed"),
@@ -22,12 +22,12 @@ _RECIPE = (
 
 
 def pretrain(config: PretrainConfig, run_dir: Path) -> float | None:
-    """As `seg.engine.fit_loop.run_training`; the score is `val/top1`."""
+    """Train a classifier as `fit_loop.run_training` does; the score is `val/top1`."""
     return fit_loop.run_training(_CLASSIFICATION, config, run_dir)
 
 
 def _finish(parts: ClassificationParts, ended: FitResult) -> dict[str, float]:
-    """`metrics.json`, `predictions.png`, `encoder.safetensors` and its card."""
+    """Score; write `metrics.json`, `predictions.png`, `encoder.safetensors` and its card."""
     started_at = perf_counter()
     parts.trainer.validate(parts.task, datamodule=parts.data, verbose=False)
     scores = dict(parts.task.last_metrics)
@@ -35,10 +35,10 @@ def _finish(parts: ClassificationParts, ended: FitResult) -> dict[str, float]:
     if parts.trainer.is_global_zero:
         step = None if ended.best is None else ended.best.step
         write_classification_grid(parts.task.model, parts.data.split("val"), ended.run_dir)
-        write_encoder(parts.task.model.encoder, ended.run_dir, _facts(parts, scores, step))
+        write_encoder(parts.task.model.encoder, ended.run_dir, _card(parts, scores, step))
         write_json(ended.run_dir / "metrics.json", {**scores, **timings})
         log.info(
-            "val top-1 %.4f  top-5 %.4f on %d pictures; for segmentation: encoder.weights=%s",
+            "val top-1 %.4f  top-5 %.4f on %d images; for segmentation: encoder.weights=%s",
             scores["val/top1"],
             scores["val/top5"],
             len(parts.data.split("val")),
@@ -49,10 +49,10 @@ def _finish(parts: ClassificationParts, ended: FitResult) -> dict[str, float]:
 
 
 def _warn_of_one_class(parts: ClassificationParts) -> None:
-    """Say that every image is predicted as one class: top-1 is no more than its share then."""
-    guesses, labels = parts.task.scores.first_guesses, parts.task.labels
-    predicted = [name for name, count in zip(labels.names, guesses, strict=True) if count]
-    if len(predicted) == 1 and sum(guesses) > 1:
+    """Warn if every image is predicted as one class: top-1 is no more than its share then."""
+    counts, labels = parts.task.scores.first_guesses, parts.task.labels
+    predicted = [name for name, count in zip(labels.names, counts, strict=True) if count]
+    if len(predicted) == 1 and sum(counts) > 1:
         log.warning(
             "every image is predicted as %s\n  try: more steps (trainer.max_steps), another "
             "optimizer.lr, weights to start from (encoder.weights)",
@@ -60,9 +60,7 @@ def _warn_of_one_class(parts: ClassificationParts) -> None:
         )
 
 
-def _facts(
-    parts: ClassificationParts, scores: dict[str, float], step: int | None
-) -> dict[str, Any]:
+def _card(parts: ClassificationParts, scores: dict[str, float], step: int | None) -> dict[str, Any]:
     config = parts.task.config
     names = list(parts.task.labels.names)
     dataset = config["classification_dataset"]

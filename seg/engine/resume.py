@@ -1,4 +1,4 @@
-"""Where a run stands, and whether it may go on."""
+"""Resumption of a run: where it stands, and whether it may go on."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ F = TypeVar("F", bound=FitConfig)
 
 
 def completed_score(run_dir: Path, score: str) -> float | None:
-    """That score of a run that has ended; None where there is more to do."""
+    """Return a score of a finished run; None where the run is not finished."""
     path = run_dir / "metrics.json"
     if not is_finished(run_dir) or not path.exists():
         return None
@@ -42,7 +42,7 @@ def completed_score(run_dir: Path, score: str) -> float | None:
 
 
 def latest_valid_checkpoint(run_dir: Path, *, before: float = math.inf) -> State | None:
-    """The newest checkpoint that can be read whole; damaged ones are named and passed over.
+    """Return the newest checkpoint that can be read whole; damaged ones are logged and skipped.
 
     Args:
         run_dir: of the run.
@@ -54,9 +54,9 @@ def latest_valid_checkpoint(run_dir: Path, *, before: float = math.inf) -> State
     Raises:
         DataError: there are checkpoints, but none is sound.
     """
-    folder = run_dir / "checkpoints"
-    found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in found:
+    directory = run_dir / "checkpoints"
+    paths = sorted(directory.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in paths:
         try:
             checkpoint = read_state(path)
         except DataError as error:
@@ -64,9 +64,9 @@ def latest_valid_checkpoint(run_dir: Path, *, before: float = math.inf) -> State
         else:
             if checkpoint.step < before:
                 return checkpoint
-    if found and before == math.inf:
+    if paths and before == math.inf:
         raise DataError(
-            f"resume: none of the checkpoints in {folder} is sound\n"
+            f"resume: none of the checkpoints in {directory} is sound\n"
             "  restore one from a copy, or start anew in another hydra.run.dir"
         )
     return None
@@ -78,21 +78,16 @@ def prepare_run_dir(position: State | None, run_dir: Path) -> None:
     mark_unfinished(run_dir)
     if position is not None:
         name = position.path.name
-        _restore_as_last(position.path)
+        last = position.path.with_name("last.ckpt")
+        if position.path != last:  # a process killed between the two may leave a best that is newer
+            with position.path.open("rb") as checkpoint:
+                write_atomically(last, lambda copy: shutil.copyfileobj(checkpoint, copy))
         log.info("going on from step %d (%s) in %s", position.step, name, run_dir)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = {"time": now, "step": position.step, "checkpoint": name}
         with (run_dir / "resumes.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
     cut_curve(run_dir / "metrics.csv", 0 if position is None else position.step)
-
-
-def _restore_as_last(checkpoint: Path) -> None:
-    """A process that was killed between the two may have left a best that is newer."""
-    last = checkpoint.with_name("last.ckpt")
-    if checkpoint != last:
-        with checkpoint.open("rb") as file:
-            write_atomically(last, lambda copy: shutil.copyfileobj(file, copy))
 
 
 def keep_global_batch_size(config: F, position: State | None) -> F:
@@ -124,28 +119,28 @@ def keep_global_batch_size(config: F, position: State | None) -> F:
 
 
 def changes_at(position: State, config: Mapping[str, Any], now: F) -> Changes:
-    """Hold the configuration of a run that goes on against the one it was begun with.
+    """Compare the configuration of a resumed run with the one that it was started with.
 
     Args:
         position: where it goes on.
-        config: what its parts were made of, plain data.
+        config: what its parts were built from, plain data.
         now: the same, as it was chosen.
 
     Returns:
-        what differs of its length alone; the other differences are refused.
+        the changes of its length; other changes are refused.
 
     Raises:
-        ConfigError: a key that changes its numbers: both sides in a table.
+        ConfigError: other keys that change its numbers differ: both sides in a table.
     """
     recorded = training_config(position, type(now)).model_dump(mode="json", by_alias=True)
-    return _length_alone(
+    return _require_length_alone(
         changes(recorded, config, keep_global_batch_size=now.keep_global_batch_size),
         str(position.path),
     )
 
 
 def changes_since(run_dir: Path, now: FitConfig) -> Changes:
-    """The same of a run that has finished, by its `config.yaml`.
+    """Compare the configuration of a finished run, by its `config.yaml`, with the one chosen now.
 
     Raises:
         ConfigError: as `changes_at`.
@@ -159,12 +154,13 @@ def changes_since(run_dir: Path, now: FitConfig) -> Changes:
     except ConfigError as error:
         raise DataError(f"{path}: does not fit this version:\n{first_lines(error)}") from None
     before, after = (each.model_dump(mode="json", by_alias=True) for each in (recorded, now))
-    return _length_alone(
+    return _require_length_alone(
         changes(before, after, keep_global_batch_size=now.keep_global_batch_size), str(run_dir)
     )
 
 
-def _length_alone(changed: Changes, what: str) -> Changes:
+def _require_length_alone(changed: Changes, what: str) -> Changes:
+    """Refuse changes of other keys than those of the length."""
     if not changed.keys() <= LENGTH:
         raise ConfigError(table(changed, what))
     return changed

@@ -1,4 +1,4 @@
-"""Trains a segmenter and scores its best weights; goes on with a run that was cut off."""
+"""Training of a segmenter, and the score of its best weights."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from seg.inference.inference import Inference
 
 
 def train(config: TrainConfig, run_dir: Path) -> float | None:
-    """As `seg.engine.fit_loop.run_training`; the score is `val/miou`."""
+    """Train a segmenter as `fit_loop.run_training` does; the score is `val/miou`."""
     return fit_loop.run_training(_SEGMENTATION, config, run_dir)
 
 
 def fit(parts: Parts, run_dir: Path, checkpoint: Path | None = None) -> float:
-    """As `seg.engine.fit_loop.fit`; the score is `val/miou`."""
+    """Fit a segmenter as `fit_loop.fit` does; the score is `val/miou`."""
     return fit_loop.fit(_SEGMENTATION, parts, run_dir, checkpoint)
 
 

@@ -36,7 +36,7 @@ def write_atomically(
 
     Args:
         path: the file.
-        write: is given the open file.
+        write: takes the open file.
         synced: whether it must outlive a loss of power; False for what a run can do without.
 
     Raises:
@@ -48,7 +48,7 @@ def write_atomically(
 
 @contextmanager
 def staged_file(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
-    """The same for what is written in pieces: a named file that takes the place of `path`."""
+    """Open a named file, to be written in pieces; it takes the place of `path` at the end."""
     with _errors_of(path), _locked_file(path) as file:
         staged = Path(file.name)
         try:
@@ -68,16 +68,16 @@ def staged_file(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def staged_directory(path: Path, *, alone: bool = False) -> Iterator[Path]:
-    """A directory beside `path` for libraries that write by name; removed at the end.
+    """Make a directory beside `path` for libraries that write by name; it is removed at the end.
 
-    What is to stay is moved out of it before that; or all of it, to `path`.
+    The block moves what is to stay out of it, or all of it to `path`.
 
     Args:
-        path: what comes of it.
+        path: the target.
         alone: whether one process at a time stages for `path`.
 
     Raises:
-        LockedError: another process is at work on it, which must be alone.
+        LockedError: `alone`, and another process stages for `path`.
         OSError: there is no room; names `path`.
     """
     with _errors_of(path), _locked_directory(path, alone=alone) as staged:
@@ -92,9 +92,9 @@ def staged_directory(path: Path, *, alone: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def staged_path(path: Path) -> Iterator[Path]:
-    """As `staged_file`, for a library that opens, or removes and makes, the file by its name."""
-    with staged_directory(path) as folder:
-        staged = folder / path.name
+    """Do as `staged_file` for a library that opens, or removes and makes, the file by its name."""
+    with staged_directory(path) as directory:
+        staged = directory / path.name
         yield staged
         with staged.open("rb") as file:
             os.fsync(file.fileno())
@@ -103,19 +103,19 @@ def staged_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_directory() -> Iterator[Path]:
-    """A directory for what no run keeps; what killed processes left of theirs goes first."""
+    """Make a temporary directory; those that killed processes did not remove go first."""
     with _locked_directory(Path(gettempdir()) / "seg") as directory:
         yield directory
 
 
-def remove_stale(folder: Path) -> None:
+def remove_stale(directory: Path) -> None:
     """Remove what killed processes left half written; what a live process writes stays.
 
-    Each process does so of itself where it first writes; call it where it may write nothing.
+    Each process does so by itself where it first writes; call it where it may write nothing.
     """
-    for staged in folder.glob(f"{STAGED}*"):
+    for staged in directory.glob(f"{STAGED}*"):
         _remove_unlocked(staged)
-    for staged in folder.glob("*"):
+    for staged in directory.glob("*"):
         if _EARLIER.fullmatch(staged.name):
             remove_earlier(staged)
 
@@ -159,7 +159,7 @@ _remove_stale_once = cache(remove_stale)
 
 
 def _staged_prefix(path: Path) -> str:
-    """What the staged name begins with; short, so that any name of a target can be staged."""
+    """Return how staged names of `path` begin; short, so that a name of any length fits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale_once(path.parent)
     name = hashlib.sha1(os.fsencode(path.name), usedforsecurity=False).hexdigest()[:8]
@@ -204,7 +204,7 @@ def _locked_directory(path: Path, *, alone: bool = False) -> Iterator[Path]:
 
 
 def _make_alone(path: Path, prefix: str) -> Path:
-    """The same name for all who stage for `path`."""
+    """Make the one directory that all processes stage for `path` in, or fail."""
     staged = path.with_name(f"{prefix}alone")
     _remove_unlocked(staged)
     try:
@@ -220,7 +220,7 @@ def _open(staged: Path, *, is_directory: bool) -> int:
 
 @contextmanager
 def _errors_of(path: Path) -> Iterator[None]:
-    """Errors name the target, not what it is called on the way."""
+    """Let errors name the target instead of its staged name."""
     try:
         yield
     except OSError as error:
@@ -231,20 +231,20 @@ def _errors_of(path: Path) -> Iterator[None]:
 
 
 def _room_error(error: BaseException, probe: Callable[[], object]) -> OSError | None:
-    """The lack of room that a library has hidden behind an error of its own; None: not that.
+    """Return the lack of room that a library's own error hides; None where it hides none.
 
-    Whether there is room is tried, as the words of libraries do not tell.
+    Messages of libraries do not tell reliably, so `probe` tries whether there is room.
     """
-    told = isinstance(error, StorageError) or (isinstance(error, OSError) and is_out_of_room(error))
-    if told or not isinstance(error, Exception):
+    if not isinstance(error, Exception) or isinstance(error, StorageError):
         return None
     if is_out_of_room(error):
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return None if isinstance(error, OSError) else full
     try:
         probe()
-    except (OSError, ValueError) as found:
-        if isinstance(found, OSError) and is_out_of_room(found):
-            return found
+    except (OSError, ValueError) as failure:
+        if isinstance(failure, OSError) and is_out_of_room(failure):
+            return failure
     return None
 
 

@@ -14,7 +14,7 @@ _CALCULATED = ("=", "+", "-", "@", "\t", "\n")
 
 
 def format_csv(rows: Iterable[Iterable[Any]]) -> str:
-    """Return rows as the text of a CSV table, with `\\n` after each.
+    """Return rows as the text of a CSV table, with a line feed after each.
 
     Spreadsheets calculate what begins with `=`, `+`, `-`, `@`, a tab or the end of a line, names of
     files and classes too. An apostrophe before it makes it text; numbers stay as they are, and

@@ -76,7 +76,7 @@ def parse_json(content: bytes | str, source: Source) -> Any:
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:
-    """SHA-256 of plain facts as they read once written, in whatever order.
+    """Return the SHA-256 of plain facts as they read once written, in any order of keys.
 
     Numbers that are not finite become null, keys become strings.
     """

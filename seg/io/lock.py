@@ -1,4 +1,4 @@
-"""One process at a time at work on a file or a directory, until it ends in whatever way."""
+"""Locks that let one process at a time work on a file or a directory, until it ends in any way."""
 
 import os
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def locked(directory: Path, key: str) -> Iterator[None]:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether a process is at work in a directory."""
+    """Return whether a process is at work in a directory."""
     try:
         descriptor = os.open(directory / LOCK, os.O_RDWR)
     except FileNotFoundError:
@@ -103,7 +103,7 @@ def lock(descriptor: int, *, wait: bool = False) -> bool:
 
 
 def has_locked(descriptor: int) -> bool:
-    """Whether `lock` has locked it, and not only found that its file system has no locks."""
+    """Return whether `lock` has locked it, rather than met a file system without locks."""
     return descriptor in _own
 
 
@@ -119,7 +119,7 @@ def close_locked(descriptor: int) -> None:
 
 
 def is_same_file(path: Path, descriptor: int) -> bool:
-    """Whether the name still stands for the open file."""
+    """Return whether the name still stands for the open file."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
@@ -139,7 +139,7 @@ def _open_locked(path: Path) -> int | None:
 
 
 def _release_in_child() -> None:
-    """A loader's worker that outlives a kill of its parent for some seconds must lock nothing.
+    """Unlock in a forked worker: it may outlive a kill of its parent by some seconds.
 
     Its copies of the descriptors stay open, on another file, as objects of Python own them.
     """

@@ -1,4 +1,4 @@
-"""What a run directory says of its run: the choices that made it, and that it has finished."""
+"""Records in a run directory: the choices that made the run, and that it has finished."""
 
 import logging
 import shutil
@@ -13,13 +13,12 @@ from seg.io.lock import LockedError
 
 CONFIG, FINISHED, HYDRA = "config.yaml", "finished.json", ".hydra"
 PROPOSED = ".hydra.next"
-"""The choices of a start that has not been accepted yet."""
-# What tells of an end that is no longer one.
-_OF_THE_END = (FINISHED, "report.html", "metrics.json", "evaluation.json")
+"""Directory of the choices of a start that the run has not accepted yet."""
+_END_MARKS = (FINISHED, "report.html", "metrics.json", "evaluation.json")
 
 
 class RunLog(logging.FileHandler):
-    """The log file of a run; waits until the run accepts this start, then writes what came before.
+    """Log file of a run; records wait in memory until the run accepts this start.
 
     Args:
         filename: of the file.
@@ -31,13 +30,14 @@ class RunLog(logging.FileHandler):
         self._waiting: list[logging.LogRecord] | None = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or let it wait."""
         if self._waiting is None:
             super().emit(record)
         else:
             self._waiting.append(record)
 
     def open_file(self) -> None:
-        """Write what came so far, and from now on at once."""
+        """Write the records that wait; later ones are written at once."""
         waiting, self._waiting = self._waiting or [], None
         for record in waiting:
             super().emit(record)
@@ -70,18 +70,18 @@ def accept(run_dir: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Each file is staged in its own directory: `.hydra` may lie on another file system."""
+    """Write a file, staged in its own directory: `.hydra` may lie on another file system."""
     write_atomically(path, lambda file: file.write(content), synced=False)
 
 
 def withdraw(run_dir: Path) -> None:
-    """Leave nothing of a start that was refused."""
+    """Remove the choices of a start that was refused."""
     shutil.rmtree(run_dir / PROPOSED, ignore_errors=True)
 
 
 @contextmanager
-def leaving_nothing_of_a_refusal(run_dir: Path, *, since_s: float) -> Iterator[None]:
-    """Remove what an error has left of a start without any result, where it logged nothing either.
+def removed_if_refused(run_dir: Path, *, since_s: float) -> Iterator[None]:
+    """On an error, remove what this start put into a run directory, if that is `.hydra` alone.
 
     Args:
         run_dir: of the run, before anything is put into it.
@@ -95,9 +95,9 @@ def leaving_nothing_of_a_refusal(run_dir: Path, *, since_s: float) -> Iterator[N
     except LockedError:  # what is new there is another process's
         raise
     except BaseException:
-        begun = {path.name for path in run_dir.iterdir()} - before
-        if CONFIG not in before and begun <= {HYDRA}:
-            for name in begun:
+        new = {path.name for path in run_dir.iterdir()} - before
+        if CONFIG not in before and new <= {HYDRA}:
+            for name in new:
                 shutil.rmtree(run_dir / name)
             if is_new and not before:
                 with suppress(OSError):  # another process has begun there
@@ -106,7 +106,7 @@ def leaving_nothing_of_a_refusal(run_dir: Path, *, since_s: float) -> Iterator[N
 
 
 def is_finished(run_dir: Path) -> bool:
-    """Whether everything is there that a command leaves."""
+    """Return whether a command has finished in this directory."""
     if (run_dir / FINISHED).exists():
         return True
     # runs of versions without that record wrote their report last
@@ -117,14 +117,14 @@ def mark_finished(run_dir: Path, command: str, value: Any) -> None:
     """Write the record of a command's end; nothing is written after it."""
     content: Mapping[str, Any] = {"command": command, "value": value}
     try:
-        known = read_json(run_dir / FINISHED, "record") == content
+        is_recorded = read_json(run_dir / FINISHED, "record") == content
     except (FileNotFoundError, ValueError):
-        known = False
-    if not known:
+        is_recorded = False
+    if not is_recorded:
         write_json(run_dir / FINISHED, content)
 
 
 def mark_unfinished(run_dir: Path) -> None:
-    """Remove what tells of an end, as the run goes on."""
-    for name in _OF_THE_END:
+    """Remove the files that mark an end, as the run goes on."""
+    for name in _END_MARKS:
         (run_dir / name).unlink(missing_ok=True)

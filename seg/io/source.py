@@ -1,4 +1,4 @@
-"""A file that is read: its name for messages, its limit, its remedy."""
+"""Files that are read: the name for messages, the limit, the remedy."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Source:
-    """What is read, for messages.
+    """File that is read, as messages describe it.
 
     Attributes:
         location: the path or address.
@@ -46,7 +46,7 @@ class Source:
         return self.damaged(f"damaged, no valid {form}: {reason}")
 
     def check_size(self, num_bytes: int) -> None:
-        """Hold the size of a file against the limit.
+        """Check the size of a file against the limit.
 
         Raises:
             DataError: it is larger.
@@ -70,7 +70,7 @@ class Source:
             raise DataError(f"{self.location}: {self.kind} not found", fault="missing") from error
         except IsADirectoryError as error:
             raise DataError(
-                f"{self.location}: {self.kind} expected, found a folder", fault="missing"
+                f"{self.location}: {self.kind} expected, found a directory", fault="missing"
             ) from error
         except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
             reason = getattr(error, "strerror", None) or error
@@ -82,7 +82,7 @@ class Source:
 
 
 def checked(kind: TypeAdapter[T] | type[T], content: Any, source: Source) -> T:
-    """Hold plain data against a pydantic type.
+    """Validate plain data against a pydantic type.
 
     Raises:
         DataError: a key is missing, or a value is not of its type; the first one is named.

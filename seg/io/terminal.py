@@ -1,4 +1,4 @@
-"""What goes to a terminal or into a log: plain text, whatever names and messages of files hold."""
+"""Output to a terminal or a log: plain text, whatever names and messages of files hold."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ _HARMFUL = re.compile(
 
 def printable(text: str) -> str:
     r"""Return the text with such characters written out: `\x1b`, `\u202e`."""
-    return _HARMFUL.sub(_written_out, text)
+    return _HARMFUL.sub(_escape, text)
 
 
 def say(text: object, *, file: TextIO | None = None) -> None:
@@ -29,6 +29,7 @@ class PlainFormatter(logging.Formatter):
     """Formats records of a log, with what harms a terminal written out."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
         return printable(super().format(record))
 
 
@@ -36,6 +37,7 @@ class ConsoleHandler(logging.StreamHandler[Any]):
     """Writes records of a log to a stream, above the bar where one is seen."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a record on lines of its own."""
         with bar_hidden():
             super().emit(record)
 
@@ -47,6 +49,6 @@ def log_plainly(level: int, stream: TextIO | None = None) -> None:
     logging.basicConfig(level=level, handlers=[handler])
 
 
-def _written_out(match: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

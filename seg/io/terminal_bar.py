@@ -67,14 +67,14 @@ def close_all_bars() -> None:
 def bar_hidden() -> Iterator[None]:
     """Take the bar away while text is written, so that the text has lines of its own."""
     with _lock:
-        seen = _open[-1] if _open else None
-        if seen is not None:
-            seen.stop()
+        bar = _open[-1] if _open else None
+        if bar is not None:
+            bar.stop()
         try:
             yield
         finally:
-            if seen is not None and seen in _open:
-                seen.start()
+            if bar is not None and bar in _open:
+                bar.start()
 
 
 @contextmanager

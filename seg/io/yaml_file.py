@@ -36,9 +36,10 @@ def read_yaml(path: Path, kind: str, *, remedy: str = "") -> Any:
 
 
 def _check_yaml_events(content: str) -> None:
-    """Look at the text as a stream, before any of it is built."""
+    """Refuse aliases, tags, deep nesting and long numbers in the stream, before any is built."""
     depth = 0
-    for event in _events(content):
+    events: Iterator[yaml.Event] = yaml.parse(content, Loader=_Loader)
+    for event in events:
         if isinstance(event, yaml.AliasEvent):
             raise ValueError(f"holds an alias (*{event.anchor[:_SHOWN]})")
         if getattr(event, "tag", None) is not None:
@@ -50,7 +51,3 @@ def _check_yaml_events(content: str) -> None:
         text = event.value if isinstance(event, yaml.ScalarEvent) and event.implicit[0] else ""
         if len(text) > _MAX_NUMBER_CHARACTERS and text[0] in "+-.0123456789":
             raise ValueError(f"an unquoted value of {len(text)} characters")
-
-
-def _events(text: str) -> Iterator[yaml.Event]:
-    yield from yaml.parse(text, Loader=_Loader)

@@ -10,7 +10,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can name
 
 
 def entry(name: str) -> zipfile.ZipInfo:
-    """An entry without a time or a machine of its own."""
+    """Return an entry that names neither a time nor a machine."""
     info = zipfile.ZipInfo(name, _EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16

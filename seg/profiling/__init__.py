@@ -1,1 +1,1 @@
-"""What networks cost: counted, measured, and beside what full convolutions would."""
+"""Cost of networks: counted, measured, and compared with full convolutions."""

@@ -1,4 +1,4 @@
-"""What a training step keeps of the forward pass for the backward one."""
+"""Activation memory: what a training step saves in the forward pass for the backward pass."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ _BATCH = 2  # norms refuse a single value a channel
 
 
 def saved_bytes(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """Bytes that each module makes autograd keep for one picture, in float32; nothing is computed.
+    """Return the bytes that autograd saves in each module for one image in float32.
 
-    A tensor that several operations keep counts once, for the first of them. Parameters and
-    buffers do not count.
+    Nothing is computed: tensors are on the meta device. A tensor that several operations save
+    counts once, for the first of them. Parameters and buffers do not count.
 
     Args:
         model: takes one tensor; counted as in training.
-        input_shape: of one picture in a batch, (1, C, H, W).
+        input_shape: of one image in a batch, (1, C, H, W).
 
     Returns:
         name of the innermost module at work -> bytes.
@@ -30,25 +30,25 @@ def saved_bytes(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
     own = {tensor.untyped_storage()._cdata for tensor in tensors.values()}
     for name, parameter in model.named_parameters():
         tensors[name].requires_grad_(parameter.requires_grad)
-    found: dict[str, int] = {}
-    kept: dict[int, Tensor] = {}
+    num_bytes: dict[str, int] = {}
+    saved: dict[int, Tensor] = {}
     stack: list[str] = [""]
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage._cdata not in own and storage._cdata not in kept:
-            kept[storage._cdata] = tensor  # alive, so that its address is not given again
-            found[stack[-1]] = found.get(stack[-1], 0) + storage.nbytes() // _BATCH
+        if storage._cdata not in own and storage._cdata not in saved:
+            saved[storage._cdata] = tensor  # alive, so that its address is not used again
+            num_bytes[stack[-1]] = num_bytes.get(stack[-1], 0) + storage.nbytes() // _BATCH
         return tensor
 
-    keeping = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-    with module_mode(model, training=True), hooks_attached(_naming(model, stack)), keeping:
+    saving = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    with module_mode(model, training=True), hooks_attached(_naming(model, stack)), saving:
         torch.func.functional_call(model, tensors, (image,))
-    return found
+    return num_bytes
 
 
 def _naming(model: nn.Module, stack: list[str]) -> Iterator[RemovableHandle]:
-    """Keep the names of the modules that are at work on `stack`."""
+    """Register hooks that keep the names of the running modules on `stack`."""
     for name, module in model.named_modules():
 
         def enter(_module: nn.Module, _inputs: Any, name: str = name) -> None:

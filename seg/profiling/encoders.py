@@ -1,4 +1,4 @@
-"""Every classifier that Xception is compared with: what it costs and how good it is said to be."""
+"""Classifiers that Xception is compared with: their cost and their published accuracy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -34,22 +34,22 @@ _TORCHVISION = {
     "googlenet": 224,
     "inception_v3": 299,
 }
-# top-1 of one crop as the TensorFlow release tells it: tensorflow/models, research/slim
+# top-1 of one crop by the TensorFlow release: tensorflow/models, research/slim
 _TIMM = {"inception_v4": 80.2, "inception_resnet_v2": 80.4}
 _KERAS_XCEPTION = 79.0  # Chollet 2017, table 1, and Keras Applications
 
 
 @dataclass(frozen=True)
 class Classification:
-    """A classifier.
+    """Classifier with its cost and published accuracy.
 
     Attributes:
         name: of the encoder.
-        image_px: side of the picture that is counted, which is the published number's.
+        image_px: side of the image that is counted, which is the published accuracy's.
         parameters: with its classifier of 1000 classes.
-        multiply_adds: of one picture.
-        top1_percent: ImageNet validation, one crop; None: nobody tells.
-        source: who says so.
+        multiply_adds: of one image.
+        top1_percent: ImageNet validation, one crop; None: not published.
+        source: of the accuracy.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Classification:
     source: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return asdict(self)
 
 
 def classifications() -> list[Classification]:
-    """All of them, counted, the cheapest first."""
-    found = [*_of_torchvision(), *_of_timm(), *_ours()]
-    return sorted(found, key=lambda each: each.multiply_adds)
+    """Count all classifiers; return them by multiply-adds, ascending."""
+    networks = [*_of_torchvision(), *_of_timm(), *_ours()]
+    return sorted(networks, key=lambda each: each.multiply_adds)
 
 
 def _counted(
@@ -85,8 +85,9 @@ def _of_torchvision() -> Iterator[Classification]:
     for name, image_px in _TORCHVISION.items():
         weights = next(iter(get_model_weights(name)))
         top1 = weights.meta["_metrics"]["ImageNet-1K"]["acc@1"]
-        without = {"aux_logits": False, "init_weights": False}
-        options = without if name in ("googlenet", "inception_v3") else {}
+        options = {}
+        if name in ("googlenet", "inception_v3"):
+            options = {"aux_logits": False, "init_weights": False}
         build = partial(get_model, name, weights=None, **options)
         yield _counted(name, build, image_px, top1, f"torchvision, {weights.name}")
 
@@ -101,13 +102,13 @@ def _of_timm() -> Iterator[Classification]:
 
 def _ours() -> Iterator[Classification]:
     classifiers = [each for each in PUBLISHED if each.holds == "classifier"]
-    told = {each.encoder: each for each in classifiers if each.default}
+    published = {each.encoder: each for each in classifiers if each.default}
     # the recipe of the release, which is nearer to the other networks' than timm's newer one
-    told |= {each.encoder: each for each in classifiers if ".tf_" in each.name}
+    published |= {each.encoder: each for each in classifiers if ".tf_" in each.name}
     for name in _OURS:
-        published = told.get(name)
-        top1 = published.top1_percent if published else _KERAS_XCEPTION
-        source = published.name if published else "Chollet 2017, table 1"
+        weights = published.get(name)
+        top1 = weights.top1_percent if weights else _KERAS_XCEPTION
+        source = weights.name if weights else "Chollet 2017, table 1"
         yield _counted(name, partial(_classifier, name), _OURS_PX, top1, source)
 
 

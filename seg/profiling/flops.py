@@ -1,4 +1,4 @@
-"""What a network costs: parameters, and the multiply-adds of one forward pass."""
+"""Cost of a network: parameters, and the multiply-adds of one forward pass."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +16,12 @@ from seg.models.hooks import hooks_attached, meta_tensors, module_mode
 
 @dataclass(frozen=True)
 class Cost:
-    """Attributes:
-    parameters: number of trainable and frozen parameters, buffers left out.
-    multiply_adds: of convolutions and linear layers, for the whole batch.
-    parts: the same of each part, by module name; parts add up to the whole.
+    """Cost of a network or of a part of one.
+
+    Attributes:
+        parameters: number of trainable and frozen parameters, without buffers.
+        multiply_adds: of convolutions and linear layers, for the whole batch.
+        parts: cost of each part, by module name; parts add up to the whole.
     """
 
     parameters: int
@@ -66,15 +68,11 @@ def _convolution_price(conv: nn.Conv2d) -> int:
     return conv.in_channels // conv.groups * math.prod(conv.kernel_size)
 
 
-def _linear_price(linear: nn.Linear) -> int:
-    return linear.in_features
-
-
 # multiply-adds for one value of the output
 _PRICES: dict[type[nn.Module], Callable[[Any], int]] = {
     nn.Conv2d: _convolution_price,
     DepthwiseConv2d: _convolution_price,
-    nn.Linear: _linear_price,
+    nn.Linear: lambda linear: linear.in_features,
 }
 
 

@@ -1,4 +1,4 @@
-"""How long a network takes for a picture, flow by flow."""
+"""Latency of a network for one image, flow by flow."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ WHOLE = ""
 
 
 def with_full_convolutions(model: nn.Module) -> nn.Module | None:
-    """The same network with a convolution in the place of every separable one; None: it has none.
+    """Replace every separable convolution of a copy by a full one; None if there is none.
 
     Its weights are random.
     """
@@ -34,26 +34,26 @@ def measure(
     rounds: int,
     device: torch.device,
 ) -> dict[str, dict[str, Timing]]:
-    """Seconds a picture, networks in turn.
+    """Measure the seconds of one image, networks in turn.
 
     Args:
         networks: by name.
-        shape: channels, height and width of the picture.
+        shape: channels, height and width of the image.
         flows: names of modules that are timed too.
         rounds: how often each is timed.
-        device: where.
+        device: of the measurement.
 
     Returns:
-        network -> flow -> seconds; the empty name stands for all of it.
+        network -> flow -> seconds; the empty name stands for the whole network.
     """
     image = torch.randn((1, *shape), device=device).to(memory_format=torch.channels_last)
     seconds: dict[str, dict[str, list[float]]] = {}
-    ways = {}
+    variants = {}
     for name, network in networks.items():
         network.to(device).to(memory_format=torch.channels_last).eval()
         seconds[name] = {flow: [] for flow in flows}
-        ways[name] = _Pass(network, image, seconds[name])
-    whole = interleaved(ways, rounds=rounds)
+        variants[name] = _Pass(network, image, seconds[name])
+    whole = interleaved(variants, rounds=rounds)
     return {
         name: {WHOLE: whole[name], **{f: Timing(tuple(s[-rounds:])) for f, s in each.items()}}
         for name, each in seconds.items()
@@ -61,7 +61,7 @@ def measure(
 
 
 class _Pass:
-    """One forward pass; notes what each flow took."""
+    """Forward pass that records the seconds of each flow."""
 
     def __init__(
         self, network: nn.Module, image: torch.Tensor, seconds: dict[str, list[float]]
@@ -82,9 +82,10 @@ class _Pass:
 def _timers(
     network: nn.Module, seconds: dict[str, float], device: torch.device
 ) -> Iterator[RemovableHandle]:
-    """Add up what each module of those named takes; a list of blocks is the sum of its blocks."""
+    """Register hooks that add up the seconds of modules; a list is the sum of its blocks."""
     for name in seconds:
-        for module in _callable(network.get_submodule(name)):
+        flow = network.get_submodule(name)
+        for module in flow if isinstance(flow, nn.ModuleList) else [flow]:
             started: list[float] = []
 
             def enter(*_: Any, started: list[float] = started) -> None:
@@ -97,10 +98,6 @@ def _timers(
 
             yield module.register_forward_pre_hook(enter)
             yield module.register_forward_hook(leave)
-
-
-def _callable(module: nn.Module) -> list[nn.Module]:
-    return list(module) if isinstance(module, nn.ModuleList) else [module]
 
 
 def _wait(device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""Descriptions as pictures."""
+"""Plots of the cost of networks."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ Bars = Mapping[str, tuple[float, float | None]]
 
 
 def bars(title: str, groups: Mapping[str, Bars]) -> Image.Image:
-    """Horizontal bars, each beside a lighter one of what it is compared with.
+    """Draw horizontal bars, each beside a lighter one of what it is compared with.
 
     Args:
         title: above all.
@@ -23,8 +23,8 @@ def bars(title: str, groups: Mapping[str, Bars]) -> Image.Image:
     """
     row_px, head_px = 26, 40
     height = 64 + sum(head_px + row_px * len(each) for each in groups.values()) + _MARGIN
-    picture = Image.new("RGB", (_WIDTH, height), "white")
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (_WIDTH, height), "white")
+    draw = ImageDraw.Draw(image)
     font, large = ImageFont.load_default(14), ImageFont.load_default(20)
     draw.text((_MARGIN, 18), title, _INK, large)
     top, left, room = 64, 220, _WIDTH - 220 - 190
@@ -34,27 +34,27 @@ def bars(title: str, groups: Mapping[str, Bars]) -> Image.Image:
         most = max(max(value, other or 0) for value, other in rows.values()) or 1
         for name, (value, other) in rows.items():
             draw.text((left - 10, top + 10), name, _INK, font, anchor="rm")
-            told = f"{value:.3g}"
+            text = f"{value:.3g}"
             if other is not None:
                 draw.rectangle((left, top + 12, left + room * other / most, top + 20), _FULL)
-                told += f"   ({other:.3g})"
+                text += f"   ({other:.3g})"
             draw.rectangle((left, top + 2, left + room * value / most, top + 10), _OURS)
             end = left + room * max(value, other or 0) / most
-            draw.text((end + 8, top + 11), told, _INK, font, anchor="lm")
+            draw.text((end + 8, top + 11), text, _INK, font, anchor="lm")
             top += row_px
-    return picture
+    return image
 
 
-def accuracy_against_cost(found: Sequence[Classification]) -> Image.Image:
-    """Points: multiply-adds to the right on a logarithmic scale, accuracy upwards."""
-    return _Plot([each for each in found if each.top1_percent is not None]).drawn()
+def accuracy_against_cost(networks: Sequence[Classification]) -> Image.Image:
+    """Draw accuracy over multiply-adds, these on a logarithmic scale."""
+    return _Plot([each for each in networks if each.top1_percent is not None]).draw()
 
 
 class _Plot:
     def __init__(self, points: Sequence[Classification]) -> None:
         self._points = points
-        self._picture = Image.new("RGB", (_WIDTH, 640), "white")
-        self._draw = ImageDraw.Draw(self._picture)
+        self._image = Image.new("RGB", (_WIDTH, 640), "white")
+        self._draw = ImageDraw.Draw(self._image)
         self._font = ImageFont.load_default(13)
         self._box = (70, 70, _WIDTH - 40, 570)
         costs = [each.multiply_adds / 1e9 for each in points]
@@ -62,14 +62,14 @@ class _Plot:
         self._costs = (math.log2(min(costs)) - 0.3, math.log2(max(costs)) + 0.5)
         self._tops = (math.floor(min(tops)) - 1, math.ceil(max(tops)) + 1)
 
-    def drawn(self) -> Image.Image:
-        title = "ImageNet top-1 (%) against multiply-adds of one picture (G)"
+    def draw(self) -> Image.Image:
+        title = "ImageNet top-1 (%) against multiply-adds of one image (G)"
         self._draw.text((_MARGIN, 20), title, _INK, ImageFont.load_default(20))
         self._grid()
         taken = [self._disc(each) for each in self._points]
         for each in sorted(self._points, key=lambda point: -(point.top1_percent or 0)):
             self._point(each, taken)
-        return self._picture
+        return self._image
 
     def _grid(self) -> None:
         left, top, right, bottom = self._box
@@ -97,7 +97,7 @@ class _Plot:
                 return
 
     def _disc(self, each: Classification) -> tuple[float, float, float, float]:
-        """Its area grows with the parameters."""
+        """Return the box of a disc whose area grows with the parameters."""
         x, y = self._x(each.multiply_adds / 1e9), self._y(each.top1_percent or 0)
         radius = 3 + math.sqrt(each.parameters / 1e6) / 2
         return x - radius, y - radius, x + radius, y + radius

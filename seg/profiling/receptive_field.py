@@ -1,4 +1,4 @@
-"""How much of the image a value of each map sees.
+"""Receptive fields: how much of the image a value of each map sees.
 
 Source: Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks" (Distill 2019),
 whose recurrence is followed through whatever operations a network is made of.
@@ -24,12 +24,12 @@ _MIXING = (_ATEN.bmm, _ATEN._scaled_dot_product_flash_attention, _ATEN._softmax)
 
 @dataclass(frozen=True)
 class Field:
-    """Of a value of a map, along one side.
+    """Receptive field of a value of a map, along one side.
 
     Attributes:
-        size_px: how many pixels of the image it sees; infinite: all there are. Behind a resize
-            positions differ by up to the jump before it; it is the value between.
-        jump_px: pixels between those that two neighbours see.
+        size_px: how many pixels of the image it sees; infinite: all. After a resize it varies by
+            position, by up to the jump before the resize; this is the value between two others.
+        jump_px: pixels between the fields of two neighbours.
     """
 
     size_px: float
@@ -37,40 +37,37 @@ class Field:
 
 
 def receptive_fields(model: nn.Module, input_shape: Sequence[int]) -> dict[str, Field]:
-    """The field of what each module gives, by its name; the network's own has the empty name.
+    """Return the field of each module's output by its name; the network's own has the empty name.
 
     Args:
         model: takes one tensor, B x C x H x W; of several outputs the one that sees most counts.
         input_shape: of that tensor; a resize depends on it.
     """
-    found: dict[str, Field] = {}
+    fields: dict[str, Field] = {}
     image = torch.empty(tuple(input_shape), device="meta")
     mode = _Propagation(image)
 
-    def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        fields = [mode.fields[each] for each in _tensors(output) if each in mode.fields]
-        if fields:
-            found[name] = max(fields, key=lambda field: field.size_px)
+    def record(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        outputs = [mode.fields[each] for each in _tensors(output) if each in mode.fields]
+        if outputs:
+            fields[name] = max(outputs, key=lambda field: field.size_px)
 
-    noting = hooks_attached(
-        module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()
+    recording = hooks_attached(
+        module.register_forward_hook(partial(record, name))
+        for name, module in model.named_modules()
     )
-    with noting, module_mode(model, training=False), torch.no_grad(), mode:
+    with recording, module_mode(model, training=False), torch.no_grad(), mode:
         torch.func.functional_call(model, meta_tensors(model), (image,))
     for name, module in model.named_modules():
-        inside = [found[f"{name}.{i}"] for i in range(_length(module)) if f"{name}.{i}" in found]
+        blocks = len(module) if isinstance(module, nn.ModuleList) else 0  # a list is never called
+        inside = [fields[f"{name}.{i}"] for i in range(blocks) if f"{name}.{i}" in fields]
         if inside:
-            found[name] = max(inside, key=lambda field: field.size_px)
-    return found
-
-
-def _length(module: nn.Module) -> int:
-    """Blocks of a list, which is not called itself."""
-    return len(module) if isinstance(module, nn.ModuleList) else 0
+            fields[name] = max(inside, key=lambda field: field.size_px)
+    return fields
 
 
 class _Propagation(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Keeps the field of every tensor that comes out of an operation on one that has a field."""
+    """Dispatch mode that records the field of every tensor computed from one that has a field."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -81,9 +78,9 @@ class _Propagation(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> object:
         output = func(*args, **(kwargs or {}))
-        given = [self.fields[each] for each in _tensors(args) if each in self.fields]
-        if given:
-            widest = max(given, key=lambda field: field.size_px)
+        inputs = [self.fields[each] for each in _tensors(args) if each in self.fields]
+        if inputs:
+            widest = max(inputs, key=lambda field: field.size_px)
             rule = _RULES.get(func.overloadpacket, _same)
             field = rule(widest, args, output)
             for each in _tensors(output):
@@ -119,12 +116,12 @@ def _convolution(field: Field, args: Any, output: Any) -> Field:
 def _pool(dilation_at: int | None, field: Field, args: Any, output: Any) -> Field:
     kernel = args[1][-1]
     stride = args[2][-1] if len(args) > 2 and args[2] else kernel
-    given = dilation_at is not None and len(args) > dilation_at
-    return _window(field, kernel, stride, args[dilation_at][-1] if given else 1)
+    has_dilation = dilation_at is not None and len(args) > dilation_at
+    return _window(field, kernel, stride, args[dilation_at][-1] if has_dilation else 1)
 
 
 def _mean(field: Field, args: Any, output: Any) -> Field:
-    """Over sides: everything; over channels: the same."""
+    """Return the whole image for a mean over sides, the same field for one over channels."""
     axes = {axis % args[0].dim() for axis in (args[1] if len(args) > 1 and args[1] else (2, 3))}
     return _everything(field, args, output) if axes & {2, 3} else field
 

@@ -1,4 +1,4 @@
-"""A plan for many devices, from what was measured on one."""
+"""Scaling plan for many devices, from measurements on one."""
 
 import math
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class _Job(BaseModel):
 
 
 class _Training(BaseModel):
-    """What a plan takes from `benchmark.json`; other keys may be there."""
+    """Keys of `benchmark.json` that a plan needs; others may be there."""
 
     seconds: _Seconds
     peak_mib: dict[str, Annotated[float, Field(gt=-1e12, lt=1e12)]]
@@ -35,14 +35,14 @@ class _Training(BaseModel):
 
 @dataclass(frozen=True)
 class Measured:
-    """What `benchmark.json` files say of one device and of one reading process.
+    """Measurements of one device and of one reading process, from `benchmark.json` files.
 
     Attributes:
         way: the row of the training benchmark that is meant.
-        batch: pictures a step.
-        images_per_s: that the device trains with.
+        batch: images a step.
+        images_per_s: rate of training.
         peak_mib: memory of a step.
-        device: its kind.
+        device: kind of device.
         read_per_s: way of reading -> samples a second of one process; empty: not measured.
     """
 
@@ -56,12 +56,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is to be trained: a published recipe and how much of it.
+    """Recipe that is to be trained, and for how long.
 
     Attributes:
-        samples: pictures seen in the whole training.
+        samples: images seen in the whole training.
         base_lr: learning rate of the recipe.
-        base_batch: pictures a step it is meant for.
+        base_batch: images a step that the recipe is meant for.
     """
 
     samples: int
@@ -71,14 +71,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """What so many devices need, and give.
+    """Needs and rate of so many devices.
 
     Attributes:
         devices: how many.
-        batch: pictures a step, on all of them.
+        batch: images a step, on all of them.
         lr: by the linear scaling rule (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
-            section 2.1), which wants a warm-up of some epochs.
-        images_per_s: in all, at the given efficiency.
+            section 2.1), which needs a warm-up of some epochs.
+        images_per_s: in all, at the assumed efficiency.
         steps: of the optimizer.
         hours: for all samples.
         peak_mib: of each device.
@@ -95,7 +95,7 @@ class Plan:
     readers: Mapping[str, int]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return asdict(self)
 
 
@@ -104,9 +104,9 @@ def plan(measured: Measured, recipe: Recipe, *, devices: int, efficiency: float)
 
     Args:
         measured: on one device.
-        recipe: what is to be trained.
-        devices: how many there will be.
-        efficiency: share of so many times one device's rate that is left; to be measured there.
+        recipe: that is to be trained.
+        devices: number of devices.
+        efficiency: rate of all devices over that multiple of one device's rate; an assumption.
     """
     batch = devices * measured.batch
     rate = devices * measured.images_per_s * efficiency
@@ -176,23 +176,23 @@ def _content(path: Path) -> dict[str, Any]:
     return read_json_object(file, "benchmark", remedy="measure again: python -m seg.benchmark")
 
 
-def scale_table(measured: Measured, found: Plan) -> str:
-    """A Markdown table: one device as measured, many as planned."""
+def scale_table(measured: Measured, planned: Plan) -> str:
+    """Format a Markdown table: one device as measured, many as planned."""
     rows = [
-        ("pictures a step", f"{measured.batch}", f"{found.batch}"),
+        ("images a step", f"{measured.batch}", f"{planned.batch}"),
         (
-            "pictures/s trained, and to be read",
+            "images/s trained, and to be read",
             f"{measured.images_per_s:.1f}",
-            f"{found.images_per_s:.1f}",
+            f"{planned.images_per_s:.1f}",
         ),
-        ("memory of each, MiB", f"{measured.peak_mib:.0f}", f"{found.peak_mib:.0f}"),
-        ("learning rate", "", f"{found.lr:.4g}"),
-        ("optimizer steps", "", f"{found.steps}"),
-        ("hours", "", f"{found.hours:.2f}"),
+        ("memory of each, MiB", f"{measured.peak_mib:.0f}", f"{planned.peak_mib:.0f}"),
+        ("learning rate", "", f"{planned.lr:.4g}"),
+        ("optimizer steps", "", f"{planned.steps}"),
+        ("hours", "", f"{planned.hours:.2f}"),
     ]
     rows += [
         (f"reading processes for each: {way}", f"{measured.read_per_s[way]:.1f} samples/s", f"{n}")
-        for way, n in found.readers.items()
+        for way, n in planned.readers.items()
     ]
-    heads = f"| {measured.way} | one {measured.device}, measured | {found.devices}, planned |"
+    heads = f"| {measured.way} | one {measured.device}, measured | {planned.devices}, planned |"
     return "\n".join([heads, "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)])

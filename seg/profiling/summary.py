@@ -1,4 +1,4 @@
-"""One network, flow by flow and layer by layer."""
+"""Summary of a network, flow by flow and layer by layer."""
 
 import math
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ _ALL = 99  # levels of parts: more than any network has
 
 @dataclass(frozen=True)
 class Row:
-    """A part of a network, or all of it.
+    """Cost of a part of a network, or of all of it.
 
     Attributes:
         name: of the module; empty for the network.
         parameters: how many.
-        multiply_adds: of convolutions and linear layers, for one picture.
-        activation_mib: what training keeps for the backward pass, for one picture in float32.
-        receptive_field_px: side of what a value of its last map sees; None: the whole picture.
-        stride_px: pixels between what two neighbours see; None where it gives no map.
+        multiply_adds: of convolutions and linear layers, for one image.
+        activation_mib: what training saves for the backward pass, for one image in float32.
+        receptive_field_px: side of what a value of its last map sees; None: the whole image.
+        stride_px: pixels between the fields of two neighbours; None where the output is no map.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Row:
     stride_px: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Description:
-    """Rows of the network itself, of its flows, and of its layers; the cost of every module."""
+    """Rows of the network itself, of its flows and of its layers, with the cost of every module."""
 
     whole: Row
     flows: tuple[Row, ...]
@@ -54,7 +54,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Saving:
-    """What one separable convolution costs of the full convolution in its place.
+    """Saving by one separable convolution in place of a full one.
 
     Attributes:
         name: of the module.
@@ -70,7 +70,7 @@ class Saving:
 
     @property
     def formula(self) -> float:
-        """1/M + 1/K^2 (Howard et al., "MobileNets", 2017, section 3.1)."""
+        """Return 1/M + 1/K^2 (Howard et al., "MobileNets", 2017, section 3.1)."""
         return 1 / self.outputs + 1 / self.kernel**2
 
 
@@ -79,7 +79,7 @@ def describe(model: nn.Module, shape: Shape) -> Description:
 
     Args:
         model: takes one tensor.
-        shape: channels, height and width of the picture.
+        shape: channels, height and width of the image.
     """
     input_shape = (1, *shape)
     cost = count(model, input_shape, depth=_ALL)
@@ -104,15 +104,15 @@ def describe(model: nn.Module, shape: Shape) -> Description:
     )
 
 
-def savings(model: nn.Module, told: Description, full: Description) -> list[Saving]:
-    """What each separable convolution saves.
+def savings(model: nn.Module, separable: Description, full: Description) -> list[Saving]:
+    """Return what each separable convolution saves.
 
     Args:
         model: with separable convolutions.
-        told: of it.
-        full: of the same network with full ones in their places.
+        separable: description of `model`.
+        full: description of the same network with full convolutions.
     """
-    ours, theirs = (dict(_nodes(each.cost)) for each in (told, full))
+    ours, theirs = (dict(_nodes(each.cost)) for each in (separable, full))
     return [
         Saving(
             name,
@@ -138,7 +138,7 @@ def _row(name: str, cost: Cost, fields: Mapping[str, Field], saved: Mapping[str,
 
 
 def _nodes(cost: Cost, name: str = "") -> list[tuple[str, Cost]]:
-    """The cost of every module, by name."""
+    """Return the cost of every module, by name."""
     below = f"{name}." if name else ""
     inner = [_nodes(part, below + child) for child, part in cost.parts.items()]
     return [(name, cost), *(pair for pairs in inner for pair in pairs)]

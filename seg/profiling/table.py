@@ -1,4 +1,4 @@
-"""Descriptions as text."""
+"""Markdown tables of the cost of networks."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ from seg.profiling.encoders import Classification
 from seg.profiling.summary import Description, Row, Saving
 
 
-def network_table(told: Description, *, layers: bool) -> str:
-    """Flows, or all layers, and the whole."""
+def network_table(description: Description, *, layers: bool) -> str:
+    """Format the flows, or all layers, and the whole network."""
     lines = [
-        "| part | parameters | multiply-adds | kept for training | receptive field | stride |",
+        "| part | parameters | multiply-adds | saved for training | receptive field | stride |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [_line(row) for row in (told.layers if layers else told.flows)]
-    return "\n".join([*lines, _line(told.whole)])
+    lines += [_line(row) for row in (description.layers if layers else description.flows)]
+    return "\n".join([*lines, _line(description.whole)])
 
 
 def _line(row: Row) -> str:
@@ -26,7 +26,7 @@ def _line(row: Row) -> str:
 
 
 def savings_table(savings: Sequence[Saving]) -> str:
-    """One line for each number of output channels."""
+    """Format the savings, a line for each number of output channels."""
     lines = [
         "| separable convolutions with M outputs | how many | multiply-adds over a convolution's "
         "| 1/M + 1/K^2 |",
@@ -35,20 +35,20 @@ def savings_table(savings: Sequence[Saving]) -> str:
     for outputs, kernel in sorted({(each.outputs, each.kernel) for each in savings}):
         alike = [each for each in savings if (each.outputs, each.kernel) == (outputs, kernel)]
         counted = sorted({round(each.counted, 4) for each in alike})
-        told = " to ".join(f"{ratio:.4f}" for ratio in (counted[0], counted[-1])[: len(counted)])
+        ratios = " to ".join(f"{ratio:.4f}" for ratio in (counted[0], counted[-1])[: len(counted)])
         lines.append(
-            f"| {outputs}, {kernel} x {kernel} | {len(alike)} | {told} | {alike[0].formula:.4f} |"
+            f"| {outputs}, {kernel} x {kernel} | {len(alike)} | {ratios} | {alike[0].formula:.4f} |"
         )
     return "\n".join(lines)
 
 
-def encoders_table(found: Sequence[Classification]) -> str:
-    """The cheapest first."""
+def encoders_table(networks: Sequence[Classification]) -> str:
+    """Format classifiers, the cheapest first."""
     lines = [
-        "| classifier | picture | parameters | multiply-adds | top-1 | who says so |",
+        "| classifier | image | parameters | multiply-adds | top-1 | source |",
         "|---|---|---|---|---|---|",
     ]
-    for each in found:
+    for each in networks:
         top1 = "" if each.top1_percent is None else f"{each.top1_percent:.2f}"
         lines.append(
             f"| {each.name} | {each.image_px} px | {each.parameters / 1e6:.2f} M |"

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from seg.benchmarks import evaluation_speed, inference_speed, training_speed
-from seg.benchmarks.interleaved import Prepared, Way, chosen, in_turn
+from seg.benchmarks.interleaved import Prepared, Way, in_turn, select
 from seg.benchmarks.layers import layers_of
 from seg.benchmarks.models import Workload
 from seg.cpu import disable_malloc_trim
@@ -48,12 +48,12 @@ def test_a_way_that_fails_is_named_with_its_reason():
 
 def test_ways_are_chosen_by_parts_of_their_names():
     ways = {name: Way(_sleepy) for name in ("smp eager", "smp, bf16", "seg")}
-    assert list(chosen(ways, ["seg"])) == ["smp eager", "seg"]
-    assert chosen(ways, None) == ways
+    assert list(select(ways, ["seg"])) == ["smp eager", "seg"]
+    assert select(ways, None) == ways
     with pytest.raises(ConfigError, match="'torhc' is in no name"):
-        chosen(ways, ["torhc"])
+        select(ways, ["torhc"])
     with pytest.raises(ConfigError, match="no_such_package is missing"):
-        chosen({"first": Way(_sleepy, needs=("no_such_package",))}, None)
+        select({"first": Way(_sleepy, needs=("no_such_package",))}, None)
 
 
 def test_layers_are_counted_by_kind():

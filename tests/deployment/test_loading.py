@@ -96,7 +96,7 @@ def test_a_card_names_no_file_elsewhere(file):
     card = read_card(file)
     files = {**card.files, "../outside.bin": "0"}
     write_card(file, card.model_copy(update={"files": files}))
-    with pytest.raises(DataError, match="another folder"):
+    with pytest.raises(DataError, match="another directory"):
         package.load_model(file, trust=True)
 
 

@@ -23,7 +23,7 @@ def test_a_tampered_network_is_found(pt2_engine):
 
 
 def test_what_is_refused_is_not_written(tmp_path):
-    with pytest.raises(ParityError, match=r"% of the pixels .* wanted 100.0000 %") as error:
+    with pytest.raises(ParityError, match=r"% of the pixels .* required are 100.0000 %") as error:
         exported(tmp_path, "pt2", precision="bf16", tolerance=Tolerance(1.0, 0.0))
     assert error.value.exit_code == 3
     assert not list(tmp_path.rglob("*"))

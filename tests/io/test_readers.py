@@ -71,7 +71,7 @@ def test_files_above_the_limit_are_not_read(tmp_path):
     with pytest.raises(DataError, match="too large") as raised:
         read_json(path, "card", max_bytes=2**20)
     assert str(path) in short(raised)
-    with pytest.raises(DataError, match="found a folder"):
+    with pytest.raises(DataError, match="found a directory"):
         read_json(tmp_path, "card", absent={})
 
 

@@ -65,7 +65,7 @@ def test_the_command(files, tmp_path):
     line = ["scale", f"training={training}", f"data={data}", "devices=2", "hydra.run.dir=plan"]
     done = seg("describe", *line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "| pictures a step | 4 | 8 |" in done.stdout
+    assert "| images a step | 4 | 8 |" in done.stdout
     assert json.loads((tmp_path / "plan/describe.json").read_text())["plan"]["lr"] == 0.005
     done = seg("describe", "scale", cwd=tmp_path)
     assert done.returncode == 2

@@ -1,1 +1,1 @@
-"""One file a format, with a `FORMAT`."""
+"""Export formats: one file each, with a `FORMAT`."""

@@ -1,4 +1,4 @@
-"""Native code by AOTInductor, for the kind of machine that compiled it."""
+"""Format `aoti`: native code by AOTInductor, for the kind of machine that compiled it."""
 
 import io
 from pathlib import Path

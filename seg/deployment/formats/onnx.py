@@ -1,4 +1,4 @@
-"""ONNX files, run by ONNX Runtime; int8 as QDQ pairs with a scale a channel."""
+"""Format `onnx`: run by ONNX Runtime; int8 as QDQ pairs with a scale a channel."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seg.deployment.calibration import preprocess
-from seg.deployment.format_interface import ExportFormat, Runner, Source
+from seg.deployment.format_interface import ExportFormat, Source
 from seg.deployment.metadata import Card
 from seg.deployment.usage import INPUT, class_table
 from seg.errors import DataError
@@ -25,7 +25,7 @@ _NUMPY = {torch.float32: np.float32, torch.uint8: np.uint8}
 
 
 def write_onnx(source: Source, path: Path) -> list[Path]:
-    """Write one file that holds its weights; quantised where the precision is int8."""
+    """Write one file that holds its weights; quantized where the precision is int8."""
     kind = source.spec.output_kind
     with _quiet():
         program = torch.onnx.export(
@@ -45,7 +45,7 @@ def write_onnx(source: Source, path: Path) -> list[Path]:
 
 
 def _describe(source: Source, path: Path) -> None:
-    """Write into the file itself what its use needs, as JSON a key."""
+    """Write the use of the file into the file itself, each key as JSON."""
     import onnx
 
     model = onnx.load(str(path))
@@ -58,7 +58,7 @@ def _describe(source: Source, path: Path) -> None:
 
 
 def float_nodes(path: Path, modules: Sequence[str]) -> list[Any]:
-    """The convolutions of an ONNX file whose weights are those of some modules."""
+    """Return the convolutions of an ONNX file whose weights are those of some modules."""
     import onnx
 
     prefixes = tuple(f"network.{name}." for name in modules)
@@ -74,22 +74,22 @@ def _quantize(source: Source, path: Path) -> None:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
     from onnxruntime.quantization.quant_utils import QuantType
 
-    class Pictures(CalibrationDataReader):  # type: ignore[misc]
+    class Images(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.left = iter(source.calibration)
+            self.images = iter(source.calibration)
 
         def get_next(self) -> dict[str, Any] | None:
-            picture = next(self.left, None)
-            if picture is None:
+            image = next(self.images, None)
+            if image is None:
                 return None
-            return {INPUT: preprocess(picture, source.spec, source.model.normalization).numpy()}
+            return {INPUT: preprocess(image, source.spec, source.model.normalization).numpy()}
 
-    kept = [node.name for node in float_nodes(path, source.kept_float)]
+    float_names = [node.name for node in float_nodes(path, source.kept_float)]
     with staged_path(path) as quantized, _quiet():
         quantize_static(
             str(path),
             str(quantized),
-            Pictures(),
+            Images(),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_QUANTIZED,
             per_channel=True,
@@ -97,13 +97,13 @@ def _quantize(source: Source, path: Path) -> None:
             reduce_range=not torch.cpu._is_vnni_supported(),
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=kept,
+            nodes_to_exclude=float_names,
         )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporters announce changes of their own insides, and log what they do."""
+    """Silence the exporters, which log what they do and warn of their own internals."""
     levels = {name: logging.getLogger(name).level for name in ("torch.onnx", "onnxscript", "root")}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -119,9 +119,9 @@ def _quiet() -> Iterator[None]:
 
 
 class _OnnxRunner:
-    """A session with its input and output bound to memory, so that nothing is copied in."""
+    """Session whose input and output are bound to memory, so that no input is copied."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, _card: Card) -> None:
         switch_off_usage_reports()
         import onnxruntime
 
@@ -150,10 +150,6 @@ class _OnnxRunner:
         return torch.from_numpy(binding.get_outputs()[0].numpy())
 
 
-def _open(path: Path, card: Card) -> Runner:
-    return _OnnxRunner(path)
-
-
 FORMAT = ExportFormat(
     "onnx",
     ".onnx",
@@ -164,5 +160,5 @@ FORMAT = ExportFormat(
     "onnx",
     runs_code=False,
     write=write_onnx,
-    open=_open,
+    open=_OnnxRunner,
 )

@@ -1,4 +1,4 @@
-"""OpenVINO's intermediate representation; int8 by NNCF's post-training quantisation."""
+"""Format `openvino`: its intermediate representation; int8 by NNCF's quantization."""
 
 import logging
 from collections.abc import Sequence
@@ -21,11 +21,6 @@ from seg.usage_reports import switch_off_usage_reports
 _HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
 
 
-def _hint(precision: str) -> str:
-    """What is computed in where no eight bits are."""
-    return "bf16" if precision == "int8" and has_native_bfloat16() else _HINTS[precision]
-
-
 def _write(source: Source, path: Path) -> list[Path]:
     switch_off_usage_reports()
     import openvino
@@ -41,8 +36,8 @@ def _write(source: Source, path: Path) -> list[Path]:
     try:
         model = openvino.convert_model(str(onnx_path))
         if spec.precision == "int8":
-            kept = _convolutions(model, float_nodes(onnx_path, source.kept_float))
-            model = _quantized(model, source, kept)
+            float_names = _convolutions(model, float_nodes(onnx_path, source.kept_float))
+            model = _quantize(model, source, float_names)
     finally:
         onnx_path.unlink()
     openvino.save_model(model, str(path), compress_to_fp16=spec.precision in ("fp16", "bf16"))
@@ -50,20 +45,20 @@ def _write(source: Source, path: Path) -> list[Path]:
 
 
 def _convolutions(model: Any, onnx_nodes: Sequence[Any]) -> list[str]:
-    """OpenVINO's names of an ONNX file's convolutions.
+    """Return OpenVINO's names of an ONNX file's convolutions.
 
-    It splits the bias from each, which then is `name/WithoutBiases`, and calls those at the end of
-    the graph by their output.
+    It splits off each bias, so that the convolution is `name/WithoutBiases`, and names those at
+    the end of the graph by their output.
     """
     known = {name for node in onnx_nodes for name in (node.name, *node.output)}
     operations = [op for op in model.get_ordered_ops() if "Convolution" in op.get_type_name()]
     names = [op.get_friendly_name() for op in operations]
-    found = [name for name in names if name.partition("/")[0] in known]
-    assert len(found) == len(onnx_nodes), (found, known)
-    return found
+    matches = [name for name in names if name.partition("/")[0] in known]
+    assert len(matches) == len(onnx_nodes), (matches, known)
+    return matches
 
 
-def _quantized(model: object, source: Source, kept: list[str]) -> object:
+def _quantize(model: object, source: Source, float_names: list[str]) -> object:
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
@@ -74,22 +69,25 @@ def _quantized(model: object, source: Source, kept: list[str]) -> object:
         nncf.Dataset(images),
         subset_size=len(images),
         preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=kept),
+        ignored_scope=nncf.IgnoredScope(names=float_names),
     )
 
 
 class _OpenVinoRunner:
-    """One request of a compiled model; takes the input where it lies."""
+    """Request of a compiled model; the input is not copied."""
 
     def __init__(self, path: Path, card: Card) -> None:
         switch_off_usage_reports()
         import openvino
 
+        precision = card.spec.precision
+        # of int8 networks it is the type of the layers in float
+        hint = "bf16" if precision == "int8" and has_native_bfloat16() else _HINTS[precision]
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "INFERENCE_PRECISION_HINT": _hint(card.spec.precision),
+            "INFERENCE_PRECISION_HINT": hint,
         }
         try:
             model = openvino.Core().read_model(str(path))

@@ -1,7 +1,7 @@
-"""Archives of `torch.export`, run by torch itself.
+"""Format `pt2`: archives of `torch.export`, run by torch itself.
 
-`torch.export.load` evaluates expressions and unpickles what a file holds: such files are opened on
-the user's word alone, and never where one holds pickled objects.
+`torch.export.load` evaluates expressions and unpickles what a file holds: such files are opened
+only with `trust`, and never if one holds pickled objects.
 """
 
 import io
@@ -30,7 +30,7 @@ def _write(source: Source, path: Path) -> list[Path]:
 
 
 class TorchRunner:
-    """A function of torch, at work on one device."""
+    """Function of torch that runs on one device."""
 
     def __init__(self, function: object, device: str) -> None:
         assert callable(function)
@@ -39,6 +39,7 @@ class TorchRunner:
 
     @torch.inference_mode()
     def __call__(self, image_BCHW: Tensor) -> Tensor:
+        """Return the output on the device of the image."""
         output: Tensor = self._function(image_BCHW.to(self._device).contiguous())
         return output.to(image_BCHW.device)
 
@@ -55,7 +56,7 @@ def _open(path: Path, card: Card) -> Runner:
 
 
 def _refuse_objects(path: Path) -> None:
-    """Our archives hold plain tensors; anything else would be unpickled."""
+    """Refuse an archive with more than plain tensors, which would be unpickled."""
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             pickled = Path(name).name.startswith(_OBJECTS) or Path(name).suffix == ".so"

@@ -1,4 +1,4 @@
-"""Engines of TensorRT 10 for the GPU that built them, by way of ONNX."""
+"""Format `tensorrt`: engines of TensorRT 10 for the GPU that built them, made from ONNX."""
 
 from pathlib import Path
 from typing import Any
@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from seg.deployment.export_graph import example_input
-from seg.deployment.format_interface import ExportFormat, Runner, Source
+from seg.deployment.format_interface import ExportFormat, Source
 from seg.deployment.formats.onnx import write_onnx
-from seg.deployment.metadata import Card, ExportSpec
+from seg.deployment.metadata import Card
 from seg.deployment.usage import INPUT
 from seg.errors import ConfigError, DataError
 
 _WORKSPACE_BYTES = 2**32
-_MOST_PICTURES, _USUAL_PICTURES = 16, 1
-_SMALLEST_PX, _USUAL_PX, _LARGEST_PX = (65, 65), (1025, 2049), (2049, 4097)
+_MAX_BATCH, _OPT_BATCH = 16, 1
+_MIN_PX, _OPT_PX, _MAX_PX = (65, 65), (1025, 2049), (2049, 4097)
 
 
 def _write(source: Source, path: Path) -> list[Path]:
@@ -47,30 +47,21 @@ def _write(source: Source, path: Path) -> list[Path]:
 
 
 def _profile(builder: Any, source: Source) -> Any:
-    """The range of shapes that the engine takes, and the one it is tuned for."""
+    """Return the range of shapes that the engine takes, and the one that it is tuned for."""
     channels = example_input(source.model, source.spec).shape[1]
     profile = builder.create_optimization_profile()
-    shapes = (
-        (*pair, channels) for pair in zip(_batches(source.spec), _sizes(source.spec), strict=True)
-    )
-    profile.set_shape(INPUT, *((batch, count, *size) for batch, size, count in shapes))
+    spec = source.spec
+    batches = (1, _OPT_BATCH, _MAX_BATCH) if spec.batch_size is None else (spec.batch_size,) * 3
+    sizes = (_MIN_PX, _OPT_PX, _MAX_PX) if spec.size is None else (spec.size,) * 3
+    shapes = [(batch, channels, *size) for batch, size in zip(batches, sizes, strict=True)]
+    profile.set_shape(INPUT, *shapes)
     return profile
 
 
-def _batches(spec: ExportSpec) -> tuple[int, int, int]:
-    if spec.batch_size is not None:
-        return (spec.batch_size,) * 3
-    return 1, _USUAL_PICTURES, _MOST_PICTURES
-
-
-def _sizes(spec: ExportSpec) -> tuple[tuple[int, int], ...]:
-    return (_SMALLEST_PX, _USUAL_PX, _LARGEST_PX) if spec.size is None else (spec.size,) * 3
-
-
 class _TensorRtRunner:
-    """An engine at work on torch's tensors and stream."""
+    """Engine that runs on torch's tensors and stream."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, _card: Card) -> None:
         import tensorrt
 
         logger = tensorrt.Logger(tensorrt.Logger.ERROR)
@@ -92,7 +83,7 @@ class _TensorRtRunner:
         if not context.set_input_shape(INPUT, tuple(image.shape)):
             shapes = self._engine.get_tensor_profile_shape(INPUT, 0)
             raise ConfigError(
-                f"a picture of {tuple(image.shape)}: the engine takes {shapes[0]} to {shapes[2]}; "
+                f"an image of {tuple(image.shape)}: the engine takes {shapes[0]} to {shapes[2]}; "
                 "give inference.window or inference.max_memory_gib, or export with size=..."
             )
         output = torch.empty(
@@ -107,10 +98,6 @@ class _TensorRtRunner:
         return output.to(image_BCHW.device)
 
 
-def _open(path: Path, card: Card) -> Runner:
-    return _TensorRtRunner(path)
-
-
 FORMAT = ExportFormat(
     "tensorrt",
     ".engine",
@@ -121,5 +108,5 @@ FORMAT = ExportFormat(
     None,
     runs_code=True,
     write=_write,
-    open=_open,
+    open=_TensorRtRunner,
 )

@@ -1,1 +1,1 @@
-"""Several processes that train one network: one a device, on one machine or several."""
+"""Distributed training: one process a device, on one machine or several."""

@@ -1,4 +1,4 @@
-"""Starts the processes that train together by `torch.distributed.run`'s agent; tells their end."""
+"""Start of the processes that train together, by the agent of `torch.distributed.run`."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from seg.config.schema import FitConfig, TrainerTarget
-from seg.engine.distributed.rendezvous import meeting
+from seg.engine.distributed.rendezvous import find_rendezvous
 from seg.errors import WorkerProcessError
 from seg.io.atomic import scratch_directory
 from seg.io.json_file import read_json
@@ -30,8 +30,8 @@ _LAST_LINES = 12
 def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
     """Fit in `trainer.devices` processes on this machine.
 
-    Signals go on to the processes. The first one writes on this terminal; what the others say is
-    shown where one of them ends without having told why.
+    Signals go on to the processes. The first one writes on this terminal; the output of another is
+    shown if it ends without a message.
 
     Args:
         command: `train` or `pretrain`: what each process does.
@@ -39,30 +39,30 @@ def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
         run_dir: of the run.
 
     Returns:
-        the value that the first process has found; None on other machines and after a dry run.
+        the value that the first process returns; None on other machines and after a dry run.
 
     Raises:
-        ConfigError: with several machines, what `meeting` raises.
-        WorkerProcessError: a process failed; the words and the exit code of the first that did.
+        ConfigError: with several machines, those of `find_rendezvous`.
+        WorkerProcessError: a process failed; message and exit code are those of the first failure.
         SystemExit: a signal came: 130 after SIGINT, else 143.
     """
     trainer = config.trainer
-    with scratch_directory() as folder, _own_signals_and_environment(trainer):
-        launch_config = _launch_config(trainer, folder)
-        result = folder / "value.json"
-        (folder / "config.json").write_text(config.model_dump_json(by_alias=True))
+    with scratch_directory() as directory, _own_signals_and_environment(trainer):
+        launch_config = _launch_config(trainer, directory)
+        result = directory / "value.json"
+        (directory / "config.json").write_text(config.model_dump_json(by_alias=True))
         start = elastic_launch(launch_config, sys.executable)
         try:
             start("-u", "-m", "seg.engine.distributed.worker", command, str(run_dir), str(result))
         except SignalException as error:
             sys.exit(130 if error.sigval == signal.SIGINT else 143)
         except ChildFailedError as error:
-            raise _root_failure(error, folder) from None
+            raise _root_failure(error, directory) from None
         value: float | None = read_json(result, "value") if result.exists() else None
         return value
 
 
-def _launch_config(trainer: TrainerTarget, folder: Path) -> LaunchConfig:
+def _launch_config(trainer: TrainerTarget, directory: Path) -> LaunchConfig:
     silent = dict.fromkeys(range(1, trainer.devices_a_node), Std.ALL)
     config = LaunchConfig(
         min_nodes=trainer.nodes,
@@ -70,7 +70,7 @@ def _launch_config(trainer: TrainerTarget, folder: Path) -> LaunchConfig:
         nproc_per_node=trainer.devices_a_node,
         max_restarts=0,
         run_id="seg",
-        logs_specs=DefaultLogsSpecs(log_dir=str(folder / "said"), redirects=silent),
+        logs_specs=DefaultLogsSpecs(log_dir=str(directory / "logs"), redirects=silent),
         signals_to_handle=",".join(_SIGNALS),
         shutdown_timeout=_SAVING_S,
         rdzv_backend="c10d",
@@ -79,7 +79,7 @@ def _launch_config(trainer: TrainerTarget, folder: Path) -> LaunchConfig:
     )
     if trainer.nodes == 1:
         return config
-    place = meeting(trainer)
+    place = find_rendezvous(trainer)
     return replace(
         config,
         rdzv_backend="static",
@@ -91,7 +91,7 @@ def _launch_config(trainer: TrainerTarget, folder: Path) -> LaunchConfig:
 
 @contextmanager
 def _own_signals_and_environment(trainer: TrainerTarget) -> Iterator[None]:
-    """The agent says little, divides the cores, and leaves no trace in the jobs that come after."""
+    """Quiet the agent and divide the cores; at the end restore signal handlers and environment."""
     for name in ("torch.distributed.elastic", "torch.distributed.launcher"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     environment = dict(os.environ)
@@ -107,13 +107,13 @@ def _own_signals_and_environment(trainer: TrainerTarget) -> Iterator[None]:
             signal.signal(getattr(signal, name), handler)
 
 
-def _root_failure(error: ChildFailedError, folder: Path) -> WorkerProcessError:
-    """The failure that the others came from: one that can be mended, or else the earliest."""
+def _root_failure(error: ChildFailedError, directory: Path) -> WorkerProcessError:
+    """Return the failure that caused the others: one that can be mended, or else the earliest."""
     rank, failure = min(
         error.failures.items(), key=lambda item: (not _can_be_mended(item[1]), item[1].timestamp)
     )
     code = failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
-    return WorkerProcessError(_words(rank, failure, folder), exit_code=code)
+    return WorkerProcessError(_failure_message(rank, failure, directory), exit_code=code)
 
 
 def _details(failure: ProcessFailure) -> dict[str, Any]:
@@ -125,18 +125,19 @@ def _can_be_mended(failure: ProcessFailure) -> bool:
     return bool(_details(failure).get("extraInfo", {}).get("can_be_mended"))
 
 
-def _words(rank: int, failure: ProcessFailure, folder: Path) -> str:
+def _failure_message(rank: int, failure: ProcessFailure, directory: Path) -> str:
     text = _details(failure).get("message")
     if _can_be_mended(failure):
         return str(text)
     if text is not None:
         return f"process {rank} failed\n{text}"
-    said = [path.read_text(errors="replace") for path in folder.glob(f"said/*/*/{rank}/stderr.log")]
-    lines = "".join(said).splitlines()[-_LAST_LINES:]
+    logs = directory.glob(f"logs/*/*/{rank}/stderr.log")
+    text = "".join(path.read_text(errors="replace") for path in logs)
+    lines = text.splitlines()[-_LAST_LINES:]
     how = failure.signal_name() if failure.exitcode < 0 else f"exit code {failure.exitcode}"
-    told = [f"process {rank} ended by {how}, without a word about why"]
+    message = [f"process {rank} ended by {how}, without a word about why"]
     if how == "SIGKILL":
-        told.append(
+        message.append(
             "  most often for want of memory: lower loader.batch_size or loader.num_workers"
         )
-    return "\n".join([*told, *lines])
+    return "\n".join([*message, *lines])

@@ -1,4 +1,4 @@
-"""Which of several machines this one is, and where they meet; light to import."""
+"""Rendezvous of several machines: the rank of this one, and where they meet; light to import."""
 
 import os
 import re
@@ -12,8 +12,8 @@ _FIRST_PORT, _PORTS = 20_000, 10_000
 
 
 @dataclass(frozen=True)
-class Meeting:
-    """Where the processes of all machines meet.
+class Rendezvous:
+    """Meeting point of the processes of all machines.
 
     Attributes:
         rank: of this machine, from 0.
@@ -26,21 +26,21 @@ class Meeting:
     port: int
 
 
-def follows(trainer: TrainerTarget) -> bool:
-    """Whether another machine is the first and so has the run directory."""
-    return trainer.nodes > 1 and (_rank() or 0) > 0
+def is_follower(trainer: TrainerTarget) -> bool:
+    """Return whether another machine is the first one, which has the run directory."""
+    return trainer.nodes > 1 and (_node_rank() or 0) > 0
 
 
-def meeting(trainer: TrainerTarget) -> Meeting:
-    """What the environment says: torchrun's variables, or else SLURM's.
+def find_rendezvous(trainer: TrainerTarget) -> Rendezvous:
+    """Read the rendezvous from torchrun's environment variables, or else from SLURM's.
 
     Raises:
-        ConfigError: nobody has said which machine this is and where the first one is; a rank
-            outside the machines.
+        ConfigError: the environment lacks the rank of this machine or the address of the first
+            one; the rank is not below the number of machines.
     """
-    rank = _rank()
-    address = os.environ.get("MASTER_ADDR") or _first_of(os.environ.get("SLURM_JOB_NODELIST", ""))
-    port = os.environ.get("MASTER_PORT") or _port_of(os.environ.get("SLURM_JOB_ID", ""))
+    rank = _node_rank()
+    address = os.environ.get("MASTER_ADDR") or _first_host(os.environ.get("SLURM_JOB_NODELIST", ""))
+    port = os.environ.get("MASTER_PORT") or _job_port(os.environ.get("SLURM_JOB_ID", ""))
     if rank is None or not address or port is None:
         raise ConfigError(
             f"trainer.num_nodes={trainer.nodes}: nothing says which machine this is\n"
@@ -52,20 +52,20 @@ def meeting(trainer: TrainerTarget) -> Meeting:
             f"trainer.num_nodes={trainer.nodes}: this is machine {rank}, counted from 0;"
             " give the number of all machines"
         )
-    return Meeting(rank, address, int(port))
+    return Rendezvous(rank, address, int(port))
 
 
-def _rank() -> int | None:
-    found = [os.environ[name] for name in _RANK_NAMES if os.environ.get(name, "").isdecimal()]
-    return int(found[0]) if found else None
+def _node_rank() -> int | None:
+    ranks = (int(value) for name in _RANK_NAMES if (value := os.environ.get(name, "")).isdecimal())
+    return next(ranks, None)
 
 
-def _first_of(nodes: str) -> str:
-    """SLURM's list of hosts -> the first: `gpu[007-009,12],cpu1` -> `gpu007`."""
-    found = re.match(r"([^\[,]*)(?:\[(\w+)[^\]]*\])?([^,]*)", nodes)
-    return "".join(found.groups("")) if found else ""
+def _first_host(nodes: str) -> str:
+    """Return the first of SLURM's list of hosts: `gpu[007-009,12],cpu1` -> `gpu007`."""
+    match = re.match(r"([^\[,]*)(?:\[(\w+)[^\]]*\])?([^,]*)", nodes)
+    return "".join(match.groups("")) if match else ""
 
 
-def _port_of(job: str) -> int | None:
-    """Jobs that share a machine get ports of their own."""
+def _job_port(job: str) -> int | None:
+    """Return a port that differs between jobs that share a machine."""
     return _FIRST_PORT + int(job) % _PORTS if job.isdecimal() else None

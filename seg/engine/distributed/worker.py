@@ -1,4 +1,4 @@
-"""`python -m seg.engine.distributed.worker COMMAND RUN_DIR RESULT`: one process of `launch`."""
+"""One process of `launch`: `python -m seg.engine.distributed.worker COMMAND RUN_DIR RESULT`."""
 
 import atexit
 import ctypes
@@ -26,10 +26,10 @@ _PR_SET_PDEATHSIG = 1  # Linux, prctl.h
 
 
 def main() -> None:
-    """Do as COMMAND by the `config.json` beside RESULT; the first process writes the value there.
+    """Run COMMAND by the `config.json` beside RESULT; the first process writes its value to RESULT.
 
-    An error is written where `launch` finds it, instead of told beside those of other processes
-    that fail because this one did.
+    An error is written to a file for `launch`: other processes fail because this one did, and
+    their messages would hide its own.
     """
     disable_malloc_trim()
     limit_openmp_spin()
@@ -58,7 +58,7 @@ def _run_command(command: str, config: dict[str, Any], run_dir: Path) -> float |
 
 
 def _exit(code: int) -> NoReturn:
-    """End with what is left to do at the end, but for the connections to the other processes.
+    """Exit after all exit handlers but the one that closes connections to other processes.
 
     These may have ended already. To take connections to them down can hang or crash, which would
     turn a run that is done into one that has failed, and keep other machines waiting.
@@ -77,20 +77,22 @@ def _is_first() -> bool:
 
 
 def _exit_with_launcher() -> None:
-    """Nobody else would end this process after a kill -9 of the one that has started it."""
+    """End with the launcher, whose kill -9 nothing else would pass on to this process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _start_logging(run_dir: Path) -> None:
-    """As the command that was typed; the other processes say no more than warnings."""
+    """Log as the typed command does; processes but the first log warnings alone."""
     composed = run_dir / ".hydra" / "hydra.yaml"
     if not _is_first():
         log_plainly(logging.WARNING)
     elif composed.is_file():
         node = OmegaConf.create(read_yaml(composed, "configuration"))
-        wanted = OmegaConf.to_container(OmegaConf.select(node, "hydra.job_logging"), resolve=True)
-        logging.config.dictConfig(wanted)  # type: ignore[arg-type]
+        logging_config = OmegaConf.to_container(
+            OmegaConf.select(node, "hydra.job_logging"), resolve=True
+        )
+        logging.config.dictConfig(logging_config)  # type: ignore[arg-type]
         if not (run_dir / PROPOSED).exists():  # nothing is left to accept
             accept(run_dir)
     else:
@@ -98,9 +100,9 @@ def _start_logging(run_dir: Path) -> None:
 
 
 def _report(error: Exception) -> None:
-    told = user_message(error)
-    details = {"timestamp": str(int(time())), "can_be_mended": told is not None}
-    text = told or "".join(traceback.format_exception(error)).rstrip()
+    message = user_message(error)
+    details = {"timestamp": str(int(time())), "can_be_mended": message is not None}
+    text = message or "".join(traceback.format_exception(error)).rstrip()
     content = {"message": {"message": text, "extraInfo": details}}
     Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(content))
 

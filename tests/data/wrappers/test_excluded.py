@@ -195,7 +195,7 @@ def test_no_pickle_is_executed(tmp_path):
 def test_missing_and_huge_files_and_folders_are_refused(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="not found"):
         read_quarantine(tmp_path / "none.json")
-    with pytest.raises(DataError, match="found a folder"):
+    with pytest.raises(DataError, match="found a directory"):
         read_quarantine(tmp_path)
     monkeypatch.setattr(module, "MAX_FILE_BYTES", 10)
     with pytest.raises(DataError, match="at most 10 are read"):

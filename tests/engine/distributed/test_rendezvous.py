@@ -3,7 +3,7 @@
 import pytest
 
 from seg.config.schema import TrainerTarget
-from seg.engine.distributed.rendezvous import Meeting, follows, meeting
+from seg.engine.distributed.rendezvous import Rendezvous, find_rendezvous, is_follower
 from seg.errors import ConfigError
 
 THREE = TrainerTarget(_target_="pytorch_lightning.Trainer", max_epochs=1, num_nodes=3)
@@ -25,9 +25,9 @@ def say(monkeypatch, **variables):
 
 def test_by_hand(monkeypatch):
     say(monkeypatch, NODE_RANK="2", MASTER_ADDR="10.0.0.1", MASTER_PORT="29500")
-    assert meeting(THREE) == Meeting(2, "10.0.0.1", 29500)
-    assert follows(THREE)
-    assert not follows(ONE)
+    assert find_rendezvous(THREE) == Rendezvous(2, "10.0.0.1", 29500)
+    assert is_follower(THREE)
+    assert not is_follower(ONE)
 
 
 # lists as `scontrol show hostnames` takes them
@@ -43,16 +43,16 @@ def test_by_hand(monkeypatch):
 )
 def test_by_slurm(monkeypatch, nodes, first):
     say(monkeypatch, SLURM_NODEID="0", SLURM_JOB_NODELIST=nodes, SLURM_JOB_ID="1234567")
-    assert meeting(THREE) == Meeting(0, first, 24567)
-    assert not follows(THREE)
+    assert find_rendezvous(THREE) == Rendezvous(0, first, 24567)
+    assert not is_follower(THREE)
 
 
 def test_nothing_said():
     with pytest.raises(ConfigError, match=r"num_nodes=3.*which machine"):
-        meeting(THREE)
+        find_rendezvous(THREE)
 
 
 def test_more_machines_than_were_told(monkeypatch):
     say(monkeypatch, NODE_RANK="3", MASTER_ADDR="a", MASTER_PORT="1")
     with pytest.raises(ConfigError, match="this is machine 3"):
-        meeting(THREE)
+        find_rendezvous(THREE)
