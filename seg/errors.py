@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _NO_ROOM_MESSAGES = (
@@ -130,6 +130,11 @@ def brief(value: object, most: int = 80) -> str:
     """Return the repr of what a file holds, cut to so many characters, for messages."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def first_of(words: Sequence[object], most: int = 3) -> str:
+    """Return the first of some words and dots for the others, for messages."""
+    return ", ".join(map(str, words[:most])) + (", ..." if len(words) > most else "")
 
 
 def error_summary(error: BaseException, most: int = 200) -> str:

@@ -18,7 +18,7 @@ from seg.errors import DataError
 
 log = logging.getLogger(__name__)
 UNKNOWN = ("unknown_values", "unknown_colors", "label_kind", "lossy_label")
-"""The faults of labels that hold what is no class, or nothing that can be one."""
+"""The faults of labels with values that are no class, or that cannot be one."""
 
 _MAX_LABELS = 300
 _MAX_SECONDS = 20.0

@@ -1,4 +1,4 @@
-"""What a pixel value means: class names, colors, file ids and train ids."""
+"""The meaning of pixel values: class names, colors, file ids and train ids."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ LEAVE_OUT = (
     "  to leave faulty samples out: python -m seg.prepare verify with the same dataset,"
     " then dataset.exclude=.../verify.json"
 )
-"""The way out where some samples cannot be read; it needs no mended files."""
+"""The remedy for samples that cannot be read, which needs no mended files."""
 
 
 @contextmanager
@@ -80,7 +80,7 @@ class LabelledSample(Protocol):
 
 
 class LabelledDataset(Protocol):
-    """What loaders need of a dataset, whatever its ground truth is."""
+    """The interface that loaders need of a dataset, whatever its ground truth is."""
 
     split: str
 

@@ -79,7 +79,7 @@ class CocoPanoptic(PairDataset):
 
 
 class SegmentLabels:
-    """Reads a PNG of segment ids, R + 256 G + 65536 B, into the file ids of their categories.
+    """A `ReadLabel` of PNGs of segment ids, R + 256 G + 65536 B, as ids of categories.
 
     Args:
         segments: of each PNG file `(segment id, file id of its category)`, int32, N x 2, in the

@@ -11,7 +11,6 @@ from seg.data.readers.image_label_pairs import (
     NO_ANNOTATION_REMEDY,
     Pair,
     PairDataset,
-    first_of,
 )
 from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_labels
 from seg.data.readers.listed_pairs import listed_pairs
@@ -23,7 +22,7 @@ from seg.data.readers.unannotated_frames import (
     with_background,
 )
 from seg.data.readers.urls import Location, is_remote, read_bytes
-from seg.errors import DataError, brief
+from seg.errors import DataError, brief, first_of
 from seg.io.csv_table import parse_csv
 from seg.io.source import MAX_BYTES, Source
 

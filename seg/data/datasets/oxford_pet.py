@@ -98,7 +98,7 @@ class OxfordPet(PairDataset):
 
 @dataclass(frozen=True)
 class BreedTrimaps:
-    """Reads a trimap into the train ids of `BREED`: a `ReadLabel`.
+    """A `ReadLabel` of trimaps as the train ids of `BREED`.
 
     Attributes:
         class_ids: 1 to 37, by the name of the file.

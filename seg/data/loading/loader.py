@@ -23,7 +23,7 @@ Transform: TypeAlias = Callable[[Any, tuple[int, int, int]], Any]
 
 
 class Batch(TypedDict):
-    """What a loader yields.
+    """A batch of samples.
 
     Attributes:
         name: of the samples, B.

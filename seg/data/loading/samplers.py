@@ -10,7 +10,7 @@ from seg.data.statistics import DatasetStatistics
 from seg.errors import ConfigError, DataError
 
 Statistics = DatasetStatistics | Callable[[], DatasetStatistics]
-"""The counts of the training split, or what gives them when an epoch is first drawn."""
+"""The counts of the training split, or a function that counts when an epoch is first drawn."""
 
 
 class SamplingStrategy(Protocol):

@@ -11,7 +11,7 @@ CLASS_FORMS = (
     '["road", ...], {"road": [r, g, b], ...}, {"0": "road", ...}\n'
     '  or [{"name": "road", "id": 7, "color": [r, g, b], "ignore": false}, ...]'
 )
-"""What a JSON file of classes may hold, for messages."""
+"""The allowed contents of a JSON file of classes, for messages."""
 
 LARGEST_ID = 65535
 _LONGEST_NAME = 200

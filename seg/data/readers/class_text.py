@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from seg.data.readers.class_entry import CLASS_FORMS, ClassEntry, class_id, class_name
 from seg.data.readers.urls import Location, read_bytes
-from seg.errors import DataError, brief
+from seg.errors import DataError, brief, first_of
 from seg.io.csv_table import parse_csv
 from seg.io.source import Source
 
@@ -88,9 +88,8 @@ def entries_of_label_map(lines: Sequence[tuple[int, str]], location: Location) -
         entries.append(ClassEntry(name.strip(), len(entries), color))
     bare = [entry.name for entry in entries if entry.color is None]
     if bare and len(bare) < len(entries):
-        listed = ", ".join(bare[:3]) + (", ..." if len(bare) > 3 else "")
         raise DataError(
-            f"{location}: {listed} have no color and others have\n"
+            f"{location}: {first_of(bare)} have no color and others have\n"
             f"  write the color of its pixels in the labels: {bare[0]}:red,green,blue::"
         )
     return entries

@@ -15,14 +15,14 @@ MIXED_COLORS_REMEDY = (
     "edges drawn smoothly (anti-aliased), resizing and JPEG mix colors: export the masks again"
     " without,\n  or add the colors to "
 )
-"""What to do where a label holds colors that are no class; the file of the classes follows."""
+"""The remedy for colors that are no class; the name of the class file follows."""
 
 _SHOWN = 8
 _UNKNOWN = -1
 
 
 class ColorLabels:
-    """Reads a color-coded label file into file ids: a `ReadLabel`.
+    """A `ReadLabel` of color-coded label files.
 
     Args:
         ids: file id of each color, RGB 0 to 255.

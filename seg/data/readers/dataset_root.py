@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.errors import DataError
+from seg.errors import DataError, first_of
 
 _SHOWN = 8
 
@@ -66,8 +66,8 @@ def _describe_entries(directory: Path, expected: Sequence[str]) -> str:
         for entry in directory.iterdir()
         if not entry.name.startswith(".")
     )
-    listed = ", ".join(entries[:_SHOWN]) + (", ..." if len(entries) > _SHOWN else "")
-    return f"found there: {listed or 'nothing'}{_other_level(directory, expected)}"
+    listed = first_of(entries, _SHOWN) or "nothing"
+    return f"found there: {listed}{_other_level(directory, expected)}"
 
 
 def _other_level(directory: Path, expected: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Opens image files within limits, checks that they are whole, and decodes plain PNGs."""
+"""Image files: opened within limits, checked to be whole, plain PNGs decoded."""
 
 import warnings
 import zlib

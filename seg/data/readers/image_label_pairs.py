@@ -15,7 +15,7 @@ from seg.data.readers.unread_files import UnreadFiles, is_hidden
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import current_decoding
 from seg.data.sample import LEAVE_OUT, Sample, naming_quarantine
-from seg.errors import DataError
+from seg.errors import DataError, first_of
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 NO_ANNOTATION = "no_annotation"
@@ -25,7 +25,6 @@ NO_ANNOTATION_REMEDY = (
     "frames without annotation: dataset.unannotated=background takes them as background,"
     " dataset.unannotated=exclude leaves them out"
 )
-_SHOWN = 3
 _COMPLETE = "an image and its label share a name; complete or repeat the download"
 _NO_NAMES = "  an image and its label share a name: rename them, or look whether they fit"
 _UNMATCHED = {
@@ -254,8 +253,3 @@ def lonely_files_error(lonely: Sequence[UnmatchedFile], among: str, remedy: str 
     if remedy or not all(bare):
         lines.append(remedy or f"  {_COMPLETE}\n{LEAVE_OUT}")
     return DataError("\n".join(lines), fault="no_partner")
-
-
-def first_of(words: Sequence[str]) -> str:
-    """Return the first three words, for messages."""
-    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, make_classes
-from seg.errors import DataError
+from seg.errors import DataError, first_of
 
 _IGNORED = 255
 _LARGEST_ID = 65535
@@ -95,7 +95,6 @@ def _refuse_grey(pixels: Counter[int], ordered: Sequence[int], source: str) -> N
     if not (sparse or smoothed):
         return
     values = sorted(pixels)
-    listed = ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
     class_file = ", ".join(f'"{value}": "name_{at}"' for at, value in enumerate(values))
     remedy = (
         "masks that were smoothed, resized or saved as JPEG: export them again without that"
@@ -104,7 +103,7 @@ def _refuse_grey(pixels: Counter[int], ordered: Sequence[int], source: str) -> N
     )
     raise DataError(
         f"{source} hold {len(values)} values that look like levels of grey, not like ids:"
-        f" {listed}\n"
+        f" {first_of(values, _SHOWN)}\n"
         f"  {remedy}\n"
         "  dataset.label_kind=ids takes them as ids as they are (255: ignored)",
         fault="label_kind",

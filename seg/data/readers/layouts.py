@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from seg.data.readers.class_table import CLASS_FILES
-from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES, first_of
+from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES
 from seg.data.readers.layout_search import (
     Candidates,
     ImageFile,
@@ -16,7 +16,7 @@ from seg.data.readers.layout_search import (
 )
 from seg.data.readers.splits import split_names
 from seg.data.readers.unread_files import is_hidden
-from seg.errors import DataError
+from seg.errors import DataError, first_of
 
 _MAX_FILES, _SHOWN, _SHOWN_DIRECTORIES = 20_000, 3, 4
 

@@ -7,13 +7,12 @@ from seg.data.readers.image_label_pairs import (
     NO_ANNOTATION,
     Pair,
     UnmatchedFile,
-    first_of,
     lonely_files_error,
     tolerate,
 )
 from seg.data.readers.urls import Location, is_remote
 from seg.data.sample import LEAVE_OUT
-from seg.errors import DataError
+from seg.errors import DataError, first_of
 
 
 def listed_pairs(

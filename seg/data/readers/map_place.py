@@ -1,4 +1,4 @@
-"""Whether an image file lies on the map, by its own tags or by a file beside it."""
+"""Detection of image files that lie on the map, by their own tags or by a file beside them."""
 
 from pathlib import Path
 

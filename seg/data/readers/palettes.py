@@ -11,14 +11,14 @@ from seg.data.readers.class_table import Classes
 from seg.data.readers.color_labels import Color
 from seg.data.readers.readers import read_indices
 from seg.data.readers.urls import Location
-from seg.errors import DataError
+from seg.errors import DataError, first_of
 
 _IGNORED = 255
 _SHOWN = 6
 
 
 class PaletteLabels:
-    """Reads label files by their indices, or by color where the palette has another order.
+    """A `ReadLabel` of ids, or of colors where the palette has another order than the ids.
 
     A palette that has the colors of the class file in another order identifies classes by color:
     by index, classes would change their names. A palette of other colors has no meaning: its
@@ -73,7 +73,7 @@ class PaletteLabels:
             return None
         return (
             f"{len(strange)} of {len(colors)} colors of the palette of {path} are not in"
-            f" {self._source} ({_cut(strange)}): its indices are read as ids"
+            f" {self._source} ({first_of(strange, _SHOWN)}): its indices are read as ids"
         )
 
     def _by_color(
@@ -115,10 +115,11 @@ class PaletteLabels:
             f"{index} {self._entries[color].name if color in self._entries else _hex(color)}"
             for index, color in colors.items()
         ]
+        in_classes = [f"{id_} {name}" for id_, name in self._names.items()]
         return DataError(
             f"{path}: {fault}\n"
-            f"  by its palette: {_cut(in_file)}\n"
-            f"  by {self._source}: {_cut([f'{id_} {name}' for id_, name in self._names.items()])}\n"
+            f"  by its palette: {first_of(in_file, _SHOWN)}\n"
+            f"  by {self._source}: {first_of(in_classes, _SHOWN)}\n"
             "  dataset.label_kind=ids takes the indices, dataset.label_kind=colours the colors",
             fault="label_kind",
         )
@@ -139,7 +140,3 @@ def _color(palette_N3: NDArray[np.uint8], index: int) -> Color:
 
 def _hex(color: Color) -> str:
     return "#" + "".join(f"{share:02x}" for share in color)
-
-
-def _cut(words: Sequence[str]) -> str:
-    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")

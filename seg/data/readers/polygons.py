@@ -59,7 +59,7 @@ class _Shape:
 
 
 class PolygonLabels:
-    """Reads a LabelMe file into file ids; later shapes cover earlier ones.
+    """A `ReadLabel` of LabelMe files; later shapes cover earlier ones.
 
     Args:
         ids: file id of each label.

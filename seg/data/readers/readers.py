@@ -17,7 +17,7 @@ from seg.data.readers.image_pixels import orientation_of, read_band, upright_rgb
 from seg.data.readers.stored_values import stored_bits, stored_grey
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import PLAIN, ImageDecoding
-from seg.errors import DataError
+from seg.errors import DataError, first_of
 
 _LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
 _GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -215,10 +215,9 @@ def _read_image(
 
 def _alpha_in_label(image: Image.Image, path: Location) -> DataError:
     values = np.unique(np.asarray(image.getchannel("A"))).tolist()
-    listed = ", ".join(map(str, values[:3])) + (", ..." if len(values) > 3 else "")
     return DataError(
-        f"{path}: label has an alpha channel of {len(values)} values ({listed}), and nothing says"
-        " whether it or the colors are the label\n"
+        f"{path}: label has an alpha channel of {len(values)} values ({first_of(values)}), and"
+        " nothing says whether it or the colors are the label\n"
         "  save the one that is: with Pillow, Image.open(FILE).getchannel('A').save(FILE) for the"
         " alpha,\n  Image.open(FILE).convert('RGB').save(FILE) for the colors",
         fault="transparent",

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
-from seg.data.readers.image_label_pairs import Pair, first_of
+from seg.data.readers.image_label_pairs import Pair
 from seg.data.readers.readers import ReadLabel, read_image
 from seg.data.readers.splits import check_choice
 from seg.data.readers.urls import Location, is_remote
-from seg.errors import ConfigError
+from seg.errors import ConfigError, first_of
 
 Unannotated = Literal["error", "background", "exclude"]
 
@@ -124,7 +124,7 @@ def _lacks_label(pair: Pair) -> bool:
 
 
 class WithBackground:
-    """Reads label files, and images that stand for a label of background alone.
+    """A `ReadLabel` of label files, and of images that stand for background alone.
 
     Args:
         pairs: where image and label are one file, the label is background.

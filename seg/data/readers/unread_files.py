@@ -1,4 +1,4 @@
-"""Counts the files of a directory that nothing reads, by kind, for one line of the log."""
+"""Counts of the files of a directory that nothing reads, by kind, for one line of the log."""
 
 import logging
 from collections import Counter
@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
 from seg.data.readers.urls import Location
+from seg.errors import first_of
 
 HIDDEN = "hidden"
 """The kind of hidden files, of all below hidden directories, and of what systems leave behind."""
@@ -23,7 +24,7 @@ _OF_IMAGES = frozenset(
         *(".npy", ".npz", ".mat", ".h5", ".hdf5", ".tfrecord", ".zip", ".tar", ".gz", ".7z"),
     )
 )
-_MAX_KINDS, _MAX_NAMES = 6, 3
+_MAX_KINDS = 6
 _log = logging.getLogger(__name__)
 _logged: set[str] = set()  # training and validation look into the same directories
 
@@ -40,7 +41,7 @@ def is_hidden(path: PurePath) -> bool:
 
 
 class UnreadFiles:
-    """Counts the files of a directory that are not read.
+    """A counter of the files of a directory that are not read.
 
     Args:
         directory: what is searched, for messages.
@@ -95,8 +96,8 @@ def log_unlisted(directory: Path, names: Sequence[str], lists: object) -> None:
     """
     if not names:
         return
-    first = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
-    line = f"{directory}: not read, as no list in {lists} names them: {len(names)} files: {first}"
+    count = f"{len(names)} files: {first_of(names)}"
+    line = f"{directory}: not read, as no list in {lists} names them: {count}"
     if line not in _logged:
         _logged.add(line)
         _log.warning(line)

@@ -21,7 +21,7 @@ from seg.data.transforms.gpu_transforms import DeviceAugmentation
 from seg.errors import ConfigError, DataError
 
 MEAN_COLOR = 128
-"""What padding of an image is filled with: about zero once normalised."""
+"""The grey that padding of an image is filled with: about zero once normalised."""
 
 _NEAREST = (cv2.INTER_NEAREST, cv2.INTER_NEAREST_EXACT)
 

@@ -1,4 +1,4 @@
-"""Reads `verify.json` of `seg.prepare task=verify` and leaves faulty samples out of a dataset."""
+"""The faulty samples of `verify.json`, and datasets without them."""
 
 import os
 from collections.abc import Mapping

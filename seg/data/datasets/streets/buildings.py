@@ -32,7 +32,7 @@ _ROUND_S, _ROUND_UP = np.array([0, 1, 1, 0]), np.array([2, 2, 3, 3])
 
 @dataclass(frozen=True)
 class Style:
-    """How a house looks; metres."""
+    """The look of a house; metres."""
 
     kind: str
     color: Color
