@@ -1,8 +1,12 @@
-"""Decoded samples on disk: what is not as it was written is decoded again."""
+"""Decoded samples on disk: damaged, half-written and unreadable files are decoded again."""
 
 import logging
+import signal
 import struct
+import subprocess
+import sys
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,24 +15,34 @@ from PIL import Image
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import Pair, PairDataset
 from seg.data.wrappers.cached import CachedDataset
+from seg.io.atomic import STAGED
 
 LABELS = LabelSpace.identity(("a", "b", "c"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3)).astype(np.uint8)
 IDS = np.random.default_rng(1).integers(0, 3, (4, 6)).astype(np.uint8)
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.data.wrappers.test_cached import dataset_in
+from tests.faults import kill_before
+kill_before("000000.pixels")
+dataset_in(Path(sys.argv[1]))[0]
+"""
+
+
+def dataset_in(directory):
+    pair = Pair("a", directory / "a.png", directory / "ids.png")
+    dataset = PairDataset((pair,), labels=LABELS, split="train")
+    return CachedDataset(dataset, directory / "cache")
 
 
 @pytest.fixture
 def cached(tmp_path):
     Image.fromarray(IMAGE).save(tmp_path / "a.png")
     Image.fromarray(IDS).save(tmp_path / "ids.png")
-    pair = Pair("a", tmp_path / "a.png", tmp_path / "ids.png")
-    dataset = PairDataset((pair,), labels=LABELS, split="train")
-
-    def opened():
-        return CachedDataset(dataset, tmp_path / "cache")
-
-    assert opened()[0].name == "a"
-    return opened
+    assert dataset_in(tmp_path)[0].name == "a"
+    return partial(dataset_in, tmp_path)
 
 
 def assert_right(sample):
@@ -71,3 +85,17 @@ def test_what_an_older_version_wrote_is_written_anew(cached, tmp_path, caplog):
         assert_right(cached()[0])
     assert not caplog.text
     assert path.read_bytes() == sound
+
+
+def test_the_next_start_removes_what_a_killed_process_leaves_in_a_cache(tmp_path):
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    Image.fromarray(IDS).save(tmp_path / "ids.png")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (staged,) = (tmp_path / "cache").glob("*/*")
+    assert staged.name.startswith(STAGED)
+    dataset = dataset_in(tmp_path)
+    assert not list((tmp_path / "cache").glob("*/*"))
+    for _ in range(2):
+        assert np.array_equal(dataset[0].image, IMAGE)
+    assert [path.name for path in (tmp_path / "cache").glob("*/*")] == ["000000.pixels"]
