@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.models.blocks import ConvNormAct, initialize
+from seg.models.blocks import DECODER_NORM_EPS, LOGITS_STD, ConvNormAct, initialize
 from seg.models.coarse_logits import CoarseLogits, Resize
 from seg.models.interfaces import Encoder
-
-_NORM_EPS = 1e-5
-_LOGITS_STD = 0.01
 
 
 class FullyConvolutionalHead(nn.Module):
@@ -32,11 +29,11 @@ class FullyConvolutionalHead(nn.Module):
         self, in_channels: int, channels: int, *, num_classes: int, dropout: float
     ) -> None:
         super().__init__()
-        self.conv = ConvNormAct(in_channels, channels, 3, norm_eps=_NORM_EPS)
+        self.conv = ConvNormAct(in_channels, channels, 3, norm_eps=DECODER_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
         self.logits = nn.Conv2d(channels, num_classes, 1)
         initialize(self)
-        nn.init.normal_(self.logits.weight, std=_LOGITS_STD)
+        nn.init.normal_(self.logits.weight, std=LOGITS_STD)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Compute logits B x num_classes x H x W of a map B x in_channels x H x W."""

@@ -15,6 +15,8 @@ from seg.errors import ConfigError
 from seg.kernels.depthwise import DepthwiseConv2d, fused_conv_bn
 
 Skip = Literal["conv", "sum", "none"]
+DECODER_NORM_EPS = 1e-5  # of decoders and heads
+LOGITS_STD = 0.01  # of the initial weights of their last layer
 
 
 class ConvNormAct(nn.Module):

@@ -11,13 +11,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.models.blocks import ConvNormAct, SeparableConv2d, initialize, resize
+from seg.models.blocks import (
+    DECODER_NORM_EPS,
+    LOGITS_STD,
+    ConvNormAct,
+    SeparableConv2d,
+    initialize,
+    resize,
+)
 from seg.models.interfaces import Encoder
 from seg.models.registry import DECODERS
 
-_NORM_EPS = 1e-5
 _RATES_AT_STRIDE_16 = (6, 12, 18)
-_LOGITS_STD = 0.01
 
 
 class ImagePooling(nn.Module):
@@ -42,7 +47,7 @@ class ImagePooling(nn.Module):
         super().__init__()
         self.window_HW = window_HW
         self.stride_HW = stride_HW
-        self.project = ConvNormAct(in_channels, out_channels, 1, norm_eps=_NORM_EPS)
+        self.project = ConvNormAct(in_channels, out_channels, 1, norm_eps=DECODER_NORM_EPS)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Map B x in_channels x H x W to B x out_channels x H x W."""
@@ -86,15 +91,15 @@ class AtrousPyramid(nn.Module):
     ) -> None:
         super().__init__()
         self.image_pooling = image_pooling
-        self.pointwise = ConvNormAct(in_channels, channels, 1, norm_eps=_NORM_EPS)
+        self.pointwise = ConvNormAct(in_channels, channels, 1, norm_eps=DECODER_NORM_EPS)
         self.atrous = nn.ModuleList(
             SeparableConv2d(
-                in_channels, channels, dilation=rate, norm_eps=_NORM_EPS, activation=True
+                in_channels, channels, dilation=rate, norm_eps=DECODER_NORM_EPS, activation=True
             )
             for rate in rates
         )
         branches = 1 + len(rates) + (image_pooling is not None)
-        self.projection = ConvNormAct(branches * channels, channels, 1, norm_eps=_NORM_EPS)
+        self.projection = ConvNormAct(branches * channels, channels, 1, norm_eps=DECODER_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -165,7 +170,9 @@ class DeepLabV3Plus(nn.Module):
         width = aspp_channels
         if self.low_level_index is not None:
             tap_channels = encoder.channels[self.low_level_index]
-            self.low_level = ConvNormAct(tap_channels, low_level_channels, 1, norm_eps=_NORM_EPS)
+            self.low_level = ConvNormAct(
+                tap_channels, low_level_channels, 1, norm_eps=DECODER_NORM_EPS
+            )
             self.fuse = nn.Sequential(
                 _fusion(aspp_channels + low_level_channels, decoder_channels),
                 _fusion(decoder_channels, decoder_channels),
@@ -173,7 +180,7 @@ class DeepLabV3Plus(nn.Module):
             width = decoder_channels
         self.logits = nn.Conv2d(width, num_classes, 1)
         initialize(self)
-        nn.init.normal_(self.logits.weight, std=_LOGITS_STD)
+        nn.init.normal_(self.logits.weight, std=LOGITS_STD)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Compute logits B x num_classes x h x w at the size of the low-level map."""
@@ -186,7 +193,7 @@ class DeepLabV3Plus(nn.Module):
 
 
 def _fusion(in_channels: int, out_channels: int) -> SeparableConv2d:
-    return SeparableConv2d(in_channels, out_channels, norm_eps=_NORM_EPS, activation=True)
+    return SeparableConv2d(in_channels, out_channels, norm_eps=DECODER_NORM_EPS, activation=True)
 
 
 def tap_index(encoder: Encoder, stride: int | None) -> int | None:

@@ -12,13 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.models.blocks import ConvNormAct, initialize
+from seg.models.blocks import DECODER_NORM_EPS, LOGITS_STD, ConvNormAct, initialize
 from seg.models.decoders.deeplabv3plus import ImagePooling, rates_for, tap_index
 from seg.models.interfaces import Encoder
 from seg.models.registry import DECODERS
-
-_NORM_EPS = 1e-5
-_LOGITS_STD = 0.01
 
 
 class FullAtrousPyramid(nn.Module):
@@ -35,14 +32,14 @@ class FullAtrousPyramid(nn.Module):
         self, in_channels: int, channels: int, *, rates: Sequence[int], dropout: float
     ) -> None:
         super().__init__()
-        self.pointwise = ConvNormAct(in_channels, channels, 1, norm_eps=_NORM_EPS)
+        self.pointwise = ConvNormAct(in_channels, channels, 1, norm_eps=DECODER_NORM_EPS)
         self.atrous = nn.ModuleList(
-            ConvNormAct(in_channels, channels, 3, dilation=rate, norm_eps=_NORM_EPS)
+            ConvNormAct(in_channels, channels, 3, dilation=rate, norm_eps=DECODER_NORM_EPS)
             for rate in rates
         )
         self.image_pooling = ImagePooling(in_channels, channels, window_HW=None, stride_HW=(1, 1))
         branches = 2 + len(rates)
-        self.projection = ConvNormAct(branches * channels, channels, 1, norm_eps=_NORM_EPS)
+        self.projection = ConvNormAct(branches * channels, channels, 1, norm_eps=DECODER_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -111,11 +108,13 @@ class FullDeepLabV3Plus(nn.Module):
         width = aspp_channels
         if self.low_level_index is not None:
             tap_channels = encoder.channels[self.low_level_index]
-            self.low_level = ConvNormAct(tap_channels, low_level_channels, 1, norm_eps=_NORM_EPS)
+            self.low_level = ConvNormAct(
+                tap_channels, low_level_channels, 1, norm_eps=DECODER_NORM_EPS
+            )
             width += low_level_channels
         widths = (width, *[decoder_channels] * len(fusion_dropout))
         self.fuse = nn.ModuleList(
-            ConvNormAct(widths[index], decoder_channels, 3, norm_eps=_NORM_EPS)
+            ConvNormAct(widths[index], decoder_channels, 3, norm_eps=DECODER_NORM_EPS)
             for index in range(len(fusion_dropout))
         )
         self.fusion_dropouts = nn.ModuleList(
@@ -123,7 +122,7 @@ class FullDeepLabV3Plus(nn.Module):
         )
         self.logits = nn.Conv2d(decoder_channels, num_classes, 1)
         initialize(self)
-        nn.init.normal_(self.logits.weight, std=_LOGITS_STD)
+        nn.init.normal_(self.logits.weight, std=LOGITS_STD)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Compute logits B x num_classes x h x w at the size of the low-level map."""

@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.models.blocks import ConvNormAct, SeparableConv2d, initialize, resize
+from seg.models.blocks import (
+    DECODER_NORM_EPS,
+    LOGITS_STD,
+    ConvNormAct,
+    SeparableConv2d,
+    initialize,
+    resize,
+)
 from seg.models.interfaces import Encoder
 from seg.models.registry import DECODERS
-
-_NORM_EPS = 1e-5
-_LOGITS_STD = 0.01
 
 
 class Level(nn.Module):
@@ -29,10 +33,10 @@ class Level(nn.Module):
 
     def __init__(self, above_channels: int, tap_channels: int, channels: int) -> None:
         super().__init__()
-        self.reduce = ConvNormAct(above_channels, channels, 1, norm_eps=_NORM_EPS)
-        self.lateral = ConvNormAct(tap_channels, channels, 1, norm_eps=_NORM_EPS)
+        self.reduce = ConvNormAct(above_channels, channels, 1, norm_eps=DECODER_NORM_EPS)
+        self.lateral = ConvNormAct(tap_channels, channels, 1, norm_eps=DECODER_NORM_EPS)
         self.refine = SeparableConv2d(
-            channels, channels, norm_eps=_NORM_EPS, activation=True, norm_between=False
+            channels, channels, norm_eps=DECODER_NORM_EPS, activation=True, norm_between=False
         )
 
     def forward(self, above_BChw: Tensor, tap_BCHW: Tensor) -> Tensor:
@@ -81,7 +85,7 @@ class FeaturePyramid(nn.Module):
         )
         self.logits = nn.Conv2d(widths[-1], num_classes, 1)
         initialize(self)
-        nn.init.normal_(self.logits.weight, std=_LOGITS_STD)
+        nn.init.normal_(self.logits.weight, std=LOGITS_STD)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Compute logits B x num_classes x h x w at the size of the finest level."""
