@@ -13,12 +13,12 @@ triton = pytest.importorskip("triton")
 FLAGS = {"KERNEL": 3, "STRIDE": 2, "VECTOR": 8, "RELU": True, "TRANSPOSED": False}
 NONE = {"activated": None, "scale": None, "shift": None, "total": None, "spread": None}
 PICTURES = {"source", "output", "gradient", "value", "activated"}
-NUMBERS = {"dilation", "padding", "pictures", "tiles_a_part", "rows", "blocks_a_part", "groups"}
+NUMBERS = {"dilation", "padding", "images", "tiles_a_part", "rows", "blocks_a_part", "groups"}
 NUMBERS |= {"height", "width", "source_height", "source_width"}
 
 
 def compiled(kernel, constants, capability, warps=4):
-    """PTX of a kernel, its pictures in bfloat16, all other tensors in float32."""
+    """PTX of a kernel, its images in bfloat16, all other tensors in float32."""
     constants = {name: value for name, value in constants.items() if name in kernel.arg_names}
     signature, attributes, places = {}, {}, {}
     for place, name in enumerate(kernel.arg_names):
