@@ -60,7 +60,7 @@ def _export(config: ReportConfig, runs: list[Path]) -> None:
     if len(runs) > 1:
         raise ConfigError(f"runs: {len(runs)} of them; export={config.export} takes one")
     if config.output is None:
-        raise ConfigError("output: missing; give output=FOLDER")
+        raise ConfigError("output: missing; give output=DIRECTORY")
     labels, entries = predict_split(runs[0], config.split, config.plugins)
     count = write_fiftyone(config.output, entries, labels)
     log.info("%d images: %s (python open_in_fiftyone.py)", count, config.output.resolve())
