@@ -26,7 +26,7 @@ def test_table_and_picture(tmp_path):
     }
     text = memory_scaling.table(peaks)
     assert "| prediction | 3.0 Mpx | 510 | 5.2 |" in text
-    assert "| evaluation | 4 pictures | 600 | |" in text
+    assert "| evaluation | 4 images | 600 | |" in text
     write_curves(tmp_path / "curves.png", peaks)
     with Image.open(tmp_path / "curves.png") as picture:
         assert len(picture.getcolors(2**24)) > 3
