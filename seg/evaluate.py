@@ -24,38 +24,9 @@ def main(config: EvaluateConfig, run_dir: Path) -> float | None:
     if config.compare is not None:
         _compare(config, run_dir)
         return None
-    assert config.checkpoint is not None
-    from seg.build.datasets import refuse_missing_root, refuse_wrong_root
+    from seg.evaluation.run import run_evaluation
 
-    refuse_wrong_root(config.dataset)
-    refuse_missing_root(Path(config.checkpoint), config.dataset)
-    from seg.build.instantiate import build, check_sections
-    from seg.build.models import read_trained
-    from seg.build.segmentation import build_evaluation
-    from seg.evaluation.evaluator import Evaluator
-    from seg.evaluation.protocol import checkpoint_facts
-    from seg.inference.device import choose_device
-    from seg.reports.page import write_run_report
-
-    check_sections(config, "inference")
-    inference = build("inference", config.inference.node())
-    checkpoint = read_trained(config.checkpoint, trust=config.trust, plugins=config.plugins)
-    parts = build_evaluation(
-        checkpoint,
-        dataset=config.dataset,
-        labels=config.labels,
-        split=config.split,
-        batch_size=config.batch_size,
-        num_workers=config.num_workers,
-        run_dir=run_dir,
-        device=choose_device(config.device).type,
-    )
-    facts = checkpoint_facts(checkpoint.identity, checkpoint.step)
-    facts |= {"path": str(checkpoint.path), "engine": checkpoint.engine}
-    scores = Evaluator(parts, inference, facts).run(run_dir)
-    log.info("images and numbers: %s (predictions.png, metrics.json)", run_dir)
-    write_run_report(run_dir)
-    return scores[f"{config.split}/miou"]
+    return run_evaluation(config, run_dir)[f"{config.split}/miou"]
 
 
 def _compare(config: EvaluateConfig, run_dir: Path) -> None:

@@ -17,10 +17,10 @@ def main(config: PredictConfig, run_dir: Path) -> None:
     same command again predicts what is missing.
     """
     from seg.build.instantiate import check_sections
-    from seg.prediction.run import predict
+    from seg.prediction.run import run_prediction
 
     check_sections(config, "inference")
-    predict(config, run_dir)
+    run_prediction(config, run_dir)
 
 
 if __name__ == "__main__":

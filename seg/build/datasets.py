@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from seg.build.instantiate import build, check_sections
+from seg.config.conf_dir import option_files
+from seg.config.options import read_option
 from seg.config.schema import (
+    DatasetChoice,
     DatasetTarget,
     FitConfig,
     ImagesTarget,
     Labels,
     PretrainConfig,
     TrainConfig,
+    validate,
 )
 from seg.data.readers.image_label_pairs import UnmatchedFile, collect_unmatched, lonely_files_error
 from seg.data.readers.urls import is_remote
@@ -96,6 +100,45 @@ def refuse_missing_root(checkpoint: Path, dataset: Mapping[str, Any]) -> None:
 def decoding_of(config: ImagesTarget, section: str = "dataset") -> ImageDecoding:
     """Return how a dataset section declares its image files; `section` names it in messages."""
     return ImageDecoding(config.value_range, config.bands, section)
+
+
+def list_datasets() -> list[str]:
+    """Return the names that `create_dataset` takes, those of plugins included, sorted.
+
+    >>> import seg
+    >>> "cityscapes" in seg.list_datasets()
+    True
+    """
+    return [file.stem for file in option_files("dataset")]
+
+
+def create_dataset(
+    name: str, *, split: Literal["train", "val", "test"] = "train", **options: Any
+) -> SegmentationDataset:
+    """Open one split of a dataset, as `dataset=NAME` does in a training.
+
+    >>> import seg
+    >>> dataset = seg.create_dataset("streets", split="val", size=[64, 128], val_length=3)
+    >>> sample = dataset[0]
+    >>> len(dataset), sample.image.shape, sample.label.shape, dataset.labels.names[0]
+    (3, (64, 128, 3), (64, 128), 'road')
+
+    Args:
+        name: one of `list_datasets()`.
+        split: which part.
+        **options: keys of the dataset, such as `root`.
+
+    Returns:
+        samples with `.image` (uint8, H x W x 3), `.label` (uint8, H x W) and `.name`; `.labels` is
+        their `LabelSpace`.
+
+    Raises:
+        ConfigError, DataError: what is wrong with which key or file.
+    """
+    plain = {key: str(v) if isinstance(v, Path) else v for key, v in options.items()}
+    config = validate(DatasetChoice, {"dataset": {**read_option("dataset", name), **plain}})
+    check_sections(config, "dataset")
+    return open_dataset(config.dataset, Labels(), split)
 
 
 def open_image_dataset(config: ImagesTarget, split: str) -> Any:

@@ -30,6 +30,12 @@ def load_model(
 ) -> TrainedSegmenter:
     """Load a trained network in evaluation mode, on the CPU.
 
+    >>> import seg
+    >>> model = seg.load_model("runs/mine")
+    >>> label = model.predict("images/street.png")
+    >>> label.dtype, label.ndim, model.classes[0]
+    (dtype('uint8'), 2, 'road')
+
     Args:
         checkpoint: a checkpoint file, a run directory, or a file that `seg.export` wrote.
         trust: also open exported files that may hold code: `pt2`, `aoti`, `tensorrt`.

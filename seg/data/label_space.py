@@ -20,6 +20,11 @@ _MAX_FILE_ID = 2**20  # COCO panoptic's categories reach 200, Cityscapes' ids 33
 class LabelSpace:
     """The classes of a dataset; train ids are positions in `names`.
 
+    >>> import seg
+    >>> space = seg.LabelSpace.identity(("sky", "ground"), ((0, 0, 255), (0, 255, 0)))
+    >>> space.num_classes, space.ignore_index
+    (2, 255)
+
     Attributes:
         names: class names, two or more, position = train id.
         palette: one RGB triple (0..255) a class.

@@ -206,9 +206,14 @@ def create_model(
 ) -> Segmenter:
     """Build a segmenter from names, or from modules that are ready.
 
+    >>> import seg, torch
+    >>> model = seg.create_model("aligned_xception_micro", "deeplabv3plus", num_classes=5).eval()
+    >>> model(torch.zeros(1, 3, 40, 60)).shape
+    torch.Size([1, 5, 40, 60])
+
     Args:
-        encoder: a name of `encoder_names()`, or a module.
-        decoder: a name of `decoder_names()`, or a module.
+        encoder: a name of `list_encoders()`, or a module.
+        decoder: a name of `list_decoders()`, or a module.
         num_classes: number of logits a pixel.
         output_stride: of a named encoder, 4, 8, 16 or 32; None for the encoder's default (16).
         in_channels: of a named encoder; None for the encoder's default (3).

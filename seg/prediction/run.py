@@ -2,17 +2,20 @@
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any, Literal
 
+from seg.build.instantiate import check_sections
 from seg.config.commands import PredictConfig
+from seg.config.from_python import chosen
 from seg.data.readers.urls import is_remote
 from seg.dataset_tools.progress import progress_bar
 from seg.deployment.loading import Export
 from seg.errors import ConfigError, DataError, StorageError
-from seg.io.atomic import remove_stale, staged_directory
+from seg.io.atomic import remove_stale, scratch_directory, staged_directory
 from seg.prediction.camera import Camera
 from seg.prediction.georeference import report_lost_places
 from seg.prediction.inputs import CAMERA, list_items
@@ -30,8 +33,62 @@ _log = logging.getLogger(__name__)
 _LISTED = 5
 
 
-def predict(config: PredictConfig, run_dir: Path) -> None:
+def predict(
+    checkpoint: str | Path,
+    input: str | Path,  # noqa: A002  # the key of the command
+    output: str | Path,
+    *,
+    formats: Sequence[str] = ("labels", "overlay"),
+    inference: str = "whole",
+    inference_options: Mapping[str, Any] | None = None,
+    plugins: Sequence[str] = (),
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    **options: Any,
+) -> list[str]:
+    """Write the predictions of images, as `python -m seg.predict` does.
+
+    >>> import seg
+    >>> seg.predict("runs/mine", "images", "predictions", formats=["labels"])
+    ['predictions/street.png']
+
+    Args:
+        checkpoint: a run directory, a checkpoint file, or an exported file.
+        input: an image, directory, pattern, video, or address.
+        output: directory or address; what is done there is not done again.
+        formats: what is written, see `conf/predict.yaml`.
+        inference: an option of the group `inference`, such as `sliding`.
+        inference_options: keys of it that differ, such as `{"window": [513, 513]}`.
+        plugins: classes of plugins that the checkpoint may name.
+        device: where the network runs.
+        **options: other keys of `conf/predict.yaml`, such as `values="index"`.
+
+    Returns:
+        the files of these images, in the order of the input.
+
+    Raises:
+        ConfigError, DataError, StorageError: as the command ends.
+    """
+    values = {
+        **options,
+        "checkpoint": checkpoint,
+        "input": str(input),
+        "output": str(output),
+        "formats": list(formats),
+        "inference": dict(inference_options or {}),
+        "plugins": list(plugins),
+        "device": device,
+    }
+    config = chosen("predict", PredictConfig, {"inference": inference}, values)
+    check_sections(config, "inference")
+    with scratch_directory() as run_dir:
+        return run_prediction(config, run_dir)
+
+
+def run_prediction(config: PredictConfig, run_dir: Path) -> list[str]:
     """Predict what the input contains and is not done yet, into `output` or else `run_dir`.
+
+    Returns:
+        the files of what the input holds; nothing of a camera.
 
     Raises:
         DataError: the input is missing, or, at the end, some of it is damaged.
@@ -42,17 +99,18 @@ def predict(config: PredictConfig, run_dir: Path) -> None:
     output = config.output or str(run_dir)
     if config.input.startswith(CAMERA):
         _predict_camera(config, output)
-        return
+        return []
     items = list_items(
         config.input, output=output, frame_step=config.frame_step, max_frames=config.max_frames
     )
-    damaged, total = _PredictionRun(config, output, run_dir).fill(items)
+    damaged, total, files = _PredictionRun(config, output, run_dir).fill(items)
     _log.info("%d of %d images: %s", total - len(damaged), total, output)
     if damaged:
         raise DataError(
             f"{len(damaged)} of {total} images could not be read or written: "
             + ", ".join(damaged[:_LISTED])
         )
+    return [f"{output.rstrip('/')}/{name}" for name in files]
 
 
 class _PredictionRun:
@@ -72,8 +130,8 @@ class _PredictionRun:
         self._formats = load_formats(self._settings)
         log_values(self._settings, self._formats)
 
-    def fill(self, items: Sequence[Item]) -> tuple[list[str], int]:
-        """Predict this process's share; return the damaged sources and the size of the share."""
+    def fill(self, items: Sequence[Item]) -> tuple[list[str], int, list[str]]:
+        """Do this process' share; the damaged sources, the size of the share, and its files."""
         report_lost_places(items, self._formats, keep=self._config.place == "keep")
         refuse_overwriting(items, self._formats, self._output)
         mine = shard_items(items, shard=self._config.shard, num_shards=self._config.num_shards)
@@ -95,9 +153,17 @@ class _PredictionRun:
                 self._remote.fetch_manifests(besides=manifest.name)
             if not settled:
                 self._finish(items, manifest)
+            files = self._files(items, mine, manifest)
         if self._remote is not None:
             shutil.rmtree(self._spec.output)
-        return damaged, len(mine)
+        return damaged, len(mine), files
+
+    def _files(self, items: Sequence[Item], mine: Sequence[Item], manifest: Manifest) -> list[str]:
+        """What this process' share consists of, and what is made of all items."""
+        records = manifest.all_records()
+        own = [name for each in mine for name in records.get(each.name, {}).get("files", ())]
+        merged = [name for name in self._merged_files(items) if (self._spec.output / name).exists()]
+        return [name for name in own if not name.startswith(f"{PARTS}/")] + merged
 
     def _merged_files(self, items: Sequence[Item]) -> list[str]:
         """List the files that are made of all items."""

@@ -16,7 +16,7 @@ from seg.config.error_messages import explain
 from seg.config.schema import TrainConfig, validate
 from seg.data.label_space import LabelSpace
 from seg.errors import ConfigError, DataError, UserError
-from seg.models.decoders import decoder_names
+from seg.models.decoders import list_decoders
 from seg.models.encoders import create_encoder, encoder_names
 from seg.models.encoders.named import named_library_encoders
 
@@ -131,7 +131,7 @@ def test_a_right_crop_is_taken():
 def test_every_encoder_of_the_command_line_has_its_name_in_python():
     options = {file.stem for file in (conf_dir() / "encoder").glob("*.yaml")}
     assert options == (set(encoder_names()) & options) | set(named_library_encoders())
-    assert decoder_names()
+    assert list_decoders()
 
 
 def test_another_librarys_encoder_by_its_name():

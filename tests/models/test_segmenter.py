@@ -10,7 +10,7 @@ from torch.nn import functional
 from seg.errors import ConfigError
 from seg.models.blocks import resize
 from seg.models.classifier import Classifier
-from seg.models.decoders import create_decoder, decoder_names
+from seg.models.decoders import create_decoder, list_decoders
 from seg.models.encoders import create_encoder
 from seg.models.segmenter import Segmenter, create_model
 from seg.profiling.flops import count
@@ -147,7 +147,7 @@ def test_wrong_decoder_names():
         create_decoder("deeplabv3plus", encoder, num_classes=2, aspp_chanels=3)
     with pytest.raises(ConfigError, match="norm_momentum"):
         create_model(TINY, norm_momentum=0.0)
-    assert decoder_names() == ["deeplabv3plus", "deeplabv3plus_full", "feature_pyramid"]
+    assert list_decoders() == ["deeplabv3plus", "deeplabv3plus_full", "feature_pyramid"]
 
 
 @pytest.mark.slow

@@ -10,8 +10,13 @@ from seg.models.registry import DECODERS
 DECODERS.discover(__name__, __path__)
 
 
-def decoder_names() -> list[str]:
-    """Return every name that `create_decoder` takes, sorted."""
+def list_decoders() -> list[str]:
+    """Return the names that `create_decoder` takes, sorted.
+
+    >>> import seg
+    >>> "deeplabv3plus" in seg.list_decoders()
+    True
+    """
     return DECODERS.names()
 
 
@@ -20,8 +25,14 @@ def create_decoder(
 ) -> nn.Module:
     """Build a decoder for an encoder: `list of maps -> logits_BKhw` at the decoder's resolution.
 
+    >>> import seg, torch
+    >>> encoder = seg.create_encoder("aligned_xception_micro")
+    >>> decoder = seg.create_decoder("deeplabv3plus", encoder, num_classes=3, aspp_channels=16)
+    >>> decoder.eval()(encoder.eval()(torch.zeros(1, 3, 65, 65))).shape
+    torch.Size([1, 3, 17, 17])
+
     Args:
-        name: one of `decoder_names()`.
+        name: one of `list_decoders()`.
         encoder: read for its channels and strides, not stored.
         num_classes: number of logits a pixel.
         **options: the decoder's own keyword arguments.

@@ -29,8 +29,18 @@ SMP_NAMES = {"xception": "keras_xception"}  # where the name is another network'
 
 
 def encoder_names() -> list[str]:
-    """Return every name that `create_encoder` takes, sorted."""
+    """Return every name that is registered here, sorted; those of libraries are left out."""
     return ENCODERS.names()
+
+
+def list_encoders() -> list[str]:
+    """Return the names that `create_encoder` takes, sorted.
+
+    >>> import seg
+    >>> {"aligned_xception65", "resnet50"} <= set(seg.list_encoders())
+    True
+    """
+    return sorted({*encoder_names(), *named_library_encoders()})
 
 
 def create_encoder(
@@ -46,9 +56,13 @@ def create_encoder(
 ) -> nn.Module:
     """Build an encoder, `image_BCHW -> list of maps` (see `seg.models.interfaces.Encoder`).
 
+    >>> import seg
+    >>> encoder = seg.create_encoder("aligned_xception_micro", output_stride=8, in_channels=4)
+    >>> encoder.strides, encoder.channels[0]
+    ((1, 2, 4, 8, 8, 8), 4)
+
     Args:
-        name: one of `encoder_names()`, or another option of the group `encoder` in `conf/`, such as
-            `resnet50`.
+        name: one of `list_encoders()`.
         output_stride: stride of the last map in pixels: 4, 8, 16 or 32; None for 16, or for the own
             of a network that cannot dilate.
         in_channels: channels of the image, 1 or more; RGB weights are adapted to it.

@@ -47,6 +47,11 @@ def load_weights(
     A first convolution for another number of input channels is adapted from RGB and listed as
     reshaped. The encoder gets the input normalization that belongs to the weights.
 
+    >>> import seg
+    >>> encoder = seg.create_encoder("aligned_xception_tiny")
+    >>> seg.load_weights(encoder, "runs/mine").complete
+    True
+
     Args:
         module: a `Segmenter`, a `Classifier`, or an encoder alone.
         source: see `seg.models.weights.sources.locate`: a path (for a TensorFlow checkpoint its
