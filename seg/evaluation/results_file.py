@@ -24,7 +24,9 @@ from seg.visualization.grids import error_image, save_png
 RECORD = "evaluation.json"
 _REPLICATES = "replicates.npz"
 _EXAMPLES = "examples"
-_REMEDY = "evaluate again: python -m seg.evaluate checkpoint=RUN_DIR"
+_REMEDY = (
+    "evaluate again: python -m seg.evaluate checkpoint=RUN_DIR hydra.run.dir=DIR, then give DIR"
+)
 _REPLICATES_BYTES = 2**28  # unpacked; a thousand draws of a thousand scores have 4 MiB
 _JPEG_QUALITY = 90
 

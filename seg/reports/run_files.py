@@ -15,7 +15,10 @@ from seg.io.yaml_file import read_yaml
 
 log = logging.getLogger(__name__)
 _LEAVE_OUT = "move it away to leave it out"
-_EVALUATE = f"evaluate again (python -m seg.evaluate checkpoint=RUN_DIR), or {_LEAVE_OUT}"
+_EVALUATE = (
+    "evaluate again (python -m seg.evaluate checkpoint=RUN_DIR hydra.run.dir=DIR) and give DIR, "
+    f"or {_LEAVE_OUT}"
+)
 _LARGEST = 2**53
 
 Count = Annotated[int, Field(ge=0, le=_LARGEST)]

@@ -1,5 +1,6 @@
 """Messages of commands, and what is typed of what they offer; `{run}` is a short training."""
 
+from tests.commands import remedy_cases_2
 from tests.conftest import SMALL
 from tests.remedies import Case
 
@@ -28,4 +29,5 @@ CASES = (
         "encoder_name=NAME",
         names={"NAME": "aligned_xception_tiny"},
     ),
+    *remedy_cases_2.CASES,
 )

@@ -28,22 +28,28 @@ def sample(directory, name, size, label):
 def places(small_run, tmp_path_factory):
     """What the cases name in braces: files and runs, some of them damaged."""
     place = tmp_path_factory.mktemp("places")
-    copies = ("copy", "unrecorded", "unscored", "runs/train/streets/a")
+    copies = ("copy", "unrecorded", "runs/train/streets/a")
     for name in copies:
         shutil.copytree(small_run, place / name)
     (place / "unrecorded/.hydra/overrides.yaml").unlink()
-    (place / "unscored/evaluation.json").write_text("{")
     (place / "verify.json").write_text("{")
-    (place / "empty").mkdir()
+    for name in ("empty", "shards", "verified", "evaluated", "unscored"):
+        (place / name).mkdir()
+    for name in ("evaluated", "unscored"):
+        shutil.copy(small_run / "replicates.npz", place / name)
+        (place / name / "evaluation.json").write_text("{")
+    (place / "verified/verify.json").write_text("{")
     Image.new("RGB", (96, 64)).save(place / "image.png")
     for number in range(4):
         sample(place / "ignored", str(number), (64, 64), 255)
+        sample(place / "one_class", str(number), (64, 64), 0)
         sample(place / "sizes", str(number), (64, 64 + 32 * (number % 2)), number % 2)
         (place / "pairs").mkdir(exist_ok=True)
         shutil.copy(place / f"sizes/images/train/{number}.png", place / f"pairs/{number}.png")
         mask = place / f"sizes/labels/train/{number}.png"
         shutil.copy(mask, place / f"pairs/{number}_mask.png")
-    (place / "ignored/classes.json").write_text('["sky", "road"]')
+    for name in ("ignored", "one_class"):
+        (place / name / "classes.json").write_text('["sky", "road"]')
     state = torch.load(small_run / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
     old = place / "old.pth"
     torch.save(state, old, _use_new_zipfile_serialization=False)

@@ -198,7 +198,7 @@ def file_key(location: Location) -> str:
 
 
 def _unusable(path: str | Path, why: str) -> DataError:
-    return DataError(f"quarantine {path}: {why}\n  {_REMEDY}", fault="quarantine")
+    return DataError(f"dataset.exclude={path}: {why}\n  {_REMEDY}", fault="quarantine")
 
 
 def _validation_message(error: ValidationError) -> str:
