@@ -148,7 +148,7 @@ def training_config(checkpoint: State | Export, schema: type[F], *built: str) ->
 
 
 def build_encoder(encoder: Mapping[str, Any]) -> nn.Module:
-    """The encoder of a configuration, for images of datasets.
+    """Build the encoder of a configuration, for images of datasets.
 
     Raises:
         ConfigError: what its constructor refuses, or what it lacks.
@@ -161,6 +161,11 @@ def build_encoder(encoder: Mapping[str, Any]) -> nn.Module:
 def network(
     encoder: Mapping[str, Any], decoder: Mapping[str, Any], labels: LabelSpace
 ) -> TrainedSegmenter:
+    """Build the network of an encoder, a decoder and the classes it tells apart.
+
+    Raises:
+        ConfigError: what a constructor refuses, or what the encoder lacks.
+    """
     built = build_encoder(encoder)
     return TrainedSegmenter(
         built, build("decoder", decoder, encoder=built, num_classes=labels.num_classes), labels

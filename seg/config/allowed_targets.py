@@ -195,7 +195,7 @@ def not_allowed(
 
 
 def of_plugins(targets: Mapping[str, str], author: Author) -> ConfigError:
-    """The error for what a file names outside seg.
+    """Return the error for what a file names outside seg.
 
     Args:
         targets: by their key.
@@ -213,7 +213,7 @@ def of_plugins(targets: Mapping[str, str], author: Author) -> ConfigError:
 
 
 def _rooms(rooms: tuple[str, ...], path: Any, key: str, author: Author) -> tuple[str, ...]:
-    """The rooms of a rule, and the plugins where this author may name them.
+    """Return the rooms of a rule, and the plugins where this author may name them.
 
     Raises:
         ConfigError: a file names what a user alone may.

@@ -109,7 +109,7 @@ def _takes(section: DictConfig, key: str, name: str) -> bool:
 
 
 def _without_values(config_name: str, overrides: list[str]) -> DictConfig | None:
-    """The configuration with the chosen groups only, so that its keys can be listed."""
+    """Return the configuration with the chosen groups only, so that its keys can be listed."""
     known = groups()
     chosen = [
         override for override in overrides if override.lstrip("+~").partition("=")[0] in known

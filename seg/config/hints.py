@@ -63,7 +63,7 @@ def options_with(group: str, name: str) -> list[str]:
 
 
 def options_of(group: str) -> list[str]:
-    """The options of a group, sorted."""
+    """Return the options of a group, sorted."""
     return [file.stem for file in option_files(group)]
 
 

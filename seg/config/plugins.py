@@ -55,7 +55,7 @@ class Plugin:
         return [path for each in self.directories if (path := each / "conf").is_dir()]
 
     def error(self, reason: str, remedy: str | None = None) -> ConfigError:
-        """The error for a fault of it; without a remedy it is one that cannot be imported."""
+        """Return the error for a fault of it; without a remedy, for a failed import."""
         mended = self.remedy if remedy is None else remedy
         return ConfigError(f"plugin {self.name} of {self.origin}: {reason}\n  {mended}")
 

@@ -80,7 +80,7 @@ def _check_parts(node: Mapping[str, Any], target: Any, key: str, author: Author)
 
 
 def foreign_targets(node: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
-    """What a node and those inside it name that may be of a plugin alone: key and target."""
+    """Yield what a node and those inside it name that may be of a plugin alone: key and target."""
     if is_foreign(node.get("_target_")):
         yield key, node["_target_"]
     for name, value in node.items():

@@ -42,7 +42,8 @@ def evaluate(
         split: what is scored.
         inference: an option of the group `inference`, such as `sliding`.
         inference_options: keys of it that differ, such as `{"window": [513, 513]}`.
-        batch_size, num_workers: of the loader; None: as in training.
+        batch_size: images a batch; None: as in training.
+        num_workers: processes of the loader; None: as in training.
         output: directory for `metrics.json`, images and the report; None: nothing is kept.
         trust: also open exported files that may hold code.
         plugins: classes of plugins that the checkpoint may name.

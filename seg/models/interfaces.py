@@ -26,7 +26,7 @@ class Normalization:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Sequence[float]]) -> "Normalization":
-        """The reverse of `to_dict`.
+        """Return what `to_dict` has written.
 
         Raises:
             ValueError: not one mean and one positive deviation a channel, all of them finite.
@@ -47,7 +47,7 @@ class Normalization:
         return {key: list(values) for key, values in asdict(self).items()}
 
     def for_channels(self, in_channels: int) -> "Normalization":
-        """The same for images of another number of channels: values repeat in turn."""
+        """Return the same for images of another number of channels: values repeat in turn."""
         turn = [index % len(self.mean) for index in range(in_channels)]
         return Normalization(
             tuple(self.mean[index] for index in turn), tuple(self.std[index] for index in turn)
@@ -86,7 +86,9 @@ class Encoder(Protocol):
     output_stride: int
     normalization: Normalization
 
-    def __call__(self, image_BCHW: Tensor) -> list[Tensor]: ...
+    def __call__(self, image_BCHW: Tensor) -> list[Tensor]:
+        """Return the feature maps of normalized images, one for each of `strides`."""
+        ...
 
 
 def check_encoder(encoder: nn.Module, *, in_channels: int | None = None) -> None:

@@ -159,7 +159,7 @@ class _PredictionRun:
         return damaged, len(mine), files
 
     def _files(self, items: Sequence[Item], mine: Sequence[Item], manifest: Manifest) -> list[str]:
-        """What this process' share consists of, and what is made of all items."""
+        """List the files of this process' share and those made of all items."""
         records = manifest.all_records()
         own = [name for each in mine for name in records.get(each.name, {}).get("files", ())]
         merged = [name for name in self._merged_files(items) if (self._spec.output / name).exists()]
