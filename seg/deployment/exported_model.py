@@ -105,11 +105,11 @@ class ExportedSegmenter(TrainedSegmenter):
         spec = self.card.spec
         if spec.size is not None and tuple(image_BCHW.shape[2:]) != spec.size:
             height, width = image_BCHW.shape[2:]
+            window = f"see larger ones by inference.window=[{spec.size[0]},{spec.size[1]}], or "
             raise ConfigError(
                 f"the network was exported for images of {spec.size[0]} x {spec.size[1]}, this "
                 f"one has {height} x {width} (height x width)\n"
-                f"  see larger ones by inference.window=[{spec.size[0]},{spec.size[1]}], or export "
-                "it with size=null"
+                f"  {'' if self.labels_alone else window}export it with size=null"
             )
         if spec.batch_size is None:
             return self._run(image_BCHW)

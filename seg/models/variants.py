@@ -66,12 +66,14 @@ class Variant:
         allowed = [field.name for field in fields(cls)]
         for name in options:
             if name not in allowed:
-                raise ConfigError(f"variant.{name}: no such key; allowed: {', '.join(allowed)}")
+                raise ConfigError(
+                    f"encoder.variant.{name}: no such key; allowed: {', '.join(allowed)}"
+                )
         return cls(**options)
 
 
 def _refused(name: str, value: object, allowed: str) -> ConfigError:
-    return ConfigError(f"variant.{name}={value}; allowed: {allowed}")
+    return ConfigError(f"encoder.variant.{name}={value}; allowed: {allowed}")
 
 
 class VariantConv2d(nn.Module):

@@ -1,6 +1,6 @@
 """Messages of commands, and what is typed of what they offer; `{run}` is a short training."""
 
-from tests.commands import remedy_cases_2
+from tests.commands import remedy_cases_1, remedy_cases_2
 from tests.conftest import SMALL
 from tests.remedies import Case
 
@@ -8,6 +8,7 @@ TRAIN = f"train {' '.join(SMALL)}"
 DRY = f"{TRAIN} dry_run=true"
 
 CASES = (
+    *remedy_cases_1.CASES,
     Case(", or go on with it by resume=auto", f"{TRAIN} hydra.run.dir={{run}}", "resume=auto"),
     Case("torch sees no such device", f"{DRY} trainer.accelerator=cuda", r"trainer\.accel\w+=auto"),
     Case("no run there (no config.yaml); give", f"{DRY} resume=nothing", "or (auto)"),

@@ -8,7 +8,7 @@ import re
 
 from tests.commands import allowed_values, remedy_cases
 from tests.commands.test_offered_keys import HOLE, KEY, messages
-from tests.commands.untyped_remedies import BESIDE, NO_OFFER, NOT_HERE, OPEN
+from tests.commands.untyped_remedies import BESIDE, NO_OFFER, NOT_HERE
 from tests.config import test_offered_words
 from tests.conftest import REPO
 from tests.remedies import MOST_LINES, key_of
@@ -44,7 +44,7 @@ def is_allowed_value(text):
 
 def test_each_offer_is_typed_or_says_why_not():
     cases = {case.message for case in (*remedy_cases.CASES, *test_offered_words.CASES)}
-    known = {*cases, *BESIDE, *NOT_HERE, *NO_OFFER, *OPEN}
+    known = {*cases, *BESIDE, *NOT_HERE, *NO_OFFER}
     unknown = [
         f"{place}: {text!r}"
         for place, text in offering()
@@ -59,7 +59,7 @@ def test_each_entry_is_of_a_message():
     cases = {case.message for case in (*remedy_cases.CASES, *test_offered_words.CASES)}
     gone = [
         part
-        for part in {*cases, *BESIDE, *NOT_HERE, *NO_OFFER, *OPEN}
+        for part in {*cases, *BESIDE, *NOT_HERE, *NO_OFFER}
         if not any(part.replace("{}", HOLE) in text for text in texts)
     ]
     assert not gone

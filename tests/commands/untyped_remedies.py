@@ -11,6 +11,8 @@ _DECODERS = "models/test_remedies.py::test_the_remedy_is_typed"
 _SOUND_REST = "commands/test_prepare.py::test_faults_are_told_and_the_sound_rest_trains"
 _SWEEP_GOES_ON = "sweeps/test_sweep.py::test_going_on_with_a_sweep_that_has_ended_runs_nothing"
 _LONGER = "engine/test_other_choices.py::test_a_longer_run_of_a_polynomial_rises_again_and_says_so"
+_EXPORT = "deployment/test_command.py::test_what_is_offered_for_an_export_is_typed"
+_DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
     "encoder=timm encoder.name={option}": _WORDS,
@@ -93,6 +95,13 @@ BESIDE = {
     "::test_ours_to_smp_to_ours",
     "as it began: resume=RUN_DIR alone": "engine/test_other_choices.py"
     "::test_a_refusal_leaves_the_run_byte_for_byte",
+    "was trained on it; give dataset.root=": "evaluation/test_missing_root.py"
+    "::test_where_the_data_lies_now_is_typed",
+    "see larger ones by inference.window=": _EXPORT,
+    "export it again: python -m seg.export": _EXPORT,
+    "hydra.sweeper.{}={}; allowed:": _DRAWS,
+    "callbacks.checkpoints.monitor={}: is not scored; allowed:": _DRAWS,
+    "without checksum: damage": "models/test_weight_files.py::test_a_form_without_checksum_is_said",
 }
 
 _PACKAGE = "installs a package"
@@ -162,28 +171,4 @@ NO_OFFER = (
     "of them; export={} takes one",
     "is a sweep of python -m",
     "It is recommended to use",
-)
-
-# What no test types yet.
-OPEN = (
-    "was trained on it; give dataset.root=",
-    "see larger ones by inference.window=",
-    "export it again: python -m seg.export",
-    "engine={}: unknown; allowed:",
-    "format={}: no such format; allowed:",
-    "semi_supervised.decay={}; allowed:",
-    "semi_supervised.batch_size={} for",
-    "a new run from its weights: weights=RUN_DIR",
-    "extend=false: it ends as it was begun",
-    "extend=true stretches it",
-    "variant.{}={}; allowed:",
-    "scheduler.cycle_momentum=false leaves",
-    "hydra.sweeper.{}={}; allowed:",
-    "callbacks.checkpoints.monitor={}: is not scored; allowed:",
-    "or go on by the whole command: hydra.run.dir=RUN_DIR resume=auto",
-    "is no .safetensors file; give",
-    "without checksum: damage",
-    "weights=imagenet: published",
-    "none are published for {}; `python",
-    "inspect source=FILE names the encoder",
 )

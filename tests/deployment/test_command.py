@@ -1,6 +1,7 @@
 """`seg.export`, and `seg.predict` and `seg.evaluate` of what it writes."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -86,6 +87,41 @@ def test_labels_are_exported_by_default(small_run, tmp_path):
     assert done.returncode == 2
     assert "export it with output_kind=logits" in done.stderr
     path.unlink()
+
+
+def offered(done, pattern):
+    assert done.returncode != 0, done.stdout
+    return re.search(pattern, done.stderr)[1].removeprefix("python -m seg.").split()
+
+
+@pytest.mark.parametrize("kind", ["logits", "labels"])
+def test_what_is_offered_for_an_export_is_typed(kind, small_run, tmp_path):
+    for module in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(module)
+    Image.new("RGB", (96, 64)).save(tmp_path / "image.png")
+    path = tmp_path / "a.onnx"
+    choice = (f"checkpoint={small_run}", f"output={path}", f"output_kind={kind}", "num_images=2")
+
+    def use(*choices):
+        line = (f"checkpoint={path}", f"input={tmp_path / 'image.png'}", "device=cpu")
+        return seg("predict", *line, "output=predicted", *choices, cwd=tmp_path)
+
+    done = seg("export", *choice, "size=[32,48]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    if kind == "logits":
+        windows = offered(use(), r"larger ones by (inference\.window=\S+), or")
+        done = use(*windows)
+        assert done.returncode == 0, done.stderr
+    else:
+        assert "inference.window=" not in use("skip_existing=false").stderr
+    size = offered(use("skip_existing=false"), r"export it with (size=null)")
+    path.with_name("a.onnx.json").unlink()
+    command, *words = offered(use(), r"export it again: (python -m seg\.export)$")
+    path.unlink()
+    done = seg(command, *words, *choice, *size, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = use("skip_existing=false")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_refused_export_ends_with_its_code(small_run, tmp_path):

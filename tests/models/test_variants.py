@@ -121,11 +121,14 @@ def test_whole_encoders(name, options):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"order": "first"}, "variant.order=first; allowed: depthwise_first, pointwise_first"),
+        (
+            {"order": "first"},
+            "encoder.variant.order=first; allowed: depthwise_first, pointwise_first",
+        ),
         ({"between": "gelu"}, "allowed: None, none, relu, elu"),
         ({"kernel_size": 2}, "odd numbers"),
-        ({"towers": 5}, "variant.towers=5; allowed: divisors of"),
-        ({"tower": 5}, "variant.tower: no such key; allowed: order, between"),
+        ({"towers": 5}, "encoder.variant.towers=5; allowed: divisors of"),
+        ({"tower": 5}, "encoder.variant.tower: no such key; allowed: order, between"),
         ({"order": "pointwise_first", "depth_multiplier": 2}, "allowed: 1 with pointwise_first"),
     ],
 )

@@ -1,6 +1,7 @@
 """Sweeps that Optuna draws: the draws, kills at any moment, pruning, what a study has seen."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -144,3 +145,16 @@ def test_a_study_with_former_names_goes_on_with_the_same_draws(tmp_path):
         drawn[name] = [search.choices(number) for number in range(4)]
     assert drawn["before"] == drawn["now"]
     assert set(drawn["now"][0]) == {"augmentation", "+param_groups.layer_decay"}
+
+
+def test_the_choice_that_a_message_allows_is_typed(tmp_path):
+    line = ("-m", *TINY, "hydra/sweeper=tpe", "hydra.sweeper.n_trials=1", "seed=1,2")
+    choices = ["dry_run=true", "hydra.sweeper.sampler=best", "hydra.sweeper.pruner=best"]
+    for _ in range(2):
+        done = seg("train", *line, *choices, cwd=tmp_path)
+        assert done.returncode == 2
+        key, allowed = re.search(r"error: ([\w.]+)=best; allowed: (\w+)", done.stderr).groups()
+        choices = [each for each in choices if not each.startswith(f"{key}=")]
+        choices.append(f"{key}={allowed}")
+    done = seg("train", *line, *choices, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
