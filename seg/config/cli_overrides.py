@@ -34,6 +34,7 @@ _OTHER_KIND = re.compile(r"[\d_.]+e[\d_+-]+|true|false|nan|inf", re.IGNORECASE)
 _QUOTED = re.compile(r"""null|'.*'|".*"|.*\$\{.*|""")
 _CALL = re.compile(r"(choice|shuffle|sort|range|interval|glob|tag|str|int|float|bool)\(.*\)")
 _BETWEEN_COMMAS = re.compile(r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,])+""")
+_OPEN = ("labels.", "encoder.variant.")
 _LIST_KEYS, _LIST = ("runs",), re.compile(r"\[.*\]")
 
 
@@ -73,11 +74,10 @@ def quoted(text: str) -> str:
 def open_mappings(arguments: list[str]) -> list[str]:
     """Put `++` before `labels.KEY=...`, as `labels.merge={new: [old]}` may name any new class.
 
-    The schema refuses what is not a key of `labels`.
+    So may `encoder.variant.order=...`, since `encoder.variant` is null. The schema refuses what is
+    not a key of `labels`, and the encoder what is none of its variant.
     """
-    return [
-        f"++{each}" if each.startswith("labels.") and "=" in each else each for each in arguments
-    ]
+    return [f"++{each}" if each.startswith(_OPEN) and "=" in each else each for each in arguments]
 
 
 def _quote(argument: str, *, swept: bool) -> str:

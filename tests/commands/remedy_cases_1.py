@@ -100,8 +100,8 @@ CASES = (
     ),
     Case(
         "inspect source=FILE names the encoder",
-        f"{DRY} encoder=aligned_xception_micro encoder.weights={{strange}}",
+        f"{DRY} encoder=xception encoder.weights={{run}}",
         r"python -m seg\.weights inspect source=FILE",
-        names={"FILE": "{strange}"},
+        names={"FILE": "{run}"},
     ),
 )

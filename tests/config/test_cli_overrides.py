@@ -81,3 +81,8 @@ def test_label_groups_may_have_any_name():
         "seed=1",
         "labels=x",
     ]
+
+
+def test_one_option_of_an_encoders_variant_is_typed_alone():
+    line = ["encoder.variant.order=pointwise_first", "encoder.variant={towers: 2}"]
+    assert open_mappings(line) == [f"++{line[0]}", line[1]]

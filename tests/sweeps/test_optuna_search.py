@@ -158,3 +158,14 @@ def test_the_choice_that_a_message_allows_is_typed(tmp_path):
         choices.append(f"{key}={allowed}")
     done = seg("train", *line, *choices, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_score_that_a_message_allows_is_typed(tmp_path):
+    line = ("-m", *TINY, *DRAWN[:1], *PRUNED[:1], "hydra.sweeper.n_trials=1", "seed=1,2")
+    done = seg("train", *line, "callbacks.checkpoints.monitor=val/x", cwd=tmp_path)
+    assert done.returncode == 1
+    key, allowed = re.search(r": ([\w.]+)=val/x: .*; allowed: ([^\s,]+)", done.stderr).groups()
+    assert allowed == "val/loss"  # those of single classes come last
+    done = seg("train", *line, f"{key}={allowed}", "callbacks.checkpoints.mode=min", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

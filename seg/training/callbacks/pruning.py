@@ -49,8 +49,9 @@ class Pruning(Callback):
         if self._reporting is None:
             self._reporting = ReportingTrial(self._section)
         if self._monitor not in task.last_metrics:
+            general_first = sorted(task.last_metrics, key=lambda each: (each.count("/"), each))
             raise ConfigError(
                 f"callbacks.checkpoints.monitor={self._monitor}: is not scored; allowed: "
-                f"{', '.join(sorted(task.last_metrics)[:12])}"
+                f"{', '.join(general_first[:12])}"
             )
         return self._reporting.is_behind(task.last_metrics[self._monitor], self._validations)
