@@ -99,6 +99,7 @@ BESIDE = {
     "::test_where_the_data_lies_now_is_typed",
     "see larger ones by inference.window=": _EXPORT,
     "export it again: python -m seg.export": _EXPORT,
+    "(height x width)\n  {}export it with size=null": _EXPORT,
     "hydra.sweeper.{}={}; allowed:": _DRAWS,
     "callbacks.checkpoints.monitor={}: is not scored; allowed:": "sweeps/test_optuna_search.py"
     "::test_the_score_that_a_message_allows_is_typed",
