@@ -4,6 +4,7 @@ import logging
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -23,17 +24,17 @@ def terminal(monkeypatch, kind="xterm"):
     No fixture: pytest puts its own standard error in place between setting up and the test.
     """
     ours, theirs = pty.openpty()
-    os.set_blocking(ours, False)
     with os.fdopen(theirs, "w") as stream, monkeypatch.context() as patch:
         patch.setenv("TERM", kind)
         patch.setattr(sys, "stderr", stream)
 
         def written():
             stream.flush()
-            try:
-                return os.read(ours, 2**16).decode()
-            except BlockingIOError:  # nothing was written
-                return ""
+            parts, patience_s = [], 1.0  # what is written comes with a delay
+            while select.select([ours], [], [], patience_s)[0]:
+                parts.append(os.read(ours, 2**16))
+                patience_s = 0.05
+            return b"".join(parts).decode()
 
         yield written
         close_all_bars()
