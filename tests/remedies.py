@@ -135,7 +135,6 @@ class Case:
         key: that a value is offered for; empty: the first that the message names.
         refused: whether the command that was typed first ends in an error.
         again: whether that command does its work once the offered one has.
-        slow: whether it takes more than a few seconds.
     """
 
     message: str
@@ -148,7 +147,6 @@ class Case:
     key: str = ""
     refused: bool = True
     again: bool = False
-    slow: bool = False
 
     def at(self, places: Mapping[str, str]) -> "Case":
         """The case with a path for each name in braces."""

@@ -14,6 +14,7 @@ def test_without_a_checkpoint_the_task_says_so():
         memory_scaling.run(None, sides=(64, 128), lengths=(1,))
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_is_named_with_its_reason(tmp_path):
     with pytest.raises(ConfigError, match=r"(?s)seg.predict.*failed.*nothing"):
         memory_scaling.run(tmp_path / "nothing", sides=(64, 128), lengths=(1,))

@@ -33,14 +33,12 @@ CASES = (
         "extend=false: it ends as it was begun",
         "train resume={shorter} trainer.max_epochs=3 extend=false",
         "extend=true",
-        slow=True,
     ),
     Case(
         "extend=true stretches it",
         f"{TRAIN} hydra.run.dir={{stretched}} resume=auto trainer.max_epochs=3",
         "extend=true",
         leaves=r"^trainer\.max_epochs=2",
-        slow=True,
     ),
     Case(
         "or go on by the whole command: hydra.run.dir=RUN_DIR resume=auto",
@@ -78,7 +76,6 @@ CASES = (
         "format={}: no such format; allowed:",
         "export checkpoint={run} output=a.pt2 format=pt",
         r"mean (\w+)\?",
-        slow=True,
     ),
     Case(
         "is no .safetensors file; give",

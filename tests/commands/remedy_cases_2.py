@@ -27,7 +27,6 @@ CASES = (
         "the teacher has other classes than the student",
         f"{_DRY} distillation=logits distillation.checkpoint={{run}} {_TWO_CLASSES}",
         "distillation=features",
-        slow=True,
     ),
     Case(
         "which softmax cannot express; give",
@@ -76,7 +75,6 @@ CASES = (
         "predict checkpoint={copy} input={image} output=out device=cpu engine=onnx",
         r"python -m seg\.export .*",
         again=True,
-        slow=True,
     ),
     Case(
         "labels hold {}: nothing can be learned",
@@ -138,6 +136,5 @@ CASES = (
         "export checkpoint={run} format=pt2 precision=int8",
         r"allowed: (\w+)",
         key="precision",
-        slow=True,
     ),
 )

@@ -10,6 +10,7 @@ from PIL import Image
 
 import seg as package
 from tests.commands.documented import PAGES
+from tests.commands.miniatures import write_own_images
 from tests.commands.reductions import typed
 from tests.conftest import seg
 
@@ -36,17 +37,36 @@ def directory(small_run, tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(page):
+def run(page, **names):
     code = BLOCKS[page]
     for name, other in FILES.items():
         code = code.replace(f'"{name}"', f'"{other}"')
-    names = {}
     exec(compile(code, page, "exec"), names)
     return names
 
 
 def test_every_block_has_a_test():
-    assert sorted(BLOCKS) == ["README.md", "export.md", "prediction.md"]
+    pages = ["README.md", "export.md", "plugins.md", "prediction.md", "python.md"]
+    assert sorted(BLOCKS) == pages
+
+
+def test_the_block_about_plugins():
+    loss = run("plugins.md", torch=torch)["MyLoss"](num_classes=2, ignore_index=255, power=1.0)
+    assert isinstance(loss, torch.nn.Module)
+
+
+@pytest.mark.slow
+def test_the_block_about_python(directory, capsys):
+    (directory / "runs").mkdir()
+    (directory / "run_dir").rename(directory / "runs" / "mine")
+    (directory / "images").mkdir()
+    (directory / "street.jpg").rename(directory / "images" / "street.jpg")
+    write_own_images(directory / "DIR")
+    names = run("python.md")
+    assert names["scores"]["val/miou"] > 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["predictions/street.png"]
+    assert names["model"].eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 3, 64, 64)
+    assert names["train"][0].label.ndim == 2
 
 
 @pytest.mark.slow

@@ -48,6 +48,7 @@ def trained_on(folder, *arguments):
     return seg("train", *line, cwd=folder.parent)
 
 
+@pytest.mark.slow
 def test_faults_are_told_and_the_sound_rest_trains(folder):
     (folder / "labels/train/3.png").unlink()
     Image.fromarray(np.full((HEIGHT, WIDTH), 9, np.uint8)).save(folder / "labels/train/5.png")

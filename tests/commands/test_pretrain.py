@@ -84,6 +84,7 @@ def test_the_report_shows_numbers_and_curves(whole_run):
     assert page.count("<svg") >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "faults",
     [

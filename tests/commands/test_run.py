@@ -74,6 +74,7 @@ def test_evaluate_equals_the_training_exactly(small_run, tmp_path):
             assert ours[key] == theirs[key], key
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_with_any_workers(small_run, tmp_path):
     run = tmp_path / "run"
     done = seg("train", *SMALL, "loader.num_workers=2", f"hydra.run.dir={run}", cwd=tmp_path)
@@ -167,6 +168,7 @@ def test_dry_run_trains_nothing_and_tells_sizes(tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_multirun_gives_each_job_its_directory_and_value(tmp_path):
     sweep = tmp_path / "sweep"
     line = [

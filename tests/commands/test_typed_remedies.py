@@ -12,8 +12,6 @@ from tests.commands.remedy_cases import CASES
 from tests.conftest import seg
 from tests.remedies import retyped
 
-SLOW = pytest.mark.slow
-
 
 def sample(directory, name, size, label):
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
@@ -57,9 +55,10 @@ def places(small_run, tmp_path_factory):
     return {**named, "run": str(small_run), "place": str(place)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[SLOW] if case.slow else []) for case in CASES],
+    CASES,
     ids=lambda case: f"{case.typed}: {case.takes}",
 )
 def test_what_is_offered_is_typed(case, places, tmp_path):

@@ -124,6 +124,7 @@ def test_whatever_a_dataset_raises_is_a_fault_of_that_sample():
     assert report.indices == {"train": (5, 7), "val": ()}
 
 
+@pytest.mark.slow
 def test_a_sample_that_kills_its_reader_is_a_fault_and_the_rest_is_read():
     splits = {"train": Drawn("train", poison=3), "val": Drawn("val", 4)}
     seen = []
@@ -136,6 +137,7 @@ def test_a_sample_that_kills_its_reader_is_a_fault_and_the_rest_is_read():
     assert len(seen) == 16
 
 
+@pytest.mark.slow
 def test_readers_killed_from_outside_lose_nothing(tmp_path):
     splits, lonely = open_splits(plant_clean(tmp_path))
     seen = []

@@ -29,6 +29,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_engine_is_the_network(name, exports, network):
     device = {"device": "cuda"} if name == "tensorrt" else {}
@@ -62,6 +63,7 @@ def test_other_inputs(kind, exports, network):
     torch.testing.assert_close(normalized, expected.resized(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pt2", pytest.param("onnx", marks=pytest.mark.slow)])
 def test_labels_are_the_likeliest_classes(name, exports, network):
     engine = package.load_model(exports(name, output_kind="labels"), trust=True)

@@ -5,6 +5,7 @@ import pytest
 from tests.conftest import seg
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "library"),
     [

@@ -20,6 +20,7 @@ def clean_environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "PYTHONPATH": str(REPO)}
 
 
+@pytest.mark.slow
 def test_a_prediction_by_onnx_leaves_only_own_files(exports, tmp_path):
     home = tmp_path / "home"
     home.mkdir()

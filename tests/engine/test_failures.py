@@ -79,6 +79,7 @@ def test_divergence_is_rolled_back(tmp_path):
     assert last["callbacks"]["LearningRateScale"]["scale"] == pytest.approx(1e-32)
 
 
+@pytest.mark.slow
 def test_out_of_memory_names_what_fits(tmp_path):
     large = ("dataset.size=[256,512]", "augmentation.crop=[256,512]", "loader.batch_size=16")
     done = train(tmp_path, *large, fault="little_memory:2200")
@@ -103,6 +104,7 @@ def test_a_worker_that_is_lost(fault, parts, tmp_path):
     assert_told(done, 3, *parts)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_mount(), reason="needs a mount namespace of its own")
 def test_a_small_shared_memory_is_named(tmp_path):
     large = ("dataset.size=[128,256]", "augmentation.crop=[128,256]", "loader.num_workers=1")

@@ -6,6 +6,7 @@ from tests.conftest import seg
 from tests.engine.conftest import RECIPE, assert_the_same, checkpoint, curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "code", "step"),
     [

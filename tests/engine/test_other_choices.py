@@ -39,6 +39,7 @@ def refused(*line, cwd, parts):
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", [(), ("finished.json", "metrics.json")], ids=["whole", "cut"])
 def test_a_refusal_leaves_the_run_byte_for_byte(without, whole_run, tmp_path):
     run_dir = copied(whole_run, tmp_path, *without)
@@ -74,6 +75,7 @@ def test_an_evaluation_in_a_run_leaves_it_as_it_was(whole_run, tmp_path):
     assert content_of(run_dir) == before
 
 
+@pytest.mark.slow
 def test_a_run_of_another_default_length_keeps_its_own(whole_run, tmp_path):
     run_dir = copied(whole_run, tmp_path, "finished.json", "metrics.json")
     overrides = run_dir / ".hydra" / "overrides.yaml"
@@ -108,6 +110,7 @@ def test_a_longer_run_of_a_constant_rate_is_as_if_it_had_been_begun_so(tmp_path)
     assert curve(tmp_path / "run") == curve(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_longer_run_of_a_polynomial_rises_again_and_says_so(whole_run, tmp_path):
     run_dir = copied(whole_run, tmp_path)
     done = seg("train", f"resume={run_dir}", "trainer.max_epochs=3", cwd=tmp_path)

@@ -16,6 +16,7 @@ def train(run_dir, *choices, fault=None):
     return seg("train", *line, cwd=run_dir.parent, fault=fault)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "faults",
     [
@@ -40,6 +41,7 @@ def test_killed_while_writing(faults, whole_run, tmp_path):
     assert not list((run_dir / "checkpoints").glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_damaged_last_checkpoint_is_passed_over(whole_run, tmp_path):
     run_dir = tmp_path / "run"
     done = train(run_dir, fault="kill_at_sync:8")  # two steps after a validation
@@ -144,6 +146,7 @@ LEFT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

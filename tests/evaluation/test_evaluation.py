@@ -221,6 +221,7 @@ def test_unlike_protocols_are_not_compared(runs):
     assert row["interval"][0] <= row["interval"][1]
 
 
+@pytest.mark.slow
 def test_other_images_are_another_protocol(small_run, runs, tmp_path):
     evaluated(small_run, tmp_path / "test", split="test")
     with pytest.raises(ConfigError, match="split_sha256"):

@@ -28,15 +28,18 @@ def interpreted():
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_losses_and_gradients_are_those_of_torch(interpreted, name):
     assert max(interpreted[0][name]) < 2e-6
 
 
+@pytest.mark.slow
 def test_a_label_that_is_no_class_is_not_overlooked(interpreted):
     assert math.isnan(interpreted[1])
 
 
+@pytest.mark.slow
 def test_machine_code_can_be_made_of_them():
     """For a Hopper card; none is needed for that."""
     pytest.importorskip("triton")
@@ -56,6 +59,7 @@ def test_machine_code_can_be_made_of_them():
         assert compiled(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
 
 
+@pytest.mark.slow
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", CASES)
 def test_on_a_card(name):
@@ -63,6 +67,7 @@ def test_on_a_card(name):
     assert math.isnan(loss_of_no_class(torch.device("cuda")))
 
 
+@pytest.mark.slow
 @pytest.mark.gpu
 def test_a_card_may_choose_them():
     autotune.forget()

@@ -49,6 +49,7 @@ def many():
     return interpreted(SLOW_CASES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_interpreted_kernels(few, name):
     assert not few[name], few[name]

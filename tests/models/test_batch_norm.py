@@ -120,6 +120,7 @@ def test_momentum_of_a_run(tmp_path, override, expected):
     assert found == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_recalibrated_weights_compete_for_the_best(tmp_path):
     slow = ("batch_norm.momentum=3e-4", "callbacks=ema", "callbacks.averaging.decay=0.1")
     plain = fit(parts_of(tmp_path / "plain", *slow), tmp_path / "plain")

@@ -49,6 +49,7 @@ def run_rank(rank: int, folder: str, momentum) -> None:
     distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("momentum", [0.1, None])
 def test_two_processes_equal_one_with_the_whole_batch(momentum, tmp_path):
     multiprocessing.spawn(run_rank, args=(str(tmp_path), momentum), nprocs=WORLD)

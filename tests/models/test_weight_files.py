@@ -165,6 +165,7 @@ class Malice:
         return (open, ("executed", "w"))
 
 
+@pytest.mark.slow
 def test_a_form_without_checksum_is_said(tmp_path, caplog):
     state = randomised(create_encoder(SMALL)).state_dict()
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)

@@ -170,6 +170,7 @@ def test_frozen_parts_lose_their_gradients(frozen, modules):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [2, "encoder"])
 def test_frozen_parts_keep_weights_and_statistics_in_a_run(tmp_path, frozen):
     parts = parts_of(tmp_path, f"param_groups.frozen_parts={frozen}")

@@ -253,7 +253,7 @@ def test_more_pixels_than_pillow_likes(tmp_path):
     path = tmp_path / "big.png"
     Image.new("1", size).save(path)
     with opened(path, "image", max_pixels=size[0] * size[1]) as file:
-        assert file.picture.size == size
+        assert file.pillow_image.size == size
     (item,) = list_items(str(path), output=tmp_path)
     with pytest.raises(DataError, match="larger max_pixels"):
         ItemReader().open(item)

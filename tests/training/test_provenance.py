@@ -40,6 +40,7 @@ def test_a_training_records_itself(small_run):
     ]
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed(tmp_path):
     first = seg("train", *LINE, cwd=tmp_path, fault="signal_at:SIGTERM:training_step:6")
     assert first.returncode == 128 + signal.SIGTERM, first.stderr

@@ -51,7 +51,7 @@ def test_every_form_of_the_sweep_is_in_a_claim_and_runs():
     forms = [variant_of(text) for text in override.sweep_string_iterator()]
     needed = {
         claim.key: [
-            {replace(PAPER, **each.claimed), replace(PAPER, **each.other)} <= set(forms)
+            {replace(PAPER, **each.favored), replace(PAPER, **each.other)} <= set(forms)
             for each in claim.comparisons
         ]
         for claim in CLAIMS

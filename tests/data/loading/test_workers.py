@@ -75,6 +75,7 @@ def assert_ends(pid, within_s=10):
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
+@pytest.mark.slow
 @needs_linux
 def test_a_worker_works_on_after_signals_that_are_not_its_own(command):
     process, worker = command(length=30)
@@ -84,6 +85,7 @@ def test_a_worker_works_on_after_signals_that_are_not_its_own(command):
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 @needs_linux
 def test_no_worker_outlives_the_main_process(command):
     process, worker = command(length=1000)

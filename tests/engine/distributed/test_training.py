@@ -74,6 +74,7 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
     return alone, together
 
 
+@pytest.mark.slow
 def test_batches_have_ignored_pixels_in_unequal_numbers(tmp_path):
     parts = parts_of(tmp_path, "loader.batch_size=4")
     labels = [batch["label"] for batch in parts.data.train_dataloader()]
@@ -81,6 +82,7 @@ def test_batches_have_ignored_pixels_in_unequal_numbers(tmp_path):
     assert any(first != second for first, second in ignored)
 
 
+@pytest.mark.slow
 def test_the_curves_are_equal(runs):
     alone, together = map(curve, runs)
     assert len(alone) == len(together) == 6  # 4 steps, 2 validations
@@ -88,6 +90,7 @@ def test_the_curves_are_equal(runs):
         assert found == pytest.approx(expected, rel=1e-5, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["best.ckpt", "last.ckpt"])
 def test_the_weights_are_equal(runs, name):
     alone, together = (weights(run, name) for run in runs)
@@ -98,6 +101,7 @@ def test_the_weights_are_equal(runs, name):
     assert moved > 1e-3
 
 
+@pytest.mark.slow
 def test_all_processes_know_the_same_exact_scores(runs):
     alone, together = runs
     expected = torch.load(alone / "results 0.pt")
@@ -106,6 +110,7 @@ def test_all_processes_know_the_same_exact_scores(runs):
         assert found == pytest.approx(expected, rel=1e-5, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_one_process_writes(runs):
     alone, together = runs
     files = {

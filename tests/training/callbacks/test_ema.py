@@ -122,6 +122,7 @@ def test_a_checkpoint_holds_the_averages_and_training_goes_on_from_it(tmp_path):
     assert_equal(resumed.weights(), expected[-1])
 
 
+@pytest.mark.slow
 def test_a_run_reports_what_its_checkpoint_scores(tmp_path):
     run = tmp_path / "run"
     line = [*SMALL, "callbacks=ema", "callbacks.averaging.decay=0.5"]

@@ -29,6 +29,7 @@ def test_a_training_leaves_frames_and_an_animation(small_run):
         assert animation.height == 22 + 2 * (96 + 6)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_goes_on_with_its_frames(tmp_path):
     line = (*SMALL, "trainer.max_epochs=3", "hydra.run.dir=run")
     first = seg("train", *line, cwd=tmp_path, fault="signal_at:SIGTERM:training_step:7")
