@@ -1,5 +1,9 @@
-"""Fifty kills at random moments end in the weights of a run that was never killed."""
+"""Kills at random moments, one after the other, end in the weights of a run never killed.
 
+`SEG_KILLS_A_CHAIN=25 python -m pytest tests/engine/test_kills.py -m slow` makes fifty of them.
+"""
+
+import os
 import random
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +15,7 @@ from tests.engine.conftest import RECIPE, assert_the_same
 from tests.warm_process import WarmProcess
 
 KILLED = -9
-KILLS_A_CHAIN, CHAINS = 25, 2
+KILLS_A_CHAIN, CHAINS = int(os.environ.get("SEG_KILLS_A_CHAIN", "8")), 2
 
 
 def killed_again_and_again(folder, seed):
@@ -42,7 +46,7 @@ def killed_again_and_again(folder, seed):
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_moments(tmp_path, monkeypatch):
+def test_kills_at_random_moments_one_after_the_other(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the chains run side by side
     folders = [tmp_path / str(chain) for chain in range(CHAINS)]
     for folder in folders:
