@@ -72,7 +72,7 @@ CASES = (
     ),
     Case(
         "holds no {} export of this",
-        "predict checkpoint={copy} input={image} output=out device=cpu engine=onnx",
+        "predict checkpoint={unexported} input={image} output=out device=cpu engine=onnx",
         r"python -m seg\.export .*",
         again=True,
     ),

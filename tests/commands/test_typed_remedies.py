@@ -26,9 +26,12 @@ def sample(directory, name, size, label):
 def places(small_run, tmp_path_factory):
     """What the cases name in braces: files and runs, some of them damaged."""
     place = tmp_path_factory.mktemp("places")
-    copies = ("copy", "unrecorded", "shorter", "stretched", "runs/train/streets/a")
+    copies = ("copy", "unexported", "unrecorded", "shorter", "stretched", "runs/train/streets/a")
     for name in copies:
         shutil.copytree(small_run, place / name)
+    shutil.rmtree(
+        place / "unexported/export", ignore_errors=True
+    )  # another test may export the run
     (place / "unrecorded/.hydra/overrides.yaml").write_text("{")
     (place / "verify.json").write_text("{")
     for name in ("empty", "shards", "verified", "evaluated", "unscored"):
