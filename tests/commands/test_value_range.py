@@ -51,6 +51,7 @@ def test_training_refuses_without_a_range(images, tmp_path):
     assert DECLARED in done.stderr
 
 
+@pytest.mark.slow
 def test_verify_names_the_range_that_was_seen(images, tmp_path):
     done = seg("prepare", "verify", "dataset=folder", f"dataset.root={images}", cwd=tmp_path)
     values = [cv2.imread(str(path), -1) for path in images.glob("images/*/*.png")]
@@ -60,6 +61,7 @@ def test_verify_names_the_range_that_was_seen(images, tmp_path):
     assert DECLARED in said
 
 
+@pytest.mark.slow
 def test_verify_counts_what_a_declared_range_cuts_off(images, tmp_path):
     options = ("dataset=folder", f"dataset.root={images}", "dataset.value_range=[0,3000]")
     done = seg("prepare", "verify", *options, cwd=tmp_path)

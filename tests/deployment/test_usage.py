@@ -33,6 +33,7 @@ def by_the_card_alone(card, outputs, height, width):
     return grid[0, :, :height, :width].argmax(0).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["labels", "logits"])
 def test_the_card_is_enough(kind, exports, network):
     path = exports("onnx", output_kind=kind)

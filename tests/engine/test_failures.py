@@ -36,6 +36,7 @@ def assert_told(done, code, *parts):
         assert part in done.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path):
     run_dir = tmp_path / "run"
     line = [*RECIPE, f"hydra.run.dir={run_dir}", "resume=auto"]
@@ -69,6 +70,7 @@ def test_divergence_is_recorded_and_never_the_best(tmp_path):
         assert all(v.isfinite().all() for v in state.values() if v.is_floating_point())
 
 
+@pytest.mark.slow
 def test_divergence_is_rolled_back(tmp_path):
     rollback = ("nan_policy.action=rollback", "nan_policy.lr_factor=1e-32")
     done = train(tmp_path, *DIVERGING, *rollback)

@@ -33,6 +33,7 @@ def test_what_is_unknown_is_named():
         precision_of({"precision": "transformer-engine"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "code"),
     [

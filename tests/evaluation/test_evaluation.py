@@ -175,6 +175,7 @@ def test_a_class_in_few_images_of_a_large_split_has_no_verdict(runs, tmp_path):
         assert hindrance in "\n".join(table(comparison))
 
 
+@pytest.mark.slow
 def test_scores_are_named_after_the_split(small_run, tmp_path):
     done = seg(
         "evaluate",

@@ -232,6 +232,7 @@ def test_a_discarded_raster_leaves_nothing(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_on_a_map_with_gaps(checkpoint, tmp_path):
     values = np.maximum(street(1, (64, 96)).transpose(2, 0, 1), 1)
     values[:, :20, :30] = 0

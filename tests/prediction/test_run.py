@@ -52,6 +52,7 @@ def test_every_kind_of_input_in_one_folder(checkpoint, pictures, tmp_path):
     assert sum(each["area"] for each in read["annotations"]) == len(names) * SIZE[0] * SIZE[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sync", [8, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 20))]
 )
@@ -112,6 +113,7 @@ def test_shards_make_what_one_process_makes(checkpoint, pictures, tmp_path):
     assert [line for each in lines for line in each[1:]] == rest
 
 
+@pytest.mark.slow
 def test_parts_do_not_stay_and_are_made_again_where_they_are_needed(checkpoint, pictures, tmp_path):
     line = (checkpoint, pictures, "formats=[labels,coco,areas]")
     assert predict(*line, cwd=tmp_path).returncode == 0
@@ -129,6 +131,7 @@ def test_parts_do_not_stay_and_are_made_again_where_they_are_needed(checkpoint, 
     assert files_in(tmp_path / "out") == files_in(tmp_path / "anew")
 
 
+@pytest.mark.slow
 def test_an_address_holds_what_a_folder_would(checkpoint, pictures, tmp_path):
     """`file://` stands for an object store: it is reached by the same calls."""
     whole = predict(checkpoint, pictures, EVERYTHING, cwd=tmp_path, output="whole")

@@ -147,6 +147,7 @@ def test_a_study_with_former_names_goes_on_with_the_same_draws(tmp_path):
     assert set(drawn["now"][0]) == {"augmentation", "+param_groups.layer_decay"}
 
 
+@pytest.mark.slow
 def test_the_choice_that_a_message_allows_is_typed(tmp_path):
     line = ("-m", *TINY, "hydra/sweeper=tpe", "hydra.sweeper.n_trials=1", "seed=1,2")
     choices = ["dry_run=true", "hydra.sweeper.sampler=best", "hydra.sweeper.pruner=best"]

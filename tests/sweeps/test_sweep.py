@@ -54,6 +54,7 @@ def test_trials_that_fail_do_not_end_the_sweep(whole_sweep):
     assert "-m" not in sweep.line
 
 
+@pytest.mark.slow
 def test_paths_reach_the_trials_as_typed(tmp_path):
     paths = [tmp_path / "my data (1)", tmp_path / "epoch=3"]
     sweep_dir = tmp_path / "sweep (a=b)"
