@@ -19,13 +19,12 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
     """
     from seg.build.datasets import open_ahead
 
-    if config.trainer.processes > 1:
-        open_ahead(config)
-        from seg.engine.distributed.launch import launch
-
-        return launch("train", config, run_dir)
     with waiting_bar("preparing"):
         open_ahead(config)
+        if config.trainer.processes > 1:
+            from seg.engine.distributed.launch import launch
+
+            return launch("train", config, run_dir)
         from seg.engine.train import train
 
         return train(config, run_dir)

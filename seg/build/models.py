@@ -42,7 +42,7 @@ def load_model(
         plugins: classes of plugins that the file may name, such as `my_package.MyEncoder`.
 
     Returns:
-        normalised B x C x H x W -> logits B x K x H x W, with `.classes`, `.palette`,
+        normalized B x C x H x W -> logits B x K x H x W, with `.classes`, `.palette`,
         `.normalization` and `.predict`.
 
     Raises:

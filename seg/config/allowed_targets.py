@@ -12,7 +12,7 @@ from typing import Any
 from seg.config.conf_dir import conf_dir
 from seg.config.former_names import present_name
 from seg.config.plugins import VARIABLE, is_foreign, plugin_of, plugins
-from seg.errors import ConfigError, error_summary
+from seg.errors import ConfigError, error_summary, first_of
 
 _TRANSFORMS = ("seg.data", "albumentations", "torchvision.transforms.v2")
 _MODULE = ("torch.nn.Module",)
@@ -186,8 +186,7 @@ def not_allowed(
     section = section_of(key)
     if kinds and is_foreign(path):
         return ConfigError(f"{key}._target_={path}: not allowed; is no {' or '.join(kinds)}")
-    options = sorted(registered(section))
-    several = f"one of {', '.join(options[:4])}" + (", ..." if len(options) > 4 else "")
+    several = f"one of {first_of(sorted(registered(section)), 4)}"
     return ConfigError(
         f"{key}._target_={path}: not allowed; the options of conf/{section} name {several}\n"
         f"  a target lies in {' or '.join(rooms)}, and is public"

@@ -11,6 +11,7 @@ from seg.config.facts import FOLLOWS, follows
 from seg.config.former_keys import renamed
 from seg.config.nearest import nearest
 from seg.config.synonyms import synonyms
+from seg.errors import first_of
 
 _MAX_LISTED = 8
 
@@ -46,9 +47,8 @@ def hint(key: str, sections: Iterable[str]) -> str:
     options = options_with(section, name) if section else []
     if options:
         option = "folder" if "folder" in options else options[0]
-        listed = ", ".join(options[:_MAX_LISTED]) + (", ..." if len(options) > _MAX_LISTED else "")
         return (
-            f"\n  {name} is a key of {section}={listed}"
+            f"\n  {name} is a key of {section}={first_of(options, _MAX_LISTED)}"
             f"\n  choose one of them too: {section}={option} {key}=..."
         )
     similar = synonyms(key, sections) or _elsewhere(name, sections)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from seg.io.terminal_bar import close_bar, open_bar
+from seg.io.terminal_bar import terminal_bar
 
 
 @contextmanager
@@ -14,12 +14,9 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
         what: description on the bar.
         total: number of samples; None: not known.
     """
-    bar = open_bar()
-    if bar is None:
-        yield lambda: None
-        return
-    task = bar.add_task(what, total=total)
-    try:
-        yield lambda: bar.advance(task)
-    finally:
-        close_bar(bar)
+    with terminal_bar() as bar:
+        if bar is None:
+            yield lambda: None
+        else:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)

@@ -17,6 +17,7 @@ from seg.dataset_tools.report import Report
 from seg.dataset_tools.sample_checks import Inspection
 from seg.dataset_tools.value_ranges import describe_ranges
 from seg.dataset_tools.video_leakage import shared_sequences
+from seg.errors import first_of
 
 Inspected = Mapping[str, Sequence[Inspection]]
 
@@ -232,7 +233,7 @@ def _classes_without_pixels(
     absent = [name for id_, name in enumerate(labels.names) if id_ not in present]
     if not absent:
         return []
-    listed = ", ".join(absent[:_MAX_EXAMPLES]) + (", ..." if len(absent) > _MAX_EXAMPLES else "")
+    listed = first_of(absent, _MAX_EXAMPLES)
     message = f"{len(absent)} of {labels.num_classes} classes have no pixel in {split}: {listed}"
     kind, message = "class_without_pixels", plain_text(message)
     return [Finding(split=split, sample="", file="", kind=kind, message=message)]

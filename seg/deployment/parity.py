@@ -47,7 +47,7 @@ class Parity:
     """Differences between an export and its network.
 
     Attributes:
-        pictures: number of images.
+        pictures: number of images; exports record it by this name.
         pixels: number of pixels.
         agreement: share of pixels of the same class.
         relative_error: of the logits, root of the summed squares over that of the

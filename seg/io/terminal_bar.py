@@ -64,6 +64,16 @@ def close_all_bars() -> None:
 
 
 @contextmanager
+def terminal_bar(*columns: str | ProgressColumn) -> Iterator[Progress | None]:
+    """Show a bar, as `open_bar` does, until the end of the block."""
+    bar = open_bar(*columns)
+    try:
+        yield bar
+    finally:
+        close_bar(bar)
+
+
+@contextmanager
 def bar_hidden() -> Iterator[None]:
     """Take the bar away while text is written, so that the text has lines of its own."""
     with _lock:
@@ -84,16 +94,14 @@ def waiting_bar(description: str) -> Iterator[None]:
     Args:
         description: of what is waited for.
     """
-    bar = None
-    if sys.stderr.isatty():
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
-        bar = open_bar(*columns)
-    if bar is not None:
-        bar.add_task(description, total=None)
-        bar.refresh()
-    try:
+    if not sys.stderr.isatty():  # rich is not imported for nothing
         yield
-    finally:
-        close_bar(bar)
+        return
+    from rich.progress import BarColumn, TimeElapsedColumn
+
+    columns = ("{task.description}", BarColumn(bar_width=20), TimeElapsedColumn())
+    with terminal_bar(*columns) as bar:
+        if bar is not None:
+            bar.add_task(description, total=None)
+            bar.refresh()
+        yield

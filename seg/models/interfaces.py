@@ -1,4 +1,4 @@
-"""What encoders and decoders promise each other, and how an input is normalised."""
+"""What encoders and decoders promise each other, and how an input is normalized."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -64,7 +64,7 @@ class Normalization:
 
 
 IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and deviation of ImageNet's pictures, which most PyTorch projects normalise by."""
+"""Mean and deviation of ImageNet's images, which most PyTorch projects normalize by."""
 
 
 class Encoder(Protocol):

@@ -20,6 +20,7 @@ from seg.engine.distributed.rendezvous import find_rendezvous
 from seg.errors import WorkerProcessError
 from seg.io.atomic import scratch_directory
 from seg.io.json_file import read_json
+from seg.io.terminal_bar import close_all_bars
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1")
 _SAVING_S = 60  # for a step and a checkpoint, after a signal
@@ -46,6 +47,7 @@ def launch(command: str, config: FitConfig, run_dir: Path) -> float | None:
         WorkerProcessError: a process failed; message and exit code are those of the first failure.
         SystemExit: a signal came: 130 after SIGINT, else 143.
     """
+    close_all_bars()  # the first process has its own
     trainer = config.trainer
     with scratch_directory() as directory, _own_signals_and_environment(trainer):
         launch_config = _launch_config(trainer, directory)

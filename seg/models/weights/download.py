@@ -23,7 +23,7 @@ from seg.data.readers.sha256 import sha256_of
 from seg.data.readers.url_policy import redirect_fault
 from seg.errors import ConfigError, DataError
 from seg.io.lock import waiting_for
-from seg.io.terminal_bar import close_bar, open_bar
+from seg.io.terminal_bar import terminal_bar
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_S = 30.0
@@ -219,14 +219,12 @@ def _progress(name: str, done: int, total: int | None) -> Iterator[Callable[[int
     """Show a bar on a terminal, or log a line; yield a function that advances it."""
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-    bar = open_bar("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    if bar is None:
-        size = f"{total / 2**20:.1f} MiB" if total is not None else "unknown size"
-        _LOG.info("fetching %s, %s, from byte %d", name, size, done)
-        yield lambda count: None
-        return
-    task = bar.add_task(name, total=total, completed=done)
-    try:
-        yield lambda count: bar.advance(task, count)
-    finally:
-        close_bar(bar)
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with terminal_bar(*columns) as bar:
+        if bar is None:
+            size = f"{total / 2**20:.1f} MiB" if total is not None else "unknown size"
+            _LOG.info("fetching %s, %s, from byte %d", name, size, done)
+            yield lambda count: None
+        else:
+            task = bar.add_task(name, total=total, completed=done)
+            yield lambda count: bar.advance(task, count)
