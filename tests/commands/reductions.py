@@ -49,7 +49,7 @@ _CLASSIFIER = (
 _PREPARED = ("dataset.size=[64,128]", "dataset.train_length=4", "dataset.val_length=2")
 _NETWORKS = (
     *("encoder_name=aligned_xception_tiny", "peer_encoder=tu-resnet18"),
-    *("rounds=1", "size=[64,64]", "batch=1"),
+    *("rounds=1", "size=[64,64]"),
 )
 # Appended to the first that fits.
 REDUCED = {
@@ -78,8 +78,8 @@ REDUCED = {
     r"benchmark data": ("rounds=1", "num_images=8"),
     r"benchmark loss": ("rounds=1", "logits=[1,3,33,33]"),
     r"benchmark depthwise": ("rounds=1", "images=[1,3,65,65]"),
-    r"benchmark inference": (*_NETWORKS, "variants=[optimize]"),
-    r"benchmark training": (*_NETWORKS, "variants=[fused]"),
+    r"benchmark inference": (*_NETWORKS, "variants=[optimize]", "batch=1"),
+    r"benchmark training": (*_NETWORKS, "variants=[fused]", "batch=2"),
     r"benchmark evaluation": ("rounds=1", "size=[64,64]"),
     r"benchmark startup": ("rounds=1",),
     r"benchmark memory": ("image_sizes=[64,96]", "dataset_sizes=[1,2]"),
@@ -121,7 +121,6 @@ NEEDED = {
 # Why a line is not run.
 NOT_RUN = {
     r"^make |pip install|-m venv|-m pytest": "installs, or runs all of this",
-    r"benchmark (data|inference enc|training|evaluation|startup|memory)": "see tests/benchmarks",
 }
 
 
