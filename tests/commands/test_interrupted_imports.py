@@ -9,6 +9,14 @@ import pytest
 from seg.interruption import INTERRUPTED
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Undo that a shell lets its background jobs ignore SIGINT: the commands inherit it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     "module", ["omegaconf.base", "hydra.core", "torch._tensor", "pytorch_lightning.callbacks"]
 )
