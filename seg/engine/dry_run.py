@@ -12,6 +12,7 @@ from seg.build.segmentation import FitParts
 from seg.data.loading.loader import SegmentationLoader
 from seg.engine.extension import optimizer_steps
 from seg.profiling.flops import count
+from seg.training.callbacks.checkpoints import BestAndLast
 from seg.training.lightning_base import require_finite
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ def dry_run(parts: FitParts) -> None:
     trainer, task = parts.trainer, parts.task
     device = trainer.strategy.root_device
     task.to(device)
+    for keeper in trainer.checkpoint_callbacks:
+        if isinstance(keeper, BestAndLast):
+            keeper.check_monitor(task)
     train_loader, val_loader = parts.data.train_dataloader(), parts.data.val_dataloader()
     batch = _first_batch(train_loader, device)
     steps = optimizer_steps(parts)

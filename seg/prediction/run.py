@@ -267,7 +267,7 @@ def _predict_camera(config: PredictConfig, output: str) -> None:
     if config.num_shards > 1 or config.backend != "local" or is_remote(output):
         raise ConfigError(
             f"input={config.input}: one process reads a camera, into a directory of this machine\n"
-            "  give num_shards=1 backend=local output=FOLDER"
+            "  give num_shards=1 backend=local output=DIRECTORY"
         )
     spec = PredictionSpec.of(config, Path(output))
     checkpoint = spec.read_model()

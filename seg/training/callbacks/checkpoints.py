@@ -11,7 +11,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-from seg.errors import ConfigError, DivergenceError
+from seg.config.nearest import nearest
+from seg.errors import ConfigError, DivergenceError, first_of
+from seg.training.lightning_base import TrainingTask
 
 # Lightning's progress inside the first batch of a validation, which a resumed run then repeats
 _BEGUN = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
@@ -69,6 +71,25 @@ class BestAndLast(ModelCheckpoint):
         self.best_path = str(Path(self.dirpath) / "best.ckpt")
         self._last_path = str(Path(self.dirpath) / "last.ckpt")
         super().setup(trainer, pl_module, stage)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check the metric at once; the first validation may be hours away."""
+        assert isinstance(pl_module, TrainingTask)
+        self.check_monitor(pl_module)
+
+    def check_monitor(self, task: TrainingTask) -> None:
+        """Check that the task scores the monitored metric.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        task.scores.reset()
+        general_first = sorted(task.scores.compute("val"), key=lambda key: (key.count("/"), key))
+        if self.monitor not in general_first:
+            raise ConfigError(
+                f"callbacks.checkpoints.monitor={self.monitor}: is not scored; allowed: "
+                f"{first_of(general_first, 12)}{nearest(str(self.monitor), general_first)}"
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the intervals between two writings of the last."""

@@ -6,7 +6,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.config.schema import TrialOf
-from seg.errors import ConfigError, PrunedError
+from seg.errors import PrunedError
 from seg.training.callbacks.optuna_study import ReportingTrial
 
 
@@ -48,10 +48,4 @@ class Pruning(Callback):
     def _is_behind(self, task: Any) -> bool:
         if self._reporting is None:
             self._reporting = ReportingTrial(self._section)
-        if self._monitor not in task.last_metrics:
-            general_first = sorted(task.last_metrics, key=lambda each: (each.count("/"), each))
-            raise ConfigError(
-                f"callbacks.checkpoints.monitor={self._monitor}: is not scored; allowed: "
-                f"{', '.join(general_first[:12])}"
-            )
         return self._reporting.is_behind(task.last_metrics[self._monitor], self._validations)
