@@ -161,14 +161,14 @@ def _first_line(trainer: Trainer, task: Any) -> str:
         size = size.get(part) if isinstance(size, dict) else None
     steps = trainer.estimated_stepping_batches
     crops = steps * trainer.accumulate_grad_batches * data.batch_size * trainer.world_size
-    epochs = f"{crops / len(data.split('train')):.3g}"
+    epochs = crops / len(data.split("train"))
     of = f" of {' x '.join(map(str, size))}" if isinstance(size, list) else ""
     return (
         f"training  {type(data.split('train')).__name__}: {counts} samples,"
         f" {len(task.labels.names)} classes;"
         f" {data.batch_size} crops{of} a batch on {trainer.world_size} x"
         f" {trainer.strategy.root_device}; steps {trainer.global_step} to"
-        f" {steps:.0f}, {epochs} epoch{'' if epochs == '1' else 's'}; run {trainer.default_root_dir}"
+        f" {steps:.0f}, {epochs:.3g} epoch{'s' * (epochs != 1)}; run {trainer.default_root_dir}"
     )
 
 
