@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 
 from seg.data.classification.sample import ClassifiedImage, ClassNames, ImageDataset
-from seg.data.classification.torch_rng import drawing_from
 from seg.data.transforms.pipeline import SampleStreams
 from seg.errors import ConfigError, DataError
 
@@ -78,7 +77,8 @@ class ImageAugmentation:
 
         image: Any = tv_tensors.Image(torch.from_numpy(sample.image).permute(2, 0, 1))
         try:
-            with drawing_from(self._streams.at(seed)[1].getrandbits(63)):
+            with torch.random.fork_rng(devices=()):
+                torch.default_generator.manual_seed(self._streams.at(seed)[1].getrandbits(63))
                 for transform in self._transforms:
                     image = transform(image)
         except Exception as error:
@@ -111,11 +111,7 @@ class CentreCrops:
         self._size = size
         self._share = centre_share
         self.split = dataset.split
-
-    @property
-    def labels(self) -> ClassNames:
-        """Return the classes of the dataset."""
-        return self._dataset.labels
+        self.labels: ClassNames = dataset.labels
 
     def __len__(self) -> int:
         return len(self._dataset)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seg.data.classification.sample import ClassifiedImage, ClassNames
-from seg.data.datasets.hf_dataset import load_rows, located, split_name
+from seg.data.datasets.hf_dataset import declared_names, load_rows, located, split_name
 from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import current_decoding
 from seg.errors import ConfigError, DataError
@@ -55,13 +55,14 @@ class ImageHub:
         self._columns = columns
         self._where = f"{name}, split {part}"
         self._rows = load_rows(table, part, columns)
-        declared = _declared(self._rows, label_column)
-        self._declared = declared is not None
-        if declared is None:
+        names, several = declared_names(self._rows.features[label_column])
+        self._declared = names is not None
+        if names is None:
             training = split_name(parts, "train", section="classification_dataset")
             rows = self._rows if training == part else load_rows(table, training, columns)
-            declared = _occurring(rows[label_column], self._where)
-        self.labels = declared
+            self.labels = _occurring(rows[label_column], self._where)
+        else:
+            self.labels = ClassNames(tuple(names), several)
         self._places = {each: place for place, each in enumerate(self.labels.names)}
 
     def __len__(self) -> int:
@@ -92,15 +93,6 @@ class ImageHub:
                 f"{where}: class {value!r} is not among the {self.labels.num_classes} known"
             )
         return place
-
-
-def _declared(rows: Any, column: str) -> ClassNames | None:
-    """Return the classes that a column declares; None: it declares none."""
-    feature, several = rows.features[column], False
-    while hasattr(feature, "feature"):
-        feature, several = feature.feature, True
-    names = getattr(feature, "names", None)
-    return None if names is None else ClassNames(tuple(names), several)
 
 
 def _occurring(values: Sequence[Any], where: str) -> ClassNames:

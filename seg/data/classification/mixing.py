@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.data.classification.torch_rng import drawing_from
 from seg.errors import ConfigError
 
 
@@ -72,6 +71,7 @@ class Mixing:
         mix: Any = self._mixup or self._cutmix
         if self._mixup is not None and self._cutmix is not None:
             mix = self._cutmix if draw_switch < self._switch else self._mixup
-        with drawing_from(int(generator.integers(2**63))):
+        with torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(int(generator.integers(2**63)))
             image, mixed = mix(image_BCHW.float(), label)
         return image, mixed

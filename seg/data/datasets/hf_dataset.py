@@ -72,27 +72,30 @@ class HfDataset:
         self.split = split
         self.decoding = current_decoding()
         self._columns = (image_column, label_column)
-        self._table = (name, config_name, revision)
-        self._part = split_name(parts, split)
-        self._where = f"{name}, split {self._part}"
-        self._rows = load_rows(self._table, self._part, self._columns)
-        declared = _declared_classes(self._rows, label_column, self._where)
+        table, part = (name, config_name, revision), split_name(parts, split)
+        self._where = f"{name}, split {part}"
+        self._rows = load_rows(table, part, self._columns)
+        feature = self._rows.features[label_column]
+        names, _ = declared_names(feature)  # of a column of lists; one of images declares none
+        declared = None
+        if names is not None:
+            entries = [ClassEntry(each, id_) for id_, each in enumerate(names)]
+            declared = make_classes(entries, self._where)
         self._read: ReadLabel = read_grey  # until the kind of the labels is known
 
         def infer() -> Classes:
-            """Find the classes of the values in the training labels."""
             training = split_name(parts, "train")
-            rows = load_rows(self._table, training, self._columns)
+            rows = load_rows(table, training, self._columns)
             return infer_classes(
                 len(rows),
                 lambda at: self._inferable(rows[at], at, reduce_zero_label),
                 kind=label_kind,
                 binary=not reduce_zero_label,
-                key=(*self._table, training, label_column, reduce_zero_label, label_kind),
+                key=(*table, training, label_column, reduce_zero_label, label_kind),
             )
 
         named = find_classes(classes, None) or declared
-        self._arrays = declared is not None or not _holds_files(self._rows, label_column)
+        self._arrays = declared is not None or not _holds_files(feature)
         if self._arrays:
             self._read = read_label
             labels = (named or infer()).labels
@@ -242,22 +245,18 @@ def load_rows(
     return rows
 
 
-def _holds_files(rows: Any, column: str) -> bool:
+def _holds_files(feature: Any) -> bool:
     import datasets
 
-    feature = rows.features[column]
     return isinstance(feature, datasets.Image) or getattr(feature, "dtype", "") == "binary"
 
 
-def _declared_classes(rows: Any, column: str, where: str) -> Classes | None:
-    """Return the classes that a column of lists declares; a column of images cannot."""
-    feature = rows.features[column]
+def declared_names(feature: Any) -> tuple[list[str] | None, bool]:
+    """Return the class names that a column declares, if any, and whether it holds lists."""
+    holds_lists = hasattr(feature, "feature")
     while hasattr(feature, "feature"):
         feature = feature.feature
-    names = getattr(feature, "names", None)
-    if names is None:
-        return None
-    return make_classes([ClassEntry(name, id_) for id_, name in enumerate(names)], where)
+    return getattr(feature, "names", None), holds_lists
 
 
 @contextmanager
