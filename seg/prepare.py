@@ -43,8 +43,8 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
     from seg.data.wrappers.excluded import read_quarantine, without_quarantined
 
     opened = {split: open_with_unmatched(config.dataset, split) for split in config.splits}
-    from seg.dataset_tools.progress import progress_bar  # after that: these import torch
-    from seg.dataset_tools.verify import verify
+    from seg.dataset_tools.verify import verify  # after that: these import torch
+    from seg.io.terminal_bar import progress_bar
 
     splits: dict[str, SegmentationDataset] = {
         split: dataset for split, (dataset, _) in opened.items()
@@ -112,8 +112,8 @@ def _shards(config: PrepareConfig, run_dir: Path) -> None:
             "output: missing; give output=DIRECTORY, or an address as s3://BUCKET/DIRECTORY"
         )
     opened = _open(config)
-    from seg.dataset_tools.progress import progress_bar  # after that: these import torch
-    from seg.dataset_tools.shards import write_shards
+    from seg.dataset_tools.shards import write_shards  # after that: these import torch
+    from seg.io.terminal_bar import progress_bar
 
     for split, dataset in opened.items():
         with progress_bar(f"copying {split}", len(dataset)) as progress:

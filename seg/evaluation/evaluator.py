@@ -15,7 +15,6 @@ from torch import Tensor, distributed
 from seg.build.segmentation import Parts
 from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
-from seg.dataset_tools.progress import progress_bar
 from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection, intervals
 from seg.evaluation.protocol import protocol
 from seg.evaluation.results_file import write_examples, write_record
@@ -24,6 +23,7 @@ from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
 from seg.io.atomic import write_atomically, write_json
 from seg.io.csv_table import format_csv
+from seg.io.terminal_bar import progress_bar
 from seg.metrics.per_image import ImageScores
 from seg.metrics.unlearnt import unlearnt
 from seg.visualization.grids import predicted_grid, save_png

@@ -6,7 +6,7 @@ rich is imported where a bar opens, so that a command starts without it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -105,3 +105,19 @@ def waiting_bar(description: str) -> Iterator[None]:
             bar.add_task(description, total=None)
             bar.refresh()
         yield
+
+
+@contextmanager
+def progress_bar(description: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Yield a function to call after each sample; without a terminal no bar is drawn.
+
+    Args:
+        description: on the bar.
+        total: number of samples; None: not known.
+    """
+    with terminal_bar() as bar:
+        if bar is None:
+            yield lambda: None
+        else:
+            task = bar.add_task(description, total=total)
+            yield lambda: bar.advance(task)

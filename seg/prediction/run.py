@@ -12,10 +12,10 @@ from seg.build.instantiate import check_sections
 from seg.config.commands import PredictConfig
 from seg.config.from_python import chosen
 from seg.data.readers.urls import is_remote
-from seg.dataset_tools.progress import progress_bar
 from seg.deployment.loading import Export
 from seg.errors import ConfigError, DataError, StorageError
 from seg.io.atomic import remove_stale, scratch_directory, staged_directory
+from seg.io.terminal_bar import progress_bar
 from seg.prediction.camera import Camera
 from seg.prediction.georeference import report_lost_places
 from seg.prediction.inputs import CAMERA, list_items

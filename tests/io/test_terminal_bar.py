@@ -11,9 +11,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from seg.dataset_tools.progress import progress_bar
 from seg.io.terminal import ConsoleHandler, say
-from seg.io.terminal_bar import bar_hidden, close_all_bars, close_bar, open_bar, waiting_bar
+from seg.io.terminal_bar import (
+    bar_hidden,
+    close_all_bars,
+    close_bar,
+    open_bar,
+    progress_bar,
+    waiting_bar,
+)
 from tests.conftest import SMALL
 
 
