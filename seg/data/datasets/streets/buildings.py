@@ -20,12 +20,8 @@ ROOFS: tuple[Color, ...] = ((140, 74, 56), (96, 92, 94), (118, 86, 68), (72, 74,
 TRIMS: tuple[Color, ...] = ((232, 228, 218), (200, 196, 188), (92, 84, 76), (66, 70, 74))
 GLASS: Color = (66, 76, 88)
 AWNINGS: tuple[Color, ...] = (
-    (168, 48, 44),
-    (40, 92, 80),
-    (212, 196, 150),
-    (48, 68, 120),
-    (90, 90, 92),
-)
+    (168, 48, 44), (40, 92, 80), (212, 196, 150), (48, 68, 120), (90, 90, 92),
+)  # fmt: skip
 
 _ROUND_S, _ROUND_UP = np.array([0, 1, 1, 0]), np.array([2, 2, 3, 3])
 
@@ -59,10 +55,8 @@ def draw_style(dice: Dice, dark: bool, *, low: bool = False) -> Style:
     pitch = pane[0] + dice.between(0.9, 1.8)
     if kind in ("office", "glass"):
         pitch = dice.between(1.6, 2.4)
-        pane = (
-            pitch - (0.5 if kind == "office" else 0.18),
-            storey - (1.2 if kind == "office" else 0.3),
-        )
+        post, band = (0.5, 1.2) if kind == "office" else (0.18, 0.3)
+        pane = (pitch - post, storey - band)
     return Style(
         kind=kind,
         color=dice.vary(dice.pick(palette), 16),
@@ -119,11 +113,6 @@ def house(stage: Stage, across: float, near: float, far: float, style: Style) ->
         )
 
 
-def house_across(stage: Stage, left: float, right: float, ahead: float, style: Style) -> None:
-    """Draw a house that closes the view, its front towards the camera."""
-    facade(stage, Facade((left, ahead), (1.0, 0.0), right - left, (0.0, 0.0, -1.0), ahead), style)
-
-
 def _roof(stage: Stage, across: float, near: float, far: float, style: Style) -> None:
     if not style.pitched:
         return
@@ -131,15 +120,9 @@ def _roof(stage: Stage, across: float, near: float, far: float, style: Style) ->
     color = stage.lit(style.roof, (-out * 0.6, 0.6, 0.0))
     part = stage.canvas.part(color, train_id("building"), (near + far) / 2, texture=Texture.BRICK)
     low, ridge = across - out * 0.4, across + out * 5.0
-    stage.polygon(
-        part,
-        (
-            (low, style.tall - 0.1, near),
-            (ridge, style.tall + 3.4, near),
-            (ridge, style.tall + 3.4, far),
-            (low, style.tall - 0.1, far),
-        ),
-    )
+    eaves, top = style.tall - 0.1, style.tall + 3.4
+    slope = ((low, eaves, near), (ridge, top, near), (ridge, top, far), (low, eaves, far))
+    stage.polygon(part, slope)
 
 
 def facade(stage: Stage, wall: Facade, style: Style, *, plain: bool = False) -> None:
@@ -148,23 +131,18 @@ def facade(stage: Stage, wall: Facade, style: Style, *, plain: bool = False) -> 
     color = stage.lit(style.color, wall.normal)
     start = 0.0
     while start < wall.length - 0.01:  # pieces, so that fog follows the distance
-        end = (
-            min(wall.length, start + 4.0 + 0.3 * (wall.ahead + start))
-            if wall.way[1]
-            else wall.length
-        )
-        part = stage.canvas.part(
-            color, label, wall.ahead + start * wall.way[1], texture=style.texture
-        )
+        end = start + 4.0 + 0.3 * (wall.ahead + start) if wall.way[1] else wall.length
+        end = min(wall.length, end)
+        ahead = wall.ahead + start * wall.way[1]
+        part = stage.canvas.part(color, label, ahead, texture=style.texture)
         stage.quads(part, wall.rects([(start, end, 0.0, style.tall)]))
         start = end
     trim = stage.canvas.part(stage.lit(style.trim, wall.normal), label, wall.ahead)
     if not style.pitched:
         stage.quads(trim, wall.rects([(0.0, wall.length, style.tall - 0.35, style.tall)]))
     if style.kind in ("stone", "plaster"):
-        stage.quads(
-            trim, wall.rects([(0.0, wall.length, style.storey - 0.05, style.storey + 0.15)])
-        )
+        ledge = (0.0, wall.length, style.storey - 0.05, style.storey + 0.15)
+        stage.quads(trim, wall.rects([ledge]))
     base = stage.canvas.part(dim(color, 0.72), label, wall.ahead, texture=style.texture)
     stage.quads(base, wall.rects([(0.0, wall.length, 0.0, 0.6)]))
     if plain:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 NEAREST_M = 0.9
 
@@ -36,8 +36,9 @@ class Camera:
         """Return the image row of a point, px."""
         return self.horizon_px + self.focal_px * (self.up_m - up) / max(ahead, NEAREST_M)
 
-    def project(self, points: Floats) -> Ints:
+    def project(self, points: ArrayLike) -> Ints:
         """Project points in metres, (..., 3), to whole pixels (column, row), (..., 2)."""
+        points = np.asarray(points, np.float64)
         ahead = np.maximum(points[..., 2], NEAREST_M)
         scale = self.focal_px / ahead
         across = points[..., 0]

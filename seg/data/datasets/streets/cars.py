@@ -36,6 +36,11 @@ def tyres(end: Face, low: float) -> None:
         end.panel(left, left + 0.14, low, 0.02, RUBBER)
 
 
+def lamp_colors(dark: bool) -> tuple[Color, Color]:
+    """Return the colors of rear lights and headlights, which are lit in the dark."""
+    return ((250, 60, 40), (255, 250, 225)) if dark else (RED_LIGHT, WHITE_LIGHT)
+
+
 def lights(end: Face, color: Color, box: tuple[float, float, float], glow: bool) -> None:
     """Draw a pair of lamps: width, lower and upper edge in shares."""
     wide, low, high = box
@@ -79,9 +84,10 @@ def _trim(dice: Dice, body: Block, size: Point, dark: bool) -> None:
         tyres(end, -0.38)
         end.panel(0, 1, 0, 0.3, mix(paint, DARK, 0.55))
     wide, low = dice.between(0.16, 0.26), dice.between(0.46, 0.58)
-    lights(rear, (250, 60, 40) if dark else RED_LIGHT, (wide, low, low + 0.3), dark)
+    red, white = lamp_colors(dark)
+    lights(rear, red, (wide, low, low + 0.3), dark)
     rear.panel(0.36, 0.64, 0.34, 0.5, PLATE)
-    lights(front, (255, 250, 225) if dark else WHITE_LIGHT, (wide, 0.56, 0.8), dark)
+    lights(front, white, (wide, 0.56, 0.8), dark)
     front.panel(0.28, 0.72, 0.42, 0.74, DARK)
     front.panel(0.38, 0.62, 0.16, 0.3, PLATE)
 
@@ -153,7 +159,7 @@ def _rear(rear: Face, kind: str, dark: bool) -> None:
     for stripe in range(6):
         color = (206, 44, 36) if stripe % 2 else (232, 230, 220)
         rear.panel(0.06 + stripe * 0.147, 0.06 + (stripe + 1) * 0.147, -0.14, -0.08, color)
-    lights(rear, (250, 60, 40) if dark else RED_LIGHT, (0.14, -0.07, -0.02), dark)
+    lights(rear, lamp_colors(dark)[0], (0.14, -0.07, -0.02), dark)
 
 
 def _cab(cab: Block, dark: bool) -> None:
@@ -165,7 +171,7 @@ def _cab(cab: Block, dark: bool) -> None:
     for bar in (0.26, 0.33, 0.4):
         front.panel(0.2, 0.8, bar, bar + 0.02, METAL)
     front.panel(0, 1, 0, 0.16, dim(paint, 0.45))
-    lights(front, (255, 250, 225) if dark else WHITE_LIGHT, (0.2, 0.06, 0.16), dark)
+    lights(front, lamp_colors(dark)[1], (0.2, 0.06, 0.16), dark)
     tyres(front, -0.24)
     front.panel(-0.09, -0.02, 0.5, 0.8, DARK)
     front.panel(1.02, 1.09, 0.5, 0.8, DARK)

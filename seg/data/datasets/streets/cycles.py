@@ -1,7 +1,14 @@
 """Bicycles and motorcycles, parked or ridden."""
 
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.cars import DARK, METAL, RED_LIGHT, RUBBER, WHITE_LIGHT
+from seg.data.datasets.streets.cars import (
+    DARK,
+    METAL,
+    RED_LIGHT,
+    RUBBER,
+    WHITE_LIGHT,
+    lamp_colors,
+)
 from seg.data.datasets.streets.people import Figure, Outfit
 from seg.data.datasets.streets.scene_state import Board, Point, Stage, dim, train_id
 
@@ -10,20 +17,13 @@ FRAMES: tuple[Color, ...] = (
     (110, 60, 110),
 )  # fmt: skip
 HELMETS: tuple[Color, ...] = (
-    (220, 220, 220),
-    (40, 42, 46),
-    (180, 40, 36),
-    (220, 180, 40),
-    (40, 90, 160),
-)
+    (220, 220, 220), (40, 42, 46), (180, 40, 36), (220, 180, 40), (40, 90, 160),
+)  # fmt: skip
 
 _Panel = tuple[str, tuple[Point, ...]]
 # convex panels of a motorcycle that heads to the right; metres
 _SCOOTER: tuple[_Panel, ...] = (
-    (
-        "paint",
-        ((-0.95, 0.42), (-0.3, 0.3), (0.0, 0.28), (-0.06, 0.5), (-0.12, 0.78), (-0.86, 0.82)),
-    ),
+    ("paint", ((-0.95, 0.42), (-0.3, 0.3), (0, 0.28), (-0.06, 0.5), (-0.12, 0.78), (-0.86, 0.82))),
     ("paint", ((-0.3, 0.3), (0.36, 0.26), (0.3, 0.44), (-0.2, 0.46))),
     ("paint", ((0.24, 0.42), (0.36, 0.26), (0.5, 1.0), (0.38, 1.0))),
     ("low", ((-0.95, 0.42), (-0.3, 0.3), (-0.2, 0.46), (-0.88, 0.58))),
@@ -70,19 +70,12 @@ def _bicycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None:
         for spoke in ((0, 8), (4, 12)):
             stage.canvas.line(steel, rim[list(spoke)])
         board.ring(tyre, x, 0.35, 0.33, max(0.06, 1.7 / board.scale))
-    hip, bars, pedal, rear, front = (
-        (-0.2 * way, 0.92), (0.42 * way, 0.98), (-0.06 * way, 0.3), (-0.54 * way, 0.35),
-        (0.54 * way, 0.35),
-    )  # fmt: skip
+    hip, bars, pedal = (-0.2 * way, 0.92), (0.42 * way, 0.98), (-0.06 * way, 0.3)
+    rear, front = (-0.54 * way, 0.35), (0.54 * way, 0.35)
     thick = max(0.055, 1.6 / board.scale)
-    for start, end in (
-        (rear, pedal),
-        (rear, hip),
-        (hip, pedal),
-        (pedal, (0.38 * way, 0.8)),
-        (hip, (0.38 * way, 0.82)),
-        (front, bars),
-    ):
+    low, high = (0.38 * way, 0.8), (0.38 * way, 0.82)  # on the head tube
+    tubes = ((rear, pedal), (rear, hip), (hip, pedal), (pedal, low), (hip, high), (front, bars))
+    for start, end in tubes:
         board.limb(frame, start, end, thick)
     board.limb(tyre, (hip[0] - 0.14, 0.94), (hip[0] + 0.14, 0.94), 0.07)
     board.limb(tyre, bars, (bars[0] - 0.12 * way, 1.04), 0.06)
@@ -92,9 +85,8 @@ def _bicycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None:
         board.rect(basket, x - 0.16, x + 0.16, 0.78, 1.04)
     if ridden:
         figure, helmet = _rider(stage, board, False)
-        _ride_side(
-            figure, (hip[0], 1.0), (bars[0] - 0.1 * way, 1.05), pedal, way=way, helmet=helmet
-        )
+        seat, hand = (hip[0], 1.0), (bars[0] - 0.1 * way, 1.05)
+        _ride_side(figure, seat, hand, pedal, way=way, helmet=helmet)
 
 
 def _ride_side(
@@ -108,12 +100,8 @@ def _ride_side(
         sole = (foot[0] + out * way * 0.5, foot[1] - down)
         figure.board.limb(cloth, hip, knee, 0.19, 0.16)
         figure.board.limb(cloth, knee, sole, 0.15, 0.11)
-        figure.board.limb(
-            figure.paint(figure.outfit.shoes),
-            (sole[0] - 0.06 * way, sole[1]),
-            (sole[0] + 0.18 * way, sole[1]),
-            0.09,
-        )
+        heel, toe = (sole[0] - 0.06 * way, sole[1]), (sole[0] + 0.18 * way, sole[1])
+        figure.board.limb(figure.paint(figure.outfit.shoes), heel, toe, 0.09)
     figure.torso((hip[0], hip[1] - 0.04), (shoulder[0], shoulder[1] + 0.04), 0.2, 0.9)
     figure.arm((shoulder[0], shoulder[1] - 0.05), hand)
     figure.head((shoulder[0] + 0.1 * way, shoulder[1] + 0.2), 0.125, way, helmet)
@@ -160,7 +148,10 @@ def _motorcycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None
         board.disc(steel, x, radius, radius * 0.5)
         board.disc(dark, x, radius, radius * 0.2)
     board.limb(steel, (0.66 * way, radius), (0.42 * way, 1.0), 0.09)
-    _bodywork(stage, board, way, _SCOOTER if scooter else _ENGINE)
+    color = stage.dice.vary(stage.dice.pick(FRAMES), 16)
+    tones = {"paint": color, "low": dim(color, 0.62), "dark": DARK, "steel": METAL}
+    for tone, shape in _SCOOTER if scooter else _ENGINE:
+        board.poly(board.part(tones[tone], label), [(x * way, y) for x, y in shape])
     board.limb(dark, (-0.86 * way, 0.88), (-0.14 * way, 0.84), 0.13)
     board.limb(dark, (0.34 * way, 1.1), (0.46 * way, 1.0), 0.08)
     night = stage.weather.dark
@@ -172,25 +163,17 @@ def _motorcycle_side(stage: Stage, board: Board, way: int, ridden: bool) -> None
         _ride_side(figure, hip, hand, foot, way=way, helmet=helmet)
 
 
-def _bodywork(stage: Stage, board: Board, way: int, shapes: tuple[_Panel, ...]) -> None:
-    label = train_id("motorcycle")
-    color = stage.dice.vary(stage.dice.pick(FRAMES), 16)
-    tones = {"paint": color, "low": dim(color, 0.62), "dark": DARK, "steel": METAL}
-    for tone, shape in shapes:
-        board.poly(board.part(tones[tone], label), [(x * way, y) for x, y in shape])
-
-
 def _motorcycle_end(stage: Stage, board: Board, ridden: bool) -> None:
     dice, label = stage.dice, train_id("motorcycle")
     color = dice.vary(dice.pick(FRAMES), 16)
     front, night = dice.chance(0.4), stage.weather.dark
+    red, white = lamp_colors(night)
     board.rect(board.part(RUBBER, label), -0.1, 0.1, 0.0, 0.6)
     board.rect(board.part(METAL, label), -0.28, -0.15, 0.24, 0.42)
     board.rect(board.part(METAL, label), 0.15, 0.28, 0.3, 0.4)
     paint, dark = board.part(color, label), board.part(DARK, label)
-    board.poly(
-        paint, ((-0.16, 0.46), (0.16, 0.46), (0.27, 0.8), (0.2, 0.98), (-0.2, 0.98), (-0.27, 0.8))
-    )
+    body = ((-0.16, 0.46), (0.16, 0.46), (0.27, 0.8), (0.2, 0.98), (-0.2, 0.98), (-0.27, 0.8))
+    board.poly(paint, body)
     board.limb(dark, (-0.42, 1.06), (0.42, 1.06), 0.07)
     for side in (-1, 1):
         board.limb(dark, (side * 0.3, 1.06), (side * 0.42, 1.2), 0.04)
@@ -200,18 +183,7 @@ def _motorcycle_end(stage: Stage, board: Board, ridden: bool) -> None:
         _ride_end(figure, 0.98, 0.34, 0.36, helmet)
     if front:
         board.poly(dark, ((-0.2, 0.96), (0.2, 0.96), (0.12, 1.24), (-0.12, 1.24)))
-        board.disc(
-            board.part((255, 250, 225) if night else WHITE_LIGHT, label, glow=night),
-            0.0,
-            0.84,
-            0.12,
-        )
+        board.disc(board.part(white, label, glow=night), 0.0, 0.84, 0.12)
     else:
-        board.rect(
-            board.part((250, 60, 40) if night else RED_LIGHT, label, glow=night),
-            -0.13,
-            0.13,
-            0.82,
-            0.92,
-        )
+        board.rect(board.part(red, label, glow=night), -0.13, 0.13, 0.82, 0.92)
         board.rect(board.part((222, 222, 212), label), -0.1, 0.1, 0.56, 0.7)

@@ -4,12 +4,8 @@ from seg.data.datasets.streets.canvas import Color
 from seg.data.datasets.streets.scene_state import Board, Lamp, Point, Stage, dim, train_id
 
 POLES: tuple[Color, ...] = (
-    (112, 116, 118),
-    (84, 88, 88),
-    (60, 66, 62),
-    (146, 148, 146),
-    (96, 84, 70),
-)
+    (112, 116, 118), (84, 88, 88), (60, 66, 62), (146, 148, 146), (96, 84, 70),
+)  # fmt: skip
 WHITE: Color = (232, 232, 228)
 RED: Color = (190, 34, 36)
 BLUE: Color = (32, 84, 164)

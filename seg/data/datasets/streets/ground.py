@@ -1,7 +1,5 @@
 """Road, marks, rails, sidewalks, verges and crossings."""
 
-import numpy as np
-
 from seg.data.datasets.streets.canvas import Color
 from seg.data.datasets.streets.road_layout import END_M, NEAR_M, Side, Street
 from seg.data.datasets.streets.scene_state import Stage, dim, train_id
@@ -22,14 +20,11 @@ WALKS: tuple[tuple[Color, Texture], ...] = (
     ((142, 138, 130), Texture.ASPHALT),
 )
 GRASS: tuple[Color, ...] = (
-    (92, 118, 58),
-    (110, 124, 68),
-    (84, 104, 56),
-    (128, 122, 78),
-    (134, 116, 84),
-)
+    (92, 118, 58), (110, 124, 68), (84, 104, 56), (128, 122, 78), (134, 116, 84),
+)  # fmt: skip
 PAINT: Color = (206, 206, 200)
 _WIDE_M = 70.0
+_OCTAGON = ((1, 0), (0.7, 0.7), (0, 1), (-0.7, 0.7), (-1, 0), (-0.7, -0.7), (0, -1), (0.7, -0.7))
 
 
 def draw_ground(stage: Stage, street: Street) -> None:
@@ -81,20 +76,12 @@ def _gutter(stage: Stage, street: Street, side: Side, color: Color) -> None:
     gutter = _flat(stage, color, "road", Texture.CONCRETE)
     inward = (-side.sign * 0.8, 0.2, -0.3)
     stone = stage.lit(stage.dice.vary((172, 170, 164), 10), (0.0, 1.0, 0.0))
-    top = stage.canvas.part(
-        stone, train_id("sidewalk"), 10.0, texture=Texture.CONCRETE, ground=True
+    facing = stage.lit((128, 126, 122), inward)
+    top, face = (
+        stage.canvas.part(color, train_id("sidewalk"), 10.0, texture=Texture.CONCRETE, ground=True)
+        for color in (stone, facing)
     )
-    face = stage.canvas.part(
-        stage.lit((128, 126, 122), inward),
-        train_id("sidewalk"),
-        10.0,
-        texture=Texture.CONCRETE,
-        ground=True,
-    )
-    spans = [(NEAR_M, END_M)]
-    if street.junction:
-        spans = [(NEAR_M, street.junction[0]), (street.junction[1], END_M)]
-    for near, far in spans:
+    for near, far in street.stretches:
         stage.strip(gutter, near, far, *sorted((side.edge, side.edge - side.sign * 0.3)))
         stage.strip(top, near, far, *sorted((side.edge, side.edge + side.sign * 0.3)))
         stage.strip(face, near, far, *sorted((side.edge, side.edge + side.sign * 0.1)))
@@ -112,19 +99,16 @@ def _tracks(stage: Stage, street: Street) -> None:
     """Draw two rails, in the road or on a bed of grass or gravel of their own."""
     assert street.tracks is not None
     bed = {"road": None, "grass": "terrain", "gravel": "terrain"}[street.bed]
-    spans = [(NEAR_M, END_M)]
-    if street.junction:
-        spans = [(NEAR_M, street.junction[0]), (street.junction[1], END_M)]
     if bed:
         texture = Texture.LAWN if street.bed == "grass" else Texture.GRAVEL
         color = stage.dice.pick(GRASS) if street.bed == "grass" else (120, 110, 98)
         part = _flat(stage, stage.dice.vary(color, 10), bed, texture)
-        for near, far in spans:
+        for near, far in street.stretches:
             stage.strip(part, near, far, street.tracks - 1.6, street.tracks + 1.6)
     rail_label = bed or "road"
     groove = _flat(stage, (50, 50, 52), rail_label, Texture.FLAT)
     steel = _flat(stage, (158, 160, 164), rail_label, Texture.FLAT)
-    for near, far in spans:
+    for near, far in street.stretches:
         for offset in (-0.72, 0.72):
             x = street.tracks + offset
             stage.strip(groove, near, far, x - 0.09, x + 0.09)
@@ -145,9 +129,8 @@ def _marks(stage: Stage, street: Street) -> None:
     if street.edge_lines:
         for side in street.sides:
             x = side.edge - side.sign * 0.45
-            stage.strip(
-                line, NEAR_M, street.junction[0] if street.junction else 80.0, x - 0.06, x + 0.06
-            )
+            end = street.junction[0] if street.junction else 80.0
+            stage.strip(line, NEAR_M, end, x - 0.06, x + 0.06)
 
 
 def _zebra(stage: Stage, street: Street, ahead: float) -> None:
@@ -168,17 +151,5 @@ def _details(stage: Stage, street: Street, color: Color) -> None:
     cover = _flat(stage, (58, 58, 60), "road", Texture.GRAVEL)
     for _ in range(dice.whole(0, 2)):
         x, z = dice.between(street.left + 0.5, street.right - 0.5), dice.between(5.0, 20.0)
-        spots = [
-            (x + a * 0.34, 0.0, z + b * 0.34)
-            for a, b in (
-                (1, 0),
-                (0.7, 0.7),
-                (0, 1),
-                (-0.7, 0.7),
-                (-1, 0),
-                (-0.7, -0.7),
-                (0, -1),
-                (0.7, -0.7),
-            )
-        ]
-        stage.canvas.fill(cover, stage.camera.project(np.array(spots, np.float64)))
+        spots = [(x + a * 0.34, 0.0, z + b * 0.34) for a, b in _OCTAGON]
+        stage.canvas.fill(cover, stage.camera.project(spots))

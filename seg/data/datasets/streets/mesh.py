@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,20 +39,14 @@ class Face:
         self.shape([(s + x * size[0], t + y * size[1]) for x, y in CIRCLE], color, glow)
 
 
-@dataclass
-class Block:
-    """The faces of one convex body."""
+class Block(NamedTuple):
+    """The faces of one convex body above the ground."""
 
     rear: Face
     front: Face
     left: Face
     right: Face
     top: Face
-
-    @property
-    def faces(self) -> tuple[Face, Face, Face, Face, Face]:
-        """Return the five faces above the ground."""
-        return self.rear, self.front, self.left, self.right, self.top
 
     @property
     def sides(self) -> tuple[Face, Face]:
@@ -100,13 +95,11 @@ def sheared(body: Block, shift: float) -> Block:
     """Return the body with its upper edges moved forward by `shift`; decals stay."""
 
     def moved(face: Face) -> Face:
-        """Move the upper corners of a face."""
         low = min(corner[2] for corner in face.corners) if face is not body.top else -1.0
         a, b, c, d = ((x + shift, y, z) if z > low else (x, y, z) for x, y, z in face.corners)
         return replace(face, corners=(a, b, c, d))
 
-    rear, front, left, right, top = (moved(face) for face in body.faces)
-    return Block(rear, front, left, right, top)
+    return Block(*map(moved, body))
 
 
 @dataclass(frozen=True)
@@ -138,7 +131,7 @@ def footprint(blocks: Sequence[Block], pose: Pose) -> tuple[float, float, float,
 
 def draw_blocks(stage: Stage, blocks: Sequence[Block], pose: Pose, label: int) -> None:
     """Draw the faces that look at the camera, block after block (sort them far to near)."""
-    faces = [face for body in blocks for face in body.faces]
+    faces = [face for body in blocks for face in body]
     corners = _to_street(np.array([face.corners for face in faces], np.float64), pose)
     outlines = stage.camera.project(corners)
     visible = [

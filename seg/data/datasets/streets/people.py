@@ -11,12 +11,8 @@ CLOTHES: tuple[Color, ...] = (
     (66, 92, 66), (196, 150, 60), (222, 222, 220), (120, 80, 110), (206, 96, 60), (90, 70, 52),
 )  # fmt: skip
 TROUSERS: tuple[Color, ...] = (
-    (40, 50, 78),
-    (30, 30, 34),
-    (84, 78, 70),
-    (120, 116, 108),
-    (58, 66, 92),
-)
+    (40, 50, 78), (30, 30, 34), (84, 78, 70), (120, 116, 108), (58, 66, 92),
+)  # fmt: skip
 
 
 class Outfit:
@@ -77,10 +73,8 @@ class Figure:
         cloth = self.paint(self.outfit.trousers, 0.96)
         self.board.limb(cloth, hip, knee, thick * 1.15, thick)
         self.board.limb(cloth, knee, (foot[0], foot[1] + 0.05), thick, thick * 0.72)
-        toe = (foot[0] + 0.1 * facing, foot[1] + 0.035)
-        self.board.limb(
-            self.paint(self.outfit.shoes), (foot[0] - 0.04, foot[1] + 0.035), toe, 0.075
-        )
+        heel, toe = (foot[0] - 0.04, foot[1] + 0.035), (foot[0] + 0.1 * facing, foot[1] + 0.035)
+        self.board.limb(self.paint(self.outfit.shoes), heel, toe, 0.075)
 
     def arm(self, shoulder: Point, hand: Point) -> None:
         """Draw an arm with its hand."""
@@ -95,50 +89,32 @@ class Figure:
         chest = hip[0] + lean * 0.85
         for side, light in ((-1, self.left_light), (1, self.right_light)):
             part = self.board.part(dim(jacket, light), self.label)
-            self.board.poly(
-                part,
-                (
-                    (hip[0], hip[1]),
-                    (hip[0] + side * broad * waist, hip[1]),
-                    (chest + side * broad, hip[1] + (neck[1] - hip[1]) * 0.86),
-                    (neck[0] + side * broad * 0.45, neck[1]),
-                    (neck[0], neck[1]),
-                ),
-            )
+            belt = (hip[0] + side * broad * waist, hip[1])
+            armpit = (chest + side * broad, hip[1] + (neck[1] - hip[1]) * 0.86)
+            shoulder = (neck[0] + side * broad * 0.45, neck[1])
+            self.board.poly(part, (hip, belt, armpit, shoulder, neck))
 
     def skirt(self, top: float, low: float, broad: float) -> None:
         """Draw a skirt."""
-        cloth = self.paint(self.outfit.jacket, 0.9)
-        self.board.poly(
-            cloth, ((-broad, top), (broad, top), (broad * 1.25, low), (-broad * 1.25, low))
-        )
+        cloth, hem = self.paint(self.outfit.jacket, 0.9), broad * 1.25
+        self.board.poly(cloth, ((-broad, top), (broad, top), (hem, low), (-hem, low)))
 
     def head(self, center: Point, radius: float, facing: int, helmet: Color | None = None) -> None:
         """Draw neck, hair or helmet, and face."""
         x, y = center
         skin, hair = self.outfit.skin, helmet or self.outfit.hair
-        self.board.rect(
-            self.paint(skin, 0.8), x - radius * 0.4, x + radius * 0.4, y - radius * 1.6, y
-        )
+        neck = radius * 0.4
+        self.board.rect(self.paint(skin, 0.8), x - neck, x + neck, y - radius * 1.6, y)
         self.board.disc(self.paint(hair), x, y + radius * 0.12, radius * 1.08, 0.88)
-        self.board.disc(
-            self.paint(skin), x + facing * radius * 0.3, y - radius * 0.25, radius * 0.78, 0.86
-        )
+        x, y = x + facing * radius * 0.3, y - radius * 0.25
+        self.board.disc(self.paint(skin), x, y, radius * 0.78, 0.86)
 
     def umbrella(self, tall: float, color: Color) -> None:
         """Draw an open umbrella above the head."""
         top = tall * 1.22
         part, shaded = self.paint(color), self.paint(color, 0.7)
         self.board.limb(self.paint((40, 40, 40)), (0.1, 0.6 * tall), (0.1, top), 0.03)
-        rim = [
-            (-0.5, top - 0.3),
-            (-0.36, top - 0.1),
-            (-0.1, top),
-            (0.2, top),
-            (0.46, top - 0.1),
-            (0.62, top - 0.3),
-        ]
-        self.board.poly(part, rim)
-        self.board.poly(
-            shaded, [(0.1, top), (0.46, top - 0.1), (0.62, top - 0.3), (0.2, top - 0.3)]
-        )
+        upper, lower = top - 0.1, top - 0.3
+        left, right = [(-0.5, lower), (-0.36, upper), (-0.1, top)], [(0.46, upper), (0.62, lower)]
+        self.board.poly(part, [*left, (0.2, top), *right])
+        self.board.poly(shaded, [(0.1, top), *right, (0.2, lower)])

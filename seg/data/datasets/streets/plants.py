@@ -25,11 +25,8 @@ def tree(stage: Stage, across: float, ahead: float, scale: float = 1.0) -> None:
     board = stage.board(across, ahead)
     tall = dice.between(4.5, 8.0) * scale
     wide = tall * dice.between(0.26, 0.4)
-    bark = board.part(
-        stage.lit(dice.vary(dice.pick(BARK), 12), (0.0, 0.0, -1.0)),
-        train_id("vegetation"),
-        texture=Texture.LEAVES,
-    )
+    brown = stage.lit(dice.vary(dice.pick(BARK), 12), (0.0, 0.0, -1.0))
+    bark = board.part(brown, train_id("vegetation"), texture=Texture.LEAVES)
     girth = 0.055 * tall
     base = tall * dice.between(0.26, 0.38)
     board.limb(bark, (0.0, 0.0), (0.0, (base + tall) / 2), girth, girth * 0.7)
@@ -51,14 +48,10 @@ def bush(stage: Stage, across: float, ahead: float, tall: float) -> None:
     """Draw a bush of three lobes."""
     dice = stage.dice
     board = stage.board(across, ahead)
-    lobes = [
-        (
-            dice.between(-0.7, 0.7) * tall,
-            tall * dice.between(0.35, 0.55),
-            tall * dice.between(0.4, 0.6),
-        )
-        for _ in range(3)
-    ]
+    lobes: list[Lobe] = []
+    for _ in range(3):
+        x, y = dice.between(-0.7, 0.7) * tall, tall * dice.between(0.35, 0.55)
+        lobes.append((x, y, tall * dice.between(0.4, 0.6)))
     crown(stage, board, lobes, dice.vary(dice.pick(LEAVES), 14))
 
 

@@ -1,11 +1,12 @@
 """The land along both sides: houses, walls, fences, gardens, and the far end of the street."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from seg.data.datasets.streets.barriers import fence, wall
-from seg.data.datasets.streets.buildings import draw_style, house, house_across
+from seg.data.datasets.streets.buildings import Facade, draw_style, facade, house
 from seg.data.datasets.streets.canvas import SKY_AHEAD_M
 from seg.data.datasets.streets.plants import bush, hedge, tree
 from seg.data.datasets.streets.road_layout import Side, Street
@@ -28,19 +29,14 @@ def backdrop(stage: Stage) -> None:
         tall = int(height * dice.between(0.015, 0.09)) + 2
         if dice.chance(0.5):
             style = draw_style(dice, stage.weather.dark)
-            part = canvas.part(
-                stage.lit(style.color, (0.0, 0.0, -1.0)), train_id("building"), 130.0
-            )
+            color = stage.lit(style.color, (0.0, 0.0, -1.0))
+            part = canvas.part(color, train_id("building"), 130.0)
         else:
             color = stage.lit(dice.vary((80, 100, 62), 14), (0.0, 0.5, -0.6))
             part = canvas.part(color, train_id("vegetation"), 130.0, texture=Texture.LEAVES)
             tall = tall * 2 // 3
-        box = (
-            (x, horizon - tall),
-            (x + wide, horizon - tall),
-            (x + wide, horizon + 3),
-            (x, horizon + 3),
-        )
+        top, bottom = horizon - tall, horizon + 3
+        box = ((x, top), (x + wide, top), (x + wide, bottom), (x, bottom))
         canvas.fill(part, np.array(box, np.int32))
         x += wide
     assert canvas.aheads[0] == SKY_AHEAD_M
@@ -84,14 +80,11 @@ def _row(stage: Stage, street: Street, side: Side, first: Drawing | None) -> lis
             draw = dice.weighted(((_built, 8.0), (_walled, 0.5), (_fenced, 0.5), (_garden, 1.2)))
         else:
             draw = dice.weighted(((_built, 2.0), (_walled, 0.8), (_fenced, 0.8), (_garden, 3.0)))
-        actors.append(_lot(stage, side, z, z + length, draw))
+        left, right = sorted((side.line, side.line + side.sign * _DEEP_M))
+        drawing = partial(draw, stage, side, z, z + length)
+        actors.append(Actor(z, z + length, left, right, drawing))
         z += length + (0.0 if dice.chance(0.6) else dice.between(0.5, 3.0))
     return actors
-
-
-def _lot(stage: Stage, side: Side, near: float, far: float, draw: Drawing) -> Actor:
-    left, right = sorted((side.line, side.line + side.sign * _DEEP_M))
-    return Actor(near, far, left, right, lambda: draw(stage, side, near, far))
 
 
 def _built(stage: Stage, side: Side, near: float, far: float) -> None:
@@ -138,5 +131,5 @@ def _closing(stage: Stage) -> Actor:
     """Plan a house across the far end of the street."""
     ahead = stage.dice.between(80.0, 110.0)
     style = draw_style(stage.dice, stage.weather.dark)
-    draw: Callable[[], None] = lambda: house_across(stage, -12.0, 12.0, ahead, style)  # noqa: E731
-    return Actor(ahead, ahead + 10.0, -12.0, 12.0, draw)
+    wall = Facade((-12.0, ahead), (1.0, 0.0), 24.0, (0.0, 0.0, -1.0), ahead)
+    return Actor(ahead, ahead + 10.0, -12.0, 12.0, partial(facade, stage, wall, style))

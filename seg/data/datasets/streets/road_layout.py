@@ -45,6 +45,13 @@ class Street:
     crossings: tuple[float, ...]
     sides: tuple[Side, Side]
 
+    @property
+    def stretches(self) -> list[tuple[float, float]]:
+        """Return where the road runs, (near, far) in metres, without the junction."""
+        if self.junction is None:
+            return [(NEAR_M, END_M)]
+        return [(NEAR_M, self.junction[0]), (self.junction[1], END_M)]
+
     def in_junction(self, near: float, far: float) -> bool:
         """Return whether the stretch from `near` to `far` touches the junction."""
         return self.junction is not None and near < self.junction[1] and far > self.junction[0]

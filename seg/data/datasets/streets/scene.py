@@ -22,7 +22,15 @@ def render(dice: Dice, height: int, width: int) -> tuple[NDArray[np.uint8], NDAr
     street = draw_street(dice, tram=tram)
     stage = Stage(
         dice=dice,
-        camera=_camera(dice, height, width),
+        camera=Camera(
+            height_px=height,
+            width_px=width,
+            focal_px=(width + 2 * height) / 2 * dice.between(0.72, 0.98),
+            center_px=width * dice.between(0.42, 0.56),
+            horizon_px=float(int(height * dice.between(0.38, 0.48))),
+            up_m=dice.between(1.4, 1.85),
+            bend=0.0 if dice.chance(0.4) else dice.between(-0.0045, 0.0045),
+        ),
         canvas=Canvas(height, width, train_id("sky")),
         weather=draw_weather(dice),
     )
@@ -36,19 +44,6 @@ def render(dice: Dice, height: int, width: int) -> tuple[NDArray[np.uint8], NDAr
         actor.draw()
     _bonnet(stage)
     return develop(stage)
-
-
-def _camera(dice: Dice, height: int, width: int) -> Camera:
-    span = (width + 2 * height) / 2
-    return Camera(
-        height_px=height,
-        width_px=width,
-        focal_px=span * dice.between(0.72, 0.98),
-        center_px=width * dice.between(0.42, 0.56),
-        horizon_px=float(int(height * dice.between(0.38, 0.48))),
-        up_m=dice.between(1.4, 1.85),
-        bend=0.0 if dice.chance(0.4) else dice.between(-0.0045, 0.0045),
-    )
 
 
 def _bonnet(stage: Stage) -> None:

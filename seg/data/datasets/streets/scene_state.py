@@ -65,7 +65,7 @@ class Stage:
 
     def polygon(self, part: int, points: Sequence[tuple[float, float, float]]) -> None:
         """Fill a polygon whose corners are in metres."""
-        self.canvas.fill(part, self.camera.project(np.array(points, np.float64)))
+        self.canvas.fill(part, self.camera.project(points))
 
     def quads(self, part: int, quads: Floats) -> None:
         """Fill N x 4 x 3 corners in metres."""
@@ -85,8 +85,7 @@ class Stage:
         while self.camera.bend and steps[-1] * 1.35 < far:
             steps.append(steps[-1] * 1.35)
         steps.append(far)
-        ends = np.array([((left, 0.0, z), (right, 0.0, z)) for z in steps], np.float64)
-        pixels = self.camera.project(ends)
+        pixels = self.camera.project([((left, 0.0, z), (right, 0.0, z)) for z in steps])
         return np.concatenate([pixels[:-1], pixels[1:, ::-1]], axis=1)
 
     def shadow(self, across: float, width: float, near: float, far: float, tall: float) -> None:
@@ -96,13 +95,11 @@ class Stage:
         side, away = self.weather.shadow
         if self.weather.shade < 240 and tall > 0:
             shift, deep = side * tall, away * tall
-            corners = [
-                (across - half, near), (across + half, near),
-                (across + half, far), (across - half, far),
-            ]  # fmt: skip
+            left, right = across - half, across + half
+            corners = [(left, near), (right, near), (right, far), (left, far)]
             moved = [(x + shift, max(1.0, z + deep)) for x, z in corners]
-            points = np.array([(x, 0.0, z) for x, z in corners + moved], np.float64)
-            self.canvas.shadow(self.weather.shade, _hull(self.camera.project(points)))
+            points = self.camera.project([(x, 0.0, z) for x, z in corners + moved])
+            self.canvas.shadow(self.weather.shade, _hull(points))
         self.canvas.shadow(min(self.weather.shade, 120), *soft)
 
     def round_shadow(self, across: float, ahead: float, radius: float, tall: float) -> None:
@@ -114,8 +111,7 @@ class Stage:
         ):
             spots = [(x + a * reach, 0.0, z + b * reach) for a, b in CIRCLE]
             if reach < radius or self.weather.shade < 240:
-                outline = self.camera.project(np.array(spots, np.float64))
-                self.canvas.shadow(min(self.weather.shade, 170), outline)
+                self.canvas.shadow(min(self.weather.shade, 170), self.camera.project(spots))
 
     def lit(self, color: Color, normal: tuple[float, float, float]) -> Color:
         """Return the color of a face whose outward normal is (across, up, ahead)."""
@@ -160,13 +156,8 @@ class Board:
 
     def outline(self, points: Sequence[Point]) -> Polygon:
         """Return the pixels of points, N x 2."""
-        left, low, wide, high = (
-            self.column + 0.5,
-            self.row + 0.5,
-            self.scale * self.turn,
-            self.scale,
-        )
-        floor = math.floor
+        left, low, floor = self.column + 0.5, self.row + 0.5, math.floor
+        wide, high = self.scale * self.turn, self.scale
         pixels = [(floor(left + x * wide), floor(low - y * high)) for x, y in points]
         return np.array(pixels, np.int32)
 
@@ -199,15 +190,14 @@ class Board:
         length = math.sqrt(along * along + up * up) or 1.0
         side, rise = -up / length / 2, along / length / 2
         tip = tip or width
-        self.poly(
-            part,
-            (
-                (start[0] + side * width, start[1] + rise * width),
-                (end[0] + side * tip, end[1] + rise * tip),
-                (end[0] - side * tip, end[1] - rise * tip),
-                (start[0] - side * width, start[1] - rise * width),
-            ),
+        foot, top = (side * width, rise * width), (side * tip, rise * tip)
+        outline = (
+            (start[0] + foot[0], start[1] + foot[1]),
+            (end[0] + top[0], end[1] + top[1]),
+            (end[0] - top[0], end[1] - top[1]),
+            (start[0] - foot[0], start[1] - foot[1]),
         )
+        self.poly(part, outline)
 
 
 def _hull(points: Polygon) -> Polygon:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-
-import numpy as np
+from functools import partial
 
 from seg.data.datasets.streets.cars import car, truck
 from seg.data.datasets.streets.cycles import bicycle, motorcycle
@@ -73,12 +72,10 @@ class Traffic:
         body = self._place("train", Pose(across, near, *dice.pick((AWAY, TOWARD))))
 
         def draw() -> None:
-            """Draw the wire, then the tram."""
             # The overhead wire is too thin for a class of its own, hence ignored.
             part = self.stage.canvas.part((44, 46, 50), 255, near)
             points = [(across, 4.75, z) for z in (4.0, 8.0, 14.0, 24.0, 40.0, 70.0)]
-            line = self.stage.camera.project(np.array(points, np.float64))
-            self.stage.canvas.line(part, line)
+            self.stage.canvas.line(part, self.stage.camera.project(points))
             body.draw()
 
         return replace(body, draw=draw)
@@ -131,9 +128,8 @@ class Traffic:
                 column, row = stage.camera.column(x, near), stage.camera.row(0.75, near)
                 radius = 0.5 * stage.camera.focal_px / near
                 stage.lamps.append(Lamp(column, row, radius, 130, near))
-        return Actor(
-            near, far, left, right, lambda: draw_blocks(stage, blocks, pose, train_id(name))
-        )
+        draw = partial(draw_blocks, stage, blocks, pose, train_id(name))
+        return Actor(near, far, left, right, draw)
 
     def _cycles(self, own: Lane, other: Lane) -> list[Actor]:
         """Plan riders in the lanes or across the junction, in front of the vehicles."""
@@ -164,10 +160,8 @@ class Traffic:
         stage, half = self.stage, max(0.3, 0.9 * turn)
         self.occupied.append((ahead - 0.3, ahead + 0.3, across - half, across + half))
         stage.shadow(across, 2 * half, ahead - 0.2, ahead + 0.2, 1.5 if ridden else 0.8)
-        return Actor(
-            ahead - 0.2, ahead + 0.2, across - half, across + half,
-            lambda: draw(stage, across, ahead, ridden=ridden, turn=turn),
-        )  # fmt: skip
+        drawing = partial(draw, stage, across, ahead, ridden=ridden, turn=turn)
+        return Actor(ahead - 0.2, ahead + 0.2, across - half, across + half, drawing)
 
     def blocked(self, across: float, ahead: float, room: float = 0.8) -> bool:
         """Return whether something stands within `room` metres of a place."""
@@ -181,7 +175,6 @@ def _far_first(blocks: list[Block], pose: Pose) -> list[Block]:
     """Sort low blocks before high ones, far blocks before near ones of the same foot."""
 
     def place(body: Block) -> tuple[float, float]:
-        """Return the sort key of a block."""
         spots = [pose.turned(a, c)[1] for face in body.ends for a, c, _ in face.corners]
         low = min(u for face in body.ends for _, _, u in face.corners)
         return (0.0 if low < 2.0 else 1.0, -(min(spots) + max(spots)))

@@ -5,8 +5,8 @@ from seg.data.datasets.streets.cars import (
     DARK,
     GLASS,
     METAL,
-    RED_LIGHT,
     WHITE_LIGHT,
+    lamp_colors,
     lights,
     tyres,
     wheels,
@@ -62,7 +62,7 @@ def _bus_front(front: Face, accent: Color, dark: bool) -> None:
     for gap in (0.3, 0.38, 0.55, 0.68):
         front.panel(gap, gap + 0.03, 0.87, 0.94, DARK)
     front.panel(0, 1, 0.2, 0.27, accent)
-    lights(front, (255, 250, 225) if dark else WHITE_LIGHT, (0.18, 0.08, 0.16), dark)
+    lights(front, lamp_colors(dark)[1], (0.18, 0.08, 0.16), dark)
     front.panel(0.38, 0.62, 0.05, 0.1, WHITE_LIGHT)
     front.panel(-0.1, -0.03, 0.5, 0.82, DARK)
     front.panel(1.03, 1.1, 0.5, 0.82, DARK)
@@ -77,7 +77,7 @@ def _bus_rear(rear: Face, accent: Color, dark: bool) -> None:
     for slat in (0.24, 0.3, 0.36, 0.42):
         rear.panel(0.2, 0.8, slat, slat + 0.025, DARK)
     rear.panel(0, 1, 0.48, 0.53, accent)
-    red = (250, 60, 40) if dark else RED_LIGHT
+    red, _ = lamp_colors(dark)
     rear.panel(0.03, 0.12, 0.14, 0.46, red, glow=dark)
     rear.panel(0.88, 0.97, 0.14, 0.46, red, glow=dark)
     tyres(rear, -0.12)
@@ -132,9 +132,9 @@ def _tram_end(end: Face, accent: Color, dark: bool, rear: bool) -> None:
     end.shape(((0.14, 0.45), (0.4, 0.79), (0.14, 0.79)), mix(GLASS, (190, 206, 222), 0.35))
     end.panel(0.24, 0.76, 0.87, 0.95, AMBER, glow=True)
     end.panel(0.34, 0.66, 0.02, 0.09, METAL)
-    if rear:
-        for s in (0.12, 0.88):
-            end.disc(s, 0.28, (0.05, 0.035), (250, 60, 40) if dark else RED_LIGHT, dark)
-    else:
-        for s, t in ((0.14, 0.28), (0.86, 0.28)):
-            end.disc(s, t, (0.06, 0.04), (255, 250, 225) if dark else WHITE_LIGHT, dark)
+    red, white = lamp_colors(dark)
+    spots, size, color = ((0.12, 0.88), (0.05, 0.035), red)
+    if not rear:
+        spots, size, color = ((0.14, 0.86), (0.06, 0.04), white)
+    for s in spots:
+        end.disc(s, 0.28, size, color, dark)
