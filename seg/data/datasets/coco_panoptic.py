@@ -161,7 +161,6 @@ def _segments(
                 )
             rows[id_] = file_ids[category]
         rows_of[directory / name] = np.array(sorted(rows.items()), np.int32).reshape(-1, 2)
-
     return rows_of
 
 
@@ -189,16 +188,14 @@ def _fields(entry: Any, where: str, **kinds: type | UnionType) -> list[Any]:
                 f"{where}: no {key!r} ({getattr(kind, '__name__', kind)}):"
                 " not in COCO's panoptic format"
             )
-        if key == "file_name" and not _is_relative(entry[key]):
+        if key != "file_name":
+            continue
+        path = PurePosixPath(entry[key])
+        if not path.name or path.is_absolute() or {"..", "\0"} & {*path.parts, *entry[key]}:
             raise DataError(
                 f"{where}: file_name is {brief(entry[key])}; a path in its directory is needed"
             )
     return [entry[key] for key in kinds]
-
-
-def _is_relative(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(path.name) and not path.is_absolute() and not {"..", "\0"} & {*path.parts, *name}
 
 
 def _unlisted(path: Location, segments: NDArray[np.int32], listed: int) -> DataError:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.class_entry import ClassEntry
@@ -89,7 +88,14 @@ def label_space(table: Path) -> LabelSpace:
     try:
         labels = _Table.model_validate(content, strict=True).labels
     except ValidationError as error:
-        raise _not_a_table(table, error.errors()) from error
+        lines = [f"{table}: not the label table of Mapillary Vistas"]
+        for each in error.errors()[:_SHOWN]:
+            place = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in each["loc"])
+            lines.append(f"{place.lstrip('.') or 'file'}: {each['msg']}")
+        if error.error_count() > _SHOWN:
+            lines.append(f"and {error.error_count() - _SHOWN} more")
+        lines.append("put the file of the download in its place")
+        raise DataError("\n  ".join(lines)) from error
     entries = [
         ClassEntry(
             each.readable, value, (each.color[0], each.color[1], each.color[2]), not each.evaluate
@@ -97,16 +103,6 @@ def label_space(table: Path) -> LabelSpace:
         for value, each in enumerate(labels)
     ]
     return make_classes(entries, table).labels
-
-
-def _not_a_table(table: Path, errors: list[ErrorDetails]) -> DataError:
-    lines = [f"{table}: not the label table of Mapillary Vistas"]
-    for error in errors[:_SHOWN]:
-        place = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in error["loc"])
-        lines.append(f"{place.lstrip('.') or 'file'}: {error['msg']}")
-    if len(errors) > _SHOWN:
-        lines.append(f"and {len(errors) - _SHOWN} more")
-    return DataError("\n  ".join([*lines, "put the file of the download in its place"]))
 
 
 def _first(root: Path, names: list[str] | tuple[str, ...], what: str) -> Path:

@@ -93,7 +93,13 @@ class PascalVoc(PairDataset):
         train_split: TrainSplit = "train",
         sbd: str | Path | None = None,
     ) -> None:
-        _check_choices(split, train_split, sbd)
+        check_choice("Pascal VOC", "split", split, get_args(Split), why=NO_TEST)
+        check_choice("Pascal VOC", "train_split", train_split, get_args(TrainSplit))
+        if sbd is not None and "trainaug" not in (split, train_split):
+            raise ConfigError(
+                f"dataset.sbd={sbd} is not read by dataset.train_split={train_split}\n"
+                "  give dataset.train_split=trainaug, or leave dataset.sbd out"
+            )
         part = train_split if split == "train" else split
         source = (
             None if sbd is None or part != "trainaug" else _sbd_directory(Path(sbd).expanduser())
@@ -151,16 +157,6 @@ def read_class_label(path: Location) -> NDArray[Any]:
             fault="label_kind",
         )
     return label_HW
-
-
-def _check_choices(split: str, train_split: str, sbd: str | Path | None) -> None:
-    check_choice("Pascal VOC", "split", split, get_args(Split), why=NO_TEST)
-    check_choice("Pascal VOC", "train_split", train_split, get_args(TrainSplit))
-    if sbd is not None and "trainaug" not in (split, train_split):
-        raise ConfigError(
-            f"dataset.sbd={sbd} is not read by dataset.train_split={train_split}\n"
-            "  give dataset.train_split=trainaug, or leave dataset.sbd out"
-        )
 
 
 def _sbd_directory(sbd: Path) -> Path:
