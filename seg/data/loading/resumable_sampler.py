@@ -62,7 +62,14 @@ class EpochOrder(Sampler[list[SampleKey]]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        _check_sizes(length, batch_size, seed, rank, world_size)
+        if length < 1:
+            raise ConfigError("there are no samples to put in order: the dataset is empty")
+        if batch_size < 1:
+            raise ConfigError(f"loader.batch_size {batch_size} must be 1 or more")
+        if seed < 0:
+            raise ConfigError(f"seed {seed} must be 0 or more")
+        if not 0 <= rank < world_size:
+            raise ConfigError(f"rank {rank} is not within 0 to {world_size - 1}")
         self.batch_size = batch_size
         self._indices = length
         self._seed = seed
@@ -150,14 +157,3 @@ class EpochOrder(Sampler[list[SampleKey]]):
         self._epoch = state["epoch"]
         self._delivered = state["batches"]
         self._start = self._delivered if self._delivered < len(self) else 0
-
-
-def _check_sizes(length: int, batch_size: int, seed: int, rank: int, world_size: int) -> None:
-    if length < 1:
-        raise ConfigError("there are no samples to put in order: the dataset is empty")
-    if batch_size < 1:
-        raise ConfigError(f"loader.batch_size {batch_size} must be 1 or more")
-    if seed < 0:
-        raise ConfigError(f"seed {seed} must be 0 or more")
-    if not 0 <= rank < world_size:
-        raise ConfigError(f"rank {rank} is not within 0 to {world_size - 1}")

@@ -25,12 +25,7 @@ class SamplingStrategy(Protocol):
 
 
 class Shuffle:
-    """Every sample once.
-
-    Args:
-        samples: number of samples.
-        statistics: not used.
-    """
+    """Every sample once; `statistics` is not used."""
 
     def __init__(self, *, samples: int, statistics: Statistics) -> None:
         self._samples = samples

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
@@ -95,12 +95,7 @@ class Verification(_Plain):
 
 
 class Quarantine:
-    """The faulty samples and files of a verification.
-
-    Args:
-        verification: the content of the file.
-        source: the file, for messages.
-    """
+    """The faulty samples and files of a verification, read from the file `source`."""
 
     def __init__(self, verification: Verification, source: str | Path) -> None:
         self._verification = verification
@@ -164,7 +159,13 @@ def read_quarantine(path: str | Path) -> Quarantine:
         reason = error_summary(error).removeprefix(f"{file}: ")
         raise _unusable(path, reason) from error
     except ValidationError as error:
-        raise _unusable(path, _validation_message(error)) from error
+        lines = ["not a verify.json of this version"]
+        for each in error.errors(include_url=False, include_input=False)[:_SHOWN]:
+            place = ".".join(str(part)[:40] for part in each["loc"])
+            lines.append(f"{place or 'file'}: {each['msg'][:160]}")
+        if error.error_count() > _SHOWN:
+            lines.append(f"and {error.error_count() - _SHOWN} more")
+        raise _unusable(path, "\n  ".join(lines)) from error
 
 
 def without_quarantined(
@@ -199,13 +200,3 @@ def file_key(location: Location) -> str:
 
 def _unusable(path: str | Path, why: str) -> DataError:
     return DataError(f"dataset.exclude={path}: {why}\n  {_REMEDY}", fault="quarantine")
-
-
-def _validation_message(error: ValidationError) -> str:
-    problems: list[Any] = list(error.errors(include_url=False, include_input=False))
-    listed = [
-        f"{'.'.join(str(part)[:40] for part in each['loc']) or 'file'}: {each['msg'][:160]}"
-        for each in problems[:_SHOWN]
-    ]
-    more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return "not a verify.json of this version\n  " + "\n  ".join(listed) + more
