@@ -78,7 +78,7 @@ def unpack(archive: Path, directory: Path, *, limits: Limits, inner: str = "") -
     """
     try:
         files = _write_entries(archive, directory, limits, inner)
-    except DataError:
+    except DataError:  # a ValueError, too
         raise
     except _UNREADABLE as error:
         raise _damaged_error(archive, error) from error
@@ -118,7 +118,6 @@ def _write_entries(archive: Path, directory: Path, limits: Limits, inner: str) -
 
 
 def _damaged_error(archive: Path, error: Exception) -> DataError:
-    """Return the error of an archive that cannot be read."""
     reason = error_summary(error)
     return DataError(f"{archive}: damaged ({reason})\n  fetch it again", fault="damaged")
 
@@ -136,7 +135,12 @@ class _Names:
         """Return an entry's path in the directory; None if it is not in `inner`."""
         parts = self._parts(entry.name)
         for length in range(1, len(parts) + 1):
-            self._check_spelling("/".join(parts[:length]))
+            # a name that differs from an earlier one in case or Unicode form alone
+            prefix = "/".join(parts[:length])
+            key = unicodedata.normalize("NFC", prefix).casefold()
+            earlier = self._spelling.setdefault(key, prefix)
+            if earlier != prefix:
+                raise self._bad(prefix, f"and {earlier!r} are one file on some systems")
         name = "/".join(parts)
         if not entry.is_directory:
             if name in self._files or not parts:
@@ -158,14 +162,7 @@ class _Names:
             raise self._bad(name, "has characters that are no part of a name")
         return path.parts
 
-    def _check_spelling(self, name: str) -> None:
-        """Refuse a name that differs from an earlier one in case or Unicode form alone."""
-        key = unicodedata.normalize("NFC", name).casefold()
-        if self._spelling.setdefault(key, name) != name:
-            raise self._bad(name, f"and {self._spelling[key]!r} are one file on some systems")
-
     def _bad(self, name: str, why: str) -> DataError:
-        """Return the error of a name."""
         return _refused_error(self._archive, f"{name[:200]!r} {why}")
 
 
@@ -186,7 +183,6 @@ def _open(archive: Path, limits: Limits) -> Iterator[Iterator[Entry]]:
 
 
 def _zip_entries(file: zipfile.ZipFile, archive: Path, limits: Limits) -> Iterator[Entry]:
-    """Yield the entries of a zip file."""
     for info in file.infolist():
         name = info.orig_filename
         plain = (0, stat.S_IFDIR) if info.is_dir() else (0, stat.S_IFREG)
@@ -200,7 +196,6 @@ def _zip_entries(file: zipfile.ZipFile, archive: Path, limits: Limits) -> Iterat
 
 
 def _tar_entries(tar: tarfile.TarFile, metered: "_Metered", archive: Path) -> Iterator[Entry]:
-    """Yield the entries of a tar file."""
     for member in tar:
         metered.start_entry(member.name)
         if not (member.isreg() or member.isdir()) or member.issparse():
@@ -209,7 +204,6 @@ def _tar_entries(tar: tarfile.TarFile, metered: "_Metered", archive: Path) -> It
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    """Open the content of an entry."""
     file = tar.extractfile(member)
     if file is None:
         raise tarfile.ReadError(f"{member.name[:200]!r} has no content")
@@ -270,14 +264,12 @@ def _write(entry: Entry, target: Path, archive: Path) -> None:
 
 
 def _ratio_error(archive: Path, name: str, limits: Limits) -> DataError:
-    """Return the error of an entry that unpacks to too many bytes."""
     return _refused_error(
         archive, f"{name[:200]!r} unpacks to more than {limits.ratio:g} times its size"
     )
 
 
 def _refused_error(archive: Path, why: str) -> DataError:
-    """Return the error of an archive that is refused."""
     return DataError(
         f"{archive}: refused: {why}\n  this is not the archive of a dataset; do not unpack it",
         fault="refused",

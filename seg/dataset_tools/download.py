@@ -25,14 +25,7 @@ _GROWTH = 3  # images are packed already; labels and lists shrink more
 
 @dataclass(frozen=True)
 class Archive:
-    """A file of a dataset's publisher.
-
-    Attributes:
-        url: its address.
-        size_bytes: its length.
-        sha256: 64 hexadecimal digits.
-        inner: the directory within it that becomes the root of the dataset.
-    """
+    """A file of a dataset's publisher; its directory `inner` becomes the root of the dataset."""
 
     url: str
     size_bytes: int
@@ -159,7 +152,6 @@ def how_to_get(dataset: str) -> str | None:
 
 
 def _not_for_download(dataset: str) -> ConfigError:
-    """Return the error of a dataset that is not for download, with how to obtain it."""
     known = how_to_get(dataset)
     if known is None:
         return ConfigError(

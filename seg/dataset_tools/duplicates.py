@@ -87,22 +87,19 @@ def equal_groups(digests: Sequence[bytes]) -> list[list[int]]:
     return [group for group in places.values() if len(group) > 1]
 
 
-def near_twins(
-    first_NHW: NDArray[np.uint8], second_MHW: NDArray[np.uint8], *, min_detail: float = MIN_DETAIL
-) -> list[Twin]:
+def near_twins(first_NHW: NDArray[np.uint8], second_MHW: NDArray[np.uint8]) -> list[Twin]:
     """Find the first icons that have near duplicates among the second ones.
 
     Args:
         first_NHW: icons, uint8, N x `ICON_PX` x `ICON_PX`.
         second_MHW: icons, uint8, M x `ICON_PX` x `ICON_PX`.
-        min_detail: smallest correlation of their details.
     """
     first_ND, second_MD = details(first_NHW), details(second_MHW)
     best_N = np.zeros(len(first_NHW), np.float32)
     twin_N, count_N = np.zeros((2, len(first_NHW)), np.intp)
     for rows, columns in close_hashes(difference_hashes(first_NHW), difference_hashes(second_MHW)):
         score = _correlations(first_ND, second_MD, rows, columns)
-        near = score >= min_detail
+        near = score >= MIN_DETAIL
         i, j, score = rows[near], columns[near], score[near]
         np.maximum.at(best_N, i, score)
         is_best = score == best_N[i]

@@ -136,7 +136,6 @@ class _Processes:
 
 
 def _pickled(datasets: Sequence[SegmentationDataset]) -> bytes | None:
-    """Pickle the datasets; None if they cannot be pickled."""
     try:
         return pickle.dumps(list(datasets))
     except Exception as error:  # open files, lambdas: each class has its own way to refuse
@@ -145,24 +144,20 @@ def _pickled(datasets: Sequence[SegmentationDataset]) -> bytes | None:
 
 
 def _submit(pool: ProcessPoolExecutor, work: Callable[..., T], *arguments: Any) -> Future[T]:
-    """Submit work to a pool."""
     with starting_workers():  # a pool starts its processes one by one, as it gets work
         return pool.submit(work, *arguments)
 
 
 def _start(pickled: bytes) -> None:
-    """Load the datasets in a new process."""
     start_worker()
     _datasets[:] = pickle.loads(pickled)
 
 
 def _is_ready() -> bool:
-    """Return True once a process has started."""
     return True
 
 
 def _inspect(place: Place) -> Inspection:
-    """Inspect a sample in a process of the pool."""
     return inspect(_datasets[place[0]], place[1])
 
 

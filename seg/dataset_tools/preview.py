@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from seg.data.fingerprint import unwrapped
 from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample, SegmentationDataset
 from seg.data.transforms.pipeline import Augmentation
@@ -164,14 +164,7 @@ def write_page(
     count: int,
     seed: int,
 ) -> None:
-    """Write the same samples as one self-contained HTML page.
-
-    Args:
-        path: the file to write, completely or not at all.
-        dataset: as for `contact_sheet`.
-        augmentation: the same.
-        count: the same.
-        seed: the same.
+    """Write the samples of `contact_sheet` as one self-contained HTML page, all of it or nothing.
 
     Raises:
         ConfigError: a count below 1.
@@ -181,9 +174,10 @@ def write_page(
     figures = [
         _figure(drawn, labels) for drawn in _draw_samples(dataset, augmentation, count, seed)
     ]
+    *_, innermost = unwrapped(dataset)
     changed = "unchanged" if augmentation is None else f"augmented with seed {seed}"
     page = _PAGE.format(
-        title=escape(f"{_kind(dataset)}, split {dataset.split}"),
+        title=escape(f"{type(innermost).__name__}, split {dataset.split}"),
         subtitle=f"{len(figures)} images from {len(dataset)} samples, {changed};"
         " ignored pixels are black",
         opacity=_OPACITY,
@@ -191,13 +185,6 @@ def write_page(
         figures="\n".join(figures),
     )
     write_atomically(path, lambda file: file.write(page.encode()))
-
-
-def _kind(dataset: Any) -> str:
-    """Return the class name of a dataset, behind its wrappers."""
-    while hasattr(dataset, "source"):
-        dataset = dataset.source
-    return type(dataset).__name__
 
 
 def _draw_samples(
@@ -218,7 +205,6 @@ def _draw_samples(
 
 
 def _tile(drawn: _DrawnSample, labels: LabelSpace) -> Image.Image:
-    """Draw a sample with its labels over it and a caption."""
     sample = drawn.sample
     image = overlay(sample.image, sample.label, labels, _OPACITY)
     height = max(1, round(image.height * _TILE_PX / image.width))
@@ -228,22 +214,16 @@ def _tile(drawn: _DrawnSample, labels: LabelSpace) -> Image.Image:
     tile.paste(image.resize((_TILE_PX, height), method), (0, 0))
     font = ImageFont.load_default(12)
     room_px = _TILE_PX - font.getlength(drawn.size) - 12
+    name = sample.name
+    while len(name) > 4 and font.getlength(name) > room_px:  # its end tells samples apart
+        name = f"...{name.removeprefix('...')[1:]}"
     draw = ImageDraw.Draw(tile)
-    draw.text((0, height + 3), _fit_name(sample.name, font, room_px), fill="black", font=font)
+    draw.text((0, height + 3), name, fill="black", font=font)
     draw.text((_TILE_PX, height + 3), drawn.size, fill=(110, 110, 110), font=font, anchor="ra")
     return tile
 
 
-def _fit_name(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room_px: float) -> str:
-    """Return the end of a name, which tells samples apart, that fits into the room."""
-    drawn = name
-    while len(drawn) > 4 and font.getlength(drawn) > room_px:
-        drawn = f"...{drawn.removeprefix('...')[1:]}"
-    return drawn
-
-
 def _figure(drawn: _DrawnSample, labels: LabelSpace) -> str:
-    """Return a sample's figure as HTML."""
     sample = drawn.sample
     image, label = Image.fromarray(sample.image), palette_image(sample.label, labels)
     scale = min(1.0, _PAGE_PX / max(image.size))
@@ -270,14 +250,12 @@ def _figure(drawn: _DrawnSample, labels: LabelSpace) -> str:
 
 
 def _entry(labels: LabelSpace, train_id: int, more: str = "") -> str:
-    """Return a class as an entry of a list, in HTML."""
     color = "#{:02x}{:02x}{:02x}".format(*labels.palette[train_id])
     name = escape(labels.names[train_id])
     return f'<li><i style="background: {color}"></i>{name}{more}</li>'
 
 
 def _embed(image: Image.Image, kind: str, **options: int) -> str:
-    """Return an image as a data URI."""
     content = BytesIO()
     image.save(content, kind, **options)
     encoded = base64.b64encode(content.getvalue()).decode()

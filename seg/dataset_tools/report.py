@@ -60,8 +60,7 @@ class Report(Verification):
     def summary(self, written: str | Path = "verify.json") -> str:
         """Return at most 25 lines: faults by kind with remedies, notes by kind, how to train now.
 
-        Args:
-            written: path of the report.
+        `written` is the path of the report.
         """
         samples = ", ".join(f"{split} {count}" for split, count in self.counts.items())
         lines = [f"verified {sum(self.counts.values())} samples: {samples}"]
@@ -117,7 +116,6 @@ def _rank(kind: tuple[str, list[Finding]]) -> tuple[bool, int, bool]:
 
 
 def _example(finding: Finding) -> str:
-    """Describe a finding."""
     if not finding.file or finding.kind in ("duplicate", "near_duplicate"):
         return _cut(finding.message.splitlines()[0])
     place = "/".join(Path(finding.file).parts[-2:])
@@ -131,5 +129,4 @@ def _example(finding: Finding) -> str:
 
 
 def _cut(text: str) -> str:
-    """Shorten a text."""
     return text if len(text) <= _CUT else f"{text[: _CUT - 3]}..."

@@ -67,7 +67,6 @@ class Inspection:
         self.notes.append(self._finding(file, kind, f"{file}: {message}"))
 
     def _finding(self, file: Location, kind: str, message: str) -> Finding:
-        """Return a finding on this sample."""
         name, path, text = (plain_text(each) for each in (self.name, str(file), message))
         return Finding(split=self.split, sample=name, file=path, kind=kind, message=text)
 
@@ -108,7 +107,6 @@ def inspect(dataset: SegmentationDataset, index: int) -> Inspection:
 
 
 def _inspect_pair(dataset: PairDataset, index: int) -> Inspection:
-    """Inspect the image and the label file of a sample."""
     pair = dataset.pairs[index]
     inspection = Inspection(dataset.split, pair.name)
     image_HWC, orientation = _inspect_image(inspection, pair.image, dataset.decoding)
@@ -128,7 +126,11 @@ def _inspect_pair(dataset: PairDataset, index: int) -> Inspection:
             inspection.fault(pair.label, error, kind="unturned_label" if unturned else None)
             return inspection
     if orientation != _UPRIGHT:
-        _note_orientation(inspection, pair.image, orientation, certain=as_stored != label_HW.shape)
+        turned = f"EXIF orientation {orientation}: the image is turned upright when it is read"
+        fit = "the label fits it"
+        if as_stored == label_HW.shape:
+            fit = "look whether the label fits it: sizes cannot tell"
+        inspection.note(pair.image, "exif_orientation", f"{turned}; {fit}")
     return inspection
 
 
@@ -171,7 +173,6 @@ def _inspect_label(
 
 
 def _read_header(path: Location, kind: str) -> _Header:
-    """Read the header of an image file."""
     with opened(path, kind) as file:
         # Asking Pillow for the orientation of a PNG decodes it.
         plain = bool(file.chunks) and file.chunks <= PLAIN_CHUNKS
@@ -201,15 +202,6 @@ def _note_suffix(inspection: Inspection, path: Location, header: _Header) -> Non
     is_format = _SAME_FORMAT.get(header.format, header.format)
     if meant is not None and _SAME_FORMAT.get(meant, meant) != is_format:
         inspection.note(path, "wrong_suffix", f"is a {is_format} file named {suffix}")
-
-
-def _note_orientation(
-    inspection: Inspection, path: Location, orientation: int, *, certain: bool
-) -> None:
-    """Note an image that is turned when it is read."""
-    message = f"EXIF orientation {orientation}: the image is turned upright when it is read"
-    fit = "the label fits it" if certain else "look whether the label fits it: sizes cannot tell"
-    inspection.note(path, "exif_orientation", f"{message}; {fit}")
 
 
 def _record_classes(

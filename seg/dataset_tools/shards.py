@@ -37,16 +37,7 @@ Digested = tuple[Sample, bytes]
 
 @dataclass(frozen=True)
 class ShardsSummary:
-    """Summary of a copy.
-
-    Attributes:
-        location: directory or address of the split.
-        samples: number of samples.
-        chunks: number of chunks.
-        size_bytes: of all chunks together.
-        digest: see `seg.data.readers.shard_files.Copy`.
-        reused: whether the copy was there already, and nothing was written.
-    """
+    """Summary of a copy: size of all chunks, digest of `Copy`, whether it was there already."""
 
     location: str
     samples: int
@@ -114,7 +105,6 @@ def write_shards(
 
 
 def _stored(dataset: SegmentationDataset, split: str, home: Location) -> Shards:
-    """Open the stored copy of a split."""
     with decoding_images(getattr(dataset, "decoding", PLAIN)):
         return Shards(split=split, root=home)
 
@@ -133,12 +123,10 @@ def _litdata_writer() -> Callable[[Path, int], Any]:
 
     class NameSerializer(StringSerializer):  # type: ignore[misc]
         def can_serialize(self, data: Any) -> bool:
-            """Return whether the data is a text."""
             # litdata's own serializer stores a file if a name is the path of one
             return isinstance(data, str)
 
     def writer(directory: Path, chunk_mib: int) -> Any:
-        """Make a writer of a directory."""
         serializers = {"str": NameSerializer()}
         return BinaryWriter(str(directory), chunk_bytes=chunk_mib * 2**20, serializers=serializers)
 

@@ -118,8 +118,6 @@ def draw(statistics: Mapping[str, Any], labels: LabelSpace) -> Image.Image:
 
 
 class _Chart:
-    """The chart of a split's statistics."""
-
     def __init__(self, statistics: Mapping[str, Any], labels: LabelSpace) -> None:
         self._statistics = statistics
         self._labels = labels
@@ -140,7 +138,6 @@ class _Chart:
         self._draw = ImageDraw.Draw(self._image)
 
     def draw(self) -> Image.Image:
-        """Draw all parts."""
         self._titles()
         self._scale()
         for row in range(self._labels.num_classes):
@@ -151,7 +148,6 @@ class _Chart:
         return self._image
 
     def _titles(self) -> None:
-        """Draw the title and the headings of the columns."""
         facts = self._statistics
         title = (
             f"split {facts['split']}: {facts['samples']} images, {len(facts['classes'])} classes"
@@ -171,7 +167,6 @@ class _Chart:
         return max(1, int(np.ceil(-np.log10(least / 2))))
 
     def _scale(self) -> None:
-        """Draw the grid of the bars."""
         bottom = self._top + self._row_px * self._labels.num_classes
         for power in range(self._decades + 1):
             x = self._bars_left + _BAR_PX * (1 - power / self._decades)
@@ -180,7 +175,6 @@ class _Chart:
             self._draw.text((x, self._top - 6), text, _FAINT, self._small, anchor="mb")
 
     def _bar(self, row: int) -> None:
-        """Draw name, bar and numbers of a class."""
         frequency = self._statistics["frequencies"][row]
         top, middle = self._top + row * self._row_px, self._top + (row + 0.5) * self._row_px
         name_at = (self._bars_left - 8, middle)
@@ -226,7 +220,6 @@ class _Chart:
             self._image.paste(upright, (left, self._top - 4 - length))
 
     def _summary(self) -> None:
-        """Draw the lines below the chart."""
         facts = self._statistics
         width, height = facts["width"], facts["height"]
         mean, std = (", ".join(f"{v:.3f}" for v in facts[key]) for key in ("rgb_mean", "rgb_std"))

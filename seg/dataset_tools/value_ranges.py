@@ -21,15 +21,7 @@ from seg.data.wrappers.excluded import Finding
 
 @dataclass(frozen=True)
 class Extent:
-    """The values of one image.
-
-    Attributes:
-        kind: of the values, in words.
-        low: the smallest value.
-        high: the largest value.
-        beyond: number of values outside the declared range.
-        total: number of values.
-    """
+    """The values of one image: their kind in words, and how many are beyond the declared range."""
 
     kind: str
     low: float

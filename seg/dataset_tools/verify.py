@@ -82,13 +82,11 @@ def _report(
     faults: Sequence[Finding],
     notes: Sequence[Finding],
 ) -> Report:
-    """Return the report of all findings."""
     faulty = {(fault.split, fault.sample) for fault in faults}
     indices = {
         split: [i for i, one in enumerate(each) if (split, plain_text(one.name)) in faulty]
         for split, each in inspected.items()
     }
-    files = [(split, each) for split, some in unmatched.items() for each in some]
     return Report(
         counts={split: len(each) for split, each in inspected.items()},
         sound={split: len(each) - len(indices[split]) for split, each in inspected.items()},
@@ -102,7 +100,8 @@ def _report(
         indices={split: tuple(some) for split, some in indices.items()},
         lonely=tuple(
             LonelyFile(split=split, path=file_key(each.path), kind=each.kind, lacks=each.lacks)
-            for split, each in files
+            for split, files in unmatched.items()
+            for each in files
         ),
     )
 
@@ -129,14 +128,15 @@ def _drop_repeated(
     return first
 
 
+def _finding(split: str, kind: str, message: str, *, sample: str = "", file: str = "") -> Finding:
+    sample, file, message = (plain_text(each) for each in (sample, file, message))
+    return Finding(split=split, sample=sample, file=file, kind=kind, message=message)
+
+
 def _unmatched_finding(split: str, unmatched: UnmatchedFile) -> Finding:
-    """Return the finding of a file without its partner."""
-    path = plain_text(str(unmatched.path))
-    where = (
-        "" if unmatched.sought is None else f" (there is no {plain_text(str(unmatched.sought))})"
-    )
-    message = f"{path}: this {unmatched.kind} has no {unmatched.lacks}{where}"
-    return Finding(split=split, sample="", file=path, kind=unmatched.fault, message=message)
+    where = "" if unmatched.sought is None else f" (there is no {unmatched.sought})"
+    message = f"{unmatched.path}: this {unmatched.kind} has no {unmatched.lacks}{where}"
+    return _finding(split, unmatched.fault, message, file=str(unmatched.path))
 
 
 def _looks(inspections: Sequence[Inspection]) -> list[tuple[Inspection, Appearance]]:
@@ -158,7 +158,7 @@ def _across(inspected: Inspected, low: str, high: str, *, near: bool) -> list[Fi
             twin, twin_look = owners[look.digest]
             same = _same_label(look, twin_look)
             message = f"{low}/{one.name} has the pixels of {high}/{twin.name}{same}"
-            faults.append(_duplicate(low, one, "duplicate", message))
+            faults.append(_finding(low, "duplicate", message, sample=one.name))
         else:
             others.append((one, look))
     if not near or not others:
@@ -168,14 +168,8 @@ def _across(inspected: Inspected, low: str, high: str, *, near: bool) -> list[Fi
         one, twin = others[twin_of.index][0], second[twin_of.twin][0]
         more = f" and {twin_of.count - 1} more" if twin_of.count > 1 else ""
         message = f"{low}/{one.name} is nearly {high}/{twin.name} ({twin_of.detail:.2f}){more}"
-        faults.append(_duplicate(low, one, "near_duplicate", message))
+        faults.append(_finding(low, "near_duplicate", message, sample=one.name))
     return faults
-
-
-def _duplicate(split: str, one: Inspection, kind: str, message: str) -> Finding:
-    """Return the finding of a duplicate."""
-    name, message = plain_text(one.name), plain_text(message)
-    return Finding(split=split, sample=name, file="", kind=kind, message=message)
 
 
 def _same_label(first: Appearance, second: Appearance) -> str:
@@ -190,12 +184,11 @@ def _within(split: str, inspections: Sequence[Inspection]) -> list[Finding]:
     notes = []
     for group in equal_groups([look.digest for _, look in looks]):
         (first, first_look), *rest = (looks[i] for i in group)
-        listed = ", ".join(one.name for one, _ in rest[:_MAX_EXAMPLES])
-        more = ", ..." if len(rest) > _MAX_EXAMPLES else ""
+        listed = first_of([one.name for one, _ in rest], _MAX_EXAMPLES)
         differing = any(_same_label(first_look, look) for _, look in rest)
         labels = "; their labels differ" if differing else ""
-        message = f"{split}/{first.name} has the pixels of {listed}{more}{labels}"
-        notes.append(_duplicate(split, first, "duplicate", message))
+        message = f"{split}/{first.name} has the pixels of {listed}{labels}"
+        notes.append(_finding(split, "duplicate", message, sample=first.name))
     return notes
 
 
@@ -210,12 +203,9 @@ def _label_kinds(split: str, inspections: Sequence[Inspection]) -> list[Finding]
     for kind in _kinds(inspections):
         having = [one.name for one in inspections if one.label_kind == kind and not one.faults]
         if having and kind not in _USUAL_LABEL_KINDS:
-            listed = ", ".join(having[:_MAX_EXAMPLES]) + (
-                ", ..." if len(having) > _MAX_EXAMPLES else ""
-            )
-            message = plain_text(f"{len(having)} labels of {split} are {kind} files: {listed}")
-            named = f"{kind.lower()}_label"
-            notes.append(Finding(split=split, sample="", file="", kind=named, message=message))
+            listed = first_of(having, _MAX_EXAMPLES)
+            message = f"{len(having)} labels of {split} are {kind} files: {listed}"
+            notes.append(_finding(split, f"{kind.lower()}_label", message))
     return notes
 
 
@@ -235,8 +225,7 @@ def _classes_without_pixels(
         return []
     listed = first_of(absent, _MAX_EXAMPLES)
     message = f"{len(absent)} of {labels.num_classes} classes have no pixel in {split}: {listed}"
-    kind, message = "class_without_pixels", plain_text(message)
-    return [Finding(split=split, sample="", file="", kind=kind, message=message)]
+    return [_finding(split, "class_without_pixels", message)]
 
 
 def _sequences(inspected: Inspected) -> list[Finding]:
@@ -254,9 +243,5 @@ def _sequences(inspected: Inspected) -> list[Finding]:
             f"frames of one video, {shared.prefix!r}, are in several splits: {parts}\n"
             "  scores on them say little of other places"
         )
-        message = plain_text(message)
-        split = next(iter(shared.counts))
-        notes.append(
-            Finding(split=split, sample="", file="", kind="shared_sequence", message=message)
-        )
+        notes.append(_finding(next(iter(shared.counts)), "shared_sequence", message))
     return notes
