@@ -12,8 +12,7 @@ from seg.build.segmentation import FitParts
 from seg.build.trainer import build_trainer_and_batch_norm
 from seg.config.schema import PretrainConfig
 from seg.data.classification.augmentation import CentreCrops, ImageAugmentation
-from seg.data.classification.datamodule import ImageDataModule
-from seg.data.classification.mixing import Mixing
+from seg.data.classification.mixing import ImageDataModule, Mixing
 from seg.data.classification.sample import ClassNames, ImageDataset
 from seg.errors import ConfigError
 from seg.losses.classification import ImageLabelLoss

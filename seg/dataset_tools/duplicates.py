@@ -88,12 +88,7 @@ def equal_groups(digests: Sequence[bytes]) -> list[list[int]]:
 
 
 def near_twins(first_NHW: NDArray[np.uint8], second_MHW: NDArray[np.uint8]) -> list[Twin]:
-    """Find the first icons that have near duplicates among the second ones.
-
-    Args:
-        first_NHW: icons, uint8, N x `ICON_PX` x `ICON_PX`.
-        second_MHW: icons, uint8, M x `ICON_PX` x `ICON_PX`.
-    """
+    """Find the first icons that have near duplicates among the second ones; sides of `ICON_PX`."""
     first_ND, second_MD = details(first_NHW), details(second_MHW)
     best_N = np.zeros(len(first_NHW), np.float32)
     twin_N, count_N = np.zeros((2, len(first_NHW)), np.intp)

@@ -149,9 +149,8 @@ class _Chart:
 
     def _titles(self) -> None:
         facts = self._statistics
-        title = (
-            f"split {facts['split']}: {facts['samples']} images, {len(facts['classes'])} classes"
-        )
+        size = f"{facts['samples']} images, {len(facts['classes'])} classes"
+        title = f"split {facts['split']}: {size}"
         self._draw.text((_MARGIN_PX, 14), title, fill=_INK, font=ImageFont.load_default(20))
         above = self._top - 40
         self._draw.text((self._bars_left, above), "share of the pixels", _INK, self._font)
@@ -181,17 +180,12 @@ class _Chart:
         self._draw.text(name_at, self._labels.names[row], _INK, self._font, anchor="rm")
         if frequency > 0:
             length = _BAR_PX * (1 + np.log10(frequency) / self._decades)
-            box = (
-                self._bars_left,
-                top + 2,
-                self._bars_left + max(length, 1),
-                top + self._row_px - 3,
-            )
+            left, right = self._bars_left, self._bars_left + max(length, 1)
+            box = (left, top + 2, right, top + self._row_px - 3)
             self._draw.rectangle(box, fill=self._labels.palette[row], outline=_FAINT)
         share = f"{frequency:.2%}" if frequency >= 1e-3 else f"{100 * frequency:.2g}%"
-        for right, number in zip(
-            self._columns, (share, str(self._statistics["images"][row])), strict=True
-        ):
+        numbers = (share, str(self._statistics["images"][row]))
+        for right, number in zip(self._columns, numbers, strict=True):
             self._draw.text((right, middle), number, _INK, self._font, anchor="rm")
 
     def _cells(self, row: int) -> None:

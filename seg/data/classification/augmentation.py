@@ -12,8 +12,6 @@ from seg.data.classification.sample import ClassifiedImage, ClassNames, ImageDat
 from seg.data.transforms.pipeline import SampleStreams
 from seg.errors import ConfigError, DataError
 
-_CENTRE_SHARE = 0.875  # 224 of 256, as for AlexNet and most networks since
-
 
 class ImageAugmentation:
     """A pipeline of `torchvision.transforms.v2` for one image at a time.
@@ -36,7 +34,7 @@ class ImageAugmentation:
         *,
         size: int,
         eval_size: int | None = None,
-        centre_share: float = _CENTRE_SHARE,
+        centre_share: float = 0.875,  # 224 of 256, as for AlexNet and most networks since
     ) -> None:
         from torchvision.transforms import v2
 

@@ -73,13 +73,8 @@ def _split_directory(where: Path, split: str, directories: list[str]) -> str:
 
 
 def _class_names(directory: Path) -> tuple[str, ...]:
-    names = tuple(
-        sorted(
-            path.name
-            for path in directory.iterdir()
-            if path.is_dir() and not is_hidden(Path(path.name))
-        )
-    )
+    directories = (path.name for path in directory.iterdir() if path.is_dir())
+    names = tuple(sorted(name for name in directories if not is_hidden(Path(name))))
     if not names:
         raise DataError(f"{directory}: no directories of classes\n  {_HOW_TO_GET}")
     return names

@@ -12,7 +12,6 @@ from seg.data.datasets.streets.rng import Dice
 from seg.data.datasets.streets.scene import render
 from seg.errors import ConfigError
 
-SPLITS = ("train", "val", "test")
 SCENE_PX = (192, 384)
 _SIZES_PX = (32, 96)  # two crops of the largest fit into a scene side by side and one above
 _CROPS_A_SCENE = 8
@@ -65,7 +64,9 @@ class StreetObjects:
     ) -> None:
         lengths = {"train": train_length, "val": val_length, "test": test_length}
         if split not in lengths:
-            raise ConfigError(f"street_objects: split is {split!r}; use one of {', '.join(SPLITS)}")
+            raise ConfigError(
+                f"street_objects: split is {split!r}; use one of {', '.join(lengths)}"
+            )
         if not _SIZES_PX[0] <= size <= _SIZES_PX[1]:
             raise ConfigError(
                 f"classification_dataset.size={size}; allowed: "
@@ -147,11 +148,7 @@ def _crops(
 
 
 def _crop_around(
-    dice: Dice,
-    image_HWC: NDArray[np.uint8],
-    label_HW: NDArray[np.uint8],
-    train_id: int,
-    size: int,
+    dice: Dice, image_HWC: NDArray[np.uint8], label_HW: NDArray[np.uint8], train_id: int, size: int
 ) -> _Crop:
     """Cut a crop whose centre is of a class; of some candidates the one that shows most of it."""
     height, width = label_HW.shape

@@ -93,10 +93,7 @@ class Csv(PairDataset):
         if unannotated == "error":
             _refuse_empty_labels(chosen, location)
         pairs = listed_pairs(
-            listed,
-            location,
-            relative=not is_remote(location),
-            remedy=NO_ANNOTATION_REMEDY,
+            listed, location, relative=not is_remote(location), remedy=NO_ANNOTATION_REMEDY
         )
         beside = None if is_remote(location) else Path(location).parent
         # Unsplit, all of them: a class that only validation has would otherwise be unknown to it.

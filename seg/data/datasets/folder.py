@@ -10,12 +10,7 @@ from seg.data.readers.image_label_pairs import NO_ANNOTATION, Pair, PairDataset,
 from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_labels
 from seg.data.readers.layout_search import Layout
 from seg.data.readers.layouts import find_layout_error
-from seg.data.readers.path_patterns import (
-    FilePattern,
-    files_of,
-    pairing_remedy,
-    parse_pattern,
-)
+from seg.data.readers.path_patterns import FilePattern, files_of, pairing_remedy, parse_pattern
 from seg.data.readers.splits import find_split, no_split_error, split_names, split_subset
 from seg.data.readers.unannotated_frames import (
     Unannotated,

@@ -63,10 +63,7 @@ class MapillaryVistas(PairDataset):
         check_choice("Mapillary Vistas", "version", version, get_args(Version))
         part = _DIRECTORIES[split]
         directory = find_root(
-            root,
-            dataset="mapillary_vistas",
-            expected=(f"{part}/images",),
-            how_to_get=_HOW_TO_GET,
+            root, dataset="mapillary_vistas", expected=(f"{part}/images",), how_to_get=_HOW_TO_GET
         )
         label_directories = [f"{part}/{name}" for name in _LABEL_DIRECTORIES[version]]
         images = named_files(directory / part / "images")

@@ -1,5 +1,6 @@
 """The loaders of one run, for Lightning's trainer or a plain loop."""
 
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import pytorch_lightning
@@ -23,7 +24,7 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
     makes the shares of the processes.
 
     Args:
-        train, val, test: the splits; those that no loader is asked of may be None.
+        train, val: the splits; one that no loader is asked of may be None.
         augmentation: for training samples; None: unchanged.
         sampling: which training samples an epoch holds; None: each once.
         batch_size: training samples in a batch of each process.
@@ -43,7 +44,6 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         *,
         train: D | None = None,
         val: D | None = None,
-        test: D | None = None,
         augmentation: Transform | None = None,
         sampling: SamplingStrategy | None = None,
         batch_size: int,
@@ -55,31 +55,40 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         seed: int,
     ) -> None:
         super().__init__()
-        self._splits = {"train": train, "val": val, "test": test}
-        self.labels = _check_labels([split for split in (train, val, test) if split is not None])
+        splits = {"train": train, "val": val}
+        self._splits = {name: split for name, split in splits.items() if split is not None}
+        if not self._splits:
+            raise ConfigError("a DataModule needs train, val or both")
+        if train is not None and val is not None and not train.labels.is_compatible(val.labels):
+            raise ConfigError(
+                f"splits {train.split!r} and {val.split!r} have different classes:"
+                f" {train.labels.names} and {val.labels.names}"
+            )
+        self.labels: Classes = next(iter(self._splits.values())).labels
         self._augmentation = augmentation
         self._sampling = sampling
         self.batch_size = batch_size
         self._eval_batch_size = eval_batch_size
-        self._num_workers = num_workers
-        self._prefetch_factor = prefetch_factor
-        self._pin_memory = pin_memory
-        self._timeout_s = timeout_s
+        self._load = partial(
+            SegmentationLoader,
+            num_workers=num_workers,
+            prefetch_factor=prefetch_factor,
+            pin_memory=pin_memory,
+            timeout_s=timeout_s,
+        )
         self._seed = seed
         self._train_order: EpochOrder | None = None
         self._position: OrderState | None = None
 
     def split(self, name: str) -> D:
-        """Return the dataset of `train`, `val` or `test`.
+        """Return the dataset of `train` or `val`.
 
         Raises:
             ConfigError: there is none.
         """
-        dataset = self._splits.get(name)
-        if dataset is None:
-            available = [key for key, value in self._splits.items() if value is not None]
-            raise ConfigError(f"no dataset for split {name!r}; given: {', '.join(available)}")
-        return dataset
+        if name not in self._splits:
+            raise ConfigError(f"no dataset for split {name!r}; given: {', '.join(self._splits)}")
+        return self._splits[name]
 
     def train_dataloader(self) -> SegmentationLoader:
         """Return a new loader of the training split, from epoch 0 or from a loaded state."""
@@ -106,10 +115,6 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         """Return a loader of the validation split in its own order; each process has its share."""
         return self._loader("val", self._eval_batch_size)
 
-    def test_dataloader(self) -> SegmentationLoader:
-        """Return a loader of the test split in its own order; each process reads its share."""
-        return self._loader("test", self._eval_batch_size)
-
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment a training batch where the network computes; a hook of Lightning."""
         augmentation = self._augmentation
@@ -134,25 +139,4 @@ class DataModule(pytorch_lightning.LightningDataModule, Generic[D]):
         )
         augmentation = self._augmentation if training else None
         samples = KeyedDataset(dataset, augmentation=augmentation, seed=self._seed)
-        return SegmentationLoader(
-            samples,
-            order,
-            num_workers=self._num_workers,
-            prefetch_factor=self._prefetch_factor,
-            pin_memory=self._pin_memory,
-            timeout_s=self._timeout_s,
-        )
-
-
-def _check_labels(datasets: list[D]) -> Classes:
-    """Return the classes of the splits, which must be the same."""
-    if not datasets:
-        raise ConfigError("a DataModule needs at least one of train, val and test")
-    labels = datasets[0].labels
-    for other in datasets[1:]:
-        if not labels.is_compatible(other.labels):
-            raise ConfigError(
-                f"splits {datasets[0].split!r} and {other.split!r} have different classes:"
-                f" {labels.names} and {other.labels.names}"
-            )
-    return labels
+        return self._load(samples, order)

@@ -17,12 +17,8 @@ class EndlessBatches:
     Processes of a group take different samples of the same order. Reading starts with the first
     batch, when the process group exists.
 
-    Args:
-        dataset: the samples.
-        augmentation: of every sample.
-        batch_size: samples in a batch of each process.
-        seed: of order and augmentation, not negative.
-        num_workers, prefetch_factor, pin_memory, timeout_s: as of `SegmentationLoader`.
+    `batch_size` counts the samples of one process; the loading options are those of
+    `SegmentationLoader`.
     """
 
     def __init__(

@@ -250,9 +250,9 @@ def test_evaluation_is_whole_and_unchanged():
 
 
 def test_what_is_missing_is_named():
-    with pytest.raises(ConfigError, match="'test'; given: train, val"):
-        make().test_dataloader()
-    with pytest.raises(ConfigError, match="at least one"):
+    with pytest.raises(ConfigError, match="'train'; given: val"):
+        DataModule(val=Noise("val", 7), **CHOICES).train_dataloader()
+    with pytest.raises(ConfigError, match="needs train, val or both"):
         DataModule(**CHOICES)
     with pytest.raises(ConfigError, match="larger than the 3 samples"):
         make(Noise(length=3)).train_dataloader()

@@ -19,7 +19,6 @@ class Camera:
     `bend * ahead^2` metres to the right. Only + - * / and floor are used, which IEEE 754 fixes.
     """
 
-    height_px: int
     width_px: int
     focal_px: float
     center_px: float

@@ -1,14 +1,7 @@
 """Bicycles and motorcycles, parked or ridden."""
 
 from seg.data.datasets.streets.canvas import Color
-from seg.data.datasets.streets.cars import (
-    DARK,
-    METAL,
-    RED_LIGHT,
-    RUBBER,
-    WHITE_LIGHT,
-    lamp_colors,
-)
+from seg.data.datasets.streets.cars import DARK, METAL, RED_LIGHT, RUBBER, WHITE_LIGHT, lamp_colors
 from seg.data.datasets.streets.people import Figure, Outfit
 from seg.data.datasets.streets.scene_state import Board, Point, Stage, dim, train_id
 

@@ -10,7 +10,6 @@ from seg.data.datasets.streets.scene import render
 from seg.data.sample import Sample
 from seg.errors import ConfigError
 
-SPLITS = ("train", "val", "test")
 MIN_SIZE_PX = 64
 MAX_SIZE_PX = 4096
 
@@ -49,7 +48,7 @@ class Streets:
     ) -> None:
         lengths = {"train": train_length, "val": val_length, "test": test_length}
         if split not in lengths:
-            raise ConfigError(f"streets: split is {split!r}; use one of {', '.join(SPLITS)}")
+            raise ConfigError(f"streets: split is {split!r}; use one of {', '.join(lengths)}")
         for name, value in lengths.items():
             _check_whole(f"{name}_length", value, 1)
         _check_whole("seed", seed, 0)

@@ -23,7 +23,6 @@ def render(dice: Dice, height: int, width: int) -> tuple[NDArray[np.uint8], NDAr
     stage = Stage(
         dice=dice,
         camera=Camera(
-            height_px=height,
             width_px=width,
             focal_px=(width + 2 * height) / 2 * dice.between(0.72, 0.98),
             center_px=width * dice.between(0.42, 0.56),

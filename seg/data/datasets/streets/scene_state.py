@@ -144,12 +144,7 @@ class Board:
         )
 
     def part(
-        self,
-        color: Color,
-        label: int,
-        *,
-        glow: bool = False,
-        texture: Texture = Texture.FLAT,
+        self, color: Color, label: int, *, glow: bool = False, texture: Texture = Texture.FLAT
     ) -> int:
         """Register a part at the board's distance."""
         return self.stage.canvas.part(color, label, self.ahead, glow=glow, texture=texture)
