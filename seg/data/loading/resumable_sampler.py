@@ -94,11 +94,6 @@ class EpochOrder(Sampler[list[SampleKey]]):
             )
 
     @property
-    def epoch(self) -> int:
-        """Return the current epoch, from 0."""
-        return self._epoch
-
-    @property
     def sampler(self) -> "EpochOrder":
         """Return itself: Lightning calls `set_epoch` on a batch sampler's `sampler`."""
         return self
