@@ -34,11 +34,6 @@ class Span(NamedTuple):
         """Return the slice of the source."""
         return slice(self.start, self.start + self.length)
 
-    @property
-    def filled(self) -> slice:
-        """Return the slice of the crop that is not padding."""
-        return slice(self.pad, self.pad + self.size)
-
 
 class Window(NamedTuple):
     """The rows and columns that a crop covers."""

@@ -32,7 +32,7 @@ def test_the_crop_shows_a_window_of_the_image_at_the_drawn_scale(factor, seed):
         assert 0 <= span.start <= span.start + span.length <= LABEL.shape[axis]
         assert span.size / span.length == pytest.approx(factor, rel=0.02)
         line = [20, 30]
-        line[axis] = span.filled
+        line[axis] = slice(span.pad, span.pad + span.size)
         shown = result["image"][tuple(line)][:, 1 - axis] / unit
         centres = (np.arange(span.size) + 0.5) * span.length / span.size - 0.5
         expected = span.start + centres.clip(0, span.length - 1)
