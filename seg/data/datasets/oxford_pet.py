@@ -87,7 +87,11 @@ class OxfordPet(PairDataset):
         check_choice("Oxford-IIIT Pet", "task", task, get_args(Task))
         expected = ("images", "annotations/trimaps", f"annotations/{_LISTS[split]}")
         directory = find_root(root, dataset="oxford_pet", expected=expected, how_to_get=_HOW_TO_GET)
-        listed = _of_split(_read_list(directory / expected[-1]), split)
+        listed = _read_list(directory / expected[-1])
+        if split != "test":
+            ordered = sorted(listed, key=lambda name: (listed[name], int(name.rpartition("_")[2])))
+            val = set(ordered[_VAL_EVERY - 1 :: _VAL_EVERY])
+            listed = {name: listed[name] for name in ordered if (name in val) == (split == "val")}
         read: ReadLabel = BreedTrimaps(listed) if task == "breed" else read_label
         images, trimaps = directory / expected[0], directory / expected[1]
         pairs = [Pair(name, images / f"{name}.jpg", trimaps / f"{name}.png") for name in listed]
@@ -114,15 +118,6 @@ class BreedTrimaps:
         """
         trimap_HW = TRIMAP.encode(read_label(path), path)
         return np.array([self.class_ids[Path(path).stem], 0, _IGNORED], np.uint8)[trimap_HW]
-
-
-def _of_split(class_ids: dict[str, int], split: Split) -> dict[str, int]:
-    """Return the class ids of a split; every tenth image of `trainval.txt` is `val`."""
-    if split == "test":
-        return class_ids
-    ordered = sorted(class_ids, key=lambda name: (class_ids[name], int(name.rpartition("_")[2])))
-    val = set(ordered[_VAL_EVERY - 1 :: _VAL_EVERY])
-    return {name: class_ids[name] for name in ordered if (name in val) == (split == "val")}
 
 
 def _read_list(path: Path) -> dict[str, int]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.value_range import PLAIN, ImageDecoding
-from seg.data.sample import Sample, SegmentationDataset
+from seg.data.sample import SegmentationDataset
 
 
 class DatasetView:
@@ -27,9 +27,6 @@ class DatasetView:
 
     def __len__(self) -> int:
         return len(self.source)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.source[index]
 
     def source_label(self, index: int) -> NDArray[np.uint8]:
         """Return the source's label, uint8, H x W; the image is decoded only where it must be."""

@@ -55,7 +55,11 @@ def line_up(stage: Stage, street: Street) -> list[Actor]:
     for side, first in zip(street.sides, plans, strict=True):
         actors += _row(stage, street, side, first)
     if dice.chance(0.6) and street.junction is None:
-        actors.append(_closing(stage))
+        ahead = dice.between(80.0, 110.0)  # a house across the far end of the street
+        style = draw_style(dice, stage.weather.dark)
+        front = Facade((-12.0, ahead), (1.0, 0.0), 24.0, (0.0, 0.0, -1.0), ahead)
+        closing = partial(facade, stage, front, style)
+        actors.append(Actor(ahead, ahead + 10.0, -12.0, 12.0, closing))
     return actors
 
 
@@ -125,11 +129,3 @@ def _garden(stage: Stage, side: Side, near: float, far: float) -> None:
             bush(stage, side.line + side.sign * dice.between(1.0, 5.0), z, dice.between(0.8, 1.8))
     if dice.chance(0.4):
         hedge(stage, near, far, side.line, dice.between(1.0, 2.0))
-
-
-def _closing(stage: Stage) -> Actor:
-    """Plan a house across the far end of the street."""
-    ahead = stage.dice.between(80.0, 110.0)
-    style = draw_style(stage.dice, stage.weather.dark)
-    wall = Facade((-12.0, ahead), (1.0, 0.0), 24.0, (0.0, 0.0, -1.0), ahead)
-    return Actor(ahead, ahead + 10.0, -12.0, 12.0, partial(facade, stage, wall, style))
