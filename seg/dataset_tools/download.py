@@ -3,6 +3,7 @@
 import logging
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -110,9 +111,10 @@ def download(dataset: str, root: str | Path) -> Path:
         raise _not_for_download(dataset)
     directory = Path(root).expanduser().absolute()
     note = {"dataset": dataset, "archives": [archive.sha256 for archive in chosen.archives]}
-    if _is_complete(directory, note):
-        _LOG.info("%s: was fetched before", directory)
-        return directory
+    with suppress(DataError):  # there is no note: it was not filled
+        if read_json(directory / NOTE_FILE, "note") == note:
+            _LOG.info("%s: was fetched before", directory)
+            return directory
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise ConfigError(
             f"{directory}: exists and was not filled by a download of {dataset}\n"
@@ -163,14 +165,6 @@ def _not_for_download(dataset: str) -> ConfigError:
         f"  to get it: {known}\n"
         f"  for download: {', '.join(DOWNLOADS)}"
     )
-
-
-def _is_complete(directory: Path, note: dict[str, Any]) -> bool:
-    """Return whether a directory was filled from these archives."""
-    try:
-        return bool(read_json(directory / NOTE_FILE, "note") == note)
-    except DataError:
-        return False
 
 
 def _check_room(directory: Path, downloads: Path, chosen: Download) -> None:

@@ -1,6 +1,7 @@
 """Inspection of samples in several processes; a killed process loses only its sample."""
 
 import logging
+import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -118,7 +119,7 @@ class _Processes:
         for _ in range(_STARTS):
             pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (self._pickled,))
             try:
-                _submit(pool, _is_ready).result()
+                _submit(pool, os.getpid).result()  # any call shows that they have started
                 return pool
             except BrokenProcessPool:
                 pool.shutdown()
@@ -151,10 +152,6 @@ def _submit(pool: ProcessPoolExecutor, work: Callable[..., T], *arguments: Any) 
 def _start(pickled: bytes) -> None:
     start_worker()
     _datasets[:] = pickle.loads(pickled)
-
-
-def _is_ready() -> bool:
-    return True
 
 
 def _inspect(place: Place) -> Inspection:
