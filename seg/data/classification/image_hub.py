@@ -17,13 +17,9 @@ class ImageHub:
     column holds a class or a list of classes a row, as numbers of declared names or as words.
 
     Args:
-        split: `train`, `val` or `test`.
-        name: `OWNER/NAME` on the Hub, or a local directory (Parquet files, imagefolder).
-        config_name: which of its configurations; None: its only or default one.
-        revision: branch, tag or commit; None: the newest.
+        split, name, config_name, revision: as of `seg.data.datasets.hf_dataset.HfDataset`.
         image_column, label_column: the two columns.
-        train_split, val_split, test_split: names of the splits in the dataset; parts such as
-            `train[:90%]` are allowed. None: it has no such split.
+        train_split, val_split, test_split: as of `HfDataset`, too.
 
     Raises:
         ConfigError: an option is wrong, or `datasets` is not installed.
