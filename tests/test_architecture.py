@@ -11,6 +11,10 @@ import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 FILES = sorted((REPO / "seg").rglob("*.py"))
+TEST_FILES = sorted((REPO / "tests").rglob("*.py"))
+IMPORT_OF_TESTS = re.compile(
+    r"\b(?:from|import) tests[\w.]*(?:\.test_| import (?:\([^)]*|[^\n]*)\btest_)"
+)
 LAYERS = [
     "errors",
     "interruption",
@@ -125,6 +129,12 @@ def test_files_and_functions_are_short(path: Path) -> None:
             first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
             lines = (node.end_lineno or 0) - first.lineno + 1
             assert lines <= MAX_FUNCTION_LINES, f"{node.name}: {lines} lines"
+
+
+def test_no_file_imports_from_a_test_module() -> None:
+    """What several test modules need lies in a `conftest.py` or in a module of another name."""
+    offenders = [str(path) for path in TEST_FILES if IMPORT_OF_TESTS.search(path.read_text())]
+    assert not offenders
 
 
 def test_no_function_default_is_repeated_by_cfg_get() -> None:

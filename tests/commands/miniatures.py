@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seg.data.datasets.cityscapes import LABEL_IDS
+from seg.data.datasets.cityscapes import LABEL_IDS, OFFICIAL
 from seg.data.datasets.pascal_voc import voc_palette
-from tests.data.datasets.test_cityscapes import TRAINED_IDS
 
 HEIGHT_PX, WIDTH_PX = 48, 64
 _RNG = np.random.default_rng(0)
@@ -64,13 +63,14 @@ def write_camvid(root: Path) -> None:
 
 def write_cityscapes(root: Path) -> None:
     """`dataset=cityscapes`."""
-    assert LABEL_IDS.num_classes == len(TRAINED_IDS)
+    trained_ids = tuple(id_ for id_, _, train_id, _ in OFFICIAL if train_id is not None)
+    assert LABEL_IDS.num_classes == len(trained_ids)
     for split, city in (("train", "ulm"), ("val", "bonn")):
         for number in range(4):
             stem = f"{city}_00000{number}_000019"
             write_image(root / f"leftImg8bit/{split}/{city}/{stem}_leftImg8bit.png")
             label = root / f"gtFine/{split}/{city}/{stem}_gtFine_labelIds.png"
-            write_label(label, (*TRAINED_IDS, 0))
+            write_label(label, (*trained_ids, 0))
 
 
 def pascal_voc_archive(directory: Path) -> bytes:

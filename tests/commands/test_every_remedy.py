@@ -7,9 +7,9 @@ A new message that offers a key with a value, a command or an extra fails here u
 import re
 
 from tests.commands import allowed_values, remedy_cases
-from tests.commands.test_offered_keys import HOLE, KEY, messages
+from tests.commands.package_messages import HOLE, KEY, messages
 from tests.commands.untyped_remedies import BESIDE, NO_OFFER, NOT_HERE
-from tests.config import test_offered_words
+from tests.config import offered_word_cases
 from tests.conftest import REPO
 from tests.remedies import MOST_LINES, key_of
 
@@ -43,7 +43,7 @@ def is_allowed_value(text):
 
 
 def test_each_offer_is_typed_or_says_why_not():
-    cases = {case.message for case in (*remedy_cases.CASES, *test_offered_words.CASES)}
+    cases = {case.message for case in (*remedy_cases.CASES, *offered_word_cases.CASES)}
     known = {*cases, *BESIDE, *NOT_HERE, *NO_OFFER}
     unknown = [
         f"{place}: {text!r}"
@@ -56,7 +56,7 @@ def test_each_offer_is_typed_or_says_why_not():
 
 def test_each_entry_is_of_a_message():
     texts = [text for _, text in messages()]
-    cases = {case.message for case in (*remedy_cases.CASES, *test_offered_words.CASES)}
+    cases = {case.message for case in (*remedy_cases.CASES, *offered_word_cases.CASES)}
     gone = [
         part
         for part in {*cases, *BESIDE, *NOT_HERE, *NO_OFFER}

@@ -4,7 +4,6 @@ The strings are read from the source, so that no message is left out; what they 
 `tests/models/test_remedies.py`, `tests/config/test_typed_words.py` and beside each message's cause.
 """
 
-import ast
 import inspect
 import re
 import tomllib
@@ -19,50 +18,16 @@ from seg.config.conf_dir import conf_dir
 from seg.errors import ConfigError
 from seg.models.decoders import create_decoder
 from seg.models.decoders.deeplabv3plus import DeepLabV3Plus
+from tests.commands.package_messages import KEY, messages
 from tests.conftest import REPO
 from tests.remedies import GROUPS, SCHEMAS
 
 COMMANDS = [file.stem for file in conf_dir().glob("*.yaml")]
-HOLE = "\0"  # what a message fills in
-KEY = re.compile(r"(?<![\w.$#\0/-])\+{0,2}([a-z]\w*(?:\.\w+)*)=([^\s=,;:)'\"?]*)")
 _SWEEPS = {"hydra.run.dir", "hydra.sweep.dir", "hydra.mode"}
 # Arguments of Python functions, not keys: what whoever calls the function gets to read.
 PYTHON = {"output_stride", "padding", "pad_to_grid", "align_corners", "sync_dist"}
 # Options of other programs, within a command line that is offered.
 OTHERS = {"sha256"}
-
-
-@cache
-def messages() -> tuple[tuple[str, str], ...]:
-    """Where each string of the package that is no docstring stands, and the string."""
-    return tuple(_messages())
-
-
-def _messages() -> Iterator[tuple[str, str]]:
-    for file in sorted((REPO / "seg").rglob("*.py")):
-        tree = ast.parse(file.read_text())
-        inner = {
-            id(part)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.JoinedStr)
-            for part in ast.walk(node)
-            if part is not node
-        }
-        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
-            if id(node) in inner | docstrings or not isinstance(node, ast.JoinedStr | ast.Constant):
-                continue
-            text = _text(node)
-            if " " in text and not re.search("<|^import |, background=", text, re.MULTILINE):
-                yield f"{file.relative_to(REPO)}:{node.lineno}", text
-
-
-def _text(node: ast.expr) -> str:
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) for part in node.values)
-    return HOLE
 
 
 @cache

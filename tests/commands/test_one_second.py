@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.sweeps.test_sweep import TINY
+from tests.sweeps.typed_sweeps import TINY
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, validate
 from seg.models.encoders import create_encoder
 from seg.models.interfaces import check_encoder
+from tests.config.composition import composed, known_to_pretraining
 
 OF_PRETRAINING = (
     "head",
@@ -35,12 +36,6 @@ PRETRAINING_OPTIONS = [
 ]
 
 
-def composed(name: str, *overrides: str) -> dict:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose(name, list(overrides))
-    return OmegaConf.to_container(config, resolve=True)
-
-
 @pytest.mark.parametrize("option", OPTIONS)
 def test_option_composes_parses_and_binds(option):
     check_targets(validate(TrainConfig, composed("train", option)))
@@ -56,11 +51,6 @@ def test_option_of_pretraining_composes_parses_and_binds(option):
 )
 def test_encoders_can_be_pretrained(option):
     check_targets(validate(PretrainConfig, known_to_pretraining(composed("pretrain", option))))
-
-
-def known_to_pretraining(plain: dict) -> dict:
-    """Without the decoder that an encoder file brings along; the command leaves it out too."""
-    return {key: value for key, value in plain.items() if key in PretrainConfig.model_fields}
 
 
 def test_configurations_from_before_some_keys_still_fit():

@@ -2,8 +2,6 @@
 
 import io
 import random
-import struct
-import zlib
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from seg.data.readers.image_label_pairs import (
     match_pairs,
     named_files,
 )
+from tests.data.readers.written_files import png
 
 LABELS = LabelSpace.identity(tuple("abcde"), ((1, 2, 3),) * 5, ignored=(5,))
 COUNTS = {"train": 60, "val": 40}
@@ -81,18 +80,7 @@ def flip_bit(path: Path) -> None:
 
 
 def bomb(path: Path) -> None:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(1000)))
-        + chunk(b"IEND", b"")
-    )
+    path.write_bytes(png((60_000, 60_000, 8, 0), [bytes(999)]))
 
 
 def transparent(path: Path) -> None:

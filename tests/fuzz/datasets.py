@@ -26,7 +26,7 @@ from seg.data.wrappers.cached import CachedDataset
 from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
 from seg.prediction.reader import ItemReader
-from tests.data.datasets.test_cvat_mask import plant
+from tests.data.datasets.cvat_tree import plant
 from tests.fuzz.kind import Kind
 
 RNG = np.random.default_rng(0)

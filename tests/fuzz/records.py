@@ -38,9 +38,9 @@ from seg.sweeps.trials import (
 )
 from seg.training.loggers.csv_logger import Curve, cut_curve
 from seg.training.provenance import _read as read_environment_again
-from tests.data.wrappers.test_excluded import verification
+from tests.data.wrappers.verify_file import verification
 from tests.fuzz.kind import Kind
-from tests.profiling.test_scaling_plan import DATA, TRAINING
+from tests.profiling.benchmark_files import DATA, TRAINING
 from tests.reports.run_directory import PALETTE, write_run
 
 LABELS = LabelSpace.identity(("road", "car"), PALETTE[:2])

@@ -13,21 +13,19 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from seg.build.models import load_model
-from seg.data.label_space import LabelSpace
 from seg.errors import DataError
 from seg.models.encoders import create_encoder
 from seg.models.parameter_limit import TooManyParametersError, parameters_limited
-from seg.models.segmenter import create_model
 from seg.models.weights import load_weights
 from seg.models.weights.digests import digests, sealed, unsealed
 from seg.models.weights.keras import FORMAT as KERAS
 from seg.models.weights.reading import read_weights
 from seg.models.weights.tensor_bundle import Bundle
-from seg.training.checkpoint import AtomicCheckpointIO, read_checkpoint
+from seg.training.checkpoint import read_checkpoint
 from seg.weight_tools.encoder_checkpoint import write_with_card
 from tests.models.bundle_writer import write_bundle
+from tests.models.own_checkpoint import ENCODER, own_checkpoint
 
-ENCODER = "aligned_xception_micro"
 FACTS = {"encoder": ENCODER, "normalization": {"mean": [0.5] * 3, "std": [0.25] * 3}}
 CARD = {**FACTS, "classes": [], "origin": "here"}
 
@@ -45,17 +43,6 @@ def flip(path: Path, position: int) -> None:
     content = bytearray(path.read_bytes())
     content[position] ^= 1
     path.write_bytes(content)
-
-
-def own_checkpoint(path: Path, **config: object) -> dict:
-    """A checkpoint as training writes it, of a small network."""
-    model = create_model(ENCODER, "feature_pyramid", num_classes=2)
-    labels = LabelSpace.identity(("road", "sky"), ((1, 2, 3), (4, 5, 6)))
-    own = {"format": 1, "config": config, "labels": labels.to_dict()}
-    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    content = {"state_dict": state, "seg": own, "optimizer_states": [{"state": {0: torch.ones(3)}}]}
-    AtomicCheckpointIO().save_checkpoint(content, path)
-    return content
 
 
 @pytest.mark.parametrize("part", ["data/3", "data.pkl"])

@@ -4,10 +4,8 @@ import pytest
 import segmentation_models_pytorch as smp
 import timm
 import torch
-import torchvision
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from torch import nn
 
 from seg.config.conf_dir import conf_dir
 from seg.errors import ConfigError
@@ -17,6 +15,7 @@ from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.encoders.torchvision_encoder import create_torchvision_encoder
 from seg.models.interfaces import IMAGENET, Normalization
 from seg.models.segmenter import create_model
+from tests.models.library_networks import randomized, torchvision_googlenet
 
 SEEDS = {
     "vgg16_bn": (32, 512),
@@ -28,16 +27,6 @@ SEEDS = {
     "inception_v4": (32, 1536),
     "inception_resnet_v2": (32, 1536),
 }
-
-
-def randomized(module: nn.Module) -> nn.Module:
-    """Batch-norm statistics as after training, so that no layer is the identity."""
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.running_mean, std=0.1)
-            nn.init.uniform_(layer.running_var, 0.5, 1.5)
-            nn.init.normal_(layer.bias, std=0.1)
-    return module.eval()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -103,10 +92,6 @@ def test_maps_are_timms_own_with_channels_first():
         maps, expected = encoder(image)[1:], own(image)
     for map_BCHW, own_BHWC in zip(maps, expected, strict=True):
         torch.testing.assert_close(map_BCHW, own_BHWC.permute(0, 3, 1, 2), rtol=0, atol=0)
-
-
-def torchvision_googlenet() -> nn.Module:
-    return randomized(torchvision.models.GoogLeNet(init_weights=False, aux_logits=True))
 
 
 def test_maps_are_torchvisions_own():

@@ -14,7 +14,7 @@ from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.encoders.torchvision_encoder import create_torchvision_encoder
 from seg.models.interfaces import Normalization
-from tests.models.test_library_encoders import randomized, torchvision_googlenet
+from tests.models.library_networks import randomized, torchvision_googlenet
 
 
 def test_unknown_weights_bring_those_there_are():

@@ -8,10 +8,9 @@ import pytest
 
 from seg.errors import ConfigError, DataError
 from seg.prediction.items import Item
-from seg.prediction.manifest import Manifest
 from seg.prediction.manifest_entries import done_record, failed_entry, file_mark
+from tests.prediction.opened_manifest import HEADER, opened
 
-HEADER = {"checkpoint_sha256": "ab", "inference": {"window": [3, 4]}, "formats": ["labels"]}
 ITEMS = [Item(f"{n}", f"in/{n}.png", version="1") for n in range(4)]
 
 
@@ -20,10 +19,6 @@ def add(manifest, output, item):
     path.write_bytes(b"x" * 5)
     files = {path.name: file_mark(path)}
     manifest.append(done_record(item, size=(2, 1), files=files, parts={}))
-
-
-def opened(output, **choices):
-    return Manifest(output, choices.pop("header", HEADER), **choices)
 
 
 def test_a_second_call_knows_what_is_done(tmp_path):
@@ -112,7 +107,8 @@ def test_lines_are_sorted_at_the_end(tmp_path):
 
 def test_two_processes_do_not_share_a_manifest(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from tests.prediction.test_manifest import opened\n"
+        "import sys; from pathlib import Path\n"
+        "from tests.prediction.opened_manifest import opened\n"
         "try: opened(Path(sys.argv[1]))\n"
         "except ValueError as error: print(error)"
     )

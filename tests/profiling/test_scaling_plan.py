@@ -7,13 +7,7 @@ import pytest
 from seg.errors import ConfigError, DataError
 from seg.profiling.scaling_plan import Measured, Recipe, plan, read_measured
 from tests.conftest import seg
-
-TRAINING = {
-    "seconds": {"smp eager": [1.0], "seg": [0.4, 0.5, 0.6], "seg, channels_last": [0.2, 0.25, 0.9]},
-    "peak_mib": {"smp eager": 900.0, "seg": 800.0, "seg, channels_last": 700.0},
-    "job": {"batch": 4, "size": [64, 64], "device": "a card"},
-}
-DATA = {"streets": {"textbook": [0.1], "seg, first epoch": [0.05], "seg, later epochs": [0.01]}}
+from tests.profiling.benchmark_files import DATA, TRAINING
 
 
 @pytest.fixture

@@ -142,3 +142,34 @@ class Tab:
             self._rest += more
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
+
+
+CONTRASTS = """(() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+  const channels = (colour, below) => {
+    canvas.fillStyle = `rgb(${below.join(",")})`;
+    canvas.fillRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+  };
+  const behind = (each) => each
+    ? channels(getComputedStyle(each).backgroundColor, behind(each.parentElement))
+    : [255, 255, 255];
+  const luminance = (rgb) => rgb
+    .map((value) => value / 255)
+    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, value, place) => sum + value * [0.2126, 0.7152, 0.0722][place], 0);
+  const weak = [];
+  for (const each of document.querySelectorAll("body *:not(svg *):not(script)")) {
+    const text = [...each.childNodes].filter((node) => node.nodeType === 3)
+      .map((node) => node.textContent.trim()).join("");
+    if (!text || !each.checkVisibility()) continue;
+    const ground = behind(each);
+    const ink = channels(getComputedStyle(each).color, ground);
+    const [light, dark] = [ground, ink].map(luminance).sort((a, b) => b - a);
+    const contrast = (light + 0.05) / (dark + 0.05);
+    if (contrast < 4.5) weak.push(`${text.slice(0, 30)}: ${contrast.toFixed(2)}`);
+  }
+  return weak;
+})()"""

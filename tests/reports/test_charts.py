@@ -1,6 +1,5 @@
 """What is drawn stands where the numbers say."""
 
-import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,18 +12,7 @@ from seg.reports.charts.heat_map import heat_map, most_confused
 from seg.reports.charts.lines import Line, line_chart, smoothed
 from seg.reports.charts.markup import element
 from seg.reports.charts.reliability import reliability_diagram
-
-
-def parsed(markup):
-    return ElementTree.fromstring(str(markup).replace("&ndash;", "-"))
-
-
-def of_class(root, name):
-    return [each for each in root.iter() if name in each.get("class", "").split()]
-
-
-def points(drawn):
-    return [tuple(map(float, pair)) for pair in re.findall(r"([-\d.]+) ([-\d.]+)", drawn.get("d"))]
+from tests.reports.drawn_charts import of_class, parsed, points
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 0.83), (0.2, 7.3), (-3, 900), (9, 4549)])

@@ -8,7 +8,7 @@ from seg.reports.charts.lines import Line, line_chart
 from seg.reports.charts.parallel import Strand, parallel_coordinates
 from seg.reports.charts.scales import choice_scale, number_scale
 from seg.reports.charts.search import Mark, search_chart
-from tests.reports.test_charts import of_class, parsed, points
+from tests.reports.drawn_charts import of_class, parsed, points
 
 
 @pytest.mark.parametrize(

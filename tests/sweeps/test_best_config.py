@@ -12,7 +12,7 @@ from seg.config.conf_dir import conf_dir
 from seg.sweeps.best_config import winner_of, write_winner
 from seg.sweeps.trials import Sweep, Trial, read_sweep
 from tests.conftest import seg
-from tests.sweeps.test_sweep import run
+from tests.sweeps.typed_sweeps import run
 
 ODD = [
     [

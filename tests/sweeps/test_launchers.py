@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seg.sweeps.trials import read_sweep
-from tests.sweeps.test_sweep import TINY, told
+from tests.sweeps.typed_sweeps import TINY, outcomes
 
 RATES = "optimizer.lr=1e-3,-1"
 BESIDE = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -41,7 +41,7 @@ def test_what_comes_back_from_other_processes_is_recorded(package, launcher, tmp
     running = started(tmp_path, RATES, *launcher)
     said = running.communicate(timeout=280)
     assert running.returncode == 0, said
-    assert [each[2] for each in told(tmp_path / "sweep")] == ["finished", "failed"]
+    assert [each[2] for each in outcomes(tmp_path / "sweep")] == ["finished", "failed"]
     finished, failed = read_sweep(tmp_path / "sweep").trials
     assert finished.value is not None
     assert finished.seconds > 0
@@ -64,7 +64,7 @@ def test_a_trial_whose_process_is_killed_has_failed(tmp_path):
     _, errors = running.communicate(timeout=200)
     assert running.returncode == 1, errors
     assert "2 of 2 trials failed" in errors
-    assert [each[2] for each in told(tmp_path / "sweep")] == ["failed", "failed"]
+    assert [each[2] for each in outcomes(tmp_path / "sweep")] == ["failed", "failed"]
     assert "terminated" in read_sweep(tmp_path / "sweep").trials[0].error
 
 
@@ -85,7 +85,7 @@ def test_trials_end_with_a_killed_sweep(tmp_path):
     while any(is_alive(process) for process in processes):
         assert time.monotonic() < until
         time.sleep(0.2)
-    assert [each[2] for each in told(tmp_path / "sweep")] == ["running", "running"]
+    assert [each[2] for each in outcomes(tmp_path / "sweep")] == ["running", "running"]
     assert not list((tmp_path / "sweep").glob("*/failure.txt"))
 
 

@@ -12,7 +12,7 @@ from seg.sweeps.optuna_search import OptunaSearch
 from seg.sweeps.search_spaces import split
 from seg.sweeps.trials import Trial, read_sweep
 from tests.conftest import seg
-from tests.sweeps.test_sweep import KILLED, TINY, told
+from tests.sweeps.typed_sweeps import KILLED, TINY, outcomes
 
 optuna = pytest.importorskip("optuna")
 
@@ -74,7 +74,7 @@ def test_a_sweep_that_is_killed_twice_ends_in_the_same_trials(whole_sweep, tmp_p
         assert killed.returncode == KILLED, killed.stderr
     done = seg("train", f"resume={sweep_dir}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert told(sweep_dir) == told(whole_sweep)
+    assert outcomes(sweep_dir) == outcomes(whole_sweep)
     ours, theirs = study_of(sweep_dir).trials, study_of(whole_sweep).trials
     assert [each.intermediate_values for each in ours] == [
         each.intermediate_values for each in theirs

@@ -7,25 +7,8 @@ import pytest
 
 from seg.sweeps.run_trial import FAILURE
 from seg.sweeps.trials import read_sweep
-from tests.conftest import SMALL, seg
-
-TINY = (
-    *SMALL,
-    *("trainer.max_epochs=1", "encoder=aligned_xception_micro", "dataset.train_length=8"),
-    *("dataset.val_length=4", "callbacks.gif=null", "logger=csv", "optimizer=sgd"),
-)
-KILLED, CONFIG = -9, 2
-
-
-def run(sweep_dir, *arguments, fault=None, command="train"):
-    line = ("-m", *TINY, f"hydra.sweep.dir={sweep_dir}", *arguments)
-    return seg(command, *line, cwd=sweep_dir.parent, fault=fault)
-
-
-def told(sweep_dir):
-    """What must not depend on kills and launchers."""
-    trials = read_sweep(sweep_dir).trials
-    return [(each.number, dict(each.choices), each.state, each.value) for each in trials]
+from tests.conftest import seg
+from tests.sweeps.typed_sweeps import CONFIG, KILLED, outcomes, run
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +79,12 @@ def test_other_choices_for_all_trials_are_refused(whole_sweep, tmp_path):
 
 
 def test_going_on_with_a_sweep_that_has_ended_runs_nothing(whole_sweep, tmp_path):
-    before = told(whole_sweep)
+    before = outcomes(whole_sweep)
     written = (whole_sweep / "2" / "metrics.json").stat().st_mtime_ns
     done = seg("train", f"resume={whole_sweep}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Launching" not in done.stdout
-    assert told(whole_sweep) == before
+    assert outcomes(whole_sweep) == before
     assert (whole_sweep / "2" / "metrics.json").stat().st_mtime_ns == written
 
 
@@ -114,7 +97,7 @@ def test_a_budget_of_failures(tmp_path):
     assert "2 of 2 trials failed, 1 allowed; 2 were not begun" in lines[0]
     assert "learning rate" in lines[1]
     assert "retry_failed=true" in lines[-1]
-    assert [each[2] for each in told(sweep_dir)] == ["failed", "failed"]
+    assert [each[2] for each in outcomes(sweep_dir)] == ["failed", "failed"]
 
 
 @pytest.mark.parametrize(
@@ -141,10 +124,10 @@ def test_a_full_disk_ends_the_sweep_and_it_goes_on(tmp_path):
     assert full.returncode == 6, full.stderr
     assert f"resume={sweep_dir}" in full.stderr
     assert "Traceback" not in full.stderr
-    assert [each[2] for each in told(sweep_dir)] == ["running"]
+    assert [each[2] for each in outcomes(sweep_dir)] == ["running"]
     done = seg("train", f"resume={sweep_dir}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [each[2] for each in told(sweep_dir)] == ["finished", "finished"]
+    assert [each[2] for each in outcomes(sweep_dir)] == ["finished", "finished"]
     assert len(list(sweep_dir.glob("*/report.html"))) == 2
 
 
@@ -155,7 +138,7 @@ def test_a_killed_sweep_goes_on(whole_sweep, tmp_path):
     assert killed.returncode == KILLED, killed.stderr
     done = seg("train", f"resume={sweep_dir}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert told(sweep_dir) == told(whole_sweep)
+    assert outcomes(sweep_dir) == outcomes(whole_sweep)
 
 
 @pytest.mark.slow
@@ -169,7 +152,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint(tmp_path):
     done = run(cut, *line, "resume=auto")
     assert done.returncode == 0, done.stderr
     assert "going on from step" in done.stdout
-    assert told(cut) == told(whole)
+    assert outcomes(cut) == outcomes(whole)
     with (cut / "0" / "metrics.csv").open() as file:
         ours = [row["val/miou"] for row in csv.DictReader(file)]
     with (whole / "0" / "metrics.csv").open() as file:
@@ -182,12 +165,12 @@ def test_a_signal_ends_the_sweep_and_it_goes_on(tmp_path):
     line = ("optimizer.lr=1e-3,1e-2", "trainer.max_epochs=2")
     ended = run(sweep_dir, *line, fault="signal_at:SIGTERM:validation_step:2")
     assert ended.returncode == 143, ended.stderr
-    assert [each[2] for each in told(sweep_dir)] == ["running"]
+    assert [each[2] for each in outcomes(sweep_dir)] == ["running"]
     assert f"resume={sweep_dir}" in ended.stdout
     done = seg("train", f"resume={sweep_dir}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "going on from step" in done.stdout
-    assert [each[2] for each in told(sweep_dir)] == ["finished", "finished"]
+    assert [each[2] for each in outcomes(sweep_dir)] == ["finished", "finished"]
     assert read_sweep(sweep_dir).trials[0].seconds > 0
 
 

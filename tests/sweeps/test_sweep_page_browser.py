@@ -3,8 +3,7 @@
 import pytest
 
 from seg.sweeps.finalize import close_sweep
-from tests.reports.chromium import Tab, executable
-from tests.reports.test_browser import CONTRASTS
+from tests.reports.chromium import CONTRASTS, Tab, executable
 from tests.sweeps.sweep_directory import write_seeds, write_wide
 
 pytestmark = [

@@ -9,8 +9,7 @@ from PIL import Image
 from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
-from seg.prediction.inputs import list_items
-from seg.prediction.reader import ItemReader
+from tests.data.readers.written_files import by_prediction
 
 RNG = np.random.default_rng(0)
 SIZE = (24, 40)
@@ -22,12 +21,6 @@ WORLD = "2.0\n0.0\n0.0\n-2.0\n690001.0\n5334999.0\n"
 
 def by_training(path, decoding=None):
     return read_image(path, decoding=decoding or ImageDecoding())
-
-
-def by_prediction(path, decoding=None):
-    (item,) = list_items(str(path), output=path.parent / "out")
-    raster = ItemReader(decoding=decoding or ImageDecoding()).open(item)
-    return raster.read(slice(0, raster.height), slice(0, raster.width))
 
 
 def save(path, alpha, *, grey=False):

@@ -10,7 +10,7 @@ from PIL import Image
 from seg.data.readers.readers import read_image, read_pair
 from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
-from tests.data.readers.test_stored_values import plant
+from tests.data.readers.written_files import plant
 
 # blocks of 16 x 8 pixels, each of one color, so that lossy formats keep them apart
 COLORS = np.random.default_rng(3).permutation(np.arange(24)) * 10

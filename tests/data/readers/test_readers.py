@@ -10,6 +10,7 @@ from PIL import Image, ImageFile, ImageOps
 from seg.data.readers import image_decoding
 from seg.data.readers.readers import read_image, read_label, read_pair
 from seg.errors import DataError
+from tests.data.readers.written_files import grey_png
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (12, 20, 3), dtype=np.uint8)
@@ -187,28 +188,6 @@ def test_grey_labels_keep_their_values_at_every_depth(tmp_path, bits):
     np.testing.assert_array_equal(label, values)
     assert label.dtype == (np.uint16 if bits == 16 else np.uint8)
     assert label.flags.writeable
-
-
-def grey_png(values: np.ndarray, bits: int) -> bytes:
-    """A PNG written by hand (ISO/IEC 15948), as Pillow writes no grey of 2 or 4 bits."""
-    import struct
-    import zlib
-
-    height, width = values.shape
-    rows = b"".join(
-        b"\0"
-        + np.packbits(((row[:, None] >> np.arange(bits)[::-1]) & 1).astype(np.uint8)).tobytes()
-        for row in values
-    )
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
-    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 @pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i4"])

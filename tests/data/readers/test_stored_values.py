@@ -2,8 +2,6 @@
 
 import io
 import struct
-import warnings
-from zlib import compress, crc32
 
 import cv2
 import numpy as np
@@ -14,9 +12,18 @@ from seg.data.readers import gdal
 from seg.data.readers.readers import read_colors, read_image, read_label
 from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
+from tests.data.readers.written_files import (
+    RNG,
+    SHAPE,
+    depth,
+    full_range,
+    noise,
+    packed_rows,
+    plant,
+    png,
+    scaled,
+)
 
-RNG = np.random.default_rng(0)
-SHAPE = (24, 40)
 NO_EXTRA = pytest.param(False, id="without rasterio")
 WITH_EXTRA = pytest.param(True, id="with rasterio")
 
@@ -26,35 +33,6 @@ def has_extra(request, monkeypatch):
     if not request.param:
         monkeypatch.setattr(gdal, "find_spec", lambda name: None)
     return request.param
-
-
-def plant(path, values_CHW, **options):
-    """Write a TIFF by GDAL."""
-    rasterio = pytest.importorskip("rasterio")
-    count, height, width = values_CHW.shape
-    options |= {"count": count, "height": height, "width": width, "dtype": values_CHW.dtype}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **{"driver": "GTiff", **options}) as file:
-            file.write(values_CHW)
-    return path
-
-
-def noise(count, bits=8):
-    kind = np.uint8 if bits <= 8 else np.uint16
-    return RNG.integers(0, 2**bits, (count, *SHAPE)).astype(kind)
-
-
-def full_range(bits):
-    return ImageDecoding(value_range=(0, 2**bits - 1))
-
-
-def scaled(values_CHW, bits):
-    return np.rint(values_CHW.transpose(1, 2, 0) * (255 / (2**bits - 1))).astype(np.uint8)
-
-
-def depth(bits):
-    return {} if bits in (8, 16) else {"NBITS": bits}
 
 
 @pytest.mark.parametrize("compress", ["none", "lzw", "deflate", "packbits"])
@@ -114,11 +92,7 @@ def test_bits_of_a_pbm(tmp_path, plain):
 def bmp(ids, bits, palette):
     """A BMP written by hand: its palette may be a ramp of grey, which Pillow takes for grey."""
     height, width = ids.shape
-    shifts = np.arange(bits)[::-1]
-    rows = []
-    for row in ids[::-1]:
-        packed = np.packbits(((row[:, None] >> shifts) & 1).astype(np.uint8)).tobytes()
-        rows.append(packed + b"\0" * (-len(packed) % 4))
+    rows = [row + b"\0" * (-len(row) % 4) for row in packed_rows(ids[::-1], bits)]
     pixels, table = b"".join(rows), b"".join(bytes((b, g, r, 0)) for r, g, b in palette)
     start = 14 + 40 + len(table)
     info = struct.pack(
@@ -302,34 +276,21 @@ def test_all_bits_of_the_case(tmp_path):
 
 def test_grey_and_alpha_of_sixteen_bits(tmp_path):
     """Written by hand: color type 4."""
-    from tests.data.readers.test_readers import grey_png
-
-    pairs = np.stack([DEEP[..., 0], np.full(SHAPE, 65535)], 2).reshape(SHAPE[0], -1)
-    content = bytearray(grey_png(pairs, 16))
-    struct.pack_into(">I", content, 16, SHAPE[1])
-    content[25] = 4
-    struct.pack_into(">I", content, 29, crc32(bytes(content[12:29])))
-    (tmp_path / "a.png").write_bytes(content)
+    pairs = np.stack([DEEP[..., 0], np.full(SHAPE, 65535)], 2).astype(">u2")
+    rows = [row.tobytes() for row in pairs]
+    (tmp_path / "a.png").write_bytes(png((SHAPE[1], SHAPE[0], 16, 4), rows))
     image = read_image(tmp_path / "a.png", decoding=full_range(12))
     np.testing.assert_array_equal(
         image[..., 1], np.rint(DEEP[..., 0] * (255 / 4095)).astype(np.uint8)
     )
 
 
-def chunk(kind, content):
-    return (
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc32(kind + content))
-    )
-
-
 def png_with_a_clear_color(values, clear):
-    """A PNG of 16 bits written by hand (ISO/IEC 15948), of which one color is transparent."""
+    """A PNG of 16 bits of which one color is transparent."""
     height, width = values.shape[:2]
-    header = struct.pack(">IIBBBBB", width, height, 16, 2 if values.ndim == 3 else 0, 0, 0, 0)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values.reshape(height, -1))
-    chunks = {b"IHDR": header, b"tRNS": np.array(clear, ">u2").tobytes()}
-    chunks |= {b"IDAT": compress(rows), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks.items())
+    rows = [row.astype(">u2").tobytes() for row in values]
+    header = (width, height, 16, 2 if values.ndim == 3 else 0)
+    return png(header, rows, tRNS=np.array(clear, ">u2").tobytes())
 
 
 @pytest.mark.parametrize("kind", ["grey", "rgb"])

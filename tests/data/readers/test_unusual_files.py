@@ -1,7 +1,6 @@
 """Unusual but valid files give the values that were written, to training and prediction alike."""
 
 import struct
-from zlib import compress, crc32
 
 import numpy as np
 import pytest
@@ -9,8 +8,17 @@ import pytest
 from seg.data.readers.readers import read_image, read_label
 from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
-from tests.data.readers.test_alpha import by_prediction
-from tests.data.readers.test_stored_values import RNG, SHAPE, full_range, noise, plant, scaled
+from tests.data.readers.written_files import (
+    RNG,
+    SHAPE,
+    by_prediction,
+    full_range,
+    noise,
+    packed_rows,
+    plant,
+    png,
+    scaled,
+)
 
 PLACE = {"crs": "EPSG:32632", "transform": (2, 0, 690_000, 0, -2, 5_335_000)}
 
@@ -58,29 +66,13 @@ def test_zero_is_no_white_of_signed_values(tmp_path, kind):
 @pytest.mark.parametrize("clear", ["there", "elsewhere"])
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_a_clear_grey_of_few_bits(tmp_path, bits, clear):
-    """Written by hand (ISO/IEC 15948): tRNS holds a stored value, not a stretched one."""
+    """tRNS (ISO/IEC 15948) holds a stored value, not a stretched one."""
     top = 2**bits - 1
     values = RNG.integers(0, top, SHAPE) if top > 1 else np.zeros(SHAPE, int)
     values[3, 4] = top if clear == "there" else 0
-    shifts = np.arange(bits)[::-1]
-    rows = b"".join(
-        b"\0" + np.packbits(((row[:, None] >> shifts) & 1).astype(np.uint8)).tobytes()
-        for row in values
-    )
-    chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", SHAPE[1], SHAPE[0], bits, 0, 0, 0, 0),
-        b"tRNS": struct.pack(">H", top),
-        b"IDAT": compress(rows),
-        b"IEND": b"",
-    }
     path = tmp_path / "a.png"
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + b"".join(
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
-            for kind, data in chunks.items()
-        )
-    )
+    header = (SHAPE[1], SHAPE[0], bits, 0)
+    path.write_bytes(png(header, packed_rows(values, bits), tRNS=struct.pack(">H", top)))
     np.testing.assert_array_equal(read_label(path), values)
     if clear == "there":
         with pytest.raises(DataError, match="transparent pixels"):

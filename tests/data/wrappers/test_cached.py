@@ -12,29 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.label_space import LabelSpace
-from seg.data.readers.image_label_pairs import Pair, PairDataset
-from seg.data.wrappers.cached import CachedDataset
 from seg.io.atomic import STAGED
+from tests.data.wrappers.cached_pair import dataset_in
 
-LABELS = LabelSpace.identity(("a", "b", "c"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3)).astype(np.uint8)
 IDS = np.random.default_rng(1).integers(0, 3, (4, 6)).astype(np.uint8)
 
 KILLED = """
 import sys
 from pathlib import Path
-from tests.data.wrappers.test_cached import dataset_in
+from tests.data.wrappers.cached_pair import dataset_in
 from tests.faults import kill_before
 kill_before("000000.pixels")
 dataset_in(Path(sys.argv[1]))[0]
 """
-
-
-def dataset_in(directory):
-    pair = Pair("a", directory / "a.png", directory / "ids.png")
-    dataset = PairDataset((pair,), labels=LABELS, split="train")
-    return CachedDataset(dataset, directory / "cache")
 
 
 @pytest.fixture

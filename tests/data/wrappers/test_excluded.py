@@ -12,8 +12,6 @@ from seg.data.readers.image_label_pairs import PairDataset, UnmatchedFile, match
 from seg.data.sample import Sample
 from seg.data.wrappers import excluded as module
 from seg.data.wrappers.excluded import (
-    LonelyFile,
-    Verification,
     file_key,
     plain_text,
     read_quarantine,
@@ -21,24 +19,9 @@ from seg.data.wrappers.excluded import (
 )
 from seg.data.wrappers.subset import Subset
 from seg.errors import DataError
+from tests.data.wrappers.verify_file import verification
 
 LABELS = LabelSpace.identity(("a", "b"), ((1, 2, 3), (4, 5, 6)))
-
-
-def verification(**changes) -> dict:
-    plain = Verification(
-        counts={"train": 4, "val": 1},
-        sound={"train": 2, "val": 1},
-        label_kinds={"train": {"8-bit": 4}},
-        faults=(),
-        notes=(),
-        quarantine={"train": ("b", "c"), "val": ()},
-        indices={"train": (1, 2), "val": ()},
-        lonely=(
-            LonelyFile(split="train", path=file_key("train/x.png"), kind="image", lacks="label"),
-        ),
-    ).model_dump(mode="json")
-    return plain | changes
 
 
 def write(folder, content):

@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from tests.conftest import SMALL, seg
-from tests.engine.distributed.test_training import free_port
 
 TWO = (
     *SMALL,
@@ -105,9 +104,9 @@ def test_a_sample_that_only_the_second_process_reads(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_machines_of_one_process_each_leave_one_run(tmp_path):
+def test_two_machines_of_one_process_each_leave_one_run(tmp_path, free_port):
     line = [sys.executable, "-m", "seg.train", *TWO, "trainer.devices=1", "trainer.num_nodes=2"]
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
     machines = [
         subprocess.Popen(
             [*line, f"hydra.run.dir={tmp_path / 'run'}"],

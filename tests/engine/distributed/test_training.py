@@ -2,7 +2,6 @@
 
 import csv
 import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -35,12 +34,6 @@ def parts_of(run_dir: Path, *overrides: str) -> Parts:
     return build_segmentation(config, run_dir)
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def run_rank(rank: int, run_dir: Path, port: int) -> None:
     here = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": WORLD}
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "test"}
@@ -64,10 +57,10 @@ def weights(run_dir: Path, name: str) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> tuple[Path, Path]:
+def runs(tmp_path_factory, free_port) -> tuple[Path, Path]:
     """The run directories of one process with batches of 4, and of two with batches of 2."""
     alone, together = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("together")
-    multiprocessing.spawn(run_rank, args=(together, free_port()), nprocs=WORLD)
+    multiprocessing.spawn(run_rank, args=(together, free_port), nprocs=WORLD)
     parts = parts_of(alone, "loader.batch_size=4")
     fit(parts, alone)
     torch.save(parts.task.last_metrics, alone / "results 0.pt")

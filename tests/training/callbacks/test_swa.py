@@ -11,7 +11,7 @@ from seg.errors import ConfigError
 from seg.training.callbacks.silence_warnings import quiet
 from seg.training.callbacks.swa import StochasticWeightAveraging
 from tests.assembled import parts_of
-from tests.training.callbacks.test_ema import QUIET, STEPS, Task, assert_equal, loader
+from tests.training.callbacks.averaged_task import QUIET, STEPS, Task, assert_equal, loader
 
 
 @pytest.fixture(autouse=True)
