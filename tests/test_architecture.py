@@ -131,6 +131,11 @@ def test_files_and_functions_are_short(path: Path) -> None:
             assert lines <= MAX_FUNCTION_LINES, f"{node.name}: {lines} lines"
 
 
+def test_files_of_tests_are_short() -> None:
+    lines = {str(path): len(path.read_text().splitlines()) for path in TEST_FILES}
+    assert not {path: count for path, count in lines.items() if count > MAX_FILE_LINES}
+
+
 def test_no_file_imports_from_a_test_module() -> None:
     """What several test modules need lies in a `conftest.py` or in a module of another name."""
     offenders = [str(path) for path in TEST_FILES if IMPORT_OF_TESTS.search(path.read_text())]

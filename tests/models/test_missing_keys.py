@@ -7,7 +7,7 @@ from seg.errors import DataError
 from seg.models.weights.digests import digests
 from seg.models.weights.reading import read_weights
 from seg.training.checkpoint import read_checkpoint
-from tests.models.own_checkpoint import own_checkpoint
+from tests.models.weight_files import own_checkpoint
 
 MISSING = object()
 

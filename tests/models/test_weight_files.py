@@ -10,54 +10,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from seg.data.label_space import LabelSpace
 from seg.errors import DataError
-from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.classifier import Classifier
 from seg.models.encoders import create_encoder
 from seg.models.interfaces import Normalization
 from seg.models.segmenter import create_model
 from seg.models.weights import load_weights
 from seg.models.weights.safetensors_file import facts_header
-from seg.models.weights.torch_file import CHECKPOINT_KEY
 from tests.conftest import seg
-
-SMALL = "aligned_xception_tiny"
-COLORS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
-
-
-def randomised(module):
-    """Other values in every tensor, running statistics included."""
-    with torch.no_grad():
-        for tensor in module.state_dict().values():
-            if tensor.is_floating_point():
-                tensor.uniform_(0.1, 1)
-    return module
-
-
-def equal(ours, theirs):
-    pairs = zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs if a.is_floating_point())
-
-
-def trained(names=("road", "sky", "car"), seed=0):
-    torch.manual_seed(seed)
-    model = create_model(SMALL, num_classes=len(names))
-    labels = LabelSpace.identity(names, COLORS[: len(names)])
-    return TrainedSegmenter(model.encoder, model.decoder, labels)
-
-
-def save_own(model, path):
-    """A checkpoint as training writes it."""
-    own = {
-        "format": 1,
-        "config": {},
-        "labels": model.labels.to_dict(),
-        "normalization": model.normalization.to_dict(),
-    }
-    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    torch.save({"state_dict": {**state, "loss.weight": torch.ones(3)}, CHECKPOINT_KEY: own}, path)
-
+from tests.models.trained_networks import SMALL, equal, randomised, save_own, trained
 
 WRAPPERS = {
     "plain": lambda state: state,
@@ -275,64 +236,6 @@ def test_what_lies_with_the_network_is_no_stray(tmp_path):
         torch.save({**state, name: torch.ones(3)}, tmp_path / "a.pth")
         with pytest.raises(DataError, match=f"without a place in the model: {name}"):
             load_weights(create_model(SMALL), tmp_path / "a.pth")
-
-
-RAW_AND_AVERAGED = {
-    "ema": lambda raw, ema: {"state_dict": raw, "ema": ema},
-    "state_dict_ema": lambda raw, ema: {"state_dict": raw, "state_dict_ema": ema},
-    "model_ema": lambda raw, ema: {"model": raw, "model_ema": {"module": ema}},
-    "one dictionary": lambda raw, ema: {
-        **{f"model.{name}": value for name, value in raw.items()},
-        **{f"ema_model.module.{name}": value for name, value in ema.items()},
-    },
-    "Lightning": lambda raw, ema: {
-        "state_dict": {f"model.{name}": value for name, value in ema.items()},
-        "current_model_state": {f"model.{name}": value for name, value in raw.items()},
-    },
-}
-
-
-@pytest.mark.parametrize("kind", RAW_AND_AVERAGED)
-def test_raw_and_averaged_weights_are_told_apart_and_chosen(kind, tmp_path):
-    raw, ema = randomised(create_model(SMALL)), randomised(create_model(SMALL))
-    content = RAW_AND_AVERAGED[kind](raw.state_dict(), ema.state_dict())
-    torch.save(content, tmp_path / "a.pth")
-    usual = ema if kind == "Lightning" else raw
-    for chosen, expected in ((None, usual), (True, ema), (False, raw)):
-        target = create_model(SMALL)
-        coverage = load_weights(target, tmp_path / "a.pth", moving_average=chosen)
-        assert equal(target, expected)
-        words = "moving averages" if expected is ema else "weights in training"
-        if chosen is None:
-            assert f"the {words}; moving_average={str(expected is raw).lower()} takes" in str(
-                coverage
-            )
-
-
-def test_averages_alone_are_the_weights(tmp_path):
-    source = randomised(create_model(SMALL))
-    averaged = torch.optim.swa_utils.AveragedModel(source)
-    for content in ({"ema": source.state_dict(), "epoch": 3}, averaged.state_dict()):
-        torch.save(content, tmp_path / "a.pth")
-        target = create_model(SMALL)
-        coverage = load_weights(target, tmp_path / "a.pth")
-        assert equal(target, source)
-        assert not coverage.taken
-        with pytest.raises(DataError, match="no moving averages"):
-            load_weights(target, tmp_path / "a.pth", moving_average=True)
-
-
-def test_our_own_averages_lie_beside_the_weights_in_training(tmp_path):
-    averages, in_training = randomised(trained()), randomised(trained(seed=2))
-    save_own(averages, tmp_path / "a.ckpt")
-    content = torch.load(tmp_path / "a.ckpt", weights_only=True)
-    content["moving_average"] = {"step": 3, "in_training": in_training.state_dict()}
-    torch.save(content, tmp_path / "a.ckpt")
-    for chosen, expected in ((None, averages), (False, in_training)):
-        target = trained(seed=1)
-        coverage = load_weights(target, tmp_path / "a.ckpt", moving_average=chosen)
-        assert coverage.taken.startswith("the ")
-        assert equal(target, expected)
 
 
 def test_names_of_a_file_of_which_nothing_fits(tmp_path):

@@ -17,6 +17,8 @@ from seg.prediction.writer import ItemRows, Settings
 from tests.assembled import parts_of
 from tests.conftest import seg
 
+CONFIG, DATA, STORAGE, KILLED = 2, 3, 6, -9  # exit codes
+EVERYTHING = "formats=[labels,overlay,probabilities,coco,areas]"
 SIZE = (64, 96)
 # its arrays do not know numpy 2's `copy`
 OF_PYCOCOTOOLS = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -104,3 +106,11 @@ def write(kind, settings: Settings, item, label_HW, *, image_HW3=None, probabili
         share = None if probabilities_KHW is None else probabilities_KHW[:, rows]
         writer.write(ItemRows(raster, rows, label_HW[rows], share))
     return made, writer.close()
+
+
+def altered(checkpoint, path, change):
+    """The checkpoint with something else in it."""
+    content = torch.load(checkpoint, weights_only=True)
+    change(content)
+    torch.save(content, path)
+    return path

@@ -2,14 +2,13 @@
 
 import csv
 import json
-import zipfile
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.datasets.cityscapes import OFFICIAL, TRAIN_IDS
+from seg.data.datasets.cityscapes import TRAIN_IDS
 from seg.data.datasets.pascal_voc import LABELS as VOC
 from seg.data.label_space import LabelSpace
 from seg.data.readers.class_table import read_classes
@@ -29,35 +28,19 @@ from seg.prediction.writers.pascal_voc import VocArchive
 from seg.prediction.writers.probabilities import Probabilities
 from seg.prediction.writers.video import OverlayVideo
 from seg.prediction.writers.zarr import ZarrProbabilities
-from tests.prediction.conftest import OF_PYCOCOTOOLS, film, format_settings, write
 from tests.prediction.conftest import SIZE as FILM_SIZE
-
-NAMES = ("road", "sky", "car", "tree")
-COLORS = ((10, 20, 30), (200, 100, 50), (0, 0, 255), (0, 255, 0))
-SPACE = LabelSpace.identity(NAMES, COLORS)
-SHAPE = (23, 31)
-A, B = Item("deep/a", "in/deep/a.jpg"), Item("b", "in/b.png")
-
-
-def label(seed=0, classes=4):
-    small = np.random.default_rng(seed).integers(0, classes, (6, 8), dtype=np.uint8)
-    return np.repeat(np.repeat(small, 4, 0), 4, 1)[: SHAPE[0], : SHAPE[1]]
-
-
-def settings(tmp_path, labels=SPACE, **choices):
-    return format_settings(tmp_path, labels, **choices)
-
-
-def assembled(kind, chosen, items, label_of=label):
-    """Write some items, and what is made of all; the records as the manifest has them."""
-    done = []
-    for seed, item in enumerate(items):
-        made, part = write(kind, chosen, item, label_of(seed))
-        assert all(made.path(target).is_file() for target in made.targets(item))
-        done.append((item, {"size": [SHAPE[1], SHAPE[0]], "parts": {made.name: part}}))
-    made.merge(done)
-    assert all(made.path(target).is_file() for target in made.merged_files(items))
-    return done
+from tests.prediction.conftest import film, write
+from tests.prediction.written_formats import (
+    COLORS,
+    NAMES,
+    SHAPE,
+    SPACE,
+    A,
+    B,
+    assembled,
+    label,
+    settings,
+)
 
 
 def test_labels_are_palette_pictures(tmp_path):
@@ -174,38 +157,6 @@ def test_an_unknown_class(tmp_path, kind):
         kind(settings(tmp_path, classes=["cat"]))
 
 
-@OF_PYCOCOTOOLS
-def test_coco_annotations_decode_to_the_label_maps(tmp_path):
-    mask = pytest.importorskip("pycocotools.mask")
-    assembled(Coco, settings(tmp_path), [A, B])
-    read = json.loads((tmp_path / "annotations.json").read_text())
-    assert [each["name"] for each in read["categories"]] == list(NAMES)
-    assert [each["file_name"] for each in read["images"]] == ["deep/a.jpg", "b.png"]
-    for seed, image in enumerate(read["images"]):
-        assert (image["width"], image["height"]) == SHAPE[::-1]
-        drawn = np.full(SHAPE, 255, np.uint8)
-        for each in read["annotations"]:
-            if each["image_id"] == image["id"]:
-                assert mask.area(each["segmentation"]) == each["area"]
-                drawn[mask.decode(each["segmentation"]) > 0] = each["category_id"]
-        np.testing.assert_array_equal(drawn, label(seed))
-    ids = [each["id"] for each in read["annotations"]]
-    assert ids == list(range(1, len(ids) + 1))
-
-
-@OF_PYCOCOTOOLS
-def test_coco_loads_in_its_own_library(tmp_path):
-    coco = pytest.importorskip("pycocotools.coco")
-    for kind in ("rle", "polygons"):
-        assembled(Coco, settings(tmp_path, coco_segmentation=kind), [A, B])
-        read = coco.COCO(str(tmp_path / "annotations.json"))
-        for annotation in read.loadAnns(read.getAnnIds(imgIds=[1])):
-            covered = read.annToMask(annotation)
-            inside = label(0) == annotation["category_id"]
-            assert covered[inside].all()  # polygons may fill holes as well
-            assert kind == "polygons" or covered.sum() == annotation["area"]
-
-
 @pytest.mark.parametrize("kind", [Areas, ParquetAreas])
 def test_areas(tmp_path, kind):
     if kind is ParquetAreas:
@@ -226,41 +177,6 @@ def test_areas(tmp_path, kind):
         assert float(row["share"]) == pytest.approx(pixels / label().size, abs=1e-6)
 
 
-def test_cityscapes_archive(tmp_path):
-    items = [
-        Item(f"val/ulm/ulm_000000_00001{n}_leftImg8bit", f"in/ulm_000000_00001{n}_leftImg8bit.png")
-        for n in (9, 8)
-    ]
-
-    def label_of(seed):
-        return label(seed, classes=19)
-
-    assembled(CityscapesArchive, settings(tmp_path, TRAIN_IDS), items, label_of)
-    official = {train: id_ for id_, _, train, _ in OFFICIAL if train is not None}
-    with zipfile.ZipFile(tmp_path / "cityscapes.zip") as archive:
-        assert archive.namelist() == [f"ulm_000000_00001{n}_labelIds.png" for n in (8, 9)]
-        with archive.open("ulm_000000_000019_labelIds.png") as file, Image.open(file) as image:
-            assert image.mode == "L"
-            expected = np.vectorize(official.get)(label_of(0))
-            np.testing.assert_array_equal(np.asarray(image), expected)
-
-
-def test_pascal_voc_archive(tmp_path):
-    def label_of(seed):
-        return label(seed, classes=21)
-
-    items = [Item("JPEGImages/2008_000006", "x.jpg"), Item("JPEGImages/2008_000011", "y.jpg")]
-    assembled(VocArchive, settings(tmp_path, VOC), items, label_of)
-    folder = "results/VOC2012/Segmentation/comp6_test_cls"
-    with zipfile.ZipFile(tmp_path / "pascal_voc.zip") as archive:
-        assert archive.namelist() == [f"{folder}/2008_0000{n}.png" for n in ("06", "11")]
-        with archive.open(f"{folder}/2008_000011.png") as file, Image.open(file) as image:
-            assert image.mode == "P"
-            np.testing.assert_array_equal(np.asarray(image), label_of(1))
-            colors = np.asarray(image.convert("RGB"))
-            np.testing.assert_array_equal(colors, VOC.colorize(label_of(1)))
-
-
 @pytest.mark.parametrize("kind", [CityscapesArchive, VocArchive, Coco, Areas])
 def test_the_same_items_make_the_same_bytes(tmp_path, kind):
     space = {CityscapesArchive: TRAIN_IDS, VocArchive: VOC}.get(kind, SPACE)
@@ -271,21 +187,6 @@ def test_the_same_items_make_the_same_bytes(tmp_path, kind):
         (path,) = (path for path in folder.iterdir() if path.is_file())
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [(CityscapesArchive, "'tree' is none of Cityscapes'"), (VocArchive, "'road' is none of VOC's")],
-)
-def test_archives_are_for_their_own_classes(tmp_path, kind, words):
-    with pytest.raises(ConfigError, match=words):
-        kind(settings(tmp_path))
-
-
-def test_cityscapes_wants_its_names(tmp_path):
-    made = CityscapesArchive(settings(tmp_path, TRAIN_IDS))
-    with pytest.raises(ConfigError, match=r"in/b\.png: is not named CITY_SEQUENCE_FRAME"):
-        made.targets(B)
 
 
 def test_video(tmp_path):

@@ -1,10 +1,7 @@
 """The page says what the files say, in one file, whatever names and absences it meets."""
 
-import base64
 import json
 import re
-from html.parser import HTMLParser
-from io import BytesIO
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,6 +12,7 @@ from seg.errors import ConfigError, DataError
 from seg.reports.energy import Tariff
 from seg.reports.page import write_report
 from seg.reports.run_reader import find_runs
+from tests.reports.parsed_page import decoded, page_of
 from tests.reports.run_directory import CLASSES, PALETTE, STEPS, write_run
 
 HOSTILE = (
@@ -23,49 +21,6 @@ HOSTILE = (
     "a & b 'c'",
     "{{ 7 * 7 }}",
 )
-VOID = {"meta", "link", "img", "input", "source", "br"}
-
-
-class Page(HTMLParser):
-    """Tags with attributes, the text between, and whether every tag is closed in its turn."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.tags, self.text, self._open, self.inside = [], "", [], {}
-        self.source = path.read_text()
-        self.feed(self.source)
-        assert self._open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self._open and "script" not in self._open:
-            self.text += data
-            for tag in set(self._open):
-                self.inside.setdefault(tag, []).append(data.strip())
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
-
-    def ids(self):
-        return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
-
-
-def page_of(*folders, target, tariff=None):
-    write_report(list(folders), target, tariff)
-    return Page(target)
-
-
-def decoded(address):
-    head, _, content = address.partition(",")
-    assert head in {f"data:image/{kind};base64" for kind in ("jpeg", "png", "gif")}
-    return Image.open(BytesIO(base64.b64decode(content)))
 
 
 @pytest.fixture(scope="module")

@@ -1,66 +1,22 @@
 """Sharded copies are read as their original is: sample by sample, and through a training."""
 
-import json
 import multiprocessing
 import pickle
 
 import albumentations
 import fsspec
-import numpy as np
 import pytest
 import torch
 
 from seg.data.datasets.shards import Shards
-from seg.data.label_space import LabelSpace
 from seg.data.loading.datamodule import DataModule
-from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE
 from seg.data.sample import Sample
 from seg.data.transforms.pipeline import Augmentation
 from seg.data.transforms.random_scale_crop import RandomScaleCrop
-from seg.dataset_tools.shards import write_shards
 from seg.errors import DataError
+from tests.data.datasets.sharded_noise import LABELS, Large, Noise, assert_equal, copied
 
 pytest.importorskip("litdata")
-
-LABELS = LabelSpace.identity(("sky", "road", "car"), ((1, 1, 1), (2, 2, 2), (3, 3, 3)))
-
-
-class Noise:
-    """Random images of unequal sizes."""
-
-    labels = LABELS
-
-    def __init__(self, split="train", length=11):
-        self.split, self.length = split, length
-
-    def __len__(self):
-        return self.length
-
-    def __getitem__(self, index):
-        generator = np.random.default_rng(index)
-        size = (40 + index % 3, 48)
-        return Sample(
-            f"straße/{index}",
-            generator.integers(0, 256, (*size, 3), dtype=np.uint8),
-            generator.choice(np.array([0, 1, 2, 255], np.uint8), size),
-        )
-
-
-class Large(Noise):
-    """Images of 1 MiB, so that each fills a chunk."""
-
-    def __init__(self):
-        super().__init__(length=4)
-
-    def __getitem__(self, index):
-        pixels = np.full((512, 513, 3), index, np.uint8)
-        return Sample(f"{index}", pixels, np.zeros((512, 513), np.uint8))
-
-
-def copied(dataset, output):
-    return write_shards(
-        dataset, output, split=dataset.split, num_workers=0, chunk_mib=1, progress=lambda: None
-    )
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +24,6 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("copy")
     copied(Noise(), root)
     return root
-
-
-def assert_equal(samples, originals):
-    for sample, original in zip(samples, originals, strict=True):
-        assert sample.name == original.name
-        assert sample.image.dtype == sample.label.dtype == np.uint8
-        np.testing.assert_array_equal(sample.image, original.image)
-        np.testing.assert_array_equal(sample.label, original.label)
 
 
 def test_every_sample_is_the_same(root):
@@ -212,96 +160,3 @@ def test_an_unfinished_or_absent_copy_is_told(tmp_path, root):
         (tmp_path / "train" / path.name).write_bytes(path.read_bytes())
     with pytest.raises(DataError, match=r"looked for: train/labels\.json"):
         Shards(split="train", root=tmp_path)
-
-
-@pytest.fixture
-def whole(tmp_path):
-    copied(Noise(), tmp_path)
-    return tmp_path / "train"
-
-
-def refused(folder):
-    with pytest.raises(DataError) as caught:
-        Shards(split="train", root=folder.parent)[0]
-    return caught.value
-
-
-def test_a_short_chunk_is_told(whole):
-    chunk = whole / "chunk-0-0.bin"
-    chunk.write_bytes(chunk.read_bytes()[:-1])
-    assert refused(whole).fault == "truncated"
-    chunk.unlink()
-    assert refused(whole).fault == "missing"
-
-
-@pytest.mark.parametrize("offset", [4, 8, 52, 60])
-def test_damaged_sizes_are_told(whole, offset):
-    chunk = whole / "chunk-0-0.bin"
-    content = bytearray(chunk.read_bytes())
-    content[offset : offset + 4] = b"\xff\xff\xff\x7f"
-    chunk.write_bytes(content)
-    error = refused(whole)
-    assert error.fault == "damaged"
-    assert "chunk-0-0.bin" in str(error)
-
-
-def test_a_pixel_that_changed_is_told(whole):
-    chunk = whole / "chunk-0-0.bin"
-    content = bytearray(chunk.read_bytes())
-    content[-1] ^= 1  # of the last label
-    chunk.write_bytes(content)
-    shards = Shards(split="train", root=whole.parent)
-    assert_equal([shards[index] for index in range(10)], [Noise()[index] for index in range(10)])
-    for reader in (shards, pickle.loads(pickle.dumps(shards))):
-        with pytest.raises(DataError, match=r"chunk-0-0\.bin: .*sample 10: wrong checksum"):
-            reader[10]
-
-
-def test_samples_that_changed_places_are_told(tmp_path):
-    copied(Large(), tmp_path)
-    chunks = [tmp_path / f"train/chunk-0-{number}.bin" for number in range(2)]
-    contents = [each.read_bytes() for each in chunks]
-    for path, content in zip(chunks, reversed(contents), strict=True):
-        path.write_bytes(content)
-    assert "sample 0: wrong checksum" in str(refused(tmp_path / "train"))
-
-
-def test_copies_of_old_have_no_checksums(whole):
-    plain = json.loads((whole / LABELS_FILE).read_text())
-    old = {key: plain[key] for key in plain if key not in ("checksums", "sha256")}
-    (whole / LABELS_FILE).write_text(json.dumps(old))
-    assert_equal([*Shards(split="train", root=whole.parent)], [Noise()[i] for i in range(11)])
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"split": "val"},
-        {"checksums": None},
-        {"checksums": "00"},
-        {"sha256": None},
-        {"sha256": "0" * 64},
-        {"labels": {**LABELS.to_dict(), "names": ["sky", "road", "cat"]}},
-    ],
-)
-def test_labels_that_changed_are_told(whole, change):
-    plain = json.loads((whole / LABELS_FILE).read_text())
-    (whole / LABELS_FILE).write_text(json.dumps({**plain, **change}))
-    error = refused(whole)
-    assert error.fault == "damaged"
-    assert "labels.json" in str(error)
-    assert len(str(error).splitlines()) == 2
-
-
-def test_an_index_of_another_copy_is_told(whole):
-    index = whole / INDEX_FILE
-    index.write_bytes(index.read_bytes().replace(b"numpy", b"bytes"))
-    assert "it is not the one of labels.json" in str(refused(whole))
-
-
-def test_labels_of_another_format_are_told(whole):
-    plain = json.loads((whole / LABELS_FILE).read_text())
-    (whole / LABELS_FILE).write_text(json.dumps({**plain, "format": 2}))
-    assert "format 2, not 1" in str(refused(whole))
-    (whole / LABELS_FILE).write_text("{")
-    assert refused(whole).fault == "damaged"

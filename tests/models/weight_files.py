@@ -1,11 +1,14 @@
-"""A checkpoint as training writes it, of a small network."""
+"""A checkpoint as training writes it, damage to a file, and its refusal."""
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from seg.data.label_space import LabelSpace
+from seg.errors import DataError
 from seg.models.segmenter import create_model
+from seg.models.weights.reading import read_weights
 from seg.training.checkpoint import AtomicCheckpointIO
 
 ENCODER = "aligned_xception_micro"
@@ -20,3 +23,18 @@ def own_checkpoint(path: Path, **config: object) -> dict:
     content = {"state_dict": state, "seg": own, "optimizer_states": [{"state": {0: torch.ones(3)}}]}
     AtomicCheckpointIO().save_checkpoint(content, path)
     return content
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(DataError) as error:
+        read_weights(path)
+    message = str(error.value)
+    assert path.name in message
+    assert len(message.splitlines()) <= 6
+    return message
+
+
+def flip(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
