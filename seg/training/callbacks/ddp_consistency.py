@@ -2,11 +2,10 @@
 
 import logging
 
-import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from seg.errors import WorkerProcessError
+from seg.models.weights.digests import digests
 
 log = logging.getLogger(__name__)
 
@@ -15,11 +14,11 @@ class Agreement(Callback):
     """Comparison of the parameters of all processes after training."""
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compare checksums of the parameters; raise WorkerProcessError where they differ."""
+        """Compare SHA-256 digests of the parameters; raise WorkerProcessError where they differ."""
         if trainer.world_size == 1:
             return
-        sums = torch.stack([_sums(parameter) for parameter in pl_module.parameters()]).cpu()
-        equal = torch.equal(sums, trainer.strategy.broadcast(sums))
+        own = digests(dict(pl_module.named_parameters()))
+        equal = own == trainer.strategy.broadcast(own)
         if not trainer.strategy.reduce_boolean_decision(equal, all=True):
             raise WorkerProcessError(
                 "the processes that trained together hold different weights; train with "
@@ -28,9 +27,3 @@ class Agreement(Callback):
             )
         if trainer.is_global_zero:
             log.info("%d processes end with the same weights", trainer.world_size)
-
-
-def _sums(parameter: Tensor) -> Tensor:
-    """Return the sum and the sum of squares of a tensor, which differ for other weights."""
-    values = parameter.detach().double()
-    return torch.stack((values.sum(), values.square().sum())).nan_to_num()
