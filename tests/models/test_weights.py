@@ -1,6 +1,7 @@
 """Weight files that are missing, damaged, foreign, or made for another network."""
 
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -26,6 +27,15 @@ def bitwise_crc32c(data: bytes) -> int:
     return crc ^ 0xFFFFFFFF
 
 
+@pytest.fixture(params=["google-crc32c", "table"])
+def implementation(request, monkeypatch):
+    if request.param == "table":
+        monkeypatch.setitem(sys.modules, "google_crc32c", None)  # as if it were not installed
+    else:
+        pytest.importorskip("google_crc32c")
+
+
+@pytest.mark.usefixtures("implementation")
 def test_checksum_against_rfc_3720():
     assert crc32c(b"123456789") == 0xE3069283
     assert crc32c(bytes(32)) == 0x8A9136AA
@@ -34,6 +44,7 @@ def test_checksum_against_rfc_3720():
     assert masked_crc32c(b"") == 0xA282EAD8
 
 
+@pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize("size", [*range(20), 255, 1000, 4096, 4097, 33333])
 def test_checksum_at_any_length(size):
     data = np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
