@@ -19,12 +19,11 @@ from seg.errors import ConfigError
 from seg.models.batch_norm import BatchNormPolicy
 from seg.training.callbacks.batch_history import LastBatches
 from seg.training.callbacks.batch_norm_recalibration import Recalibration
-from seg.training.callbacks.ddp_consistency import Agreement
+from seg.training.callbacks.ddp_consistency import Agreement, MeanStatistics
 from seg.training.callbacks.lr_rollback import LearningRateScale
 from seg.training.callbacks.pruning import Pruning
 from seg.training.callbacks.rng_state import RandomState
 from seg.training.callbacks.signal_checkpoint import Interruption
-from seg.training.callbacks.sync_buffers import MeanStatistics
 from seg.training.checkpoint import AtomicCheckpointIO
 
 ONE_PROCESS = {"devices": 1, "num_nodes": 1, "strategy": "auto"}

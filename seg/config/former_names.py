@@ -20,7 +20,7 @@ _MODULES = {
     "seg.callbacks.quiet": "seg.training.callbacks.silence_warnings",
     "seg.callbacks.random_state": "seg.training.callbacks.rng_state",
     "seg.callbacks.recalibration": "seg.training.callbacks.batch_norm_recalibration",
-    "seg.callbacks.running_statistics": "seg.training.callbacks.sync_buffers",
+    "seg.callbacks.running_statistics": "seg.training.callbacks.ddp_consistency",
     "seg.callbacks.stochastic_weight_averaging": "seg.training.callbacks.swa",
     "seg.callbacks.study": "seg.training.callbacks.optuna_study",
     "seg.data.ade20k": "seg.data.datasets.ade20k",
@@ -77,6 +77,7 @@ _MODULES = {
     "seg.teaching.pseudo_labels": "seg.distillation.pseudo_labels",
     "seg.teaching.soft_labels": "seg.distillation.logit_kd",
     "seg.teaching.term": "seg.distillation.extra_loss",
+    "seg.training.callbacks.sync_buffers": "seg.training.callbacks.ddp_consistency",
 }
 _CLASSES = {  # under the present name of the module
     "seg.distillation.channel_wise_kd.ChannelWise": "ChannelWiseKD",

@@ -1,12 +1,15 @@
 """The interface of streaming metrics, by which several processes share one evaluation."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import distributed
 
 from seg.errors import DataError
+from seg.metrics.ratios import iou, mean_of_several
 
 Sums = dict[str, NDArray[Any]]
 """Name -> int64 or float64 array; adding those of two parts of a split gives those of both."""
@@ -55,6 +58,47 @@ class CountAccumulator:
                 replicates.
         """
         self._counts = checked_sum(sums, self.key, self._counts.shape, np.int64)
+
+
+class ClassIoU(CountAccumulator):
+    """IoU of each class over some pixels of each image, summed over the data set.
+
+    Args:
+        num_classes: number of classes K.
+        ignore_index: label of pixels that do not count.
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int) -> None:
+        self.num_classes = num_classes
+        self.ignore_index = ignore_index
+        self._counts = np.zeros((3, num_classes), np.int64)  # hits, labelled, predicted
+
+    def _add(self, joint: NDArray[np.int64]) -> None:
+        """Add pixels by label (row) and prediction (column); K x K or, with other pixels, more."""
+        counts = np.stack([joint.diagonal(), joint.sum(1), joint.sum(0)])
+        self._counts += counts[:, : self.num_classes]
+
+    def iou(self) -> NDArray[np.float64]:
+        """Return the IoU of each class, K; NaN where it does not occur among these pixels."""
+        return iou(*self._counts)
+
+    def mean_iou(self) -> float:
+        """Return the mean of `iou` over the classes that occur; NaN where fewer than two do."""
+        return float(mean_of_several(self.iou()))
+
+
+def total_over_ranks(values: Sequence[float], device: torch.device) -> list[float]:
+    """Return numbers summed in float64 over all ranks, where there are several.
+
+    Args:
+        values: of this rank; integers below 2**53 stay exact.
+        device: by which the ranks communicate.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return list(values)
+    sums = torch.tensor(values, dtype=torch.float64, device=device)
+    distributed.all_reduce(sums)
+    return sums.tolist()
 
 
 def total(parts: Iterable[Mapping[str, NDArray[Any]]]) -> Sums:

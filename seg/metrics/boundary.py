@@ -3,17 +3,15 @@
 import math
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.metrics.accumulator import CountAccumulator
+from seg.metrics.accumulator import ClassIoU
 from seg.metrics.contours import near_change
 from seg.metrics.joint_counts import joint_counts, marked
-from seg.metrics.ratios import iou, mean_of_several
 
 
-class BoundaryIoU(CountAccumulator):
+class BoundaryIoU(ClassIoU):
     """Boundary IoU of each class, intersections and unions summed over the data set.
 
     Source: Cheng et al., "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation"
@@ -40,10 +38,8 @@ class BoundaryIoU(CountAccumulator):
     def __init__(self, num_classes: int, ignore_index: int, *, ratio: float = 0.02) -> None:
         if not 0 < ratio < 1:
             raise ConfigError(f"boundary ratio {ratio}; allowed: between 0 and 1, published: 0.02")
-        self.num_classes = num_classes
-        self.ignore_index = ignore_index
+        super().__init__(num_classes, ignore_index)
         self.ratio = ratio
-        self._counts = np.zeros((3, num_classes), np.int64)  # hits, labelled, predicted
 
     def update(self, prediction_HW: NDArray[Any], label_HW: NDArray[Any]) -> None:
         """Add an image: class ids below K, of equal shape; labels may be `ignore_index`."""
@@ -56,13 +52,4 @@ class BoundaryIoU(CountAccumulator):
             for map_HW, near_HW in zip(ids, near, strict=True)
         )
         side = self.num_classes + 1
-        joint = joint_counts(rows, columns, side, side)
-        self._counts += np.stack([joint.diagonal(), joint.sum(1), joint.sum(0)])[:, :-1]
-
-    def iou(self) -> NDArray[np.float64]:
-        """Return the boundary IoU of each class, K; NaN where it does not occur."""
-        return iou(*self._counts)
-
-    def mean_iou(self) -> float:
-        """Return the mean of `iou` over the classes that occur; NaN where fewer than two do."""
-        return float(mean_of_several(self.iou()))
+        self._add(joint_counts(rows, columns, side, side))

@@ -2,9 +2,9 @@
 
 import logging
 
-import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
+from seg.metrics.accumulator import total_over_ranks
 from seg.metrics.confusion import ConfusionMatrix
 
 _log = logging.getLogger(__name__)
@@ -39,14 +39,10 @@ class Scores(nn.Module):
             and for the mean where there is one class alone.
         """
         self.confusion.reduce()
-        sums = [self.loss_sum, self.images]
-        if distributed.is_available() and distributed.is_initialized():
-            device = self.confusion.counts.device
-            total = torch.tensor(sums, dtype=torch.float64, device=device)
-            distributed.all_reduce(total)
-            sums = total.tolist()
+        device = self.confusion.counts.device
+        loss_sum, images = total_over_ranks([self.loss_sum, self.images], device)
         scores = {
-            f"{stage}/loss": sums[0] / sums[1] if sums[1] else float("nan"),
+            f"{stage}/loss": loss_sum / images if images else float("nan"),
             f"{stage}/miou": self.confusion.mean_iou(),
             f"{stage}/pixel_accuracy": self.confusion.pixel_accuracy(),
         }

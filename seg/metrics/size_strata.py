@@ -49,15 +49,12 @@ class SizeStrata(CountAccumulator):
             left, top, width, height = cv2.boundingRect(mask_HW.view(np.uint8))
             box = slice(top, top + height), slice(left, left + width)
             areas, hits = _areas_and_hits(mask_HW[box], right_HW[box])
-            self._add(areas, hits, label_HW.size)
-
-    def _add(self, areas: NDArray[np.int64], hits: NDArray[np.int64], image_px: int) -> None:
-        stratum = sum(areas * limit >= image_px for limit in _LIMITS)
-        recalls = np.rint(hits / areas * PER_ONE)
-        for row, values in enumerate((np.ones_like(areas), areas, hits, recalls)):
-            # integers below 2**53 are exact in the float64 of weights
-            sums = np.bincount(stratum, weights=values, minlength=len(STRATA))
-            self._counts[row] += sums.astype(np.int64)
+            stratum = sum(areas * limit >= label_HW.size for limit in _LIMITS)
+            recalls = np.rint(hits / areas * PER_ONE)
+            for row, values in enumerate((np.ones_like(areas), areas, hits, recalls)):
+                # integers below 2**53 are exact in the float64 of weights
+                sums = np.bincount(stratum, weights=values, minlength=len(STRATA))
+                self._counts[row] += sums.astype(np.int64)
 
     def scores(self) -> dict[str, dict[str, float]]:
         """Return the scores of each of `STRATA`.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from seg.errors import DataError
 from seg.metrics.calibration import ReliabilityBins
@@ -33,10 +33,16 @@ def fit_temperature(sample: LogProbabilitySample) -> float:
     """
     if not len(sample):
         raise DataError("no labelled pixel to fit a temperature on; is every pixel ignored?")
-    pixels = sample.pixels()
+    rows, labels = sample.pixels()
 
     def slope(log_sharpness: float) -> float:
-        return _slope(*pixels, float(np.exp(log_sharpness)))
+        """Return the derivative of the mean negative log likelihood by 1 / T."""
+        sharpness = float(np.exp(log_sharpness))
+        total = 0.0
+        for scaled, label in _scaled(rows, labels, sharpness):
+            expected = (softmax(scaled, axis=1) * scaled).sum(1)
+            total += float((expected - scaled[np.arange(len(scaled)), label]).sum())
+        return total / sharpness / len(labels)
 
     softest, sharpest = -np.log(HIGHEST), -np.log(LOWEST)
     at_softest, at_sharpest = slope(softest), slope(sharpest)
@@ -49,16 +55,6 @@ def fit_temperature(sample: LogProbabilitySample) -> float:
     return float(np.exp(-brentq(slope, softest, sharpest, xtol=1e-10)))
 
 
-def negative_log_likelihood(sample: LogProbabilitySample, temperature: float) -> float:
-    """Return the mean of -log softmax(log p / T) at the label, in nats; NaN if empty."""
-    rows, labels = sample.pixels()
-    losses = (
-        (logsumexp(scaled, axis=1) - scaled[np.arange(len(scaled)), label]).sum()
-        for scaled, label in _scaled(rows, labels, 1 / temperature)
-    )
-    return sum(losses) / len(labels) if len(labels) else float("nan")
-
-
 def tempered_reliability(
     sample: LogProbabilitySample, temperature: float, *, num_bins: int = 15
 ) -> ReliabilityBins:
@@ -67,15 +63,6 @@ def tempered_reliability(
     for scaled, label in _scaled(*sample.pixels(), 1 / temperature):
         bins.update(softmax(scaled, axis=1).max(1), scaled.argmax(1) == label)
     return bins
-
-
-def _slope(rows: NDArray[np.float32], labels: NDArray[np.int64], sharpness: float) -> float:
-    """Return the derivative of the mean negative log likelihood by 1 / T at `sharpness`."""
-    slope = 0.0
-    for scaled, label in _scaled(rows, labels, sharpness):
-        expected = (softmax(scaled, axis=1) * scaled).sum(1)
-        slope += float((expected - scaled[np.arange(len(scaled)), label]).sum())
-    return slope / sharpness / len(labels)
 
 
 def _scaled(

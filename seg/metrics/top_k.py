@@ -1,7 +1,9 @@
 """Top-1 and top-5 accuracy of image classification."""
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
+
+from seg.metrics.accumulator import total_over_ranks
 
 
 class TopKScores(nn.Module):
@@ -42,16 +44,11 @@ class TopKScores(nn.Module):
 
     def compute(self, stage: str) -> dict[str, float]:
         """Return `{stage}/loss`, `/top1` and `/top5` of all ranks and reset; NaN without images."""
-        counts = self.counts.clone()
-        loss = torch.tensor(self.loss_sum, dtype=torch.float64, device=counts.device)
-        if distributed.is_available() and distributed.is_initialized():
-            distributed.all_reduce(counts)
-            distributed.all_reduce(loss)
-            if self._guesses_K is not None:
-                distributed.all_reduce(self._guesses_K)
-        self.first_guesses = [] if self._guesses_K is None else self._guesses_K.tolist()
-        first, five, images = counts.tolist()
-        sums = {"loss": float(loss), "top1": first, "top5": five}
+        guesses = [] if self._guesses_K is None else self._guesses_K.tolist()
+        own = [self.loss_sum, *self.counts.tolist(), *guesses]
+        loss, first, five, images, *guesses = total_over_ranks(own, self.counts.device)
+        self.first_guesses = [int(count) for count in guesses]
+        sums = {"loss": loss, "top1": first, "top5": five}
         self.reset()
         return {
             f"{stage}/{name}": total / images if images else float("nan")

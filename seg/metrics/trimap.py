@@ -2,17 +2,15 @@
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import ConfigError
-from seg.metrics.accumulator import CountAccumulator
+from seg.metrics.accumulator import ClassIoU
 from seg.metrics.contours import near_change
 from seg.metrics.joint_counts import joint_counts, marked
-from seg.metrics.ratios import iou, mean_of_several
 
 
-class TrimapIoU(CountAccumulator):
+class TrimapIoU(ClassIoU):
     """IoU over the pixels within `width_px` of a change of the label, summed over the data set.
 
     Source: Kohli et al., "Robust Higher Order Potentials for Enforcing Label Consistency" (IJCV
@@ -35,10 +33,8 @@ class TrimapIoU(CountAccumulator):
     def __init__(self, num_classes: int, ignore_index: int, *, width_px: int) -> None:
         if width_px < 1:
             raise ConfigError(f"trimap width {width_px} px; allowed: 1 or more")
-        self.num_classes = num_classes
-        self.ignore_index = ignore_index
+        super().__init__(num_classes, ignore_index)
         self.width_px = width_px
-        self._counts = np.zeros((3, num_classes), np.int64)  # hits, labelled, predicted
 
     def update(self, prediction_HW: NDArray[Any], label_HW: NDArray[Any]) -> None:
         """Add an image: class ids below K, of equal shape; labels may be `ignore_index`."""
@@ -46,13 +42,4 @@ class TrimapIoU(CountAccumulator):
         ids_HW = marked(label_HW, label_HW != self.ignore_index, classes)
         band_HW = near_change(ids_HW, self.width_px, image_border=False)
         rows = marked(ids_HW, band_HW, classes)
-        joint = joint_counts(rows, prediction_HW, classes + 1, classes)[:classes]
-        self._counts += np.stack([joint.diagonal(), joint.sum(1), joint.sum(0)])
-
-    def iou(self) -> NDArray[np.float64]:
-        """Return the IoU of each class within the band, K; NaN where it does not occur there."""
-        return iou(*self._counts)
-
-    def mean_iou(self) -> float:
-        """Return the mean of `iou` over the classes in the band; NaN below two."""
-        return float(mean_of_several(self.iou()))
+        self._add(joint_counts(rows, prediction_HW, classes + 1, classes)[:classes])

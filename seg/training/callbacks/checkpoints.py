@@ -111,7 +111,7 @@ class BestAndLast(ModelCheckpoint):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the best, if the score is better, and the last."""
-        if not _in_training(trainer):
+        if not in_training(trainer):
             return
         self._validated = True
         self.validated_step = trainer.global_step
@@ -149,8 +149,12 @@ class BestAndLast(ModelCheckpoint):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Refuse weights that are not finite, and note a validation under way."""
-        _require_finite(pl_module, trainer.global_step)
-        if trainer.validating and _in_training(trainer) and not self._validated:
+        tensors = [value for value in pl_module.state_dict().values() if isinstance(value, Tensor)]
+        finite = [value.isfinite().all() for value in tensors if value.is_floating_point()]
+        if finite and not torch.stack(finite).all():
+            step = trainer.global_step
+            raise DivergenceError(f"weights are no longer finite at step {step}", step=step)
+        if trainer.validating and in_training(trainer) and not self._validated:
             progress = checkpoint["loops"]["fit_loop"]
             progress["epoch_loop.val_loop.batch_progress"] = _VALIDATION_BEGUN
 
@@ -183,12 +187,6 @@ def validation_follows(trainer: Trainer) -> bool:
     return bool(loop.epoch_loop._should_check_val_fx(loop._data_fetcher))  # type: ignore[arg-type]
 
 
-def _in_training(trainer: Trainer) -> bool:
+def in_training(trainer: Trainer) -> bool:
+    """Return whether this is a training, or a validation in it."""
     return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
-
-
-def _require_finite(task: LightningModule, step: int) -> None:
-    tensors = [value for value in task.state_dict().values() if isinstance(value, Tensor)]
-    finite = [value.isfinite().all() for value in tensors if value.is_floating_point()]
-    if finite and not torch.stack(finite).all():
-        raise DivergenceError(f"weights are no longer finite at step {step}", step=step)

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.errors import ConfigError
+from seg.training.callbacks.checkpoints import in_training
 from seg.training.loggers.image_logging import accepts_images, log_image_array
 from seg.visualization.grids import predicted_grid
 
@@ -30,9 +30,8 @@ class LogImages(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the samples as one image."""
         # before `on_validation_end`, where averaged weights leave the network
-        fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
         loggers = [logger for logger in trainer.loggers if accepts_images(logger)]
-        if not (fitting and trainer.is_global_zero and loggers):
+        if not (in_training(trainer) and trainer.is_global_zero and loggers):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         model: Any = pl_module.model

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
 from seg.data.wrappers.subset import spread_over
 from seg.errors import ConfigError, is_out_of_room
 from seg.io.atomic import write_atomically
+from seg.training.callbacks.checkpoints import in_training
 
 log = logging.getLogger(__name__)
 _DIRECTORY, _GIF = "learning", "learning.gif"
@@ -61,8 +61,7 @@ class LearningGif(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write a frame."""
         # before `on_validation_end`, where averaged weights leave the network
-        fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
-        if not (fitting and trainer.is_global_zero):
+        if not (in_training(trainer) and trainer.is_global_zero):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         model: Any = pl_module.model

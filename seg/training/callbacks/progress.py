@@ -7,11 +7,11 @@ from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ProgressBar
-from pytorch_lightning.trainer.states import TrainerFn
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from seg.io.terminal_bar import close_all_bars, close_bar, open_bar
+from seg.training.callbacks.checkpoints import in_training
 
 log = logging.getLogger(__name__)
 _SMOOTHING = 0.9
@@ -42,8 +42,9 @@ class TrainingProgress(ProgressBar):
         """Log the first line and open the bar."""
         if not trainer.is_global_zero:
             return
+        task: Any = pl_module
         close_all_bars()
-        log.info("%s", _first_line(trainer, pl_module))
+        log.info("%s", _first_line(trainer, task))
         columns = (
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
@@ -63,7 +64,7 @@ class TrainingProgress(ProgressBar):
             "",
             total=total,
             loss=_format_score(self._loss),
-            title=_progress_metrics(pl_module)[0][1],
+            title=task.progress_metrics[0][1],
             score=_format_score(self._score),
             speed=0.0,
         )
@@ -125,18 +126,17 @@ class TrainingProgress(ProgressBar):
         """Log the scores of the validation."""
         self._batch_started_at = 0.0
         metrics = trainer.callback_metrics
-        fitting = trainer.state.fn == TrainerFn.FITTING
-        progress_metrics = _progress_metrics(pl_module)
-        if trainer.sanity_checking or not fitting or progress_metrics[0][0] not in metrics:
+        task: Any = pl_module
+        if not in_training(trainer) or task.progress_metrics[0][0] not in metrics:
             return
-        self._score = float(metrics[progress_metrics[0][0]])
+        self._score = float(metrics[task.progress_metrics[0][0]])
         log.info(
             "step %d/%d  train loss %.3f  val loss %.3f  val %s  %.1f images/s",
             trainer.global_step,
             trainer.estimated_stepping_batches,
             float(metrics.get("train/loss", float("nan"))),
             float(metrics["val/loss"]),
-            "  ".join(f"{title} {float(metrics[key]):.4f}" for key, title in progress_metrics),
+            "  ".join(f"{title} {float(metrics[key]):.4f}" for key, title in task.progress_metrics),
             self._images_per_s,
         )
         self._line_at, self._line_step = perf_counter(), trainer.global_step
@@ -170,12 +170,6 @@ def _first_line(trainer: Trainer, task: Any) -> str:
         f" {trainer.strategy.root_device}; steps {trainer.global_step} to"
         f" {steps:.0f}, {epochs:.3g} epoch{'s' * (epochs != 1)}; run {trainer.default_root_dir}"
     )
-
-
-def _progress_metrics(task: Any) -> tuple[tuple[str, str], ...]:
-    """Return `(key, title)` of the scores to show, the one on the bar first."""
-    progress_metrics: tuple[tuple[str, str], ...] = task.progress_metrics
-    return progress_metrics
 
 
 def _format_score(value: float) -> str:

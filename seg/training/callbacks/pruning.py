@@ -3,10 +3,10 @@
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.trainer.states import TrainerFn
 
 from seg.config.schema import TrialOf
 from seg.errors import PrunedError
+from seg.training.callbacks.checkpoints import in_training
 from seg.training.callbacks.optuna_study import ReportingTrial
 
 
@@ -28,7 +28,7 @@ class Pruning(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the value; raise PrunedError if the trial should end."""
-        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
+        if not in_training(trainer):
             return
         self._validations += 1
         behind = trainer.is_global_zero and self._is_behind(pl_module)
