@@ -41,7 +41,7 @@ def changes(
         keep_global_batch_size: whether the share of each device may differ.
     """
     free = (*FREE, *(_SHARES if keep_global_batch_size else ()))
-    flat_before, flat_now = dict(_flat(before)), dict(_flat(now))
+    flat_before, flat_now = dict(flatten(before)), dict(flatten(now))
     keys = [key for key in flat_before.keys() | flat_now.keys() if not key.startswith(free)]
     pairs = {key: (flat_before.get(key, _ABSENT), flat_now.get(key, _ABSENT)) for key in keys}
     return {key: (before, now) for key, (before, now) in sorted(pairs.items()) if before != now}
@@ -77,9 +77,10 @@ def table(changed: Changes, what: str, reason: str = "") -> str:
     )
 
 
-def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield `(key.of.value, value)` of nested mappings; lists and empty mappings stay whole."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
-            yield from _flat(inner, f"{key}.{name}" if key else str(name))
-    else:
+            yield from flatten(inner, f"{key}.{name}" if key else str(name))
+    elif key:
         yield key, value

@@ -84,6 +84,11 @@ def digest_of(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(read_back, sort_keys=True).encode()).hexdigest()
 
 
+def compact_json(content: Any) -> bytes:
+    """Return plain data as JSON without spaces."""
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
 def parse_json_lines(content: bytes) -> tuple[list[Any], int]:
     """Return the sound lines of JSON lines, and how many others there are.
 

@@ -81,6 +81,15 @@ class Source:
         return content
 
 
+def is_valid(kind: TypeAdapter[Any], content: Any) -> bool:
+    """Return whether plain data is of a pydantic type."""
+    try:
+        kind.validate_python(content)
+    except ValueError:
+        return False
+    return True
+
+
 def checked(kind: TypeAdapter[T] | type[T], content: Any, source: Source) -> T:
     """Validate plain data against a pydantic type.
 

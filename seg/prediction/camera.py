@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import cv2
 import numpy as np
 
+from seg.errors import DataError
 from seg.inference.image_source import ArrayRaster, Raster
 from seg.prediction.inputs import CAMERA
 from seg.prediction.items import Item
-from seg.prediction.video import open_camera
+from seg.prediction.video import open_video
 
 
 class Camera:
@@ -29,7 +29,14 @@ class Camera:
         self._address = address
         self._first = first
         self._max_frames = max_frames
-        self._video: Any = open_camera(address.removeprefix(CAMERA))
+        device = address.removeprefix(CAMERA)
+        self._video = open_video(int(device) if device.isdecimal() else device)
+        if not self._video.isOpened():
+            self._video.release()
+            raise DataError(
+                f"input={address}: no camera answers\n"
+                "  give its number (webcam:0), its device or the address of a stream"
+            )
         self._images: dict[str, Raster] = {}
 
     @staticmethod

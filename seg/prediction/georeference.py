@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from seg.data.readers.gdal import INSTALL, has_gdal
 from seg.data.readers.urls import is_remote
-from seg.errors import ConfigError
+from seg.errors import ConfigError, first_of
 from seg.prediction.items import Item
 from seg.prediction.writer import Format
 
@@ -14,7 +14,6 @@ RASTERS = (".jp2", ".tif", ".tiff")
 """Suffixes of the files that GDAL reads here."""
 
 _log = logging.getLogger(__name__)
-_MAX_NAMES = 3
 
 
 def report_lost_places(
@@ -57,8 +56,7 @@ def report_lost_places(
 
 def _names(items: Sequence[Item]) -> str:
     """Return the names of the first items."""
-    more = ", ..." if len(items) > _MAX_NAMES else ""
-    return ", ".join(PurePosixPath(item.source).name for item in items[:_MAX_NAMES]) + more
+    return first_of([PurePosixPath(item.source).name for item in items])
 
 
 def _suffix(item: Item) -> str:

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
-from seg.data.readers.map_place import placed_beside
+from seg.data.readers.gdal import has_gdal, is_jpeg2000, jpeg2000_size
+from seg.data.readers.image_decoding import MAX_PIXELS
+from seg.data.readers.map_place import is_placed, placed_beside
+from seg.data.readers.tiff_pages import full_pages, is_tiff, read_pages
 from seg.data.readers.unread_files import UnreadFiles, is_hidden
 from seg.data.readers.urls import Location, is_remote
 from seg.errors import ConfigError, DataError
 from seg.prediction.georeference import RASTERS
-from seg.prediction.items import Item
-from seg.prediction.remote_input import MAGIC, remote_files
-from seg.prediction.tiff import raster_items
+from seg.prediction.items import Item, Kind
+from seg.prediction.remote_input import first_wildcard, is_glob, remote_files
 from seg.prediction.video import video_items
 
 IMAGES = (
@@ -19,7 +21,9 @@ IMAGES = (
 )
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 CAMERA = "webcam:"
-_WORLD_FILES = (".bpw", ".j2w", ".jgw", ".pgw", ".tfw", ".tifw", ".wld")
+# Names that end so state where an image lies on the map.
+_SIDE_FILES = (".aux.xml", ".bpw", ".j2w", ".jgw", ".pgw", ".tfw", ".tifw", ".wld")
+_START = 2**16  # of a JPEG 2000 file, with its boxes before the pixels
 
 
 def list_items(
@@ -43,8 +47,16 @@ def list_items(
         DataError: nothing is there, or two files would get one name.
         ConfigError: the results would lie among the images.
     """
+    files: dict[str, tuple[str, str]] = {}
+    for name, source, version in _files(location, output):
+        if name in files:
+            raise DataError(
+                f"{files[name][0]} and {source} would both become {name}.png; "
+                "rename one or move it away"
+            )
+        files[name] = (source, version)
     items: list[Item] = []
-    for name, (source, version) in _unique_names(_files(location, output)).items():
+    for name, (source, version) in files.items():
         suffix = PurePosixPath(source).suffix.lower()
         if suffix in VIDEOS and is_remote(source):
             fault = f"{source}: videos are read from local files; copy it first"
@@ -54,7 +66,7 @@ def list_items(
         elif is_remote(source):
             items.append(Item(name, source, version=version))
         elif suffix in RASTERS:
-            items += raster_items(name, Path(source), version)
+            items += _raster_items(name, Path(source), version)
         else:
             items.append(Item(name, source, version=version, placed=placed_beside(Path(source))))
     return items
@@ -69,14 +81,15 @@ def _files(location: str, output: Location) -> Iterator[tuple[str, str, str]]:
         yield Path(location).stem, location, _version(Path(location))
         return
     unread = UnreadFiles(location)
-    names_hidden = any(part.startswith(".") for part in _pattern(location).parts)
+    pattern = _split(location)[1].parts if is_remote(location) or is_glob(location) else ()
+    names_hidden = any(part.startswith(".") for part in pattern)
     count = 0
     for relative, source, version in _listed(location, output):
         hidden = is_hidden(relative) and not names_hidden
         if not hidden and relative.suffix.lower() in (*IMAGES, *VIDEOS):
             count += 1
             yield relative.with_suffix("").as_posix(), source, version
-        elif hidden or not _is_side_file(relative):
+        elif hidden or not relative.name.lower().endswith(_SIDE_FILES):
             unread.add(relative)
     if not count:
         skipped = f"\n  {unread.line}" if unread else ""
@@ -97,26 +110,17 @@ def _listed(location: str, output: Location) -> Iterator[tuple[PurePath, str, st
         if Path(location).resolve() == Path(output).resolve():
             raise _output_is_input_error(output)
         return _below(Path(location), sorted(Path(location).rglob("*")), output)
-    if set(location) & set(MAGIC):
-        directory = _fixed_part(location)
-        return _below(directory, sorted(directory.glob(_pattern(location).as_posix())), output)
+    if is_glob(location):
+        directory, pattern = _split(location)
+        return _below(directory, sorted(directory.glob(pattern.as_posix())), output)
     raise DataError(f"input={location}: no such file or directory")
 
 
-def _pattern(location: str) -> PurePath:
-    """Return the part of a glob from its first wildcard on; empty without one."""
-    if is_remote(location):
-        parts = PurePosixPath(location).parts
-        first = next((i for i, part in enumerate(parts) if set(part) & set(MAGIC)), len(parts) - 1)
-        return PurePosixPath(*parts[first:])
-    return (
-        Path(location).relative_to(_fixed_part(location)) if set(location) & set(MAGIC) else Path()
-    )
-
-
-def _is_side_file(path: PurePath) -> bool:
-    """Return whether a file states where an image lies on the map."""
-    return path.suffix.lower() in _WORLD_FILES or path.name.lower().endswith(".aux.xml")
+def _split(glob: str) -> tuple[Path, Path]:
+    """Return the directories of a glob before its first wildcard, and the rest."""
+    parts = (PurePosixPath(glob) if is_remote(glob) else Path(glob)).parts
+    first = first_wildcard(parts)
+    return Path(*parts[:first]), Path(*parts[first:])
 
 
 def _output_is_input_error(output: Location) -> ConfigError:
@@ -145,21 +149,38 @@ def _version(path: Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-def _fixed_part(pattern: str) -> Path:
-    """Return the directories of a glob before its first wildcard."""
-    parts = Path(pattern).parts[:-1]
-    fixed = next((i for i, part in enumerate(parts) if set(part) & set(MAGIC)), len(parts))
-    return Path(*parts[:fixed])
+def _raster_items(name: str, path: Path, version: str) -> list[Item]:
+    """List the items of a TIFF or JPEG 2000 file.
 
-
-def _unique_names(files: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, str]]:
-    """Return the files by name; refuse two of one name."""
-    named: dict[str, tuple[str, str]] = {}
-    for name, source, version in files:
-        if name in named:
-            raise DataError(
-                f"{named[name][0]} and {source} would both become {name}.png; "
-                "rename one or move it away"
+    Returns:
+        `NAME/page_0001` and so on for several pages; else `NAME`, as a raster if it has a place on
+        the map or more than `MAX_PIXELS`, and the extra `rasters` is installed.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(_START)
+            file.seek(0)
+            pages = full_pages(read_pages(file)) if is_tiff(start) else ()
+    except Exception:  # damaged: the error comes when it is read
+        return [Item(name, str(path), version=version)]
+    if len(pages) > 1:
+        return [
+            Item(f"{name}/page_{number:04d}", str(path), "page", page.position, version,
+                 placed=page.placed or (number == 1 and placed_beside(path)))
+            for number, page in enumerate(pages, 1)
+        ]  # fmt: skip
+    if not pages and not is_jpeg2000(start):  # another format under that name
+        return [Item(name, str(path), version=version, placed=placed_beside(path))]
+    page = pages[0] if pages else None
+    placed = is_placed(path, start, page)
+    height, width = jpeg2000_size(start) if page is None else (page.height, page.width)
+    kind: Kind = "image"  # an overview or a mask may stand beside the one page
+    fault = ""
+    if has_gdal() and (placed or height * width > MAX_PIXELS):
+        kind = "raster"
+        if page is not None and page.orientation != 1:
+            fault = (
+                f"{path}: a raster with orientation {page.orientation}, which GDAL does not turn\n"
+                "  turn its pixels and save it without the tag"
             )
-        named[name] = (source, version)
-    return named
+    return [Item(name, str(path), kind, version=version, fault=fault, placed=placed)]

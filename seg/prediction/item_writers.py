@@ -7,7 +7,7 @@ from typing import Any
 
 from seg.inference.image_source import Raster
 from seg.prediction.items import Item
-from seg.prediction.manifest_entries import done_record, file_mark, incomplete_record
+from seg.prediction.manifest_entries import done_record, file_mark
 from seg.prediction.writer import Format, ItemRows, ManifestEntry, Writer
 
 
@@ -57,11 +57,9 @@ class ItemWriters:
                 continue
             if part is not None:
                 parts[each.name] = part
-        if self._lacking:
-            return incomplete_record(
-                self._item, size=self._size, files=files, parts=parts, lacking=self._lacking
-            )
-        return done_record(self._item, size=self._size, files=files, parts=parts)
+        return done_record(
+            self._item, size=self._size, files=files, parts=parts, lacking=self._lacking
+        )
 
     def discard(self) -> None:
         """Remove the files of an item that turned out to be damaged."""

@@ -1,8 +1,8 @@
 """Items of a prediction: images, pages, frames and rasters, each with a stable name."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 Kind = Literal["image", "page", "frame", "raster"]
 
@@ -28,10 +28,6 @@ class Item:
     version: str = ""
     fault: str = ""
     placed: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data; `Item(**plain)` is the inverse."""
-        return asdict(self)
 
 
 def shard_items(items: Sequence[Item], *, shard: int, num_shards: int) -> Sequence[Item]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from seg.config.changes import flatten
 from seg.errors import ConfigError, DataError
 from seg.io.atomic import staged_file
 from seg.io.lock import is_same_file, lock, release
@@ -53,6 +54,7 @@ class Manifest:
     ) -> None:
         self._output = output
         self._first = {"manifest": _VERSION, **header}
+        self._choices = _choices(self._first)
         self._sizes = sizes
         one = num_shards == 1
         self.name = "manifest.jsonl" if one else f"manifest.{shard}-of-{num_shards}.jsonl"
@@ -147,7 +149,7 @@ class Manifest:
         records: dict[str, ManifestEntry] = {}
         for path in self._others():
             first, others = parse_manifest(path.read_bytes(), path)
-            if first is not None and _same(first, self._first):
+            if first is not None and _choices(first) == self._choices:
                 records |= others
         return records | self._records
 
@@ -171,26 +173,20 @@ class Manifest:
         """Load the entries of all manifests; refuse those of other options."""
         contents = {path: path.read_bytes() for path in self._others()}
         for path, content in (*contents.items(), (self._path, self._content())):
-            first, records = self._parsed(content, path)
+            try:
+                first, records = parse_manifest(content, path)
+            except DataError:
+                if skip_existing:
+                    raise
+                first, records = {}, {}  # of unknown options
             if first is None:
                 continue
-            if _same(first, self._first):
+            if _choices(first) == self._choices:
                 self._records |= records if skip_existing else {}
             elif skip_existing:
                 raise self._other_options(first)
             elif path != self._path:
                 self._outdated.append(path)
-
-    def _parsed(
-        self, content: bytes, path: Path
-    ) -> tuple[Mapping[str, Any] | None, dict[str, ManifestEntry]]:
-        """Parse a manifest; a damaged one has unknown options if all is written again."""
-        try:
-            return parse_manifest(content, path)
-        except DataError:
-            if not self._anew:
-                raise
-            return {}, {}  # of unknown options
 
     def _content(self) -> bytes:
         """Return the content of this process's file."""
@@ -221,7 +217,7 @@ class Manifest:
 
     def _other_options(self, first: Mapping[str, Any]) -> ConfigError:
         """Return the error of results of other options."""
-        there, here = _choices(first), _choices(self._first)
+        there, here = _choices(first), self._choices
         keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
         lines = [f"  {key}: there {there.get(key)}, now {here.get(key)}" for key in keys]
         return ConfigError(
@@ -266,21 +262,7 @@ def are_parts_removed(output: Path, merged: Sequence[str], sizes: Mapping[str, i
     return there and not (output / PARTS).exists()
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two first lines have the same options."""
-    return _choices(one) == _choices(other)
-
-
 def _choices(first: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a first line by dotted key."""
     # label files had positions before there was an option
-    return {"values": "index", **_flat(first)}
-
-
-def _flat(first: Mapping[str, Any], key: str = "") -> dict[str, Any]:
-    """Return nested mappings by dotted key."""
-    flat: dict[str, Any] = {}
-    for name, value in first.items():
-        inner = f"{key}.{name}".lstrip(".")
-        flat |= _flat(value, inner) if isinstance(value, Mapping) else {inner: value}
-    return flat
+    return {"values": "index", **dict(flatten(first))}

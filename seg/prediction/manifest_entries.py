@@ -1,6 +1,5 @@
 """The entries of a manifest and their lines, each with a checksum."""
 
-import json
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from seg.data.readers.sha256 import sha256_of
 from seg.errors import DataError
-from seg.io.json_file import parse_json_lines
+from seg.io.json_file import compact_json, parse_json_lines
+from seg.io.source import is_valid
 from seg.prediction.items import Item
 from seg.prediction.writer import ManifestEntry
 
@@ -51,18 +51,18 @@ class _Mark(_Plain):
     sha256: str
 
 
-class _Done(_Source):
+class _Written(_Source):
+    size: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    files: dict[Inside, _Mark]
+    parts: dict[str, Any]
+
+
+class _Done(_Written):
     status: Literal["done"]
-    size: Annotated[list[Count], Field(min_length=2, max_length=2)]
-    files: dict[Inside, _Mark]
-    parts: dict[str, Any]
 
 
-class _Incomplete(_Source):
+class _Incomplete(_Written):
     status: Literal["incomplete"]
-    size: Annotated[list[Count], Field(min_length=2, max_length=2)]
-    files: dict[Inside, _Mark]
-    parts: dict[str, Any]
     lacking: list[str]
     error: str
 
@@ -79,7 +79,7 @@ _RECORD: TypeAdapter[_Done | _Incomplete | _Damaged] = TypeAdapter(
 
 def line_of(content: Mapping[str, Any]) -> bytes:
     """Return a line as it is written: compact JSON whose last key is the CRC-32 of the others."""
-    text = _compact(content)
+    text = compact_json(content)
     return text[:-1] + b',"%b":%d}\n' % (_SUM.encode(), zlib.crc32(text))
 
 
@@ -108,7 +108,7 @@ def parse_manifest(
     damaged = 0
     for line in content[end:].split(b"\n")[:-1]:  # what follows the last end was cut off
         record = _verified(line, has_sum=has_sums)
-        if record is not None and _is_record(record):
+        if record is not None and is_valid(_RECORD, record):
             records[record["name"]] = record
         else:
             damaged += 1
@@ -127,47 +127,37 @@ def _verified(line: bytes, *, has_sum: bool | None = None) -> dict[str, Any] | N
         return content
     expected = content.get(_SUM)
     plain = {key: value for key, value in content.items() if key != _SUM}
-    if expected != zlib.crc32(_compact(plain)):
+    if expected != zlib.crc32(compact_json(plain)):
         return None
     return content if has_sum is None else plain
 
 
-def _is_record(content: dict[str, Any]) -> bool:
-    """Return whether the content is an entry."""
-    try:
-        _RECORD.validate_python(content)
-    except ValueError:
-        return False
-    return True
-
-
-def _compact(content: Mapping[str, Any]) -> bytes:
-    """Return compact JSON."""
-    return json.dumps(content, separators=(",", ":")).encode()
-
-
 def done_record(
-    item: Item, *, size: tuple[int, int], files: Mapping[str, Any], parts: Mapping[str, Any]
-) -> ManifestEntry:
-    """Return an item's entry: `files` are `file_mark`s by path, `parts` data of formats."""
-    return {**_source(item), "status": DONE, "size": list(size), "files": files, "parts": parts}
-
-
-def incomplete_record(
     item: Item,
     *,
     size: tuple[int, int],
     files: Mapping[str, Any],
     parts: Mapping[str, Any],
-    lacking: Sequence[str],
+    lacking: Sequence[str] = (),
 ) -> ManifestEntry:
-    """Return the entry of an item whose name is too long for some formats, `lacking`."""
+    """Return an item's entry.
+
+    Args:
+        item: the item.
+        size: its width and height, in px.
+        files: a `file_mark` by path.
+        parts: data of formats by name.
+        lacking: formats for whose files its name is too long; the entry is incomplete then.
+    """
+    written = {"size": list(size), "files": files, "parts": parts}
+    if not lacking:
+        return {**_source(item), "status": DONE, **written}
     error = (
         f"{item.source}: its name is too long here for the files of {', '.join(lacking)}\n"
         "  give it a shorter name; its other files are written"
     )
-    done = done_record(item, size=size, files=files, parts=parts)
-    return {**done, "status": INCOMPLETE, "lacking": list(lacking), "error": error}
+    rest = {"lacking": list(lacking), "error": error}
+    return {**_source(item), "status": INCOMPLETE, **written, **rest}
 
 
 def failed_entry(item: Item, error: str) -> ManifestEntry:

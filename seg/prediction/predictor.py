@@ -4,14 +4,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from seg.cpu import give_back_memory
 from seg.errors import DataError, StorageError
 from seg.inference.image_source import Raster
-from seg.inference.inference import Inference, RowBlock
+from seg.inference.inference import Inference
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.prediction.camera import Camera
 from seg.prediction.item_writers import ItemWriters
@@ -65,7 +64,11 @@ class Predictor:
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_WRITING_THREADS) as writers:
             for item, opened in self._read_ahead(items, reader):
                 writing.append(self._predict(item, opened, writers))
-                while writing and (writing[0][1].done() or _must_wait(writing)):
+                while writing and (
+                    writing[0][1].done()
+                    or len(writing) > _MAX_WAITING_ITEMS
+                    or sum(pixels for pixels, _ in writing) > _MAX_WAITING_PIXELS
+                ):
                     yield writing.popleft()[1].result()
             while writing:
                 yield writing.popleft()[1].result()
@@ -110,21 +113,17 @@ class Predictor:
         return pixels, writers.submit(self._finish, item, writing)
 
     def _pieces(self, item: Item, raster: Raster) -> Iterator[ItemRows]:
-        """Yield the rows of an item."""
+        """Yield the rows of an item, labelled `ignore_index` where a raster has no data."""
+        without_data = getattr(raster, "without_data", None) if item.kind == "raster" else None
+        ignored = np.uint8(self._model.labels.ignore_index)
         for band in self._inference.iter_row_blocks(
             self._model, raster, probabilities=self._probabilities
         ):
-            label_HW = self._mask_missing(item, raster, band)
+            missing_HW = None if without_data is None else without_data(band.rows)
+            label_HW = band.label_HW
+            if missing_HW is not None and missing_HW.any():
+                label_HW = np.where(missing_HW, ignored, label_HW)
             yield ItemRows(raster, band.rows, label_HW, band.probabilities_KHW)
-
-    def _mask_missing(self, item: Item, raster: Raster, band: RowBlock) -> Any:
-        """Return the labels of some rows, `ignore_index` where a raster has no data."""
-        without_data = getattr(raster, "without_data", None) if item.kind == "raster" else None
-        missing_HW = None if without_data is None else without_data(band.rows)
-        if missing_HW is None or not missing_HW.any():
-            return band.label_HW
-        ignored = np.uint8(self._model.labels.ignore_index)
-        return np.where(missing_HW, ignored, band.label_HW)
 
     def _finish(self, item: Item, writing: ItemWriters) -> ManifestEntry:
         """Put the files of an item in place and send them; return its entry."""
@@ -135,14 +134,6 @@ class Predictor:
         if self._send is not None:
             self._send(record["files"])
         return record
-
-
-def _must_wait(writing: Sequence[tuple[int, Any]]) -> bool:
-    """Return whether so much waits to be written that prediction has to wait."""
-    return (
-        len(writing) > _MAX_WAITING_ITEMS
-        or sum(pixels for pixels, _ in writing) > _MAX_WAITING_PIXELS
-    )
 
 
 def _write_error(item: Item, error: OSError) -> StorageError:

@@ -15,8 +15,8 @@ from seg.data.readers.gdal import (
     BandReader,
     gdal_errors,
     has_place,
-    is_jpeg2000,
     open_dataset,
+    open_file,
     without_place,
 )
 from seg.data.readers.image_pixels import check_colors
@@ -45,7 +45,7 @@ class WindowedRaster:
     def __init__(self, path: str, decoding: ImageDecoding = PLAIN) -> None:
         self._path = path
         with gdal_errors(path):
-            self._dataset: Any = open_dataset(path, jpeg2000=_is_jpeg2000(path))
+            self._dataset: Any = open_file(Path(path))
             self.height: int = self._dataset.height
             self.width: int = self._dataset.width
             flags = {flag for each in self._dataset.mask_flag_enums for flag in each}
@@ -172,9 +172,3 @@ def _first_page(path: str) -> TiffPage | None:
                 f"{path}: raster is damaged ({error_summary(error)})\n  copy it again",
                 fault="damaged",
             ) from error
-
-
-def _is_jpeg2000(path: str) -> bool:
-    """Return whether a file is JPEG 2000."""
-    with Path(path).open("rb") as file:
-        return is_jpeg2000(file.read(12))

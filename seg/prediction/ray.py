@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ def _mapped(
     count = min(workers or gpus or max(1, int(resources.get("CPU", 1)) // cores), len(items))
     size = max(1, min(_ITEMS_AT_ONCE, len(items) // (count * _SHARES)))
     rows = [
-        {"items": json.dumps([item.to_dict() for item in items[first : first + size]])}
+        {"items": json.dumps([asdict(item) for item in items[first : first + size]])}
         for first in range(0, len(items), size)
     ]
     ray.data.DataContext.get_current().enable_progress_bars = False

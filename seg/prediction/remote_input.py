@@ -1,13 +1,11 @@
 """Files of object stores, by address."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from seg.data.readers.url_policy import reach
 from seg.errors import DataError
-
-MAGIC = "*?["
 
 
 def remote_files(address: str) -> Iterator[tuple[PurePosixPath, str, str]]:
@@ -20,10 +18,10 @@ def remote_files(address: str) -> Iterator[tuple[PurePosixPath, str, str]]:
     """
     system, path = open_address(address, "input")
     try:
-        if set(path) & set(MAGIC):
+        if is_glob(path):
             parts = path.split("/")
-            fixed = next(i for i, part in enumerate(parts) if set(part) & set(MAGIC))
-            directory, infos = "/".join(parts[:fixed]), system.glob(path, detail=True)
+            directory = "/".join(parts[: first_wildcard(parts)])
+            infos = system.glob(path, detail=True)
         elif system.isfile(path):
             directory, infos = str(PurePosixPath(path).parent), {path: system.info(path)}
         else:
@@ -33,6 +31,16 @@ def remote_files(address: str) -> Iterator[tuple[PurePosixPath, str, str]]:
     for each, info in sorted(infos.items()):
         relative = PurePosixPath(each.removeprefix(directory).lstrip("/"))
         yield relative, system.unstrip_protocol(each), _version(info)
+
+
+def is_glob(text: str) -> bool:
+    """Return whether a path or an address has a wildcard."""
+    return any(mark in text for mark in "*?[")
+
+
+def first_wildcard(parts: Sequence[str]) -> int:
+    """Return the position of the first part with a wildcard; without one that of the last."""
+    return next((i for i, part in enumerate(parts) if is_glob(part)), len(parts) - 1)
 
 
 def _version(info: Mapping[str, Any]) -> str:

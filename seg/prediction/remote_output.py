@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,13 @@ class RemoteOutput:
                 self._call("get_file", path, str(self._directory / name))
         return sizes
 
-    def fetch(self, names: Iterable[str]) -> None:
-        """Fetch files that are not here."""
-        for name in names:
+    def fetch_parts(self, records: Iterable[ManifestEntry]) -> None:
+        """Fetch the parts that are merged at the end and are not here."""
+        for name in chain.from_iterable(record.get("files", ()) for record in records):
             path = self._directory / name
-            if not path.exists():
+            if name.startswith(f"{PARTS}/") and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._call("get_file", self._at(name), str(path))
-
-    def fetch_parts(self, records: Iterable[ManifestEntry]) -> None:
-        """Fetch the parts that are merged at the end."""
-        for record in records:
-            self.fetch(name for name in record.get("files", ()) if name.startswith(f"{PARTS}/"))
 
     def send(self, names: Iterable[str]) -> None:
         """Send files, and remove them here."""

@@ -12,7 +12,6 @@ from seg.build.instantiate import check_sections
 from seg.config.commands import PredictConfig
 from seg.config.from_python import chosen
 from seg.data.readers.urls import is_remote
-from seg.deployment.loading import Export
 from seg.errors import ConfigError, DataError, StorageError
 from seg.io.atomic import remove_stale, scratch_directory, staged_directory
 from seg.io.terminal_bar import progress_bar
@@ -25,9 +24,14 @@ from seg.prediction.manifest_entries import is_damaged, is_written
 from seg.prediction.output_paths import refuse_overwriting
 from seg.prediction.remote_output import RemoteOutput
 from seg.prediction.spec import PredictionSpec
-from seg.prediction.value_table import log_values, write_values
-from seg.prediction.writer import PARTS, Format, ManifestEntry, check_names, load_formats
-from seg.training.checkpoint import Checkpoint
+from seg.prediction.writer import (
+    PARTS,
+    ManifestEntry,
+    check_names,
+    load_formats,
+    log_values,
+    write_values,
+)
 
 _log = logging.getLogger(__name__)
 _LISTED = 5
@@ -98,7 +102,12 @@ def run_prediction(config: PredictConfig, run_dir: Path) -> list[str]:
     check_names(config.formats)
     output = config.output or str(run_dir)
     if config.input.startswith(CAMERA):
-        _predict_camera(config, output)
+        if config.num_shards > 1 or config.backend != "local" or is_remote(output):
+            raise ConfigError(
+                f"input={config.input}: one process reads a camera, into a directory of this"
+                " machine\n  give num_shards=1 backend=local output=DIRECTORY"
+            )
+        _PredictionRun(config, output, run_dir).fill_from_camera()
         return []
     items = list_items(
         config.input, output=output, frame_step=config.frame_step, max_frames=config.max_frames
@@ -136,7 +145,7 @@ class _PredictionRun:
         refuse_overwriting(items, self._formats, self._output)
         mine = shard_items(items, shard=self._config.shard, num_shards=self._config.num_shards)
         sizes = None if self._remote is None else self._remote.fetch_manifests()
-        with _manifest(self._config, self._spec, self._checkpoint, sizes) as manifest:
+        with self._open_manifest(sizes) as manifest:
             settled = manifest.is_settled(items, self._merged_files(items))
             todo = [] if settled else [item for item in mine if not manifest.is_done(item)]
             records = self._records(todo)  # what is refused is refused before anything is written
@@ -146,7 +155,7 @@ class _PredictionRun:
             if self._remote is not None:
                 self._remote.remove(removed)
                 self._remote.send(written)
-            damaged = _append_records(records, manifest, len(todo), self._remote)
+            damaged = self._append(records, manifest, len(todo))
             manifest.sort(items)
             if self._remote is not None:
                 self._remote.send_manifest(manifest.name, at_once=True)
@@ -172,7 +181,7 @@ class _PredictionRun:
     def _finish(self, items: Sequence[Item], manifest: Manifest) -> None:
         """Merge parts and remove them, unless damaged sources may still be repaired."""
         try:
-            whole = _merge(items, self._formats, manifest, self._remote)
+            whole = self._merge(items, manifest)
         except (DataError, StorageError, OSError):
             remote = self._remote
             sizes = None if remote is None else remote.fetch_manifests(besides=manifest.name)
@@ -200,96 +209,73 @@ class _PredictionRun:
             return predict_on_ray(self._spec, todo, workers=workers, address=address)
         return self._spec.predictor(self._checkpoint).predict(todo)
 
+    def fill_from_camera(self) -> None:
+        """Predict live images until the camera ends, `max_frames`, or Ctrl-C."""
+        config = self._config
+        with self._open_manifest() as manifest:
+            there = manifest.all_records()
+            first = next(n for n in count() if Camera.name_of(config.input, n) not in there)
+            camera = Camera(config.input, first=first, max_frames=config.max_frames)
+            predictor = self._spec.predictor(self._checkpoint, camera)
+            manifest.start()
+            write_values(self._settings, self._formats)
+            try:
+                self._append(predictor.predict(camera.items()), manifest, None)
+            except KeyboardInterrupt:
+                _log.info("stopped")
+            items = [
+                Item(name, record["source"], "frame", record["part"], record["version"])
+                for name, record in sorted(manifest.all_records().items())
+                if record["source"] == config.input
+            ]
+            self._merge(items, manifest)
+        _log.info("%d images of %s: %s", len(items) - first, config.input, self._output)
 
-def _manifest(
-    config: PredictConfig,
-    spec: PredictionSpec,
-    checkpoint: Checkpoint | Export,
-    sizes: dict[str, int] | None = None,
-) -> Manifest:
-    """Open the manifest of a prediction."""
-    return Manifest(
-        spec.output,
-        spec.header(checkpoint),
-        shard=config.shard,
-        num_shards=config.num_shards,
-        skip_existing=config.skip_existing,
-        sizes=sizes,
-    )
-
-
-def _append_records(
-    records: Iterable[ManifestEntry],
-    manifest: Manifest,
-    total: int | None,
-    remote: RemoteOutput | None = None,
-) -> list[str]:
-    """Append entries to the manifest; return the damaged sources."""
-    damaged = []
-    with progress_bar("predicting", total) as on_item:
-        for record in records:
-            manifest.append(record)
-            if remote is not None:
-                remote.send_manifest(manifest.name)
-            if is_damaged(record):
-                _log.error("%s", record["error"])
-                damaged.append(record["source"])
-            on_item()
-    return damaged
-
-
-def _merge(
-    items: Sequence[Item],
-    formats: Sequence[Format],
-    manifest: Manifest,
-    remote: RemoteOutput | None = None,
-) -> bool:
-    """Merge files of all items once the last shard is done; return whether it is."""
-    merging = [each for each in formats if each.merged_files(items)]
-    records = manifest.all_records()
-    known = [item for item in items if records.get(item.name, {}).get("version") == item.version]
-    if len(known) < len(items):
-        if merging:
-            _log.info("%d of %d are done; the last shard writes the rest", len(known), len(items))
-        return False
-    if remote is not None:
-        remote.fetch_parts(records[item.name] for item in known)
-    for each in merging:
-        done = [(item, records[item.name]) for item in known]
-        each.merge([pair for pair in done if is_written(pair[1], each.name)])
-        if remote is not None:
-            remote.send(each.merged_files(items))
-    return True
-
-
-def _predict_camera(config: PredictConfig, output: str) -> None:
-    """Predict live images until the camera ends, `max_frames`, or Ctrl-C."""
-    if config.num_shards > 1 or config.backend != "local" or is_remote(output):
-        raise ConfigError(
-            f"input={config.input}: one process reads a camera, into a directory of this machine\n"
-            "  give num_shards=1 backend=local output=DIRECTORY"
+    def _open_manifest(self, sizes: dict[str, int] | None = None) -> Manifest:
+        """Open the manifest of the output."""
+        return Manifest(
+            self._spec.output,
+            self._spec.header(self._checkpoint),
+            shard=self._config.shard,
+            num_shards=self._config.num_shards,
+            skip_existing=self._config.skip_existing,
+            sizes=sizes,
         )
-    spec = PredictionSpec.of(config, Path(output))
-    checkpoint = spec.read_model()
-    settings = spec.settings(checkpoint.labels)
-    formats = load_formats(settings)
-    log_values(settings, formats)
-    with _manifest(config, spec, checkpoint) as manifest:
-        there = manifest.all_records()
-        first = next(n for n in count() if Camera.name_of(config.input, n) not in there)
-        camera = Camera(config.input, first=first, max_frames=config.max_frames)
-        predictor = spec.predictor(checkpoint, camera)
-        manifest.start()
-        write_values(settings, formats)
-        try:
-            _append_records(predictor.predict(camera.items()), manifest, None)
-        except KeyboardInterrupt:
-            _log.info("stopped")
+
+    def _append(
+        self, records: Iterable[ManifestEntry], manifest: Manifest, total: int | None
+    ) -> list[str]:
+        """Append entries to the manifest; return the damaged sources."""
+        damaged = []
+        with progress_bar("predicting", total) as on_item:
+            for record in records:
+                manifest.append(record)
+                if self._remote is not None:
+                    self._remote.send_manifest(manifest.name)
+                if is_damaged(record):
+                    _log.error("%s", record["error"])
+                    damaged.append(record["source"])
+                on_item()
+        return damaged
+
+    def _merge(self, items: Sequence[Item], manifest: Manifest) -> bool:
+        """Merge files of all items once the last shard is done; return whether it is."""
+        merging = [each for each in self._formats if each.merged_files(items)]
         records = manifest.all_records()
-        items = [
-            Item(name, record["source"], "frame", record["part"], record["version"])
-            for name, record in sorted(records.items())
-            if record["source"] == config.input
+        known = [
+            item for item in items if records.get(item.name, {}).get("version") == item.version
         ]
-        _merge(items, formats, manifest)
-    _log.info("%d images of %s: %s", len(items) - first, config.input, output)
+        if len(known) < len(items):
+            if merging:
+                _log.info(
+                    "%d of %d are done; the last shard writes the rest", len(known), len(items)
+                )
+            return False
+        if self._remote is not None:
+            self._remote.fetch_parts(records[item.name] for item in known)
+        for each in merging:
+            done = [(item, records[item.name]) for item in known]
+            each.merge([pair for pair in done if is_written(pair[1], each.name)])
+            if self._remote is not None:
+                self._remote.send(each.merged_files(items))
+        return True

@@ -121,19 +121,3 @@ class FrameReader:
         if self._video is not None:
             self._video.release()
         self._source, self._video, self._next = None, None, 0
-
-
-def open_camera(address: str) -> Any:
-    """Open a camera: a number as OpenCV counts them, a device, or a stream's address.
-
-    Raises:
-        DataError: the camera does not answer.
-    """
-    video = open_video(int(address) if address.isdecimal() else address)
-    if not video.isOpened():
-        video.release()
-        raise DataError(
-            f"input=webcam:{address}: no camera answers\n"
-            "  give its number (webcam:0), its device or the address of a stream"
-        )
-    return video

@@ -1,9 +1,11 @@
 """The interface of output formats; each is one file of `writers/` with a `FORMAT`."""
 
+import json
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -19,11 +21,15 @@ from seg.data.label_space import LabelSpace
 from seg.data.label_values import LabelValues, label_values
 from seg.errors import ConfigError
 from seg.inference.image_source import Raster
+from seg.io.atomic import write_atomically
 from seg.prediction.items import Item
 
 PARTS = ".parts"
 """The directory below the output for parts that a format merges at the end."""
 
+_VALUES_FILE = "values.json"
+_PACKAGE = "seg.prediction.writers"
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 ManifestEntry = Mapping[str, Any]
 """What the manifest records of an item."""
@@ -53,31 +59,26 @@ class Settings:
         return label_values(self.labels, self.options.values)
 
 
+@dataclass(eq=False)
 class ItemRows:
     """Rows of an item over its whole width; from top to bottom, without gaps.
 
     Attributes:
+        raster: the image of the item.
         rows: which rows.
         label_HW: positions in the class list, uint8; `ignore_index` where a raster has no data.
         probabilities_KHW: float32; None unless a format needs them.
     """
 
-    def __init__(
-        self,
-        raster: Raster,
-        rows: slice,
-        label_HW: NDArray[np.uint8],
-        probabilities_KHW: NDArray[np.float32] | None = None,
-    ) -> None:
-        self._raster = raster
-        self.rows = rows
-        self.label_HW = label_HW
-        self.probabilities_KHW = probabilities_KHW
+    raster: Raster
+    rows: slice
+    label_HW: NDArray[np.uint8]
+    probabilities_KHW: NDArray[np.float32] | None = None
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
         """Return the image's own pixels, h x w x 3, uint8 RGB."""
-        return self._raster.read(self.rows, slice(0, self._raster.width))
+        return self.raster.read(self.rows, slice(0, self.raster.width))
 
 
 class Writer(ABC):
@@ -104,6 +105,8 @@ class Format(ABC):
 
     Attributes:
         name: of its file in `writers/`.
+        suffix: of an item's file; empty: no file is made of one item alone.
+        file: the file that is made of all items, relative to the output; empty: none.
         wants_probabilities: whether `ItemRows.probabilities_KHW` is needed.
         keeps_place: whether results of rasters keep their place on the map.
         holds_values: whether its numbers for classes follow the option `values`.
@@ -113,6 +116,8 @@ class Format(ABC):
     """
 
     name: ClassVar[str]
+    suffix: ClassVar[str] = ""
+    file: ClassVar[str] = ""
     wants_probabilities: ClassVar[bool] = False
     keeps_place: ClassVar[bool] = False
     holds_values: ClassVar[bool] = False
@@ -120,13 +125,13 @@ class Format(ABC):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    @abstractmethod
     def targets(self, item: Item) -> tuple[str, ...]:
         """List the files of an item, relative to the output.
 
         Raises:
             ConfigError: the item's name does not suit this format.
         """
+        return (f"{item.name}{self.suffix}",) if self.suffix else ()
 
     @abstractmethod
     def open(self, item: Item, raster: Raster) -> Writer:
@@ -134,7 +139,7 @@ class Format(ABC):
 
     def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
         """List the files that are made of all items, relative to the output."""
-        return ()
+        return (self.file,) if self.file else ()
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:  # noqa: B027 - as above
         """Make them of all undamaged items, in order: same items, same bytes."""
@@ -144,40 +149,35 @@ class Format(ABC):
         return self.settings.output / target
 
 
+@dataclass(eq=False)
 class BufferedWriter(Writer):
     """Collects what it takes of each piece, and saves the whole.
 
-    Args:
+    Attributes:
         height: of the item, in px.
         take: returns rows x ... of a piece.
         save: writes all rows; returns the part for the manifest.
     """
 
-    def __init__(
-        self,
-        height: int,
-        take: Callable[[ItemRows], NDArray[Any]],
-        save: Callable[[NDArray[Any]], Any],
-    ) -> None:
-        self._height = height
-        self._take = take
-        self._save = save
-        self._whole: NDArray[Any] | None = None
+    height: int
+    take: Callable[[ItemRows], NDArray[Any]]
+    save: Callable[[NDArray[Any]], Any]
+    _whole: NDArray[Any] | None = field(default=None, init=False)
 
     def write(self, piece: ItemRows) -> None:
         """Store the next rows."""
-        part = self._take(piece)
-        if len(part) == self._height:
+        part = self.take(piece)
+        if len(part) == self.height:
             self._whole = part
             return
         if self._whole is None:
-            self._whole = np.empty((self._height, *part.shape[1:]), part.dtype)
+            self._whole = np.empty((self.height, *part.shape[1:]), part.dtype)
         self._whole[piece.rows] = part
 
     def close(self) -> Any:
         """Save all rows; return the part for the manifest."""
         assert self._whole is not None, "no rows were added"
-        return self._save(self._whole)
+        return self.save(self._whole)
 
 
 class Staged(Generic[T]):
@@ -230,4 +230,21 @@ def check_names(names: Sequence[str]) -> None:
         raise ConfigError(f"formats={list(names)}: name each format once")
 
 
-_PACKAGE = "seg.prediction.writers"
+def log_values(settings: Settings, formats: Sequence[Format]) -> None:
+    """Log what the numbers for classes mean, if any format has some."""
+    if any(each.holds_values for each in formats):
+        _log.info("values     %s (%s)", settings.label_values.summary(), _VALUES_FILE)
+
+
+def write_values(settings: Settings, formats: Sequence[Format]) -> tuple[str, ...]:
+    """Write the table of values, a class file as `dataset.classes` takes it.
+
+    Returns:
+        the files written, relative to the output; none if no format has values.
+    """
+    if not any(each.holds_values for each in formats):
+        return ()
+    rows = ",\n".join(f"  {json.dumps(row)}" for row in settings.label_values.table())
+    text = f"[\n{rows}\n]\n"
+    write_atomically(settings.output / _VALUES_FILE, lambda file: file.write(text.encode()))
+    return (_VALUES_FILE,)

@@ -1,8 +1,9 @@
 """Summary of a run's configuration."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seg.config.changes import flatten
 from seg.reports.number_format import shorten
 
 _ABSENT = "\u2013"
@@ -32,15 +33,6 @@ def main_choices(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("seed", _text(flat, "seed")),
     ]
     return [(name, text) for name, text in choices if text and flat]
-
-
-def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield `(key.of.value, value)` of nested mappings; lists stay whole."""
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            yield from flatten(inner, f"{key}.{name}" if key else str(name))
-    elif key:
-        yield key, value
 
 
 def differences(configs: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:

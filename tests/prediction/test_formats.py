@@ -16,8 +16,7 @@ from seg.data.readers.readers import read_label
 from seg.errors import ConfigError
 from seg.prediction.inputs import list_items
 from seg.prediction.items import Item
-from seg.prediction.value_table import write_values
-from seg.prediction.writer import load_formats
+from seg.prediction.writer import load_formats, write_values
 from seg.prediction.writers.areas import Areas
 from seg.prediction.writers.areas_parquet import ParquetAreas
 from seg.prediction.writers.cityscapes import CityscapesArchive

@@ -55,9 +55,7 @@ def jpeg2000_size(content: bytes) -> tuple[int, int]:
 def lies_on_a_map(path: Path) -> bool:
     """Return whether GDAL finds a place on the map: a transform, control points or RPCs."""
     try:
-        with path.open("rb") as file:
-            jpeg2000 = is_jpeg2000(file.read(12))
-        with gdal_errors(path), open_dataset(path, jpeg2000=jpeg2000) as dataset:
+        with gdal_errors(path), open_file(path) as dataset:
             return has_place(dataset)
     except DataError:  # reading it reports the fault
         return False
@@ -78,6 +76,13 @@ def open_dataset(place: Any, mode: str = "r", *, jpeg2000: bool = False, **optio
     driver = "JP2OpenJPEG" if jpeg2000 else "GTiff"
     with without_place():
         return rasterio.open(place, mode, driver=driver, **options)
+
+
+def open_file(path: Path) -> Any:
+    """Open the dataset of a TIFF or JPEG 2000 file for reading."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    return open_dataset(path, jpeg2000=is_jpeg2000(start))
 
 
 @cache

@@ -21,17 +21,9 @@ class Areas(Format):
     holds_values = True
     file = "areas.csv"
 
-    def targets(self, item: Item) -> tuple[str, ...]:
-        """Return no files: the table is made at the end."""
-        return ()
-
     def open(self, item: Item, raster: Raster) -> Writer:
         """Start to count the pixels of an item."""
         return _Counts(self.settings.labels.num_classes)
-
-    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
-        """Return the table."""
-        return (self.file,)
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         """Write the table."""

@@ -1,7 +1,6 @@
 """`annotations.json`: all label maps as COCO annotations."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from seg.data.readers.sha256 import sha256_of
 from seg.inference.image_source import Raster
 from seg.io.atomic import write_atomically
-from seg.io.json_file import read_json
+from seg.io.json_file import compact_json, read_json
 from seg.io.source import Source, checked
 from seg.prediction.items import Item
 from seg.prediction.rle import ClassRuns, class_runs
@@ -29,6 +28,7 @@ class Coco(Format):
     """
 
     name = "coco"
+    file = "annotations.json"
     holds_values = True
 
     def targets(self, item: Item) -> tuple[str, ...]:
@@ -42,13 +42,9 @@ class Coco(Format):
             raster.height, lambda piece: piece.label_HW, lambda label_HW: self._save(path, label_HW)
         )
 
-    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
-        """Return the file of all annotations."""
-        return ("annotations.json",)
-
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         """Write the file of all annotations."""
-        write_atomically(self.path("annotations.json"), lambda file: self._fill(file, done))
+        write_atomically(self.path(self.file), lambda file: self._fill(file, done))
 
     def _save(self, path: Path, label_HW: NDArray[np.uint8]) -> None:
         """Write the annotations of an item."""
@@ -56,7 +52,7 @@ class Coco(Format):
             self._annotation(label_HW, runs)
             for runs in class_runs(label_HW, num_classes=self.settings.labels.num_classes)
         ]
-        write_atomically(path, lambda file: file.write(_compact(annotations)))
+        write_atomically(path, lambda file: file.write(compact_json(annotations)))
 
     def _annotation(self, label_HW: NDArray[np.uint8], runs: ClassRuns) -> dict[str, Any]:
         """Return the annotation of a class."""
@@ -80,14 +76,14 @@ class Coco(Format):
             {"id": self._category_id(index), "name": name}
             for index, name in enumerate(self.settings.labels.names)
         ]
-        file.write(b'{"categories":' + _compact(categories) + b',"images":[')
+        file.write(b'{"categories":' + compact_json(categories) + b',"images":[')
         for number, (item, record) in enumerate(done, 1):
             file.write(b",\n" if number > 1 else b"\n")
-            file.write(_compact(_image(number, item, record)))
+            file.write(compact_json(_image(number, item, record)))
         file.write(b'\n],"annotations":[')
         for index, annotation in enumerate(self._numbered(done)):
             file.write(b",\n" if index else b"\n")
-            file.write(_compact({"id": index + 1, **annotation}))
+            file.write(compact_json({"id": index + 1, **annotation}))
         file.write(b"\n]}\n")
 
     def _numbered(self, done: Sequence[tuple[Item, ManifestEntry]]) -> Iterator[dict[str, Any]]:
@@ -123,11 +119,6 @@ def _image(number: int, item: Item, record: ManifestEntry) -> dict[str, Any]:
     width, height = record["size"]
     suffix = Path(item.source).suffix if item.kind in ("image", "raster") else ""
     return {"id": number, "file_name": item.name + suffix, "width": width, "height": height}
-
-
-def _compact(content: Mapping[str, Any] | Sequence[Any]) -> bytes:
-    """Return compact JSON."""
-    return json.dumps(content, separators=(",", ":")).encode()
 
 
 FORMAT = Coco

@@ -25,48 +25,37 @@ class Probabilities(Format):
 
     Read by `numpy.load`. A pixel's classes lie together, so that rasters of any height are written
     as they come.
+
+    Attributes:
+        chosen: the train ids of the classes that are written.
+        facts: the names of these classes, and their numbers in label files.
+
+    Raises:
+        ConfigError: the network has no such class.
     """
 
     name = "probabilities"
+    suffix = ".npz"
     wants_probabilities = True
     holds_values = True
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._chosen = chosen_classes(settings)
-
-    def targets(self, item: Item) -> tuple[str, ...]:
-        """Return the file of an item."""
-        return (f"{item.name}.npz",)
+        names = settings.labels.names
+        for name in settings.options.classes or ():
+            if name not in names:
+                raise ConfigError(f"classes: no class {name!r}; allowed: {', '.join(names)}")
+        values = settings.label_values.classes
+        self.chosen = [names.index(name) for name in settings.options.classes or names]
+        self.facts: dict[str, list[Any]] = {
+            "classes": [names[index] for index in self.chosen],
+            "values": [values[index] for index in self.chosen],
+        }
 
     def open(self, item: Item, raster: Raster) -> Writer:
         """Start to write the probabilities of an item."""
         shape = (raster.height, raster.width)
-        facts = classes_of(self.settings, self._chosen)
-        return _Npz(self.path(self.targets(item)[0]), shape, self._chosen, facts)
-
-
-def chosen_classes(settings: Settings) -> list[int]:
-    """Return the train ids of the classes whose probabilities are written.
-
-    Raises:
-        ConfigError: the network has no such class.
-    """
-    names = settings.labels.names
-    chosen = settings.options.classes or ()
-    for name in chosen:
-        if name not in names:
-            raise ConfigError(f"classes: no class {name!r}; allowed: {', '.join(names)}")
-    return [names.index(name) for name in chosen or names]
-
-
-def classes_of(settings: Settings, chosen: Sequence[int]) -> dict[str, list[Any]]:
-    """Return the names of chosen classes, and their numbers in label files."""
-    names, values = settings.labels.names, settings.label_values.classes
-    return {
-        "classes": [names[index] for index in chosen],
-        "values": [values[index] for index in chosen],
-    }
+        return _Npz(self.path(self.targets(item)[0]), shape, self.chosen, self.facts)
 
 
 def rows_of(piece: ItemRows, chosen: Sequence[int]) -> NDArray[np.float16]:
@@ -85,8 +74,7 @@ class _Npz(Writer):
         chosen: Sequence[int],
         facts: Mapping[str, list[Any]],
     ) -> None:
-        self._chosen = chosen
-        self._facts = facts
+        self._chosen, self._facts = chosen, facts
         self._rows: list[NDArray[np.float16]] = []
         self._staged = Staged(staged_file(path))
         self._zip = zipfile.ZipFile(self._staged.target, "w", zipfile.ZIP_DEFLATED, compresslevel=4)

@@ -1,10 +1,9 @@
 """`NAME_overlay.mp4`: a video with the colors of the classes over it."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from seg.data.readers.readers import read_label
 from seg.errors import ConfigError, StorageError
 from seg.inference.image_source import Raster
-from seg.io.atomic import write_atomically
+from seg.io.atomic import staged_file
 from seg.prediction.inputs import CAMERA
 from seg.prediction.items import Item
 from seg.prediction.video import FrameReader, is_whole, open_video, silent_opencv
@@ -72,35 +71,24 @@ class OverlayVideo(Format):
                     f"{target}: OpenCV has not written the whole {_CODEC} video\n"
                     "  make room, and the same command goes on; without that codec leave video out"
                 )
-            with working.open("rb") as content:
-                write_atomically(
-                    target,
-                    lambda file, content=content: shutil.copyfileobj(content, file),  # type: ignore[misc]
-                )
+            with working.open("rb") as content, staged_file(target) as file:
+                shutil.copyfileobj(content, file)
             working.unlink()
 
     def _encode(self, path: Path, frames: Sequence[Item]) -> None:
         """Write frames with their overlay as a video."""
-        video: Any = None
-        for frame_HW3 in self._overlaid_frames(frames):
-            if video is None:
-                size = frame_HW3.shape[1::-1]
-                codec = cv2.VideoWriter.fourcc(*_CODEC)
-                video = cv2.VideoWriter(str(path), codec, _rate(frames), size)
-                if not video.isOpened():
-                    return
-            video.write(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2BGR))
-        if video is not None:
-            video.release()
-
-    def _overlaid_frames(self, frames: Sequence[Item]) -> Iterator[Any]:
-        """Yield the frames with their overlay."""
-        reader = FrameReader()
+        labels, opacity = self.settings.labels, self.settings.options.overlay_opacity
+        reader, video = FrameReader(), cv2.VideoWriter()
         for item in frames:
             label_HW = read_label(self.path(self.targets(item)[0])).astype(np.uint8)
             image_HW3 = reader.read(item.source, item.part)
-            opacity = self.settings.options.overlay_opacity
-            yield np.asarray(overlay(image_HW3, label_HW, self.settings.labels, opacity))
+            if item is frames[0]:
+                codec, size = cv2.VideoWriter.fourcc(*_CODEC), image_HW3.shape[1::-1]
+                if not video.open(str(path), codec, _rate(frames), size):
+                    return
+            frame_HW3 = np.asarray(overlay(image_HW3, label_HW, labels, opacity))
+            video.write(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2BGR))
+        video.release()
         reader.close()
 
 
@@ -123,11 +111,9 @@ class _Nothing(Writer):
 
     def write(self, piece: ItemRows) -> None:
         """Ignore the rows."""
-        pass
 
     def close(self) -> None:
         """Return no part."""
-        pass
 
 
 FORMAT = OverlayVideo

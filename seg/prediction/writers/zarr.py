@@ -13,13 +13,13 @@ from seg.errors import ConfigError
 from seg.inference.image_source import Raster
 from seg.io.zip import write_zip
 from seg.prediction.items import Item
-from seg.prediction.writer import PARTS, Format, ItemRows, Settings, Writer
-from seg.prediction.writers.probabilities import chosen_classes, classes_of, rows_of
+from seg.prediction.writer import PARTS, ItemRows, Settings, Writer
+from seg.prediction.writers.probabilities import Probabilities, rows_of
 
 _CHUNK_PX = 256
 
 
-class ZarrProbabilities(Format):
+class ZarrProbabilities(Probabilities):
     """H x W x K, float16, chunks of 256 x 256 pixels with all K.
 
     The attributes are `classes`, the K names, and `values`, their numbers in label files.
@@ -30,28 +30,21 @@ class ZarrProbabilities(Format):
     """
 
     name = "zarr"
-    wants_probabilities = True
-    holds_values = True
+    suffix = ".zarr.zip"
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
         if find_spec("zarr") is None:
             raise ConfigError(
                 "formats=zarr: needs the extra `rasters`: pip install 'seg-xception[rasters]'; "
                 "or take probabilities"
             )
-        self._chosen = chosen_classes(settings)
-
-    def targets(self, item: Item) -> tuple[str, ...]:
-        """Return the file of an item."""
-        return (f"{item.name}.zarr.zip",)
+        super().__init__(settings)
 
     def open(self, item: Item, raster: Raster) -> Writer:
         """Start to write the probabilities of an item."""
         directory = self.path(f"{PARTS}/zarr/{item.name}")
-        target = self.path(self.targets(item)[0])
-        facts = classes_of(self.settings, self._chosen)
-        return _Chunks(target, directory, (raster.height, raster.width), self._chosen, facts)
+        target, shape = self.path(self.targets(item)[0]), (raster.height, raster.width)
+        return _Chunks(target, directory, shape, self.chosen, self.facts)
 
 
 class _Chunks(Writer):
