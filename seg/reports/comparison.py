@@ -7,10 +7,9 @@ from seg.reports.charts.lines import Line, line_chart, smoothed
 from seg.reports.config_summary import differences
 from seg.reports.number_format import significant
 from seg.reports.run_reader import Run
-from seg.reports.scores import Score, headlines, iou_rows
+from seg.reports.scores import Score, headlines, iou_rows, role
 from seg.reports.sections import percent_axis
 
-_COLORS = 6
 _MOST_DIFFERENCES = 60
 _MOST_CLASSES = 8
 
@@ -31,11 +30,6 @@ def comparison(runs: list[Run]) -> dict[str, Any]:
         "differences": rows[:_MOST_DIFFERENCES],
         "more_differences": max(0, len(rows) - _MOST_DIFFERENCES),
     }
-
-
-def role(place: int) -> str:
-    """Return the CSS class that gives a run its color."""
-    return f"run-{place % _COLORS + 1}"
 
 
 def _table(of_runs: list[list[Score]], *, comparable: bool) -> list[dict[str, Any]]:

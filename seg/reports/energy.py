@@ -1,7 +1,6 @@
 """Time of a run, and an estimate of energy and cost that names its assumptions."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from seg.reports.number_format import parse_time
 from seg.reports.run_reader import Run, is_number
@@ -49,13 +48,26 @@ def estimate(run: Run, tariff: Tariff) -> Estimate | None:
     seconds, unknown = _time(run)
     if seconds is None:
         return None
-    parts = (_processors(run, seconds, tariff), _cards(run, seconds, tariff))
-    known = [part for part in parts if part is not None]
+    session = (run.environment.get("sessions") or [{}])[-1]
+    cores, cards = session.get("cores"), len(session.get("gpus") or [])
+    parts = []
+    for key, measured, number, watts, assumed in (
+        ("cpu_wh", "processors and memory measured (RAPL, all work on the machine)",
+         cores, tariff.watts, f"W a core, {cores} cores all at work"),
+        ("gpu_wh", "graphics cards measured (nvidia-smi)",
+         cards or None, tariff.gpu_watts, f"W a graphics card, {cards} of them"),
+    ):  # fmt: skip
+        wh = _measured(run, key)
+        if wh is not None:
+            parts.append((wh, measured))
+        elif is_number(number):
+            wh = number * watts * seconds / _SECONDS_AN_HOUR
+            parts.append((wh, f"assumed {watts:g} {assumed}"))
     price = tariff.price_per_hour
     return Estimate(
         seconds,
-        sum(wh for wh, _ in known) / 1000,
-        "; ".join(basis for _, basis in known),
+        sum(wh for wh, _ in parts) / 1000,
+        "; ".join(basis for _, basis in parts),
         None if price is None else price * seconds / _SECONDS_AN_HOUR,
         unknown,
     )
@@ -65,7 +77,7 @@ def _time(run: Run) -> tuple[float | None, int]:
     """Return seconds between starts and ends, and the number of starts without an end."""
     total, unknown, begun_at = 0.0, 0, None
     known = False
-    for event in _history(run):
+    for event in run.environment.get("history") or []:
         at = parse_time(event.get("time"))
         if event.get("event") in _ENDS and at is not None and begun_at is not None:
             total += (at - begun_at).total_seconds()
@@ -80,43 +92,9 @@ def _time(run: Run) -> tuple[float | None, int]:
     return (sum(numbers), unknown) if numbers else (None, unknown)
 
 
-def _history(run: Run) -> list[dict[str, Any]]:
-    """List the events of a run."""
-    return [event for event in run.environment.get("history") or [] if isinstance(event, dict)]
-
-
-def _processors(run: Run, seconds: float, tariff: Tariff) -> tuple[float, str] | None:
-    """Return the energy of the processors in Wh, and how it was found; None if unknown."""
-    measured = _measured(run, "cpu_wh")
-    if measured is not None:
-        return measured, "processors and memory measured (RAPL, all work on the machine)"
-    cores = _last_session(run).get("cores")
-    if not is_number(cores):
-        return None
-    wh = cores * tariff.watts * seconds / _SECONDS_AN_HOUR
-    return wh, f"assumed {tariff.watts:g} W a core, {cores} cores all at work"
-
-
-def _cards(run: Run, seconds: float, tariff: Tariff) -> tuple[float, str] | None:
-    """Return the energy of the graphics cards in Wh, and how it was found; None without any."""
-    measured = _measured(run, "gpu_wh")
-    if measured is not None:
-        return measured, "graphics cards measured (nvidia-smi)"
-    cards = len(_last_session(run).get("gpus") or [])
-    if not cards:
-        return None
-    wh = cards * tariff.gpu_watts * seconds / _SECONDS_AN_HOUR
-    return wh, f"assumed {tariff.gpu_watts:g} W a graphics card, {cards} of them"
-
-
 def _measured(run: Run, key: str) -> float | None:
     """Return the sum over the sessions, if each that ended has a measurement."""
-    values = [event.get(key) for event in _history(run) if event.get("event") in _ENDS]
+    events = run.environment.get("history") or []
+    values = [event.get(key) for event in events if event.get("event") in _ENDS]
     numbers = [float(value) for value in values if value is not None and is_number(value)]
     return sum(numbers) if numbers and len(numbers) == len(values) else None
-
-
-def _last_session(run: Run) -> dict[str, Any]:
-    """Return the record of the last start."""
-    sessions = run.environment.get("sessions") or [{}]
-    return sessions[-1] if isinstance(sessions[-1], dict) else {}

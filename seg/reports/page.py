@@ -14,22 +14,31 @@ from markupsafe import Markup
 from seg import __version__
 from seg.errors import is_out_of_room
 from seg.io.atomic import write_atomically
-from seg.reports import number_format
 from seg.reports.charts.bars import bar_chart, swatch
 from seg.reports.charts.lines import sparkline
-from seg.reports.comparison import comparison, role, warnings
+from seg.reports.comparison import comparison, warnings
 from seg.reports.config_summary import main_choices
 from seg.reports.energy import Tariff, estimate
-from seg.reports.history import history, sessions
 from seg.reports.images import embed_animation, embed_photograph
+from seg.reports.number_format import (
+    capitalize_first,
+    duration,
+    moment,
+    percent,
+    percent_range,
+    significant,
+    whole,
+)
 from seg.reports.run_reader import Run, read_runs
-from seg.reports.scores import class_scores, frequency_rows, headlines, iou_rows
+from seg.reports.scores import class_scores, frequency_rows, headlines, iou_rows, role
 from seg.reports.sections import (
     calibration,
     confusion,
     curves,
     examples,
+    history,
     scored_on,
+    sessions,
     size_strata,
     unlearnt_classes,
 )
@@ -111,17 +120,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in (
-        "percent",
-        "percent_range",
-        "significant",
-        "whole",
-        "duration",
-        "moment",
-        "capitalize_first",
-    ):
-        environment.filters[name] = getattr(number_format, name)
-    environment.filters["swatch"] = swatch
+    filters = (capitalize_first, duration, moment, percent, percent_range, significant, whole)
+    environment.filters |= {each.__name__: each for each in (*filters, swatch)}
     environment.globals["sparkline"] = sparkline
     return environment
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from seg.config.former_keys import with_present_keys
 from seg.io.csv_table import parse_numbers
 from seg.io.json_file import parse_json_lines, read_json
-from seg.io.source import Source, checked
+from seg.io.source import Source, checked, is_valid
 from seg.io.yaml_file import read_yaml
 
 log = logging.getLogger(__name__)
@@ -118,6 +118,11 @@ class _Environment(_Known):
     history: list[_Event] = []
 
 
+_RECORDS: dict[str, tuple[TypeAdapter[Any], str, str]] = {
+    "metrics.json": (TypeAdapter(Scores), "record of scores", _EVALUATE),
+    "evaluation.json": (TypeAdapter(_Evaluation), "evaluation", _EVALUATE),
+    "environment.json": (TypeAdapter(_Environment), "record of the machine", _LEAVE_OUT),
+}
 _RESUME: TypeAdapter[_Event] = TypeAdapter(_Event)
 
 
@@ -132,35 +137,16 @@ def read_config(path: Path) -> dict[str, Any]:
     return dict(with_present_keys(config))
 
 
-def read_metrics(path: Path) -> Scores:
-    """Return `metrics.json`; empty if absent.
+def read_record(path: Path) -> dict[str, Any]:
+    """Return `metrics.json`, `evaluation.json` or `environment.json`; empty if absent.
 
     Raises:
         DataError: damaged.
     """
-    return checked(Scores, *_read_json(path, "record of scores", _EVALUATE))
-
-
-def read_evaluation(path: Path) -> dict[str, Any]:
-    """Return `evaluation.json`; empty if absent.
-
-    Raises:
-        DataError: damaged.
-    """
-    content, source = _read_json(path, "evaluation", _EVALUATE)
-    checked(_Evaluation, content, source)
-    return dict(content)
-
-
-def read_environment(path: Path) -> dict[str, Any]:
-    """Return `environment.json`; empty if absent.
-
-    Raises:
-        DataError: damaged.
-    """
-    content, source = _read_json(path, "record of the machine", _LEAVE_OUT)
-    checked(_Environment, content, source)
-    return dict(content)
+    form, kind, remedy = _RECORDS[path.name]
+    content = read_json(path, kind, remedy=remedy) if path.is_file() else {}
+    record = checked(form, content, Source(path, kind, remedy))
+    return record if isinstance(record, dict) else dict(content)
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:
@@ -190,24 +176,9 @@ def read_resumes(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     lines, damaged = parse_json_lines(Source(path, "record", _LEAVE_OUT).read())
-    sound = [line for line in lines if _is_resume(line)]
+    sound = [line for line in lines if is_valid(_RESUME, line)]
     _warn_of_damaged(path, damaged + len(lines) - len(sound), "lines")
     return sound
-
-
-def _read_json(path: Path, kind: str, remedy: str) -> tuple[Any, Source]:
-    """Read a JSON file, empty if absent; return it with its source."""
-    content = read_json(path, kind, remedy=remedy) if path.is_file() else {}
-    return content, Source(path, kind, remedy)
-
-
-def _is_resume(line: Any) -> bool:
-    """Return whether a line records a resume."""
-    try:
-        _RESUME.validate_python(line)
-    except ValueError:
-        return False
-    return isinstance(line, dict)
 
 
 def _warn_of_damaged(path: Path, damaged: int, what: str) -> None:

@@ -8,14 +8,7 @@ from typing import Any, TypeGuard
 from seg.errors import ConfigError
 from seg.io.csv_table import column_name
 from seg.metrics.score_keys import under_split
-from seg.reports.run_files import (
-    read_config,
-    read_curve,
-    read_environment,
-    read_evaluation,
-    read_metrics,
-    read_resumes,
-)
+from seg.reports.run_files import read_config, read_curve, read_record, read_resumes
 
 Points = list[tuple[float, float]]
 _MARKS = ("config.yaml", "metrics.csv", "metrics.json", "evaluation.json")
@@ -96,6 +89,13 @@ class Run:
         return [key.removeprefix(prefix) for key in columns if key.startswith(prefix)]
 
     @property
+    def confusion(self) -> list[list[int]]:
+        """Return the pixels by label and prediction; empty if unknown, or of other classes."""
+        matrix: list[list[int]] = self.evaluation.get("confusion") or []
+        lengths = {len(matrix), *map(len, matrix)}
+        return matrix if lengths == {len(self.classes)} else []
+
+    @property
     def palette(self) -> dict[str, tuple[int, int, int]]:
         """Return class name -> RGB, as far as it is known."""
         colors = self.evaluation.get("palette") or []
@@ -119,7 +119,12 @@ def find_runs(named: str | list[str]) -> list[Path]:
     run_dirs: list[Path] = []
     for each in [named] if isinstance(named, str) else named:
         directory = Path(each).expanduser()
-        runs = [directory] if is_run(directory) else list(filter(is_run, _glob(directory)))
+        runs = [directory]
+        if not is_run(directory):
+            anchor = Path(directory.anchor)
+            is_pattern = any(mark in str(directory) for mark in "*?[")
+            paths = anchor.glob(str(directory.relative_to(anchor))) if is_pattern else ()
+            runs = sorted(filter(is_run, paths))
         if not runs:
             raise ConfigError(
                 f"runs={each}: no run there (none of config.yaml, metrics.csv, metrics.json, "
@@ -132,14 +137,6 @@ def find_runs(named: str | list[str]) -> list[Path]:
     return list(dict.fromkeys(run_dirs))
 
 
-def _glob(pattern: Path) -> list[Path]:
-    """List the paths that a pattern matches; empty for a plain path."""
-    if not any(mark in str(pattern) for mark in "*?["):
-        return []
-    anchor = Path(pattern.anchor)
-    return sorted(anchor.glob(str(pattern.relative_to(anchor))))
-
-
 def read_runs(directories: list[Path]) -> list[Run]:
     """Read run directories; the names are as short as unique names can be.
 
@@ -147,7 +144,16 @@ def read_runs(directories: list[Path]) -> list[Run]:
         DataError: a file there is damaged; it is named.
     """
     return [
-        _read(directory, name)
+        Run(
+            directory,
+            name,
+            config=read_config(directory / "config.yaml"),
+            curve=read_curve(directory / "metrics.csv"),
+            metrics=read_record(directory / "metrics.json"),
+            evaluation=read_record(directory / "evaluation.json"),
+            environment=read_record(directory / "environment.json"),
+            resumes=read_resumes(directory / "resumes.jsonl"),
+        )
         for directory, name in zip(directories, _names(directories), strict=True)
     ]
 
@@ -155,20 +161,6 @@ def read_runs(directories: list[Path]) -> list[Run]:
 def is_number(value: Any) -> TypeGuard[float]:
     """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _read(directory: Path, name: str) -> Run:
-    """Read a run directory."""
-    return Run(
-        directory,
-        name,
-        config=read_config(directory / "config.yaml"),
-        curve=read_curve(directory / "metrics.csv"),
-        metrics=read_metrics(directory / "metrics.json"),
-        evaluation=read_evaluation(directory / "evaluation.json"),
-        environment=read_environment(directory / "environment.json"),
-        resumes=read_resumes(directory / "resumes.jsonl"),
-    )
 
 
 def _names(directories: list[Path]) -> list[str]:

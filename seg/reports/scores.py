@@ -20,6 +20,7 @@ _HEADLINES = (
     ("loss", "Loss", "on the images that are scored; lower is better"),
 )
 TITLES = {f"val/{key}": title for key, title, _ in _HEADLINES}
+_COLORS = 6
 _NOT_SHARES = {"loss"}
 _LOWER_IS_BETTER = {"loss", "ece"}
 
@@ -117,6 +118,11 @@ def class_scores(run: Run) -> list[ClassScores]:
     return scores
 
 
+def role(place: int) -> str:
+    """Return the CSS class that gives a run its color."""
+    return f"run-{place % _COLORS + 1}"
+
+
 def iou_rows(runs: list[Run]) -> list[Row]:
     """Return a row a class, a bar a run, the best class of the first run first."""
     scored = [{each.name: each for each in class_scores(run)} for run in runs]
@@ -129,7 +135,7 @@ def iou_rows(runs: list[Run]) -> list[Row]:
             Bar(
                 each.iou if each else None,
                 each.interval if each else None,
-                "class" if len(runs) == 1 else f"run-{place % 6 + 1}",
+                "class" if len(runs) == 1 else role(place),
                 "" if len(runs) == 1 else f"{name}, {runs[place].name}",
             )
             for place, each in enumerate(of_run)
@@ -158,9 +164,9 @@ def frequency_rows(run: Run) -> list[Row]:
 
 def _frequencies(run: Run) -> tuple[list[float], list[float]]:
     """Return shares of the pixels by label and by prediction."""
-    confusion = run.evaluation.get("confusion") or []
+    confusion = run.confusion
     total = sum(map(sum, confusion))
-    if not total or len(confusion) != len(run.classes):
+    if not total:
         return [], []
     labelled = [sum(row) / total for row in confusion]
     return labelled, [sum(column) / total for column in zip(*confusion, strict=False)]

@@ -64,11 +64,9 @@ def curves(run: Run) -> list[Markup]:
 
 def confusion(run: Run) -> dict[str, Any] | None:
     """Return the confusion matrix and the largest confusions."""
-    matrix = run.evaluation.get("confusion")
-    names = run.classes
-    if not matrix or len(matrix) != len(names) or any(len(row) != len(names) for row in matrix):
+    matrix, names, palette = run.confusion, run.classes, run.palette
+    if not matrix:
         return None
-    palette = run.palette
     colors = [palette[name] for name in names] if len(palette) == len(names) else None
     return {
         "chart": heat_map(matrix, names, colors),
@@ -80,10 +78,7 @@ def confusion(run: Run) -> dict[str, Any] | None:
 
 def unlearnt_classes(run: Run) -> list[str]:
     """Describe classes that are never predicted, or never right."""
-    matrix, names = run.evaluation.get("confusion"), run.classes
-    if not matrix or len(matrix) != len(names) or any(len(row) != len(names) for row in matrix):
-        return []
-    return unlearnt(matrix, names, run.config)
+    return unlearnt(run.confusion, run.classes, run.config) if run.confusion else []
 
 
 def calibration(run: Run) -> dict[str, Any] | None:
@@ -105,7 +100,7 @@ def size_strata(run: Run) -> list[dict[str, Any]]:
     """Return the recall of segments by their share of the image, from small to large."""
     keys = ("name", "below", "segments", "pixel_recall", "segment_recall")
     strata = run.evaluation.get("size_strata") or []
-    rows = [{key: each.get(key) for key in keys} for each in strata if isinstance(each, dict)]
+    rows = [{key: each.get(key) for key in keys} for each in strata]
     return [row for row in rows if row["segments"]]
 
 
@@ -132,6 +127,26 @@ def examples(run: Run) -> dict[str, list[Example]]:
     return {kind: entries for kind, entries in readable.items() if entries}
 
 
+def sessions(run: Run) -> list[dict[str, Any]]:
+    """Return machine, code and command of each start, as far as they are recorded."""
+    keys = ("what", "commit", "branch", "dirty", "diff")
+    return [
+        {
+            "command": each.get("command"),
+            "facts": _facts(each),
+            "git": [{key: state.get(key) for key in keys} for state in each.get("git") or []],
+        }
+        for each in run.environment.get("sessions") or []
+    ]
+
+
+def history(run: Run) -> list[dict[str, Any]]:
+    """Return the events of a run in order; older runs recorded only resumes."""
+    events = run.environment.get("history") or [{"event": "resumed"} | each for each in run.resumes]
+    keys = ("event", "time", "step")
+    return [{key: each.get(key) for key in keys} for each in events]
+
+
 def percent_axis(value: float) -> str:
     """Format a share in hundredths, with a digit only if it has one."""
     return percent(value, 0 if abs(100 * value - round(100 * value)) < 1e-6 else 1)
@@ -149,10 +164,8 @@ def _overconfidence(diagram: dict[str, Any]) -> float:
     return float(sum(gap for _, gap in gaps) / total) if total else 0.0
 
 
-def _example(entry: Any, run_dir: Path) -> Example | None:
+def _example(entry: dict[str, Any], run_dir: Path) -> Example | None:
     """Read an example; None if its image cannot be read."""
-    if not isinstance(entry, dict):
-        return None
     layers: dict[str, EmbeddedImage] = {}
     for layer in _LAYERS:
         read: Callable[[Path, int], EmbeddedImage | None] = (
@@ -175,3 +188,23 @@ def _inside(run_dir: Path, name: Any) -> Path | None:
         return None
     path = (run_dir / name).resolve()
     return path if path.is_relative_to(run_dir.resolve()) and path.is_file() else None
+
+
+def _facts(session: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return machine and libraries of a start as name and text."""
+    cores, memory = session.get("cores"), session.get("memory_gib")
+    machine = [
+        f"{cores} cores" if cores else "",
+        f"{memory:g} GiB memory" if is_number(memory) else "",
+    ]
+    named = (
+        ("processor", session.get("cpu")),
+        ("machine", ", ".join(part for part in machine if part)),
+        ("graphics cards", ", ".join(map(str, session.get("gpus") or []))),
+        ("processes", session.get("processes") if session.get("processes") != 1 else None),
+        ("system", session.get("system")),
+        ("python", session.get("python")),
+        ("seg", session.get("seg")),
+        *(session.get("libraries") or {}).items(),
+    )
+    return [(str(name), str(text)) for name, text in named if text]

@@ -38,35 +38,14 @@ class Frame:
             title: caption and text alternative for screen readers.
             legend: entries of a list.
         """
-        heights = map(self._height, ticks(*self.y))
-        grid = joined(path([(0, y), (100, y)], class_="grid") for y in heights)
-        area = element("div", svg(grid, *marks, aria_label=title), class_="area")
-        entries = element("ul", *legend, class_="legend")
-        return element(
-            "figure",
-            element("figcaption", element("b", title), entries),
-            element("div", self._y_axis(), area, self._x_axis(), class_="plot"),
-            class_="chart",
-        )
-
-    def _height(self, value: float) -> float:
-        """Return the height of a value in hundredths from the top."""
-        bottom, top = self.y
-        return 100 * (top - value) / (top - bottom)
-
-    def _y_axis(self) -> Markup:
-        """Draw the texts of the y axis."""
-        spans = (
-            element("span", self.format_value(value), style=f"top:{self._height(value):.2f}%")
-            for value in ticks(*self.y)
-        )
-        return element("div", *spans, class_="y-axis", aria_hidden="true")
-
-    def _x_axis(self) -> Markup:
-        """Draw the texts of the x axis."""
-        left, right = self.x
+        (left, right), (bottom, top) = self.x, self.y
         x_ticks = ticks(left, right, 4)
-        spans = (
+        heights = [(100 * (top - value) / (top - bottom), value) for value in ticks(bottom, top)]
+        grid = joined(path([(0, y), (100, y)], class_="grid") for y, _ in heights)
+        y_texts = (
+            element("span", self.format_value(value), style=f"top:{y:.2f}%") for y, value in heights
+        )
+        x_texts = (
             element(
                 "span",
                 label(value, x_ticks),
@@ -74,8 +53,18 @@ class Frame:
             )
             for value in x_ticks
         )
+        across = element("em", self.across)
         return element(
-            "div", element("em", self.across), *spans, class_="x-axis", aria_hidden="true"
+            "figure",
+            element("figcaption", element("b", title), element("ul", *legend, class_="legend")),
+            element(
+                "div",
+                element("div", *y_texts, class_="y-axis", aria_hidden="true"),
+                element("div", svg(grid, *marks, aria_label=title), class_="area"),
+                element("div", across, *x_texts, class_="x-axis", aria_hidden="true"),
+                class_="plot",
+            ),
+            class_="chart",
         )
 
 

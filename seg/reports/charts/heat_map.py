@@ -48,7 +48,11 @@ def heat_map(
     least, most = _CELL_PX
     cell_px = min(most, max(least, _WIDTH_PX // len(names))) if numbered else _SMALL_CELL_PX
     layout = _Layout(names, cell_px, round(longest * _LETTER_PX) + 30, numbered)
-    parts = [_column_name(place, layout) for place in range(len(names))]
+    parts = []
+    for place, name in enumerate(names):
+        x, y = layout.left(place) + cell_px / 2 + 4, layout.margin_px - 8
+        text, turn = shorten(name, _LONGEST_NAME), f"rotate(-90 {x:g} {y:g})"
+        parts.append(element("text", text, x=x, y=y, transform=turn, class_="name"))
     for place, row in enumerate(confusion):
         parts += _row_name(place, layout, colors[place] if colors else None)
         parts += _cells(row, place, layout)
@@ -76,13 +80,6 @@ def most_confused(
         if other != label and pixels
     ]
     return sorted(pairs, key=lambda each: (-each[3], each[0], each[1]))[:count]
-
-
-def _column_name(place: int, layout: _Layout) -> Markup:
-    """Draw a class name above its column."""
-    x, y = layout.left(place) + layout.cell_px / 2 + 4, layout.margin_px - 8
-    name = shorten(layout.names[place], _LONGEST_NAME)
-    return element("text", name, x=x, y=y, transform=f"rotate(-90 {x:g} {y:g})", class_="name")
 
 
 def _row_name(place: int, layout: _Layout, color: Color | None) -> list[Markup]:

@@ -58,9 +58,11 @@ def line_chart(
     """
     lines = [line for line in lines if line.points]
     drawn = [line for line in lines if not line.faint] or lines
+    values = sorted(y for line in drawn for _, y in line.points)
+    low, high = values[0], values[-1 - int(cut * len(values))]
     frame = Frame(
         _bounds([0.0, *(x for line in lines for x, _ in line.points)]),
-        _range(drawn, from_zero, cut),
+        around(min(0.0, low) if from_zero else low, high),
         format_value,
     )
     marks = []
@@ -136,10 +138,3 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
     """Return the bounds of values; widened if they are equal."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
-
-
-def _range(lines: Sequence[Line], from_zero: bool, cut: float) -> tuple[float, float]:
-    """Return the bounds of the axis of values."""
-    values = sorted(y for line in lines for _, y in line.points)
-    high = values[-1 - int(cut * len(values))]
-    return around(min(0.0, values[0]) if from_zero else values[0], high)

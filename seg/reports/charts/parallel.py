@@ -56,6 +56,9 @@ def parallel_coordinates(
         *(_ticks(scale, x) for scale, x in zip(scales, across, strict=True)),
         class_="area",
     )
+    ramp = element("li", "worse", element("i", class_="ramp"), "better")
+    best = element("li", element("i", class_="key best-key"), "the best")
+    legend = element("ul", ramp, best, class_="legend")
     names = (_name(scale, x) for scale, x in zip(scales, across, strict=True))
     axes = element(
         "div",
@@ -66,7 +69,7 @@ def parallel_coordinates(
     )
     return element(
         "figure",
-        element("figcaption", element("b", title), _legend()),
+        element("figcaption", element("b", title), legend),
         element("div", axes, class_="scroll", tabindex="0", role="region", aria_label=title),
         element("p", hint, class_="said note", aria_live="polite"),
         class_="chart parallel",
@@ -108,10 +111,3 @@ def _name(scale: Scale, x: float) -> Markup:
     if scale.logarithmic:
         parts.append(element("small", "log"))
     return element("span", *parts, style=f"left:{x:.3f}%", title=scale.name)
-
-
-def _legend() -> Markup:
-    """Draw the legend."""
-    ramp = element("li", "worse", element("i", class_="ramp"), "better")
-    best = element("li", element("i", class_="key best-key"), "the best")
-    return element("ul", ramp, best, class_="legend")
