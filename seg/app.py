@@ -45,8 +45,7 @@ from seg.io.run_record import (
     withdraw,
 )
 from seg.io.terminal import say
-from seg.sweeps.launcher_env import add_plugins
-from seg.sweeps.parent_process import exit_with_parent
+from seg.sweeps.parent_process import add_plugins, exit_with_parent
 from seg.sweeps.resume import with_sweep_directory
 from seg.sweeps.run_trial import FAILURE, run_trial
 from seg.sweeps.trials import STATUS_FILE

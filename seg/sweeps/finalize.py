@@ -34,7 +34,15 @@ def close_sweep(directory: Path, make_sections: SectionMaker | None = None) -> N
     sweep = read_sweep(directory)
     winner = _attempt("winner", lambda: _write_best_config(directory, sweep))
     leaderboard = _attempt("leaderboard", lambda: write_leaderboard(directory, sweep))
-    page = _attempt("report", lambda: _write_report(directory, sweep, make_sections))
+    page = _attempt(
+        "report",
+        lambda: write_page(
+            directory,
+            sweep,
+            directory / FILE,
+            () if make_sections is None else make_sections(directory, sweep),
+        ),
+    )
     _log_best(sweep)
     if leaderboard is not None:
         log.info("leaderboard: %s", leaderboard)
@@ -42,13 +50,6 @@ def close_sweep(directory: Path, make_sections: SectionMaker | None = None) -> N
         log.info("report: %s", page.resolve().as_uri())
     if winner is not None:
         log.info("the winner again: %s", winner.command)
-
-
-def _write_report(directory: Path, sweep: Sweep, make_sections: SectionMaker | None) -> Path:
-    """Write the page with its further sections; return its path."""
-    sections = () if make_sections is None else make_sections(directory, sweep)
-    write_page(directory, sweep, directory / FILE, sections)
-    return directory / FILE
 
 
 def _write_best_config(directory: Path, sweep: Sweep) -> Winner | None:

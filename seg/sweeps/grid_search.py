@@ -8,7 +8,7 @@ from typing import Protocol
 from hydra.core.override_parser.types import Override
 
 from seg.errors import ConfigError
-from seg.sweeps.search_spaces import values_of
+from seg.sweeps.search_spaces import samples_of, values_of
 from seg.sweeps.trials import Trial
 
 
@@ -74,11 +74,7 @@ class Grid:
 
     def samples(self) -> list[dict[str, str]]:
         """Return as few choices as show every value once."""
-        most = max(map(len, self._values.values()), default=1)
-        return [
-            {key: values[index % len(values)] for key, values in self._values.items()}
-            for index in range(most)
-        ]
+        return samples_of(self._values)
 
     def choices(self, number: int) -> dict[str, str]:
         """Return the combination of this number."""

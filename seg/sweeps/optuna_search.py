@@ -14,7 +14,7 @@ from seg.config.cli_overrides import quoted
 from seg.config.former_keys import present_choice
 from seg.errors import ConfigError
 from seg.io.atomic import staged_path
-from seg.sweeps.search_spaces import space_of
+from seg.sweeps.search_spaces import samples_of, space_of
 from seg.sweeps.trials import Trial
 from seg.training.callbacks.optuna_study import STUDY, open_storage
 
@@ -85,14 +85,8 @@ class OptunaSearch:
 
     def samples(self) -> list[dict[str, str]]:
         """Return every listed value once, for intervals the lower bound."""
-        most = max(len(space.values) or 1 for space in self._spaces.values())
-        return [
-            {
-                key: space.values[index % len(space.values)] if space.values else space.first
-                for key, space in self._spaces.items()
-            }
-            for index in range(most)
-        ]
+        spaces = self._spaces.items()
+        return samples_of({key: space.values or [space.first] for key, space in spaces})
 
     def choices(self, number: int) -> dict[str, str]:
         """Return a trial's choices; draw them on the first call."""

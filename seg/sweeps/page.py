@@ -45,8 +45,8 @@ class Section:
     lead: str = ""
 
 
-def write_page(directory: Path, sweep: Sweep, path: Path, sections: Sequence[Section] = ()) -> None:
-    """Write the page atomically.
+def write_page(directory: Path, sweep: Sweep, path: Path, sections: Sequence[Section] = ()) -> Path:
+    """Write the page atomically; return its path.
 
     Args:
         directory: of the sweep; the run directories of its trials are read as far as they exist.
@@ -56,6 +56,7 @@ def write_page(directory: Path, sweep: Sweep, path: Path, sections: Sequence[Sec
     """
     text = page(directory, sweep, sections)
     write_atomically(path, lambda file: file.write(text.encode()))
+    return path
 
 
 def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str:

@@ -1,7 +1,8 @@
-"""The sweeping process as its trials see it: those on its machine end when it ends."""
+"""What trials get from the sweeping process: the sweeper's import path, and when it ends."""
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,24 @@ from pathlib import Path
 
 from seg.interruption import SWEEP_PROCESS
 
+_PLUGINS = str(Path(__file__).resolve().parent / "plugins")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _POLL_S = 0.5
 _SAVING_S = 60.0  # for a step and a checkpoint, after a signal
 _ENDED = 143
 
 
+def add_plugins() -> None:
+    """Make `hydra_plugins.seg_sweeper` importable here; installed packages come first."""
+    if _PLUGINS not in sys.path:
+        sys.path.append(_PLUGINS)
+
+
 def announce_sweep() -> None:
-    """Let the trials that launchers start from here on know this process."""
+    """Let processes that launchers start from here on unpickle sweepers and know this process."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if _PLUGINS not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([*filter(None, paths), _PLUGINS])
     os.environ[SWEEP_PROCESS] = f"{_machine()} {os.getpid()} {_started_at(os.getpid())}"
 
 

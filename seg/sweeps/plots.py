@@ -1,6 +1,6 @@
 """The charts of a sweep's page; None where there is nothing to draw."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
@@ -27,7 +27,7 @@ def parallel_chart(sweep: Sweep) -> Markup | None:
     if not trials or not keys:
         return None
     values = [trial.value for trial in trials]
-    last = number_scale(_title(sweep), values, lambda value: _axis(sweep, value))
+    last = number_scale(_title(sweep), values, _axis_format(sweep))
     shades = _shades(sweep)
     best = sweep.best_trial()
     strands = [Strand(_trial_label(sweep, t), shades.get(t.number), t == best) for t in trials]
@@ -62,7 +62,9 @@ def curves_chart(directory: Path, sweep: Sweep) -> Markup | None:
     for trial in sorted(sweep.trials, key=lambda each: shades.get(each.number, -1.0)):
         points = read_curve(trial.run_dir(directory), sweep.monitor)
         if trial != best:
-            lines.append(_curve(sweep, trial, points, shades.get(trial.number)))
+            role = "line-of-trial" if trial.number in shades else "apart"
+            shade = shades.get(trial.number, 0.0)
+            lines.append(Line(_trial_label(sweep, trial), points, role, shade=shade))
     if best is not None:
         points = read_curve(best.run_dir(directory), sweep.monitor)
         lines.append(Line(f"trial {best.number}, the best", points, "val", dotted=True))
@@ -71,7 +73,7 @@ def curves_chart(directory: Path, sweep: Sweep) -> Markup | None:
     return line_chart(
         lines,
         title=f"{_with_unit(sweep)} over the training",
-        format_value=lambda value: _axis(sweep, value),
+        format_value=_axis_format(sweep),
         from_zero=sweep.maximize,
         cut=0.0 if sweep.maximize else _CUT_OF_LOSSES,
     )
@@ -89,17 +91,9 @@ def progress_chart(sweep: Sweep) -> Markup | None:
     return search_chart(
         marks,
         title=f"{_with_unit(sweep)} by trial",
-        format_value=lambda value: _axis(sweep, value),
+        format_value=_axis_format(sweep),
         maximize=sweep.maximize,
     )
-
-
-def _curve(
-    sweep: Sweep, trial: Trial, points: Sequence[tuple[float, float]], shade: float | None
-) -> Line:
-    """Return the line of a trial's curve."""
-    role = "line-of-trial" if shade is not None else "apart"
-    return Line(_trial_label(sweep, trial), points, role, shade=0.0 if shade is None else shade)
 
 
 def _scale(key: str, trials: Sequence[Trial]) -> Scale:
@@ -138,6 +132,6 @@ def _with_unit(sweep: Sweep) -> str:
     return _title(sweep) + (", %" if is_percentage(sweep.monitor) else "")
 
 
-def _axis(sweep: Sweep, value: float) -> str:
-    """Return a value as the text at an axis."""
-    return percent_axis(value) if is_percentage(sweep.monitor) else significant(value)
+def _axis_format(sweep: Sweep) -> Callable[[float], str]:
+    """Return what formats the monitored value at an axis."""
+    return percent_axis if is_percentage(sweep.monitor) else significant

@@ -1,7 +1,7 @@
 """Sweeps in Hydra's grammar: their values, or spaces to draw from."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,12 @@ def values_of(key: str, override: Override) -> list[str]:
     if not values:
         raise ConfigError(f"{key}={override.get_value_string()}: nothing to choose from")
     return values
+
+
+def samples_of(values: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """Return as few choices as show every value of each key once."""
+    most = max(map(len, values.values()), default=1)
+    return [{key: each[index % len(each)] for key, each in values.items()} for index in range(most)]
 
 
 def _tidy(number: str) -> str:

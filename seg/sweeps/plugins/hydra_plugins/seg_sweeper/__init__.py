@@ -3,7 +3,6 @@
 Hydra takes plugins from `hydra_plugins` alone and scans them at each start.
 """
 
-from pathlib import Path
 from typing import Any
 
 from hydra.plugins.launcher import Launcher
@@ -25,27 +24,19 @@ class SegSweeper(Sweeper):
         """Store Hydra's context and create the launcher."""
         from hydra.core.plugins import Plugins
 
-        from seg.sweeps.launcher_env import export_plugin_path
         from seg.sweeps.parent_process import announce_sweep
 
         self.context = hydra_context, config
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
-        export_plugin_path()
         announce_sweep()
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep."""
         from seg.sweeps.sweep import sweep
+        from seg.xception_paper.report_sections import paper_sections
 
         return sweep(
-            self.options, arguments, *self.context, self.launcher, make_sections=_make_sections
+            self.options, arguments, *self.context, self.launcher, make_sections=paper_sections
         )
-
-
-def _make_sections(directory: Path, sweep: Any) -> Any:
-    """Return the further sections of a sweep's page."""
-    from seg.xception_paper.report_sections import paper_sections
-
-    return paper_sections(directory, sweep)
