@@ -20,8 +20,8 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.build.datasets import refuse_wrong_root
 
     refuse_wrong_root(config.dataset)
+    from seg.build.evaluation import checkpoint_dataset
     from seg.build.models import restore
-    from seg.build.segmentation import checkpoint_dataset
     from seg.data.readers.sha256 import sha256_of
     from seg.data.sample import Sample
     from seg.deployment.calibration import spread

@@ -135,7 +135,7 @@ def _ours(job: Workload, changes: Sequence[str], *, bf16: bool = False) -> Prepa
 def _export(file: Path, job: Workload) -> Prepared:
     from seg.build.models import load_model
 
-    model: Any = load_model(file)
+    model = load_model(file)
     image_BCHW = job.images()
     return Prepared(lambda: model.argmax_labels(image_BCHW))
 

@@ -13,6 +13,7 @@ from seg.config.allowed_targets import Author
 from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.label_space import LabelSpace
 from seg.data.sample import IMAGE_CHANNELS
+from seg.deployment.exported_model import ExportedModel
 from seg.deployment.loading import Export, is_export, open_export, read_export
 from seg.errors import ConfigError, DataError, UserError, error_summary, first_lines
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -27,7 +28,7 @@ _BUILDS = 4  # a library's encoder is built anew for another stride, and then me
 
 def load_model(
     checkpoint: str | Path, *, trust: bool = False, plugins: Collection[str] = ()
-) -> TrainedSegmenter:
+) -> TrainedSegmenter | ExportedModel:
     """Load a trained network in evaluation mode, on the CPU.
 
     >>> import seg
@@ -43,13 +44,13 @@ def load_model(
 
     Returns:
         normalized B x C x H x W -> logits B x K x H x W, with `.classes`, `.palette`,
-        `.normalization` and `.predict`.
+        `.normalization` and `.predict`; of a checkpoint a network that can be trained further.
 
     Raises:
         DataError: the file is missing, damaged or foreign.
         ConfigError: an exported file that needs `trust`, or a package that is not installed.
     """
-    return restore(read_trained(Path(checkpoint), trust=trust, plugins=plugins))
+    return open_model(read_trained(Path(checkpoint), trust=trust, plugins=plugins))
 
 
 def read_trained(
@@ -65,14 +66,31 @@ def read_trained(
     return read_checkpoint(path, plugins=plugins)
 
 
-def restore(checkpoint: Checkpoint | Export) -> TrainedSegmenter:
+def load_teacher(checkpoint: str, plugins: Collection[str] = ()) -> TrainedSegmenter:
+    """Load the network of a checkpoint file or run directory, for a student to learn from.
+
+    Raises:
+        DataError, ConfigError: see `load_model`; also an exported file.
+    """
+    if is_export(Path(checkpoint)):
+        raise ConfigError(
+            f"distillation.checkpoint={checkpoint}: an exported network has no maps to learn from\n"
+            "  give the checkpoint or the run directory that it was exported from"
+        )
+    return restore(read_checkpoint(Path(checkpoint), plugins=plugins))
+
+
+def open_model(source: Checkpoint | Export) -> TrainedSegmenter | ExportedModel:
+    """Return the network of a checkpoint, or start the engine of an export."""
+    if isinstance(source, Checkpoint):
+        return restore(source)
+    if "dataset" not in source.config:
+        return open_export(source)
+    return open_export(source, decoding_of(training_config(source, TrainConfig).dataset))
+
+
+def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
     """Return the network of a checkpoint, with its weights, in evaluation mode."""
-    if isinstance(checkpoint, Export):
-        exported = open_export(checkpoint)
-        if "dataset" in checkpoint.config:
-            config = training_config(checkpoint, TrainConfig)
-            exported.decoding = decoding_of(config.dataset)
-        return exported
     config = training_config(checkpoint, TrainConfig, "encoder", "decoder")
     model = _limited_network(checkpoint, config)
     try:

@@ -26,7 +26,7 @@ def to_input_format(image_BCHW: Tensor, spec: ExportSpec, normalization: Normali
     For a graph that takes uint8, floats are rounded: resized images lose their fractions.
     """
     if spec.input_kind == "normalized":
-        return normalization(image_BCHW)
+        return normalization(image_BCHW).float()
     if spec.input_kind == "uint8":
         if image_BCHW.dtype == torch.uint8:
             return image_BCHW

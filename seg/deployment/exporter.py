@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from seg.data.sample import Sample
-from seg.deployment.exported_model import ExportedSegmenter
+from seg.deployment.exported_model import ExportedModel
 from seg.deployment.format_interface import ExportFormat, Source, find_format
 from seg.deployment.metadata import (
     Card,
@@ -24,7 +24,6 @@ from seg.deployment.mixed_precision_search import select_float_layers
 from seg.deployment.parity import TOLERANCES, Parity, ParityError, Tolerance, measure
 from seg.deployment.usage import class_table
 from seg.errors import ConfigError
-from seg.inference.memory_estimate import bytes_per_pixel
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.io.atomic import staged_directory
 
@@ -125,7 +124,7 @@ def _export_int8(
     request: ExportRequest,
     path: Path,
     calibration: Sequence[Sample],
-) -> tuple[list[Path], ExportedSegmenter]:
+) -> tuple[list[Path], ExportedModel]:
     """Export in int8, with as few parts in float as the agreement needs; each try is a file."""
     images = [sample.image for sample in calibration]
     kind = find_format(request.format)
@@ -147,10 +146,10 @@ def _export_int8(
 
 def _write_file(
     source: Source, origin: SourceCheckpoint, kind: ExportFormat, path: Path
-) -> tuple[list[Path], ExportedSegmenter]:
+) -> tuple[list[Path], ExportedModel]:
     files = kind.write(source, path)
     card = _card(source, origin, kind, files)
-    return files, ExportedSegmenter(card, kind.open(files[0], card))
+    return files, ExportedModel(card, kind.open(files[0], card))
 
 
 def _check_parity(parity: Parity, request: ExportRequest, target: Path) -> None:
@@ -181,14 +180,14 @@ def _card(
             output_stride=model.output_stride,
             input_multiple=model.input_multiple,
             align_corners=model.align_corners,
-            bytes_per_pixel=bytes_per_pixel(model),
+            bytes_per_pixel=model.bytes_per_pixel,
         ),
         checkpoint=origin,
         usage=usage,
         classes=class_table(model.labels),
-        labels=model.labels.to_dict(),
-        normalization=usage.normalization,
-        normalized_inside=None if usage.normalization else model.normalization.to_dict(),
+        labels=model.labels,
+        normalization=model.normalization if usage.normalization else None,
+        normalized_inside=None if usage.normalization else model.normalization,
         kept_float=list(source.kept_float),
         parity={},
         versions=versions,

@@ -8,11 +8,11 @@ from typing import Any
 from seg.config.nearest import nearest
 from seg.data.label_space import LabelSpace
 from seg.data.readers.sha256 import sha256_of
-from seg.deployment.exported_model import ExportedSegmenter
+from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.deployment.exported_model import ExportedModel
 from seg.deployment.format_interface import find_format, format_names
 from seg.deployment.metadata import Card, card_path, check_files, read_card
 from seg.errors import ConfigError, DataError, brief
-from seg.models.interfaces import Normalization
 
 log = logging.getLogger(__name__)
 _KIND = "export of this checkpoint that gives logits of any size here (output_kind=logits)"
@@ -40,12 +40,7 @@ class Export:
     @property
     def labels(self) -> LabelSpace:
         """Return the classes."""
-        return LabelSpace.from_dict(self.card.labels)
-
-    @property
-    def normalization(self) -> Normalization:
-        """Return the normalization of images."""
-        return Normalization.from_dict(self.card.network_normalization)
+        return self.card.labels
 
     @property
     def step(self) -> int:
@@ -92,11 +87,6 @@ def read_export(path: Path, *, trust: bool = False) -> Export:
             "  give trust=true for a file that you made yourself, or export to onnx or openvino"
         )
     kind.require_running()
-    try:
-        LabelSpace.from_dict(card.labels)
-        Normalization.from_dict(card.network_normalization)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{card_path(path)}: damaged ({error}); export it again") from None
     return Export(path, card)
 
 
@@ -110,14 +100,18 @@ def _read_known_card(path: Path) -> Card:
     return card
 
 
-def open_export(export: Export) -> ExportedSegmenter:
+def open_export(export: Export, decoding: ImageDecoding = PLAIN) -> ExportedModel:
     """Start the engine.
+
+    Args:
+        export: the file with its card.
+        decoding: how the values of image files are converted.
 
     Raises:
         DataError: the engine cannot open the file.
     """
     kind = find_format(export.card.format)
-    return ExportedSegmenter(export.card, kind.open(export.path, export.card))
+    return ExportedModel(export.card, kind.open(export.path, export.card), decoding)
 
 
 def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = False) -> Path:

@@ -2,22 +2,51 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
 
 from seg.config.former_keys import with_present_keys
+from seg.data.label_space import LabelSpace
 from seg.data.readers.sha256 import sha256_of
 from seg.deployment.usage import Usage
 from seg.errors import DataError
 from seg.io.atomic import write_json
 from seg.io.json_file import read_json
 from seg.io.source import Source, checked
+from seg.models.interfaces import Normalization
 from seg.models.weights.digests import sealed, unsealed
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 _VERSION = 1
 Positive = Annotated[int, Field(ge=1)]
+
+
+def _label_space(value: Any) -> LabelSpace:
+    try:
+        return value if isinstance(value, LabelSpace) else LabelSpace.from_dict(value)
+    except (KeyError, TypeError, DataError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _normalization(value: Any) -> Normalization:
+    return value if isinstance(value, Normalization) else Normalization.from_dict(value)
+
+
+StoredLabels = Annotated[
+    LabelSpace, PlainValidator(_label_space), PlainSerializer(LabelSpace.to_dict)
+]
+StoredNormalization = Annotated[
+    Normalization, PlainValidator(_normalization), PlainSerializer(Normalization.to_dict)
+]
 
 
 class _Plain(BaseModel):
@@ -78,11 +107,10 @@ class Card(_Plain):
         spec: see `ExportSpec`.
         geometry: see `Geometry`.
         checkpoint: see `SourceCheckpoint`.
-        labels: the classes, as of `LabelSpace.to_dict`.
+        labels: the classes.
         usage: how the file is used without this package.
         classes: see `seg.deployment.usage.class_table`.
-        normalization: of images by the caller, as of `Normalization.to_dict`; None: none, the graph
-            does it.
+        normalization: of images by the caller; None: none, the graph does it.
         normalized_inside: normalization by the graph; None: none, the caller does it.
         kept_float: modules that an int8 network computes in float.
         parity: differences from the network itself, and on how many images.
@@ -98,18 +126,26 @@ class Card(_Plain):
     checkpoint: SourceCheckpoint
     usage: Usage | None = None
     classes: list[dict[str, Any]] = []
-    labels: dict[str, Any]
-    normalization: dict[str, list[float]] | None
-    normalized_inside: dict[str, list[float]] | None = None
+    labels: StoredLabels
+    normalization: StoredNormalization | None
+    normalized_inside: StoredNormalization | None = None
     kept_float: list[str]
     parity: dict[str, Any]
     versions: dict[str, str]
     created: str
 
     @property
-    def network_normalization(self) -> dict[str, list[float]]:
+    def network_normalization(self) -> Normalization:
         """Return the normalization of images, whether inside the graph or before it."""
-        return self.normalization or self.normalized_inside or {}
+        normalization = self.normalization or self.normalized_inside
+        assert normalization is not None, "checked below"
+        return normalization
+
+    @model_validator(mode="after")
+    def _require_normalization(self) -> Self:
+        if self.normalization is None and self.normalized_inside is None:
+            raise ValueError("names no normalization")
+        return self
 
     @model_validator(mode="before")
     @classmethod

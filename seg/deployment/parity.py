@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from seg.data.sample import Sample
-from seg.deployment.exported_model import ExportedSegmenter
 from seg.errors import DataError
 from seg.inference.fusion import argmax_labels
-from seg.inference.segmentation_model import TrainedSegmenter
+from seg.inference.image_model import ImageModel
 from seg.metrics.confusion import ConfusionMatrix
 
 
@@ -100,9 +99,7 @@ class Parity:
 
 
 @torch.inference_mode()
-def measure(
-    model: TrainedSegmenter, exported: ExportedSegmenter, samples: Sequence[Sample]
-) -> Parity:
+def measure(model: ImageModel, exported: ImageModel, samples: Sequence[Sample]) -> Parity:
     """Compare both on the same images.
 
     Args:
@@ -110,15 +107,16 @@ def measure(
         exported: its export.
         samples: images with their labels.
     """
-    matrices = [ConfusionMatrix(model.num_classes, model.labels.ignore_index) for _ in range(2)]
+    labels = model.labels
+    matrices = [ConfusionMatrix(labels.num_classes, labels.ignore_index) for _ in range(2)]
     errors = _Errors()
     same = pixels = 0
     for sample in samples:
         image_BCHW = torch.from_numpy(sample.image).permute(2, 0, 1)[None]
         expected = model.forward_image(image_BCHW)
         maps = [argmax_labels(expected)]
-        if exported.card.spec.output_kind == "labels":
-            maps.append(torch.from_numpy(exported.predict(sample.image))[None])
+        if exported.labels_alone:
+            maps.append(exported.argmax_labels(image_BCHW))
         else:
             logits = exported.forward_image(image_BCHW)
             errors.add(logits.values.float(), expected.values.float())

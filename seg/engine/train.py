@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from seg.build.evaluation import evaluation_of
 from seg.build.segmentation import Parts, build_segmentation
 from seg.config.schema import TrainConfig
 from seg.engine import fit_loop
@@ -23,7 +24,7 @@ def fit(parts: Parts, run_dir: Path, checkpoint: Path | None = None) -> float:
 
 def _finish(parts: Parts, ended: FitResult) -> dict[str, float]:
     facts = {} if ended.best is None else checkpoint_facts(ended.best.path, ended.best.step)
-    evaluator = Evaluator(parts, Inference(), facts)
+    evaluator = Evaluator(evaluation_of(parts), Inference(), facts)
     return evaluator.run(ended.run_dir, training_s=ended.training_s)
 
 

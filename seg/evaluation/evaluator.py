@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed
 
-from seg.build.segmentation import Parts
+from seg.build.evaluation import EvaluationParts
 from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
 from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection, intervals
@@ -24,6 +24,7 @@ from seg.inference.inference import Inference
 from seg.io.atomic import write_atomically, write_json
 from seg.io.csv_table import format_csv
 from seg.io.terminal_bar import progress_bar
+from seg.losses.pixel_loss import compute_loss
 from seg.metrics.per_image import ImageScores
 from seg.metrics.unlearnt import unlearnt
 from seg.visualization.grids import predicted_grid, save_png
@@ -34,15 +35,15 @@ _GRID_SAMPLES = 6
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Evaluates the network of `parts` on its evaluation set.
+    """Evaluates the model of `parts` on the evaluation set.
 
     Attributes:
-        parts: data, task and trainer; of several processes each measures its share.
-        inference: how the network is applied.
-        checkpoint: facts of the network, see `checkpoint_facts`.
+        parts: model, data and trainer; of several processes each measures its share.
+        inference: how the model is applied.
+        checkpoint: facts of the model, see `checkpoint_facts`.
     """
 
-    parts: Parts
+    parts: EvaluationParts
     inference: Inference
     checkpoint: dict[str, Any]
 
@@ -53,8 +54,8 @@ class Evaluator:
             flat scores under the split, as `test/miou`.
         """
         started_at = perf_counter()
-        split = self.parts.data.split("val").split
-        metrics = MetricsCollection(self.parts.task.labels, split=split)
+        split, labels = self.parts.data.split("val").split, self.parts.model.labels
+        metrics = MetricsCollection(labels, split=split)
         rows = self._measure(metrics)
         metrics.reduce()
         rows = _gather_rows(rows)
@@ -67,10 +68,9 @@ class Evaluator:
             _write_table(run_dir / "per_image.csv", rows)
             self._record(metrics, scores, run_dir, timings_s["evaluation_s"])
             self._write_grid(run_dir / "predictions.png")
-        _log_scores(split, scores, self.parts.task.labels.names, metrics.split.images)
+        _log_scores(split, scores, labels.names, metrics.split.images)
         confusion_KK = metrics.confusion.counts.tolist()
-        names = self.parts.task.labels.names
-        for line in unlearnt(confusion_KK, names, self.parts.task.config):
+        for line in unlearnt(confusion_KK, labels.names, self.parts.config):
             log.warning("%s", line)
         return scores
 
@@ -78,7 +78,8 @@ class Evaluator:
     def _measure(self, metrics: MetricsCollection) -> list[ImageScores]:
         """Measure this process's share of the split; return its rows of `per_image.csv`."""
         device = self.parts.trainer.strategy.root_device
-        task = self.parts.task.to(device).eval()
+        self.parts.model.to(device)
+        self.parts.loss.to(device)
         data = self.parts.data.split("val")
         rows = []
         with (
@@ -91,21 +92,21 @@ class Evaluator:
                     example = _measure_image(batch, at, tiles, label_BHW[at], metrics)
                     rows.append(metrics.add_image(batch["name"][at], example))
                     advance()
-        task.model.eval()
         return rows
 
     def _iter_images(self, batch: Batch, metrics: MetricsCollection) -> Iterator[Iterator[Tile]]:
         """Yield the tiles of logits of each image of a batch."""
-        task, model = self.parts.task, self.parts.task.model
-        image_BCHW = batch["image"]
+        parts, image_BCHW = self.parts, batch["image"]
         height, width = image_BCHW.shape[2:]
-        if not self.inference.fits_whole(model, height, width):
+        if not self.inference.fits_whole(parts.model, height, width):
             for image_CHW in image_BCHW:
                 raster = ArrayRaster(image_CHW.permute(1, 2, 0).numpy())
-                yield self.inference.iter_tiles(model, raster)
+                yield self.inference.iter_tiles(parts.model, raster)
             return
-        logits = task.coarse(image_BCHW.to(task.device))
-        metrics.add_loss(task.loss_of(logits, batch["label"].to(task.device)), len(image_BCHW))
+        image_BCHW = image_BCHW.to(parts.model.device)
+        logits = parts.model.forward_image(image_BCHW.contiguous(memory_format=parts.memory_format))
+        loss = compute_loss(parts.loss, logits, batch["label"].to(image_BCHW.device))
+        metrics.add_loss(loss, len(image_BCHW))
         for at in range(len(image_BCHW)):
             yield iter_tiles([[WindowLogits.whole(logits, at)]], slice(0, height), width)
 
@@ -113,7 +114,7 @@ class Evaluator:
         self, metrics: MetricsCollection, scores: dict[str, float], run_dir: Path, seconds: float
     ) -> None:
         """Write `evaluation.json` and the example images."""
-        labels = self.parts.task.labels
+        labels = self.parts.model.labels
         replicates = metrics.replicates()
         extremes = {"worst": metrics.extremes.worst(), "best": metrics.extremes.best()}
         content = {
@@ -137,9 +138,7 @@ class Evaluator:
     def _write_grid(self, path: Path) -> None:
         """Write a grid of samples and their predictions."""
         with self.parts.trainer.precision_plugin.forward_context():
-            grid = predicted_grid(
-                self.parts.task.model, self.parts.data.split("val"), _GRID_SAMPLES
-            )
+            grid = predicted_grid(self.parts.model, self.parts.data.split("val"), _GRID_SAMPLES)
         save_png(path, grid)
 
 

@@ -87,9 +87,9 @@ def run_evaluation(config: EvaluateConfig, run_dir: Path) -> dict[str, float]:
 
     refuse_wrong_root(config.dataset)
     refuse_missing_root(Path(config.checkpoint), config.dataset)
+    from seg.build.evaluation import build_evaluation
     from seg.build.instantiate import build, check_sections
     from seg.build.models import read_trained
-    from seg.build.segmentation import build_evaluation
     from seg.evaluation.evaluator import Evaluator
     from seg.evaluation.protocol import checkpoint_facts
     from seg.inference.device import choose_device

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from seg.errors import ConfigError
 from seg.inference.fusion import Tile, WindowLogits, iter_tiles
+from seg.inference.image_model import ImageModel
 from seg.inference.image_source import Raster
-from seg.inference.memory_estimate import bytes_per_pixel
-from seg.inference.multi_scale import device_of, scaled_part
+from seg.inference.multi_scale import scaled_part
 from seg.inference.sliding_window import Window1D, scaled_length, windows_1d
-from seg.models.segmenter import Segmenter
 
 _GIB = 2**30
 _WINDOW_SHARE = 0.5  # of the memory that is allowed: blending takes some too
@@ -110,12 +109,12 @@ class Inference:
             "max_memory_gib": self.max_memory_gib,
         }
 
-    def fits_whole(self, model: Segmenter, height: int, width: int) -> bool:
+    def fits_whole(self, model: ImageModel, height: int, width: int) -> bool:
         """Return whether an image of this size is computed in one pass."""
         return self.is_single_pass and self._window_for(model, height, width) is None
 
     def iter_row_blocks(
-        self, model: Segmenter, raster: Raster, *, probabilities: bool = False
+        self, model: ImageModel, raster: Raster, *, probabilities: bool = False
     ) -> Iterator[RowBlock]:
         """Predict an image from top to bottom without gaps.
 
@@ -124,7 +123,7 @@ class Inference:
             raster: the image.
             probabilities: whether to compute them beside the labels.
         """
-        labels_alone = getattr(model, "labels_alone", False) and not probabilities
+        labels_alone = model.labels_alone and not probabilities
         if labels_alone and self.fits_whole(model, raster.height, raster.width):
             yield _whole_labels(model, raster)
             return
@@ -137,7 +136,7 @@ class Inference:
         yield _joined(band, probabilities=probabilities)
 
     @torch.inference_mode()
-    def iter_tiles(self, model: Segmenter, raster: Raster) -> Iterator[Tile]:
+    def iter_tiles(self, model: ImageModel, raster: Raster) -> Iterator[Tile]:
         """Predict an image in tiles, on the network's device; each row of tiles from left to right.
 
         A window is computed when the first row of pixels needs it and dropped after the last one:
@@ -161,11 +160,11 @@ class Inference:
             windows = [[window for row in by_row.values() for window in row] for by_row in computed]
             yield from iter_tiles(windows, rows, raster.width)
 
-    def labels(self, model: Segmenter, raster: Raster) -> NDArray[np.uint8]:
+    def labels(self, model: ImageModel, raster: Raster) -> NDArray[np.uint8]:
         """Return the class ids of the whole image, uint8, H x W."""
         return np.concatenate([band.label_HW for band in self.iter_row_blocks(model, raster)])
 
-    def _passes(self, model: Segmenter, raster: Raster) -> Iterator[_Pass]:
+    def _passes(self, model: ImageModel, raster: Raster) -> Iterator[_Pass]:
         align_corners = model.align_corners
         for scale in self.scales:
             size = [
@@ -182,12 +181,12 @@ class Inference:
             for flipped in (False, True) if self.flip else (False,):
                 yield _Pass(rows, columns, flipped)
 
-    def _window_for(self, model: Segmenter, height: int, width: int) -> tuple[int, int] | None:
+    def _window_for(self, model: ImageModel, height: int, width: int) -> tuple[int, int] | None:
         """Return the window for an image of this size; None: all of it."""
         window = self.window or (height, width)
         window = (min(window[0], height), min(window[1], width))
         if self.max_memory_gib is not None:
-            pixels = self.max_memory_gib * _GIB / bytes_per_pixel(model)
+            pixels = self.max_memory_gib * _GIB / model.bytes_per_pixel
             if window[0] * window[1] > pixels:
                 side = (
                     int(sqrt(pixels * _WINDOW_SHARE)) // model.output_stride * model.output_stride
@@ -198,9 +197,9 @@ class Inference:
         return None if window == (height, width) else window
 
     def _window_logits(
-        self, model: Segmenter, raster: Raster, one_pass: _Pass, row: Window1D, column: Window1D
+        self, model: ImageModel, raster: Raster, one_pass: _Pass, row: Window1D, column: Window1D
     ) -> WindowLogits:
-        image_BCHW = scaled_part(raster, row, column, device=device_of(model))
+        image_BCHW = scaled_part(raster, row, column, device=model.device)
         if one_pass.flipped:
             image_BCHW = image_BCHW.flip(3)
         logits = model.forward_image(image_BCHW)
@@ -223,10 +222,9 @@ def _joined(band: Sequence[Tile], *, probabilities: bool) -> RowBlock:
 
 
 @torch.inference_mode()
-def _whole_labels(model: Any, raster: Raster) -> RowBlock:
-    """Predict by an export that returns labels and no logits."""
+def _whole_labels(model: ImageModel, raster: Raster) -> RowBlock:
+    """Predict by a model that computes labels and no logits."""
     rows = slice(0, raster.height)
     image_HW3 = torch.from_numpy(raster.read(rows, slice(0, raster.width)))
-    image_BCHW = image_HW3.permute(2, 0, 1)[None].contiguous().to(device_of(model))
-    label_HW: NDArray[np.uint8] = model.argmax_labels(image_BCHW)[0].cpu().numpy()
-    return RowBlock(rows, label_HW, None)
+    image_BCHW = image_HW3.permute(2, 0, 1)[None].contiguous().to(model.device)
+    return RowBlock(rows, model.argmax_labels(image_BCHW)[0].cpu().numpy(), None)

@@ -6,7 +6,6 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from seg.inference.multi_scale import device_of
 from seg.models.hooks import hooks_attached
 from seg.models.segmenter import Segmenter
 
@@ -23,9 +22,6 @@ def bytes_per_pixel(model: Segmenter) -> float:
 
     Counted are the encoder's output maps, and the largest map of all several times.
     """
-    declared = getattr(model, "bytes_per_pixel", None)  # an export has no maps to measure
-    if declared is not None:
-        return float(declared)
     if model not in _known:
         _known[model] = _measured(model)
     return _known[model]
@@ -46,7 +42,7 @@ def _measured(model: Segmenter) -> float:
         if not any(module.children())
     )
     with hooks:
-        features = model.encode(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=device_of(model)))
+        features = model.encode(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=model.device))
         model.decode(features, (_PROBE_PX, _PROBE_PX))
     outputs = sum(_bytes(tensor) for tensor in features)
     return (outputs + _LARGEST_AT_ONCE * largest) / _PROBE_PX**2

@@ -1,9 +1,7 @@
 """Parts of an image, resized to the scale at which a network sees them."""
 
-from itertools import chain
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seg.inference.image_source import Raster
 from seg.inference.sliding_window import Window1D
@@ -11,11 +9,6 @@ from seg.models.resampling import Axis
 
 # pixels that are computed at once: the weight matrix of a part holds only the sources of that part
 _PART_PX = 256
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a network's parameters or buffers."""
-    return next(chain(model.parameters(), model.buffers())).device
 
 
 def scaled_part(raster: Raster, row: Window1D, column: Window1D, *, device: torch.device) -> Tensor:

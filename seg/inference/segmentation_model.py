@@ -6,20 +6,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.inference.fusion import argmax_labels
+from seg.inference.image_model import ImageLike, ImageModel
 from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
+from seg.inference.memory_estimate import bytes_per_pixel
+from seg.models.hooks import module_mode
 from seg.models.segmenter import Segmenter
-
-ImageLike = str | Path | NDArray[np.uint8] | Image.Image
 
 
 class TrainedSegmenter(Segmenter):
     """A segmenter with its label space; normalized B x C x H x W in, logits B x K x H x W out.
+
+    It is an `ImageModel`.
 
     Attributes:
         labels: what the output channels mean.
@@ -27,6 +31,7 @@ class TrainedSegmenter(Segmenter):
     """
 
     decoding: ImageDecoding = PLAIN
+    labels_alone = False
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, labels: LabelSpace) -> None:
         super().__init__(encoder, decoder)
@@ -42,6 +47,15 @@ class TrainedSegmenter(Segmenter):
         """Return one RGB triple a class."""
         return self.labels.palette
 
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Return the memory that one pass takes, bytes a pixel of the image."""
+        return bytes_per_pixel(self)
+
+    def argmax_labels(self, image_BCHW: Tensor) -> Tensor:
+        """Map images B x C x H x W in 0..255 to class ids, uint8, B x H x W."""
+        return argmax_labels(self.forward_image(image_BCHW))
+
     def predict(self, image: ImageLike) -> NDArray[np.uint8]:
         """Segment one image at its own size.
 
@@ -55,10 +69,13 @@ class TrainedSegmenter(Segmenter):
             DataError: the file is missing, damaged or not an image.
             ValueError: the array is not uint8 H x W x 3.
         """
-        was_training = self.training
-        label_HW = Inference().labels(self.eval(), ArrayRaster(as_array(image, self.decoding)))
-        self.train(was_training)
-        return label_HW
+        with module_mode(self, training=False):
+            return predict_labels(self, image)
+
+
+def predict_labels(model: ImageModel, image: ImageLike) -> NDArray[np.uint8]:
+    """Segment one image in one pass; see `TrainedSegmenter.predict`."""
+    return Inference().labels(model, ArrayRaster(as_array(image, model.decoding)))
 
 
 def as_array(image: Any, decoding: ImageDecoding = PLAIN) -> NDArray[np.uint8]:

@@ -98,6 +98,11 @@ class Segmenter(nn.Module):
         return bool(getattr(self.decoder, "align_corners", True))
 
     @property
+    def device(self) -> torch.device:
+        """Return the device of the parameters."""
+        return next(self.parameters()).device
+
+    @property
     def last_layer(self) -> nn.Module:
         """Return the decoder's layer that computes the logits."""
         return self.decoder.get_submodule(last_layer_name(self.decoder))
@@ -138,12 +143,11 @@ class Segmenter(nn.Module):
         """Pad the image as `pad_to_grid` says."""
         if not self.pad_to_grid:
             return image_BCHW
-        height, width = image_BCHW.shape[2:]
-        return functional.pad(image_BCHW, (0, self._lacking_px(width), 0, self._lacking_px(height)))
-
-    def _lacking_px(self, side_px: int) -> int:
-        multiple = self.input_multiple
-        return (1 - side_px) % self.output_stride if multiple is None else -side_px % multiple
+        rows, columns = (
+            lacking_px(side, self.output_stride, self.input_multiple)
+            for side in image_BCHW.shape[2:]
+        )
+        return functional.pad(image_BCHW, (0, columns, 0, rows))
 
     def optimize(
         self,
@@ -188,6 +192,13 @@ class Segmenter(nn.Module):
         """Compute logits B x num_classes x h x w before the last resize, without padding."""
         logits: Tensor = self.decoder(self.encoder(image_BCHW))
         return logits
+
+
+def lacking_px(side_px: int, output_stride: int, input_multiple: int | None) -> int:
+    """Return by how much a side is padded, px; see `Segmenter`."""
+    if input_multiple is None:
+        return (1 - side_px) % output_stride
+    return -side_px % input_multiple
 
 
 def create_model(

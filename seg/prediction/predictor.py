@@ -9,9 +9,9 @@ import numpy as np
 
 from seg.cpu import give_back_memory
 from seg.errors import DataError, StorageError
+from seg.inference.image_model import ImageModel
 from seg.inference.image_source import Raster
 from seg.inference.inference import Inference
-from seg.inference.segmentation_model import TrainedSegmenter
 from seg.prediction.camera import Camera
 from seg.prediction.item_writers import ItemWriters
 from seg.prediction.items import Item
@@ -41,7 +41,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: TrainedSegmenter,
+        model: ImageModel,
         inference: Inference,
         formats: Sequence[Format],
         opener: ItemReader | Camera,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from seg.build.instantiate import build
-from seg.build.models import read_trained, restore
+from seg.build.models import open_model, read_trained
 from seg.config.commands import PredictConfig
 from seg.data.label_space import LabelSpace
 from seg.data.readers.sha256 import sha256_of
@@ -83,7 +83,7 @@ class PredictionSpec:
         config = self.config
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        model = restore(checkpoint or self.read_model())
+        model = open_model(checkpoint or self.read_model())
         formats = load_formats(self.settings(model.labels))
         inference = build("inference", config.inference.node())
         opener = camera or ItemReader(max_pixels=config.max_pixels, decoding=model.decoding)

@@ -92,8 +92,8 @@ def predict_split(
     Raises:
         ConfigError, DataError: the checkpoint or the dataset cannot be read.
     """
+    from seg.build.evaluation import checkpoint_dataset
     from seg.build.models import restore
-    from seg.build.segmentation import checkpoint_dataset
     from seg.training.checkpoint import read_checkpoint
 
     checkpoint = read_checkpoint(run_dir, plugins=plugins)

@@ -14,7 +14,7 @@ from seg.data.wrappers.subset import spread_over
 from seg.io.atomic import write_atomically
 
 if TYPE_CHECKING:  # what only draws labels need not wait for the networks' libraries
-    from seg.inference.segmentation_model import TrainedSegmenter
+    from seg.inference.image_model import ImageModel
 
 _GAP_PX = 4
 _HEADER_PX = 18
@@ -54,7 +54,7 @@ def error_image(
     return error_HW3
 
 
-def predicted_grid(model: "TrainedSegmenter", data: SegmentationDataset, count: int) -> Image.Image:
+def predicted_grid(model: "ImageModel", data: SegmentationDataset, count: int) -> Image.Image:
     """Return the `prediction_grid` of `count` samples spread over a dataset."""
     samples = [data[place] for place in spread_over(len(data), count)]
     predictions = [model.predict(sample.image) for sample in samples]

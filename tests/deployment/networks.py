@@ -6,7 +6,7 @@ from torch import nn
 from seg.data.datasets.streets import Streets
 from seg.deployment.calibration import spread
 from seg.deployment.exporter import ExportRequest, export, file_name
-from seg.deployment.metadata import ExportSpec, SourceCheckpoint
+from seg.deployment.metadata import Card, ExportSpec, SourceCheckpoint
 from seg.deployment.parity import Tolerance
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.blocks import SeparableConv2d, XceptionModule
@@ -64,6 +64,28 @@ def pictures(count: int = 4, split: str = "val") -> Streets:
 def samples(count: int = 4, split: str = "val"):
     data = pictures(count, split)
     return [data[index] for index in range(count)]
+
+
+def card_of(network, **spec) -> Card:
+    """The card that an export of a network would have."""
+    return Card(
+        format="onnx",
+        files={},
+        spec=ExportSpec(precision="fp32", **spec),
+        geometry={
+            "output_stride": network.output_stride,
+            "input_multiple": network.input_multiple,
+            "align_corners": network.align_corners,
+            "bytes_per_pixel": 9.5,
+        },
+        checkpoint=ORIGIN,
+        labels=network.labels,
+        normalization=network.normalization,
+        kept_float=[],
+        parity={},
+        versions={},
+        created="2026-01-31",
+    )
 
 
 def exported(folder, format_name, network=None, *, tolerance=TOLERANCE, **spec):

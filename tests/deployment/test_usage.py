@@ -88,7 +88,7 @@ def test_older_cards_are_read(exports):
     try:
         card = read_card(path)
         assert card.normalization is None
-        assert card.network_normalization == now["normalized_inside"]
+        assert card.network_normalization.to_dict() == now["normalized_inside"]
         assert package.load_model(path, trust=True).predict(street(0)).shape == (64, 96)
     finally:
         card_path(path).write_text(json.dumps(now, indent=2) + "\n")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import seg as package
-from seg.build.models import load_model
+from seg.build.models import load_model, load_teacher
 from seg.distillation.distillation import Distillation
 from seg.distillation.extra_loss import StudentContext
 from seg.distillation.logit_kd import LogitKD
@@ -69,6 +69,11 @@ def test_objectives_that_are_refused(objectives, told):
     run = StudentContext(student=segmenter(4), load_teacher=lambda _: segmenter(4), seed=0)
     with pytest.raises(ConfigError, match=told):
         Distillation(checkpoint="", objectives=objectives, run=run)
+
+
+def test_an_export_is_no_teacher():
+    with pytest.raises(ConfigError, match=r"checkpoint=run/export/onnx_fp32.onnx: .* no maps"):
+        load_teacher("run/export/onnx_fp32.onnx")
 
 
 def test_adaptors_train_and_the_teacher_does_not(small_run, tmp_path):

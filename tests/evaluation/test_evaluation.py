@@ -4,14 +4,17 @@ import csv
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torchmetrics.functional import jaccard_index
 
 import seg as package
-from seg.build.segmentation import build_evaluation
+from seg.build.evaluation import build_evaluation
+from seg.deployment.exported_model import ExportedModel
 from seg.errors import ConfigError, DataError
 from seg.evaluation.comparison import FEWEST_IMAGES, compare, table
 from seg.evaluation.evaluator import Evaluator
@@ -22,12 +25,12 @@ from seg.reports.run_reader import read_runs
 from seg.reports.scores import headlines
 from seg.training.checkpoint import read_checkpoint
 from tests.conftest import seg
+from tests.deployment.networks import card_of
 
 
-def evaluated(run, directory, inference=None, split="val", labels=None):
-    checkpoint = read_checkpoint(run)
-    parts = build_evaluation(
-        checkpoint,
+def evaluation_parts(run, directory, split="val", labels=None):
+    return build_evaluation(
+        read_checkpoint(run),
         dataset={},
         labels=labels,
         split=split,
@@ -36,7 +39,12 @@ def evaluated(run, directory, inference=None, split="val", labels=None):
         run_dir=directory,
         device="cpu",
     )
+
+
+def evaluated(run, directory, inference=None, split="val", labels=None):
+    parts = evaluation_parts(run, directory, split, labels)
     directory.mkdir()
+    checkpoint = read_checkpoint(run)
     facts = checkpoint_facts(checkpoint.path, checkpoint.step)
     Evaluator(parts, inference or Inference(), facts).run(directory)
     return parts
@@ -67,8 +75,6 @@ def test_training_and_evaluation_give_the_same_numbers(small_run, runs):
 
 
 def test_the_scores_are_those_of_the_predicted_maps(small_run, runs):
-    import torch
-
     model = package.load_model(small_run)
     data = evaluated(small_run, runs / "again").data.split("val")
     samples = [data[index] for index in range(len(data))]
@@ -256,3 +262,24 @@ def test_the_command_compares(runs, tmp_path):
     neither = seg("evaluate", cwd=tmp_path)
     assert neither.returncode == 2
     assert "checkpoint=" in neither.stderr
+
+
+def test_an_export_is_evaluated_on_the_images_as_they_are(small_run, runs):
+    parts = evaluation_parts(small_run, runs / "exported")
+    network, inputs = parts.model, []
+
+    def engine(image_BCHW):
+        inputs.append(image_BCHW)
+        return network.forward_image(image_BCHW).values
+
+    model = ExportedModel(card_of(network), engine)
+    (runs / "exported").mkdir()
+    Evaluator(replace(parts, model=model), Inference(), {}).run(runs / "exported")
+    batches = [batch["image"] for batch in parts.data.val_dataloader()]
+    for image_BCHW, batch_BCHW in zip(inputs[: len(batches)], batches, strict=True):
+        assert torch.equal(image_BCHW, batch_BCHW.float())
+    seconds = {"training_s", "evaluation_s"}
+    exported, whole = numbers(runs / "exported"), numbers(runs / "whole")
+    assert {k: v for k, v in exported.items() if k not in seconds} == {
+        k: v for k, v in whole.items() if k not in seconds
+    }

@@ -197,7 +197,9 @@ def write_exported(folder: Path) -> Path:
 
 def use_export(path: Path) -> None:
     export = read_export(path.with_name("a.onnx"))
-    assert export.labels and export.normalization and export.engine and export.step >= 0
+    assert (
+        export.labels and export.card.network_normalization and export.engine and export.step >= 0
+    )
 
 
 def json_file(name, content):

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from seg.data.label_space import LabelSpace
 from seg.errors import ConfigError
 from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
-from seg.inference.memory_estimate import bytes_per_pixel
+from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.segmenter import create_model
 
 HEIGHT, WIDTH = 65, 97
@@ -17,7 +18,9 @@ HEIGHT, WIDTH = 65, 97
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    model = create_model("aligned_xception_tiny", "deeplabv3plus", num_classes=5).train()
+    network = create_model("aligned_xception_tiny", "deeplabv3plus", num_classes=5)
+    labels = LabelSpace.identity(tuple("abcde"), ((0, 0, 0),) * 5)
+    model = TrainedSegmenter(network.encoder, network.decoder, labels).train()
     with torch.no_grad():
         for _ in range(3):  # running statistics that fit
             model(torch.randn(2, 3, 65, 65))
@@ -127,7 +130,7 @@ reads: list[tuple[int, int]] = []
 
 def test_memory_decides_on_windows(model):
     large = np.random.default_rng(1).integers(0, 256, (400, 300, 3), np.uint8)
-    gib = bytes_per_pixel(model) * 150**2 / 2**30
+    gib = model.bytes_per_pixel * 150**2 / 2**30
     assert Inference().fits_whole(model, 400, 300)
     limited = Inference(max_memory_gib=gib)
     assert not limited.fits_whole(model, 400, 300)
