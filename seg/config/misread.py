@@ -65,9 +65,13 @@ def check_options(arguments: list[str], command: str) -> None:
         if match is None or not is_group(match["group"]):
             continue
         options = ", ".join(options_of(match["group"]))
-        none = rf"^  - (override )?{match['group']}: null"
-        default = (conf_dir() / f"{command}.yaml").read_text()
-        remedy = "; for none leave it out" if re.search(none, default, re.M) else ""
+        default = re.search(
+            rf"^  - (?:override )?{match['group']}: (\w+)",
+            (conf_dir() / f"{command}.yaml").read_text("utf-8"),
+            re.MULTILINE,
+        )
+        is_needed = default is not None and default[1] != "null"
+        remedy = "" if is_needed else "; for none leave it out"
         raise ConfigError(f"{argument}: no such option; allowed: {options}{remedy}")
 
 

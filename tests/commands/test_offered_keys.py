@@ -22,7 +22,7 @@ from tests.commands.package_messages import KEY, messages
 from tests.conftest import REPO
 from tests.remedies import GROUPS, SCHEMAS
 
-COMMANDS = [file.stem for file in conf_dir().glob("*.yaml")]
+COMMANDS = list(SCHEMAS)
 _SWEEPS = {"hydra.run.dir", "hydra.sweep.dir", "hydra.mode"}
 # Arguments of Python functions, not keys: what whoever calls the function gets to read.
 PYTHON = {"output_stride", "padding", "pad_to_grid", "align_corners", "sync_dist"}

@@ -5,8 +5,9 @@ import pytest
 from seg.config.conf_dir import conf_dir
 from seg.config.help import asks_for_help, help_text
 from tests.conftest import seg
+from tests.remedies import SCHEMAS
 
-COMMANDS = sorted(file.stem for file in conf_dir().glob("*.yaml"))
+COMMANDS = sorted(SCHEMAS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -11,10 +12,11 @@ from seg.build.instantiate import check_targets
 from seg.config import target_validation
 from seg.config.commands import EvaluateConfig, PredictConfig
 from seg.config.conf_dir import conf_dir
-from seg.config.schema import PretrainConfig, TrainConfig, validate
+from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, validate
 from seg.models.encoders import create_encoder
 from seg.models.interfaces import check_encoder
 from tests.config.composition import composed, known_to_pretraining
+from tests.remedies import SCHEMAS
 
 OF_PRETRAINING = (
     "head",
@@ -107,6 +109,48 @@ def test_the_command_line_wins_over_the_recipe():
     assert config.optimizer.target == "torch.optim.AdamW"
     assert config.augmentation.node()["crop"] == [513, 513]
     assert config.augmentation.node()["transforms"][0]["crop"] == [513, 513]
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A dataset's options in a directory of their own; its recipe chooses in every group."""
+    defaults = yaml.safe_load((conf_dir() / "train.yaml").read_text())["defaults"]
+    groups = [next(iter(each)) for each in defaults if isinstance(each, dict)]
+    chosen = {
+        group: sorted(option.stem for option in (conf_dir() / group).glob("*.yaml"))[-1]
+        for group in groups
+        if group not in ("dataset", "hydra", "experiment", "sweep")
+    }
+    lines = [f"  - override /{group}@_global_.{group}: {name}" for group, name in chosen.items()]
+    text = "\n".join(["defaults:", "  - _self_", *lines, "", "_target_: x.Y", "root: null", ""])
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "mine.yaml").write_text(text)
+    return ["dataset=mine", f"hydra.searchpath=[{tmp_path}]"], chosen
+
+
+def choices(name, *overrides):
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose(name, list(overrides), return_hydra_config=True)
+    return config.hydra.runtime.choices
+
+
+def test_a_datasets_recipe_chooses_in_any_group(recipe):
+    arguments, chosen = recipe
+    assert chosen.items() <= dict(choices("train", *arguments)).items()
+    typed = {"loss": "dice", "callbacks": "swa"}
+    told = choices("train", *arguments, *(f"{group}={name}" for group, name in typed.items()))
+    assert {**chosen, **typed}.items() <= dict(told).items()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "prepare"])
+def test_commands_that_do_not_train_leave_the_recipe_out(command, recipe):
+    arguments, _ = recipe
+    schema = SCHEMAS[command][0]
+    mandatory = [] if command == "prepare" else ["checkpoint=x"]
+    plain = composed(command, *arguments, *mandatory)
+    known = {key: value for key, value in plain.items() if key not in foreign_sections(schema)}
+    assert validate(schema, known).model_dump()["dataset"]
+    assert set(known) == set(schema.model_fields)
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o.startswith("encoder=")])
