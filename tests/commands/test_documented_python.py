@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 
 import seg as package
+from seg.config.composition import composed
 from tests.commands.documented import PAGES
 from tests.commands.miniatures import write_own_images
 from tests.commands.reductions import typed
-from tests.conftest import seg
+from tests.conftest import REPO, seg
 
 BLOCKS = {
     page.name: block
@@ -46,13 +47,33 @@ def run(page, **names):
 
 
 def test_every_block_has_a_test():
-    pages = ["README.md", "export.md", "plugins.md", "prediction.md", "python.md"]
+    pages = ["README.md", "architecture.md", "export.md", "plugins.md", "prediction.md", "python.md"]
     assert sorted(BLOCKS) == pages
 
 
 def test_the_block_about_plugins():
     loss = run("plugins.md", torch=torch)["MyLoss"](num_classes=2, ignore_index=255, power=1.0)
     assert isinstance(loss, torch.nn.Module)
+
+
+def test_the_blocks_about_a_new_dataset(tmp_path):
+    """The option composes with its recipe, and its class reads files laid out as it says."""
+    text = (REPO / "docs" / "architecture.md").read_text()
+    option = re.search(r"^```yaml\n# conf/(dataset/fields\.yaml)\n(.*?)^```", text, re.M | re.S)
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / option[1]).write_text(option[2])
+    line = ["dataset=fields", f"hydra.searchpath=[{tmp_path}]", f"dataset.root={tmp_path}"]
+    config = composed("train", line)
+    assert config.encoder.name == "aligned_xception65"
+    classes = run("architecture.md")
+    module, _, name = config.dataset._target_.rpartition(".")
+    assert f"# {module.replace('.', '/')}.py" in BLOCKS["architecture.md"]
+    for kind, mode in (("images", "RGB"), ("labels", "L")):
+        (tmp_path / "train" / kind).mkdir(parents=True)
+        Image.new(mode, (4, 3), 1).save(tmp_path / "train" / kind / "a.png")
+    dataset = classes[name](split="train", root=config.dataset.root)
+    assert (dataset[0].label == 1).all()
+    assert dataset.labels.names[1] == "weed"
 
 
 @pytest.mark.slow
