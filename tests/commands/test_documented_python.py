@@ -47,8 +47,8 @@ def run(page, **names):
 
 
 def test_every_block_has_a_test():
-    pages = ["README.md", "architecture.md", "export.md", "plugins.md", "prediction.md", "python.md"]
-    assert sorted(BLOCKS) == pages
+    pages = ["architecture.md", "export.md", "plugins.md", "prediction.md", "python.md"]
+    assert sorted(BLOCKS) == ["README.md", *pages]
 
 
 def test_the_block_about_plugins():
