@@ -10,8 +10,9 @@ from torch.nn import functional
 from seg.benchmarks.interleaved import Prepared, Way
 from seg.benchmarks.models import NUM_CLASSES
 from seg.inference.fusion import argmax_labels
+from seg.kernels.resize import Resize
 from seg.metrics.confusion import ConfusionMatrix
-from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.coarse_logits import CoarseLogits
 
 FIRST = "torch resize and argmax, torchmetrics"
 _STRIDE, _IGNORED = 4, 255

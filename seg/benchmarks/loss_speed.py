@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from seg.benchmarks.interleaved import Prepared, Way
+from seg.kernels.resize import Resize
 from seg.losses.cross_entropy import CrossEntropy
-from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.coarse_logits import CoarseLogits
 
 TEXTBOOK, OURS = "upsample, then F.cross_entropy", "seg, from coarse logits"
 _STRIDE = 4

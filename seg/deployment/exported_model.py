@@ -14,7 +14,8 @@ from seg.errors import ConfigError
 from seg.inference.fusion import argmax_labels
 from seg.inference.image_model import ImageLike
 from seg.inference.segmentation_model import predict_labels
-from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.kernels.resize import Resize
+from seg.models.coarse_logits import CoarseLogits
 from seg.models.segmenter import lacking_px
 
 

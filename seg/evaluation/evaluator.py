@@ -24,7 +24,7 @@ from seg.inference.inference import Inference
 from seg.io.atomic import write_atomically, write_json
 from seg.io.csv_table import format_csv
 from seg.io.terminal_bar import progress_bar
-from seg.losses.pixel_loss import compute_loss
+from seg.losses.cross_entropy import compute_loss
 from seg.metrics.per_image import ImageScores
 from seg.metrics.unlearnt import unlearnt
 from seg.visualization.grids import predicted_grid, save_png

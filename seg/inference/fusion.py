@@ -12,9 +12,9 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor
 
-from seg.kernels.dispatch import should_use_numba_argmax
+from seg.kernels.numba_jit import should_use_numba_argmax
+from seg.kernels.resize import Axis, resize_part
 from seg.models.coarse_logits import CoarseLogits
-from seg.models.resampling import Axis
 
 _TILE_BYTES = {"cpu": 2**22}  # what caches hold
 _TILE_BYTES_ELSEWHERE = 2**27  # few, large kernels
@@ -59,38 +59,26 @@ class WindowLogits:
     @classmethod
     def whole(cls, logits: CoarseLogits, image: int) -> "WindowLogits":
         """Wrap the logits of one image of a batch that the network has seen whole."""
-        values_Khw, resize = logits.values[image], logits.resize
-        rows, columns = (
-            Axis.of_resize(*sizes, align_corners=resize.align_corners)
-            for sizes in zip(values_Khw.shape[1:], resize.grid, resize.cropped, strict=True)
-        )
-        return cls(values_Khw.transpose(0, 1).contiguous(), rows, columns)
+        values_Khw = logits.values[image]
+        axes = logits.resize.axes(values_Khw.shape[1:])
+        return cls(values_Khw.transpose(0, 1).contiguous(), *axes)
 
     def logits(self, rows: slice, columns: slice) -> Tensor:
         """Return the logits of covered pixels, H x K x W, float32."""
         device = self.logits_hKw.device
+        parts = (
+            axis.weights(pixels, dtype=torch.float32, device=device)
+            for axis, pixels in ((self.rows, rows), (self.columns, columns))
+        )
         # autocast would resize in half precision
         with torch.autocast(device.type, enabled=False):
-            (coarse_rows, weight_hH), (coarse_columns, weight_wW) = (
-                axis.weights(part.start, part.stop, dtype=torch.float32, device=device)
-                for axis, part in ((self.rows, rows), (self.columns, columns))
-            )
-            wide_hKW = self.logits_hKw[coarse_rows, :, coarse_columns].float() @ weight_wW
-            tall = weight_hH.T @ wide_hKW.flatten(1)
-        return tall.view(-1, *wide_hKW.shape[1:])
+            return resize_part(self.logits_hKw, *parts)
 
     def labels(self, rows: slice, columns: slice) -> Tensor:
         """Return the class of the greatest logit of covered pixels, uint8; on a CPU alone."""
         from seg.kernels.argmax import upsampled_argmax
-        from seg.kernels.linear_resize import Places
 
-        places = (
-            axis.places(part.start, part.stop)
-            for axis, part in ((self.rows, rows), (self.columns, columns))
-        )
-        return upsampled_argmax(
-            self.logits_hKw, *(Places(low.numpy(), share.float().numpy()) for low, share in places)
-        )
+        return upsampled_argmax(self.logits_hKw, (self.rows, self.columns), rows, columns)
 
 
 @dataclass(frozen=True)

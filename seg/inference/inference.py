@@ -204,11 +204,12 @@ class Inference:
             image_BCHW = image_BCHW.flip(3)
         logits = model.forward_image(image_BCHW)
         values_Khw = logits.values[0]
+        rows, columns = logits.resize.axes(values_Khw.shape[1:])
         gaussian = self.blending == "gaussian"
         return WindowLogits(
             values_Khw.transpose(0, 1).contiguous(),
-            row.axis(values_Khw.shape[1], logits.resize, 0, flipped=False),
-            column.axis(values_Khw.shape[2], logits.resize, 1, flipped=one_pass.flipped),
+            row.axis(rows, flipped=False),
+            column.axis(columns, flipped=one_pass.flipped),
             (row.fade(gaussian=gaussian), column.fade(gaussian=gaussian)),
         )
 

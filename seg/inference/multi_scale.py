@@ -5,7 +5,7 @@ from torch import Tensor
 
 from seg.inference.image_source import Raster
 from seg.inference.sliding_window import Window1D
-from seg.models.resampling import Axis
+from seg.kernels.resize import Axis
 
 # pixels that are computed at once: the weight matrix of a part holds only the sources of that part
 _PART_PX = 256
@@ -34,12 +34,7 @@ def _source(side: Window1D) -> slice:
     """Return the pixels of the image from which a window is computed."""
     if side.scaled == side.length:
         return slice(side.start, side.stop)
-    axis = _axis(side)
-    first, last = (
-        axis.weights(at, at + 1, dtype=torch.float32, device=torch.device("cpu"))[0]
-        for at in (side.start, side.stop - 1)
-    )
-    return slice(first.start, last.stop)
+    return _axis(side).sources(slice(side.start, side.stop))
 
 
 def _resized(values_CHW: Tensor, side: Window1D, begins: int) -> Tensor:
@@ -48,11 +43,9 @@ def _resized(values_CHW: Tensor, side: Window1D, begins: int) -> Tensor:
         return values_CHW
     parts = []
     for start in range(side.start, side.stop, _PART_PX):
+        pixels = slice(start, min(start + _PART_PX, side.stop))
         source, weight = _axis(side).weights(
-            start,
-            min(start + _PART_PX, side.stop),
-            dtype=values_CHW.dtype,
-            device=values_CHW.device,
+            pixels, dtype=values_CHW.dtype, device=values_CHW.device
         )
         parts.append(values_CHW[..., source.start - begins : source.stop - begins] @ weight)
     return torch.cat(parts, -1)

@@ -8,8 +8,7 @@ from math import ceil
 import numpy as np
 
 from seg.inference.fusion import BlendWeights
-from seg.models.coarse_logits import Resize
-from seg.models.resampling import Axis
+from seg.kernels.resize import Axis
 
 _SIGMA_SHARE = 1 / 8  # of the window: Isensee et al., Nature Methods 2021, nnU-Net
 
@@ -44,21 +43,22 @@ class Window1D:
         first, last = np.searchsorted(places, (self.start - 0.5, self.stop - 0.5))
         return slice(int(first), int(last))
 
-    def axis(self, coarse: int, resize: Resize, side: int, *, flipped: bool) -> Axis:
-        """Map the image's pixels to the coarse logits of the window."""
-        window = Axis.of_resize(
-            coarse, resize.grid[side], resize.cropped[side], align_corners=resize.align_corners
-        )
+    def axis(self, logits: Axis, *, flipped: bool) -> Axis:
+        """Return the image's pixels among the coarse logits of the window.
+
+        Args:
+            logits: the window's pixels among them.
+            flipped: whether the network has seen the window mirrored.
+        """
         slope, offset = self._scaling.slope, self._scaling.offset - self.start
         if flipped:
             slope, offset = -slope, self.stop - self.start - 1 - offset
-        pixels = self.covered
         return Axis(
-            pixels.start,
-            pixels.stop,
-            coarse,
-            window.slope * slope,
-            window.slope * offset + window.offset,
+            self.covered.start,
+            self.covered.stop,
+            logits.coarse,
+            logits.slope * slope,
+            logits.slope * offset + logits.offset,
         )
 
     def fade(self, *, gaussian: bool) -> BlendWeights:

@@ -5,32 +5,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seg.kernels.linear_resize import Places, block_px, follow
+from seg.kernels.linear_resize import follow
 from seg.kernels.numba_jit import bands, compiled, in_parallel
+from seg.kernels.resize import Axis
 
 _LEAST_ROWS = 8
 
 
-def upsampled_argmax(logits_hKw: Tensor, rows: Places, columns: Places) -> Tensor:
+def upsampled_argmax(
+    logits_hKw: Tensor, axes: tuple[Axis, Axis], rows: slice, columns: slice
+) -> Tensor:
     """Return the class of the greatest resized logit, the first of equal ones, uint8, H x W.
 
     A pixel's class does not depend on which other pixels are computed.
 
     Args:
         logits_hKw: on a CPU, free of NaN, up to 256 classes.
-        rows: positions of the H rows.
-        columns: positions of the W columns.
+        axes: positions of the image's rows and columns.
+        rows: the H rows to compute.
+        columns: the W columns to compute.
     """
     coarse_hKw = logits_hKw.detach().float().contiguous().numpy()
-    label_HW = np.empty((len(rows), len(columns)), np.uint8)
-    block = block_px(len(columns), coarse_hKw.shape[1])
-    wide = columns.padded(block)
+    label_HW = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    low_H, share_H = axes[0].positions(rows)
+    (low_W, share_W), block = axes[1].blocks(columns, coarse_hKw.shape[1])
 
     def label(start: int, stop: int) -> None:
-        part = rows.low[start:stop], rows.share[start:stop]
-        _label(coarse_hKw, *part, wide.low, wide.share, block, label_HW[start:stop])
+        part = slice(start, stop)
+        _label(coarse_hKw, low_H[part], share_H[part], low_W, share_W, block, label_HW[part])
 
-    in_parallel(label, bands(len(rows), _LEAST_ROWS))
+    in_parallel(label, bands(len(label_HW), _LEAST_ROWS))
     return torch.from_numpy(label_HW)
 
 

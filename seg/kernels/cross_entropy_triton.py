@@ -5,8 +5,124 @@ coarse logit is gathered from the pixels that use it, in one order: results are 
 Imports Triton: to be imported only where a kernel runs.
 """
 
+from functools import lru_cache
+
+import torch
 import triton
 import triton.language as tl
+from torch import Tensor
+
+from seg.kernels.depthwise_launch import device_of
+from seg.kernels.resize import Resize, first_pixels
+
+_PIXELS, _VALUES = 256, 64
+
+
+def losses(
+    values_BKhw: Tensor,
+    label_BHW: Tensor,
+    resize: Resize,
+    ignore_index: int,
+    weight: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return each pixel's weighted cross entropy, 0 where ignored, and its log of the sum of exps.
+
+    Args:
+        values_BKhw: coarse logits, float32.
+        label_BHW: classes, or `ignore_index`, of any integer type.
+        resize: from the logits to the labels.
+        ignore_index: label of pixels that do not count.
+        weight: one factor a class; None for equal weights.
+
+    Returns:
+        two tensors B x H x W; losses are NaN where a label is no class.
+    """
+    images, classes, *coarse = values_BKhw.shape
+    height, width = label_BHW.shape[1:]
+    positions, _, _ = _positions(values_BKhw.shape[2:], resize, values_BKhw.device)
+    loss_BHW, log_sum_BHW = torch.empty(
+        2, images, height, width, dtype=torch.float32, device=values_BKhw.device
+    )
+    with device_of(values_BKhw):
+        pixel_losses[(images * height * -(-width // _PIXELS),)](
+            values_BKhw.contiguous(),
+            label_BHW.contiguous(),
+            _weights(values_BKhw, weight),
+            *positions,
+            loss_BHW,
+            log_sum_BHW,
+            classes,
+            *coarse,
+            height,
+            width,
+            ignore_index,
+            PIXELS=_PIXELS,
+        )
+    return loss_BHW, log_sum_BHW
+
+
+def gradient(
+    values_BKhw: Tensor,
+    label_BHW: Tensor,
+    resize: Resize,
+    ignore_index: int,
+    weight: Tensor | None,
+    log_sum_BHW: Tensor,
+    grad_BHW: Tensor,
+) -> Tensor:
+    """Return the gradient of the coarse logits, B x K x h x w, from that of `losses`."""
+    images, classes, *coarse = values_BKhw.shape
+    positions, firsts, span = _positions(values_BKhw.shape[2:], resize, values_BKhw.device)
+    output_BKhw = torch.empty(values_BKhw.shape, dtype=torch.float32, device=values_BKhw.device)
+    with device_of(values_BKhw):
+        coarse_gradient[(images * classes * coarse[0] * -(-coarse[1] // _VALUES),)](
+            values_BKhw.contiguous(),
+            label_BHW.contiguous(),
+            _weights(values_BKhw, weight),
+            *positions,
+            *firsts,
+            log_sum_BHW,
+            grad_BHW.contiguous(),
+            output_BKhw,
+            classes,
+            *coarse,
+            *label_BHW.shape[1:],
+            ignore_index,
+            span,
+            VALUES=_VALUES,
+            num_warps=_VALUES // 32,
+        )
+    return output_BKhw
+
+
+def _weights(values_BKhw: Tensor, weight: Tensor | None) -> Tensor:
+    """Return one factor a class."""
+    if weight is None:
+        return values_BKhw.new_ones(values_BKhw.shape[1])
+    return weight.to(values_BKhw).contiguous()
+
+
+@lru_cache(maxsize=16)  # a copy to the device waits for all work queued on it
+def _positions(
+    coarse: torch.Size, resize: Resize, device: torch.device
+) -> tuple[list[Tensor], list[Tensor], int]:
+    """Return positions and first pixels of the rows and of the columns, on the device.
+
+    Returns:
+        `low` (int32) and `share` (float32) of each; `first_pixels` of each (int32); and the
+        greatest number of columns that one value is part of.
+    """
+    positions, firsts = [], []
+    for axis in resize.axes(coarse):
+        low, share = axis.positions(slice(0, axis.stop))
+        first = torch.from_numpy(first_pixels(low, axis.coarse))
+        positions += [
+            torch.from_numpy(low).to(device, torch.int32),
+            torch.from_numpy(share).to(device),
+        ]
+        firsts.append(first.to(device, torch.int32))
+    before = (torch.arange(coarse[1]) - 1).clamp(min=0)
+    return positions, firsts, int((first[1:] - first[before]).max())
 
 
 @triton.jit

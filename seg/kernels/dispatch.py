@@ -1,51 +1,17 @@
-"""Conditions under which a kernel is faster, checked before its module (and Numba) is imported."""
+"""Conditions under which kernels of convolutions are faster, checked before they are imported."""
 
 import importlib.util
-import os
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
-_RESIZED_BYTES = 2**24  # for smaller logits, loading a loop takes longer than it saves
-_PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
-_BYTE = 256
+from seg.kernels.numba_jit import numba_available
+
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 _MAX_FAST_DILATION = {"AVX512": 6}  # greatest dilation that oneDNN's fast kernel handles
 _MAX_FAST_DILATION_ELSEWHERE = 4
 FLOATS = (torch.float32, torch.bfloat16)  # what loops take: they sum in float32
 _MIN_CHANNELS = 128  # a loop over fewer channels is too short to gain
-
-
-@lru_cache(maxsize=1)
-def numba_available() -> bool:
-    """Return whether loops can be compiled; `NUMBA_DISABLE_JIT=1` forbids it."""
-    disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
-    return not disabled and importlib.util.find_spec("numba") is not None
-
-
-def should_use_numba_argmax(logits_hKw: Tensor, pixels: int) -> bool:
-    """Return whether `argmax.upsampled_argmax` is faster for an image of `pixels`."""
-    return _large(logits_hKw, pixels * logits_hKw.shape[1]) and logits_hKw.shape[1] <= _BYTE
-
-
-def should_use_numba_cross_entropy(
-    values_BKhw: Tensor, label_BHW: Tensor, ignore_index: int
-) -> bool:
-    """Return whether the loops of `cross_entropy` are faster for these logits, as float32."""
-    classes = values_BKhw.shape[1]
-    return (
-        _large(values_BKhw, label_BHW.numel() * classes)
-        and values_BKhw.dtype != torch.float64
-        and classes < _BYTE
-        and 0 <= ignore_index < _BYTE
-        and (label_BHW.dtype == torch.uint8 or _bytes(label_BHW))
-    )
-
-
-def should_use_numba_histogram(pixels: int) -> bool:
-    """Return whether `joint_histogram.byte_pairs` is faster for arrays of `pixels`."""
-    return pixels in _PAIRS and numba_available()
 
 
 def is_recorded() -> bool:
@@ -134,12 +100,3 @@ def _is_depthwise(conv: nn.Conv2d) -> bool:
         and isinstance(conv.padding, tuple)
         and numba_available()
     )
-
-
-def _large(values: Tensor, resized: int) -> bool:
-    return values.device.type == "cpu" and 4 * resized >= _RESIZED_BYTES and numba_available()
-
-
-def _bytes(label_BHW: Tensor) -> bool:
-    low, high = label_BHW.aminmax()
-    return int(low) >= 0 and int(high) < _BYTE

@@ -1,52 +1,9 @@
-"""Linear resizing along one side of an image: positions among coarse values, and compiled loops."""
-
-from dataclasses import dataclass
-from math import ceil
+"""Compiled loops of linear resizing along one side of an image, by positions of `resize.Axis`."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.kernels.numba_jit import compiled
-
-_CACHED_BYTES = 300_000  # fits the level-2 cache; larger blocks have fewer starts
-_BUFFERS_BYTES = 20  # a class and pixel
-_LEAST, _VECTORS = 128, 32
-
-
-@dataclass(frozen=True)
-class Places:
-    """Positions among coarse values: `(1 - share) * value[low] + share * value[low + 1]`.
-
-    Attributes:
-        low: int64; the last value has no next one, and a share of 0.
-        share: float32, 0 to 1.
-    """
-
-    low: NDArray[np.int64]
-    share: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.low)
-
-    def padded(self, block: int) -> "Places":
-        """Repeat the last pixel up to whole blocks, so that all loops have one length."""
-        more = -len(self) % block
-        return Places(np.pad(self.low, (0, more), "edge"), np.pad(self.share, (0, more), "edge"))
-
-    def first(self, values: int) -> NDArray[np.int64]:
-        """Return the first pixel at or beyond each coarse value, and last the number of pixels.
-
-        Args:
-            values: number of coarse values; positions must not decrease.
-        """
-        return np.searchsorted(self.low, np.arange(values + 1))
-
-
-def block_px(width: int, classes: int) -> int:
-    """Return the pixels of a row that a loop takes at once: whole vectors, cached buffers."""
-    most = max(_LEAST, _CACHED_BYTES // (_BUFFERS_BYTES * classes))
-    even = ceil(width / ceil(width / most))
-    return ceil(even / _VECTORS) * _VECTORS
 
 
 @compiled
@@ -87,7 +44,7 @@ def follow(
     Args:
         coarse_hKw: coarse values.
         low: the upper coarse row.
-        low_W: positions of the block's pixels, as `Places.low`.
+        low_W: positions of the block's pixels, as of `Axis.blocks`.
         share_W: their shares.
         rows_2: the coarse row in each half, -1 for none; updated.
         wide_2KW: the buffer.
@@ -133,7 +90,7 @@ def narrow(
         left: first pixel of the block.
         low_W: positions of the block's pixels.
         share_W: their shares.
-        first_w: as of `Places.first`.
+        first_w: as of `first_pixels`.
         total_Kw: coarse values to which the result is added.
     """
     begin, end = low_W[0], low_W[-1] + 1

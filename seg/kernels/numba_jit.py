@@ -1,5 +1,9 @@
-"""Compilation of loops to machine code by Numba, and threads that run them."""
+"""Loops that Numba compiles: when they are faster, how they are compiled, and run by threads.
 
+Conditions are checked before a module of loops, and with it Numba, is imported.
+"""
+
+import importlib.util
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +13,54 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numba
 import torch
+from torch import Tensor
 
-config: Any = numba.config
-njit: Any = numba.njit
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_RESIZED_BYTES = 2**24  # for smaller logits, loading a loop takes longer than it saves
+_PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
+_BYTE = 256
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@lru_cache(maxsize=1)
+def numba_available() -> bool:
+    """Return whether loops can be compiled; `NUMBA_DISABLE_JIT=1` forbids it."""
+    disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return not disabled and importlib.util.find_spec("numba") is not None
+
+
+def should_use_numba_argmax(logits_hKw: Tensor, pixels: int) -> bool:
+    """Return whether `argmax.upsampled_argmax` is faster for an image of `pixels`."""
+    return _is_large(logits_hKw, pixels * logits_hKw.shape[1]) and logits_hKw.shape[1] <= _BYTE
+
+
+def should_use_numba_cross_entropy(
+    values_BKhw: Tensor, label_BHW: Tensor, ignore_index: int
+) -> bool:
+    """Return whether the loops of `cross_entropy` are faster for these logits, as float32."""
+    classes = values_BKhw.shape[1]
+    return (
+        _is_large(values_BKhw, label_BHW.numel() * classes)
+        and values_BKhw.dtype != torch.float64
+        and classes < _BYTE
+        and 0 <= ignore_index < _BYTE
+        and (label_BHW.dtype == torch.uint8 or _are_bytes(label_BHW))
+    )
+
+
+def should_use_numba_histogram(pixels: int) -> bool:
+    """Return whether `joint_histogram.byte_pairs` is faster for arrays of `pixels`."""
+    return pixels in _PAIRS and numba_available()
+
+
+def _is_large(values: Tensor, resized: int) -> bool:
+    return values.device.type == "cpu" and 4 * resized >= _RESIZED_BYTES and numba_available()
+
+
+def _are_bytes(label_BHW: Tensor) -> bool:
+    low, high = label_BHW.aminmax()
+    return int(low) >= 0 and int(high) < _BYTE
 
 
 def compiled(loop: F) -> F:
@@ -24,7 +69,11 @@ def compiled(loop: F) -> F:
     Threads of Python run the loops: Numba's own threads end a process that forks, or that calls
     them from two threads.
     """
-    before, config.CACHE_DIR = config.CACHE_DIR, str(_cache_directory())
+    import numba
+
+    config: Any = numba.config
+    njit: Any = numba.njit
+    before, config.CACHE_DIR = config.CACHE_DIR, str(_cache_directory(config.CACHE_DIR))
     try:
         native: F = njit(cache=True, **_OPTIONS)(loop)
     except RuntimeError:  # no directory for the cache
@@ -35,16 +84,16 @@ def compiled(loop: F) -> F:
 
 
 @lru_cache(maxsize=1)
-def _cache_directory() -> Path:
+def _cache_directory(root: str) -> Path:
     """Return a cache directory for this state of the loops.
 
     Numba checks the file of a loop for changes, but not the functions that the loop calls.
     """
-    root = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     digest = sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
-    return Path(root, "seg", "kernels", digest.hexdigest()[:16])
+    default = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root or default, "seg", "kernels", digest.hexdigest()[:16])
 
 
 def in_parallel(call: Callable[..., Any], parts: Iterable[Sequence[Any]]) -> list[Any]:

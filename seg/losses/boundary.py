@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.losses.pixel_loss import SMALLEST
+from seg.losses.cross_entropy import SMALLEST
 
 
 class Boundary(nn.Module):

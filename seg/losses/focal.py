@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from seg.errors import ConfigError
-from seg.losses.pixel_loss import SMALLEST, ClassWeights, PixelLoss
+from seg.losses.cross_entropy import SMALLEST, ClassWeights, PixelLoss
 from seg.models.coarse_logits import Logits
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from seg.errors import ConfigError
-from seg.losses.pixel_loss import ClassWeights, PixelLoss, check_share
+from seg.losses.cross_entropy import ClassWeights, PixelLoss, check_share
 from seg.models.coarse_logits import Logits
 
 

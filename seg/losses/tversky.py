@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.losses.pixel_loss import SMALLEST
+from seg.losses.cross_entropy import SMALLEST
 
 
 class Tversky(nn.Module):

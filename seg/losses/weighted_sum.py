@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
-from seg.losses.pixel_loss import accepts_coarse_logits, compute_loss
+from seg.losses.cross_entropy import accepts_coarse_logits, compute_loss
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.kernels.dispatch import should_use_numba_histogram
+from seg.kernels.numba_jit import should_use_numba_histogram
 
 _EXACT = 2**24  # OpenCV counts in float32
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
+from seg.kernels.resize import Resize
 from seg.models.blocks import DECODER_NORM_EPS, LOGITS_STD, ConvNormAct, initialize
-from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.coarse_logits import CoarseLogits
 from seg.models.interfaces import Encoder
 
 

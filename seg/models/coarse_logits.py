@@ -3,30 +3,8 @@
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class Resize:
-    """A bilinear resize, of which the top left corner is kept.
-
-    Attributes:
-        grid: height and width to which a map is resized, pixels.
-        cropped: height and width of the corner that is kept, pixels.
-        align_corners: whether the corner pixels of both sizes coincide.
-    """
-
-    grid: tuple[int, int]
-    cropped: tuple[int, int]
-    align_corners: bool
-
-    def __call__(self, x_BKhw: Tensor) -> Tensor:
-        """Resize and crop B x K x h x w to B x K x H x W."""
-        height, width = self.cropped
-        resized = functional.interpolate(
-            x_BKhw, size=self.grid, mode="bilinear", align_corners=self.align_corners
-        )
-        return resized[..., :height, :width]
+from seg.kernels.resize import Resize
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from seg.errors import ConfigError
 from seg.kernels.depthwise import patch_dilated_depthwise
+from seg.kernels.resize import Resize
 from seg.models.batch_norm import set_momentum
-from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.coarse_logits import CoarseLogits
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
 from seg.models.inference_optimization import (

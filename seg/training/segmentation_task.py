@@ -13,7 +13,7 @@ from seg.data.label_space import LabelSpace
 from seg.distillation.extra_loss import ExtraLoss
 from seg.inference.fusion import argmax_labels
 from seg.inference.segmentation_model import TrainedSegmenter
-from seg.losses.pixel_loss import compute_loss
+from seg.losses.cross_entropy import compute_loss
 from seg.metrics.scores import Scores
 from seg.models.auxiliary import AuxiliaryHeads
 from seg.models.batch_norm import BatchNormPolicy

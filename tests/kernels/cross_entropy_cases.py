@@ -10,8 +10,7 @@ import os
 import torch
 from torch.nn import functional
 
-from seg.models.coarse_logits import Resize
-from seg.models.resampling import Axis
+from seg.kernels.resize import Resize
 
 IGNORED = 255
 # classes, coarse size, resize
@@ -26,7 +25,7 @@ CASES = {
 
 def errors(name: str, device: torch.device) -> list[float]:
     """Greatest error of losses, log-sums and gradient, over the greatest of each."""
-    from seg.kernels import cross_entropy_launch as launch
+    from seg.kernels import cross_entropy_triton as kernels
 
     classes, coarse, resize = CASES[name]
     generator = torch.Generator().manual_seed(0)
@@ -35,16 +34,9 @@ def errors(name: str, device: torch.device) -> list[float]:
     label[:, 0] = IGNORED
     weight = 0.5 + torch.rand(classes, generator=generator)
     upstream = torch.rand(2, *resize.cropped, generator=generator)
-    axes = (
-        Axis.of_resize(*sizes, align_corners=resize.align_corners)
-        for sizes in zip(coarse, resize.grid, resize.cropped, strict=True)
-    )
-    rows, columns = (
-        launch.Side.of(*axis.places(0, axis.stop), axis.coarse, device) for axis in axes
-    )
-    pixels = launch.Pixels(label.byte().to(device), IGNORED, weight.to(device), rows, columns)
-    losses, log_sums = launch.losses(values.to(device), pixels)
-    gradient = launch.gradient(values.to(device), pixels, log_sums, upstream.to(device))
+    inputs = values.to(device), label.byte().to(device), resize, IGNORED, weight.to(device)
+    losses, log_sums = kernels.losses(*inputs)
+    gradient = kernels.gradient(*inputs, log_sums, upstream.to(device))
 
     exact = values.double().requires_grad_()
     logits = resize(exact)
@@ -65,13 +57,11 @@ def errors(name: str, device: torch.device) -> list[float]:
 
 def loss_of_no_class(device: torch.device) -> float:
     """What a label beyond the classes costs."""
-    from seg.kernels import cross_entropy_launch as launch
+    from seg.kernels import cross_entropy_triton as kernels
 
-    place = torch.arange(3), torch.zeros(3)
-    side = launch.Side.of(*place, 3, device)
     label = torch.full((1, 3, 3), 7, dtype=torch.uint8, device=device)
-    pixels = launch.Pixels(label, IGNORED, torch.ones(2, device=device), side, side)
-    return float(launch.losses(torch.zeros(1, 2, 3, 3, device=device), pixels)[0].sum())
+    values = torch.zeros(1, 2, 3, 3, device=device)
+    return float(kernels.losses(values, label, Resize((3, 3), (3, 3), True), IGNORED)[0].sum())
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from seg.kernels import autotune
+from seg.kernels.resize import Resize
 from seg.losses.cross_entropy import CrossEntropy
-from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.coarse_logits import CoarseLogits
 from tests.conftest import REPO
 from tests.kernels.cross_entropy_cases import CASES, errors, loss_of_no_class
 

@@ -14,21 +14,21 @@ from torch.nn import functional
 from seg.errors import DataError
 from seg.inference import fusion
 from seg.inference.fusion import WindowLogits, argmax_labels, iter_tiles
-from seg.kernels import dispatch
-from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.cross_entropy_spec import CrossEntropySpec
-from seg.losses.fused_cross_entropy import summed_cross_entropy, upsampled_cross_entropy
+from seg.kernels import numba_jit
+from seg.kernels.resize import Resize
+from seg.losses.cross_entropy import CrossEntropy, cross_entropy
 from seg.metrics.joint_counts import pair_counts
-from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.coarse_logits import CoarseLogits
 from seg.models.faster_depthwise import FasterDepthwise, faster_depthwise
 
 pytest.importorskip("numba")
+from seg.kernels.cross_entropy import summed_cross_entropy, upsampled_cross_entropy
 
 
 @pytest.fixture(autouse=True)
 def _for_small_arrays_too(monkeypatch):
-    monkeypatch.setattr(dispatch, "_RESIZED_BYTES", 0)
-    monkeypatch.setattr(dispatch, "_PAIRS", range(2**31))
+    monkeypatch.setattr(numba_jit, "_RESIZED_BYTES", 0)
+    monkeypatch.setattr(numba_jit, "_PAIRS", range(2**31))
 
 
 def coarse(classes, size, resize, images=2):
@@ -106,10 +106,8 @@ def test_losses_and_gradients_are_those_of_torch(classes, size, resize, weighted
     logits, label, weight = labelled(classes, size, resize, weighted)
     of_pixel = torch.rand(2, *resize.cropped, generator=torch.Generator().manual_seed(2))
     found_by, expected_by = logits.values.requires_grad_(), logits.values.detach().double()
-    found = upsampled_cross_entropy(
-        CoarseLogits(found_by, resize), label, CrossEntropySpec(255, weight)
-    )
-    assert found.grad_fn.by_loops
+    found = cross_entropy(CoarseLogits(found_by, resize), label, 255, weight)
+    assert found.grad_fn.name() == "_UpsampledCrossEntropyBackward"
     found.backward(of_pixel)
     expected = functional.cross_entropy(
         resize(expected_by.requires_grad_()),
@@ -131,7 +129,7 @@ def test_the_sum_and_its_gradient_are_those_of_the_losses(classes, size, resize,
     results = []
     for call in (summed_cross_entropy, upsampled_cross_entropy):
         values = logits.values.detach().requires_grad_()
-        total = call(CoarseLogits(values, resize), label, CrossEntropySpec(255, weight)).sum()
+        total = call(values, label, resize, 255, weight).sum()
         (0.5 * total).backward()
         results.append((total, values.grad))
     (found, found_grad), (expected, expected_grad) = results
@@ -156,17 +154,13 @@ def test_extreme_logits_stay_finite():
     logits = coarse(4, (5, 5), Resize((17, 17), (17, 17), True))
     values = (1e4 * logits.values).requires_grad_()
     label = torch.zeros(2, 17, 17, dtype=torch.uint8)
-    losses = upsampled_cross_entropy(
-        CoarseLogits(values, logits.resize), label, CrossEntropySpec(255)
-    )
+    losses = upsampled_cross_entropy(values, label, logits.resize, 255)
     losses.sum().backward()
     expected = functional.cross_entropy(logits.resize(values), label.long(), reduction="none")
     torch.testing.assert_close(losses, expected, rtol=1e-5, atol=1e-2)
     assert torch.isfinite(values.grad).all()
-    (found,) = torch.autograd.grad(
-        summed_cross_entropy(CoarseLogits(values, logits.resize), label, CrossEntropySpec(255)),
-        values,
-    )
+    total = summed_cross_entropy(values, label, logits.resize, 255)
+    (found,) = torch.autograd.grad(total, values)
     torch.testing.assert_close(found, values.grad, rtol=1e-4, atol=1e-5)
 
 
@@ -176,7 +170,7 @@ def test_losses_do_not_depend_on_threads(losses):
         logits = coarse(5, (40, 21), Resize((157, 81), (157, 81), True))
         values = logits.values.requires_grad_()
         label = torch.arange(5).repeat(2 * 157 * 81)[: 2 * 157 * 81].view(2, 157, 81).byte()
-        losses(CoarseLogits(values, logits.resize), label, CrossEntropySpec(255)).sum().backward()
+        losses(values, label, logits.resize, 255).sum().backward()
         return values.grad
 
     threads, first = torch.get_num_threads(), gradient()
@@ -191,7 +185,7 @@ def test_labels_that_are_no_class_are_refused():
     logits = coarse(5, (5, 5), Resize((17, 17), (17, 17), True))
     label = torch.full((2, 17, 17), 5, dtype=torch.uint8)
     with pytest.raises(DataError, match=r"holds 5; allowed: 0\.\.4"):
-        upsampled_cross_entropy(logits, label, CrossEntropySpec(255))
+        upsampled_cross_entropy(logits.values, label, logits.resize, 255)
 
 
 @pytest.mark.parametrize("stride", [1, 2, (1, 2)])
@@ -253,8 +247,8 @@ def test_forked_processes_have_threads_of_their_own():
 
 def test_commands_start_without_the_compiler():
     code = (
-        "import sys, seg.inference.fusion, seg.losses.fused_cross_entropy;"
+        "import sys, seg.inference.fusion, seg.losses.cross_entropy;"
         " assert 'numba' not in sys.modules;"
-        " from seg.kernels import dispatch as choice; assert choice.numba_available()"
+        " from seg.kernels.numba_jit import numba_available; assert numba_available()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,7 @@ import torch
 from seg.build.instantiate import build
 from seg.config.conf_dir import option_files
 from seg.config.options import read_option
-from seg.losses.pixel_loss import compute_loss
+from seg.losses.cross_entropy import compute_loss
 
 
 def losses() -> Iterator[Any]:

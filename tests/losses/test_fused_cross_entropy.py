@@ -4,17 +4,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seg.losses import fused_cross_entropy_tiled as tiled
-from seg.losses import pixel_loss
-from seg.losses.cross_entropy import CrossEntropy
-from seg.losses.cross_entropy_spec import CrossEntropySpec
+from seg.kernels.resize import Resize
+from seg.losses import cross_entropy, fused_cross_entropy
+from seg.losses.cross_entropy import CrossEntropy, accepts_coarse_logits
 from seg.losses.focal import Focal
 from seg.losses.fused_cross_entropy import upsampled_cross_entropy
 from seg.losses.hard_pixel_mining import HardPixelMining, Ohem
-from seg.losses.pixel_loss import accepts_coarse_logits
 from seg.losses.tversky import Jaccard
 from seg.losses.weighted_sum import WeightedSum
-from seg.models.coarse_logits import CoarseLogits, Resize
+from seg.models.coarse_logits import CoarseLogits
 
 GRID, KEPT = (65, 81), (61, 80)
 WEIGHTS = [1.0, 0.5, 2.0, 0.0, 3.0]
@@ -23,8 +21,8 @@ FACTS = {"num_classes": 5, "ignore_index": 255}
 
 @pytest.fixture(autouse=True)
 def _many_small_tiles(monkeypatch):
-    monkeypatch.setitem(tiled._TILE_BYTES, "cpu", 2**13)
-    monkeypatch.setattr(pixel_loss, "_FUSED_FROM_BYTES", 0)
+    monkeypatch.setitem(fused_cross_entropy._TILE_BYTES, "cpu", 2**13)
+    monkeypatch.setattr(cross_entropy, "_FUSED_FROM_BYTES", 0)
 
 
 def batch(classes=5, dtype=torch.float32):
@@ -35,8 +33,8 @@ def batch(classes=5, dtype=torch.float32):
     return values.to(dtype).requires_grad_(), label
 
 
-def coarse(values, *, align_corners=True):
-    return CoarseLogits(values, Resize(GRID, KEPT, align_corners))
+def coarse(values):
+    return CoarseLogits(values, Resize(GRID, KEPT, align_corners=True))
 
 
 def gap(found, expected):
@@ -50,9 +48,8 @@ def test_pixels_and_gradients_are_those_of_torch(align_corners, weights, smoothi
     weight = None if weights is None else torch.tensor(weights)
     values, label = batch()
     of_pixel = torch.rand(2, *KEPT, generator=torch.Generator().manual_seed(1))
-    found = upsampled_cross_entropy(
-        coarse(values, align_corners=align_corners), label, CrossEntropySpec(255, weight, smoothing)
-    )
+    resize = Resize(GRID, KEPT, align_corners)
+    found = upsampled_cross_entropy(values, label, resize, 255, weight, label_smoothing=smoothing)
     found.backward(of_pixel)
     again = values.detach().clone().requires_grad_()
     logits = functional.interpolate(again, GRID, mode="bilinear", align_corners=align_corners)
@@ -71,12 +68,13 @@ def test_pixels_and_gradients_are_those_of_torch(align_corners, weights, smoothi
 
 def test_the_gradient_is_the_slope():
     values, label = batch(3, torch.float64)
-    target = CrossEntropySpec(255, torch.tensor([1.0, 2.0, 0.5]).double(), 0.25)
+    weight = torch.tensor([1.0, 2.0, 0.5]).double()
     small = values.detach()[:, :, :3, :4].requires_grad_()
     resize = Resize((9, 13), (8, 13), align_corners=True)
 
     def losses(logits):
-        return upsampled_cross_entropy(CoarseLogits(logits, resize), label[:, 15:23, :13], target)
+        inputs = logits, label[:, 15:23, :13], resize, 255, weight
+        return upsampled_cross_entropy(*inputs, label_smoothing=0.25)
 
     assert torch.autograd.gradcheck(losses, small)
 

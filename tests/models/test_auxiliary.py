@@ -5,8 +5,8 @@ import torch
 from torchvision.models.segmentation.fcn import FCNHead
 
 from seg.errors import ConfigError
+from seg.kernels.resize import Resize
 from seg.models.auxiliary import AuxiliaryHeads, FullyConvolutionalHead
-from seg.models.coarse_logits import Resize
 from seg.models.encoders import create_encoder
 
 RESIZE = Resize((33, 49), (33, 48), align_corners=True)
