@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from string import Template
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,74 +23,7 @@ from seg.visualization.grids import legend, overlay, palette_image
 _OPACITY = 0.5
 _TILE_PX, _GAP_PX, _CAPTION_PX = 360, 8, 20
 _PAGE_PX = 1024
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --line: #8885; }}
-body {{ font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1500px;
- padding: 1.2rem; }}
-h1 {{ font-size: 1.3rem; margin: 0 0 .2rem; }}
-p {{ margin: 0 0 .8rem; }}
-header {{ position: sticky; top: 0; z-index: 1; padding: .5rem 0; background: Canvas;
- max-height: 30vh; overflow: auto; border-bottom: 1px solid var(--line); }}
-ul {{ list-style: none; margin: .4rem 0 0; padding: 0; display: flex; flex-wrap: wrap;
- gap: .1rem .9rem; font-size: .85rem; }}
-li {{ white-space: nowrap; }}
-i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em;
- border: 1px solid #888; }}
-main {{ display: grid; gap: 1.4rem; margin-top: 1.2rem;
- grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); }}
-figure {{ margin: 0; }}
-.pair {{ position: relative; line-height: 0; }}
-.pair img {{ width: 100%; height: auto; }}
-.pair img + img {{ position: absolute; inset: 0; height: 100%; opacity: var(--opacity, {opacity});
- image-rendering: pixelated; }}
-figcaption {{ margin-top: .3rem; overflow-wrap: anywhere; }}
-figure input {{ width: 100%; margin: .2rem 0 0; }}
-small, .faint {{ opacity: .7; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p class="faint">{subtitle}</p>
-<header>
-<label>labels <input type="range" min="0" max="1" step="0.01" value="{opacity}" data-all
- aria-label="opacity of all labels"></label>
-<ul>
-{legend}
-</ul>
-</header>
-<main>
-{figures}
-</main>
-<script>
-const show = (slider) => slider.closest("figure").style.setProperty("--opacity", slider.value);
-const sliders = document.querySelectorAll("figure input");
-sliders.forEach((slider) => slider.addEventListener("input", () => show(slider)));
-document.querySelector("[data-all]").addEventListener("input", (event) =>
-  sliders.forEach((slider) => {{ slider.value = event.target.value; show(slider); }}));
-</script>
-</body>
-</html>
-"""
-_FIGURE = """\
-<figure>
-<div class="pair"><img src="{image}" width="{width}" height="{height}" alt="{name}"><img
- src="{labels}" alt="labels of {name}"></div>
-<input type="range" min="0" max="1" step="0.01" value="{opacity}"
- aria-label="opacity of the labels">
-<figcaption><b>{name}</b> <small>{size}</small>
-<ul>
-{classes}
-</ul></figcaption>
-</figure>"""
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -176,13 +110,14 @@ def write_page(
     ]
     *_, innermost = unwrapped(dataset)
     changed = "unchanged" if augmentation is None else f"augmented with seed {seed}"
-    page = _PAGE.format(
+    page = _fill(
+        "preview.html",
         title=escape(f"{type(innermost).__name__}, split {dataset.split}"),
         subtitle=f"{len(figures)} images from {len(dataset)} samples, {changed};"
         " ignored pixels are black",
         opacity=_OPACITY,
         legend="\n".join(_entry(labels, train_id) for train_id in range(labels.num_classes)),
-        figures="\n".join(figures),
+        figures="".join(figures),
     )
     write_atomically(path, lambda file: file.write(page.encode()))
 
@@ -233,7 +168,8 @@ def _figure(drawn: _DrawnSample, labels: LabelSpace) -> str:
         label = label.resize(size, Image.Resampling.NEAREST)
     counts = np.bincount(sample.label.ravel(), minlength=256)[: labels.num_classes]
     present = sorted(np.flatnonzero(counts).tolist(), key=lambda train_id: -int(counts[train_id]))
-    return _FIGURE.format(
+    return _fill(
+        "preview_figure.html",
         image=_embed(image, "JPEG", quality=88),
         labels=_embed(label, "PNG", optimize=True),
         width=size[0],
@@ -247,6 +183,10 @@ def _figure(drawn: _DrawnSample, labels: LabelSpace) -> str:
             for share in (counts[each] / sample.label.size,)
         ),
     )
+
+
+def _fill(template: str, **values: object) -> str:
+    return Template((_TEMPLATES / template).read_text("utf-8")).substitute(values)
 
 
 def _entry(labels: LabelSpace, train_id: int, more: str = "") -> str:
