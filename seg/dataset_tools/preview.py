@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -24,25 +23,6 @@ _OPACITY = 0.5
 _TILE_PX, _GAP_PX, _CAPTION_PX = 360, 8, 20
 _PAGE_PX = 1024
 _TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True)
-class _DrawnSample:
-    """A sample as one epoch of training sees it; `before` is its size in the file, H x W."""
-
-    sample: Sample
-    epoch: int
-    before: tuple[int, int]
-
-    @property
-    def size(self) -> str:
-        """Describe the size, the size before and the epoch."""
-        height, width = self.sample.label.shape
-        changed = (
-            "" if self.before == (height, width) else f", from {self.before[1]} x {self.before[0]}"
-        )
-        epoch = f", epoch {self.epoch}" if self.epoch else ""
-        return f"{width} x {height}{changed}{epoch}"
 
 
 def contact_sheet(
@@ -71,9 +51,8 @@ def contact_sheet(
     """
     if columns < 1:
         raise ConfigError(f"columns {columns} must be 1 or more")
-    tiles = [
-        _tile(drawn, dataset.labels) for drawn in _draw_samples(dataset, augmentation, count, seed)
-    ]
+    samples = _draw_samples(dataset, augmentation, count, seed)
+    tiles = [_tile(sample, size, dataset.labels) for sample, size in samples]
     columns = min(columns, len(tiles))
     rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
     heights = [max(tile.height for tile in row) + _GAP_PX for row in rows]
@@ -105,9 +84,8 @@ def write_page(
         DataError: a sample cannot be read.
     """
     labels = dataset.labels
-    figures = [
-        _figure(drawn, labels) for drawn in _draw_samples(dataset, augmentation, count, seed)
-    ]
+    samples = _draw_samples(dataset, augmentation, count, seed)
+    figures = [_figure(sample, size, labels) for sample, size in samples]
     *_, innermost = unwrapped(dataset)
     changed = "unchanged" if augmentation is None else f"augmented with seed {seed}"
     page = _fill(
@@ -124,8 +102,8 @@ def write_page(
 
 def _draw_samples(
     dataset: SegmentationDataset, augmentation: Augmentation | None, count: int, seed: int
-) -> Iterator[_DrawnSample]:
-    """Yield augmented samples in an order drawn from the seed."""
+) -> Iterator[tuple[Sample, str]]:
+    """Yield augmented samples in an order drawn from the seed, with their sizes in words."""
     if count < 1:
         raise ConfigError(f"count {count} must be 1 or more")
     order = np.random.default_rng(seed).permutation(len(dataset))
@@ -133,14 +111,16 @@ def _draw_samples(
         epoch, place = divmod(position, len(dataset))
         index = int(order[place])
         sample = dataset[index]
-        before = (sample.label.shape[0], sample.label.shape[1])
+        before = sample.label.shape
         if augmentation is not None:
             sample = augmentation(sample, (seed, epoch, index))
-        yield _DrawnSample(sample, epoch, before)
+        height, width = sample.label.shape
+        size = f"{width} x {height}"
+        size += "" if before == (height, width) else f", from {before[1]} x {before[0]}"
+        yield sample, f"{size}, epoch {epoch}" if epoch else size
 
 
-def _tile(drawn: _DrawnSample, labels: LabelSpace) -> Image.Image:
-    sample = drawn.sample
+def _tile(sample: Sample, size: str, labels: LabelSpace) -> Image.Image:
     image = overlay(sample.image, sample.label, labels, _OPACITY)
     height = max(1, round(image.height * _TILE_PX / image.width))
     smaller = image.width > _TILE_PX
@@ -148,34 +128,33 @@ def _tile(drawn: _DrawnSample, labels: LabelSpace) -> Image.Image:
     tile = Image.new("RGB", (_TILE_PX, height + _CAPTION_PX), "white")
     tile.paste(image.resize((_TILE_PX, height), method), (0, 0))
     font = ImageFont.load_default(12)
-    room_px = _TILE_PX - font.getlength(drawn.size) - 12
+    room_px = _TILE_PX - font.getlength(size) - 12
     name = sample.name
     while len(name) > 4 and font.getlength(name) > room_px:  # its end tells samples apart
         name = f"...{name.removeprefix('...')[1:]}"
     draw = ImageDraw.Draw(tile)
     draw.text((0, height + 3), name, fill="black", font=font)
-    draw.text((_TILE_PX, height + 3), drawn.size, fill=(110, 110, 110), font=font, anchor="ra")
+    draw.text((_TILE_PX, height + 3), size, fill=(110, 110, 110), font=font, anchor="ra")
     return tile
 
 
-def _figure(drawn: _DrawnSample, labels: LabelSpace) -> str:
-    sample = drawn.sample
+def _figure(sample: Sample, size: str, labels: LabelSpace) -> str:
     image, label = Image.fromarray(sample.image), palette_image(sample.label, labels)
     scale = min(1.0, _PAGE_PX / max(image.size))
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    if size != image.size:
-        image = image.resize(size, Image.Resampling.BOX)
-        label = label.resize(size, Image.Resampling.NEAREST)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    if (width, height) != image.size:
+        image = image.resize((width, height), Image.Resampling.BOX)
+        label = label.resize((width, height), Image.Resampling.NEAREST)
     counts = np.bincount(sample.label.ravel(), minlength=256)[: labels.num_classes]
     present = sorted(np.flatnonzero(counts).tolist(), key=lambda train_id: -int(counts[train_id]))
     return _fill(
         "preview_figure.html",
         image=_embed(image, "JPEG", quality=88),
         labels=_embed(label, "PNG", optimize=True),
-        width=size[0],
-        height=size[1],
+        width=width,
+        height=height,
         name=escape(sample.name),
-        size=drawn.size,
+        size=size,
         opacity=_OPACITY,
         classes="\n".join(
             _entry(labels, each, f" {share:.0%}" if share >= 0.01 else " &lt; 1%")

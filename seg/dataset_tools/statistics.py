@@ -121,6 +121,9 @@ class _Chart:
     def __init__(self, statistics: Mapping[str, Any], labels: LabelSpace) -> None:
         self._statistics = statistics
         self._labels = labels
+        # The bars span so many powers of ten, from below the rarest class up to 1.
+        least = min((f for f in statistics["frequencies"] if f > 0), default=0.1)
+        self._decades = max(1, int(np.ceil(-np.log10(least / 2))))
         many = labels.num_classes > _MANY_CLASSES
         self._row_px = 14 if many else 26
         self._font = ImageFont.load_default(10 if many else 14)
@@ -158,12 +161,6 @@ class _Chart:
             self._draw.text((right, above), heading, _INK, self._font, anchor="ra")
         heading = "% of the row's images with the class of the column"
         self._draw.text((self._cells_left, 50), heading, _FAINT, self._small)
-
-    @property
-    def _decades(self) -> int:
-        """Return how many powers of ten the bars span, from below the rarest class up to 1."""
-        least = min((f for f in self._statistics["frequencies"] if f > 0), default=0.1)
-        return max(1, int(np.ceil(-np.log10(least / 2))))
 
     def _scale(self) -> None:
         bottom = self._top + self._row_px * self._labels.num_classes

@@ -76,6 +76,8 @@ class Shards:
                 f"{self._directory}: the copy was made with {copy.decoding}\n  give the same here"
             )
         self._chunks = read_index(self._directory, copy)
+        self.num_chunks = len(self._chunks)
+        self.size_bytes = sum(chunk.size_bytes for chunk in self._chunks)
         self._ends = np.cumsum([chunk.samples for chunk in self._chunks]).tolist()
         self._mapped: OrderedDict[int, mmap.mmap] = OrderedDict()
         self._checksums = np.frombuffer(bytes.fromhex(copy.checksums or ""), ">u4")
@@ -127,16 +129,6 @@ class Shards:
             f" again: {HOW_TO_GET}",
             fault="damaged",
         )
-
-    @property
-    def size_bytes(self) -> int:
-        """Return the bytes of all chunks together."""
-        return sum(chunk.size_bytes for chunk in self._chunks)
-
-    @property
-    def num_chunks(self) -> int:
-        """Return the number of chunks."""
-        return len(self._chunks)
 
     def _content(self, number: int) -> mmap.mmap:
         """Return the bytes of a chunk; samples in use keep a map that is dropped here."""
