@@ -237,11 +237,11 @@ def _sequences(inspected: Inspected) -> list[Finding]:
             icons_NHW = np.stack([look.icon for _, look in looks])
             described[split] = ([one.name for one, _ in looks], icons_NHW)
     notes = []
-    for shared in shared_sequences(described):
-        parts = ", ".join(f"{split} {count}" for split, count in shared.counts.items())
+    for prefix, counts in shared_sequences(described).items():
+        parts = ", ".join(f"{split} {count}" for split, count in counts.items())
         message = (
-            f"frames of one video, {shared.prefix!r}, are in several splits: {parts}\n"
+            f"frames of one video, {prefix!r}, are in several splits: {parts}\n"
             "  scores on them say little of other places"
         )
-        notes.append(_finding(next(iter(shared.counts)), "shared_sequence", message))
+        notes.append(_finding(next(iter(counts)), "shared_sequence", message))
     return notes

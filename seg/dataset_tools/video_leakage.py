@@ -1,8 +1,8 @@
 """Frames of one video in two splits, recognized by names and confirmed by the images."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,33 +19,19 @@ _MOST_COMPARED = 1000
 _MIN_GAIN = 0.2
 
 
-@dataclass(frozen=True)
-class SharedSequence:
-    """A video whose frames are in several splits.
-
-    Attributes:
-        prefix: start of the names of its frames, before the number.
-        counts: its frames in each split.
-        neighbours: mean correlation of details of neighbours in number.
-        strangers: the same of any two frames.
-    """
-
-    prefix: str
-    counts: Mapping[str, int]
-    neighbours: float
-    strangers: float
-
-
 def shared_sequences(
     splits: Mapping[str, tuple[Sequence[str], NDArray[np.uint8]]],
-) -> list[SharedSequence]:
-    """Find the sequences that several splits share.
+) -> dict[str, dict[str, int]]:
+    """Find the videos that several splits share.
 
     Names such as `0016E5_07959` may be numbered arbitrarily. They are frames of a video if images
     of neighbouring numbers are more similar than images drawn by chance.
 
     Args:
         splits: of each split the names of its samples and their icons, uint8, N x H x W.
+
+    Returns:
+        by the start of the names of a video's frames, before the number: its frames in each split.
     """
     frames: dict[str, list[_Frame]] = {}
     for split, (names, icons_NHW) in splits.items():
@@ -54,23 +40,21 @@ def shared_sequences(
             if numbered:
                 prefix, number = numbered.groups("")
                 frames.setdefault(prefix, []).append((int(number), split, icon_HW))
-    sequences = (_sequence(prefix, each) for prefix, each in sorted(frames.items()))
-    return [sequence for sequence in sequences if sequence is not None]
+    shared = {}
+    for prefix, each in sorted(frames.items()):
+        counts = dict(Counter(split for _, split, _ in each))
+        if len(each) >= _MIN_FRAMES and len(counts) > 1 and _is_video(each):
+            shared[prefix] = counts
+    return shared
 
 
-def _sequence(prefix: str, frames: list[_Frame]) -> SharedSequence | None:
-    """Return the sequence of these frames; None if it is no video in several splits."""
-    owners = [split for _, split, _ in frames]
-    counts = {split: owners.count(split) for split in dict.fromkeys(owners)}
-    if len(frames) < _MIN_FRAMES or len(counts) < 2:
-        return None
+def _is_video(frames: list[_Frame]) -> bool:
+    """Return whether neighbours in number are more similar than any two frames."""
     icons_NHW = np.stack([icon_HW for *_, icon_HW in sorted(frames, key=lambda each: each[:2])])
     places = np.random.default_rng(0).permutation(len(icons_NHW) - 1)[:_MOST_COMPARED]
     some_PD, next_PD = details(icons_NHW[places]), details(icons_NHW[places + 1])
     neighbours, strangers = _likeness(some_PD, next_PD), _likeness(some_PD[:-1], some_PD[1:])
-    if neighbours < strangers + _MIN_GAIN:
-        return None
-    return SharedSequence(prefix, counts, neighbours, strangers)
+    return neighbours >= strangers + _MIN_GAIN
 
 
 def _likeness(first_PD: NDArray[np.float32], second_PD: NDArray[np.float32]) -> float:
