@@ -61,7 +61,3 @@ class Camera:
     def open(self, item: Item) -> Raster:
         """Return the image of an item."""
         return self._images.pop(item.name)
-
-    def close(self) -> None:
-        """Release the camera."""
-        self._video.release()

@@ -21,13 +21,8 @@ def report_lost_places(
 ) -> None:
     """Warn at the start of results without the place on the map of their images.
 
-    Args:
-        items: what is predicted.
-        formats: what is written.
-        keep: whether a place that a format promises and cannot keep is an error.
-
     Raises:
-        ConfigError: a promised place is lost and `keep` is set.
+        ConfigError: a format promises a place that it cannot keep, and `keep` is set.
     """
     lost = [item for item in items if item.placed and item.kind != "raster"]
     promised = [item for item in lost if item.kind == "image" and _suffix(item) in RASTERS]

@@ -16,11 +16,6 @@ class ItemWriters:
 
     A name that is too long for the file system loses only the files of its format.
 
-    Args:
-        formats: the formats.
-        item: the item.
-        raster: its image.
-
     Raises:
         OSError: a file cannot be written for another reason; nothing of the item remains.
     """

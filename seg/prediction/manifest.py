@@ -110,9 +110,7 @@ class Manifest:
     def is_done(self, item: Item, *, parts: bool = True) -> bool:
         """Return whether an item's files are there, made from the source as it is now.
 
-        Args:
-            item: the item.
-            parts: whether the parts that are merged into other files count too.
+        With `parts`, those that are merged into other files count too.
         """
         record = self._records.get(item.name)
         if record is None or record["status"] != DONE or record["version"] != item.version:
@@ -124,12 +122,7 @@ class Manifest:
         )
 
     def is_settled(self, items: Sequence[Item], merged: Sequence[str]) -> bool:
-        """Return whether all is made of exactly these items, and the parts are removed.
-
-        Args:
-            items: of the input.
-            merged: the files that are made of all of them.
-        """
+        """Return whether all is made of exactly these items, and the parts of `merged` are gone."""
         if self._anew or set(self._records) != {item.name for item in items}:
             return False
         without_parts = are_parts_removed(self._output, merged, self._sizes)
@@ -250,10 +243,7 @@ def _close(file: IO[bytes]) -> None:
 def are_parts_removed(output: Path, merged: Sequence[str], sizes: Mapping[str, int] | None) -> bool:
     """Return whether merged files are there and the parts they were made of are not.
 
-    Args:
-        output: the directory.
-        merged: files in it.
-        sizes: of the files that are there, by name, if these are not in `output`.
+    `sizes` are those of the files that are there, by name, if these are not in `output`.
     """
     if sizes is not None:
         remaining = any(name.startswith(f"{PARTS}/") for name in sizes)

@@ -140,14 +140,9 @@ def done_record(
     parts: Mapping[str, Any],
     lacking: Sequence[str] = (),
 ) -> ManifestEntry:
-    """Return an item's entry.
+    """Return an item's entry: `files` are `file_mark`s by path, `parts` data of formats.
 
-    Args:
-        item: the item.
-        size: its width and height, in px.
-        files: a `file_mark` by path.
-        parts: data of formats by name.
-        lacking: formats for whose files its name is too long; the entry is incomplete then.
+    It is incomplete if the name is too long for the files of some formats, `lacking`.
     """
     written = {"size": list(size), "files": files, "parts": parts}
     if not lacking:

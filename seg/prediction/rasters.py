@@ -32,11 +32,7 @@ _BLOCK_PX = 256
 
 
 class WindowedRaster:
-    """A raster file as RGB: its red, green and blue bands, its palette's colors, or grey.
-
-    Args:
-        path: a TIFF or JPEG 2000 file.
-        decoding: what is declared about its values.
+    """A TIFF or JPEG 2000 file as RGB: red, green and blue bands, a palette's colors, or grey.
 
     Raises:
         DataError: it is missing, damaged, or its values are of another kind.

@@ -60,7 +60,3 @@ class ItemReader:
             f"  give a larger max_pixels if you trust it{windows}",
             fault="too_large",
         )
-
-    def close(self) -> None:
-        """Close open files."""
-        self._frames.close()

@@ -130,7 +130,6 @@ def test_frames_of_a_video(tmp_path):
         assert (raster.height, raster.width) == SIZE
         frame = raster.read(slice(0, SIZE[0]), slice(0, SIZE[1]))
         assert abs(int(frame[0, 0, 0]) - (20 * item.part + 10)) <= 1
-    opener.close()
     every_second = ["clip/000000", "clip/000002"]
     assert names(tmp_path / "in", tmp_path, frame_step=2, max_frames=2) == every_second
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seg.data.readers.sha256 import sha256_of
 from seg.inference.image_source import Raster
-from seg.io.atomic import write_atomically
+from seg.io.atomic import staged_file, write_atomically
 from seg.io.json_file import compact_json, read_json
 from seg.io.source import Source, checked
 from seg.prediction.items import Item
@@ -43,48 +43,44 @@ class Coco(Format):
         )
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
-        """Write the file of all annotations."""
-        write_atomically(self.path(self.file), lambda file: self._fill(file, done))
-
-    def _save(self, path: Path, label_HW: NDArray[np.uint8]) -> None:
-        """Write the annotations of an item."""
-        annotations = [
-            self._annotation(label_HW, runs)
-            for runs in class_runs(label_HW, num_classes=self.settings.labels.num_classes)
-        ]
-        write_atomically(path, lambda file: file.write(compact_json(annotations)))
-
-    def _annotation(self, label_HW: NDArray[np.uint8], runs: ClassRuns) -> dict[str, Any]:
-        """Return the annotation of a class."""
-        as_polygons = self.settings.options.coco_segmentation == "polygons"
-        return {
-            "category_id": self._category_id(runs.class_id),
-            "bbox": list(runs.box),
-            "area": runs.area,
-            "iscrowd": 0,
-            "segmentation": outlines(label_HW, runs) if as_polygons else runs.encoded(),
-        }
-
-    def _category_id(self, index: int) -> int:
-        """Return COCO's number of a class."""
-        values = self.settings.label_values
-        return values.classes[index] + (values.kind == "index")
-
-    def _fill(self, file: IO[bytes], done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         """Write categories, images and annotations one after the other."""
         categories = [
             {"id": self._category_id(index), "name": name}
             for index, name in enumerate(self.settings.labels.names)
         ]
-        file.write(b'{"categories":' + compact_json(categories) + b',"images":[')
-        for number, (item, record) in enumerate(done, 1):
-            file.write(b",\n" if number > 1 else b"\n")
-            file.write(compact_json(_image(number, item, record)))
-        file.write(b'\n],"annotations":[')
-        for index, annotation in enumerate(self._numbered(done)):
-            file.write(b",\n" if index else b"\n")
-            file.write(compact_json({"id": index + 1, **annotation}))
-        file.write(b"\n]}\n")
+        with staged_file(self.path(self.file)) as file:
+            file.write(b'{"categories":' + compact_json(categories) + b',"images":[')
+            for number, (item, record) in enumerate(done, 1):
+                width, height = record["size"]
+                suffix = Path(item.source).suffix if item.kind in ("image", "raster") else ""
+                image = {"id": number, "file_name": item.name + suffix}
+                file.write(b",\n" if number > 1 else b"\n")
+                file.write(compact_json({**image, "width": width, "height": height}))
+            file.write(b'\n],"annotations":[')
+            for number, annotation in enumerate(self._numbered(done), 1):
+                file.write(b",\n" if number > 1 else b"\n")
+                file.write(compact_json({"id": number, **annotation}))
+            file.write(b"\n]}\n")
+
+    def _save(self, path: Path, label_HW: NDArray[np.uint8]) -> None:
+        """Write the annotations of an item."""
+        as_polygons = self.settings.options.coco_segmentation == "polygons"
+        annotations = [
+            {
+                "category_id": self._category_id(runs.class_id),
+                "bbox": list(runs.box),
+                "area": runs.area,
+                "iscrowd": 0,
+                "segmentation": outlines(label_HW, runs) if as_polygons else runs.encoded(),
+            }
+            for runs in class_runs(label_HW, num_classes=self.settings.labels.num_classes)
+        ]
+        write_atomically(path, lambda file: file.write(compact_json(annotations)))
+
+    def _category_id(self, index: int) -> int:
+        """Return COCO's number of a class."""
+        values = self.settings.label_values
+        return values.classes[index] + (values.kind == "index")
 
     def _numbered(self, done: Sequence[tuple[Item, ManifestEntry]]) -> Iterator[dict[str, Any]]:
         """Yield the annotations of all items with the number of their image."""
@@ -112,13 +108,6 @@ def outlines(label_HW: NDArray[np.uint8], runs: ClassRuns) -> list[list[float]]:
         ((contour.reshape(-1, 2) + 0.5) / 2 + (left, top)).round(2).ravel().tolist()
         for contour in contours
     ]
-
-
-def _image(number: int, item: Item, record: ManifestEntry) -> dict[str, Any]:
-    """Return COCO's entry of an image."""
-    width, height = record["size"]
-    suffix = Path(item.source).suffix if item.kind in ("image", "raster") else ""
-    return {"id": number, "file_name": item.name + suffix, "width": width, "height": height}
 
 
 FORMAT = Coco

@@ -78,13 +78,18 @@ class OverlayVideo(Format):
     def _encode(self, path: Path, frames: Sequence[Item]) -> None:
         """Write frames with their overlay as a video."""
         labels, opacity = self.settings.labels, self.settings.options.overlay_opacity
+        source = open_video(frames[0].source)
+        rate = source.get(cv2.CAP_PROP_FPS) or _FPS
+        source.release()
+        if len(frames) > 1:
+            rate /= frames[1].part - frames[0].part
         reader, video = FrameReader(), cv2.VideoWriter()
         for item in frames:
             label_HW = read_label(self.path(self.targets(item)[0])).astype(np.uint8)
             image_HW3 = reader.read(item.source, item.part)
             if item is frames[0]:
                 codec, size = cv2.VideoWriter.fourcc(*_CODEC), image_HW3.shape[1::-1]
-                if not video.open(str(path), codec, _rate(frames), size):
+                if not video.open(str(path), codec, rate, size):
                     return
             frame_HW3 = np.asarray(overlay(image_HW3, label_HW, labels, opacity))
             video.write(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2BGR))
@@ -95,15 +100,6 @@ class OverlayVideo(Format):
 def _video_name(item: Item) -> str:
     """Return the name of a frame's video."""
     return str(PurePosixPath(item.name).parent)
-
-
-def _rate(frames: Sequence[Item]) -> float:
-    """Return the rate of the frames, in frames a second."""
-    video = open_video(frames[0].source)
-    rate = video.get(cv2.CAP_PROP_FPS) or _FPS
-    video.release()
-    step = frames[1].part - frames[0].part if len(frames) > 1 else 1
-    return float(rate) / step
 
 
 class _Nothing(Writer):
