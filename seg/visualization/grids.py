@@ -69,22 +69,25 @@ def prediction_grid(
     In the error column wrong pixels are red, right ones light, ignored ones black. Below, a legend
     of the classes.
     """
-    column_px = max(_MIN_COLUMN_PX, *(_tile_size(sample)[0] for sample in samples))
-    rows = [
-        _row(sample, prediction, labels, column_px)
-        for sample, prediction in zip(samples, predictions, strict=True)
-    ]
-    width = rows[0].width
-    height = _HEADER_PX + sum(row.height + _GAP_PX for row in rows)
-    class_legend = legend(labels, width)
-    grid = Image.new("RGB", (width, height + class_legend.height), "white")
+    sizes = [_tile_size(sample) for sample in samples]
+    column_px = max(_MIN_COLUMN_PX, *(width for width, _ in sizes))
+    lefts = [position * (column_px + _GAP_PX) for position in range(4)]
+    class_legend = legend(labels, lefts[3] + column_px)
+    height = _HEADER_PX + sum(each + _GAP_PX for _, each in sizes)
+    grid = Image.new("RGB", (class_legend.width, height + class_legend.height), "white")
     draw = ImageDraw.Draw(grid)
-    for position, title in enumerate(("image", "label", "prediction", "error")):
-        draw.text((position * (column_px + _GAP_PX) + 4, 3), title, fill="black")
+    for left, title in zip(lefts, ("image", "label", "prediction", "error"), strict=True):
+        draw.text((left + 4, 3), title, fill="black")
     top = _HEADER_PX
-    for row in rows:
-        grid.paste(row, (0, top))
-        top += row.height + _GAP_PX
+    for sample, label_HW, size in zip(samples, predictions, sizes, strict=True):
+        error = error_image(sample.label, label_HW, labels)
+        maps = (labels.colorize(sample.label), labels.colorize(label_HW), error)
+        image = Image.fromarray(sample.image).resize(size, Image.Resampling.BILINEAR)
+        grid.paste(image, (lefts[0], top))
+        for left, tile in zip(lefts[1:], maps, strict=True):
+            map_image = Image.fromarray(tile).resize(size, Image.Resampling.NEAREST)
+            grid.paste(map_image, (left, top))
+        top += size[1] + _GAP_PX
     grid.paste(class_legend, (0, top))
     return grid
 
@@ -94,20 +97,6 @@ def _tile_size(sample: Sample) -> tuple[int, int]:
     height, width = sample.label.shape
     tile_px = min(width, _COLUMN_PX)
     return tile_px, max(1, round(height * tile_px / width))
-
-
-def _row(
-    sample: Sample, prediction_HW: NDArray[np.uint8], labels: LabelSpace, column_px: int
-) -> Image.Image:
-    """Draw the images of one sample, each at the left of its column."""
-    error = error_image(sample.label, prediction_HW, labels)
-    tiles = (sample.image, labels.colorize(sample.label), labels.colorize(prediction_HW), error)
-    size = _tile_size(sample)
-    row = Image.new("RGB", (4 * (column_px + _GAP_PX) - _GAP_PX, size[1]), "white")
-    for position, tile in enumerate(tiles):
-        method = Image.Resampling.BILINEAR if position == 0 else Image.Resampling.NEAREST
-        row.paste(Image.fromarray(tile).resize(size, method), (position * (column_px + _GAP_PX), 0))
-    return row
 
 
 def legend(labels: LabelSpace, width: int) -> Image.Image:
