@@ -84,11 +84,6 @@ def predict_split(
 ) -> tuple[LabelSpace, Iterator[tuple[Sample, NDArray[np.uint8]]]]:
     """Return a run's classes, and each sample of a split with its predicted class ids, H x W.
 
-    Args:
-        run_dir: the run directory.
-        split: name of the split.
-        plugins: classes of plugins that the checkpoint may name.
-
     Raises:
         ConfigError, DataError: the checkpoint or the dataset cannot be read.
     """

@@ -91,12 +91,7 @@ def render(runs: list[Run], tariff: Tariff) -> str:
 
 
 def render_template(template: str, content: Mapping[str, Any]) -> str:
-    """Render a template with the style and the script of all pages.
-
-    Args:
-        template: one of `templates` that extends `layout.html`.
-        content: its variables.
-    """
+    """Render a template that extends `layout.html` with the style and script of all pages."""
     return (
         _environment()
         .get_template(template)

@@ -71,11 +71,12 @@ def is_percentage(name: str) -> bool:
     return (name in TITLES and name != "val/loss") or name.startswith(("val/iou/", "val/dice/"))
 
 
-def format_metric(name: str, value: float | None) -> str:
-    """Return a value with its unit: `41.23 %`, `0.3125`."""
+def format_metric(name: str, value: float | None, *, unit: bool = True) -> str:
+    """Return a value, with its unit if wanted: `41.23 %`, `0.3125`."""
     if value is None:
         return NONE
-    return f"{percent(value, 2)} %" if is_percentage(name) else significant(value, 4)
+    end = " %" if unit else ""
+    return f"{percent(value, 2)}{end}" if is_percentage(name) else significant(value, 4)
 
 
 def headlines(run: Run) -> list[Score]:

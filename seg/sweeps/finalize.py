@@ -24,10 +24,6 @@ def close_sweep(directory: Path, make_sections: SectionMaker | None = None) -> N
     It may be called again after the sweep went on: the files are replaced. A part that cannot be
     written is a warning; the others are written.
 
-    Args:
-        directory: of the sweep.
-        make_sections: makes further sections of the page.
-
     Raises:
         DataError: no sweep there, or a damaged file.
     """

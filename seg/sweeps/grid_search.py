@@ -49,9 +49,6 @@ class Search(Protocol):
 class Grid:
     """Proposes every combination of the values, the last key fastest.
 
-    Args:
-        sweeps: key -> what it is swept over.
-
     Raises:
         ConfigError: a key is swept over an interval.
     """

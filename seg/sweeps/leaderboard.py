@@ -1,12 +1,12 @@
 """`leaderboard.csv` and, of a sweep over seeds, `leaderboard_by_choice.csv`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from seg.io.atomic import write_atomically
 from seg.io.csv_table import format_csv
-from seg.sweeps.trials import SeedGroup, Sweep, Trial, read_metrics
+from seg.sweeps.trials import Sweep, Trial, read_metrics
 
 FILE, BY_CHOICE_FILE = "leaderboard.csv", "leaderboard_by_choice.csv"
 _FURTHER_METRICS = ("val/miou", "val/top1", "val/pixel_accuracy", "val/loss")
@@ -23,12 +23,35 @@ def order_trials(sweep: Sweep) -> list[tuple[int | None, Trial]]:
 
 def write_leaderboard(directory: Path, sweep: Sweep) -> Path:
     """Write both tables; return the path of the first."""
-    path = directory / FILE
-    _write(path, _rows(directory, sweep))
+    names, metrics = read_further_metrics(directory, sweep)
+    keys = sweep.swept
+    rows = [
+        [
+            *(rank, trial.number, trial.state, trial.value),
+            *(trial.choices.get(key) for key in keys),
+            trial.seconds,
+            *(metrics[trial.number].get(name) for name in names),
+            trial.error_line,
+        ]
+        for rank, trial in order_trials(sweep)
+    ]
+    head = ["rank", "number", "state", "value", *keys, "seconds", *names, "error"]
+    _write(directory / FILE, [head, *rows])
     groups = sweep.group_by_seed()
     if groups:
-        _write(directory / BY_CHOICE_FILE, _choice_rows(sweep, groups))
-    return path
+        keys = [key for key in keys if any(key in each.choices for each in groups)]
+        rows = [
+            [
+                None if each.mean is None else place,
+                *(each.choices.get(key) for key in keys),
+                *(each.mean, each.std, len(each.values)),
+                " ".join(str(trial.number) for trial in each.trials),
+            ]
+            for place, each in enumerate(groups, 1)
+        ]
+        head = ["rank", *keys, "mean", "std", "n", "trials"]
+        _write(directory / BY_CHOICE_FILE, [head, *rows])
+    return directory / FILE
 
 
 def read_further_metrics(
@@ -44,34 +67,6 @@ def read_further_metrics(
     return names, metrics
 
 
-def _rows(directory: Path, sweep: Sweep) -> Iterable[Sequence[Any]]:
-    """Yield the rows of `leaderboard.csv`."""
-    names, metrics = read_further_metrics(directory, sweep)
-    keys = sweep.swept
-    yield ["rank", "number", "state", "value", *keys, "seconds", *names, "error"]
-    for rank, trial in order_trials(sweep):
-        yield [
-            *(rank, trial.number, trial.state, trial.value),
-            *(trial.choices.get(key) for key in keys),
-            trial.seconds,
-            *(metrics[trial.number].get(name) for name in names),
-            trial.error_line,
-        ]
-
-
-def _choice_rows(sweep: Sweep, groups: Sequence[SeedGroup]) -> Iterable[Sequence[Any]]:
-    """Yield the rows of `leaderboard_by_choice.csv`."""
-    keys = [key for key in sweep.swept if any(key in each.choices for each in groups)]
-    yield ["rank", *keys, "mean", "std", "n", "trials"]
-    for place, each in enumerate(groups, 1):
-        yield [
-            None if each.mean is None else place,
-            *(each.choices.get(key) for key in keys),
-            *(each.mean, each.std, len(each.values)),
-            " ".join(str(trial.number) for trial in each.trials),
-        ]
-
-
-def _write(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+def _write(path: Path, rows: Iterable[Iterable[Any]]) -> None:
     """Write a CSV file."""
-    write_atomically(path, lambda file: file.write(format_csv(list(rows)).encode()))
+    write_atomically(path, lambda file: file.write(format_csv(rows).encode()))

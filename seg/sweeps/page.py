@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,9 +11,8 @@ from typing import Any
 from markupsafe import Markup
 
 from seg.io.atomic import write_atomically
-from seg.reports.number_format import percent, significant
 from seg.reports.page import render_template
-from seg.reports.scores import TITLES, is_percentage
+from seg.reports.scores import TITLES, format_metric, is_percentage
 from seg.sweeps.best_config import Winner, winner_of
 from seg.sweeps.importance import ABSENT
 from seg.sweeps.leaderboard import order_trials, read_further_metrics
@@ -27,6 +27,7 @@ from seg.sweeps.trials import SEED, Sweep, Trial
 
 FILE = "report.html"
 _MAX_ROWS = 30
+_short = partial(format_metric, unit=False)
 _STATES = ("finished", "failed", "pruned", "running")
 
 
@@ -46,13 +47,9 @@ class Section:
 
 
 def write_page(directory: Path, sweep: Sweep, path: Path, sections: Sequence[Section] = ()) -> Path:
-    """Write the page atomically; return its path.
+    """Write the page of the sweep in a directory atomically; return its path.
 
-    Args:
-        directory: of the sweep; the run directories of its trials are read as far as they exist.
-        sweep: its record.
-        path: the file to write.
-        sections: further parts.
+    The run directories of the trials are read as far as they exist.
     """
     text = page(directory, sweep, sections)
     write_atomically(path, lambda file: file.write(text.encode()))
@@ -83,7 +80,7 @@ def page(directory: Path, sweep: Sweep, sections: Sequence[Section] = ()) -> str
             {
                 "choices": each.choices,
                 "mean": _short(sweep.monitor, each.mean),
-                "std": _short(sweep.monitor, each.std, 2),
+                "std": _short(sweep.monitor, each.std),
                 "seeds": len(each.values),
                 "trials": each.trials,
             }
@@ -140,8 +137,3 @@ def _table(directory: Path, sweep: Sweep) -> dict[str, Any]:
     ]
     titles = [(TITLES.get(name, name), "%" if is_percentage(name) else "") for name in names]
     return {"titles": titles, "rows": rows}
-
-
-def _short(name: str, value: float | None, digits: int = 2) -> str:
-    """Return a value without its unit."""
-    return percent(value, digits) if is_percentage(name) else significant(value, 4)

@@ -66,8 +66,11 @@ def run_trial(run_dir: Path, work: Callable[[], T], *, max_failures: int | None)
         if exit_code_of(failure) == StorageError.exit_code:
             raise StorageError(user_message(failure)) from None  # plain, to travel
         pruned = getattr(failure, "exit_code", None) == PrunedError.exit_code
-        state, error = ("pruned", None) if pruned else ("failed", _short_message(failure))
-        details = user_message(failure) or "".join(traceback.format_exception(failure))
+        message = user_message(failure)
+        short = message or f"{type(failure).__name__}: {error_summary(failure)}"
+        lines = short.splitlines()[:_MAX_LINES]
+        state, error = ("pruned", None) if pruned else ("failed", "\n".join(lines))
+        details = message or "".join(traceback.format_exception(failure))
     finally:
         seconds = before + time.time() - began_at
         TrialStatus(state, seconds, error=error).write(run_dir)
@@ -105,12 +108,6 @@ def _seconds_of_tries(run_dir: Path) -> float:
         return 0.0 if status is None else status.seconds
     signs = [path.stat().st_mtime for path in run_dir.rglob("*") if path.is_file()]
     return status.seconds + max(0.0, max(signs) - status.began_at)
-
-
-def _short_message(failure: Exception) -> str:
-    """Return at most six lines about an exception."""
-    text = user_message(failure) or f"{type(failure).__name__}: {error_summary(failure)}"
-    return "\n".join(text.splitlines()[:_MAX_LINES])
 
 
 def _free_memory() -> None:

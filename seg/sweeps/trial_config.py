@@ -24,12 +24,7 @@ _SCHEMAS: dict[str, tuple[type[FitConfig], str]] = {
 
 
 class Composer:
-    """Composes the configuration of a trial from the common overrides and its choices.
-
-    Args:
-        context: loads configurations.
-        config: of the sweep.
-        common: overrides of every trial.
+    """Composes the configuration of a trial from the sweep's, common overrides and its choices.
 
     Raises:
         ConfigError: a command whose runs have no score.

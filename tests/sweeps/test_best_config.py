@@ -111,7 +111,7 @@ def test_a_sweep_that_sets_more_than_its_search_is_kept_but_begins_none(tmp_path
         "hydra:\n  mode: MULTIRUN\n  sweeper:\n    params: {seed: '0,1'}\nloss: {gamma: 3}\n"
         "trainer: {max_epochs: 77}\n"
     )
-    for module in (f"{__name__}", "seg.sweeps.overrides_to_yaml", "seg.config.conf_dir"):
+    for module in (f"{__name__}", "seg.sweeps.best_config", "seg.config.conf_dir"):
         monkeypatch.setattr(f"{module}.conf_dir", lambda: conf)
     overrides = ["sweep=long", "trainer.max_epochs=5", "seed=1"]
     found = left(tmp_path / "sweep", "train", overrides, recorded=True)

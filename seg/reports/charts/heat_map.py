@@ -36,12 +36,9 @@ def heat_map(
     names: Sequence[str],
     colors: Sequence[Color] | None = None,
 ) -> Markup:
-    """Draw the matrix with class names at its sides; the darker a cell, the larger the share.
+    """Draw pixels by label (row) and prediction (column) with class names at the sides.
 
-    Args:
-        confusion: pixels, rows: label, columns: prediction.
-        names: of the classes.
-        colors: of the classes, as swatches.
+    The darker a cell, the larger the share of its label. Colors of classes become swatches.
     """
     numbered = len(names) <= _MOST_WITH_NUMBERS
     longest = max(len(shorten(name, _LONGEST_NAME)) for name in names)
@@ -105,30 +102,23 @@ def _row_name(place: int, layout: _Layout, color: Color | None) -> list[Markup]:
 
 
 def _cells(row: Sequence[int], label: int, layout: _Layout) -> list[Markup]:
-    """Draw the cells of a row with a share worth drawing."""
+    """Draw the cells of a row with a share worth drawing: tooltip and, if there is room, number."""
     total, top, size = sum(row), layout.left(label), layout.cell_px - 1
     width = len(row) * layout.cell_px - 1
     parts = [element("rect", x=layout.margin_px, y=top, width=width, height=size, class_="empty")]
+    names, middle = layout.names, layout.cell_px / 2
     for place, pixels in enumerate(row):
-        share = pixels / total if total else 0.0
-        if share >= _LEAST_SHARE:
-            parts += _cell(label, place, share, pixels, layout)
-    return parts
-
-
-def _cell(label: int, place: int, share: float, pixels: int, layout: _Layout) -> list[Markup]:
-    """Draw a cell with its tooltip and, if there is room, its number."""
-    left, top, size = layout.left(place), layout.left(label), layout.cell_px - 1
-    names = layout.names
-    tooltip = f"{names[label]} → {names[place]}: {percent(share)} %, {pixels:,} pixels"
-    title = [element("title", tooltip)] if share >= _LEAST_TITLED else []
-    strength = share**0.6  # small confusions stay visible
-    kind = "cell right" if place == label else "cell"
-    place_of = {"x": left, "y": top, "width": size, "height": size}
-    parts = [element("rect", *title, **place_of, class_=kind, fill_opacity=strength)]
-    if layout.numbered and share >= _LEAST_NUMBERED:
-        middle = layout.cell_px / 2
-        color = "number on-dark" if strength > _DARK else "number"
-        at = {"x": left + middle - 0.5, "y": top + middle + 3.5, "text_anchor": "middle"}
-        parts.append(element("text", percent(share, 0), **at, class_=color))
+        share, left = pixels / total if total else 0.0, layout.left(place)
+        if share < _LEAST_SHARE:
+            continue
+        tooltip = f"{names[label]} → {names[place]}: {percent(share)} %, {pixels:,} pixels"
+        title = [element("title", tooltip)] if share >= _LEAST_TITLED else []
+        strength = share**0.6  # small confusions stay visible
+        kind = "cell right" if place == label else "cell"
+        box = {"x": left, "y": top, "width": size, "height": size}
+        parts.append(element("rect", *title, **box, class_=kind, fill_opacity=strength))
+        if layout.numbered and share >= _LEAST_NUMBERED:
+            color = "number on-dark" if strength > _DARK else "number"
+            at = {"x": left + middle - 0.5, "y": top + middle + 3.5, "text_anchor": "middle"}
+            parts.append(element("text", percent(share, 0), **at, class_=color))
     return parts

@@ -65,12 +65,7 @@ def number_scale(
 
 
 def choice_scale(name: str, texts: Sequence[str]) -> Scale:
-    """Return an axis of choices at equal distances, in the order of their first appearance.
-
-    Args:
-        name: of the key.
-        texts: the choices, the first one on top.
-    """
+    """Return an axis of choices at equal distances, the first that appears on top."""
     order = list(dict.fromkeys(texts))
     most = len(order) - 1
     place = {text: 1 - at / most if most else 0.5 for at, text in enumerate(order)}

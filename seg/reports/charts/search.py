@@ -33,11 +33,7 @@ def search_chart(
 ) -> Markup:
     """Draw values over numbers, with a line of the best finished one so far.
 
-    Args:
-        marks: by number; at least one has a value.
-        title: caption and text alternative for screen readers.
-        format_value: returns a value as text.
-        maximize: whether larger is better.
+    The marks are sorted by number; at least one has a value.
     """
     values = [mark.value for mark in marks if mark.value is not None]
     numbers = [mark.number for mark in marks]
