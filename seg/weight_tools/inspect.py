@@ -11,9 +11,8 @@ from seg.models.encoders import create_encoder, encoder_names
 from seg.models.interfaces import Normalization
 from seg.models.registry import unknown
 from seg.models.weights import in_our_names, target_tensors
-from seg.models.weights.format import WeightFile
+from seg.models.weights.format import WeightFile, find_format, read_weights
 from seg.models.weights.load_report import Coverage
-from seg.models.weights.reading import find_format, read_weights
 from seg.models.weights.sources import Located, locate
 from seg.models.weights.state_dict_matching import coverage, match
 
@@ -67,11 +66,7 @@ def inspect_weights(source: str, encoder: str | None = None) -> WeightInspection
         key_map = f"names of {kind}"
     matched = match(targets, content.arrays)
     return WeightInspection(
-        located,
-        content,
-        kind,
-        name,
-        coverage(targets, content, matched, key_map),
+        located, content, kind, name, coverage(targets, content, matched, key_map)
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seg.errors import DataError, error_summary
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
-from seg.models.weights.key_maps.translate import translate
+from seg.models.weights.key_maps import translate
 from seg.weight_tools.inspect import WeightInspection, inspect_weights
 
 TOLERANCE = 1e-4

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from seg.models.interfaces import IMAGENET
 from seg.models.weights.digests import sealed
-from seg.models.weights.reading import read_weights
+from seg.models.weights.format import read_weights
 from seg.models.weights.safetensors_file import facts_header
 from seg.training.checkpoint import AtomicCheckpointIO, read_checkpoint
 from tests.fuzz.kind import Kind

@@ -17,7 +17,7 @@ from seg.models.encoders import create_encoder
 from seg.models.parameter_limit import TooManyParametersError, parameters_limited
 from seg.models.weights import load_weights
 from seg.models.weights.digests import digests, sealed, unsealed
-from seg.models.weights.reading import read_weights
+from seg.models.weights.format import read_weights
 from seg.models.weights.tensor_bundle import Bundle
 from seg.training.checkpoint import read_checkpoint
 from seg.weight_tools.encoder_checkpoint import write_with_card

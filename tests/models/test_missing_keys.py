@@ -5,7 +5,7 @@ import torch
 
 from seg.errors import DataError
 from seg.models.weights.digests import digests
-from seg.models.weights.reading import read_weights
+from seg.models.weights.format import read_weights
 from seg.training.checkpoint import read_checkpoint
 from tests.models.weight_files import own_checkpoint
 

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from seg.errors import DataError
 from seg.models.layer_groups import last_layer_name
-from seg.models.weights.format import WeightFile
-from seg.models.weights.key_maps.translate import translate
+from seg.models.weights.format import WeightFile, read_weights, readable_formats
+from seg.models.weights.key_maps import translate
 from seg.models.weights.load_report import Coverage, shortened
-from seg.models.weights.reading import read_weights, readable_formats
 from seg.models.weights.sources import locate
 from seg.models.weights.state_dict_matching import (
     adapt_input_channels,
@@ -76,8 +75,9 @@ def load_weights(
     content = read_weights(located.path)
     targets = target_tensors(module)
     own_names = list(content.arrays)
+    section = "" if hasattr(module, "encoder") else "++encoder."  # of keys on a command line
     content = _chosen(
-        content, targets, located.path, section=_section(module), moving_average=moving_average
+        content, targets, located.path, section=section, moving_average=moving_average
     )
     content, key_map = in_our_names(content, targets, located.path)
     head = {name: value for name, value in targets.items() if name.startswith(_head(module))}
@@ -90,7 +90,7 @@ def load_weights(
     expected = set(covered.missing) <= set(head) and not covered.unexpected
     fits = not strict or covered.complete or (reset_head and expected)
     if not (matched.values and fits):
-        raise misfit(located.path, covered, matched.mismatched, own_names, section=_section(module))
+        raise misfit(located.path, covered, matched.mismatched, own_names, section=section)
     require_finite(matched.values, located.path)
     with torch.no_grad():
         for name, value in matched.values.items():
@@ -110,11 +110,6 @@ def load_weights(
         if names:
             log.info("  %s: %s", title, shortened(names))
     return covered
-
-
-def _section(module: nn.Module) -> str:
-    """Return the prefix of `strict` and `moving_average` on a command line."""
-    return "" if hasattr(module, "encoder") else "++encoder."
 
 
 def target_tensors(module: nn.Module) -> dict[str, Tensor]:
@@ -148,18 +143,14 @@ def _strays(ours: Mapping[str, str], targets: Collection[str]) -> tuple[str, ...
     No tensor of their group has a place in the module. `layer5` beside `layer4` is no stray: such a
     file is of another network.
     """
-    placed = {_group(name) for name, place in ours.items() if place in targets}
-    parts = {name.partition(".")[0] for name in targets}
-    elsewhere = _PARTS - parts
+    groups = {name: name.partition(".")[0].rstrip("0123456789") for name in ours}
+    placed = {groups[name] for name, place in ours.items() if place in targets}
+    elsewhere = _PARTS - {name.partition(".")[0] for name in targets}
     return tuple(
         name
         for name, place in ours.items()
-        if placed and _group(name) not in placed and place.partition(".")[0] not in elsewhere
+        if placed and groups[name] not in placed and place.partition(".")[0] not in elsewhere
     )
-
-
-def _group(name: str) -> str:
-    return name.partition(".")[0].rstrip("0123456789")
 
 
 def _head(module: nn.Module) -> str:

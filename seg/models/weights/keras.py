@@ -34,14 +34,14 @@ _NAMED = re.compile(r"block(\d+)_(conv|sepconv)(\d+)(_bn)?")
 Layer: TypeAlias = tuple[str, list[NDArray[Any]]]
 
 
-def _sepconv_widths() -> dict[str, tuple[int, ...]]:
-    """Return the channels of each block's separable convolutions, in network order."""
-    entry = {f"entry.{index}": (width, width) for index, width in enumerate((128, 256, 728))}
-    middle = {f"middle.{index}": (728, 728, 728) for index in range(8)}
-    return {**entry, **middle, "exit.0": (728, 1024), "exit.1": (1536, 2048)}
-
-
-_BLOCKS = tuple(_sepconv_widths())
+# channels of each block's separable convolutions, in network order
+_SEPARABLE_WIDTHS: dict[str, tuple[int, ...]] = {
+    **{f"entry.{index}": (width, width) for index, width in enumerate((128, 256, 728))},
+    **{f"middle.{index}": (728, 728, 728) for index in range(8)},
+    "exit.0": (728, 1024),
+    "exit.1": (1536, 2048),
+}
+_BLOCKS = tuple(_SEPARABLE_WIDTHS)
 _WITH_SKIP = ("entry.0", "entry.1", "entry.2", "exit.0")
 
 
@@ -55,7 +55,7 @@ def _places() -> dict[str, dict[str, tuple[int, ...]]]:
     separable: dict[str, tuple[int, ...]] = {}
     norms: dict[str, tuple[int, ...]] = {"stem.0": (32,), "stem.1": (64,)}
     reached = 64
-    for block, widths in _sepconv_widths().items():
+    for block, widths in _SEPARABLE_WIDTHS.items():
         names = [f"{block}.convs.{index}" for index in range(len(widths))]
         inputs = (reached, *widths)
         separable |= {name: (inputs[i], widths[i]) for i, name in enumerate(names)}

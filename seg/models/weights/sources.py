@@ -26,6 +26,8 @@ _TIMM_NAME = re.compile(r"[a-z]\w*\.[a-z]\w*")
 # torch.hub's custom: a file's name ends in the first digits of its SHA-256
 _DIGITS_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".h5", ".keras", ".index")
+# also a TensorFlow prefix such as `model.ckpt-30000`
+_WEIGHT_NAME = re.compile(rf"({'|'.join(map(re.escape, _WEIGHT_SUFFIXES))}|\.ckpt-\d+)\Z")
 _PREFERRED = ("model.safetensors", "config.json")
 _USUAL = ("model.safetensors", "pytorch_model.bin")
 _FORMS = (
@@ -106,7 +108,14 @@ def _from_timm(name: str) -> Located:
     try:
         entry: Any = timm.get_pretrained_cfg(name, allow_unregistered=False)
     except RuntimeError as error:
-        raise ConfigError(_unknown_timm(name)) from error
+        names = timm.list_pretrained()
+        architecture = name.partition(".")[0]
+        nearest = [other for other in names if other.partition(".")[0] == architecture]
+        nearest = nearest or difflib.get_close_matches(name, names, n=5)
+        hint = f"\n  nearest: {', '.join(nearest)}" if nearest else ""
+        raise ConfigError(
+            f"weights timm/{name}: timm has no such pretrained model{hint}"
+        ) from error
     full_name = f"timm/{entry.architecture}.{entry.tag}" if entry.tag else f"timm/{name}"
     normalization = Normalization(tuple(entry.mean), tuple(entry.std))
     if entry.hf_hub_id:
@@ -122,21 +131,10 @@ def _from_timm(name: str) -> Located:
     return Located(path, f"{full_name} ({entry.url})", normalization, verified=True)
 
 
-def _unknown_timm(name: str) -> str:
-    import timm
-
-    names = timm.list_pretrained()
-    architecture = name.partition(".")[0]
-    nearest = [other for other in names if other.partition(".")[0] == architecture]
-    nearest = nearest or difflib.get_close_matches(name, names, n=5)
-    hint = f"\n  nearest: {', '.join(nearest)}" if nearest else ""
-    return f"weights timm/{name}: timm has no such pretrained model{hint}"
-
-
 def _from_hub(address: str) -> Located:
     match = _HUB.fullmatch(address)
     file = match["file"] if match else None
-    if match is None or (file and (".." in file.split("/") or not _may_be_fetched(file))):
+    if match is None or (file and (".." in file.split("/") or not _WEIGHT_NAME.search(file))):
         raise ConfigError(
             f"weights {address!r}\n  allowed: hf://OWNER/NAME[@REVISION][/FILE]; "
             f"a FILE ends in {', '.join(_WEIGHT_SUFFIXES)}"
@@ -164,23 +162,14 @@ def _require_blob(path: Path) -> None:
             )
 
 
-def _may_be_fetched(file: str) -> bool:
-    """Return whether a file is weights (also a TensorFlow prefix such as `model.ckpt-30000`)."""
-    return file.endswith(_WEIGHT_SUFFIXES) or re.search(r"\.ckpt-\d+$", file) is not None
-
-
+@dataclass
 class _Repository:
-    """A model on the Hub.
+    """A model on the Hub."""
 
-    Attributes:
-        snapshot: the directory of the fetched files; its name is the commit.
-    """
-
-    def __init__(self, address: str, name: str, revision: str | None) -> None:
-        self.address = address
-        self.name = name
-        self.revision = revision
-        self.snapshot = Path()
+    address: str
+    name: str
+    revision: str | None
+    snapshot: Path = Path()  # the directory of the fetched files; its name is the commit
 
     def fetch(self, *patterns: str) -> None:
         """Fetch the files that match and are not cached."""

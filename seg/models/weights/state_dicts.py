@@ -61,31 +61,21 @@ def _opened(content: Mapping[str, Any]) -> tuple[Tensors, Tensors]:
         for key, value in content.items()
         if isinstance(value, Mapping) and any(True for _ in nested_tensors(value))
     }
-    averages: Tensors = {}
-    for key in inner:
-        if _is_averaged(str(key)) and not averages:
-            averages = _opened(inner[key])[0]
+    averaged = (_opened(value)[0] for key, value in inner.items() if _is_averaged(str(key)))
+    averages = next(filter(None, averaged), {})
     wrapper = next((key for key in _WRAPPERS if key in inner), None)
     if wrapper is not None:
         tensors, averages_inside = _opened(inner[wrapper])
-        averages = averages or averages_inside
     else:
         named = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-        tensors, averages_inside = _parted(named)
-        averages = averages or averages_inside
+        averages_inside = {  # below a name such as `ema_model`; `n_averaged` alone is a counter
+            name: value for name, value in named.items() if "." in name and _is_averaged(_top(name))
+        }
+        tensors = {name: value for name, value in named.items() if name not in averages_inside}
+    averages = averages or averages_inside
     if 2 * len(tensors) < len(averages):  # a counter or two, beside the averages
         return averages, {}
     return tensors, averages
-
-
-def _parted(tensors: Tensors) -> tuple[Tensors, Tensors]:
-    """Split a flat dictionary into weights and what lies below a name such as `ema_model`."""
-    averages = {
-        name: value
-        for name, value in tensors.items()
-        if "." in name and _is_averaged(_top(name))  # `n_averaged` alone is a counter
-    }
-    return {name: value for name, value in tensors.items() if name not in averages}, averages
 
 
 def _is_averaged(key: str) -> bool:

@@ -11,13 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.models.interfaces import Normalization
-from seg.models.weights.format import (
-    Arrays,
-    WeightFile,
-    WeightFormat,
-    convolution,
-    depthwise,
-)
+from seg.models.weights.format import Arrays, WeightFile, WeightFormat, convolution, depthwise
 from seg.models.weights.tensor_bundle import Bundle
 
 _SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")

@@ -14,7 +14,7 @@ its max pool and dilates at once; the low-level map is the output of block 1 (12
 but the last norm, and equal in numbers up to the first block without stride.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from seg.models.weights.key_maps import KeyMap
 
@@ -45,8 +45,11 @@ _DEEPLABV3 = {
 
 
 def _rename(names: Collection[str]) -> dict[str, str] | None:
-    places = _places(names)
-    if places is None:
+    if "classifier.aspp.convs.0.0.weight" in names:
+        places = _DEEPLABV3PLUS
+    elif "classifier.classifier.0.convs.0.0.weight" in names:
+        places = _DEEPLABV3
+    else:
         return None
     split = {name: name.rpartition(".") for name in names}
     return {
@@ -54,13 +57,6 @@ def _rename(names: Collection[str]) -> dict[str, str] | None:
         for name, (layer, _, field) in split.items()
         if layer in places
     }
-
-
-def _places(names: Collection[str]) -> Mapping[str, str] | None:
-    """Return our layer for each of theirs, by which of the two networks it is."""
-    if "classifier.aspp.convs.0.0.weight" in names:
-        return _DEEPLABV3PLUS
-    return _DEEPLABV3 if "classifier.classifier.0.convs.0.0.weight" in names else None
 
 
 KEY_MAP = KeyMap("DeepLabV3Plus-Pytorch (VainF)", _rename)
