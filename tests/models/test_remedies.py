@@ -17,8 +17,7 @@ from seg.config.schema import TrainConfig, validate
 from seg.data.label_space import LabelSpace
 from seg.errors import ConfigError, DataError, UserError
 from seg.models.decoders import list_decoders
-from seg.models.encoders import create_encoder, encoder_names
-from seg.models.encoders.named import named_library_encoders
+from seg.models.encoders import create_encoder, encoder_names, named_library_encoders
 
 _OVERRIDE = r"\+{0,2}(?:encoder|decoder)(?:\.\w+)?=(?:\[[^\]\s]*\]|[^\s;,\[\]]+)"
 _REMEDY = re.compile(rf"{_OVERRIDE}(?: {_OVERRIDE})*")

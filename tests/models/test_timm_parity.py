@@ -11,8 +11,7 @@ from torch.nn.functional import relu
 from seg.errors import DataError
 from seg.models.classifier import Classifier
 from seg.models.encoders import create_encoder
-from seg.models.encoders.aligned_xception import Layout
-from seg.models.encoders.preact_xception import PreactXception
+from seg.models.encoders.aligned_xception import AlignedXception, Layout
 from seg.models.weights import load_weights
 from seg.models.weights.key_maps.timm_xception import KEY_MAP
 from tests.models.conftest import settled
@@ -117,14 +116,21 @@ def test_shortcut_of_xception71_survives_stride_8(tmp_path, relative_error):
         assert relative_error(relu(ours), theirs) < TOLERANCE
 
 
-SMALL = Layout(2, (8, 8), ((8, 2), (16, 2), (24, 2)), ((24, 32, 32), (40, 40, 48)))
+SMALL = Layout(
+    2,
+    (8, 8),
+    ((8, 2), (16, 2), (24, 2)),
+    ((24, 32, 32), (40, 40, 48)),
+    pre_activation=True,
+    norm_eps=1e-5,
+)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("output_stride", [4, 8, 16])
 def test_preactivation_dilates_exactly(output_stride, relative_error):
-    coarse = settled(PreactXception(SMALL, 1e-5, output_stride=32))
-    finer = PreactXception(SMALL, 1e-5, output_stride=output_stride).eval()
+    coarse = settled(AlignedXception(SMALL, output_stride=32))
+    finer = AlignedXception(SMALL, output_stride=output_stride).eval()
     finer.load_state_dict(coarse.state_dict())
     image, step = torch.randn(1, 3, 66, 75), 32 // output_stride
     found, expected = finer(image)[-1][..., ::step, ::step], coarse(image)[-1]
@@ -133,8 +139,8 @@ def test_preactivation_dilates_exactly(output_stride, relative_error):
 
 def test_preactivation_takes_the_options_of_its_kin():
     options = {"output_stride": 8, "in_channels": 4, "multi_grid": (1, 2, 4), "depth": 5}
-    plain = PreactXception(SMALL, 1e-5, **options)
-    checkpointed = PreactXception(SMALL, 1e-5, **options, gradient_checkpointing=True)
+    plain = AlignedXception(SMALL, **options)
+    checkpointed = AlignedXception(SMALL, **options, gradient_checkpointing=True)
     checkpointed.load_state_dict(plain.state_dict())
     assert [conv.depthwise.conv.dilation[0] for conv in plain.exit[1].convs] == [4, 8, 16]
     image = torch.randn(2, 4, 33, 40)
@@ -142,5 +148,5 @@ def test_preactivation_takes_the_options_of_its_kin():
         sum(each.square().mean() for each in encoder(image)[1:]).backward()
     for ours, theirs in zip(plain.parameters(), checkpointed.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-6)
-    shallow = PreactXception(SMALL, 1e-5, depth=3)
+    shallow = AlignedXception(SMALL, depth=3)
     assert [each.shape[1] for each in shallow(image[:, :3])] == [3, 8, 16, 24]

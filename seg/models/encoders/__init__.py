@@ -14,9 +14,13 @@ from typing import Any
 import segmentation_models_pytorch as smp
 from torch import nn
 
+from seg.config.conf_dir import conf_dir
+from seg.config.options import read_option
 from seg.errors import ConfigError
-from seg.models.encoders.named import create_named_encoder, named_library_encoders
-from seg.models.registry import ENCODERS, option_names
+from seg.models.encoders.smp_encoder import create_smp_encoder
+from seg.models.encoders.timm_encoder import create_timm_encoder
+from seg.models.encoders.torchvision_encoder import create_torchvision_encoder
+from seg.models.registry import ENCODERS, option_names, unknown
 from seg.models.variants import Variant, apply_variant
 from seg.models.weights import load_weights
 from seg.models.weights.model_zoo import default_source
@@ -26,6 +30,10 @@ _USUAL_STRIDE = 16
 _SMP_METHODS = ("out_channels", "set_in_channels", "make_dilated")  # what smp reads and calls
 _SMP_OPTIONS = {"depth", "output_stride"}  # what it builds encoders with
 SMP_NAMES = {"xception": "keras_xception"}  # where the name is another network's in smp
+_LIBRARY_FACTORIES: dict[str, Callable[..., nn.Module]] = {
+    f"{factory.__module__}.{factory.__name__}": factory
+    for factory in (create_smp_encoder, create_timm_encoder, create_torchvision_encoder)
+}
 
 
 def encoder_names() -> list[str]:
@@ -83,7 +91,7 @@ def create_encoder(
         given |= {"weights": weights, "moving_average": moving_average}
         given |= {} if strict else {"strict": False}
         chosen = {key: value for key, value in given.items() if value is not None}
-        return create_named_encoder(named[name], {**chosen, **options, "in_channels": in_channels})
+        return _create_named(named[name], {**chosen, **options, "in_channels": in_channels})
     if output_stride is not None:
         options["output_stride"] = output_stride
     elif "output_stride" in option_names(ENCODERS.factory(name)):
@@ -92,21 +100,34 @@ def create_encoder(
     if variant and not apply_variant(encoder, Variant.of(variant)):
         raise ConfigError(f"encoder.variant: {name} has no separable convolutions of this kind")
     if weights is not None:
-        source = _source(name, weights)
+        source = default_source(name) if weights == "imagenet" else weights
+        if source is None:
+            raise ConfigError(
+                f"encoder.weights=imagenet: none are published for {name}; "
+                "`python -m seg.weights list` shows what is, or give a file of your own"
+            )
         load_weights(encoder, source, strict=strict, moving_average=moving_average)
     return encoder
 
 
-def _source(name: str, weights: str | Path) -> str | Path:
-    if weights != "imagenet":
-        return weights
-    source = default_source(name)
-    if source is None:
-        raise ConfigError(
-            f"encoder.weights=imagenet: none are published for {name}; "
-            "`python -m seg.weights list` shows what is, or give a file of your own"
-        )
-    return source
+def named_library_encoders() -> dict[str, dict[str, Any]]:
+    """Return the options of the group `encoder` that a library's factory builds, by name."""
+    files = sorted((conf_dir() / "encoder").glob("*.yaml"))
+    nodes = {file.stem: read_option("encoder", file.stem) for file in files}
+    return {
+        name: node for name, node in nodes.items() if node.get("_target_") in _LIBRARY_FACTORIES
+    }
+
+
+def _create_named(node: Mapping[str, Any], options: Mapping[str, Any]) -> nn.Module:
+    """Build what an option of the group `encoder` stands for, with other values for its keys."""
+    factory = _LIBRARY_FACTORIES[node["_target_"]]
+    name, allowed = node["name"], option_names(factory)
+    for option in options:
+        if option not in allowed:
+            raise ConfigError(unknown(f"option of encoder {name!r}", option, allowed))
+    arguments = {key: value for key, value in node.items() if key not in ("_target_", "name")}
+    return factory(name, **{**arguments, **options})
 
 
 def _register_in_smp(name: str, smp_name: str, **options: Any) -> None:

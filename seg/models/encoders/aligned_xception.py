@@ -1,17 +1,19 @@
-"""DeepLab's modified aligned Xception 41, 65 and 71, and a small one of the same make.
+"""DeepLab's modified aligned Xception 41, 65 and 71, and smaller and pre-activation ones.
 
 Source: Chen et al., "Encoder-Decoder with Atrous Separable Convolution" (ECCV 2018), section 3.2
-and figure 4; variants 41 and 71 from the TensorFlow DeepLab release.
+and figure 4; variants 41 and 71 from the TensorFlow DeepLab release; 41p and 65p from timm.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypedDict
 
 from torch import nn
 
 from seg.errors import ConfigError
-from seg.models.blocks import ConvNormAct, XceptionModule, rising_probabilities
+from seg.models.blocks import ConvNormAct, Skip, XceptionModule, rising_probabilities
+from seg.models.encoders.preact_xception import PreactXceptionModule
 from seg.models.encoders.xception_base import (
     DEEPEST,
     XceptionPyramid,
@@ -20,8 +22,15 @@ from seg.models.encoders.xception_base import (
 )
 from seg.models.registry import ENCODERS
 
-# eps 1e-3: the published weights were trained with it
-_NORM_EPS = 1e-3
+
+class BlockOptions(TypedDict):
+    """Arguments of the module of one block; see `XceptionModule`."""
+
+    in_channels: int
+    depths: tuple[int, ...]
+    skip: Skip
+    stride: int
+    dilations: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,9 @@ class Layout:
         exit: channels of the separable convolutions of exit block 1 and of exit block 2, as many
             in each as in the other blocks.
         block_depth: separable convolutions a block, 2 or more.
+        pre_activation: whether norms and ReLUs stand before the convolutions. The taps are then raw
+            outputs of convolutions, without norm; the last map is after ReLU.
+        norm_eps: epsilon of the batch norms.
     """
 
     middle_blocks: int
@@ -42,6 +54,8 @@ class Layout:
     entry: tuple[tuple[int, int], ...] = ((128, 2), (256, 2), (728, 2))
     exit: tuple[tuple[int, ...], tuple[int, ...]] = ((728, 1024, 1024), (1536, 1536, 2048))
     block_depth: int = 3
+    pre_activation: bool = False
+    norm_eps: float = 1e-3  # the published weights were trained with it
 
     @property
     def strides(self) -> list[int]:
@@ -52,6 +66,40 @@ class Layout:
         """Return the channels of the six maps, the image first."""
         taps = [width for width, stride in self.entry if stride == 2]
         return [in_channels, *taps, self.exit[0][-2], self.exit[1][-1]]
+
+    def blocks(self, output_stride: int, multi_grid: Sequence[int]) -> list[BlockOptions]:
+        """Return the options of each block of all flows, in order.
+
+        Args:
+            output_stride: stride of the last map in pixels: 4, 8, 16 or 32.
+            multi_grid: factors on the dilation of the separable convolutions of the last block.
+
+        Raises:
+            ConfigError: a value outside those.
+        """
+        ones = (1,) * self.block_depth
+        factors = multi_grid_factors(multi_grid, self.block_depth)
+        plan = plan_dilation(self.strides, output_stride)
+        width = self.entry[-1][0]
+        shapes: list[tuple[tuple[int, ...], Skip]] = [
+            *(((width,) * self.block_depth, "conv") for width, _ in self.entry),
+            *(((width,) * self.block_depth, "sum") for _ in range(self.middle_blocks)),
+            (self.exit[0], "conv"),
+            (self.exit[1], "none"),
+        ]
+        inputs = [self.stem[1], *(depths[-1] for depths, _ in shapes)]
+        return [
+            {
+                "in_channels": in_channels,
+                "depths": depths,
+                "skip": skip,
+                "stride": stride,
+                "dilations": tuple(dilation * f for f in (factors if skip == "none" else ones)),
+            }
+            for in_channels, (depths, skip), (stride, dilation) in zip(
+                inputs, shapes, plan, strict=False
+            )
+        ]
 
 
 LAYOUTS = {
@@ -66,6 +114,9 @@ LAYOUTS = {
     "aligned_xception_micro": Layout(
         3, (16, 24), ((32, 2), (96, 2), (192, 2)), ((192, 192), (192, 192)), block_depth=2
     ),
+    # timm trained the smaller one with PyTorch's epsilon and the larger with TensorFlow's
+    "aligned_xception41p": Layout(8, pre_activation=True, norm_eps=1e-5),
+    "aligned_xception65p": Layout(16, pre_activation=True),
 }
 
 
@@ -98,19 +149,35 @@ class AlignedXception(XceptionPyramid):
         depth: int = DEEPEST,
     ) -> None:
         check_in_channels(in_channels)
-        factors = multi_grid_factors(multi_grid, layout.block_depth)
-        plan = plan_dilation(layout.strides, output_stride)
-        entry_count = len(layout.entry)
+        options = layout.blocks(output_stride, multi_grid)
         # the last block has no skip, and so nothing to drop
-        drops = rising_probabilities(stochastic_depth, len(plan) - 1)
+        drops = [*rising_probabilities(stochastic_depth, len(options) - 1), 0.0]
+        eps, pre_activation = layout.norm_eps, layout.pre_activation
+        blocks: list[nn.Module] = []
+        for block, drop in zip(options, drops, strict=True):
+            last = block["skip"] == "none"
+            blocks.append(
+                PreactXceptionModule(
+                    **block, norm_eps=eps, final_activation=last, drop_probability=drop
+                )
+                if pre_activation
+                else XceptionModule(
+                    **block, norm_eps=eps, activation_inside=last, drop_probability=drop
+                )
+            )
         super().__init__(
-            stem=_stem(in_channels, layout.stem),
-            flows=(
-                _entry(layout, plan[:entry_count], drops),
-                _middle(layout, plan[entry_count:-2], drops[entry_count:]),
-                _exit(layout, plan[-2:], factors, drops[-1]),
-            ),
-            steps=[stride == 2 for stride in layout.strides],
+            stem=[
+                ConvNormAct(in_channels, layout.stem[0], 3, stride=2, norm_eps=eps),
+                ConvNormAct(
+                    *layout.stem,
+                    3,
+                    norm_eps=None if pre_activation else eps,
+                    activation=not pre_activation,
+                ),
+            ],
+            blocks=blocks,
+            strides=layout.strides,
+            entry_blocks=len(layout.entry),
             channels=layout.channels(in_channels),
             output_stride=output_stride,
             gradient_checkpointing=gradient_checkpointing,
@@ -132,76 +199,6 @@ def multi_grid_factors(multi_grid: Sequence[int], count: int) -> tuple[int, ...]
             f"convolution of the last block, such as {(1, 2, 4)[:count]}"
         )
     return tuple(multi_grid)
-
-
-def _stem(in_channels: int, widths: tuple[int, int]) -> list[ConvNormAct]:
-    return [
-        ConvNormAct(in_channels, widths[0], 3, stride=2, norm_eps=_NORM_EPS),
-        ConvNormAct(widths[0], widths[1], 3, norm_eps=_NORM_EPS),
-    ]
-
-
-def _entry(
-    layout: Layout, plan: Sequence[tuple[int, int]], drops: Sequence[float]
-) -> list[nn.Module]:
-    inputs = (layout.stem[1], *(width for width, _ in layout.entry))
-    return [
-        XceptionModule(
-            inputs[index],
-            (width,) * layout.block_depth,
-            skip="conv",
-            stride=stride,
-            dilations=(dilation,) * layout.block_depth,
-            norm_eps=_NORM_EPS,
-            drop_probability=drops[index],
-        )
-        for index, ((width, _), (stride, dilation)) in enumerate(
-            zip(layout.entry, plan, strict=True)
-        )
-    ]
-
-
-def _middle(
-    layout: Layout, plan: Sequence[tuple[int, int]], drops: Sequence[float]
-) -> list[nn.Module]:
-    width, depth = layout.entry[-1][0], layout.block_depth
-    return [
-        XceptionModule(
-            width,
-            (width,) * depth,
-            skip="sum",
-            dilations=(dilation,) * depth,
-            norm_eps=_NORM_EPS,
-            drop_probability=drop,
-        )
-        for (_, dilation), drop in zip(plan, drops, strict=False)
-    ]
-
-
-def _exit(
-    layout: Layout, plan: Sequence[tuple[int, int]], multi_grid: Sequence[int], drop: float
-) -> list[nn.Module]:
-    (stride, dilation), (_, last_dilation) = plan
-    first, second = layout.exit
-    return [
-        XceptionModule(
-            layout.entry[-1][0],
-            first,
-            skip="conv",
-            stride=stride,
-            dilations=(dilation,) * len(first),
-            norm_eps=_NORM_EPS,
-            drop_probability=drop,
-        ),
-        XceptionModule(
-            first[-1],
-            second,
-            skip="none",
-            dilations=[last_dilation * factor for factor in multi_grid],
-            norm_eps=_NORM_EPS,
-            activation_inside=True,
-        ),
-    ]
 
 
 for _name, _layout in LAYOUTS.items():

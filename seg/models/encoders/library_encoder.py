@@ -1,9 +1,7 @@
 """Networks of other libraries as encoders: the common part for smp, timm and torchvision."""
 
 import difflib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -59,10 +57,10 @@ class LibraryEncoder(nn.Module):
         self.normalization = normalization.for_channels(in_channels)
         self._channels_last = getattr(body, "output_fmt", None) == "NHWC"
         maps, on_grid = self._probe(in_channels)
-        useful = [index for index, one in enumerate(maps) if one.stride > 1 and one.channels > 0]
+        useful = [index for index, (channels, stride) in enumerate(maps) if stride > 1 and channels]
         self._indices = tuple(useful)
-        self.channels = (in_channels, *(maps[index].channels for index in useful))
-        self.strides = (1, *(maps[index].stride for index in useful))
+        self.channels = (in_channels, *(maps[index][0] for index in useful))
+        self.strides = (1, *(maps[index][1] for index in useful))
         self.output_stride = self.strides[-1]
         self.input_multiple = None if on_grid else max(self.strides)
 
@@ -92,8 +90,11 @@ class LibraryEncoder(nn.Module):
         return maps
 
     @torch.no_grad()
-    def _probe(self, in_channels: int) -> tuple[list["_Map"], bool]:
-        """Measure each map, and whether sizes of k x stride + 1 give k + 1 values."""
+    def _probe(self, in_channels: int) -> tuple[list[tuple[int, int]], bool]:
+        """Measure channels and stride of each map, and whether k x stride + 1 px give k + 1 values.
+
+        Strides come from width minus height: borders cancel out.
+        """
         height, width = _PROBE_PX
         training = self.body.training
         self.body.eval()
@@ -111,25 +112,16 @@ class LibraryEncoder(nn.Module):
                 )
         finally:
             self.body.train(training)
-        measured = [_measure(map_BCHW, width - height) for map_BCHW in maps]
-        grid = [height // one.stride + 1 for one in measured]
+        measured = [
+            (map_BCHW.shape[1], round((width - height) / max(columns - rows, 1)))
+            for map_BCHW in maps
+            for rows, columns in [map_BCHW.shape[2:]]
+        ]
         on_grid = margin == 1 and all(
-            map_BCHW.shape[2] == rows or one.stride == 1 or not one.channels
-            for map_BCHW, one, rows in zip(maps, measured, grid, strict=True)
+            map_BCHW.shape[2] == height // stride + 1 or stride == 1 or not channels
+            for map_BCHW, (channels, stride) in zip(maps, measured, strict=True)
         )
         return measured, on_grid
-
-
-@dataclass(frozen=True)
-class _Map:
-    channels: int
-    stride: int
-
-
-def _measure(map_BCHW: Tensor, further_px: int) -> _Map:
-    """Return channels and stride, the latter from width minus height: borders cancel out."""
-    height, width = map_BCHW.shape[2:]
-    return _Map(map_BCHW.shape[1], round(further_px / max(width - height, 1)))
 
 
 Build: TypeAlias = Callable[[int | None, str | None], LibraryEncoder]
@@ -163,8 +155,14 @@ def create_library_encoder(
     tag = _tag(weights, tags, name)
     encoder, own_stride = _at_stride(build, output_stride, name)
     if tag is not None:
-        with _downloading(name, tag):
+        try:
             return build(own_stride, tag)
+        except (OSError, RuntimeError, EOFError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(
+                f"weights {tag!r} of {name} could not be downloaded: {reason}\n"
+                "  restore the connection, or give a file: encoder.weights=FILE"
+            ) from error
     if weights is not None:
         load_weights(encoder, weights, strict=strict, moving_average=moving_average)
     return encoder
@@ -204,18 +202,6 @@ def _tag(weights: str | Path | None, tags: Collection[str], name: str) -> str | 
     if not tags:
         raise ConfigError(f"{name} has no published weights; give a file: encoder.weights=FILE")
     raise ConfigError(f"{unknown(f'weights of {name}', weights, tags)}\n  or a file with its path")
-
-
-@contextmanager
-def _downloading(name: str, tag: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"weights {tag!r} of {name} could not be downloaded: {reason}\n"
-            "  restore the connection, or give a file: encoder.weights=FILE"
-        ) from error
 
 
 def check_name(library: str, name: str, known: Collection[str]) -> None:

@@ -16,21 +16,13 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from seg.models.blocks import ConvNormAct, Skip, XceptionModule
-from seg.models.encoders.aligned_xception import multi_grid_factors
-from seg.models.encoders.xception_base import (
-    DEEPEST,
-    XceptionPyramid,
-    check_in_channels,
-    plan_dilation,
-)
+from seg.models.encoders.aligned_xception import LAYOUTS
+from seg.models.encoders.xception_base import DEEPEST, XceptionPyramid, check_in_channels
 from seg.models.interfaces import IMAGENET
 from seg.models.registry import ENCODERS
 
 _NORM_EPS = 1e-5
-_STEM = (32, 64)
-_ENTRY_WIDTHS = (128, 256, 728)
-_MIDDLE_BLOCKS = 16
-_EXIT = ((728, 1024, 1024), (1536, 1536, 2048))
+_LAYOUT = LAYOUTS["aligned_xception65"]
 
 
 class RectifiedModule(nn.Module):
@@ -102,48 +94,24 @@ class PytorchDeepLabXception(XceptionPyramid):
         depth: int = DEEPEST,
     ) -> None:
         check_in_channels(in_channels)
-        factors = multi_grid_factors(multi_grid, 3)
-        strides = [2] * len(_ENTRY_WIDTHS) + [1] * _MIDDLE_BLOCKS + [2, 1]
-        blocks = _blocks(plan_dilation(strides, output_stride), factors)
-        entry_count = len(_ENTRY_WIDTHS)
+        blocks = _LAYOUT.blocks(output_stride, multi_grid)
+        for block in blocks:
+            if block["skip"] == "conv":
+                block["dilations"] = (*block["dilations"][:2], 1)
         super().__init__(
             stem=[
-                ConvNormAct(in_channels, _STEM[0], 3, stride=2, norm_eps=_NORM_EPS),
-                ConvNormAct(*_STEM, 3, norm_eps=_NORM_EPS),
+                ConvNormAct(in_channels, _LAYOUT.stem[0], 3, stride=2, norm_eps=_NORM_EPS),
+                ConvNormAct(*_LAYOUT.stem, 3, norm_eps=_NORM_EPS),
             ],
-            flows=(blocks[:entry_count], blocks[entry_count:-2], blocks[-2:]),
-            steps=[stride == 2 for stride in strides],
-            channels=(in_channels, _STEM[1], *_ENTRY_WIDTHS, _EXIT[1][-1]),
+            blocks=[
+                RectifiedModule(**block, final_activation=block["skip"] == "none")
+                for block in blocks
+            ],
+            strides=_LAYOUT.strides,
+            entry_blocks=len(_LAYOUT.entry),
+            channels=(in_channels, 64, 128, 256, 728, 2048),
             output_stride=output_stride,
             gradient_checkpointing=gradient_checkpointing,
             depth=depth,
         )
         self.normalization = IMAGENET.for_channels(in_channels)
-
-
-def _blocks(plan: Sequence[tuple[int, int]], multi_grid: Sequence[int]) -> list[nn.Module]:
-    """Create the blocks of all three flows, in order."""
-    width = _ENTRY_WIDTHS[-1]
-    shapes: list[tuple[tuple[int, ...], Skip]] = [
-        *(((entry,) * 3, "conv") for entry in _ENTRY_WIDTHS),
-        *(((width,) * 3, "sum") for _ in range(_MIDDLE_BLOCKS)),
-        (_EXIT[0], "conv"),
-        (_EXIT[1], "none"),
-    ]
-    factors: dict[Skip, Sequence[int]] = {"sum": (1, 1, 1), "none": multi_grid}
-    inputs = [_STEM[1], *(depths[-1] for depths, _ in shapes)]
-    return [
-        RectifiedModule(
-            inputs[index],
-            depths,
-            skip=skip,
-            stride=stride,
-            dilations=(
-                (dilation, dilation, 1)
-                if skip == "conv"
-                else [dilation * factor for factor in factors[skip]]
-            ),
-            final_activation=skip == "none",
-        )
-        for index, ((depths, skip), (stride, dilation)) in enumerate(zip(shapes, plan, strict=True))
-    ]

@@ -5,11 +5,7 @@ from typing import Any
 import segmentation_models_pytorch as smp
 
 from seg.errors import ConfigError
-from seg.models.encoders.library_encoder import (
-    LibraryEncoder,
-    check_name,
-    create_library_encoder,
-)
+from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
 from seg.models.interfaces import IMAGENET, Normalization
 

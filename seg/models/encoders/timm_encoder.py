@@ -5,11 +5,7 @@ from typing import Any
 import timm
 
 from seg.errors import ConfigError
-from seg.models.encoders.library_encoder import (
-    LibraryEncoder,
-    check_name,
-    create_library_encoder,
-)
+from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
 from seg.models.interfaces import IMAGENET, Normalization
 
@@ -50,10 +46,13 @@ def create_timm_encoder(
         DataError: weights that cannot be downloaded or read, or do not fit.
     """
     check_in_channels(in_channels)
-    network = name.partition(".")[0]
+    network, _, own_tag = name.partition(".")
     check_name("timm", network, timm.list_models())
     published = [model.partition(".")[2] for model in timm.list_pretrained(f"{network}.*")]
-    check_tag(name, published)
+    if own_tag and own_tag not in published:
+        raise ConfigError(
+            f"timm/{name}: no such weights\n  allowed behind the dot: {', '.join(published)}"
+        )
     tags = [_DEFAULT_TAG, *published] if published else []
 
     def build(stride: int | None, tag: str | None) -> LibraryEncoder:
@@ -72,19 +71,6 @@ def create_timm_encoder(
     )
 
 
-def check_tag(name: str, published: list[str]) -> None:
-    """Refuse a name whose tag, after the dot, is not published.
-
-    Raises:
-        ConfigError: with the published tags.
-    """
-    tag = name.partition(".")[2]
-    if tag and tag not in published:
-        raise ConfigError(
-            f"timm/{name}: no such weights\n  allowed behind the dot: {', '.join(published)}"
-        )
-
-
 def _build(name: str, *, in_channels: int, pretrained: bool, **options: Any) -> LibraryEncoder:
     refusal: Exception | None = None
     for sizes in _SIZE_OPTIONS:
@@ -98,15 +84,11 @@ def _build(name: str, *, in_channels: int, pretrained: bool, **options: Any) -> 
                 **sizes,
             )
             known = timm.get_pretrained_cfg(name, allow_unregistered=True)
+            normalization = IMAGENET
+            if known is not None:
+                normalization = Normalization(tuple(known.mean), tuple(known.std))
             return LibraryEncoder(
-                body,
-                name=f"timm/{name}",
-                in_channels=in_channels,
-                normalization=(
-                    IMAGENET
-                    if known is None
-                    else Normalization(tuple(known.mean), tuple(known.std))
-                ),
+                body, name=f"timm/{name}", in_channels=in_channels, normalization=normalization
             )
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             if pretrained and not isinstance(error, ConfigError | TypeError):

@@ -7,11 +7,7 @@ import torchvision
 from torch import Tensor, nn
 
 from seg.models.blocks import initialize
-from seg.models.encoders.library_encoder import (
-    LibraryEncoder,
-    check_name,
-    create_library_encoder,
-)
+from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
 from seg.models.interfaces import Normalization
 from seg.models.weights import adapt_input_channels

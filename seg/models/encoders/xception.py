@@ -159,17 +159,26 @@ class Xception(XceptionPyramid):
     ) -> None:
         check_in_channels(in_channels)
         factors = multi_grid_factors(multi_grid, 2)
-        _check(padding, pool_padding, norm_eps)
+        if padding not in ("valid", "same"):
+            raise ConfigError(f"padding {padding!r}; allowed: valid (as Keras), same")
+        if pool_padding not in ("same", "symmetric"):
+            raise ConfigError(
+                f"pool_padding {pool_padding!r}; "
+                "allowed: same (as Keras), symmetric (as timm and smp)"
+            )
+        if norm_eps <= 0:
+            raise ConfigError(f"norm_eps {norm_eps!r}; allowed: above 0 (Keras 1e-3, timm 1e-5)")
         strides = [2] * len(_ENTRY_WIDTHS) + [1] * _MIDDLE_BLOCKS + [2, 1]
         plan = plan_dilation(strides, output_stride)
+        stem_padding = 1 if padding == "same" else 0
         super().__init__(
-            stem=_stem(in_channels, 1 if padding == "same" else 0, norm_eps),
-            flows=(
-                _entry(plan[:3], norm_eps, pool_padding),
-                _middle(plan[3:-2], norm_eps),
-                _exit(plan[-2:], factors, norm_eps, pool_padding),
-            ),
-            steps=[stride == 2 for stride in strides],
+            stem=[
+                ConvNormAct(in_channels, 32, 3, stride=2, padding=stem_padding, norm_eps=norm_eps),
+                ConvNormAct(32, 64, 3, padding=stem_padding, norm_eps=norm_eps),
+            ],
+            blocks=_blocks(plan, factors, norm_eps, pool_padding),
+            strides=strides,
+            entry_blocks=len(_ENTRY_WIDTHS),
             channels=(in_channels, *_ENTRY_WIDTHS, 1024, 2048),
             output_stride=output_stride,
             gradient_checkpointing=gradient_checkpointing,
@@ -188,81 +197,38 @@ class Xception(XceptionPyramid):
         return super().forward(image_BCHW)
 
 
-def _check(padding: str, pool_padding: str, norm_eps: float) -> None:
-    if padding not in ("valid", "same"):
-        raise ConfigError(f"padding {padding!r}; allowed: valid (as Keras), same")
-    if pool_padding not in ("same", "symmetric"):
-        raise ConfigError(
-            f"pool_padding {pool_padding!r}; allowed: same (as Keras), symmetric (as timm and smp)"
-        )
-    if norm_eps <= 0:
-        raise ConfigError(f"norm_eps {norm_eps!r}; allowed: above 0 (Keras 1e-3, timm 1e-5)")
-
-
-def _stem(in_channels: int, padding: int, norm_eps: float) -> list[ConvNormAct]:
-    return [
-        ConvNormAct(in_channels, 32, 3, stride=2, padding=padding, norm_eps=norm_eps),
-        ConvNormAct(32, 64, 3, padding=padding, norm_eps=norm_eps),
-    ]
-
-
-def _entry(
-    plan: Sequence[tuple[int, int]], norm_eps: float, pool_padding: PoolPadding
-) -> list[nn.Module]:
-    inputs = (64, *_ENTRY_WIDTHS)
-    return [
-        PooledModule(
-            inputs[index],
-            (width, width),
-            first_activation=index > 0,
-            stride=stride,
-            dilation=dilation,
-            norm_eps=norm_eps,
-            pool_padding=pool_padding,
-        )
-        for index, (width, (stride, dilation)) in enumerate(zip(_ENTRY_WIDTHS, plan, strict=True))
-    ]
-
-
-def _middle(plan: Sequence[tuple[int, int]], norm_eps: float) -> list[nn.Module]:
-    return [
-        XceptionModule(
-            728,
-            (728,) * 3,
-            skip="sum",
-            dilations=(dilation,) * 3,
-            norm_eps=norm_eps,
-            norm_between=False,
-        )
-        for _, dilation in plan
-    ]
-
-
-def _exit(
+def _blocks(
     plan: Sequence[tuple[int, int]],
     multi_grid: Sequence[int],
     norm_eps: float,
     pool_padding: PoolPadding,
 ) -> list[nn.Module]:
-    (stride, dilation), (_, last_dilation) = plan
+    """Create the blocks of all three flows, in order."""
+    pooled = partial(PooledModule, norm_eps=norm_eps, pool_padding=pool_padding)
+    plain = partial(XceptionModule, norm_eps=norm_eps, norm_between=False)
+    entry = [
+        pooled(
+            inputs, (width,) * 2, first_activation=inputs != 64, stride=stride, dilation=dilation
+        )
+        for inputs, width, (stride, dilation) in zip(
+            (64, *_ENTRY_WIDTHS), _ENTRY_WIDTHS, plan, strict=False
+        )
+    ]
+    middle = [
+        plain(728, (728,) * 3, skip="sum", dilations=(dilation,) * 3)
+        for _, dilation in plan[len(entry) : -2]
+    ]
+    (stride, dilation), (_, last_dilation) = plan[-2:]
     return [
-        PooledModule(
-            728,
-            (728, 1024),
-            first_activation=True,
-            stride=stride,
-            dilation=dilation,
-            norm_eps=norm_eps,
-            pool_padding=pool_padding,
-        ),
-        XceptionModule(
+        *entry,
+        *middle,
+        pooled(728, (728, 1024), first_activation=True, stride=stride, dilation=dilation),
+        plain(
             1024,
             (1536, 2048),
             skip="none",
             dilations=[last_dilation * factor for factor in multi_grid],
-            norm_eps=norm_eps,
             activation_inside=True,
-            norm_between=False,
         ),
     ]
 

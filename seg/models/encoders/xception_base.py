@@ -1,7 +1,6 @@
 """What all Xception encoders share: flows, feature taps, input channels, checkpointing."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from segmentation_models_pytorch.encoders._base import EncoderMixin  # no public name
@@ -50,8 +49,9 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
 
     Args:
         stem: two convolutions, the first with stride 2.
-        flows: `entry`, `middle`, `exit`, each a list of blocks `x -> (output, tap)`.
-        steps: for each block of all flows, whether it steps (in a network of output stride 32).
+        blocks: `x -> (output, tap)`, of all flows; the last two are the exit flow.
+        strides: of each block in a network of output stride 32.
+        entry_blocks: how many blocks are the entry flow.
         channels: channels of the six maps, the image first.
         output_stride: 4, 8, 16 or 32.
         gradient_checkpointing: recompute each block in the backward pass.
@@ -64,8 +64,9 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
         self,
         *,
         stem: Sequence[ConvNormAct],
-        flows: tuple[Iterable[nn.Module], Iterable[nn.Module], Iterable[nn.Module]],
-        steps: Sequence[bool],
+        blocks: Sequence[nn.Module],
+        strides: Sequence[int],
+        entry_blocks: int,
         channels: Sequence[int],
         output_stride: int,
         gradient_checkpointing: bool,
@@ -75,9 +76,11 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
         if not 1 <= depth <= DEEPEST:
             raise ConfigError(f"depth {depth}; allowed: 1 to {DEEPEST}")
         self.stem = nn.Sequential(*stem)
-        self.entry, self.middle, self.exit = (nn.ModuleList(flow) for flow in flows)
+        self.entry = nn.ModuleList(blocks[:entry_blocks])
+        self.middle = nn.ModuleList(blocks[entry_blocks:-2])
+        self.exit = nn.ModuleList(blocks[-2:])
         self.gradient_checkpointing = gradient_checkpointing
-        self._steps = tuple(steps)
+        self._steps = tuple(stride == 2 for stride in strides)
         self._depth = depth
         self._in_channels = channels[0]
         self._out_channels = list(channels)
@@ -101,30 +104,18 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
         """Return stem and blocks, from the image to the last map."""
         return (self.stem, *self.entry, *self.middle, *self.exit)
 
-    @property
-    def input_conv(self) -> nn.Conv2d:
-        """Return the convolution that reads the image."""
-        first = self.stem[0]
-        assert isinstance(first, ConvNormAct)
-        return first.conv
-
     def forward(self, image_BCHW: Tensor) -> list[Tensor]:
         """Compute `depth` + 1 maps of a normalized image, the image itself first."""
         features = [image_BCHW]
         x = self.stem(image_BCHW)
-        blocks = (*self.entry, *self.middle, *self.exit)
-        for block, steps in zip(blocks, self._steps, strict=True):
-            x, tap = self._run(block, x)
+        recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
+        for block, steps in zip(self.parts[1:], self._steps, strict=True):
+            x, tap = run_checkpointed(block, x) if recompute else block(x)
             if steps:
                 features.append(tap)
             if len(features) > self._depth:
                 return features
         return [*features, x]
-
-    def _run(self, block: nn.Module, x_BCHW: Tensor) -> Any:
-        if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
-            return run_checkpointed(block, x_BCHW)
-        return block(x_BCHW)
 
     def set_in_channels(self, in_channels: int, pretrained: bool = True) -> None:
         """Read images of another number of channels; for segmentation-models-pytorch.
@@ -133,7 +124,9 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
             in_channels: 1 or more.
             pretrained: keep what the first convolution has learnt (see `adapt_input_channels`).
         """
-        conv = self.input_conv
+        first = self.stem[0]
+        assert isinstance(first, ConvNormAct)
+        conv = first.conv
         if in_channels == conv.in_channels:
             return
         kernel = conv.weight.detach()
