@@ -33,8 +33,7 @@ def _network(config: DescribeConfig, run_dir: Path) -> None:
     from seg.io.atomic import write_json
     from seg.models.segmenter import Segmenter
     from seg.profiling.latency import with_full_convolutions
-    from seg.profiling.summary import describe, savings
-    from seg.profiling.table import network_table, savings_table
+    from seg.profiling.summary import describe, network_table, savings, savings_table
 
     check_sections(config, "encoder", "decoder")
     channels, height, width = map(int, config.input.split("x"))
@@ -48,9 +47,9 @@ def _network(config: DescribeConfig, run_dir: Path) -> None:
     log.info("%s\n", network_table(separable, layers=config.layers))
     content: dict[str, Any] = {
         "input": list(shape),
-        "network": separable.whole.to_dict(),
-        "flows": [row.to_dict() for row in separable.flows],
-        "layers": [row.to_dict() for row in separable.layers],
+        "network": vars(separable.whole),
+        "flows": [vars(row) for row in separable.flows],
+        "layers": [vars(row) for row in separable.layers],
     }
     full = with_full_convolutions(model)
     other = None
@@ -59,8 +58,8 @@ def _network(config: DescribeConfig, run_dir: Path) -> None:
         saved = savings(model, separable, other)
         log.info("%s\n", savings_table(saved))
         content["full_convolutions"] = {
-            "network": other.whole.to_dict(),
-            "flows": [row.to_dict() for row in other.flows],
+            "network": vars(other.whole),
+            "flows": [vars(row) for row in other.flows],
             "savings": [{**vars(each), "formula": each.formula} for each in saved],
         }
     content["seconds"] = _seconds(
@@ -145,31 +144,36 @@ def _draw(
 
 def _encoders(config: DescribeConfig, run_dir: Path) -> None:
     from seg.io.atomic import write_json
-    from seg.profiling.encoders import classifications
+    from seg.profiling.encoders import classifications, encoders_table
     from seg.profiling.plots import accuracy_against_cost
-    from seg.profiling.table import encoders_table
     from seg.visualization.grids import save_png
 
     networks = classifications()
     log.info("%s\n", encoders_table(networks))
-    write_json(run_dir / "describe.json", {"classifiers": [each.to_dict() for each in networks]})
+    write_json(run_dir / "describe.json", {"classifiers": [vars(each) for each in networks]})
     save_png(run_dir / "describe.png", accuracy_against_cost(networks))
 
 
 def _scale(config: DescribeConfig, run_dir: Path) -> None:
     from seg.errors import ConfigError
     from seg.io.atomic import write_json
-    from seg.profiling.scaling_plan import Recipe, plan, read_measured, scale_table
+    from seg.profiling.scaling_plan import plan, read_measured, scale_table
 
     if config.training is None:
         raise ConfigError(
             "training: missing; give the directory of python -m seg.benchmark training"
         )
     measured = read_measured(config.training, config.data, way=config.variant, case=config.table)
-    recipe = Recipe(config.samples, config.base_lr, config.base_batch)
-    planned = plan(measured, recipe, devices=config.devices, efficiency=config.efficiency)
+    planned = plan(
+        measured,
+        samples=config.samples,
+        base_lr=config.base_lr,
+        base_batch=config.base_batch,
+        devices=config.devices,
+        efficiency=config.efficiency,
+    )
     log.info("%s\n", scale_table(measured, planned))
-    write_json(run_dir / "describe.json", {"measured": vars(measured), "plan": planned.to_dict()})
+    write_json(run_dir / "describe.json", {"measured": vars(measured), "plan": vars(planned)})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Activation memory: what a training step saves in the forward pass for the backward pass."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def saved_bytes(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
     own = {tensor.untyped_storage()._cdata for tensor in tensors.values()}
     for name, parameter in model.named_parameters():
         tensors[name].requires_grad_(parameter.requires_grad)
-    num_bytes: dict[str, int] = {}
+    num_bytes: Counter[str] = Counter()
     saved: dict[int, Tensor] = {}
     stack: list[str] = [""]
 
@@ -38,7 +39,7 @@ def saved_bytes(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
         storage = tensor.untyped_storage()
         if storage._cdata not in own and storage._cdata not in saved:
             saved[storage._cdata] = tensor  # alive, so that its address is not used again
-            num_bytes[stack[-1]] = num_bytes.get(stack[-1], 0) + storage.nbytes() // _BATCH
+            num_bytes[stack[-1]] += storage.nbytes() // _BATCH
         return tensor
 
     saving = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)

@@ -1,9 +1,8 @@
-"""Classifiers that Xception is compared with: their cost and their published accuracy."""
+"""Classifiers that Xception is compared with: their cost and published accuracy, as a table."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
@@ -59,14 +58,10 @@ class Classification:
     top1_percent: float | None
     source: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
-
 
 def classifications() -> list[Classification]:
     """Count all classifiers; return them by multiply-adds, ascending."""
-    networks = [*_of_torchvision(), *_of_timm(), *_ours()]
+    networks = [*_others(), *_ours()]
     return sorted(networks, key=lambda each: each.multiply_adds)
 
 
@@ -79,7 +74,8 @@ def _counted(
     return Classification(name, image_px, cost.parameters, cost.multiply_adds, top1, source)
 
 
-def _of_torchvision() -> Iterator[Classification]:
+def _others() -> Iterator[Classification]:
+    import timm
     from torchvision.models import get_model, get_model_weights
 
     for name, image_px in _TORCHVISION.items():
@@ -90,11 +86,6 @@ def _of_torchvision() -> Iterator[Classification]:
             options = {"aux_logits": False, "init_weights": False}
         build = partial(get_model, name, weights=None, **options)
         yield _counted(name, build, image_px, top1, f"torchvision, {weights.name}")
-
-
-def _of_timm() -> Iterator[Classification]:
-    import timm
-
     for name, top1 in _TIMM.items():
         build = partial(timm.create_model, name, num_classes=_CLASSES)
         yield _counted(name, build, _OURS_PX, top1, "TensorFlow slim")
@@ -114,3 +105,18 @@ def _ours() -> Iterator[Classification]:
 
 def _classifier(name: str) -> nn.Module:
     return Classifier(create_encoder(name, output_stride=32), num_classes=_CLASSES)
+
+
+def encoders_table(networks: Sequence[Classification]) -> str:
+    """Format classifiers, the cheapest first."""
+    lines = [
+        "| classifier | image | parameters | multiply-adds | top-1 | source |",
+        "|---|---|---|---|---|---|",
+    ]
+    for each in networks:
+        top1 = "" if each.top1_percent is None else f"{each.top1_percent:.2f}"
+        lines.append(
+            f"| {each.name} | {each.image_px} px | {each.parameters / 1e6:.2f} M |"
+            f" {each.multiply_adds / 1e9:.2f} G | {top1} | {each.source} |"
+        )
+    return "\n".join(lines)

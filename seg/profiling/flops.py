@@ -1,9 +1,9 @@
 """Cost of a network: parameters, and the multiply-adds of one forward pass."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ def count(model: nn.Module, input_shape: Sequence[int], *, depth: int = 1) -> Co
         input_shape: of that tensor, batch first, such as (1, 3, 513, 513).
         depth: levels of named parts to list; 1 gives `encoder` and `decoder`, 2 also the flows.
     """
-    multiply_adds: dict[str, int] = {}
+    multiply_adds: Counter[str] = Counter()
     dtype = next((each.dtype for each in model.parameters()), None)
     image = torch.empty(tuple(input_shape), device="meta", dtype=dtype)
     counting = hooks_attached(_counters(model, multiply_adds))
@@ -46,22 +46,15 @@ def count(model: nn.Module, input_shape: Sequence[int], *, depth: int = 1) -> Co
     return _gather(model, "", multiply_adds, depth)
 
 
-def _counters(model: nn.Module, multiply_adds: dict[str, int]) -> Iterator[RemovableHandle]:
+def _counters(model: nn.Module, multiply_adds: Counter[str]) -> Iterator[RemovableHandle]:
+    """Register hooks that count the multiply-adds of each module."""
     for name, module in model.named_modules():
         if type(module) in _PRICES:
-            price = _PRICES[type(module)]
-            yield module.register_forward_hook(partial(_add, multiply_adds, name, price))
 
+            def add(module: nn.Module, _inputs: Any, output: Tensor, name: str = name) -> None:
+                multiply_adds[name] += output.numel() * _PRICES[type(module)](module)
 
-def _add(
-    counts: dict[str, int],
-    name: str,
-    price: Callable[[Any], int],
-    module: nn.Module,
-    _inputs: tuple[Tensor, ...],
-    output: Tensor,
-) -> None:
-    counts[name] = counts.get(name, 0) + output.numel() * price(module)
+            yield module.register_forward_hook(add)
 
 
 def _convolution_price(conv: nn.Conv2d) -> int:
@@ -76,7 +69,7 @@ _PRICES: dict[type[nn.Module], Callable[[Any], int]] = {
 }
 
 
-def _gather(module: nn.Module, name: str, multiply_adds: dict[str, int], depth: int) -> Cost:
+def _gather(module: nn.Module, name: str, multiply_adds: Mapping[str, int], depth: int) -> Cost:
     below = f"{name}." if name else ""
     return Cost(
         parameters=sum(parameter.numel() for parameter in module.parameters()),

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -52,7 +53,7 @@ def measure(
     for name, network in networks.items():
         network.to(device).to(memory_format=torch.channels_last).eval()
         seconds[name] = {flow: [] for flow in flows}
-        variants[name] = _Pass(network, image, seconds[name])
+        variants[name] = partial(_run, network, image, seconds[name])
     whole = interleaved(variants, rounds=rounds)
     return {
         name: {WHOLE: whole[name], **{f: Timing(tuple(s[-rounds:])) for f, s in each.items()}}
@@ -60,23 +61,16 @@ def measure(
     }
 
 
-class _Pass:
-    """Forward pass that records the seconds of each flow."""
-
-    def __init__(
-        self, network: nn.Module, image: torch.Tensor, seconds: dict[str, list[float]]
-    ) -> None:
-        self._network, self._image, self._seconds = network, image, seconds
-
-    @torch.inference_mode()
-    def __call__(self) -> int:
-        parts: dict[str, float] = dict.fromkeys(self._seconds, 0.0)
-        with hooks_attached(_timers(self._network, parts, self._image.device)):
-            self._network(self._image)
-            _wait(self._image.device)
-        for name, taken in parts.items():
-            self._seconds[name].append(taken)
-        return 1
+@torch.inference_mode()
+def _run(network: nn.Module, image: torch.Tensor, seconds: Mapping[str, list[float]]) -> int:
+    """Run one forward pass and record the seconds of each flow; return the number of images."""
+    parts = dict.fromkeys(seconds, 0.0)
+    with hooks_attached(_timers(network, parts, image.device)):
+        network(image)
+        _wait(image.device)
+    for name, taken in parts.items():
+        seconds[name].append(taken)
+    return 1
 
 
 def _timers(

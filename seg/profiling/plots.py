@@ -12,6 +12,7 @@ _INK, _FAINT, _GRID = "#1d2330", "#6b7280", "#e5e7eb"
 _OURS, _OTHERS, _FULL = "#2563eb", "#9ca3af", "#cbd5e1"
 _WIDTH, _MARGIN = 960, 28
 Bars = Mapping[str, tuple[float, float | None]]
+_Box = tuple[float, float, float, float]
 
 
 def bars(title: str, groups: Mapping[str, Bars]) -> Image.Image:
@@ -82,7 +83,7 @@ class _Plot:
             self._draw.line((x, top, x, bottom), _GRID)
             self._draw.text((x, bottom + 8), f"{2**power:g}", _FAINT, self._font, anchor="mt")
 
-    def _point(self, each: Classification, taken: list[tuple[float, float, float, float]]) -> None:
+    def _point(self, each: Classification, taken: list[_Box]) -> None:
         disc = self._disc(each)
         x, y, radius = (disc[0] + disc[2]) / 2, (disc[1] + disc[3]) / 2, (disc[2] - disc[0]) / 2
         self._draw.ellipse(disc, _OURS if "xception" in each.name else _OTHERS, "white")
@@ -96,7 +97,7 @@ class _Plot:
                 self._draw.text((left, y + shift), each.name, _INK, self._font, anchor="lm")
                 return
 
-    def _disc(self, each: Classification) -> tuple[float, float, float, float]:
+    def _disc(self, each: Classification) -> _Box:
         """Return the box of a disc whose area grows with the parameters."""
         x, y = self._x(each.multiply_adds / 1e9), self._y(each.top1_percent or 0)
         radius = 3 + math.sqrt(each.parameters / 1e6) / 2
@@ -111,12 +112,5 @@ class _Plot:
         return self._box[3] - (percent - low) / (high - low) * (self._box[3] - self._box[1])
 
 
-def _overlap(
-    first: tuple[float, float, float, float], second: tuple[float, float, float, float]
-) -> bool:
-    return (
-        first[0] < second[2]
-        and second[0] < first[2]
-        and first[1] < second[3]
-        and second[1] < first[3]
-    )
+def _overlap(a: _Box, b: _Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -55,21 +55,6 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Recipe that is to be trained, and for how long.
-
-    Attributes:
-        samples: images seen in the whole training.
-        base_lr: learning rate of the recipe.
-        base_batch: images a step that the recipe is meant for.
-    """
-
-    samples: int
-    base_lr: float
-    base_batch: int
-
-
-@dataclass(frozen=True)
 class Plan:
     """Needs and rate of so many devices.
 
@@ -94,17 +79,23 @@ class Plan:
     peak_mib: float
     readers: Mapping[str, int]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
 
-
-def plan(measured: Measured, recipe: Recipe, *, devices: int, efficiency: float) -> Plan:
+def plan(
+    measured: Measured,
+    *,
+    samples: int,
+    base_lr: float,
+    base_batch: int,
+    devices: int,
+    efficiency: float,
+) -> Plan:
     """Scale one device's numbers.
 
     Args:
         measured: on one device.
-        recipe: that is to be trained.
+        samples: images seen in the whole training.
+        base_lr: learning rate of the recipe that is to be trained.
+        base_batch: images a step that the recipe is meant for.
         devices: number of devices.
         efficiency: rate of all devices over that multiple of one device's rate; an assumption.
     """
@@ -113,10 +104,10 @@ def plan(measured: Measured, recipe: Recipe, *, devices: int, efficiency: float)
     return Plan(
         devices=devices,
         batch=batch,
-        lr=recipe.base_lr * batch / recipe.base_batch,
+        lr=base_lr * batch / base_batch,
         images_per_s=rate,
-        steps=math.ceil(recipe.samples / batch),
-        hours=recipe.samples / rate / _HOUR_S,
+        steps=math.ceil(samples / batch),
+        hours=samples / rate / _HOUR_S,
         peak_mib=measured.peak_mib,
         readers={
             way: math.ceil(rate / devices / read) for way, read in measured.read_per_s.items()

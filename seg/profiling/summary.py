@@ -1,9 +1,8 @@
-"""Summary of a network, flow by flow and layer by layer."""
+"""Summary of a network, flow by flow and layer by layer, with its Markdown tables."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -36,10 +35,6 @@ class Row:
     activation_mib: float
     receptive_field_px: int | None
     stride_px: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -142,3 +137,39 @@ def _nodes(cost: Cost, name: str = "") -> list[tuple[str, Cost]]:
     below = f"{name}." if name else ""
     inner = [_nodes(part, below + child) for child, part in cost.parts.items()]
     return [(name, cost), *(pair for pairs in inner for pair in pairs)]
+
+
+def network_table(description: Description, *, layers: bool) -> str:
+    """Format the flows, or all layers, and the whole network."""
+    lines = [
+        "| part | parameters | multiply-adds | saved for training | receptive field | stride |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [_line(row) for row in (description.layers if layers else description.flows)]
+    return "\n".join([*lines, _line(description.whole)])
+
+
+def _line(row: Row) -> str:
+    seen = "all" if row.receptive_field_px is None else f"{row.receptive_field_px} px"
+    stride = "" if row.stride_px is None else f"{row.stride_px:g} px"
+    return (
+        f"| {row.name or 'all'} | {row.parameters / 1e6:.3f} M | {row.multiply_adds / 1e9:.3f} G |"
+        f" {row.activation_mib:.1f} MiB | {seen if row.stride_px else ''} | {stride} |"
+    )
+
+
+def savings_table(savings: Sequence[Saving]) -> str:
+    """Format the savings, a line for each number of output channels."""
+    lines = [
+        "| separable convolutions with M outputs | how many | multiply-adds over a convolution's "
+        "| 1/M + 1/K^2 |",
+        "|---|---|---|---|",
+    ]
+    for outputs, kernel in sorted({(each.outputs, each.kernel) for each in savings}):
+        alike = [each for each in savings if (each.outputs, each.kernel) == (outputs, kernel)]
+        counted = sorted({round(each.counted, 4) for each in alike})
+        ratios = " to ".join(f"{ratio:.4f}" for ratio in (counted[0], counted[-1])[: len(counted)])
+        lines.append(
+            f"| {outputs}, {kernel} x {kernel} | {len(alike)} | {ratios} | {alike[0].formula:.4f} |"
+        )
+    return "\n".join(lines)

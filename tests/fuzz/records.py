@@ -19,7 +19,7 @@ from seg.models.interfaces import IMAGENET
 from seg.prediction.items import Item
 from seg.prediction.manifest import Manifest
 from seg.prediction.manifest_entries import done_record, file_mark
-from seg.profiling.scaling_plan import Recipe, plan, read_measured
+from seg.profiling.scaling_plan import plan, read_measured
 from seg.reports.energy import Tariff
 from seg.reports.page import render
 from seg.reports.run_reader import read_runs
@@ -222,7 +222,7 @@ def write_benchmarks(name):
 def plan_from(path: Path) -> None:
     training, data = (path.with_name(f"{each}.json") for each in ("training", "data"))
     measured = read_measured(training, data, way=None, case=None)
-    plan(measured, Recipe(samples=1000, base_lr=0.01, base_batch=16), devices=8, efficiency=0.5)
+    plan(measured, samples=1000, base_lr=0.01, base_batch=16, devices=8, efficiency=0.5)
 
 
 def write_sharded(name):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seg.errors import ConfigError, DataError
-from seg.profiling.scaling_plan import Measured, Recipe, plan, read_measured
+from seg.profiling.scaling_plan import Measured, plan, read_measured
 from tests.conftest import seg
 from tests.profiling.benchmark_files import DATA, TRAINING
 
@@ -20,9 +20,7 @@ def files(tmp_path):
 
 def test_a_plan():
     measured = Measured("seg", 4, 16.0, 700.0, "a card", {"first": 20.0, "later": 3.0})
-    found = plan(
-        measured, Recipe(samples=1000, base_lr=0.01, base_batch=16), devices=8, efficiency=0.5
-    )
+    found = plan(measured, samples=1000, base_lr=0.01, base_batch=16, devices=8, efficiency=0.5)
     assert (found.devices, found.batch, found.steps) == (8, 32, 32)  # 1,000 by 32: 31.25
     assert found.lr == pytest.approx(0.02)
     assert found.images_per_s == pytest.approx(64)
