@@ -10,6 +10,7 @@ from seg.models.variants import Variant
 from seg.reports.number_format import NONE, duration, percent, significant, whole
 from seg.reports.run_reader import Points
 from seg.sweeps.trials import Sweep
+from seg.xception_paper.costs import Savings
 from seg.xception_paper.variants import KEY, name_of, place_words, seeds_alone
 from seg.xception_paper.verdicts import (
     MARGIN,
@@ -59,8 +60,8 @@ def write_claims(directory: Path, sweep: Sweep, *, margin: float = MARGIN) -> li
     words = _Words(sweep, findings, margin)
     sections = [words.claims(), words.forms(), words.beside()]
     sections = [each for each in sections if each.sentences or each.rows]
-    write_json(directory / JSON_FILE, _plain(findings, sweep, margin, words))
-    text = "\n\n".join(_markdown(section) for section in sections) + "\n"
+    write_json(directory / JSON_FILE, _plain(words))
+    text = "\n\n".join(map(_markdown, sections)) + "\n"
     write_atomically(directory / TEXT_FILE, lambda file: file.write(text.encode()))
     return sections
 
@@ -74,24 +75,28 @@ class _Words:
     margin: float
 
     def claims(self) -> ClaimsPart:
-        """Return a sentence for each claim."""
-        sentences = [self.sentence(claim_result) for claim_result in self.findings.claims]
-        return ClaimsPart(
-            f"Claims of the Xception paper, by {self.sweep.monitor}",
-            [*sentences, self._how()],
+        """Return a sentence for each claim; the last explains pairs, intervals and verdicts."""
+        pairs = "seed" if seeds_alone(self.findings.forms) else "all other choices"
+        how = (
+            f"Differences are paired by {pairs}; in brackets the 95 % interval of their mean "
+            "(Student's t), each by itself. Reproduced: all of it lies where the claim holds; not "
+            "reproduced: all of it lies where it does not."
         )
+        sentences = [*map(self.sentence, self.findings.claims), how]
+        return ClaimsPart(f"Claims of the Xception paper, by {self.sweep.monitor}", sentences)
 
     def forms(self) -> ClaimsPart:
         """Return scores, costs and curves of each form."""
         findings, rows, curves = self.findings, [], {}
+        in_value = percent if self._is_share else significant
         for variant, form in findings.forms.items():
             cost, name = findings.costs[variant], name_of(variant, findings.base)
             rows.append(
                 (
                     name,
                     f"{len(form.finished)} of {len(form.trials)}",
-                    self._value(form.mean),
-                    self._value(form.spread),
+                    in_value(form.mean),
+                    in_value(form.spread),
                     whole(cost.parameters if cost else None),
                     whole(cost.multiply_adds if cost else None),
                     duration(form.seconds) if form.seconds is not None else NONE,
@@ -126,7 +131,7 @@ class _Words:
         if not numbers:
             numbers = ["the sweep lacks the forms that this rests on"]
         if claim.costs:
-            numbers.append(_saved(claim_result))
+            numbers.append(_saved(claim_result.saved))
         what = ", by the mean of all validations" if claim.measure == "speed" else ""
         margin = {
             "better": "",
@@ -135,15 +140,6 @@ class _Words:
         }[claim.kind]
         verdict = f"{claim_result.verdict}: {claim.text}{what}{margin}"
         return f"{verdict}: {'; '.join(numbers)}. ({claim.source})"
-
-    def _how(self) -> str:
-        """Explain the pairs, the intervals and the verdicts."""
-        pairs = "seed" if seeds_alone(self.findings.forms) else "all other choices"
-        return (
-            f"Differences are paired by {pairs}; in brackets the 95 % interval of their mean "
-            "(Student's t), each by itself. Reproduced: all of it lies where the claim holds; not "
-            "reproduced: all of it lies where it does not."
-        )
 
     def _number(self, result: ComparisonResult) -> str:
         """Return a mean difference with its interval and the number of pairs."""
@@ -167,13 +163,8 @@ class _Words:
         """Return a difference with its sign: in hundredths for shares."""
         return f"{100 * value:+.1f}" if self._is_share else f"{value:+.4g}"
 
-    def _value(self, value: float | None) -> str:
-        """Return a value: in hundredths for shares."""
-        return percent(value) if self._is_share else significant(value)
-
     @property
     def _is_share(self) -> bool:
-        """Return whether the monitored value is a share."""
         return not self.sweep.monitor.endswith("loss")
 
 
@@ -194,9 +185,8 @@ def _costs(result: ComparisonResult) -> str:
     return f", with {ratio:.2f} times the parameters and {spent:.2f} times the multiply-adds"
 
 
-def _saved(claim_result: ClaimResult) -> str:
+def _saved(saved: Savings | None) -> str:
     """Describe the cost of separable convolutions beside full ones."""
-    saved = claim_result.saved
     if saved is None:
         return "costs could not be counted"
     return (
@@ -205,34 +195,31 @@ def _saved(claim_result: ClaimResult) -> str:
     )
 
 
-def _plain(findings: Findings, sweep: Sweep, margin: float, words: _Words) -> dict[str, Any]:
+def _plain(words: _Words) -> dict[str, Any]:
     """Return the content of `claims.json`."""
     return {
-        "monitor": sweep.monitor,
-        "maximize": sweep.maximize,
-        "margin": margin,
-        "claims": [_plain_claim(claim_result, words) for claim_result in findings.claims],
-        "forms": [_plain_form(variant, findings) for variant in findings.forms],
-    }
-
-
-def _plain_claim(claim_result: ClaimResult, words: _Words) -> dict[str, Any]:
-    """Return the result for a claim as plain data."""
-    return {
-        "key": claim_result.claim.key,
-        "claim": claim_result.claim.text,
-        "source": claim_result.claim.source,
-        "kind": claim_result.claim.kind,
-        "measure": claim_result.claim.measure,
-        "verdict": claim_result.verdict,
-        "sentence": words.sentence(claim_result),
-        "comparisons": [_plain_comparison(each) for each in claim_result.comparisons],
-        "saved": None if claim_result.saved is None else asdict(claim_result.saved),
+        "monitor": words.sweep.monitor,
+        "maximize": words.sweep.maximize,
+        "margin": words.margin,
+        "claims": [
+            {
+                "key": each.claim.key,
+                "claim": each.claim.text,
+                "source": each.claim.source,
+                "kind": each.claim.kind,
+                "measure": each.claim.measure,
+                "verdict": each.verdict,
+                "sentence": words.sentence(each),
+                "comparisons": [_plain_comparison(compared) for compared in each.comparisons],
+                "saved": None if each.saved is None else asdict(each.saved),
+            }
+            for each in words.findings.claims
+        ],
+        "forms": [_plain_form(variant, words.findings) for variant in words.findings.forms],
     }
 
 
 def _plain_comparison(result: ComparisonResult) -> dict[str, Any]:
-    """Return a comparison as plain data."""
     return {
         "against": result.against,
         **asdict(result.interval),
@@ -242,7 +229,6 @@ def _plain_comparison(result: ComparisonResult) -> dict[str, Any]:
 
 
 def _plain_form(variant: Variant, findings: Findings) -> dict[str, Any]:
-    """Return scores and costs of a form as plain data."""
     form, cost = findings.forms[variant], findings.costs[variant]
     beside = findings.beside.get(variant)
     return {
@@ -261,7 +247,6 @@ def _plain_form(variant: Variant, findings: Findings) -> dict[str, Any]:
 
 
 def _markdown(section: ClaimsPart) -> str:
-    """Format a part as Markdown."""
     lines = [f"## {section.title}", "", *(f"- {each}" for each in section.sentences)]
     if section.rows:
         lines += ["", _line(section.header), _line(["---"] * len(section.header))]
@@ -270,5 +255,4 @@ def _markdown(section: ClaimsPart) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    """Format a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"

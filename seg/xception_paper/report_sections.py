@@ -34,12 +34,22 @@ def _section(sweep: Sweep, part: ClaimsPart) -> Section:
     if part.rows:
         body.append(_table(part.header, part.rows))
     if any(part.curves.values()):
-        body.append(_curves(sweep, part))
+        share = is_percentage(sweep.monitor)
+        curves = line_chart(
+            [
+                Line(name, points, f"run-{number % _COLORS + 1}")
+                for number, (name, points) in enumerate(part.curves.items())
+            ],
+            title=f"{sweep.monitor} over the training, means over seeds",
+            format_value=lambda value: percent(value) if share else f"{value:.3g}",
+            from_zero=sweep.maximize,
+            cut=0.0,
+        )
+        body.append(curves)
     return Section(part.title, Markup().join(body))
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
-    """Return a table as markup."""
     head = element("thead", element("tr", *(element("th", each, scope="col") for each in header)))
     lines = [
         element("tr", element("th", first, scope="row"), *(element("td", each) for each in rest))
@@ -47,18 +57,3 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     ]
     table = element("table", head, element("tbody", *lines), class_="numbers")
     return element("div", table, class_="card scroll", tabindex="0", role="region")
-
-
-def _curves(sweep: Sweep, part: ClaimsPart) -> Markup:
-    """Draw the mean curves of the forms."""
-    share = is_percentage(sweep.monitor)
-    return line_chart(
-        [
-            Line(name, points, f"run-{number % _COLORS + 1}")
-            for number, (name, points) in enumerate(part.curves.items())
-        ],
-        title=f"{sweep.monitor} over the training, means over seeds",
-        format_value=lambda value: percent(value) if share else f"{value:.3g}",
-        from_zero=sweep.maximize,
-        cut=0.0,
-    )

@@ -29,6 +29,8 @@ _WORDS: dict[tuple[str, Any], str] = {
     ("residual", True): "residuals",
     ("residual", False): "no residuals",
 }
+# of trials without a value
+_STATES = {"finished": "has no value", "running": "has not ended", "pruned": "was ended early"}
 # A trial's other choices, which its partner in another form shares.
 Place = tuple[tuple[str, str], ...]
 
@@ -51,35 +53,25 @@ class Form:
         return [trial for trial in self.trials.values() if _is_scored(trial)]
 
     @property
+    def values(self) -> list[float]:
+        """List the values of the finished trials."""
+        return [trial.value for trial in self.finished if trial.value is not None]
+
+    @property
     def mean(self) -> float | None:
         """Return the mean of the values; None without any."""
-        values = _values(self.finished)
-        return fmean(values) if values else None
+        return fmean(self.values) if self.values else None
 
     @property
     def spread(self) -> float | None:
         """Return the standard deviation of the values (n - 1); None for fewer than two."""
-        values = _values(self.finished)
-        return stdev(values) if len(values) > 1 else None
+        return stdev(self.values) if len(self.values) > 1 else None
 
     @property
     def seconds(self) -> float | None:
         """Return the mean time of a finished trial, in s."""
         taken = [trial.seconds for trial in self.finished if trial.seconds is not None]
         return fmean(taken) if taken else None
-
-
-@dataclass(frozen=True)
-class PairedDifferences:
-    """Differences of two forms.
-
-    Attributes:
-        differences: the first form's measure minus the other's, one for each pair.
-        missing: why other pairs have none.
-    """
-
-    differences: Sequence[float]
-    missing: Sequence[str]
 
 
 def forms_of(sweep: Sweep) -> dict[Variant, Form]:
@@ -137,16 +129,20 @@ def name_of(variant: Variant, base: Variant) -> str:
 
 def paired_differences(
     favored: Form | None, other: Form | None, measure: Callable[[Trial], float | None]
-) -> PairedDifferences:
+) -> tuple[list[float], list[str]]:
     """Return the differences of two forms for each of the choices that both were tried with.
 
     Args:
         favored: None for a form that the sweep lacks.
         other: the same.
         measure: measure of a finished trial; None if it has none.
+
+    Returns:
+        the first form's measure minus the other's, one for each pair; why other pairs have none.
     """
     places = dict.fromkeys(place for form in (favored, other) if form for place in form.trials)
-    differences, missing = [], []
+    differences: list[float] = []
+    missing: list[str] = []
     for place in places:
         pair = [form.trials.get(place) if form else None for form in (favored, other)]
         values = [None if t is None or not _is_scored(t) else measure(t) for t in pair]
@@ -154,7 +150,7 @@ def paired_differences(
             missing.append(_why(place, pair))
         else:
             differences.append(values[0] - values[1])
-    return PairedDifferences(differences, missing)
+    return differences, missing
 
 
 def place_words(place: Place) -> str:
@@ -171,25 +167,12 @@ def seeds_alone(forms: Mapping[Variant, Form]) -> bool:
 def _why(place: Place, pair: Sequence[Trial | None]) -> str:
     """Return why a pair has no difference."""
     reasons = [
-        "not tried" if t is None else f"trial {t.number} {_state(t)}"
+        "not tried" if t is None else f"trial {t.number} {_STATES.get(t.state, t.state)}"
         for t in pair
-        if t is None or t.state != "finished" or t.value is None
+        if t is None or not _is_scored(t)
     ]
     return f"{place_words(place)}: {' and '.join(reasons) or 'no curve'}"
 
 
-def _state(trial: Trial) -> str:
-    """Describe the state of a trial without a value."""
-    if trial.state == "finished":
-        return "has no value"
-    return {"running": "has not ended", "pruned": "was ended early"}.get(trial.state, trial.state)
-
-
 def _is_scored(trial: Trial) -> bool:
-    """Return whether a trial has finished with a value."""
     return trial.state == "finished" and trial.value is not None
-
-
-def _values(trials: Sequence[Trial]) -> list[float]:
-    """List the values of trials."""
-    return [trial.value for trial in trials if trial.value is not None]

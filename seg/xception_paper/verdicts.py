@@ -1,7 +1,8 @@
 """Comparison of a sweep with the claims of the paper."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -10,7 +11,7 @@ from seg.reports.run_reader import Points, read_runs
 from seg.sweeps.trials import Sweep, Trial
 from seg.xception_paper.costs import EncoderCost, Savings, count_form, savings
 from seg.xception_paper.paired_test import Interval, Verdict, joint, judge, paired_interval
-from seg.xception_paper.paper import CLAIMS, Claim, Comparison
+from seg.xception_paper.paper import CLAIMS, Claim
 from seg.xception_paper.variants import Form, base_of, forms_of, paired_differences
 
 # One point of accuracy or IoU, about the paper's lead over Inception V3 (0.8).
@@ -128,16 +129,13 @@ class _Bench:
     costs: Mapping[Variant, EncoderCost | None]
 
     def answer(self, claim: Claim) -> ClaimResult:
-        """Return the result for a claim."""
-        compared = [
-            self.compare(
-                replace(self.base, **each.favored),
-                replace(self.base, **each.other),
-                each.against,
-                claim,
-            )
-            for each in self._made(claim)
+        sides = [
+            (replace(self.base, **each.favored), replace(self.base, **each.other), each.against)
+            for each in claim.comparisons
         ]
+        if claim.any_of:
+            sides = [each for each in sides if each[0] in self.forms and each[1] in self.forms]
+        compared = [self.compare(*each, claim) for each in sides]
         verdict = joint([each.verdict for each in compared])
         if not claim.costs:
             return ClaimResult(claim, verdict, compared)
@@ -152,29 +150,17 @@ class _Bench:
     ) -> ComparisonResult:
         """Compare two forms under a claim's kind and measure."""
         forms = (self.forms.get(favored), self.forms.get(other))
-        pairs = paired_differences(*forms, self._measure(claim))
+        differences, missing = paired_differences(*forms, partial(self._measure, claim))
         sign = 1 if self.sweep.maximize else -1
-        interval = paired_interval([sign * each for each in pairs.differences])
+        interval = paired_interval([sign * each for each in differences])
         verdict = judge(interval, claim.kind, self.margin)
         costs = (self.costs.get(favored), self.costs.get(other))
-        return ComparisonResult(against, interval, verdict, pairs.missing, *costs)
+        return ComparisonResult(against, interval, verdict, missing, *costs)
 
-    def _made(self, claim: Claim) -> Sequence[Comparison]:
-        """Return the comparisons that a claim rests on."""
-        if not claim.any_of:
-            return claim.comparisons
-        sides = [
-            (each, replace(self.base, **each.favored), replace(self.base, **each.other))
-            for each in claim.comparisons
-        ]
-        return [each for each, *both in sides if all(side in self.forms for side in both)]
-
-    def _measure(self, claim: Claim) -> Callable[[Trial], float | None]:
-        """Return the function that measures a trial."""
-        return self._speed if claim.measure == "speed" else lambda trial: trial.value
-
-    def _speed(self, trial: Trial) -> float | None:
-        """Return the mean of a trial's validations; None for fewer than two."""
+    def _measure(self, claim: Claim, trial: Trial) -> float | None:
+        """Return a trial's score, or its speed: None for fewer than two validations."""
+        if claim.measure == "score":
+            return trial.value
         values = [value for _, value in self.curves[trial.number]]
         return fmean(values) if len(values) > 1 else None
 
