@@ -7,7 +7,7 @@ from typing import Any
 import segmentation_models_pytorch as smp
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from seg.build.models import restore
 from seg.errors import ConfigError, DataError
@@ -70,8 +70,12 @@ def _smp_model(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:
         classes=ours.num_classes,
         **options,
     )
+    state = {}
+    for name, tensor in ours.state_dict().items():
+        prefix = next((prefix for prefix in _TO_SMP if name.startswith(prefix)), "")
+        state[_TO_SMP.get(prefix, "") + name.removeprefix(prefix)] = tensor
     try:
-        theirs.load_state_dict(_smp_names(ours.state_dict()))
+        theirs.load_state_dict(state)
     except RuntimeError as error:
         detail = "\n".join(str(error).splitlines()[:4])
         raise DataError(f"{checkpoint.path}: smp builds this network otherwise\n{detail}") from None
@@ -88,15 +92,6 @@ def _has_name(encoder: Mapping[str, Any]) -> bool:
     name = encoder.get("name")
     known = name in encoder_names() and SMP_NAMES.get(name, name) in smp.encoders.encoders
     return (known and _builds(encoder, create_encoder)) or _builds(encoder, create_smp_encoder)
-
-
-def _smp_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict under smp's names."""
-    renamed = {}
-    for name, tensor in state.items():
-        ours = next((prefix for prefix in _TO_SMP if name.startswith(prefix)), "")
-        renamed[_TO_SMP.get(ours, "") + name.removeprefix(ours)] = tensor
-    return renamed
 
 
 def _require_equal(ours: TrainedSegmenter, theirs: nn.Module, run: Path) -> None:
