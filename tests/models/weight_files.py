@@ -8,7 +8,7 @@ import torch
 from seg.data.label_space import LabelSpace
 from seg.errors import DataError
 from seg.models.segmenter import create_model
-from seg.models.weights.reading import read_weights
+from seg.models.weights.format import read_weights
 from seg.training.checkpoint import AtomicCheckpointIO
 
 ENCODER = "aligned_xception_micro"

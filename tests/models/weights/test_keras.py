@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 
 from seg.errors import DataError
+from seg.models.weights.format import read_weights
 from seg.models.weights.keras import FORMAT as KERAS
-from seg.models.weights.reading import read_weights
 from tests.models.weight_files import flip, refused
 
 
