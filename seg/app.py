@@ -23,13 +23,12 @@ from seg.config.conf_dir import conf_dir
 from seg.config.error_messages import explain
 from seg.config.help import asks_for_help, help_text
 from seg.config.misread import check_flags, check_options
-from seg.config.recorded_length import with_recorded_length
-from seg.config.resume_overrides import with_run_directory
 from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import disable_malloc_trim, limit_openmp_spin
 from seg.data.readers.dataset_root import cache_directory
 from seg.engine.distributed.rendezvous import is_follower
+from seg.engine.resume_argument import expand_resume, with_recorded_length
 from seg.errors import ConfigError, exit_code_of, user_message
 from seg.interruption import INTERRUPTED, is_interrupted, watch_for_interrupts
 from seg.io.atomic import scratch_directory
@@ -46,7 +45,6 @@ from seg.io.run_record import (
 )
 from seg.io.terminal import say
 from seg.sweeps.parent_process import add_plugins, exit_with_parent
-from seg.sweeps.resume import with_sweep_directory
 from seg.sweeps.run_trial import FAILURE, run_trial
 from seg.sweeps.trials import STATUS_FILE
 from seg.usage_reports import switch_off_usage_reports
@@ -133,9 +131,9 @@ def _hydra_arguments(
     """Yield what was typed as Hydra takes it: complete keys, `resume` expanded, paths quoted."""
     check_flags(sys.argv[1:], name)
     check_options(sys.argv[1:], name)
-    line = with_sweep_directory(spell_out(positional, sys.argv[1:]), name)
+    line = expand_resume(spell_out(positional, sys.argv[1:]), name)
     with writable_run_directory(line, name) if has_run_dir else nullcontext(line) as line:
-        yield open_mappings(quote_paths(with_run_directory(line, name)))
+        yield open_mappings(quote_paths(line))
 
 
 def _is_trial() -> bool:
@@ -176,9 +174,7 @@ def _run(command: Command[C], schema: type[C], composed: DictConfig, *, has_run_
     )
     _reject_unused_groups(schema, list(context.overrides.task))
     own = {key: value for key, value in plain.items() if key not in foreign_sections(schema)}
-    own = with_budget(own)
-    if own.get("resume") is not None:
-        own = with_recorded_length(own, run_dir, context.overrides.task)
+    own = with_recorded_length(with_budget(own), run_dir, context.overrides.task)
     config = validate(schema, own)
     if not has_run_dir:
         return command(config, run_dir)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seg.build.instantiate import build, check_sections
+from seg.config.allowed_targets import locate
 from seg.config.conf_dir import option_files
 from seg.config.options import read_option
 from seg.config.schema import (
@@ -19,9 +20,9 @@ from seg.config.schema import (
     TrainConfig,
     validate,
 )
-from seg.data.readers.image_label_pairs import UnmatchedFile, collect_unmatched, lonely_files_error
+from seg.data.readers.image_label_pairs import PairDataset, UnmatchedFile, unmatched_error
 from seg.data.readers.urls import is_remote
-from seg.data.readers.value_range import ImageDecoding, decoding_images
+from seg.data.readers.value_range import ImageDecoding
 from seg.data.sample import SegmentationDataset
 from seg.data.wrappers.cached import CachedDataset
 from seg.data.wrappers.excluded import read_quarantine, without_quarantined
@@ -150,8 +151,8 @@ def open_image_dataset(config: ImagesTarget, split: str) -> Any:
     opened = _ahead.pop(_key(config, None, split), None)
     if opened is not None:
         return opened
-    with decoding_images(decoding_of(config, "classification_dataset")):
-        return build("classification_dataset", config.node(), split=split)
+    dataset = build("classification_dataset", config.node(), split=split)
+    return _declared(dataset, decoding_of(config, "classification_dataset"))
 
 
 def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> SegmentationDataset:
@@ -165,7 +166,7 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
         return opened
     dataset, unmatched = open_with_unmatched(config, split)
     if unmatched:
-        raise lonely_files_error(unmatched, "some files")
+        raise unmatched_error(unmatched, "some files")
     if config.cache is not None:
         dataset = CachedDataset(dataset, config.cache)
     if config.exclude is not None:
@@ -186,11 +187,24 @@ def open_with_unmatched(
         ConfigError, DataError: what is wrong with which key or file.
     """
     quarantine = None if config.exclude is None else read_quarantine(config.exclude)
-    with collect_unmatched() as unmatched, decoding_images(decoding_of(config)):
-        dataset: SegmentationDataset = build("dataset", config.node(), split=split)
+    node = config.node()
+    target = locate(node["_target_"], "dataset")
+    if isinstance(target, type) and issubclass(target, PairDataset):
+        node["_target_"] += ".tolerant"
+    dataset: SegmentationDataset = _declared(
+        build("dataset", node, split=split), decoding_of(config)
+    )
+    unmatched: tuple[UnmatchedFile, ...] = getattr(dataset, "unmatched", ())
     return dataset, tuple(
         each for each in unmatched if quarantine is None or not quarantine.covers(each)
     )
+
+
+def _declared(dataset: Any, decoding: ImageDecoding) -> Any:
+    """Declare how a dataset reads its image files, if it reads any."""
+    if hasattr(dataset, "decoding"):
+        dataset.decoding = decoding
+    return dataset
 
 
 def _random_subset(dataset: SegmentationDataset, fraction: float, seed: int) -> SegmentationDataset:

@@ -16,14 +16,37 @@ from hydra.errors import HydraException
 
 from seg.config.allowed_targets import registered
 from seg.config.conf_dir import is_group
+from seg.config.former_keys import present_choices
 from seg.config.former_names import present_name
 from seg.errors import ConfigError
+from seg.io.source import Source
+from seg.io.yaml_file import read_yaml
+
+RECORD = Path(".hydra", "overrides.yaml")
+"""The choices that began a run, in its directory."""
 
 _LOGGER = "logger"
 _SERVER = re.compile(r"https?://")
 _OTHER_ADDRESS = re.compile(r"[a-z][\w+.-]+:/", re.IGNORECASE)  # file:/x, sqlite:///x, s3://x
 _OPTION = re.compile(r"[\w-]+")
 _RESOLVER = re.compile(r"\$\{.*:", re.DOTALL)  # ${a.b} names another key, ${a:b} calls something
+
+
+def read_recorded(run_dir: Path, *, remedy: str = "") -> list[str]:
+    """Read the choices that began a run, as Hydra took them, with the names of today.
+
+    Args:
+        run_dir: of the run.
+        remedy: what to do where they cannot be read; empty: the usual one.
+
+    Raises:
+        DataError: they are missing (`fault` is `missing`) or cannot be read.
+    """
+    source = Source(run_dir / RECORD, "record", remedy)
+    choices = read_yaml(run_dir / RECORD, source.kind, remedy=remedy)
+    if not isinstance(choices, list) or not all(isinstance(each, str) for each in choices):
+        raise source.damaged("damaged (a list of KEY=VALUE is expected)")
+    return present_choices(choices)
 
 
 def check_recorded(choices: Iterable[str], record: Path, typed: Sequence[str] = ()) -> None:

@@ -10,7 +10,7 @@ from seg.errors import ConfigError
 from seg.io.atomic import scratch_directory
 
 _RUNS = Path("runs")
-_PLACES = ("hydra.run.dir=", "hydra.sweep.dir=", "resume=")
+_PLACES = ("hydra.run.dir=", "hydra.sweep.dir=")
 _RESULTS_IN_RUN = ("task=verify", "task=stats", "task=preview")
 _WITH_OUTPUT = ("predict", "prepare")  # their results lie in `output` where that is typed
 _PRINTING = {"--help", "-h", "--hydra-help", "--info", "-i", "--cfg", "-c", "--version"}

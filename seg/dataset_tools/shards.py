@@ -21,7 +21,7 @@ from seg.data.loading.parallel_map import parallel_map
 from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE, Copy, inside
 from seg.data.readers.url_policy import reach
 from seg.data.readers.urls import Location, is_remote
-from seg.data.readers.value_range import PLAIN, decoding_images
+from seg.data.readers.value_range import PLAIN
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
 from seg.data.shard_samples import checksum_of
 from seg.dataset_tools.atomic_directory import atomic_directory
@@ -105,8 +105,9 @@ def write_shards(
 
 
 def _stored(dataset: SegmentationDataset, split: str, home: Location) -> Shards:
-    with decoding_images(getattr(dataset, "decoding", PLAIN)):
-        return Shards(split=split, root=home)
+    shards = Shards(split=split, root=home)
+    shards.decoding = getattr(dataset, "decoding", PLAIN)
+    return shards
 
 
 def _litdata_writer() -> Callable[[Path, int], Any]:

@@ -41,7 +41,7 @@ def verify(
     as they are.
 
     Args:
-        splits: the datasets by their `split`, made within `collect_unmatched`.
+        splits: the datasets by their `split`, made tolerantly.
         unmatched: of each split the files without partners that were tolerated.
         num_workers: processes that read; 0: this one.
         on_sample: called after each sample.

@@ -1,6 +1,7 @@
 """Runs a sweep: proposes trials, launches them, records how each ended, goes on later."""
 
 import logging
+import shlex
 import sys
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from seg.config.changes import FREE, table
 from seg.errors import ConfigError, StorageError, UserError, error_summary, is_out_of_room
 from seg.io.atomic import write_atomically
 from seg.io.lock import locked
@@ -21,11 +23,10 @@ from seg.sweeps.finalize import SectionMaker, close_sweep
 from seg.sweeps.grid_search import Grid, Search
 from seg.sweeps.optuna_search import OptunaSearch
 from seg.sweeps.progress import NO_REASON, Progress
-from seg.sweeps.resume import refuse_other_choices, typed
 from seg.sweeps.run_trial import FAILURE, forget_failure
 from seg.sweeps.search_spaces import split
 from seg.sweeps.trial_config import Composer
-from seg.sweeps.trials import FILE, Sweep, Trial, read_sweep
+from seg.sweeps.trials import FILE, Sweep, Trial, read_sweep, without_location
 
 log = logging.getLogger(__name__)
 _POLL_S = 1.0
@@ -103,7 +104,7 @@ def _known_sweep(directory: Path, new: Sweep, *, resumes: bool, swept: Collectio
     if not resumes:
         raise ConfigError(
             f"hydra.sweep.dir={directory}: holds a sweep already; choose another, move that one "
-            f"away, or go on with it: {typed(new.command, f'resume={directory}')}"
+            f"away, or go on with it: {_typed(new.command, f'resume={directory}')}"
         )
     known = read_sweep(directory)
     if (known.command, known.monitor) != (new.command, new.monitor):
@@ -111,8 +112,44 @@ def _known_sweep(directory: Path, new: Sweep, *, resumes: bool, swept: Collectio
             f"hydra.sweep.dir={directory}: holds a sweep of seg.{known.command} by "
             f"{known.monitor}, this one is of seg.{new.command} by {new.monitor}"
         )
-    refuse_other_choices(directory, known.line, new.line, swept)
+    _refuse_other_choices(directory, known.line, new.line, swept)
     return known
+
+
+def _refuse_other_choices(
+    directory: Path, before: Sequence[str], now: Sequence[str], swept: Collection[str]
+) -> None:
+    """Compare the line of a sweep that goes on with the one that began it.
+
+    Args:
+        directory: of the sweep.
+        before: words of the line that began it.
+        now: words of the present line.
+        swept: keys that the search itself compares.
+
+    Raises:
+        ConfigError: a choice that all trials share has changed; finished trials do not have it.
+    """
+    first, second = (_shared(each, swept) for each in (before, now))
+    changed = {
+        key: pair
+        for key in sorted(first.keys() | second.keys())
+        if (pair := (first.get(key, "(absent)"), second.get(key, "(absent)")))[0] != pair[1]
+    }
+    if changed:
+        reason = (
+            f"a sweep goes on as it began: resume={directory}\n"
+            f"one of its trials can become longer: resume={directory}/N trainer.max_epochs=N"
+        )
+        raise ConfigError(table(changed, str(directory), reason))
+
+
+def _shared(line: Sequence[str], swept: Collection[str]) -> dict[str, str]:
+    """Return key -> value, as typed, of the choices that all trials share."""
+    plain = [each.lstrip("+") for each in without_location(line)]
+    words = {key: value for key, _, value in (each.partition("=") for each in plain)}
+    prefixes = ("hydra.", "hydra/", "-", *FREE)
+    return {k: v for k, v in words.items() if k not in swept and not k.startswith(prefixes)}
 
 
 def _reset_failed(directory: Path, known: Sweep) -> Sweep:
@@ -179,7 +216,7 @@ def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[
         progress.update_from_disk(numbers, lost=f"the launcher ended with {error_summary(error)}")
     except BaseException:  # a signal: what was going on can be gone on with
         progress.update_from_disk(numbers, lost=None)
-        command = typed(progress.sweep.command, f"resume={progress.directory}")
+        command = _typed(progress.sweep.command, f"resume={progress.directory}")
         log.warning("the sweep was ended; this goes on with it: %s", command)
         raise
     else:
@@ -187,7 +224,7 @@ def _launch(progress: Progress, launcher: Launcher, jobs: Mapping[int, Sequence[
         full = next((error for error in errors if isinstance(error, StorageError)), None)
         progress.update_from_disk(numbers, lost=NO_REASON if full is None else None)
         if full is not None:
-            command = typed(progress.sweep.command, f"resume={progress.directory}")
+            command = _typed(progress.sweep.command, f"resume={progress.directory}")
             raise StorageError(f"{full}\n  the sweep goes on by {command}")
 
 
@@ -202,7 +239,7 @@ def _close(progress: Progress, make_sections: SectionMaker | None) -> None:
     if not counts["failed"] or (counts["finished"] and not progress.is_over_budget):
         return
     first = next(trial for trial in sweep.trials if trial.state == "failed")
-    again = typed(sweep.command, f"resume={progress.directory}", "hydra.sweeper.retry_failed=true")
+    again = _typed(sweep.command, f"resume={progress.directory}", "hydra.sweeper.retry_failed=true")
     allowed = f", {progress.max_failures} allowed" if progress.is_over_budget else ""
     raise SweepError(
         f"{counts['failed']} of {len(sweep.trials)} trials failed{allowed}; {rest} were not begun\n"
@@ -210,3 +247,8 @@ def _close(progress: Progress, make_sections: SectionMaker | None) -> None:
         f"  all of it: {progress.directory / '*' / FAILURE}\n"
         f"  once it is mended: {again}"
     )
+
+
+def _typed(command: str, *arguments: str) -> str:
+    """Return a command quoted for a shell."""
+    return shlex.join(["python", "-m", f"seg.{command}", *arguments])

@@ -14,11 +14,11 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from seg.config.former_keys import present_choice, present_choices
+from seg.config.recorded_overrides import read_recorded
 from seg.errors import DataError
 from seg.io.atomic import write_json
 from seg.io.json_file import read_json, read_json_object
 from seg.io.source import Source, checked
-from seg.io.yaml_file import read_yaml
 from seg.reports.run_files import read_curve as read_rows
 from seg.reports.run_reader import Points, is_number
 
@@ -207,6 +207,12 @@ def read_sweep(directory: Path) -> Sweep:
     return replace(sweep, line=present_choices(sweep.line), trials=trials)
 
 
+def without_location(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a line without `-m`, the sweep's directory and `resume`."""
+    prefixes = ("-m", "--multirun", "resume=", "hydra.sweep.dir=")
+    return [each for each in arguments if not each.lstrip("+").startswith(prefixes)]
+
+
 def read_status(run_dir: Path) -> TrialStatus | None:
     """Read `trial.json`; None if the trial has not begun."""
     path = run_dir / STATUS_FILE
@@ -237,9 +243,7 @@ def read_curve(run_dir: Path, column: str) -> Points:
 def read_overrides(run_dir: Path) -> list[str] | None:
     """Read the overrides that began a run, as Hydra took them; None if they cannot be read."""
     with suppress(DataError):
-        content = read_yaml(run_dir / ".hydra" / "overrides.yaml", "record")
-        if isinstance(content, list) and all(isinstance(word, str) for word in content):
-            return present_choices(content)
+        return read_recorded(run_dir)
     return None
 
 

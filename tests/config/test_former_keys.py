@@ -19,8 +19,8 @@ from seg.config.former_keys import (
     with_present_keys,
 )
 from seg.config.recorded_overrides import check_recorded
-from seg.config.resume_overrides import with_run_directory
 from seg.config.schema import PretrainConfig, TrainConfig, validate
+from seg.engine.resume_argument import expand_resume
 from seg.errors import ConfigError
 from seg.reports.run_files import read_config
 from seg.sweeps.trials import Sweep, Trial, read_overrides, read_sweep, write_sweep
@@ -164,7 +164,7 @@ def test_every_reader_of_a_record_translates_it(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"rescale": True, "parameters": {"x": 1}}))
     present = ["distillation=features", "param_groups.layer_decay=0.9"]
     assert read_overrides(tmp_path) == [*present, "_trial={number:3}"]
-    assert with_run_directory([f"resume={tmp_path}"], "train")[:2] == present
+    assert expand_resume([f"resume={tmp_path}"], "train")[:2] == present
     assert read_config(tmp_path / "config.yaml") == {
         "keep_global_batch_size": True,
         "param_groups": {"x": 1},

@@ -11,7 +11,6 @@ from PIL import Image
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import (
     PairDataset,
-    collect_unmatched,
     match_pairs,
     named_files,
 )
@@ -45,12 +44,13 @@ def plant_clean(root: Path) -> Path:
 
 
 def open_splits(root: Path):
-    splits, lonely = {}, {}
+    splits = {}
     for split in COUNTS:
-        with collect_unmatched() as lonely[split]:
-            files = (named_files(root / folder) for folder in (split, f"{split}annot"))
-            splits[split] = PairDataset(match_pairs(*files), labels=LABELS, split=split)
-    return splits, lonely
+        files = (named_files(root / folder) for folder in (split, f"{split}annot"))
+        splits[split] = PairDataset.tolerant(
+            pairing=match_pairs(*files), labels=LABELS, split=split
+        )
+    return splits, {split: dataset.unmatched for split, dataset in splits.items()}
 
 
 def save(path: Path, picture, format_: str = "PNG", **options) -> None:

@@ -7,7 +7,7 @@ from PIL import Image
 from seg.data.datasets.unlabelled import Unlabelled
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import Pair, PairDataset
-from seg.data.readers.value_range import PLAIN, ImageDecoding, decoding_images
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.dataset_tools.sample_checks import inspect
 from seg.dataset_tools.value_ranges import Extent, describe_ranges
 
@@ -26,8 +26,8 @@ def image(tmp_path):
 def test_extents(image, tmp_path, high, beyond):
     Image.fromarray(np.zeros(DEEP.shape, np.uint8)).save(tmp_path / "label.png")
     decoding = PLAIN if high is None else ImageDecoding((0, high))
-    with decoding_images(decoding):
-        pairs = PairDataset([Pair("a", image, tmp_path / "label.png")], labels=SPACE, split="val")
+    pairs = PairDataset([Pair("a", image, tmp_path / "label.png")], labels=SPACE, split="val")
+    pairs.decoding = decoding
     for dataset in (pairs, Unlabelled(image.parent, labels=SPACE, decoding=decoding)):
         found = inspect(dataset, 0)
         assert found.extent == Extent("16-bit", 7, 2957, beyond, 60)

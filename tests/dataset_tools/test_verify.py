@@ -12,7 +12,7 @@ from PIL import Image
 from seg.data.datasets.camvid import CamVid
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import Pair, PairDataset, UnmatchedFile
-from seg.data.readers.value_range import ImageDecoding, decoding_images
+from seg.data.readers.value_range import ImageDecoding
 from seg.data.sample import Sample
 from seg.data.wrappers.excluded import read_quarantine, without_quarantined
 from seg.dataset_tools.verify import verify
@@ -215,8 +215,8 @@ def test_the_reason_stands_beside_a_file_of_other_bands(tmp_path):
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "labels/a.png")
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "images/a.tif")
     pairs = [Pair("a", tmp_path / "images/a.tif", tmp_path / "labels/a.png")]
-    with decoding_images(ImageDecoding(bands=(3, 2, 1))):
-        dataset = PairDataset(pairs, labels=LABELS, split="train")
+    dataset = PairDataset(pairs, labels=LABELS, split="train")
+    dataset.decoding = ImageDecoding(bands=(3, 2, 1))
     summary = verify({"train": dataset}, {}, num_workers=0).summary()
     assert "images/a.tif: image holds 1 band, and dataset.bands=[3,2,1] is declared" in summary
     assert "dataset.bands takes bands that every image has" in summary

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from seg.config.resume_overrides import with_run_directory
 from seg.data.datasets.shards import Shards
 from seg.data.label_space import LabelSpace
 from seg.data.wrappers.excluded import read_quarantine
 from seg.deployment.loading import read_export
 from seg.deployment.metadata import Card, card_path, digests, write_card
 from seg.engine.resume import completed_score
+from seg.engine.resume_argument import expand_resume
 from seg.evaluation.comparison import compare, table
 from seg.evaluation.results_file import write_record
 from seg.models.interfaces import IMAGENET
@@ -254,7 +254,7 @@ RECORDS = (
     Kind("resumed: environment.json", run_file("environment.json"), read_environment_again, "json"),
     Kind("resumed: metrics.csv", write_curve, go_on_with_the_curve),
     Kind("resumed: overrides.yaml", write_overrides,
-         lambda path: with_run_directory([f"resume={path.parent.parent}"], "train"), "yaml"),
+         lambda path: expand_resume([f"resume={path.parent.parent}"], "train"), "yaml"),
     Kind("compared: evaluation.json", compared("evaluation.json"), compare_with_the_other, "json"),
     Kind("compared: replicates.npz", compared("replicates.npz"), compare_with_the_other),
     Kind("manifest.jsonl", write_manifest, go_on),

@@ -6,7 +6,7 @@ from typing import Any
 from seg.data.classification.sample import ClassifiedImage, ClassNames
 from seg.data.datasets.hf_dataset import declared_names, load_rows, located, split_name
 from seg.data.readers.readers import read_image
-from seg.data.readers.value_range import current_decoding
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import ConfigError, DataError
 
 
@@ -47,7 +47,7 @@ class ImageHub:
         table, columns = (name, config_name, revision), (image_column, label_column)
         part = split_name(parts, split, section="classification_dataset")
         self.split = split
-        self.decoding = current_decoding()
+        self.decoding: ImageDecoding = PLAIN  # until it is declared
         self._columns = columns
         self._where = f"{name}, split {part}"
         self._rows = load_rows(table, part, columns)

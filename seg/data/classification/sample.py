@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seg.data.readers.readers import read_image
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import current_decoding
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
 
 
@@ -120,7 +120,7 @@ class ImageFiles:
             )
         self.labels = labels
         self.split = split
-        self.decoding = current_decoding()
+        self.decoding: ImageDecoding = PLAIN  # until it is declared
         self._names = _packed([file.name for file in listed])
         self._locations = _packed([str(file.location) for file in listed])
         self._classes = np.array([each for file in listed for each in file.classes], np.int64)

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.dataset_root import find_root
-from seg.data.readers.image_label_pairs import Pair, PairDataset, match_pairs, named_files
+from seg.data.readers.image_label_pairs import PairDataset, Pairing, match_pairs, named_files
 from seg.data.readers.splits import check_choice, warn_if_partial
 from seg.errors import ConfigError, DataError
 
@@ -121,16 +121,17 @@ class Cityscapes(PairDataset):
         directory = find_root(
             root, dataset="cityscapes", expected=directories, how_to_get=_HOW_TO_GET
         )
-        pairs: list[Pair] = []
+        pairing = Pairing(())
         for part, gt in parts:
             images = named_files(
                 directory / "leftImg8bit" / part, pattern="*/*", ending="_leftImg8bit"
             )
-            pairs += match_pairs(images, _label_files(directory / gt / part, f"_{gt}_{annotation}"))
-        super().__init__(pairs, labels=_LABELS[annotation], split=split)
+            labels = _label_files(directory / gt / part, f"_{gt}_{annotation}")
+            pairing += match_pairs(images, labels)
+        super().__init__(pairing, labels=_LABELS[annotation], split=split)
         official = sum(_COUNTS[part] for part, _ in parts)
         names = " + ".join(part for part, _ in parts)
-        warn_if_partial("Cityscapes", names, len(pairs), official, directory)
+        warn_if_partial("Cityscapes", names, len(self), official, directory)
 
 
 def _parts(split: Split, train_split: TrainSplit, quality: Quality) -> list[tuple[str, str]]:

@@ -74,8 +74,7 @@ class CocoPanoptic(PairDataset):
         named = {images_at / str(each["file_name"]) for each in content["images"]}
         lacking = sorted(str(path.relative_to(images_at)) for path in named - annotated)
         log_unlisted(images_at, lacking, f"the annotations of {file}")
-        pairs = listed_pairs(listed, file)
-        super().__init__(pairs, labels=classes.labels, split=split, read=read)
+        super().__init__(listed_pairs(listed, file), labels=classes.labels, split=split, read=read)
 
 
 class SegmentLabels:

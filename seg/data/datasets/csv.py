@@ -92,7 +92,7 @@ class Csv(PairDataset):
         listed = settle_unannotated("CSV", _pairs(chosen, location), unannotated)
         if unannotated == "error":
             _refuse_empty_labels(chosen, location)
-        pairs = listed_pairs(
+        pairing = listed_pairs(
             listed, location, relative=not is_remote(location), remedy=NO_ANNOTATION_REMEDY
         )
         beside = None if is_remote(location) else Path(location).parent
@@ -101,13 +101,13 @@ class Csv(PairDataset):
         space, read = own_labels(
             label_kind,
             named=named,
-            files=label_files(pairs),
+            files=label_files(pairing.pairs),
             infer=lambda: infer_from_files(
                 _training_labels(rows, location, unannotated), label_kind
             ),
         )
-        read = with_background(pairs, read, space, named.source if named else location)
-        super().__init__(pairs, labels=space, split=split, read=read)
+        read = with_background(pairing.pairs, read, space, named.source if named else location)
+        super().__init__(pairing, labels=space, split=split, read=read)
 
 
 def read_table(

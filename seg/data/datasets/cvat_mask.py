@@ -61,15 +61,15 @@ class CvatMask(PairDataset):
             raise no_split_error(split, lists, where / _LISTS)
         listed = lists[name or _UNSPLIT]
         settled = settle_unannotated("CVAT", _listed(listed, where, lists.values()), unannotated)
-        pairs = listed_pairs(settled, listed, unlabelled_fault=NO_ANNOTATION)
+        pairing = listed_pairs(settled, listed, unlabelled_fault=NO_ANNOTATION)
         if unsplit:
-            pairs = split_subset(
-                pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
+            pairing = split_subset(
+                pairing, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
         read = with_background(
-            pairs, classes.color_labels(), classes.labels, where / "labelmap.txt"
+            pairing.pairs, classes.color_labels(), classes.labels, where / "labelmap.txt"
         )
-        super().__init__(pairs, labels=classes.labels, split=split, read=read)
+        super().__init__(pairing, labels=classes.labels, split=split, read=read)
 
 
 def _read_labelmap(path: Path) -> Classes:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from seg.data.readers.class_table import CLASS_FILES, find_classes
 from seg.data.readers.dataset_root import find_root
-from seg.data.readers.image_label_pairs import NO_ANNOTATION, Pair, PairDataset, match_pairs
+from seg.data.readers.image_label_pairs import NO_ANNOTATION, PairDataset, Pairing, match_pairs
 from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_labels
 from seg.data.readers.layout_search import Layout
 from seg.data.readers.layouts import find_layout_error
@@ -78,20 +78,20 @@ class Folder(PairDataset):
             unannotated,
             frozenset((*CLASS_FILES, Path(classes or "").name)),
         )
-        pairs, whole = layout.pairs(split)
+        pairing, whole = layout.pairs(split)
         if whole:
-            pairs = split_subset(
-                pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
+            pairing = split_subset(
+                pairing, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
         named = find_classes(classes, where)
         space, read = own_labels(
             label_kind,
             named=named,
-            files=label_files(pairs),
+            files=label_files(pairing.pairs),
             infer=lambda: infer_from_files(layout.training_labels(), label_kind),
         )
-        read = with_background(pairs, read, space, named.source if named else where)
-        super().__init__(pairs, labels=space, split=split, read=read)
+        read = with_background(pairing.pairs, read, space, named.source if named else where)
+        super().__init__(pairing, labels=space, split=split, read=read)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class _Layout:
     class_files: frozenset[str]
     is_trial: bool = False
 
-    def pairs(self, split: str) -> tuple[tuple[Pair, ...], bool]:
+    def pairs(self, split: str) -> tuple[Pairing, bool]:
         """Return the pairs of a split or of all splits, and whether they are of all."""
         directories, whole = self._directories(split)
         images, labels = self._files(directories)

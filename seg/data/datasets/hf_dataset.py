@@ -16,7 +16,7 @@ from seg.data.readers.in_memory import in_memory_file
 from seg.data.readers.label_encoding import LabelKind, infer_classes, own_labels
 from seg.data.readers.readers import ReadLabel, read_grey, read_label, read_pair
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import current_decoding
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.sample import Sample, naming_quarantine
 from seg.errors import ConfigError, DataError
 
@@ -70,7 +70,7 @@ class HfDataset:
             raise ConfigError("dataset.name: give OWNER/NAME of the Hub, or a local directory")
         parts = {"train": train_split, "val": val_split, "test": test_split}
         self.split = split
-        self.decoding = current_decoding()
+        self.decoding: ImageDecoding = PLAIN  # until it is declared
         self._columns = (image_column, label_column)
         table, part = (name, config_name, revision), split_name(parts, split)
         self._where = f"{name}, split {part}"

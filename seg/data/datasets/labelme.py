@@ -93,10 +93,10 @@ class LabelMe(PairDataset):
         images = named_files(directory, pattern=_ANY_DEPTH, others=_JSON)
         labels = named_files(directory, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
         settled = settle_unlabelled("LabelMe", images, labels, unannotated)
-        pairs = match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
+        pairing = match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
         if directory == where:
-            pairs = split_subset(
-                pairs, split, val_fraction=val_fraction, seed=val_seed, where=where
+            pairing = split_subset(
+                pairing, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
         ids = {entry.name: entry.id for entry in table.entries}
         if _BACKGROUND in ids:
@@ -104,8 +104,8 @@ class LabelMe(PairDataset):
         rest = ids[_BACKGROUND] if unlabelled == "background" else _IGNORE_INDEX
         read: ReadLabel = PolygonLabels(ids, unlabelled=rest)
         if unannotated == "background":
-            read = WithBackground(pairs, read, rest)
-        super().__init__(pairs, labels=table.labels, split=split, read=read)
+            read = WithBackground(pairing.pairs, read, rest)
+        super().__init__(pairing, labels=table.labels, split=split, read=read)
 
 
 def _split_directory(where: Path, split: str) -> Path:

@@ -95,8 +95,8 @@ class OxfordPet(PairDataset):
         read: ReadLabel = BreedTrimaps(listed) if task == "breed" else read_label
         images, trimaps = directory / expected[0], directory / expected[1]
         pairs = [Pair(name, images / f"{name}.jpg", trimaps / f"{name}.png") for name in listed]
-        whole = listed_pairs(pairs, directory / expected[-1])
-        super().__init__(whole, labels=_SPACES[task], split=split, read=read)
+        pairing = listed_pairs(pairs, directory / expected[-1])
+        super().__init__(pairing, labels=_SPACES[task], split=split, read=read)
         warn_if_partial("Oxford-IIIT Pet", split, len(self), _COUNTS[split], directory)
 
 

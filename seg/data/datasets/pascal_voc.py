@@ -120,8 +120,8 @@ class PascalVoc(PairDataset):
             for name in names
             if name in images or name not in labels
         }
-        pairs = match_pairs(listed_images, listed_labels)
-        super().__init__(pairs, labels=LABELS, split=split, read=read_class_label)
+        pairing = match_pairs(listed_images, listed_labels)
+        super().__init__(pairing, labels=LABELS, split=split, read=read_class_label)
         warn_if_partial("Pascal VOC 2012", part, len(self), _COUNTS[part], directory)
 
 

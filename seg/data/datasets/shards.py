@@ -26,7 +26,7 @@ from seg.data.readers.shard_files import (
     unreadable,
 )
 from seg.data.readers.urls import Location, is_remote, read_bytes
-from seg.data.readers.value_range import current_decoding
+from seg.data.readers.value_range import ImageDecoding
 from seg.data.sample import Sample
 from seg.data.shard_samples import parse_sample
 from seg.errors import ConfigError, DataError, error_summary
@@ -70,11 +70,7 @@ class Shards:
         copy = Copy.read(self._directory)
         self.labels = copy.labels
         self.split = split
-        self.decoding = current_decoding()
-        if copy.decoding != self.decoding:  # which checkpoints remember
-            raise ConfigError(
-                f"{self._directory}: the copy was made with {copy.decoding}\n  give the same here"
-            )
+        self._decoding = copy.decoding
         self._chunks = read_index(self._directory, copy)
         self.num_chunks = len(self._chunks)
         self.size_bytes = sum(chunk.size_bytes for chunk in self._chunks)
@@ -118,6 +114,22 @@ class Shards:
     def __getstate__(self) -> dict[str, object]:
         """Leave out the maps: a spawned worker opens its own."""
         return {**self.__dict__, "_mapped": OrderedDict()}
+
+    @property
+    def decoding(self) -> ImageDecoding:
+        """How the images of the original were decoded; checkpoints remember what is declared.
+
+        Raises:
+            ConfigError: another decoding is declared for the copy.
+        """
+        return self._decoding
+
+    @decoding.setter
+    def decoding(self, declared: ImageDecoding) -> None:
+        if declared != self._decoding:
+            raise ConfigError(
+                f"{self._directory}: the copy was made with {self._decoding}\n  give the same here"
+            )
 
     def _damaged(self, chunk: Chunk, why: str) -> DataError:
         path = self._local / chunk.name

@@ -1,10 +1,9 @@
 """Datasets made of image files and label files, paired by name."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.readers.readers import ReadLabel, read_label, read_pair
 from seg.data.readers.unread_files import UnreadFiles, is_hidden
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import current_decoding
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.sample import LEAVE_OUT, Sample, naming_quarantine
 from seg.errors import DataError, first_of
 
@@ -32,7 +31,6 @@ _UNMATCHED = {
     "label": "labels have no image",
     "listed": "listed files do not exist",
 }
-_lonely: ContextVar["list[UnmatchedFile] | None"] = ContextVar("lonely", default=None)
 
 
 @dataclass(frozen=True)
@@ -63,34 +61,73 @@ class Pair:
     label: Location
 
 
+@dataclass(frozen=True)
+class Pairing:
+    """The pairs that files form, and the files without a partner.
+
+    Attributes:
+        pairs: in the order of the dataset.
+        unmatched: the files without a partner.
+        error: what is wrong with these files and what to do; None without any.
+    """
+
+    pairs: tuple[Pair, ...]
+    unmatched: tuple[UnmatchedFile, ...] = ()
+    error: DataError | None = None
+
+    def __add__(self, other: "Pairing") -> "Pairing":
+        return Pairing(
+            self.pairs + other.pairs, self.unmatched + other.unmatched, self.error or other.error
+        )
+
+
 class PairDataset:
     """Samples read from pairs of files; a `SegmentationDataset`.
 
+    Attributes:
+        unmatched: the files without a partner; empty unless made by `tolerant`.
+        decoding: of the images, as the configuration declares it; set after construction.
+
     Args:
-        pairs: the files, in the order of the dataset.
+        pairing: the files, in the order of the dataset.
         labels: what the values of the label files mean.
         split: the name of the split, for messages.
         read: how the label files store their values.
 
     Raises:
-        DataError: there are no pairs.
+        DataError: there are no pairs, or files without a partner.
     """
+
+    decoding: ImageDecoding = PLAIN
+    _is_strict = True
 
     def __init__(
         self,
-        pairs: Sequence[Pair],
+        pairing: Pairing | Sequence[Pair],
         *,
         labels: LabelSpace,
         split: str,
         read: ReadLabel = read_label,
     ) -> None:
-        if not pairs:
+        if not isinstance(pairing, Pairing):
+            pairing = Pairing(tuple(pairing))
+        if pairing.error is not None and self._is_strict:
+            raise pairing.error
+        if not pairing.pairs:
             raise DataError(f"split {split!r} is empty: no image and label files were found")
-        self.pairs = tuple(pairs)
+        self.pairs = pairing.pairs
+        self.unmatched = pairing.unmatched
         self.labels = labels
         self.split = split
-        self.decoding = current_decoding()
         self._read = read
+
+    @classmethod
+    def tolerant(cls, **options: Any) -> Self:
+        """Make a dataset of the files that have a partner; `unmatched` lists the others."""
+        dataset = cls.__new__(cls)
+        dataset._is_strict = False
+        cls.__init__(dataset, **options)
+        return dataset
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -172,32 +209,13 @@ def named_files(
     return files
 
 
-@contextmanager
-def collect_unmatched() -> Iterator[list[UnmatchedFile]]:
-    """List files without a partner, which `match_pairs` leaves out in the block."""
-    lonely: list[UnmatchedFile] = []
-    token = _lonely.set(lonely)
-    try:
-        yield lonely
-    finally:
-        _lonely.reset(token)
-
-
-def tolerate(lonely: Sequence[UnmatchedFile]) -> bool:
-    """List files within `collect_unmatched` and return True; elsewhere return False."""
-    tolerated = _lonely.get()
-    if tolerated is not None:
-        tolerated.extend(lonely)
-    return tolerated is not None
-
-
 def match_pairs(
     images: Mapping[str, Location],
     labels: Mapping[str, Location],
     *,
     remedy: str = "",
     unlabelled_fault: str = "no_partner",
-) -> tuple[Pair, ...]:
+) -> Pairing:
     """Join images and labels of equal name, sorted by name.
 
     Args:
@@ -207,39 +225,38 @@ def match_pairs(
         unlabelled_fault: the `UnmatchedFile.fault` of images without a label.
 
     Raises:
-        DataError: an image without a label or a label without an image, with count and first names;
-            within `collect_unmatched` only where nothing pairs up.
+        DataError: nothing pairs up, with count and first names.
     """
-    lonely = [
+    unmatched = [
         UnmatchedFile(images[name], "image", "label", fault=unlabelled_fault)
         for name in images
         if name not in labels
     ]
-    lonely += [
+    unmatched += [
         UnmatchedFile(labels[name], "label", "image") for name in labels if name not in images
     ]
     pairs = tuple(
         Pair(name, images[name], labels[name]) for name in sorted(images.keys() & labels.keys())
     )
+    if not unmatched:
+        return Pairing(pairs)
     among = f"{len(images)} images and {len(labels)} labels"
-    if lonely and not pairs:
-        raise lonely_files_error(lonely, among, remedy or _NO_NAMES)
-    if lonely and not tolerate(lonely):
-        raise lonely_files_error(lonely, among)
-    return pairs
+    if not pairs:
+        raise unmatched_error(unmatched, among, remedy or _NO_NAMES)
+    return Pairing(pairs, tuple(unmatched), unmatched_error(unmatched, among))
 
 
-def lonely_files_error(lonely: Sequence[UnmatchedFile], among: str, remedy: str = "") -> DataError:
+def unmatched_error(unmatched: Sequence[UnmatchedFile], among: str, remedy: str = "") -> DataError:
     """Return the error for files without a partner.
 
     Args:
-        lonely: the files.
+        unmatched: the files.
         among: how many files there are, in words.
         remedy: what to do; empty: complete them, or leave them out.
     """
     lines = [f"{among} do not pair up"]
     groups: dict[str, list[str]] = {kind: [] for kind in _UNMATCHED}
-    for each in lonely:
+    for each in unmatched:
         listed = each.sought is not None and each.fault != NO_ANNOTATION
         groups["listed" if listed else each.kind].append(str(each.sought if listed else each.path))
     lines += [
@@ -247,7 +264,7 @@ def lonely_files_error(lonely: Sequence[UnmatchedFile], among: str, remedy: str 
         for kind, paths in groups.items()
         if paths
     ]
-    bare = [each.fault == NO_ANNOTATION for each in lonely]
+    bare = [each.fault == NO_ANNOTATION for each in unmatched]
     if any(bare):
         lines.append(f"  {NO_ANNOTATION_REMEDY}")
     if remedy or not all(bare):

@@ -6,9 +6,9 @@ from pathlib import Path
 from seg.data.readers.image_label_pairs import (
     NO_ANNOTATION,
     Pair,
+    Pairing,
     UnmatchedFile,
-    lonely_files_error,
-    tolerate,
+    unmatched_error,
 )
 from seg.data.readers.urls import Location, is_remote
 from seg.data.sample import LEAVE_OUT
@@ -22,8 +22,8 @@ def listed_pairs(
     relative: bool = False,
     unlabelled_fault: str = "no_partner",
     remedy: str = "",
-) -> tuple[Pair, ...]:
-    """Return the listed pairs whose two files exist, sorted by name; addresses are not checked.
+) -> Pairing:
+    """Pair the listed files that exist, sorted by name; addresses are not checked.
 
     Args:
         pairs: in the order of the list.
@@ -33,38 +33,42 @@ def listed_pairs(
         remedy: a further remedy where labels do not exist.
 
     Raises:
-        DataError: files are missing (within `collect_unmatched`: their partners are listed
-            there, and only a list without any whole pair is an error).
+        DataError: there is no whole pair in a list.
     """
-    whole, lonely, missing = [], [], []
+    whole, unmatched, missing = [], [], []
     for pair in pairs:
         absent = [each for each in (pair.image, pair.label) if not _exists(each)]
         missing += [str(each) for each in absent]
         if not absent:
             whole.append(pair)
         elif pair.image in absent:
-            lonely.append(UnmatchedFile(pair.label, "label", "image", sought=pair.image))
+            unmatched.append(UnmatchedFile(pair.label, "label", "image", sought=pair.image))
         else:
-            lonely.append(
+            unmatched.append(
                 UnmatchedFile(
                     pair.image, "image", "label", sought=pair.label, fault=unlabelled_fault
                 )
             )
-    if lonely and not (whole and tolerate(lonely)):
-        if all(each.fault == NO_ANNOTATION for each in lonely):
-            raise lonely_files_error(lonely, f"{source}: {len(pairs)} listed images")
+    whole.sort(key=lambda pair: pair.name)
+    if not unmatched:
+        return Pairing(tuple(whole))
+    if all(each.fault == NO_ANNOTATION for each in unmatched):
+        error = unmatched_error(unmatched, f"{source}: {len(pairs)} listed images")
+    else:
         where = f"; relative ones are sought in {Path(source).parent}" if relative else ""
         lines = [
             f"{source}: of {2 * len(pairs)} listed files {len(missing)} do not exist{where}:",
             f"  {first_of(missing)}",
         ]
-        if whole and remedy and any(each.kind == "image" for each in lonely):
+        if whole and remedy and any(each.kind == "image" for each in unmatched):
             lines.append(f"  {remedy}")
         if any("\\" in path for path in missing):
             lines.append("  backslashes separate directories on Windows alone: write / instead")
         lines += [LEAVE_OUT] if whole else []
-        raise DataError("\n".join(lines), fault="missing")
-    return tuple(sorted(whole, key=lambda pair: pair.name))
+        error = DataError("\n".join(lines), fault="missing")
+    if not whole:
+        raise error
+    return Pairing(tuple(whole), tuple(unmatched), error)
 
 
 def _exists(location: Location) -> bool:

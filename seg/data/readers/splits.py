@@ -3,9 +3,10 @@
 import hashlib
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from seg.data.readers.image_label_pairs import Pair
+from seg.data.readers.image_label_pairs import Pairing
 from seg.errors import ConfigError, DataError
 
 NO_TEST = "the labels of its test images are not published; seg.predict reads images alone"
@@ -88,16 +89,18 @@ def hash_split(
 
 
 def split_subset(
-    pairs: tuple[Pair, ...], split: str, *, val_fraction: float, seed: int, where: object
-) -> tuple[Pair, ...]:
-    """Return the pairs of one split of data that comes unsplit: those that `hash_split` names.
+    pairing: Pairing, split: str, *, val_fraction: float, seed: int, where: object
+) -> Pairing:
+    """Return the pairing of one split of data that comes unsplit: as `hash_split` names its pairs.
+
+    Unmatched files stay: they are of no split yet.
 
     Raises:
         ConfigError, DataError: as for `hash_split`.
     """
-    all_names = [pair.name for pair in pairs]
+    all_names = [pair.name for pair in pairing.pairs]
     names = hash_split(all_names, split, val_fraction=val_fraction, seed=seed, where=where)
-    return tuple(pair for pair in pairs if pair.name in names)
+    return replace(pairing, pairs=tuple(pair for pair in pairing.pairs if pair.name in names))
 
 
 def check_choice(

@@ -1,8 +1,6 @@
 """Conversion of the values of image files to RGB of 0 to 255."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -117,23 +115,6 @@ class ImageDecoding:
 
 PLAIN = ImageDecoding()
 """Nothing declared: images of up to 8 bits, grey or RGB."""
-
-_current: ContextVar[ImageDecoding] = ContextVar("image_decoding", default=PLAIN)
-
-
-@contextmanager
-def decoding_images(decoding: ImageDecoding) -> Iterator[None]:
-    """Give all datasets that are built in the block this decoding."""
-    token = _current.set(decoding)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-def current_decoding() -> ImageDecoding:
-    """Return the decoding of the datasets that are being built."""
-    return _current.get()
 
 
 def is_plain(values: NDArray[Any], bits: int) -> bool:

@@ -110,9 +110,9 @@ class Quarantine:
         """
         return frozenset(self._of(self._verification.quarantine, split))
 
-    def covers(self, lonely: UnmatchedFile) -> bool:
+    def covers(self, unmatched: UnmatchedFile) -> bool:
         """Return whether the verification lists this file without a partner."""
-        return (file_key(lonely.path), lonely.kind) in self._lonely
+        return (file_key(unmatched.path), unmatched.kind) in self._lonely
 
     def remaining(self, dataset: SegmentationDataset) -> tuple[int, ...]:
         """Return the positions of the samples that stay.

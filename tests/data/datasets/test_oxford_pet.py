@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from seg.data.datasets.oxford_pet import BREED, OxfordPet
-from seg.data.readers.image_label_pairs import collect_unmatched
 from seg.errors import ConfigError, DataError
 
 TRAINVAL = [f"Abyssinian_{number} 1 1 1" for number in range(1, 16)]
@@ -134,9 +133,11 @@ def test_what_is_missing_is_told(tree):
 
 def test_the_verifier_hears_of_missing_files(tree):
     (tree / "images/Sphynx_9.jpg").unlink()
-    with collect_unmatched() as lonely:
-        assert len(OxfordPet(split="test", root=tree)) == 1
-    assert [(each.path.name, each.lacks) for each in lonely] == [("Sphynx_9.png", "image")]
+    dataset = OxfordPet.tolerant(split="test", root=tree)
+    assert len(dataset) == 1
+    assert [(each.path.name, each.lacks) for each in dataset.unmatched] == [
+        ("Sphynx_9.png", "image")
+    ]
 
 
 def test_wrong_choices_are_refused(tree):

@@ -10,7 +10,6 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from seg.data.datasets.pascal_voc import LABELS, PascalVoc, voc_palette
-from seg.data.readers.image_label_pairs import collect_unmatched
 from seg.errors import ConfigError, DataError
 
 # VOClabelcolormap.m of the development kit gives these for 0-20.
@@ -155,9 +154,9 @@ def test_a_listed_sample_lacks_its_files(voc):
     with pytest.raises(DataError, match=r"1 images have no label: .*2011_000009\.jpg"):
         PascalVoc(split="val", root=voc)
     (voc / f"JPEGImages/{TRAIN[1]}.jpg").unlink()
-    with collect_unmatched() as lonely:
-        assert names(PascalVoc(split="train", root=voc)) == [TRAIN[0]]
-    assert [(each.kind, each.lacks) for each in lonely] == [("label", "image")]
+    dataset = PascalVoc.tolerant(split="train", root=voc)
+    assert names(dataset) == [TRAIN[0]]
+    assert [(each.kind, each.lacks) for each in dataset.unmatched] == [("label", "image")]
     listed.write_text("")
     with pytest.raises(DataError, match="list of a split is empty"):
         PascalVoc(split="val", root=voc)

@@ -12,7 +12,7 @@ from seg.data.loading.parallel_map import parallel_map
 from seg.data.loading.resumable_sampler import EpochOrder
 from seg.data.readers.image_label_pairs import (
     PairDataset,
-    collect_unmatched,
+    Pairing,
     match_pairs,
     named_files,
 )
@@ -48,7 +48,7 @@ def test_samples_come_sorted_and_encoded(tmp_path):
 
 def test_missing_partners_are_counted_and_named(tmp_path):
     with pytest.raises(DataError, match="7 images and 2 labels") as caught:
-        pairs(tmp_path, "abcdefg", "ax")
+        PairDataset(pairs(tmp_path, "abcdefg", "ax"), labels=LABELS, split="train")
     message = str(caught.value)
     assert "6 images have no label" in message
     assert "b.png" in message
@@ -106,5 +106,22 @@ def test_what_one_sample_raises_names_the_way_out(tmp_path, workers):
 
 
 def test_where_nothing_pairs_up_it_is_an_error_everywhere(tmp_path):
-    with collect_unmatched(), pytest.raises(DataError, match="2 images and 3 labels"):
+    with pytest.raises(DataError, match="2 images and 3 labels"):
         pairs(tmp_path, "ab", "xyz")
+
+
+def test_a_tolerant_dataset_lists_missing_partners(tmp_path):
+    pairing = pairs(tmp_path, "abc", "ax")
+    dataset = PairDataset.tolerant(pairing=pairing, labels=LABELS, split="train")
+    assert [pair.name for pair in dataset.pairs] == ["a"]
+    missing = [(each.path.stem, each.kind, each.lacks) for each in dataset.unmatched]
+    assert missing == [("b", "image", "label"), ("c", "image", "label"), ("x", "label", "image")]
+    with pytest.raises(DataError, match="3 images and 2 labels"):  # the next one is strict again
+        PairDataset(pairing, labels=LABELS, split="train")
+
+
+def test_joined_pairings_keep_what_is_wrong_with_the_first(tmp_path):
+    whole, lacking = pairs(tmp_path / "1", "ab", "ab"), pairs(tmp_path / "2", "cd", "c")
+    joined = Pairing(()) + whole + lacking
+    assert [pair.name for pair in joined.pairs] == ["a", "b", "c"]
+    assert (joined.unmatched, joined.error) == (lacking.unmatched, lacking.error)

@@ -7,7 +7,7 @@ from PIL import Image
 from seg.data.datasets.unlabelled import Unlabelled
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import Pair, PairDataset
-from seg.data.readers.value_range import PLAIN, ImageDecoding, decoding_images, likely_range
+from seg.data.readers.value_range import PLAIN, ImageDecoding, likely_range
 from seg.data.wrappers.cached import CachedDataset
 from seg.data.wrappers.subset import Subset
 from seg.errors import DataError
@@ -24,15 +24,16 @@ def pairs(tmp_path):
 
 
 def declared(pairs, high):
-    with decoding_images(ImageDecoding((0, high))):
-        return PairDataset(pairs, labels=SPACE, split="train")
+    dataset = PairDataset(pairs, labels=SPACE, split="train")
+    dataset.decoding = ImageDecoding((0, high))
+    return dataset
 
 
 def expected(high):
     return np.rint(np.minimum(DEEP, high) * (255 / high)).astype(np.uint8)
 
 
-def test_a_dataset_takes_what_holds_where_it_is_built(pairs):
+def test_a_dataset_decodes_as_it_is_declared(pairs):
     dataset = declared(pairs, 4095)
     np.testing.assert_array_equal(dataset[0].image[..., 1], expected(4095))
     assert Subset(dataset, [0]).decoding == ImageDecoding((0, 4095))
