@@ -20,9 +20,8 @@ from seg.config.budget import with_budget
 from seg.config.cli_overrides import open_mappings, quote_paths, spell_out
 from seg.config.composition import search_in_plugins
 from seg.config.conf_dir import conf_dir
-from seg.config.error_messages import explain
+from seg.config.error_messages import check_flags, check_options, explain
 from seg.config.help import asks_for_help, help_text
-from seg.config.misread import check_flags, check_options
 from seg.config.run_location import writable_run_directory
 from seg.config.schema import FitConfig, Section, foreign_sections, validate
 from seg.cpu import disable_malloc_trim, limit_openmp_spin

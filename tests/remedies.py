@@ -19,8 +19,7 @@ from seg.build.instantiate import check_targets
 from seg.config import commands, error_messages
 from seg.config.cli_overrides import open_mappings, quote_paths, spell_out
 from seg.config.conf_dir import conf_dir
-from seg.config.error_messages import explain
-from seg.config.misread import check_flags, check_options
+from seg.config.error_messages import check_flags, check_options, explain
 from seg.config.schema import (
     FitConfig,
     PretrainConfig,

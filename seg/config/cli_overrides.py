@@ -3,30 +3,12 @@
 import re
 from pathlib import Path
 
-_PATH_KEYS = frozenset(
-    (
-        *("checkpoint", "input", "output", "source", "weights", "resume", "encoder.weights"),
-        *(
-            "dataset.root",
-            "dataset.exclude",
-            "dataset.cache",
-            "dataset.table",
-            "dataset.classes",
-        ),
-        *(
-            "classification_dataset.root",
-            "classification_dataset.table",
-            "classification_dataset.classes",
-        ),
-        *(
-            "distillation.checkpoint",
-            "semi_supervised.images",
-            "camvid_root",
-            "hydra.run.dir",
-            "runs",
-        ),
-        *("hydra.sweep.dir", "training", "data"),
-    )
+_PATH_KEYS = (
+    *("checkpoint", "input", "output", "source", "weights", "resume", "runs", "training", "data"),
+    *("dataset.root", "dataset.exclude", "dataset.cache", "dataset.table", "dataset.classes"),
+    *(f"classification_dataset.{key}" for key in ("root", "table", "classes")),
+    *("encoder.weights", "distillation.checkpoint", "semi_supervised.images", "camvid_root"),
+    *("hydra.run.dir", "hydra.sweep.dir"),
 )
 _SWEEP_DIR = "hydra.sweep.dir="  # the one path that is not swept
 _PLAIN = re.compile(r"[\w./:-]*[A-Za-z/][\w./:-]*", re.ASCII)

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 _TARGET = "_target_"
-_MODULES = {
+_DATASETS = (
+    "ade20k bdd100k camvid camvid_original cityscapes coco_panoptic coco_stuff csv cvat_mask "
+    "folder hf_dataset labelme mapillary_vistas oxford_pet pascal_voc shards streets unlabelled"
+)
+_MODULES = {f"seg.data.{name}": f"seg.data.datasets.{name}" for name in _DATASETS.split()} | {
     "seg.callbacks.agreement": "seg.training.callbacks.ddp_consistency",
     "seg.callbacks.checkpoints": "seg.training.callbacks.checkpoints",
     "seg.callbacks.counted_pixels": "seg.training.callbacks.counted_pixels",
@@ -23,29 +27,11 @@ _MODULES = {
     "seg.callbacks.running_statistics": "seg.training.callbacks.ddp_consistency",
     "seg.callbacks.stochastic_weight_averaging": "seg.training.callbacks.swa",
     "seg.callbacks.study": "seg.training.callbacks.optuna_study",
-    "seg.data.ade20k": "seg.data.datasets.ade20k",
     "seg.data.augmentation": "seg.data.transforms.pipeline",
-    "seg.data.bdd100k": "seg.data.datasets.bdd100k",
-    "seg.data.camvid": "seg.data.datasets.camvid",
-    "seg.data.camvid_original": "seg.data.datasets.camvid_original",
-    "seg.data.cityscapes": "seg.data.datasets.cityscapes",
-    "seg.data.coco_panoptic": "seg.data.datasets.coco_panoptic",
-    "seg.data.coco_stuff": "seg.data.datasets.coco_stuff",
     "seg.data.color_jitter": "seg.data.transforms.color_jitter",
-    "seg.data.csv": "seg.data.datasets.csv",
-    "seg.data.cvat_mask": "seg.data.datasets.cvat_mask",
     "seg.data.device_augmentation": "seg.data.transforms.gpu_transforms",
-    "seg.data.folder": "seg.data.datasets.folder",
-    "seg.data.hf_dataset": "seg.data.datasets.hf_dataset",
-    "seg.data.labelme": "seg.data.datasets.labelme",
     "seg.data.loading.sampling": "seg.data.loading.samplers",
-    "seg.data.mapillary_vistas": "seg.data.datasets.mapillary_vistas",
-    "seg.data.oxford_pet": "seg.data.datasets.oxford_pet",
-    "seg.data.pascal_voc": "seg.data.datasets.pascal_voc",
     "seg.data.scale_crop": "seg.data.transforms.random_scale_crop",
-    "seg.data.shards": "seg.data.datasets.shards",
-    "seg.data.streets": "seg.data.datasets.streets",
-    "seg.data.unlabelled": "seg.data.datasets.unlabelled",
     "seg.loggers.background": "seg.training.loggers.async_logger",
     "seg.loggers.mlflow": "seg.training.loggers.mlflow",
     "seg.loggers.pictures": "seg.training.loggers.image_logging",

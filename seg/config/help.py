@@ -6,7 +6,7 @@ from string import Template
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import OmegaConf, open_dict
 
 from seg.config.composition import composed
 from seg.config.conf_dir import conf_dir, groups, option_file, option_files
@@ -36,8 +36,13 @@ def help_text(name: str, arguments: list[str]) -> str:
     with open_dict(config):
         del config["hydra"]
     comments = _comments(name, {str(key): value for key, value in choices.items()})
+    text = OmegaConf.to_yaml(config)
+    lines = text.splitlines()
+    for place, mark in _places(text):
+        if place in comments:
+            lines[mark.line] += f"  # {comments[place]}"
     return Template(template).substitute(
-        APP_CONFIG_GROUPS="\n".join(_groups(name)), CONFIG=_annotated(config, comments)
+        APP_CONFIG_GROUPS="\n".join(_groups(name)), CONFIG="\n".join(lines)
     )
 
 
@@ -50,15 +55,6 @@ def _groups(name: str) -> Iterator[str]:
         if group != "hydra" and options:
             remark = remarks.get(group)
             yield f"{group}: {options}" + (f"  # {remark}" if remark else "")
-
-
-def _annotated(config: DictConfig, comments: dict[Place, str]) -> str:
-    text = OmegaConf.to_yaml(config)
-    lines = text.splitlines()
-    for place, mark in _places(text):
-        if place in comments:
-            lines[mark.line] += f"  # {comments[place]}"
-    return "\n".join(lines)
 
 
 def _comments(name: str, choices: dict[str, Any]) -> dict[Place, str]:

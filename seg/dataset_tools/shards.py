@@ -18,12 +18,11 @@ from torch import Tensor
 
 from seg.data.datasets.shards import PARTS, Shards
 from seg.data.loading.parallel_map import parallel_map
-from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE, Copy, inside
+from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE, Copy, checksum_of, inside
 from seg.data.readers.url_policy import reach
 from seg.data.readers.urls import Location, is_remote
 from seg.data.readers.value_range import PLAIN
 from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
-from seg.data.shard_samples import checksum_of
 from seg.dataset_tools.atomic_directory import atomic_directory
 from seg.errors import ConfigError, DataError
 from seg.io.atomic import scratch_directory, write_json

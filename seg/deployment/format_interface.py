@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from seg.config.nearest import nearest
+from seg.config.options import nearest
 from seg.deployment.export_graph import DTYPES, exported_program
 from seg.deployment.metadata import Card, ExportSpec
 from seg.deployment.usage import Usage, usage_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seg.config.nearest import nearest
+from seg.config.options import nearest
 from seg.data.label_space import LabelSpace
 from seg.data.readers.sha256 import sha256_of
 from seg.data.readers.value_range import PLAIN, ImageDecoding

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seg.config.commands import EvaluateConfig
-from seg.config.from_python import chosen
+from seg.config.composition import chosen
 from seg.io.atomic import scratch_directory
 
 log = logging.getLogger(__name__)

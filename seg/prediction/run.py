@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from seg.build.instantiate import check_sections
 from seg.config.commands import PredictConfig
-from seg.config.from_python import chosen
+from seg.config.composition import chosen
 from seg.data.readers.urls import is_remote
 from seg.errors import ConfigError, DataError, StorageError
 from seg.io.atomic import remove_stale, scratch_directory, staged_directory

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.config.commands import OutputOptions
-from seg.config.nearest import nearest
+from seg.config.options import nearest
 from seg.data.label_space import LabelSpace
 from seg.data.label_values import LabelValues, label_values
 from seg.errors import ConfigError

@@ -13,11 +13,10 @@ from seg.data.readers.class_table import Classes, make_classes, rgb
 from seg.data.readers.color_labels import pack_colors
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import Pair, PairDataset
-from seg.data.readers.json_file import read_json
 from seg.data.readers.listed_pairs import listed_pairs
 from seg.data.readers.readers import read_colors
 from seg.data.readers.unread_files import log_unlisted
-from seg.data.readers.urls import Location
+from seg.data.readers.urls import Location, read_json
 from seg.errors import DataError, brief
 
 _SPLIT = "{split}"

@@ -12,10 +12,9 @@ from seg.data.label_space import LabelSpace
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, find_classes, make_classes
 from seg.data.readers.image_decoding import opened
-from seg.data.readers.in_memory import in_memory_file
 from seg.data.readers.label_encoding import LabelKind, infer_classes, own_labels
 from seg.data.readers.readers import ReadLabel, read_grey, read_label, read_pair
-from seg.data.readers.urls import Location
+from seg.data.readers.urls import Location, in_memory_file
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.sample import Sample, naming_quarantine
 from seg.errors import ConfigError, DataError

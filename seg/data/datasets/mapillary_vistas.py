@@ -10,8 +10,8 @@ from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import make_classes
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import PairDataset, match_pairs, named_files
-from seg.data.readers.json_file import read_json
 from seg.data.readers.splits import NO_TEST, check_choice, warn_if_partial
+from seg.data.readers.urls import read_json
 from seg.errors import DataError
 
 Split = Literal["train", "val"]

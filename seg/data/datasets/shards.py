@@ -2,7 +2,7 @@
 
 The files are chunks of litdata (`chunk-0-0.bin`, ..., `index.json`) and are read here by their
 layout: a chunk holds the number of its samples and the offsets of all (uint32, little endian), then
-the samples, as `seg.data.shard_samples` has them. `labels.json` holds the checksum of each.
+the samples, as `seg.data.readers.shard_files` has them. `labels.json` holds the checksum of each.
 """
 
 import mmap
@@ -22,13 +22,13 @@ from seg.data.readers.shard_files import (
     Chunk,
     Copy,
     inside,
+    parse_sample,
     read_index,
     unreadable,
 )
 from seg.data.readers.urls import Location, is_remote, read_bytes
 from seg.data.readers.value_range import ImageDecoding
 from seg.data.sample import Sample
-from seg.data.shard_samples import parse_sample
 from seg.errors import ConfigError, DataError, error_summary
 from seg.io.atomic import STAGED, remove_stale, write_atomically
 from seg.io.lock import waiting_for

@@ -11,8 +11,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.readers.class_entry import CLASS_FORMS, ClassEntry, class_id, class_name
 from seg.data.readers.class_text import entries_of_table, entries_of_text
 from seg.data.readers.color_labels import Color, ColorLabels
-from seg.data.readers.json_file import read_json
-from seg.data.readers.urls import Location, is_remote
+from seg.data.readers.urls import Location, is_remote, read_json
 from seg.errors import ConfigError, DataError, brief
 
 CLASS_FILES = ("classes.json", "classes.txt")

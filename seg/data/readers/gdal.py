@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.alpha import check_alpha
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import ImageDecoding, as_text, inverted, is_plain
+from seg.data.readers.value_range import ImageDecoding, as_text, check_alpha, inverted, is_plain
 from seg.errors import DataError, error_summary
 
 INSTALL = "pip install 'seg-xception[rasters]'"

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data.readers.alpha import check_alpha
 from seg.data.readers.gdal import BandReader, gdal_errors, has_gdal, needs_gdal, opened_content
 from seg.data.readers.image_decoding import Opened
 from seg.data.readers.map_place import is_placed
@@ -20,7 +19,7 @@ from seg.data.readers.stored_values import (
 )
 from seg.data.readers.tiff_pages import TiffPage
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import ImageDecoding, as_text, inverted, no_rgb
+from seg.data.readers.value_range import ImageDecoding, as_text, check_alpha, inverted, no_rgb
 from seg.errors import DataError
 
 _ORIENTATION = 0x0112

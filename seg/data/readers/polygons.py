@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from seg.data.readers.image_decoding import MAX_PIXELS
-from seg.data.readers.in_memory import in_memory_file
-from seg.data.readers.json_file import read_json
 from seg.data.readers.readers import read_label
-from seg.data.readers.urls import Location
+from seg.data.readers.urls import Location, in_memory_file, read_json
 from seg.errors import DataError, brief
 
 Point = tuple[float, float]

@@ -51,27 +51,19 @@ def read_image(
     return _read_image(path, decoding, page, max_pixels)[0]
 
 
-def read_label(path: Location, shape: tuple[int, int] | None = None) -> NDArray[Any]:
+def read_label(path: Location) -> NDArray[Any]:
     """Decode a label map: palette indices, or grey values as stored (1, 2, 4, 8 or 16 bits).
 
     Args:
         path: a lossless, single-channel image file.
-        shape: `(height, width)` that the label must have.
 
     Returns:
         H x W file values, uint8, uint16 or int32.
 
     Raises:
-        DataError: as for `read_image`; also colors, a lossy format, an EXIF orientation, or
-            another shape.
+        DataError: as for `read_image`; also colors, a lossy format or an EXIF orientation.
     """
-    label_HW, _ = read_indices(path)
-    if shape is not None and label_HW.shape != shape:
-        raise DataError(
-            f"{path}: label is {_size(label_HW.shape)}, expected {_size(shape)}",
-            fault="size_mismatch",
-        )
-    return label_HW
+    return read_indices(path)[0]
 
 
 def read_indices(path: Location) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:

@@ -1,16 +1,26 @@
-"""The JSON files of a sharded copy, `labels.json` and `index.json`; further keys are ignored."""
+"""The files of a sharded copy: `labels.json`, `index.json`, and samples in litdata's layout.
+
+Further keys of the JSON files are ignored. A sample is the sizes of its three parts (uint32), then
+name, image and label, of which the arrays begin with type, rank and shape (uint32). Numbers are
+little endian.
+"""
 
 import hashlib
 import re
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.urls import Location, read_bytes
 from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.sample import IMAGE_CHANNELS, Sample
 from seg.errors import DataError
 from seg.io.json_file import digest_of, parse_json
 from seg.io.source import MAX_BYTES, Source, checked
@@ -24,6 +34,9 @@ _REMEDY = f"make the copy again: {HOW_TO_GET}"
 _PART_KINDS = ["str", "numpy", "numpy"]  # litdata's names
 _CHECKSUM_DIGITS = 8
 _SEAL = "sha256"
+_UINT8 = 4  # litdata's number of the type
+_SIZES = struct.Struct("<III")
+_KIND = struct.Struct("<II")
 _CHUNK_NAME = re.compile(r"chunk-\d+-\d+\.bin")
 
 
@@ -117,7 +130,10 @@ class Copy:
         if plain.format != _FORMAT:
             raise unreadable(location, f"format {plain.format}, not {_FORMAT}")
         if (plain.sha256, plain.checksums) != (None, None):
-            _check_seal(plain, {key: content[key] for key in content if key != _SEAL}, location)
+            if plain.sha256 != digest_of({k: v for k, v in content.items() if k != _SEAL}):
+                raise unreadable(location, "it is not what was written: SHA-256 differs")
+            if len(plain.checksums or "") != plain.samples * _CHECKSUM_DIGITS:
+                raise unreadable(location, f"it has no checksum of each of {plain.samples} samples")
         try:
             labels = LabelSpace.from_dict(plain.labels)
             decoding = ImageDecoding.from_dict(plain.decoding.model_dump())
@@ -163,16 +179,46 @@ def read_index(directory: Location, copy: Copy) -> list[Chunk]:
     return chunks
 
 
-def _check_seal(plain: _CopyFile, unsealed: dict[str, Any], location: Location) -> None:
-    if plain.sha256 != digest_of(unsealed):
-        raise unreadable(location, "it is not what was written: SHA-256 differs")
-    if len(plain.checksums or "") != plain.samples * _CHECKSUM_DIGITS:
-        raise unreadable(location, f"it has no checksum of each of {plain.samples} samples")
-
-
 def unreadable(location: Location, why: object) -> DataError:
     """Return the error of a file that is no part of a copy, or no longer."""
     return DataError(
         f"{location}: no readable part of a sharded copy ({why})\n  make it again: {HOW_TO_GET}",
         fault="damaged",
     )
+
+
+def checksum_of(sample: Sample) -> int:
+    """Return the CRC-32 of the bytes that are stored of a sample."""
+    name = sample.name.encode()
+    arrays = [np.ascontiguousarray(array) for array in (sample.image, sample.label)]
+    headers = [struct.pack(f"<{2 + a.ndim}I", _UINT8, a.ndim, *a.shape) for a in arrays]
+    sizes = [len(header) + array.nbytes for header, array in zip(headers, arrays, strict=True)]
+    checksum = zlib.crc32(name, zlib.crc32(_SIZES.pack(len(name), *sizes)))
+    for header, array in zip(headers, arrays, strict=True):
+        checksum = zlib.crc32(array.data, zlib.crc32(header, checksum))
+    return checksum
+
+
+def parse_sample(content: memoryview) -> Sample:
+    """Return the sample that these bytes hold; its arrays share their memory.
+
+    Raises:
+        ValueError, struct.error: the sizes do not agree.
+    """
+    name_bytes, image_bytes, label_bytes = _SIZES.unpack_from(content)
+    image_at = _SIZES.size + name_bytes
+    label_at = image_at + image_bytes
+    if label_at + label_bytes != len(content):
+        raise ValueError("sizes of parts do not add up")
+    image = _array(content[image_at:label_at], rank=3)
+    label = _array(content[label_at:], rank=2)
+    if image.shape != (*label.shape, IMAGE_CHANNELS):
+        raise ValueError(f"image {image.shape} with label {label.shape}")
+    return Sample(str(content[_SIZES.size : image_at], "utf-8"), image, label)
+
+
+def _array(content: memoryview, *, rank: int) -> NDArray[np.uint8]:
+    kind, stored_rank, *shape = struct.unpack_from(f"<II{rank}I", content)
+    if (kind, stored_rank) != (_UINT8, rank):
+        raise ValueError(f"an array of type {kind} and rank {stored_rank}")
+    return np.frombuffer(content, np.uint8, offset=_KIND.size + 4 * rank).reshape(shape)

@@ -1,13 +1,23 @@
-"""Locations of files: local paths, or addresses in an object store."""
+"""Locations of files: local paths, addresses in an object store, contents in memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from seg.data.readers.url_policy import reach
 from seg.errors import DataError, brief
+from seg.io.json_file import parse_json
 from seg.io.source import Source
 
 Location = str | Path
 """A path, or `SCHEME://...` (`s3://`, `gs://`, `hf://`; all: `seg.data.readers.url_policy`)."""
+
+MAX_JSON_BYTES = 2**31
+"""Largest JSON file of a dataset: the annotations of COCO panoptic have some 400 MB."""
+
+_numbers = count()
 
 
 def is_remote(location: Location) -> bool:
@@ -48,6 +58,45 @@ def read_bytes(location: Location, kind: str, *, max_bytes: int | None = None) -
             f"{location}: {kind} is empty (0 bytes); copy or download it again", fault="empty"
         )
     return content
+
+
+def read_json(location: Location, kind: str) -> Any:
+    """Read a JSON file.
+
+    Args:
+        location: a path or an address.
+        kind: what the file is, for messages: `class file`, `annotation`.
+
+    Raises:
+        DataError: it is missing, empty or no JSON, or an object names a key twice.
+    """
+    local = location if is_remote(location) else Path(location)
+    source = Source(local, kind, max_bytes=MAX_JSON_BYTES)
+    if is_remote(location):
+        return parse_json(read_bytes(location, kind, max_bytes=MAX_JSON_BYTES), source)
+    return parse_json(source.read(), source)
+
+
+@contextmanager
+def in_memory_file(content: bytes, name: str) -> Iterator[Location]:
+    """Give `content` a location while the block lasts.
+
+    Args:
+        content: of a file.
+        name: of the content, for a `DataError` raised in the block.
+    """
+    import fsspec
+
+    file_system = fsspec.filesystem("memory")
+    address = f"memory://seg/file/{next(_numbers)}"  # unique: threads may read the same bytes
+    file_system.pipe_file(address, content)
+    try:
+        yield address
+    except DataError as error:
+        message = str(error).replace(address, name)
+        raise DataError(message, fault=error.fault, values=error.values) from error
+    finally:
+        file_system.rm_file(address)
 
 
 def _read(location: Location, num_bytes: int) -> bytes:

@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-from seg.config.nearest import nearest
+from seg.config.options import nearest
 from seg.errors import ConfigError, DivergenceError, first_of
 from seg.training.lightning_base import TrainingTask
 

@@ -214,12 +214,6 @@ def test_turned_labels_are_refused(tmp_path):
     refuses(read_label, path, "EXIF orientation 6")
 
 
-def test_labels_of_another_shape_are_refused(tmp_path):
-    path = save(tmp_path / "a.png", IDS)
-    assert read_label(path, (12, 20)).shape == (12, 20)
-    refuses(lambda p: read_label(p, (10, 20)), path, "20 x 12", "20 x 10")
-
-
 def test_pairs_of_different_size_name_both_files(tmp_path):
     image = save(tmp_path / "image.png", PHOTO)
     label = save(tmp_path / "label.png", IDS[:, :10])

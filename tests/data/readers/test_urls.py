@@ -3,8 +3,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from seg.data.readers.in_memory import in_memory_file
 from seg.data.readers.readers import read_image, read_label
+from seg.data.readers.urls import in_memory_file
 from seg.errors import DataError
 
 
