@@ -1,4 +1,8 @@
-"""Locks that let one process at a time work on a file or a directory, until it ends in any way."""
+"""Locks that let one process at a time work on a file or a directory, until it ends in any way.
+
+A lock lies on an open descriptor, which is why `filelock`, which opens files by name, does not do:
+half-written directories are locked themselves, and files are moved while they are locked.
+"""
 
 import os
 from collections.abc import Iterator

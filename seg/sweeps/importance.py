@@ -1,4 +1,7 @@
-"""Importance of each swept key: the share of the variance of the values that it explains."""
+"""Importance of each swept key: the share of the variance of the values that it explains.
+
+Grids have no study for Optuna's importances, which measure something else (PED-ANOVA).
+"""
 
 import math
 from bisect import bisect_left

@@ -7,7 +7,7 @@ import pytest
 from seg.build.instantiate import check_targets
 from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, validate
-from tests.config.composition import composed, known_to_pretraining
+from tests.composition import composed, known_to_pretraining
 
 FILES = sorted((conf_dir() / "experiment").glob("*.yaml"))
 RECIPES = sorted((conf_dir() / "pretraining").glob("*.yaml"))

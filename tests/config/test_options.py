@@ -15,7 +15,7 @@ from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, validate
 from seg.models.encoders import create_encoder
 from seg.models.interfaces import check_encoder
-from tests.config.composition import composed, known_to_pretraining
+from tests.composition import composed, known_to_pretraining
 from tests.remedies import SCHEMAS
 
 OF_PRETRAINING = (

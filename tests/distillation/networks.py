@@ -1,17 +1,12 @@
 """Small networks and runs that the tests of this room share."""
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import nn
 
-from seg.build.segmentation import build_segmentation
-from seg.config.conf_dir import conf_dir
-from seg.config.schema import TrainConfig, validate
 from seg.data.label_space import LabelSpace
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.models.interfaces import Normalization
-from tests.conftest import SMALL
+from tests import assembled
 
 LABELS = LabelSpace.identity(("a", "b", "c"), ((0, 0, 0), (9, 9, 9), (99, 99, 99)))
 
@@ -60,8 +55,4 @@ def pictures(*shape, seed=0):
 
 def parts_of(run_dir, *overrides):
     """A run of the command's own parts, without progress and dropout."""
-    line = [*SMALL, "logger=csv", "~callbacks.progress", "decoder.dropout=0", *overrides]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        composed = compose("train", line)
-    config = validate(TrainConfig, OmegaConf.to_container(composed, resolve=True))
-    return build_segmentation(config, run_dir)
+    return assembled.parts_of(run_dir, "decoder.dropout=0", *overrides)

@@ -4,10 +4,8 @@ import pytest
 import segmentation_models_pytorch as smp
 import timm
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from seg.config.conf_dir import conf_dir
 from seg.errors import ConfigError
 from seg.models.encoders.library_encoder import LibraryEncoder
 from seg.models.encoders.smp_encoder import as_normalization, create_smp_encoder
@@ -15,6 +13,7 @@ from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.encoders.torchvision_encoder import create_torchvision_encoder
 from seg.models.interfaces import IMAGENET, Normalization
 from seg.models.segmenter import create_model
+from tests.composition import composed
 from tests.models.library_networks import randomized, torchvision_googlenet
 
 SEEDS = {
@@ -31,9 +30,7 @@ SEEDS = {
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_seeds_by_their_option_under_deeplabv3plus(seed):
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        node = compose("train", [f"encoder={seed}"]).encoder
-    encoder = instantiate(node, in_channels=3)
+    encoder = instantiate(composed("train", f"encoder={seed}")["encoder"], in_channels=3)
     assert (encoder.output_stride, encoder.channels[-1]) == SEEDS[seed]
     assert encoder.strides == (1, 2, 4, 8, 16, SEEDS[seed][0])
     model = create_model(encoder, num_classes=4).eval()

@@ -3,11 +3,8 @@
 import pytest
 import segmentation_models_pytorch as smp
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from seg.build.models import load_model
-from seg.config.conf_dir import conf_dir
 from seg.data.label_space import LabelSpace
 from seg.errors import ConfigError, DataError
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -19,6 +16,7 @@ from seg.models.interfaces import Normalization
 from seg.models.weights import load_weights
 from seg.models.weights.torch_file import CHECKPOINT_KEY
 from seg.weight_tools.export_smp import write_smp_directory
+from tests.composition import composed
 
 TINY = "aligned_xception_tiny"
 LABELS = LabelSpace.identity(("road", "sky", "car"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)))
@@ -46,11 +44,9 @@ def wrapped(seed=0):
 
 def save(model, path, *overrides):
     """A checkpoint as training leaves it."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = OmegaConf.to_container(compose("train", overrides=[*overrides]), resolve=True)
     own = {
         "format": 1,
-        "config": config,
+        "config": composed("train", *overrides),
         "labels": LABELS.to_dict(),
         "normalization": model.normalization.to_dict(),
     }

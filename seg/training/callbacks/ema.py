@@ -19,7 +19,9 @@ class MovingAverage(Callback):
     start soon. Running statistics of batch norms are averaged, counters copied.
 
     During a validation the network holds the averages. A checkpoint's weights are the averages;
-    the training weights are stored beside them.
+    the training weights are stored beside them, also in the midst of a validation, where
+    Lightning's own `EMAWeightAveraging` (2.6) stores each as the other. That one averages the
+    whole task too, teachers included, and lets counters lag.
 
     Args:
         decay: share of the old average in the new one, 0 to below 1.

@@ -15,6 +15,7 @@ class StochasticWeightAveraging(Callback):
 
     The mean's batch-norm statistics are computed from training data, as running ones belong to none
     of the averaged weights. The result competes with the validated weights for the best.
+    Lightning's own (2.6) counts in epochs and adds the weights at the start of each.
 
     Args:
         start_share: share of the run after which weights are averaged, 0 to below 1.

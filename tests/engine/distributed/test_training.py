@@ -6,32 +6,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import multiprocessing
 
-from seg.build.segmentation import Parts, build_segmentation
-from seg.config.conf_dir import conf_dir
-from seg.config.schema import TrainConfig, validate
+from seg.build.segmentation import Parts
 from seg.engine.train import fit
-from tests.conftest import SMALL
+from tests import assembled
 
 WORLD = 2
 LINE = (
-    *SMALL,
     *("dataset.val_length=5", "loader.eval_batch_size=1"),  # 3 samples for one, 2 for the other
     *("trainer.precision=64-true", "trainer.log_every_n_steps=1", "optimizer=sgd"),
-    *("logger=csv", "callbacks=ema", "callbacks.averaging.decay=0.5"),
-    *("loss=cross_entropy", "~callbacks.progress", "decoder.dropout=0", "batch_norm=sync"),
+    *("callbacks=ema", "callbacks.averaging.decay=0.5"),
+    *("loss=cross_entropy", "decoder.dropout=0", "batch_norm=sync"),
     *("dataset.train_length=8",),
 )
 
 
 def parts_of(run_dir: Path, *overrides: str) -> Parts:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        composed = compose("train", [*LINE, *overrides])
-    config = validate(TrainConfig, OmegaConf.to_container(composed, resolve=True))
-    return build_segmentation(config, run_dir)
+    return assembled.parts_of(run_dir, *LINE, *overrides)
 
 
 def run_rank(rank: int, run_dir: Path, port: int) -> None:
