@@ -1,18 +1,14 @@
 """Image classification as a LightningModule."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Unpack
 
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from seg.data.classification.sample import ClassNames
 from seg.metrics.top_k import TopKScores
-from seg.models.batch_norm import BatchNormPolicy
 from seg.models.classifier import Classifier
-from seg.optim.groups import ParameterGroups
-from seg.training.lightning_base import Batch, TrainingTask
+from seg.training.lightning_base import Batch, TaskOptions, TrainingTask
 
 
 class ClassificationTask(TrainingTask):
@@ -23,7 +19,7 @@ class ClassificationTask(TrainingTask):
         loss: `loss(logits_BK, label) -> scalar`, of training.
         plain_loss: the same without smoothing, for evaluation.
         labels: the classes.
-        config, optimizer, scheduler, parameters, batch_norm, channels_last: as of `TrainingTask`.
+        **options: as of `TrainingTask`.
     """
 
     kind = "classification"
@@ -40,24 +36,9 @@ class ClassificationTask(TrainingTask):
         loss: nn.Module,
         plain_loss: nn.Module,
         labels: ClassNames,
-        config: dict[str, Any],
-        optimizer: Callable[[list[dict[str, Any]]], Optimizer],
-        scheduler: Callable[..., LRScheduler],
-        parameters: ParameterGroups | None = None,
-        batch_norm: BatchNormPolicy | None = None,
-        channels_last: bool = False,
+        **options: Unpack[TaskOptions],
     ) -> None:
-        super().__init__(
-            model=model,
-            labels=labels,
-            scores=TopKScores(),
-            config=config,
-            optimizer=optimizer,
-            scheduler=scheduler,
-            parameters=parameters,
-            batch_norm=batch_norm,
-            channels_last=channels_last,
-        )
+        super().__init__(model=model, labels=labels, scores=TopKScores(), **options)
         self.loss = loss
         self.plain_loss = plain_loss
         self.freeze_parts()

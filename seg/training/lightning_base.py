@@ -1,7 +1,7 @@
 """The base of the LightningModules: a network, its optimization, and the check for divergence."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Required, TypedDict
 
 import pytorch_lightning as pl
 import torch
@@ -53,6 +53,17 @@ class SplitScores(Protocol):
         ...
 
 
+class TaskOptions(TypedDict, total=False):
+    """What every task takes besides its network, classes and losses: see `TrainingTask`."""
+
+    config: Required[dict[str, Any]]
+    optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None
+    scheduler: Callable[..., LRScheduler] | None
+    parameters: ParameterGroups | None
+    batch_norm: BatchNormPolicy | None
+    channels_last: bool
+
+
 class TrainingTask(pl.LightningModule):
     """Training and evaluation of a network; subclasses define loss and scores.
 
@@ -88,11 +99,11 @@ class TrainingTask(pl.LightningModule):
         labels: Classes,
         scores: SplitScores,
         config: dict[str, Any],
-        optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None,
-        scheduler: Callable[..., LRScheduler] | None,
-        parameters: ParameterGroups | None,
-        batch_norm: BatchNormPolicy | None,
-        channels_last: bool,
+        optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
+        scheduler: Callable[..., LRScheduler] | None = None,
+        parameters: ParameterGroups | None = None,
+        batch_norm: BatchNormPolicy | None = None,
+        channels_last: bool = False,
     ) -> None:
         super().__init__()
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format

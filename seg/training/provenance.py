@@ -71,6 +71,8 @@ def record_session(trainer: Trainer, run_dir: Path, *, from_step: int | None) ->
 def environment_info(trainer: Trainer) -> dict[str, Any]:
     """Return machine, versions, state of the code and command line, as plain data."""
     device = trainer.strategy.root_device
+    has_affinity = hasattr(os, "sched_getaffinity")  # the cores that this process may use
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
     cards = trainer.device_ids if device.type == "cuda" else []
     return {
         "time": _now(),
@@ -82,7 +84,7 @@ def environment_info(trainer: Trainer) -> dict[str, Any]:
         | {name: installed for name in _LIBRARIES if (installed := _version(name))},
         "system": platform.platform(),
         "cpu": _cpu_name(),
-        "cores": _cores(),
+        "cores": cores or 1,
         "memory_gib": _memory_gib(),
         "accelerator": device.type,
         "gpus": [torch.cuda.get_device_name(card) for card in cards],
@@ -134,13 +136,6 @@ def _version(library: str) -> str | None:
         return version(library)
     except PackageNotFoundError:
         return None
-
-
-def _cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu_name() -> str:

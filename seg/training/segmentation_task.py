@@ -1,12 +1,10 @@
 """Segmentation as a LightningModule: one step for training, validation and test."""
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from seg.data.label_ids import all_ignored_error
 from seg.data.label_space import LabelSpace
@@ -16,10 +14,8 @@ from seg.inference.segmentation_model import TrainedSegmenter
 from seg.losses.cross_entropy import compute_loss
 from seg.metrics.scores import Scores
 from seg.models.auxiliary import AuxiliaryHeads
-from seg.models.batch_norm import BatchNormPolicy
 from seg.models.coarse_logits import CoarseLogits
-from seg.optim.groups import ParameterGroups
-from seg.training.lightning_base import Batch, TrainingTask
+from seg.training.lightning_base import Batch, TaskOptions, TrainingTask
 
 
 class SegmentationTask(TrainingTask):
@@ -32,12 +28,7 @@ class SegmentationTask(TrainingTask):
         labels: classes of the data set.
         terms: terms that are added to the loss in training.
         auxiliary: heads that are trained beside the network, each by a loss of the same kind.
-        optimizer: parameter groups -> optimizer; None where nothing is trained.
-        scheduler: `(optimizer=, total_steps=)` -> schedule, stepped once an optimizer step.
-        parameters: which of the network's parameters train, decay, and how fast each moves.
-        batch_norm: what batch norms do in training; None: as they are.
-        config: the resolved configuration as plain data; it travels in the checkpoint.
-        channels_last: memory format of network and images.
+        **options: as of `TrainingTask`.
     """
 
     kind = "segmentation"
@@ -53,26 +44,12 @@ class SegmentationTask(TrainingTask):
         model: TrainedSegmenter,
         loss: nn.Module,
         labels: LabelSpace,
-        config: dict[str, Any],
         terms: Sequence[ExtraLoss] = (),
         auxiliary: AuxiliaryHeads | None = None,
-        optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
-        scheduler: Callable[..., LRScheduler] | None = None,
-        parameters: ParameterGroups | None = None,
-        batch_norm: BatchNormPolicy | None = None,
-        channels_last: bool = False,
+        **options: Unpack[TaskOptions],
     ) -> None:
-        super().__init__(
-            model=model,
-            labels=labels,
-            scores=Scores(labels.names, labels.ignore_index),
-            config=config,
-            optimizer=optimizer,
-            scheduler=scheduler,
-            parameters=parameters,
-            batch_norm=batch_norm,
-            channels_last=channels_last,
-        )
+        scores = Scores(labels.names, labels.ignore_index)
+        super().__init__(model=model, labels=labels, scores=scores, **options)
         self.loss = loss
         self._terms = tuple(terms)
         self.terms = nn.ModuleList(terms).to(memory_format=self.memory_format)

@@ -1,13 +1,8 @@
 """What training sees, drawn: the sheet's pixels, and a page that is whole, safe and exact."""
 
-import base64
-from html.parser import HTMLParser
-from io import BytesIO
-
 import albumentations
 import numpy as np
 import pytest
-from PIL import Image
 
 from seg.data.label_space import LabelSpace
 from seg.data.loading.loader import KeyedDataset
@@ -16,6 +11,7 @@ from seg.data.sample import Sample
 from seg.data.transforms.pipeline import Augmentation
 from seg.dataset_tools.preview import contact_sheet, write_page
 from seg.errors import ConfigError
+from tests.reports.parsed_page import Page, decoded
 
 LABELS = LabelSpace.identity(("road", "<i>car & 'van'</i>"), ((200, 0, 0), (0, 0, 200)))
 NAME = '"><script>alert(1)</script>&{0}'
@@ -38,33 +34,9 @@ class Memory:
         return Sample(f"{NAME}/{index}", image, label_HW)
 
 
-class Page(HTMLParser):
-    """Every tag with its attributes, and the text between."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.tags, self.text = [], ""
-        self.feed(path.read_text())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
 def flips():
     transforms = [albumentations.HorizontalFlip(p=0.5), albumentations.RandomCrop(12, 16)]
     return Augmentation(transforms, ignore_index=255)
-
-
-def decoded(address):
-    head, _, content = address.partition(",")
-    assert head in ("data:image/jpeg;base64", "data:image/png;base64")
-    return Image.open(BytesIO(base64.b64decode(content)))
 
 
 @pytest.fixture
