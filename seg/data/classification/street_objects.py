@@ -152,17 +152,15 @@ def _crop_around(
 ) -> _Crop:
     """Cut a crop whose centre is of a class; of some candidates the one that shows most of it."""
     height, width = label_HW.shape
-    factor = dice.whole(1, min(height, width) // size)
-    side = size * factor
-    half = side // 2
+    drawn = dice.whole(1, min(height, width) // size)
     rows, columns = np.nonzero(label_HW == train_id)
-    inside = (rows >= half) & (rows < height - half) & (columns >= half) & (columns < width - half)
-    if not inside.any() and factor > 1:
-        factor, side, half = 1, size, size // 2
+    for factor in (drawn, 1):  # where no centre leaves room for the crop, the smallest one
+        side, half = size * factor, size * factor // 2
         inside = (rows >= half) & (rows < height - half)
         inside &= (columns >= half) & (columns < width - half)
-    if inside.any():
-        rows, columns = rows[inside], columns[inside]
+        if inside.any():
+            rows, columns = rows[inside], columns[inside]
+            break
     best, most = (0, 0, 0, 0), -1
     for _ in range(_CANDIDATES):
         place = dice.whole(0, len(rows) - 1)

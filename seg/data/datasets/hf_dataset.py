@@ -99,7 +99,8 @@ class HfDataset:
             self._read = read_label
             labels = (named or infer()).labels
         else:
-            with self._readable_label() as location:
+            first = self._first_readable()
+            with self._label(self._rows[first], first) as (location, _):
                 labels, self._read = own_labels(
                     label_kind, named=named, files=[location], infer=infer
                 )
@@ -157,21 +158,15 @@ class HfDataset:
         values = label_HW.astype(np.int64)
         return np.where((values == 0) | (values == _IGNORED), _IGNORED, values - 1)
 
-    @contextmanager
-    def _readable_label(self) -> Iterator[Location]:
-        """Give the first label whose header can be read a location, else the first label."""
+    def _first_readable(self) -> int:
+        """Return the position of the first label whose header can be read, else 0."""
         for index in range(len(self)):
             try:
-                with self._label(self._rows[index], index) as (location, _):
-                    with opened(location, "label"):
-                        pass
-                    break
+                with self._label(self._rows[index], index) as (at, _), opened(at, "label"):
+                    return index
             except DataError:
                 continue
-        else:
-            index = 0
-        with self._label(self._rows[index], index) as (location, _):
-            yield location
+        return 0
 
     def _reduced(self, labels: LabelSpace) -> LabelSpace:
         if self._read not in (read_label, read_grey):
