@@ -100,29 +100,21 @@ def house(stage: Stage, across: float, near: float, far: float, style: Style) ->
     deep = 10.0
     end = Facade((across, near), (out, 0.0), deep, (0.0, 0.0, -1.0), near)
     front = Facade((across, near), (0.0, 1.0), far - near, (-out, 0.0, 0.0), near)
-    _roof(stage, across, near, far, style)
+    top = style.tall + 3.4
+    if style.pitched:
+        color = stage.lit(style.roof, (-out * 0.6, 0.6, 0.0))
+        middle = (near + far) / 2
+        roof = stage.canvas.part(color, train_id("building"), middle, texture=Texture.BRICK)
+        low, ridge, eaves = across - out * 0.4, across + out * 5.0, style.tall - 0.1
+        slope = ((low, eaves, near), (ridge, top, near), (ridge, top, far), (low, eaves, far))
+        stage.polygon(roof, slope)
     facade(stage, end, replace(style, shop=False), plain=stage.dice.chance(0.45))
     facade(stage, front, style)
     if style.pitched:
-        gable = stage.canvas.part(
-            stage.lit(style.color, end.normal), train_id("building"), near, texture=style.texture
-        )
-        peak = (across + out * deep / 2, style.tall + 3.4, near)
-        stage.polygon(
-            gable, ((across, style.tall, near), peak, (across + out * deep, style.tall, near))
-        )
-
-
-def _roof(stage: Stage, across: float, near: float, far: float, style: Style) -> None:
-    if not style.pitched:
-        return
-    out = 1.0 if across > 0 else -1.0
-    color = stage.lit(style.roof, (-out * 0.6, 0.6, 0.0))
-    part = stage.canvas.part(color, train_id("building"), (near + far) / 2, texture=Texture.BRICK)
-    low, ridge = across - out * 0.4, across + out * 5.0
-    eaves, top = style.tall - 0.1, style.tall + 3.4
-    slope = ((low, eaves, near), (ridge, top, near), (ridge, top, far), (low, eaves, far))
-    stage.polygon(part, slope)
+        color = stage.lit(style.color, end.normal)
+        gable = stage.canvas.part(color, train_id("building"), near, texture=style.texture)
+        back, peak = across + out * deep, (across + out * deep / 2, top, near)
+        stage.polygon(gable, ((across, style.tall, near), peak, (back, style.tall, near)))
 
 
 def facade(stage: Stage, wall: Facade, style: Style, *, plain: bool = False) -> None:

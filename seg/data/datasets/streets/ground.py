@@ -31,7 +31,10 @@ def draw_ground(stage: Stage, street: Street) -> None:
         _side(stage, street, side)
     stage.strip(road, NEAR_M, END_M, street.left, street.right)
     if street.junction:
-        _junction(stage, street, road)
+        near, far = street.junction
+        stage.strip(road, near, far, -_WIDE_M, _WIDE_M)
+        line = _flat(stage, PAINT, "road", Texture.CONCRETE)
+        stage.strip(line, near - 1.3, near - 0.8, street.middle, street.right)
     for side in street.sides:
         _gutter(stage, street, side, dim(road_color, 0.8))
     if street.tracks is not None:
@@ -81,14 +84,6 @@ def _gutter(stage: Stage, street: Street, side: Side, color: Color) -> None:
         stage.strip(gutter, near, far, *sorted((side.edge, side.edge - side.sign * 0.3)))
         stage.strip(top, near, far, *sorted((side.edge, side.edge + side.sign * 0.3)))
         stage.strip(face, near, far, *sorted((side.edge, side.edge + side.sign * 0.1)))
-
-
-def _junction(stage: Stage, street: Street, road: int) -> None:
-    assert street.junction
-    near, far = street.junction
-    stage.strip(road, near, far, -_WIDE_M, _WIDE_M)
-    line = _flat(stage, PAINT, "road", Texture.CONCRETE)
-    stage.strip(line, near - 1.3, near - 0.8, street.middle, street.right)
 
 
 def _tracks(stage: Stage, street: Street) -> None:

@@ -63,7 +63,10 @@ class Traffic:
         actors += self._cycles(own, other)
         actors += self._cars(lanes)
         if street.junction and dice.chance(0.35):
-            actors.append(self._crossing())
+            near = street.junction[0] + dice.between(0.8, 3.5)
+            pose = dice.pick((TO_LEFT, TO_RIGHT))
+            name = dice.weighted((("car", 4), ("bus", 1.5), ("truck", 1.5), ("train", 1)))
+            actors.append(self._place(name, Pose(dice.between(-9.0, 9.0), near, *pose)))
         return actors
 
     def _tram(self, across: float) -> Actor:
@@ -105,15 +108,6 @@ class Traffic:
                 actors.append(self._place("car", Pose(across, lane.free_from, *lane.pose)))
                 lane.free_from = actors[-1].far + dice.between(*lane.gap)
         return actors
-
-    def _crossing(self) -> Actor:
-        assert self.street.junction
-        dice = self.stage.dice
-        near = self.street.junction[0] + dice.between(0.8, 3.5)
-        pose = dice.pick((TO_LEFT, TO_RIGHT))
-        name = dice.weighted((("car", 4), ("bus", 1.5), ("truck", 1.5), ("train", 1)))
-        across = dice.between(-9.0, 9.0)
-        return self._place(name, Pose(across, near, *pose))
 
     def _place(self, name: str, pose: Pose) -> Actor:
         stage = self.stage
