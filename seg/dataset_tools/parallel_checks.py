@@ -52,7 +52,14 @@ def inspect_all(
             on_sample()
 
     places = [(which, i) for which, dataset in enumerate(datasets) for i in range(len(dataset))]
-    pickled = _pickled(datasets) if num_workers > 0 and places else None
+    pickled = None
+    if num_workers > 0 and places:
+        try:
+            pickled = pickle.dumps(list(datasets))
+        except Exception as error:  # open files, lambdas: each class has its own way to refuse
+            _log.warning(
+                "the data set cannot be sent to other processes (%s); reading in one", error
+            )
     if pickled is None:
         for which, index in places:
             store((which, index), inspect(datasets[which], index))
@@ -134,14 +141,6 @@ class _Processes:
             else:
                 rest.append(place)
         return rest
-
-
-def _pickled(datasets: Sequence[SegmentationDataset]) -> bytes | None:
-    try:
-        return pickle.dumps(list(datasets))
-    except Exception as error:  # open files, lambdas: each class has its own way to refuse
-        _log.warning("the data set cannot be sent to other processes (%s); reading in one", error)
-        return None
 
 
 def _submit(pool: ProcessPoolExecutor, work: Callable[..., T], *arguments: Any) -> Future[T]:
