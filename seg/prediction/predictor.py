@@ -1,9 +1,13 @@
 """Prediction of items: reads ahead, predicts, writes behind."""
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +17,10 @@ from seg.inference.image_model import ImageModel
 from seg.inference.image_source import Raster
 from seg.inference.inference import Inference
 from seg.prediction.camera import Camera
-from seg.prediction.item_writers import ItemWriters
 from seg.prediction.items import Item
-from seg.prediction.manifest_entries import failed_entry
+from seg.prediction.manifest_entries import done_record, failed_entry, file_mark
 from seg.prediction.reader import ItemReader
-from seg.prediction.writer import Format, ItemRows, ManifestEntry
+from seg.prediction.writer import Format, ItemRows, ManifestEntry, Writer
 
 _READ_AHEAD = 2  # items, including the one that is predicted
 _WRITING_THREADS = 2
@@ -26,12 +29,75 @@ _MAX_WAITING_ITEMS = 8
 _LARGE_PIXELS = 2**24
 
 
+class _ItemWriters:
+    """Writes one item in several formats.
+
+    A name that is too long for the file system loses only the files of its format.
+
+    Raises:
+        OSError: a file cannot be written for another reason; nothing of the item remains.
+    """
+
+    def __init__(self, formats: Sequence[Format], item: Item, raster: Raster) -> None:
+        self._item = item
+        self._size = (raster.width, raster.height)
+        self._writers: dict[Format, Writer] = {}
+        self._lacking: list[str] = []
+        for each in formats:
+            try:
+                self._writers[each] = each.open(item, raster)
+            except OSError as error:
+                self._lose(each, error)
+            except BaseException:
+                self.discard()
+                raise
+
+    def write(self, piece: ItemRows) -> None:
+        """Write the next rows."""
+        for writer in self._writers.values():
+            writer.write(piece)
+
+    def close(self) -> ManifestEntry:
+        """Put the files in place, possibly in another thread; return the manifest's entry."""
+        parts: dict[str, Any] = {}
+        files: dict[str, Any] = {}
+        for each, writer in list(self._writers.items()):
+            try:
+                part = writer.close()
+                files |= {name: file_mark(each.path(name)) for name in each.targets(self._item)}
+            except OSError as error:
+                self._lose(each, error)
+                continue
+            if part is not None:
+                parts[each.name] = part
+        return done_record(
+            self._item, size=self._size, files=files, parts=parts, lacking=self._lacking
+        )
+
+    def discard(self) -> None:
+        """Remove the files of an item that turned out to be damaged."""
+        for writer in self._writers.values():
+            with suppress(OSError):  # such as of a full disk, which is reported already
+                writer.discard()
+
+    def _lose(self, lost: Format, error: OSError) -> None:
+        """Give up a format whose file name is too long; raise any other error."""
+        if error.errno != errno.ENAMETOOLONG:
+            self.discard()
+            raise error
+        self._lacking.append(lost.name)
+        if (writer := self._writers.pop(lost, None)) is not None:
+            with suppress(OSError):
+                writer.discard()
+
+
+@dataclass(eq=False)
 class Predictor:
     """Predicts items with a network.
 
     One thread decodes the next items and two encode finished ones, while this one predicts.
 
-    Args:
+    Attributes:
         model: on its device.
         inference: how images go through it.
         formats: what is written.
@@ -39,20 +105,11 @@ class Predictor:
         send: called with the names of an item's files once they are in place.
     """
 
-    def __init__(
-        self,
-        model: ImageModel,
-        inference: Inference,
-        formats: Sequence[Format],
-        opener: ItemReader | Camera,
-        send: Callable[[Iterable[str]], None] | None = None,
-    ) -> None:
-        self._model = model
-        self._inference = inference
-        self._formats = formats
-        self._opener = opener
-        self._send = send
-        self._probabilities = any(each.wants_probabilities for each in formats)
+    model: ImageModel
+    inference: Inference
+    formats: Sequence[Format]
+    opener: ItemReader | Camera
+    send: Callable[[Iterable[str]], None] | None = None
 
     def predict(self, items: Iterable[Item]) -> Iterator[ManifestEntry]:
         """Predict items; yield the entry of each, in their order, once its files are in place.
@@ -79,22 +136,22 @@ class Predictor:
         """Yield items with their images, which a thread opens ahead."""
         todo = iter(items)
         ahead = deque(
-            (item, reader.submit(self._opener.open, item)) for item in islice(todo, _READ_AHEAD)
+            (item, reader.submit(self.opener.open, item)) for item in islice(todo, _READ_AHEAD)
         )
         while ahead:
             yield ahead.popleft()
-            ahead.extend((item, reader.submit(self._opener.open, item)) for item in islice(todo, 1))
+            ahead.extend((item, reader.submit(self.opener.open, item)) for item in islice(todo, 1))
 
     def _predict(
         self, item: Item, opened: "Future[Raster]", writers: ThreadPoolExecutor
     ) -> tuple[int, "Future[ManifestEntry]"]:
         """Predict an item; return its pixels and the entry to come."""
-        writing: ItemWriters | None = None
+        writing: _ItemWriters | None = None
         try:
             raster = opened.result()
             if raster.height * raster.width > _LARGE_PIXELS:
                 give_back_memory()  # of the decoder
-            writing = ItemWriters(self._formats, item, raster)
+            writing = _ItemWriters(self.formats, item, raster)
             for piece in self._pieces(item, raster):
                 writing.write(piece)
         except BaseException as error:
@@ -115,24 +172,23 @@ class Predictor:
     def _pieces(self, item: Item, raster: Raster) -> Iterator[ItemRows]:
         """Yield the rows of an item, labelled `ignore_index` where a raster has no data."""
         without_data = getattr(raster, "without_data", None) if item.kind == "raster" else None
-        ignored = np.uint8(self._model.labels.ignore_index)
-        for band in self._inference.iter_row_blocks(
-            self._model, raster, probabilities=self._probabilities
-        ):
+        ignored = np.uint8(self.model.labels.ignore_index)
+        probabilities = any(each.wants_probabilities for each in self.formats)
+        for band in self.inference.iter_row_blocks(self.model, raster, probabilities=probabilities):
             missing_HW = None if without_data is None else without_data(band.rows)
             label_HW = band.label_HW
             if missing_HW is not None and missing_HW.any():
                 label_HW = np.where(missing_HW, ignored, label_HW)
             yield ItemRows(raster, band.rows, label_HW, band.probabilities_KHW)
 
-    def _finish(self, item: Item, writing: ItemWriters) -> ManifestEntry:
+    def _finish(self, item: Item, writing: _ItemWriters) -> ManifestEntry:
         """Put the files of an item in place and send them; return its entry."""
         try:
             record = writing.close()
         except OSError as error:
             raise _write_error(item, error) from error
-        if self._send is not None:
-            self._send(record["files"])
+        if self.send is not None:
+            self.send(record["files"])
         return record
 
 

@@ -27,6 +27,7 @@ from seg.prediction.spec import PredictionSpec
 from seg.prediction.writer import (
     PARTS,
     ManifestEntry,
+    Settings,
     check_names,
     load_formats,
     log_values,
@@ -135,7 +136,7 @@ class _PredictionRun:
             self._remote = RemoteOutput(address, directory)
         self._spec = PredictionSpec.of(config, directory, address)
         self._checkpoint = self._spec.read_model()
-        self._settings = self._spec.settings(self._checkpoint.labels)
+        self._settings = Settings(directory, self._checkpoint.labels, config)
         self._formats = load_formats(self._settings)
         log_values(self._settings, self._formats)
 

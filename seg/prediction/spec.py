@@ -9,7 +9,6 @@ import torch
 from seg.build.instantiate import build
 from seg.build.models import open_model, read_trained
 from seg.config.commands import PredictConfig
-from seg.data.label_space import LabelSpace
 from seg.data.readers.sha256 import sha256_of
 from seg.deployment.loading import Export, choose_engine
 from seg.inference.device import choose_device
@@ -63,10 +62,6 @@ class PredictionSpec:
         config = self.config
         return read_trained(self.checkpoint, trust=config.trust, plugins=config.plugins)
 
-    def settings(self, labels: LabelSpace) -> Settings:
-        """Return the settings of the formats."""
-        return Settings(self.output, labels, self.config)
-
     def predictor(
         self, checkpoint: Checkpoint | Export | None = None, camera: Camera | None = None
     ) -> Predictor:
@@ -84,7 +79,7 @@ class PredictionSpec:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         model = open_model(checkpoint or self.read_model())
-        formats = load_formats(self.settings(model.labels))
+        formats = load_formats(Settings(self.output, model.labels, config))
         inference = build("inference", config.inference.node())
         opener = camera or ItemReader(max_pixels=config.max_pixels, decoding=model.decoding)
         send = None if self.address is None else RemoteOutput(self.address, self.output).send
