@@ -1,9 +1,9 @@
-"""The protocol of a search, which proposes trials, and the grid search."""
+"""The interface of a search, which proposes trials, and the grid search."""
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from hydra.core.override_parser.types import Override
 
@@ -12,7 +12,7 @@ from seg.sweeps.search_spaces import samples_of, values_of
 from seg.sweeps.trials import Trial
 
 
-class Search(Protocol):
+class Search(ABC):
     """Proposes trials by number and learns how each ended.
 
     Attributes:
@@ -21,32 +21,32 @@ class Search(Protocol):
 
     total: int
 
+    @abstractmethod
     def start(self, directory: Path, *, maximize: bool, known: Sequence[Trial]) -> None:
         """Start, or go on after the known trials.
 
         Raises:
             ConfigError: these were proposed by another search.
         """
-        ...
 
+    @abstractmethod
     def samples(self) -> list[dict[str, str]]:
         """Return choices to compose as a check, before any trial."""
-        ...
 
+    @abstractmethod
     def choices(self, number: int) -> dict[str, str]:
         """Return a trial's choices; the same at each call."""
-        ...
 
     def extras(self, number: int) -> list[str]:
         """Return overrides that a trial needs besides its choices."""
-        ...
+        return []
 
     def ended(self, trial: Trial) -> float | None:
         """Record the end of a trial; return the trial's value."""
-        ...
+        return trial.value
 
 
-class Grid:
+class Grid(Search):
     """Proposes every combination of the values, the last key fastest.
 
     Raises:
@@ -76,11 +76,3 @@ class Grid:
     def choices(self, number: int) -> dict[str, str]:
         """Return the combination of this number."""
         return dict(zip(self._values, self._combinations[number], strict=True))
-
-    def extras(self, number: int) -> list[str]:
-        """Return no further overrides."""
-        return []
-
-    def ended(self, trial: Trial) -> float | None:
-        """Return the trial's value."""
-        return trial.value

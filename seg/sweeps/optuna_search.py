@@ -14,6 +14,7 @@ from seg.config.cli_overrides import quoted
 from seg.config.former_keys import present_choice
 from seg.errors import ConfigError
 from seg.io.atomic import staged_path
+from seg.sweeps.grid_search import Search
 from seg.sweeps.search_spaces import samples_of, space_of
 from seg.sweeps.trials import Trial
 from seg.training.callbacks.optuna_study import STUDY, open_storage
@@ -22,7 +23,7 @@ DATABASE = "optuna.db"
 _SAMPLERS, _PRUNERS = ("tpe", "random"), ("none", "median", "hyperband")
 
 
-class OptunaSearch:
+class OptunaSearch(Search):
     """Draws each trial by a sampler seeded by the trial's number, which knows the trials before.
 
     A sweep that was cut off goes on with the draws it would have made. A draw is in the study

@@ -69,16 +69,13 @@ def _started_at(process: int) -> str:
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return "gone" if _BOOT.exists() or not _is_alive(process) else "unknown"
+        if _BOOT.exists():
+            return "gone"
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return "gone"
+        except PermissionError:  # another user's
+            pass
+        return "unknown"
     return "gone" if fields[0] in "ZX" else fields[19]
-
-
-def _is_alive(process: int) -> bool:
-    """Return whether a process exists."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -52,7 +52,7 @@ class Composer:
     def compose_error(self, overrides: Sequence[str]) -> str | None:
         """Return why a trial cannot be composed; None if it can."""
         try:
-            self._composed(overrides)
+            self._loader.load_sweep_config(self._config, list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
             return error_summary(error)
         return None
@@ -67,7 +67,8 @@ class Composer:
         Raises:
             ConfigError, HydraException, OmegaConfBaseException: the choices are not valid.
         """
-        composed = [self._composed(self.overrides(0, each, ())) for each in samples]
+        lines = [self.overrides(0, each, ()) for each in samples]
+        composed = [self._loader.load_sweep_config(self._config, line) for line in lines]
         checked = [self._checked(each) for each in composed]
         errors = [each for each in checked if isinstance(each, ConfigError)]
         if errors and len(errors) == len(checked):
@@ -76,10 +77,6 @@ class Composer:
         if config.keeper is None:
             return _SCHEMAS[self.command][1], True
         return str(config.keeper["monitor"]), str(config.keeper["mode"]) == "max"
-
-    def _composed(self, overrides: Sequence[str]) -> DictConfig:
-        """Compose a configuration."""
-        return self._loader.load_sweep_config(self._config, list(overrides))
 
     def _checked(self, composed: DictConfig) -> FitConfig | ConfigError:
         """Validate a composed configuration; return it, or why it is refused."""
