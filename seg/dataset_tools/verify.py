@@ -1,7 +1,7 @@
 """Verification of a dataset: every sample is read strictly, faults are reported by sample."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -55,14 +55,16 @@ def verify(
     """
     if misnamed := [name for name, dataset in splits.items() if dataset.split != name]:
         raise ValueError(f"datasets stand under names that are not their split: {misnamed}")
-    unmatched = _drop_repeated(unmatched)
+    # Unsplit data is listed whole for each split: a file counts at its first one.
+    lonely: dict[tuple[str, str], tuple[str, UnmatchedFile]] = {}
+    for split, files in unmatched.items():
+        for file in files:
+            lonely.setdefault((file_key(file.path), file.kind), (split, file))
     inspections = inspect_all(list(splits.values()), num_workers=num_workers, on_sample=on_sample)
     inspected = dict(zip(splits, inspections, strict=True))
     faults = [fault for each in inspected.values() for one in each for fault in one.faults]
     notes = [note for each in inspected.values() for one in each for note in one.notes]
-    faults += [
-        _unmatched_finding(split, each) for split, files in unmatched.items() for each in files
-    ]
+    faults += [_unmatched_finding(split, file) for split, file in lonely.values()]
     for low, high in combinations(sorted(splits, key=_rank), 2):
         faults += _across(inspected, low, high, near=near_duplicates)
     for split, each in inspected.items():
@@ -73,12 +75,12 @@ def verify(
         extents = [one.extent for one in each if one.extent is not None]
         notes += describe_ranges(split, extents, getattr(splits[split], "decoding", PLAIN))
     notes += _sequences(inspected)
-    return _report(inspected, unmatched, faults, notes)
+    return _report(inspected, lonely.values(), faults, notes)
 
 
 def _report(
     inspected: Inspected,
-    unmatched: Mapping[str, Sequence[UnmatchedFile]],
+    lonely: Iterable[tuple[str, UnmatchedFile]],
     faults: Sequence[Finding],
     notes: Sequence[Finding],
 ) -> Report:
@@ -100,8 +102,7 @@ def _report(
         indices={split: tuple(some) for split, some in indices.items()},
         lonely=tuple(
             LonelyFile(split=split, path=file_key(each.path), kind=each.kind, lacks=each.lacks)
-            for split, files in unmatched.items()
-            for each in files
+            for split, each in lonely
         ),
     )
 
@@ -110,22 +111,6 @@ def _rank(split: str) -> int:
     """Return the position of a split in train, val, test."""
     order = ("train", "val", "test")
     return next((i for i, start in enumerate(order) if split.startswith(start)), len(order))
-
-
-def _drop_repeated(
-    unmatched: Mapping[str, Sequence[UnmatchedFile]],
-) -> dict[str, list[UnmatchedFile]]:
-    """List each file at its first split: unsplit data is listed whole for each split."""
-    seen: set[tuple[str, str]] = set()
-    first: dict[str, list[UnmatchedFile]] = {}
-    for split, some in unmatched.items():
-        first[split] = []
-        for each in some:
-            key = (file_key(each.path), each.kind)
-            if key not in seen:
-                seen.add(key)
-                first[split].append(each)
-    return first
 
 
 def _finding(split: str, kind: str, message: str, *, sample: str = "", file: str = "") -> Finding:
