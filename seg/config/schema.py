@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from seg.config.budget import with_budget
 from seg.config.former_names import with_present_names
-from seg.config.type_errors import describe
+from seg.config.hints import describe
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")

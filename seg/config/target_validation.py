@@ -12,10 +12,9 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from seg.config.allowed_targets import USER, Author, locate, locate_part, named
 from seg.config.facts import FOLLOWS, follows
-from seg.config.hints import hint
+from seg.config.hints import hint, reason
 from seg.config.options import nearest
 from seg.config.plugins import is_foreign
-from seg.config.type_errors import reason
 from seg.errors import ConfigError
 
 _HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from seg.data.datasets.pascal_voc import voc_palette
+from seg.data.readers.class_entry import entries_of_label_map, numbered_lines
 from seg.data.readers.class_table import Classes, make_classes
-from seg.data.readers.class_text import entries_of_label_map, numbered_lines
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import NO_ANNOTATION, Pair, PairDataset, named_files
 from seg.data.readers.listed_pairs import listed_pairs

@@ -8,8 +8,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seg.data.label_space import LabelSpace
-from seg.data.readers.class_entry import CLASS_FORMS, ClassEntry, class_id, class_name
-from seg.data.readers.class_text import entries_of_table, entries_of_text
+from seg.data.readers.class_entry import (
+    CLASS_FORMS,
+    ClassEntry,
+    class_id,
+    class_name,
+    entries_of_table,
+    entries_of_text,
+)
 from seg.data.readers.color_labels import Color, ColorLabels
 from seg.data.readers.urls import Location, is_remote, read_json
 from seg.errors import ConfigError, DataError, brief
@@ -132,8 +138,8 @@ def find_classes(classes: Location | None, beside: Path | None) -> Classes | Non
 def read_classes(location: Location) -> Classes:
     """Read the classes that a file names.
 
-    A text file (`.txt`) and a table (`.csv`): `seg.data.readers.class_text`. A JSON file has one of
-    four forms:
+    A text file (`.txt`) and a table (`.csv`): `seg.data.readers.class_entry`. A JSON file has one
+    of four forms:
 
     * `["road", "car"]`: the ids are 0, 1, ... in this order.
     * `{"road": [128, 64, 128], "car": [0, 0, 142]}`: the same, with colors.

@@ -17,7 +17,7 @@ from seg.data.readers.class_table import Classes
 from seg.data.readers.color_labels import MIXED_COLORS_REMEDY
 from seg.data.readers.image_decoding import opened
 from seg.data.readers.inferred_classes import classes_of_values
-from seg.data.readers.palettes import palette_labels
+from seg.data.readers.palettes import PaletteLabels
 from seg.data.readers.readers import ReadLabel, read_colors, read_grey, read_label
 from seg.data.readers.splits import check_choice
 from seg.data.readers.urls import Location, is_remote
@@ -93,9 +93,10 @@ def _is_grey_in_channels(files: Sequence[Location], mode: str) -> bool:
 
 def _by_palette(named: Classes | None, first: Location) -> ReadLabel:
     """Return the reader of ids; where classes have colors, it compares palettes with them."""
-    reader = None if named is None else palette_labels(named)
-    if reader is None or named is None:
+    colors = [] if named is None else [entry.color for entry in named.entries]
+    if named is None or None in colors or len(set(colors)) < len(colors):
         return read_label
+    reader = PaletteLabels(named)
     try:
         remark = reader.remark(first)
     except DataError:

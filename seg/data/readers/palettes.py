@@ -125,14 +125,6 @@ class PaletteLabels:
         )
 
 
-def palette_labels(classes: Classes) -> PaletteLabels | None:
-    """Return the reader for classes that have a color each, all different; None for others."""
-    colors = [entry.color for entry in classes.entries]
-    if None in colors or len(set(colors)) < len(colors):
-        return None
-    return PaletteLabels(classes)
-
-
 def _color(palette_N3: NDArray[np.uint8], index: int) -> Color:
     red, green, blue = (int(share) for share in palette_N3[index])
     return red, green, blue
