@@ -16,7 +16,7 @@ from seg.benchmarks.layers import Layers, layers_of
 from seg.benchmarks.timing import Timing, added_mib
 from seg.cpu import disable_malloc_trim, give_back_memory
 from seg.data.loading.workers import ignore_group_signals, starting_workers
-from seg.errors import ConfigError
+from seg.errors import ConfigError, user_message
 
 _WAITING = "GOMP_SPINCOUNT"  # see `seg.cpu.limit_openmp_spin`
 
@@ -176,8 +176,8 @@ def _serve(
             prepared = prepare() if prepared is None else prepared
             answer: Any = _answer(request, prepared, device)
             pipe.send((answer, None))
-        except Exception:  # raised in the process that asks
-            pipe.send((None, format_exc()))
+        except Exception as error:  # raised in the process that asks
+            pipe.send((None, user_message(error) or format_exc()))
 
 
 def _answer(request: str, prepared: Prepared, device: torch.device) -> Any:

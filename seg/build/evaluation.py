@@ -85,7 +85,8 @@ def build_evaluation(
     """
     quiet()
     own = () if "_target_" in dataset else ("dataset",)
-    config = training_config(checkpoint, TrainConfig, "loss", "trainer", "encoder", "decoder", *own)
+    network = ("encoder", "decoder") if isinstance(checkpoint, Checkpoint) else ()
+    config = training_config(checkpoint, TrainConfig, "loss", "trainer", *network, *own)
     chosen = checkpoint_dataset(checkpoint, dataset=dataset, labels=labels, split=split)
     loader = {"eval_batch_size": batch_size, "num_workers": num_workers}
     loader = {key: value for key, value in loader.items() if value is not None}

@@ -128,7 +128,8 @@ def set_compute_dtype(model: nn.Module, precision: str) -> None:
 
 def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[ExtraLoss]:
     own = [each.target for each in (config.encoder, config.decoder) if is_foreign(each.target)]
-    teacher = partial(load_teacher, plugins=own)  # it may name what the user named for the student
+    # it may name what the user has named, for the student or for it
+    teacher = partial(load_teacher, plugins=[*own, *config.plugins])
     run = StudentContext(student=model, load_teacher=teacher, seed=config.seed)
     chosen = {"distillation": config.distillation, "semi_supervised": config.semi_supervised}
     return [

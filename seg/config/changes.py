@@ -6,7 +6,7 @@ from typing import Any
 # Prefixes of keys that do not change the numbers of a run.
 FREE = (
     *("resume", "keep_global_batch_size", "extend", "dry_run", "nan_policy", "weights", "strict"),
-    *("moving_average", "encoder.moving_average"),
+    *("moving_average", "encoder.moving_average", "plugins"),
     *("encoder.weights", "logger", "dataset.root", "dataset.cache", "callbacks.progress"),
     *(
         "callbacks.checkpoints.every",

@@ -80,6 +80,8 @@ def _fault(choice: str) -> str | None:
         return "reaches into Hydra's own settings"
     section, _, last = key.rpartition(".")
     pairs = list(_pairs(override.value(), last))
+    if names[0] == "plugins" and pairs:
+        return "lets a checkpoint name classes of plugins"
     if is_group(key) and not all(_OPTION.fullmatch(str(text)) for _, text in pairs):
         return f"names no option of {key}"
     faults = (_fault_of_value(name, text, section.partition(".")[0]) for name, text in pairs)

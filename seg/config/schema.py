@@ -232,6 +232,7 @@ class TrainConfig(FitConfig):
     distillation: Target | None = None
     semi_supervised: Target | None = None
     aux_head: Target | None = None
+    plugins: list[str] = []
 
     @model_validator(mode="after")
     def _check_teachers(self) -> "TrainConfig":

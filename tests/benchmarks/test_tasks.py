@@ -46,6 +46,13 @@ def test_a_way_that_fails_is_named_with_its_reason():
         in_turn({"bad": Way(_broken)}, rounds=1, device=CPU)
 
 
+def test_a_name_that_is_no_encoders_is_answered_without_a_traceback():
+    job = replace(JOB, encoder="patches")
+    bad = {"seg": training_speed.ways(job)["seg"]}
+    with pytest.raises(ConfigError, match=r"^seg: failed\nunknown encoder: 'patches'\n  allowed: "):
+        in_turn(bad, rounds=1, device=CPU)
+
+
 def test_ways_are_chosen_by_parts_of_their_names():
     ways = {name: Way(_sleepy) for name in ("smp eager", "smp, bf16", "seg")}
     assert list(select(ways, ["seg"])) == ["smp eager", "seg"]

@@ -6,13 +6,16 @@ import sys
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from seg.build.models import load_model
+from seg.build.segmentation import build_segmentation
 from seg.config import plugins
 from seg.config.allowed_targets import FILE, Author, locate
 from seg.config.composition import composed, search_in_plugins
 from seg.config.help import help_text
 from seg.config.recorded_overrides import check_recorded
+from seg.config.schema import TrainConfig, validate
 from seg.config.target_validation import check
 from seg.errors import ConfigError, DataError
 from tests.conftest import REPO, seg
@@ -189,6 +192,35 @@ def test_a_checkpoint_builds_what_the_user_names(plugin_run, monkeypatch):
     done = seg("predict", checkpoint, images, "output=out", f"plugins=[{ENCODER}]", cwd=place)
     assert done.returncode == 0, done.stderr
     assert (place / "out" / "predictions.png").is_file()
+
+
+def test_a_teacher_is_of_classes_that_the_user_names(plugin_run, tmp_path, package):
+    """Beside a student of seg; the remedy is a key of the training."""
+    line = ["dataset=stripes", "encoder=aligned_xception_micro", "distillation=logits", *TINY]
+    line.append(f"distillation.checkpoint={plugin_run}")
+    with pytest.raises(DataError, match=rf"give 'plugins=\[{ENCODER}\]'"):
+        build_segmentation(training(line), tmp_path)
+    parts = build_segmentation(training([*line, f"plugins=[{ENCODER}]"]), tmp_path)
+    (teacher,) = parts.task.terms[0]._unregistered
+    assert f"{type(teacher.encoder).__module__}.{type(teacher.encoder).__name__}" == ENCODER
+
+
+def training(line):
+    return validate(TrainConfig, OmegaConf.to_container(composed("train", line), resolve=True))
+
+
+@pytest.mark.slow
+def test_an_export_needs_no_plugin_for_its_network(plugin_run, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    place = plugin_run.parent / "package"
+    monkeypatch.setenv("SEG_PLUGINS", NAME)
+    every = f"plugins=[{ENCODER},{TARGETS['dataset']}]"
+    line = [f"checkpoint={plugin_run}", "format=onnx", "output_kind=logits", every]
+    done = seg("export", *line, f"output={tmp_path / 'x.onnx'}", cwd=place)
+    assert done.returncode == 0, done.stderr
+    line = [f"checkpoint={tmp_path / 'x.onnx'}", f"hydra.run.dir={tmp_path / 'scores'}"]
+    done = seg("evaluate", *line, "dataset=stripes", f"plugins=[{LOSS}]", cwd=place)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_loss_of_a_plugin_is_no_matter_for_predictions(small_run, tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ RECORD = Path("run", ".hydra", "overrides.yaml")
         "logger.tensorboard.version=curves/2",
         "+logger.mlflow.tracking_uri=https://example.org/mlflow",
         "logger=[csv,tensorboard]",
+        "plugins=[]",
     ],
 )
 def test_what_only_chooses_is_taken_up(choice):
@@ -57,6 +58,8 @@ def test_what_only_chooses_is_taken_up(choice):
         ("logger.tensorboard.name=${dataset.root}", "outside the run directory"),
         ("+logger.mlflow.tracking_uri=sqlite:////tmp/x.db", "outside the run directory"),
         ("+logger.mlflow.tracking_uri=file:/tmp/x", "outside the run directory"),
+        ("plugins=[my_package.MyEncoder]", "lets a checkpoint name classes of plugins"),
+        ("++plugins.0=my_package.MyEncoder", "lets a checkpoint name classes of plugins"),
         ("a", "no KEY=VALUE"),
     ],
 )
