@@ -4,11 +4,11 @@ import importlib
 import pkgutil
 
 import pytest
+from seg.models.weights.reading import readable_formats
 
 from seg.models.weights import key_maps as package
 from seg.models.weights.format import WeightFormat
 from seg.models.weights.key_maps import KeyMap, key_maps
-from seg.models.weights.reading import readable_formats
 
 FORMATS, KEY_MAPS = readable_formats(), key_maps()
 
