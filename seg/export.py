@@ -1,5 +1,6 @@
 """Command `python -m seg.export checkpoint=... format=...`: a network for another engine."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,16 +26,18 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.data.readers.sha256 import sha256_of
     from seg.data.sample import Sample
     from seg.deployment.calibration import spread
-    from seg.deployment.exporter import ExportRequest, export, file_name, tolerance_of
+    from seg.deployment.exporter import ExportRequest, export, file_name
     from seg.deployment.format_interface import find_format
     from seg.deployment.loading import export_directory
     from seg.deployment.metadata import SourceCheckpoint
+    from seg.deployment.parity import TOLERANCES
     from seg.training.checkpoint import read_checkpoint
 
     kind = find_format(config.format)
     spec = _spec(config, kind.devices[0])
     kind.require_writing(spec)
-    tolerance = tolerance_of(config.precision, **config.tolerance.model_dump())
+    chosen = config.tolerance.model_dump(exclude_none=True)
+    tolerance = replace(TOLERANCES[config.precision], **chosen)
     request = ExportRequest(kind.name, spec, tolerance, config.calibration.agreement)
     checkpoint = read_checkpoint(config.checkpoint, plugins=config.plugins)
     model = restore(checkpoint)

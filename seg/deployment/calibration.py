@@ -53,9 +53,7 @@ def spread(
 
 
 def _crop_or_pad(sample: Sample, size: tuple[int, int], ignore_index: int) -> Sample:
-    image = np.zeros((*size, sample.image.shape[2]), sample.image.dtype)
-    label = np.full(size, ignore_index, sample.label.dtype)
-    height, width = (min(pair) for pair in zip(size, sample.label.shape, strict=True))
-    image[:height, :width] = sample.image[:height, :width]
-    label[:height, :width] = sample.label[:height, :width]
-    return Sample(sample.name, image, label)
+    image, label = (array[: size[0], : size[1]] for array in (sample.image, sample.label))
+    lacking = [(0, side - length) for side, length in zip(size, label.shape, strict=True)]
+    padded = np.pad(label, lacking, constant_values=ignore_index)
+    return Sample(sample.name, np.pad(image, (*lacking, (0, 0))), padded)

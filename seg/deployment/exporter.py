@@ -21,7 +21,7 @@ from seg.deployment.metadata import (
     write_card,
 )
 from seg.deployment.mixed_precision_search import select_float_layers
-from seg.deployment.parity import TOLERANCES, Parity, ParityError, Tolerance, measure
+from seg.deployment.parity import ParityError, Tolerance, measure
 from seg.deployment.usage import class_table
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -47,17 +47,6 @@ class ExportRequest:
     spec: ExportSpec
     tolerance: Tolerance
     int8_agreement: float = 0.99
-
-
-def tolerance_of(
-    precision: str, *, agreement: float | None = None, miou_points: float | None = None
-) -> Tolerance:
-    """Return the default tolerance of a precision, with the values that are not None."""
-    default = TOLERANCES[precision]
-    return Tolerance(
-        default.agreement if agreement is None else agreement,
-        default.miou_points if miou_points is None else miou_points,
-    )
 
 
 def file_name(request: ExportRequest) -> str:
@@ -108,7 +97,15 @@ def export(
         else:
             files, engine = _write_file(Source(model, request.spec), origin, kind, path)
         parity = measure(model, engine, checked)
-        _check_parity(parity, request, target)
+        faults = parity.faults(request.tolerance)
+        if faults:
+            raise ParityError(
+                f"{request.format} {request.spec.precision} is not the network on "
+                f"{parity.pictures} images; {target.name} is not written\n  "
+                + "\n  ".join(faults)
+                + "\n  allow more by tolerance.agreement and tolerance.miou_points, or choose "
+                "another precision"
+            )
         card = engine.card.model_copy(update={"parity": parity.to_dict(request.tolerance)})
         card_path(target).unlink(missing_ok=True)
         for file in files:
@@ -150,18 +147,6 @@ def _write_file(
     files = kind.write(source, path)
     card = _card(source, origin, kind, files)
     return files, ExportedModel(card, kind.open(files[0], card))
-
-
-def _check_parity(parity: Parity, request: ExportRequest, target: Path) -> None:
-    faults = parity.faults(request.tolerance)
-    if faults:
-        raise ParityError(
-            f"{request.format} {request.spec.precision} is not the network on {parity.pictures} "
-            f"images; {target.name} is not written\n  "
-            + "\n  ".join(faults)
-            + "\n  allow more by tolerance.agreement and tolerance.miou_points, or choose another "
-            "precision"
-        )
 
 
 def _card(

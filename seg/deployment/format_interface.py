@@ -1,7 +1,7 @@
 """Interface of an export format: one file of `formats/` each, with a `FORMAT`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -71,26 +71,25 @@ class ExportFormat:
         suffix: of the file.
         precisions: that the engine computes in.
         devices: that it computes on, the default first.
-        writing: modules that writing needs -> their packages' names for pip.
-        running: modules that running needs -> their packages' names for pip.
-        extra: of this package, that installs them; None if there is none.
         runs_code: whether opening a file may run code in it; such a file is opened only with
             `trust`.
         write: writes the file at the path, and others beside it; returns all of them, the one to
             open first.
         open: a file and its card -> the function that runs it.
+        writing, running: modules that they need -> their packages' names for pip.
+        extra: of this package, that installs them; None if there is none.
     """
 
     name: str
     suffix: str
     precisions: tuple[str, ...]
     devices: tuple[Literal["cpu", "cuda"], ...]
-    writing: Mapping[str, str]
-    running: Mapping[str, str]
-    extra: str | None
     runs_code: bool
     write: Callable[[Source, Path], list[Path]]
     open: Callable[[Path, Card], Runner]
+    writing: Mapping[str, str] = field(default_factory=dict)
+    running: Mapping[str, str] = field(default_factory=dict)
+    extra: str | None = None
 
     def require_writing(self, spec: ExportSpec) -> None:
         """Refuse what cannot be exported here.
@@ -104,27 +103,22 @@ class ExportFormat:
                 raise ConfigError(
                     f"format={self.name} {key}={getattr(spec, key)}: allowed: {', '.join(allowed)}"
                 )
-        self._require({**self.writing, **self.running})
-
-    def require_running(self) -> None:
-        """Refuse what cannot be run here.
-
-        Raises:
-            ConfigError: a package is not installed.
-        """
-        self._require(self.running)
+        self.require({**self.writing, **self.running})
 
     @property
     def runs_here(self) -> bool:
         """Return whether all packages that running it needs are installed."""
         return not _missing(self.running)
 
-    def _require(self, packages: Mapping[str, str]) -> None:
+    def require(self, packages: Mapping[str, str]) -> None:
+        """Refuse to go on without packages, given as in `running`.
+
+        Raises:
+            ConfigError: one is not installed.
+        """
         missing = _missing(packages)
         if missing:
-            remedy = " ".join(missing)
-            if self.extra is not None:
-                remedy = f"'seg-xception[{self.extra}]'"
+            remedy = f"'seg-xception[{self.extra}]'" if self.extra else " ".join(missing)
             raise ConfigError(
                 f"format={self.name}: needs {', '.join(missing)}, not installed here; "
                 f"pip install {remedy}"

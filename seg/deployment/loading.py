@@ -86,7 +86,7 @@ def read_export(path: Path, *, trust: bool = False) -> Export:
             f"{path}: opening a file of format {kind.name} may run code that lies in it\n"
             "  give trust=true for a file that you made yourself, or export to onnx or openvino"
         )
-    kind.require_running()
+    kind.require(kind.running)
     return Export(path, card)
 
 
@@ -139,19 +139,19 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
         usable = [each for each in exports if _is_usable(each.card, trust=trust)]
     else:
         usable = [each for each in exports if each.card.format == engine]
-    if not usable and engine != "auto":
+    if usable:
+        newest = max(usable, key=lambda each: each.card.created)
+        log.info("engine     %s: %s", newest.engine, newest.path)
+        return newest.path
+    directory = export_directory(checkpoint)
+    if engine != "auto":
         raise ConfigError(
-            f"engine={engine}: {export_directory(checkpoint)} holds no {engine} export of this "
-            f"checkpoint\n  python -m seg.export checkpoint={checkpoint} format={engine}"
+            f"engine={engine}: {directory} holds no {engine} export of this checkpoint\n"
+            f"  python -m seg.export checkpoint={checkpoint} format={engine}"
         )
-    if not usable:
-        directory = export_directory(checkpoint)
-        if directory.is_dir():
-            log.info("engine     torch: %s holds no %s", directory, _KIND)
-        return checkpoint
-    newest = max(usable, key=lambda each: each.card.created)
-    log.info("engine     %s: %s", newest.engine, newest.path)
-    return newest.path
+    if directory.is_dir():
+        log.info("engine     torch: %s holds no %s", directory, _KIND)
+    return checkpoint
 
 
 def export_directory(checkpoint: Path) -> Path:

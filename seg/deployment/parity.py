@@ -6,7 +6,6 @@ from math import isnan, sqrt
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from seg.data.sample import Sample
 from seg.errors import DataError
@@ -109,8 +108,8 @@ def measure(model: ImageModel, exported: ImageModel, samples: Sequence[Sample]) 
     """
     labels = model.labels
     matrices = [ConfusionMatrix(labels.num_classes, labels.ignore_index) for _ in range(2)]
-    errors = _Errors()
     same = pixels = 0
+    squares, largest, finite = [0.0, 0.0], 0.0, True  # of errors and logits; of errors
     for sample in samples:
         image_BCHW = torch.from_numpy(sample.image).permute(2, 0, 1)[None]
         expected = model.forward_image(image_BCHW)
@@ -119,34 +118,26 @@ def measure(model: ImageModel, exported: ImageModel, samples: Sequence[Sample]) 
             maps.append(exported.argmax_labels(image_BCHW))
         else:
             logits = exported.forward_image(image_BCHW)
-            errors.add(logits.values.float(), expected.values.float())
+            values = expected.values.float()
+            errors = (logits.values.float() - values).double()
+            squares[0] += float(errors.square().sum())
+            squares[1] += float(values.double().square().sum())
+            largest = max(largest, float(errors.abs().max()))
+            finite = finite and bool(logits.values.isfinite().all())
             maps.append(argmax_labels(logits))
         label_BHW = torch.from_numpy(sample.label)[None]
         for matrix, label_map in zip(matrices, maps, strict=True):
             matrix.update(label_map, label_BHW)
         same += int((maps[0] == maps[1]).sum())
         pixels += label_BHW.numel()
-    scores = [matrix.mean_iou() for matrix in matrices]
+    scored = not exported.labels_alone
     return Parity(
-        len(samples), pixels, same / pixels, errors.relative, errors.largest, errors.finite, *scores
+        pictures=len(samples),
+        pixels=pixels,
+        agreement=same / pixels,
+        relative_error=sqrt(squares[0] / squares[1]) if scored else None,
+        max_error=largest if scored else None,
+        finite=finite,
+        miou_network=matrices[0].mean_iou(),
+        miou_export=matrices[1].mean_iou(),
     )
-
-
-class _Errors:
-    """Errors of logits, over all images."""
-
-    def __init__(self) -> None:
-        self._squares = [0.0, 0.0]
-        self.largest: float | None = None
-        self.finite = True
-
-    def add(self, logits: Tensor, expected: Tensor) -> None:
-        difference = (logits - expected).double()
-        self._squares[0] += float(difference.square().sum())
-        self._squares[1] += float(expected.double().square().sum())
-        self.largest = max(self.largest or 0.0, float(difference.abs().max()))
-        self.finite = self.finite and bool(logits.isfinite().all())
-
-    @property
-    def relative(self) -> float | None:
-        return None if self.largest is None else sqrt(self._squares[0] / self._squares[1])

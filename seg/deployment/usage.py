@@ -10,6 +10,8 @@ from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
 
 INPUT = "image"
+_Side = Literal["height", "width"]
+_SIDES: tuple[_Side, ...] = ("height", "width")
 _TYPES = {"uint8": "uint8", "float32": "float32", "normalized": "float32"}
 
 
@@ -32,7 +34,7 @@ class Usage(BaseModel):
     input: dict[str, Any]
     normalization: dict[str, list[float]] | None
     output: dict[str, Any]
-    padded_grid: dict[Literal["height", "width"], str] | None
+    padded_grid: dict[_Side, str] | None
     steps: list[str]
 
 
@@ -48,7 +50,10 @@ def usage_of(
     normalized = input_kind == "normalized"
     logits = output_kind == "logits"
     order = "RGB" if channels == 3 else f"the {channels} channels of the training images"
-    grid = _padded_grid(model) if logits else None
+    lacking = f"(1 - {{}}) % {model.output_stride}"
+    if model.input_multiple is not None:
+        lacking = f"-{{}} % {model.input_multiple}"
+    grid = {side: f"{side} + {lacking.format(side)}" for side in _SIDES} if logits else None
     scaling = []
     if declared is not None:
         low, high = declared
@@ -93,20 +98,6 @@ def class_table(labels: LabelSpace) -> list[dict[str, Any]]:
     ]
 
 
-def _padded_grid(model: TrainedSegmenter) -> dict[Literal["height", "width"], str]:
-    multiple = model.input_multiple
-    if multiple is not None:
-        return {
-            "height": f"height + -height % {multiple}",
-            "width": f"width + -width % {multiple}",
-        }
-    stride = model.output_stride
-    return {
-        "height": f"height + (1 - height) % {stride}",
-        "width": f"width + (1 - width) % {stride}",
-    }
-
-
 def _first_step(order: str, input_kind: str, size: tuple[int, int] | None) -> str:
     fixed = "of its own size" if size is None else f"of {size[0]} x {size[1]} (height x width)"
     values = f"{order} in 0..255 as {_TYPES[input_kind]}"
@@ -115,9 +106,7 @@ def _first_step(order: str, input_kind: str, size: tuple[int, int] | None) -> st
     return f"Give the upright image {fixed}, {values}; the graph normalizes and pads it."
 
 
-def _last_steps(
-    grid: dict[Literal["height", "width"], str] | None, *, align_corners: bool
-) -> list[str]:
+def _last_steps(grid: dict[_Side, str] | None, *, align_corners: bool) -> list[str]:
     if grid is None:
         return ["Each value is the position of the pixel's class in `classes`."]
     return [

@@ -16,6 +16,7 @@ FEWEST_IMAGES = 20
 """Fewer images give no verdict. Of equal networks (normal differences of images), the bootstrap
 calls 12 % significantly different at 4 images, 9 % at 10 and 7 % at 20, where 5 % are meant."""
 _MAX_VALUE_CHARS = 60
+_SHARES = ("first", "second", "difference")
 
 
 def compare(paths: Sequence[Path], across: Sequence[str] = ()) -> dict[str, Any]:
@@ -41,13 +42,17 @@ def compare(paths: Sequence[Path], across: Sequence[str] = ()) -> dict[str, Any]
         raise ConfigError(f"compare: {len(paths)} evaluations; give two, compare=[A,B]")
     first, second = (read_record(path) for path in paths)
     _refuse_unlike(first, second, across)
-    rows = [_row(pair, first, second) for pair in _pairs(first, second)]
+    # scores of both, whatever their splits are called
+    of_second = {key.partition("/")[2]: key for key in second.replicates}
+    named = ((key, key.partition("/")[2]) for key in first.replicates)
     return {
         "first": {"path": str(first.path), "checkpoint": first.content["checkpoint"]},
         "second": {"path": str(second.path), "checkpoint": second.content["checkpoint"]},
         "across": list(across),
         "images": min(_images(first), _images(second)),
-        "scores": rows,
+        "scores": [
+            _row(key, of_second[name], first, second) for key, name in named if name in of_second
+        ],
     }
 
 
@@ -60,11 +65,12 @@ def table(comparison: dict[str, Any]) -> list[str]:
         f"  {'':{width}}   first  second  difference  95 % interval        p",
     ]
     for row in comparison["scores"]:
-        low, high = row["interval"]
+        images, shares = row["images"], (*map(row.get, _SHARES), *row["interval"])
+        first, second, difference, low, high = (100 * share for share in shares)
+        verdict = row["verdict"] or f"no verdict{'' if images is None else f': {images} images'}"
         lines.append(
-            f"  {row['key']:{width}}  {_percent(row['first'])}  {_percent(row['second'])}  "
-            f"{_signed(row['difference'])}     {_signed(low)} to {_signed(high)}  "
-            f"{row['p']:6.3f}  {_verdict(row)}".rstrip()
+            f"  {row['key']:{width}}  {first:6.2f}  {second:6.2f}  {difference:+6.2f}     "
+            f"{low:+6.2f} to {high:+6.2f}  {row['p']:6.3f}  {verdict}"
         )
     why = f"resampling fewer than {FEWEST_IMAGES} takes chance for a difference too often"
     if comparison["images"] < FEWEST_IMAGES:
@@ -80,21 +86,13 @@ def table(comparison: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _verdict(row: dict[str, Any]) -> str:
-    """Return a row's verdict, or that there is none."""
-    none = "no verdict" if row["images"] is None else f"no verdict: {row['images']} images"
-    verdict: str = row["verdict"] or none
-    return verdict
-
-
 def _images_of(key: str, record: Record) -> int | None:
     """Return how many images a score covers: all, or those with the class; None if unknown."""
     kind, _, name = key.partition("/")[2].partition("/")
     if not name or kind != "iou":
         return _images(record)
-    recorded = record.content.get("class_images") or {}
-    count: int | None = recorded.get(name)
-    return count
+    recorded: dict[str, int] = record.content.get("class_images") or {}
+    return recorded.get(name)
 
 
 def _images(record: Record) -> int:
@@ -103,16 +101,8 @@ def _images(record: Record) -> int:
     return count if isinstance(count, int) else 0
 
 
-def _pairs(first: Record, second: Record) -> list[tuple[str, str]]:
-    """List the keys of the scores that both have, whatever their splits are called."""
-    of_second = {key.partition("/")[2]: key for key in second.replicates}
-    named = ((key, key.partition("/")[2]) for key in first.replicates)
-    return [(key, of_second[name]) for key, name in named if name in of_second]
-
-
-def _row(keys: tuple[str, str], first: Record, second: Record) -> dict[str, Any]:
-    """Compare one score."""
-    mine, theirs = keys
+def _row(mine: str, theirs: str, first: Record, second: Record) -> dict[str, Any]:
+    """Compare one score, by its key in each evaluation."""
     one, other = first.content["scores"][mine], second.content["scores"][theirs]
     between = paired_difference(
         second.replicates[theirs].astype(np.float64), first.replicates[mine].astype(np.float64)
@@ -159,13 +149,3 @@ def _short(value: Any) -> str:
     """Return a value as text, cut to `_MAX_VALUE_CHARS`."""
     text = str(value)
     return text if len(text) <= _MAX_VALUE_CHARS else f"{text[: _MAX_VALUE_CHARS - 3]}..."
-
-
-def _percent(share: float) -> str:
-    """Return a share in hundredths."""
-    return f"{100 * share:6.2f}"
-
-
-def _signed(share: float) -> str:
-    """Return a difference of shares in hundredths, with its sign."""
-    return f"{100 * share:+6.2f}"

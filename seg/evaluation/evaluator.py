@@ -15,7 +15,7 @@ from torch import Tensor, distributed
 from seg.build.evaluation import EvaluationParts
 from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
-from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection, intervals
+from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection
 from seg.evaluation.protocol import protocol
 from seg.evaluation.results_file import write_examples, write_record
 from seg.inference.fusion import Tile, WindowLogits, iter_tiles
@@ -25,6 +25,7 @@ from seg.io.atomic import write_atomically, write_json
 from seg.io.csv_table import format_csv
 from seg.io.terminal_bar import progress_bar
 from seg.losses.cross_entropy import compute_loss
+from seg.metrics.bootstrap import interval
 from seg.metrics.per_image import ImageScores
 from seg.metrics.unlearnt import unlearnt
 from seg.visualization.grids import predicted_grid, save_png
@@ -54,7 +55,8 @@ class Evaluator:
             flat scores under the split, as `test/miou`.
         """
         started_at = perf_counter()
-        split, labels = self.parts.data.split("val").split, self.parts.model.labels
+        data, labels = self.parts.data.split("val"), self.parts.model.labels
+        split = data.split
         metrics = MetricsCollection(labels, split=split)
         rows = self._measure(metrics)
         metrics.reduce()
@@ -65,9 +67,14 @@ class Evaluator:
         scores = metrics.scores()
         if self.parts.trainer.is_global_zero:
             write_json(run_dir / "metrics.json", {**scores, **timings_s})
-            _write_table(run_dir / "per_image.csv", rows)
+            table = [("name", "miou", "pixel_accuracy")]
+            table += [(r.name, f"{r.mean_iou:.6f}", f"{r.pixel_accuracy:.6f}") for r in rows]
+            text = format_csv(table).encode()
+            write_atomically(run_dir / "per_image.csv", lambda file: file.write(text))
             self._record(metrics, scores, run_dir, timings_s["evaluation_s"])
-            self._write_grid(run_dir / "predictions.png")
+            with self.parts.trainer.precision_plugin.forward_context():
+                grid = predicted_grid(self.parts.model, data, _GRID_SAMPLES)
+            save_png(run_dir / "predictions.png", grid)
         _log_scores(split, scores, labels.names, metrics.split.images)
         confusion_KK = metrics.confusion.counts.tolist()
         for line in unlearnt(confusion_KK, labels.names, self.parts.config):
@@ -125,7 +132,9 @@ class Evaluator:
             "classes": list(labels.names),
             "palette": [list(color) for color in labels.palette],
             "scores": scores,
-            "intervals": intervals(replicates),
+            "intervals": {  # with 95 % of the replicates
+                key: interval(values.astype(np.float64)) for key, values in replicates.items()
+            },
             "class_images": dict(zip(labels.names, metrics.class_images.tolist(), strict=True)),
             "confusion": metrics.confusion.counts.tolist(),
             "calibration": metrics.calibration(),
@@ -134,12 +143,6 @@ class Evaluator:
             "speed": {"seconds": seconds, "images_per_s": metrics.split.images / seconds},
         }
         write_record(run_dir, content, replicates)
-
-    def _write_grid(self, path: Path) -> None:
-        """Write a grid of samples and their predictions."""
-        with self.parts.trainer.precision_plugin.forward_context():
-            grid = predicted_grid(self.parts.model, self.parts.data.split("val"), _GRID_SAMPLES)
-        save_png(path, grid)
 
 
 def _measure_image(
@@ -168,13 +171,6 @@ def _gather_rows(rows: list[ImageScores]) -> list[ImageScores]:
         distributed.all_gather_object(shares, rows)
         rows = [row for share in shares for row in share]
     return sorted(rows, key=lambda row: row.name)
-
-
-def _write_table(path: Path, rows: Sequence[ImageScores]) -> None:
-    """Write `per_image.csv`."""
-    table = [("name", "miou", "pixel_accuracy")]
-    table += [(row.name, f"{row.mean_iou:.6f}", f"{row.pixel_accuracy:.6f}") for row in rows]
-    write_atomically(path, lambda file: file.write(format_csv(table).encode()))
 
 
 def _log_scores(split: str, scores: dict[str, float], names: Sequence[str], images: int) -> None:

@@ -1,6 +1,5 @@
 """All metrics of one pass over a split; memory does not grow with the split."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed
 
 from seg.data.label_space import LabelSpace
-from seg.evaluation.dataset_hash import SplitHash
+from seg.evaluation.protocol import BOUNDARY_RATIO, TRIMAP_PX, SplitHash
 from seg.inference.fusion import Tile
 from seg.metrics.accumulator import Accumulator, total
-from seg.metrics.bootstrap import PoissonBootstrap, interval
+from seg.metrics.bootstrap import PoissonBootstrap
 from seg.metrics.boundary import BoundaryIoU
 from seg.metrics.calibration import ReliabilityBins
 from seg.metrics.confusion import ConfusionMatrix
@@ -23,10 +22,7 @@ from seg.metrics.size_strata import SizeStrata
 from seg.metrics.temperature import fit_temperature, tempered_reliability
 from seg.metrics.trimap import TrimapIoU
 
-BOUNDARY_RATIO = 0.02  # Cheng et al., CVPR 2021, for images of streets and everyday scenes
-TRIMAP_PX = 5
 _BELOW_SHARE = (0.001, 0.01, 1.0)  # of the image's area: small, medium, large segments
-_SUMMED = ("confusion", "boundary", "trimap", "reliability", "bootstrap", "strata", "split")
 
 
 @dataclass(frozen=True)
@@ -101,10 +97,8 @@ class MetricsCollection:
             return
         others: list[Any] = [None] * distributed.get_world_size()
         distributed.all_gather_object(others, self)
-        for name in _SUMMED:
-            self._accumulator(name).load_sums(
-                total(other._accumulator(name).sums() for other in others)
-            )
+        for own, *parts in zip(self._sums(), *(other._sums() for other in others), strict=True):
+            own.load_sums(total(part.sums() for part in parts))
         for rank, other in enumerate(others):
             if rank != distributed.get_rank():
                 self.sample.merge(other.sample)
@@ -113,9 +107,9 @@ class MetricsCollection:
         self.loss_images = sum(other.loss_images for other in others)
         self.class_images = np.sum([other.class_images for other in others], axis=0)
 
-    def _accumulator(self, name: str) -> Accumulator:
-        accumulator: Accumulator = getattr(self, name)
-        return accumulator
+    def _sums(self) -> list[Accumulator]:
+        metrics = (self.confusion, self.boundary, self.trimap, self.reliability)
+        return [*metrics, self.bootstrap, self.strata, self.split]
 
     def scores(self) -> dict[str, float]:
         """Return flat scores under the split; NaN for absent classes and without a loss."""
@@ -169,14 +163,5 @@ class MetricsCollection:
 
     def size_strata(self) -> list[dict[str, Any]]:
         """Return the recall of segments by their size; plain data."""
-        return [
-            {"name": name, "below": below, **values}
-            for (name, values), below in zip(
-                self.strata.scores().items(), _BELOW_SHARE, strict=True
-            )
-        ]
-
-
-def intervals(replicates: Mapping[str, NDArray[Any]]) -> dict[str, tuple[float, float]]:
-    """Return the interval that contains 95 % of the replicates of each score."""
-    return {key: interval(values.astype(np.float64)) for key, values in replicates.items()}
+        strata = zip(self.strata.scores().items(), _BELOW_SHARE, strict=True)
+        return [{"name": name, "below": below, **values} for (name, values), below in strata]

@@ -27,41 +27,33 @@ class ImageModel(Protocol):
     @property
     def labels(self) -> LabelSpace:
         """Return what the output channels mean."""
-        ...
 
     @property
     def decoding(self) -> ImageDecoding:
         """Return how the values of image files are converted, as in its training."""
-        ...
 
     @property
     def output_stride(self) -> int:
         """Return the output stride, px."""
-        ...
 
     @property
     def align_corners(self) -> bool:
         """Return whether corner pixels coincide in the last resize."""
-        ...
 
     @property
     def bytes_per_pixel(self) -> float:
         """Return the memory that one pass takes, bytes a pixel of the image."""
-        ...
 
     @property
     def labels_alone(self) -> bool:
         """Return whether it computes labels of whole images, and no logits."""
-        ...
 
     @property
     def device(self) -> torch.device:
         """Return where images have to be."""
-        ...
 
     def to(self, device: torch.device, /) -> Self:
         """Move it to a device."""
-        ...
 
     def forward_image(self, image_BCHW: Tensor, /) -> CoarseLogits:
         """Map images B x C x H x W in 0..255, uint8 or float, to logits before the last resize.
@@ -69,12 +61,9 @@ class ImageModel(Protocol):
         Raises:
             ConfigError: it computes labels alone, or takes another size.
         """
-        ...
 
     def argmax_labels(self, image_BCHW: Tensor, /) -> Tensor:
         """Map images B x C x H x W in 0..255 to class ids, uint8, B x H x W."""
-        ...
 
     def predict(self, image: ImageLike) -> NDArray[np.uint8]:
         """Segment one image at its own size; class ids, H x W."""
-        ...

@@ -17,16 +17,13 @@ class Raster(Protocol):
     @property
     def height(self) -> int:
         """Return the height, px."""
-        ...
 
     @property
     def width(self) -> int:
         """Return the width, px."""
-        ...
 
     def read(self, rows: slice, columns: slice) -> NDArray[np.uint8]:
         """Read a part of the image, uint8, h x w x 3; the slices lie inside."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ def _measured(model: Segmenter) -> float:
 
     def watch(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         nonlocal largest
-        tensors = [tensor for tensor in (*inputs, output) if isinstance(tensor, Tensor)]
-        largest = max(largest, max((_bytes(tensor) for tensor in tensors), default=0))
+        maps = [each for each in (*inputs, output) if isinstance(each, Tensor)]
+        largest = max([largest, *(each.nbytes for each in maps)])
 
     hooks = hooks_attached(
         module.register_forward_hook(watch)
@@ -44,9 +44,5 @@ def _measured(model: Segmenter) -> float:
     with hooks:
         features = model.encode(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=model.device))
         model.decode(features, (_PROBE_PX, _PROBE_PX))
-    outputs = sum(_bytes(tensor) for tensor in features)
+    outputs = sum(each.nbytes for each in features)
     return (outputs + _LARGEST_AT_ONCE * largest) / _PROBE_PX**2
-
-
-def _bytes(tensor: Tensor) -> int:
-    return tensor.numel() * tensor.element_size()

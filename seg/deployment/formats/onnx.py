@@ -155,10 +155,10 @@ FORMAT = ExportFormat(
     ".onnx",
     ("fp32", "fp16", "int8"),
     ("cpu",),
-    {"onnx": "onnx", "onnxscript": "onnxscript"},
-    {"onnxruntime": "onnxruntime"},
-    "onnx",
     runs_code=False,
     write=write_onnx,
     open=_OnnxRunner,
+    writing={"onnx": "onnx", "onnxscript": "onnxscript"},
+    running={"onnxruntime": "onnxruntime"},
+    extra="onnx",
 )

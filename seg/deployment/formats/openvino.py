@@ -105,10 +105,10 @@ FORMAT = ExportFormat(
     ".xml",
     ("fp32", "fp16", "bf16", "int8"),
     ("cpu",),
-    {"nncf": "nncf", "onnx": "onnx", "onnxscript": "onnxscript"},
-    {"openvino": "openvino"},
-    "openvino",
     runs_code=False,
     write=_write,
     open=_OpenVinoRunner,
+    writing={"nncf": "nncf", "onnx": "onnx", "onnxscript": "onnxscript"},
+    running={"openvino": "openvino"},
+    extra="openvino",
 )

@@ -103,10 +103,9 @@ FORMAT = ExportFormat(
     ".engine",
     ("fp32", "fp16", "bf16", "int8"),
     ("cuda",),
-    {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},
-    {"tensorrt": "tensorrt"},
-    None,
     runs_code=True,
     write=_write,
     open=_TensorRtRunner,
+    writing={"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},
+    running={"tensorrt": "tensorrt"},
 )
