@@ -94,10 +94,21 @@ class Tile:
     rows: slice
     columns: slice
 
+    @property
+    def _single(self) -> WindowLogits | None:
+        """Return the only window, where nothing is blended."""
+        return self.passes[0][0] if len(self.passes) == len(self.passes[0]) == 1 else None
+
     @cached_property
     def logits_HKW(self) -> Tensor:
         """Return log probabilities up to a constant of each pixel, float32."""
-        return _combined(self.passes, self.rows, self.columns)
+        if self._single is not None:
+            return self._single.logits(self.rows, self.columns)
+        total_HKW = _blended(self.passes[0], self.rows, self.columns)
+        for windows in self.passes[1:]:
+            total_HKW += _blended(windows, self.rows, self.columns)
+        tiny = torch.finfo(torch.float32).tiny
+        return total_HKW.div_(len(self.passes)).clamp_(min=tiny).log_()
 
     @property
     def probabilities_HKW(self) -> Tensor:
@@ -107,7 +118,7 @@ class Tile:
     @cached_property
     def label_HW(self) -> Tensor:
         """Return the likeliest class, uint8; the same however an image is cut into tiles."""
-        single = _single_window(self.passes)
+        single = self._single
         if single is not None and should_use_numba_argmax(
             single.logits_hKw, single.rows.stop * single.columns.stop
         ):
@@ -115,13 +126,7 @@ class Tile:
         return self.logits_HKW.max(1).indices.byte()  # five times as quick as `argmax` on a CPU
 
 
-def iter_tiles(
-    passes: Sequence[Sequence[WindowLogits]],
-    rows: slice,
-    width: int,
-    *,
-    chunk_bytes: int | None = None,
-) -> Iterator[Tile]:
+def iter_tiles(passes: Sequence[Sequence[WindowLogits]], rows: slice, width: int) -> Iterator[Tile]:
     """Blend the passes over an image tile by tile, from left to right and top to bottom.
 
     The windows of a pass are blended, probabilities by their weights; the passes (scales and flips
@@ -131,10 +136,9 @@ def iter_tiles(
         passes: the windows of each pass; together they cover the rows.
         rows: the pixels to compute.
         width: of the image, in pixels.
-        chunk_bytes: upper size of a tile's logits; None: what is quick on the device.
     """
     first = passes[0][0].logits_hKw
-    budget = chunk_bytes or _TILE_BYTES.get(first.device.type, _TILE_BYTES_ELSEWHERE)
+    budget = _TILE_BYTES.get(first.device.type, _TILE_BYTES_ELSEWHERE)
     height = max(1, round(sqrt(budget / 4 / first.shape[1] / _TILE_ASPECT)))
     for part in _cut(rows, height):
         for columns in _cut(slice(0, width), _TILE_ASPECT * height):
@@ -161,22 +165,6 @@ def _cut(whole: slice, length: int) -> list[slice]:
     span = whole.stop - whole.start
     even = ceil(span / ceil(span / length))
     return [slice(at, min(at + even, whole.stop)) for at in range(whole.start, whole.stop, even)]
-
-
-def _single_window(passes: Sequence[Sequence[WindowLogits]]) -> WindowLogits | None:
-    return passes[0][0] if len(passes) == 1 and len(passes[0]) == 1 else None
-
-
-def _combined(passes: Sequence[Sequence[WindowLogits]], rows: slice, columns: slice) -> Tensor:
-    single = _single_window(passes)
-    if single is not None:
-        return single.logits(rows, columns)
-    total: Tensor | None = None
-    for windows in passes:
-        blended = _blended(windows, rows, columns)
-        total = blended if total is None else total.add_(blended)
-    assert total is not None
-    return total.div_(len(passes)).clamp_(min=torch.finfo(torch.float32).tiny).log_()
 
 
 def _blended(windows: Sequence[WindowLogits], rows: slice, columns: slice) -> Tensor:

@@ -77,9 +77,6 @@ class Inference:
         self.overlap, self.blending = overlap, blending
         self.scales, self.flip = tuple(float(scale) for scale in scales), flip
         self.max_memory_gib = max_memory_gib
-        self._check()
-
-    def _check(self) -> None:
         if self.window is not None and min(self.window) < 1:
             raise ConfigError(f"inference.window={list(self.window)}; allowed: 1 or more pixels")
         if not 0 <= self.overlap < 1:
@@ -99,14 +96,10 @@ class Inference:
         return self.window is None and self.scales == (1.0,) and not self.flip
 
     def describe(self) -> dict[str, Any]:
-        """Return the options that decide the result, as plain data."""
+        """Return the options, which decide the result, as plain data."""
         return {
-            "window": None if self.window is None else list(self.window),
-            "overlap": self.overlap,
-            "blending": self.blending,
-            "scales": list(self.scales),
-            "flip": self.flip,
-            "max_memory_gib": self.max_memory_gib,
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in vars(self).items()
         }
 
     def fits_whole(self, model: ImageModel, height: int, width: int) -> bool:
