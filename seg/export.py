@@ -36,9 +36,9 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     kind = find_format(config.format)
     spec = _spec(config, kind.devices[0])
     kind.require_writing(spec)
-    chosen = config.tolerance.model_dump(exclude_none=True)
-    tolerance = replace(TOLERANCES[config.precision], **chosen)
-    request = ExportRequest(kind.name, spec, tolerance, config.calibration.agreement)
+    calibration, is_int8 = config.calibration, config.precision == "int8"
+    allowed = replace(TOLERANCES[spec.precision], **config.tolerance.model_dump(exclude_none=True))
+    request = ExportRequest(kind.name, spec, allowed, calibration.agreement)
     checkpoint = read_checkpoint(config.checkpoint, plugins=config.plugins)
     model = restore(checkpoint)
 
@@ -48,7 +48,6 @@ def main(config: ExportConfig, run_dir: Path) -> None:
         )
         return spread(dataset, count, spec.size, model.labels.ignore_index)
 
-    calibration, is_int8 = config.calibration, config.precision == "int8"
     sha256 = sha256_of(checkpoint.path)
     card = export(
         model,
@@ -64,14 +63,9 @@ def main(config: ExportConfig, run_dir: Path) -> None:
 def _spec(config: ExportConfig, default_device: Literal["cpu", "cuda"]) -> "ExportSpec":
     from seg.deployment.metadata import ExportSpec
 
-    return ExportSpec(
-        precision=config.precision,
-        input_kind=config.input_kind,
-        output_kind=config.output_kind,
-        size=config.size,
-        batch_size=config.batch_size,
-        device=default_device if config.device == "auto" else config.device,
-    )
+    values = config.model_dump(include={*ExportSpec.model_fields})
+    device = default_device if config.device == "auto" else config.device
+    return ExportSpec(**{**values, "device": device})
 
 
 if __name__ == "__main__":
