@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from seg.distillation.feature_alignment import Grid
 from seg.errors import ConfigError
+from seg.kernels.resize import Resize
 from seg.models.segmenter import Segmenter
 
 
@@ -70,18 +71,17 @@ class OutputRecorder:
 
 
 def _describe(network: Segmenter, maps: Sequence[Tensor], logits: Tensor) -> ForwardPass:
-    extent = _size(maps[0])
-    aligned = bool(getattr(network.decoder, "align_corners", True))
+    def grid(map_BChw: Tensor, *, align_corners: bool) -> Grid:
+        extent = maps[0].shape[2], maps[0].shape[3]
+        return Resize(extent, extent, align_corners).axes(map_BChw.shape[2:])
+
+    aligned = network.input_multiple is None
     return ForwardPass(
         logits,
         maps,
-        Grid(extent, _size(logits), aligned),
-        [Grid(extent, _size(feature), network.input_multiple is None) for feature in maps],
+        grid(logits, align_corners=bool(getattr(network.decoder, "align_corners", True))),
+        [grid(feature, align_corners=aligned) for feature in maps],
     )
-
-
-def _size(map_BChw: Tensor) -> tuple[int, int]:
-    return map_BChw.shape[-2], map_BChw.shape[-1]
 
 
 def map_of_stride(stride: int, **networks: Segmenter) -> list[int]:

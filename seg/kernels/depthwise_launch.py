@@ -15,27 +15,11 @@ _IN_TRITON = {torch.float32: tl.float32, torch.float64: tl.float64}
 
 
 @dataclass(frozen=True)
-class Activation:
-    """The optional activation `relu(scale * x + shift)` of the input of a convolution.
-
-    Attributes:
-        relu: whether negative values become zero.
-        affine: scale and shift of each channel, contiguous.
-    """
-
-    relu: bool = False
-    affine: tuple[Tensor, Tensor] | None = None
-
-
-@dataclass(frozen=True)
 class Moments:
     """Mean and mean squared distance from it, of each channel over a batch."""
 
     mean_C: Tensor
     variance_C: Tensor
-
-
-IDENTITY = Activation()
 
 
 def device_of(x: Tensor) -> torch.cuda.device:
@@ -49,22 +33,22 @@ def convolve(
     geometry: Geometry,
     *,
     tile: Tile = TILES[0],
-    activation: Activation = IDENTITY,
+    relu: bool = False,
 ) -> Tensor:
-    """Compute the depthwise convolution of an activated input.
+    """Compute the depthwise convolution of an input, or of its ReLU.
 
     Args:
         x_BCHW: in channels_last memory.
         weight: C x 1 x kernel x kernel, of any floating type.
         geometry: of the convolution.
         tile: the output pixels and channels of a program.
-        activation: of the input; padding is zero after it.
+        relu: whether negative inputs become zero.
 
     Returns:
         B x C x H' x W' of the input's type, in channels_last memory.
     """
     output_BCHW = _like(x_BCHW, geometry.output(x_BCHW.shape[2]), geometry.output(x_BCHW.shape[3]))
-    _launch_taps(x_BCHW, weight, output_BCHW, geometry=geometry, tile=tile, activation=activation)
+    _launch_taps(x_BCHW, weight, output_BCHW, geometry=geometry, tile=tile, relu=relu)
     return output_BCHW
 
 
@@ -74,7 +58,7 @@ def convolve_and_describe(
     geometry: Geometry,
     *,
     tile: Tile = TILES[0],
-    activation: Activation = IDENTITY,
+    relu: bool = False,
 ) -> tuple[Tensor, Moments]:
     """Compute `convolve`, and the moments of its output in float32 (float64 of float64).
 
@@ -93,7 +77,7 @@ def convolve_and_describe(
         output_BCHW,
         geometry=geometry,
         tile=tile,
-        activation=activation,
+        relu=relu,
         moments=(total_TC, spread_TC),
     )
     count_T1 = _pixels_of_tiles(output_BCHW, tile, wide)
@@ -111,21 +95,21 @@ def input_gradient(
     geometry: Geometry,
     *,
     tile: Tile = TILES[0],
-    activation: Activation = IDENTITY,
+    relu: bool = False,
 ) -> Tensor:
-    """Return the gradient of the input (before its activation) from that of the output.
+    """Return the gradient of the input (before its ReLU) from that of the output.
 
-    Both tensors are in channels_last memory; without an activation only the input's shape is used.
+    Both tensors are in channels_last memory; without a ReLU only the input's shape is used.
     """
     output_BCHW = _like(gradient_BCHW, *x_BCHW.shape[2:])
-    activated = None if activation == IDENTITY else x_BCHW
+    activated = x_BCHW if relu else None
     _launch_taps(
         gradient_BCHW,
         weight,
         output_BCHW,
         geometry=geometry,
         tile=tile,
-        activation=activation,
+        relu=relu,
         activated=activated,
         transposed=True,
     )
@@ -139,7 +123,7 @@ def weight_gradient(
     *,
     dtype: torch.dtype,
     tile: Tile = WEIGHT_TILES[0],
-    activation: Activation = IDENTITY,
+    relu: bool = False,
 ) -> Tensor:
     """Return the gradient of the weight, C x 1 x kernel x kernel, rounded once to `dtype`."""
     images, channels, height, width = gradient_BCHW.shape
@@ -151,13 +135,10 @@ def weight_gradient(
     wide = _summed_in(x_BCHW.dtype)
     sums = torch.empty(shape, dtype=wide, device=x_BCHW.device)
     vector, groups = vectors(channels)
-    scale, shift = activation.affine or (None, None)
     with device_of(x_BCHW):
         weight_sums[(parts * blocks,)](
             x_BCHW,
             gradient_BCHW,
-            scale,
-            shift,
             sums,
             images,
             height,
@@ -170,7 +151,7 @@ def weight_gradient(
             KERNEL=geometry.kernel,
             STRIDE=geometry.stride,
             VECTOR=vector,
-            RELU=activation.relu,
+            RELU=relu,
             SUM=_IN_TRITON[wide],
             ROWS=tile.rows,
             COLUMNS=tile.columns,
@@ -187,7 +168,7 @@ def _launch_taps(
     *,
     geometry: Geometry,
     tile: Tile,
-    activation: Activation,
+    relu: bool,
     transposed: bool = False,
     activated: Tensor | None = None,
     moments: tuple[Tensor | None, Tensor | None] = (None, None),
@@ -201,7 +182,6 @@ def _launch_taps(
             weight.flatten(1).t().contiguous(),
             output_BCHW,
             activated,
-            *(activation.affine or (None, None)),
             *moments,
             height,
             width,
@@ -213,7 +193,7 @@ def _launch_taps(
             STRIDE=geometry.stride,
             TRANSPOSED=transposed,
             VECTOR=vector,
-            RELU=activation.relu,
+            RELU=relu,
             SUM=_IN_TRITON[_summed_in(source_BCHW.dtype)],
             ROWS=tile.rows,
             COLUMNS=tile.columns,

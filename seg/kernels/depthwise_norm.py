@@ -84,13 +84,12 @@ class _DepthwiseNormRelu(torch.autograd.Function):
         variance: Tensor | None,
         step: Step,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        activation = launch.Activation(step.relu_before)
         if step.batch or mean is None or variance is None:
             value, moments = launch.convolve_and_describe(
-                x, weight, step.geometry, activation=activation
+                x, weight, step.geometry, relu=step.relu_before
             )
         else:
-            value = launch.convolve(x, weight, step.geometry, activation=activation)
+            value = launch.convolve(x, weight, step.geometry, relu=step.relu_before)
             moments = launch.Moments(mean.clone(), variance.clone())
         inverse_C = torch.rsqrt(moments.variance_C + step.epsilon)
         scale_C = gamma * inverse_C
@@ -108,9 +107,8 @@ class _DepthwiseNormRelu(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         x, weight, mean_C, inverse_C, scale_C, shift_C = ctx.saved_tensors
         step: Step = ctx.step
-        activation = launch.Activation(step.relu_before)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        value = launch.convolve(x, weight, step.geometry, activation=activation)
+        value = launch.convolve(x, weight, step.geometry, relu=step.relu_before)
         sum_C, product_C = _sums(
             gradient, value, scale_C=scale_C, shift_C=shift_C, mean_C=mean_C, relu=step.relu_after
         )
@@ -128,10 +126,10 @@ class _DepthwiseNormRelu(torch.autograd.Function):
         shape = (step.geometry,)
         to_x = to_weight = None
         if needs[0]:
-            to_x = launch.input_gradient(to_value, x, weight, *shape, activation=activation)
+            to_x = launch.input_gradient(to_value, x, weight, *shape, relu=step.relu_before)
         if needs[1]:
             to_weight = launch.weight_gradient(
-                to_value, x, *shape, dtype=weight.dtype, activation=activation
+                to_value, x, *shape, dtype=weight.dtype, relu=step.relu_before
             )
         return to_x, to_weight, product_C * inverse_C, sum_C, None, None, None
 

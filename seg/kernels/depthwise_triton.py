@@ -6,8 +6,7 @@ is). The gradient of the input comes from the same kernel, which then looks up t
 pixel contributes to. The gradient of the weight is summed by many programs, each over its own
 pixels, and their sums are added in a fixed order: every result is reproducible.
 
-Both kernels can take `relu(scale * x + shift)` in place of x, without writing it anywhere; a
-missing scale omits the affine part.
+Both kernels can take `relu(x)` in place of x, without writing it anywhere.
 
 Imports Triton: to be imported only where a kernel runs.
 """
@@ -22,8 +21,6 @@ def tap_sums(
     weight: tl.tensor,
     output: tl.tensor,
     activated: tl.tensor,
-    scale: tl.tensor,
-    shift: tl.tensor,
     total: tl.tensor,
     spread: tl.tensor,
     height: tl.tensor,
@@ -46,8 +43,8 @@ def tap_sums(
     """Store a tile of the convolution of `source`, or with TRANSPOSED of the gradient of its input.
 
     `weight` is taps x channels. TRANSPOSED, `source` is the gradient of the output, `output` has
-    the size of the input, and `activated`, if not None, is that input: its activation's slope
-    multiplies the result. `total` and `spread`, if not None, take each channel's sum over the tile
+    the size of the input, and `activated`, if not None, is that input: where it is not above 0,
+    the result is 0. `total` and `spread`, if not None, take each channel's sum over the tile
     and the squared distances from the tile's mean, one row a tile.
     """
     # a product tells the compiler how rows are aligned: 728 channels are read eight at a time
@@ -67,18 +64,14 @@ def tap_sums(
         there_column_P, has_column_P = _there(column_P, across, source_width, STRIDE, TRANSPOSED)
         there_P = there_row_P * source_width + there_column_P
         exists_P = has_row_P & has_column_P
-        if TRANSPOSED:
-            value_PC = _read(start, there_P, exists_P, channel_C, channels, SUM)
-        else:
-            value_PC = _activated(
-                start, there_P, exists_P, channel_C, channels, scale, shift, RELU, SUM
-            )
+        value_PC = _read(start, there_P, exists_P, channel_C, channels, SUM)
+        if RELU and not TRANSPOSED:
+            value_PC = tl.maximum(value_PC, 0.0)
         tap_C = tl.load(weight + tap * channels + channel_C, mask=channel_C < channels)
         sum_PC += value_PC * tap_C.to(SUM)[None, :]
     if activated is not None:
-        sum_PC *= _slope(
-            activated + skipped, place_P, inside_P, channel_C, channels, scale, shift, RELU, SUM
-        )
+        value_PC = _read(activated + skipped, place_P, inside_P, channel_C, channels, SUM)
+        sum_PC = tl.where(value_PC > 0.0, sum_PC, 0.0)
     rounded_PC = sum_PC.to(output.dtype.element_ty)
     inside_PC = inside_P[:, None] & (channel_C < channels)[None, :]
     offset_PC = place_P[:, None] * channels + channel_C[None, :]
@@ -92,8 +85,6 @@ def tap_sums(
 def weight_sums(
     source: tl.tensor,
     gradient: tl.tensor,
-    scale: tl.tensor,
-    shift: tl.tensor,
     parts: tl.tensor,
     images: tl.tensor,
     height: tl.tensor,
@@ -137,9 +128,9 @@ def weight_sums(
             there_column_P, has_column_P = _there(column_P, across, source_width, STRIDE, False)
             there_P = there_row_P * source_width + there_column_P
             exists_P = inside_P & has_row_P & has_column_P
-            value_PC = _activated(
-                start, there_P, exists_P, channel_C, channels, scale, shift, RELU, SUM
-            )
+            value_PC = _read(start, there_P, exists_P, channel_C, channels, SUM)
+            if RELU:
+                value_PC = tl.maximum(value_PC, 0.0)
             grown = grown + (sums[tap] + value_PC * slope_PC,)  # type: ignore[assignment] # noqa: RUF005
         sums = grown
     offset_C = (part * channels + channel_C) * KERNEL * KERNEL
@@ -201,51 +192,6 @@ def _read(
     exists_PC = exists_P[:, None] & (channel_C < channels)[None, :]
     offset_PC = place_P[:, None] * channels + channel_C[None, :]
     return tl.load(start + offset_PC, mask=exists_PC, other=0.0).to(SUM)
-
-
-@triton.jit
-def _activated(
-    start: tl.tensor,
-    place_P: tl.tensor,
-    exists_P: tl.tensor,
-    channel_C: tl.tensor,
-    channels: tl.tensor,
-    scale: tl.tensor,
-    shift: tl.tensor,
-    RELU: tl.constexpr,
-    SUM: tl.constexpr,
-) -> tl.tensor:
-    """Load the activated values at some pixels; zero where a pixel does not exist."""
-    value_PC = _read(start, place_P, exists_P, channel_C, channels, SUM)
-    if scale is not None:
-        scale_C = tl.load(scale + channel_C, mask=channel_C < channels).to(SUM)
-        shift_C = tl.load(shift + channel_C, mask=channel_C < channels).to(SUM)
-        moved_PC = value_PC * scale_C[None, :] + shift_C[None, :]
-        value_PC = tl.where(exists_P[:, None], moved_PC, 0.0)
-    if RELU:
-        value_PC = tl.maximum(value_PC, 0.0)
-    return value_PC
-
-
-@triton.jit
-def _slope(
-    start: tl.tensor,
-    place_P: tl.tensor,
-    exists_P: tl.tensor,
-    channel_C: tl.tensor,
-    channels: tl.tensor,
-    scale: tl.tensor,
-    shift: tl.tensor,
-    RELU: tl.constexpr,
-    SUM: tl.constexpr,
-) -> tl.tensor:
-    """Return the derivative of the activation at some pixels."""
-    value_PC = _activated(start, place_P, exists_P, channel_C, channels, scale, shift, RELU, SUM)
-    slope_PC = tl.where(value_PC > 0.0, 1.0, 0.0).to(SUM) if RELU else tl.zeros_like(value_PC) + 1.0
-    if scale is not None:
-        scale_C = tl.load(scale + channel_C, mask=channel_C < channels).to(SUM)
-        slope_PC = slope_PC * scale_C[None, :]
-    return slope_PC
 
 
 @triton.jit

@@ -82,6 +82,11 @@ class Axis:
         lacking = (0, -width % block)
         return (np.pad(low, lacking, "edge"), np.pad(share, lacking, "edge")), block
 
+    def coarse_px(self, device: torch.device) -> Tensor:
+        """Return where the coarse values lie, in pixels, float32."""
+        index = torch.arange(self.coarse, dtype=torch.float32, device=device)
+        return (index - self.offset) / (self.slope or 1.0)
+
     def sources(self, pixels: slice) -> slice:
         """Return the coarse values that some pixels are made of."""
         low, _ = self.places(pixels)

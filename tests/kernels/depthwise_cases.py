@@ -41,7 +41,7 @@ def tensors(shape, dtype, device, seed=0):
     return values.to(device, dtype).contiguous(memory_format=torch.channels_last)
 
 
-def launched(device, numbers, dtype=torch.float32, *, relu=False, affine=False, shape=(1, 8, 7, 8)):
+def launched(device, numbers, dtype=torch.float32, *, relu=False, shape=(1, 8, 7, 8)):
     """Output, its moments and both gradients, of a picture of two tiles or more."""
     from seg.kernels import depthwise_launch as launch
     from seg.kernels.depthwise_shapes import Geometry, Tile
@@ -50,13 +50,11 @@ def launched(device, numbers, dtype=torch.float32, *, relu=False, affine=False, 
     channels = shape[1]
     x = tensors(shape, dtype, device)
     weight = tensors((channels, 1, kernel, kernel), dtype, device, 1)
-    scale_shift = tuple(tensors((2, channels, 1, 1), dtype, device, 2).flatten(1).contiguous())
-    activation = launch.Activation(relu, scale_shift if affine else None)
-    output, differentiate = by_pytorch(x, weight, activation, numbers)
+    output, differentiate = by_pytorch(x, weight, numbers, relu=relu)
     gradient = tensors(output.shape, dtype, device, 3)
     to_x, to_weight = differentiate(gradient.double())
     geometry, wide = Geometry(kernel, *numbers), torch.promote_types(dtype, torch.float32)
-    call = {"tile": Tile(4, 8, 16, 4), "activation": activation}
+    call = {"tile": Tile(4, 8, 16, 4), "relu": relu}
     found, moments = launch.convolve_and_describe(x, weight, geometry, **call)
     close(found, output, dtype)
     close(moments.mean_C, found.double().mean((0, 2, 3)), wide, sums=3)
@@ -67,15 +65,11 @@ def launched(device, numbers, dtype=torch.float32, *, relu=False, affine=False, 
     assert found.is_contiguous()
 
 
-def by_pytorch(x, weight, activation, numbers):
+def by_pytorch(x, weight, numbers, *, relu):
     """Output, and what gives the gradients to x and the weight, in double precision."""
     stride, dilation, padding = numbers
     x, weight = (each.double().requires_grad_() for each in (x, weight))
-    value = x
-    if activation.affine is not None:
-        scale, shift = (each.double()[:, None, None] for each in activation.affine)
-        value = value * scale + shift
-    value = value.relu() if activation.relu else value
+    value = x.relu() if relu else x
     output = functional.conv2d(value, weight, None, stride, padding, dilation, len(weight))
     return output.detach(), partial(torch.autograd.grad, output, (x, weight))
 
@@ -181,7 +175,7 @@ def block(device):
 CASES: dict[str, Callable[[torch.device], None]] = {
     "plain": partial(launched, numbers=PLAIN),
     "strided": partial(launched, numbers=STRIDED),
-    "dilated, affine and relu": partial(launched, numbers=DILATED, relu=True, affine=True),
+    "dilated, relu": partial(launched, numbers=DILATED, relu=True),
     "strided, bfloat16": partial(launched, numbers=STRIDED, dtype=torch.bfloat16),
     "output alone": plain_output,
     "far mean": far_mean,
@@ -200,7 +194,7 @@ SLOW_CASES: dict[str, Callable[[torch.device], None]] = {
     "step, relu before": partial(step, relu_before=True, relu_after=False, momentum=None),
     "step, evaluation": partial(step, training=False),
     "step, float16": partial(step, dtype=torch.float16),
-    "strided, affine": partial(launched, numbers=STRIDED, affine=True),
+    "strided, relu": partial(launched, numbers=STRIDED, relu=True),
 }
 
 
