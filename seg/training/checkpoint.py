@@ -107,8 +107,15 @@ def read_state(path: Path) -> State:
         DataError: missing, damaged, foreign or hostile file, named with the remedy; nothing is
             executed.
     """
-    path = _find(path)
-    content = load_safely(path)
+    file = find_checkpoint(path)
+    if file is None:
+        reason = (
+            "a directory without checkpoints/best.ckpt; give a run directory or a file"
+            if path.is_dir()
+            else "no such file; give a run directory or its checkpoints/best.ckpt"
+        )
+        raise DataError(f"checkpoint={path}: {reason}")
+    path, content = file, load_safely(file)
     if not isinstance(content, dict) or CHECKPOINT_KEY not in content:
         raise DataError(
             f"{path}: a torch file, but not one of ours; use checkpoints/best.ckpt of a run"
@@ -161,36 +168,13 @@ def _parse(path: Path, content: dict[str, Any]) -> State:
     kind = own.get("kind", SEGMENTATION)  # the oldest checkpoints have no kind
     if not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError(f"kind {brief(kind)}, not one of {', '.join(_KINDS)}")
-    return State(
-        path,
-        kind,
-        with_present_keys(mapping_at(content, CHECKPOINT_KEY, "config")),
-        dict(mapping_at(content, CHECKPOINT_KEY, "labels")),
-        network_state(content),
-        stored_normalization(own),
-        _step(content),
-    )
-
-
-def _step(content: Mapping[str, Any]) -> int:
+    config = with_present_keys(mapping_at(content, CHECKPOINT_KEY, "config"))
+    classes = dict(mapping_at(content, CHECKPOINT_KEY, "labels"))
+    tensors, normalization = network_state(content), stored_normalization(own)
     step = content.get("global_step", 0)
     if not isinstance(step, int) or step < 0:
         raise ValueError(f"global_step is {brief(step)}; a whole number from 0 is expected")
-    return step
-
-
-def _find(path: Path) -> Path:
-    file = find_checkpoint(path)
-    if file is not None:
-        return file
-    if path.is_dir():
-        raise DataError(
-            f"checkpoint={path}: a directory without checkpoints/best.ckpt; "
-            "give a run directory or a file"
-        )
-    raise DataError(
-        f"checkpoint={path}: no such file; give a run directory or its checkpoints/best.ckpt"
-    )
+    return State(path, kind, config, classes, tensors, normalization, step)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -31,7 +31,11 @@ class Pruning(Callback):
         if not in_training(trainer):
             return
         self._validations += 1
-        behind = trainer.is_global_zero and self._is_behind(pl_module)
+        task: Any = pl_module
+        behind = False
+        if trainer.is_global_zero:
+            self._reporting = self._reporting or ReportingTrial(self._section)
+            behind = self._reporting.is_behind(task.last_metrics[self._monitor], self._validations)
         if trainer.world_size > 1:
             behind = bool(trainer.strategy.broadcast(behind))
         if behind:
@@ -44,8 +48,3 @@ class Pruning(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the number of validations."""
         self._validations = state_dict["validations"]
-
-    def _is_behind(self, task: Any) -> bool:
-        if self._reporting is None:
-            self._reporting = ReportingTrial(self._section)
-        return self._reporting.is_behind(task.last_metrics[self._monitor], self._validations)

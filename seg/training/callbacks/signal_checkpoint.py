@@ -66,10 +66,7 @@ class Interruption(Callback):
         if self._written:
             self._exit(trainer)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Exit once the checkpoint is written."""
-        if self._written:
-            self._exit(trainer)
+    on_train_epoch_end = on_train_batch_start
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the checkpoint and exit after a signal."""
@@ -82,24 +79,19 @@ class Interruption(Callback):
     ) -> None:
         """Write the checkpoint and exit after a signal, in a single process."""
         # ranks may have unequal numbers of images, and would wait for each other
-        alone = trainer.world_size == 1
-        if trainer.state.fn == TrainerFn.FITTING and alone and self._is_requested(trainer):
-            self._write(trainer)
-            self._exit(trainer)
+        if trainer.world_size == 1:
+            self.on_validation_start(trainer, pl_module)
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if self._received is not None and self._is_same_key_press():
-            return
         if self._received is not None:
+            # a launcher or a sweep passes on the signal that came before
+            launched = "TORCHELASTIC_RUN_ID" in os.environ or SWEEP_PROCESS in os.environ
+            if launched and monotonic() - self._received_at < _ONE_KEY_PRESS_S:
+                return
             os._exit(_EXIT_CODES[signal.Signals(number)])
         self._received, self._received_at = signal.Signals(number), monotonic()
         log.warning("%s: saving after this step; a second signal ends at once", name)
-
-    def _is_same_key_press(self) -> bool:
-        """Return whether a launcher or sweep has passed on the signal that came before."""
-        launched = "TORCHELASTIC_RUN_ID" in os.environ or SWEEP_PROCESS in os.environ
-        return launched and monotonic() - self._received_at < _ONE_KEY_PRESS_S
 
     def _is_requested(self, trainer: Trainer) -> bool:
         requested = self._received is not None
