@@ -11,7 +11,7 @@ CASES = (
     *remedy_cases_1.CASES,
     Case(", or go on with it by resume=auto", f"{TRAIN} hydra.run.dir={{run}}", "resume=auto"),
     Case("torch sees no such device", f"{DRY} trainer.accelerator=cuda", r"trainer\.accel\w+=auto"),
-    Case("no run there (no config.yaml); give", f"{DRY} resume=nothing", "or (auto)"),
+    Case("no run there (no {}); give", f"{DRY} resume=nothing", "or (auto)"),
     Case(
         "output: missing; give output=FILE.safetensors",
         "weights convert",

@@ -25,7 +25,7 @@ BESIDE = {
     "checkpoint={0} or input={0}": "config/test_typed_words.py::test_a_path_alone",
     "on another number of devices: keep_global_batch_size=true": "engine/test_resume.py"
     "::test_another_number_of_processes_is_refused_or_shares_the_step_anew",
-    "type this choice again beside resume=": "sweeps/test_resume.py"
+    "type this choice again beside resume=": "engine/test_resume_argument.py"
     "::test_a_record_cannot_bring_what_may_be_commands_unless_typed",
     "give hydra.run.dir=DIRECTORY": "config/test_run_location.py"
     "::test_results_without_a_place_are_refused_with_the_remedy",
@@ -86,7 +86,10 @@ BESIDE = {
     "no report: %s (python -m": "reports/test_report_command.py::test_one_run_gets_its_page",
     "which this command line does not propose": _SWEEP_GOES_ON,
     "resume: the trials in {} choose": _SWEEP_GOES_ON,
-    "one of its trials can become longer": "sweeps/test_resume.py::test_one_trial_goes_on_alone",
+    "one of its trials can become longer": "engine/test_resume_argument.py"
+    "::test_one_trial_goes_on_alone",
+    "to begin anew: leave resume=auto out": "engine/test_resume_argument.py"
+    "::test_a_run_that_cannot_be_read_may_be_the_only_one",
     "ended at step %d; resume=": "engine/test_interruption.py::test_saves_and_goes_on",
     "make room, then go on with resume=": "engine/test_failures.py"
     "::test_a_full_disk_leaves_the_checkpoint_before",
@@ -149,8 +152,7 @@ NOT_HERE = {
     "keep that place with the extra `rasters`": "needs a machine without the extra",
     "backend=ray: needs the extra": _PACKAGE,
     "formats=areas_parquet: needs pyarrow": _PACKAGE,
-    "is none of Cityscapes'": _SERVER,
-    "is none of VOC's": _SERVER,
+    "its server takes what was trained on dataset={}": _SERVER,
     "formats=zarr: needs the extra": _PACKAGE,
     "needs the extra `sweeps`": _PACKAGE,
     "train with trainer.devices=1, and report": _GPU,
@@ -172,5 +174,6 @@ NO_OFFER = (
     "runs: a sweep; export=",
     "of them; export={} takes one",
     "is a sweep of python -m",
+    "resume=auto passes over",
     "It is recommended to use",
 )
