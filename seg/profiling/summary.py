@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from torch import nn
 
 from seg.models.blocks import SeparableConv2d
-from seg.profiling.activation_memory import saved_bytes
-from seg.profiling.flops import Cost, count
+from seg.profiling.flops import Cost, count, saved_bytes
 from seg.profiling.receptive_field import Field, receptive_fields
 
 Shape = tuple[int, int, int]
 _MIB = 2**20
-_ALL = 99  # levels of parts: more than any network has
 
 
 @dataclass(frozen=True)
@@ -77,12 +75,12 @@ def describe(model: nn.Module, shape: Shape) -> Description:
         shape: channels, height and width of the image.
     """
     input_shape = (1, *shape)
-    cost = count(model, input_shape, depth=_ALL)
+    cost = count(model, input_shape)
     fields = receptive_fields(model, input_shape)
     saved = saved_bytes(model, input_shape)
     layers = {
         name: part
-        for name, part in _nodes(cost)
+        for name, part in cost.modules().items()
         if not part.parts and (part.parameters or part.multiply_adds or saved.get(name))
     }
     flows = {
@@ -107,7 +105,7 @@ def savings(model: nn.Module, separable: Description, full: Description) -> list
         separable: description of `model`.
         full: description of the same network with full convolutions.
     """
-    ours, theirs = (dict(_nodes(each.cost)) for each in (separable, full))
+    ours, theirs = (each.cost.modules() for each in (separable, full))
     return [
         Saving(
             name,
@@ -130,13 +128,6 @@ def _row(name: str, cost: Cost, fields: Mapping[str, Field], saved: Mapping[str,
     )
     jump = None if field is None else round(field.jump_px, 2)
     return Row(name, cost.parameters, cost.multiply_adds, inside / _MIB, seen, jump)
-
-
-def _nodes(cost: Cost, name: str = "") -> list[tuple[str, Cost]]:
-    """Return the cost of every module, by name."""
-    below = f"{name}." if name else ""
-    inner = [_nodes(part, below + child) for child, part in cost.parts.items()]
-    return [(name, cost), *(pair for pairs in inner for pair in pairs)]
 
 
 def network_table(description: Description, *, layers: bool) -> str:

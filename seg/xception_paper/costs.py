@@ -11,7 +11,6 @@ from seg.xception_paper.variants import Form
 
 _CHANNELS = 3
 _WHOLE_PX = 513  # side of images whose size the configuration does not state
-_DEEPEST = 99  # levels of modules: more than any encoder has
 _TOLERANCE = 5e-3  # relative
 
 
@@ -102,16 +101,13 @@ def _count(config: Mapping[str, Any]) -> EncoderCost:
         # has the pairs also where a variant replaces them
         usual = build("encoder", {**node, "variant": None}, in_channels=_CHANNELS)
     size_px = _size_px(config)
-    cost = count(encoder, (1, _CHANNELS, *size_px), depth=_DEEPEST)
-    modules = dict(encoder.named_modules())
+    cost = count(encoder, (1, _CHANNELS, *size_px))
+    parts, modules = cost.modules(), dict(encoder.named_modules())
     convolutions, formula = {}, {}
     for name, module in usual.named_modules():
         if not isinstance(module, SeparableConv2d):
             continue
-        part = cost
-        for step in name.split("."):
-            part = part.parts[step]
-        convolutions[name] = part.multiply_adds
+        convolutions[name] = parts[name].multiply_adds
         pair = modules[name]
         if isinstance(pair, SeparableConv2d | VariantConv2d):
             formula[name] = 1 / pair.pointwise.conv.out_channels

@@ -183,7 +183,7 @@ def test_cost_of_parts_adds_up_and_leaves_the_model_alone():
     model = create_model(TINY, num_classes=5, decoder_options=SMALL)
     model.encoder.stem.eval()
     modes = [module.training for module in model.modules()]
-    cost = count(model, (1, 3, 64, 96), depth=2)
+    cost = count(model, (1, 3, 64, 96))
     assert modes == [module.training for module in model.modules()]
     assert not any(module._forward_hooks for module in model.modules())
     assert set(cost.parts) == {"encoder", "decoder"}

@@ -9,8 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from seg.models.encoders import create_encoder
 from seg.models.segmenter import create_model
-from seg.profiling.activation_memory import saved_bytes
-from seg.profiling.flops import count
+from seg.profiling.flops import count, saved_bytes
 from seg.profiling.receptive_field import receptive_fields
 
 
