@@ -15,17 +15,15 @@ from seg.errors import DataError, error_summary
 from seg.models.encoders import create_encoder
 from seg.models.weights import load_weights
 from seg.models.weights.key_maps import translate
+from seg.models.weights.model_zoo import PUBLISHED
 from seg.weight_tools.inspect import WeightInspection, inspect_weights
 
 TOLERANCE = 1e-4
 _SIZE_HW = (129, 128)  # one side odd, one even: paddings differ there
-_TIMM_NAMES = {
-    "aligned_xception41": "xception41",
-    "aligned_xception65": "xception65",
-    "aligned_xception71": "xception71",
-    "aligned_xception41p": "xception41p",
-    "aligned_xception65p": "xception65p",
-    "legacy_xception": "legacy_xception",
+_TIMM_NAMES = {  # timm/NAME.TAG
+    published.encoder: published.source.removeprefix("timm/").partition(".")[0]
+    for published in PUBLISHED
+    if published.source.startswith("timm/")
 }
 
 
