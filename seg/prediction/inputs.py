@@ -150,12 +150,7 @@ def _version(path: Path) -> str:
 
 
 def _raster_items(name: str, path: Path, version: str) -> list[Item]:
-    """List the items of a TIFF or JPEG 2000 file.
-
-    Returns:
-        `NAME/page_0001` and so on for several pages; else `NAME`, as a raster if it has a place on
-        the map or more than `MAX_PIXELS`, and the extra `rasters` is installed.
-    """
+    """List the items of a TIFF or JPEG 2000 file: its pages, one image, or with GDAL a raster."""
     try:
         with path.open("rb") as file:
             start = file.read(_START)

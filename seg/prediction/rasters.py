@@ -96,11 +96,7 @@ class WindowedRaster:
 class GeoTiff(Writer):
     """Writes what it takes of each piece into a tiled, compressed GeoTIFF in the raster's place.
 
-    Args:
-        path: the file.
-        raster: the source.
-        take: returns h x w, or h x w x 3, of a piece.
-        values: of a label map: its type, its colors and the value without data.
+    `take` returns h x w, or h x w x 3, of a piece; `values` are those of a label map.
     """
 
     def __init__(
@@ -153,11 +149,7 @@ def _window(rows: slice, columns: slice) -> Window:
 
 
 def _first_page(path: str) -> TiffPage | None:
-    """Return the directory that GDAL opens; None if the file is no TIFF.
-
-    Raises:
-        DataError: damaged.
-    """
+    """Return the directory that GDAL opens; None if the file is no TIFF."""
     with Path(path).open("rb") as file:
         start = file.read(4)
         file.seek(0)

@@ -65,11 +65,7 @@ class PredictionSpec:
     def predictor(
         self, checkpoint: Checkpoint | Export | None = None, camera: Camera | None = None
     ) -> Predictor:
-        """Load the network and build the formats.
-
-        Args:
-            checkpoint: the content of `self.checkpoint`, if it has been read.
-            camera: opens the items of live images.
+        """Load the network, from its checkpoint if that has been read, and build the formats.
 
         Raises:
             DataError: a missing or damaged checkpoint.

@@ -181,11 +181,7 @@ class BufferedWriter(Writer):
 
 
 class Staged(Generic[T]):
-    """A file that is written in pieces, then put in place or removed.
-
-    Args:
-        staging: `staged_file(path)`, or `staged_path(path)` for a library that opens it by name.
-    """
+    """A `staged_file` or `staged_path` that is written in pieces, then put in place or removed."""
 
     def __init__(self, staging: AbstractContextManager[T]) -> None:
         self._stack = ExitStack()

@@ -49,12 +49,7 @@ _GRID_PX = 1600
 
 
 def write_report(run_dirs: Sequence[Path], path: Path, tariff: Tariff | None = None) -> None:
-    """Write one page about one or several runs.
-
-    Args:
-        run_dirs: of `seg.train` or `seg.evaluate`; absent files are left out.
-        path: the file to write, completely or not at all.
-        tariff: for the estimate of energy and cost; None: the defaults.
+    """Write one page about one or several runs, whose absent files are left out.
 
     Raises:
         DataError: a file in a run directory is damaged; it is named.

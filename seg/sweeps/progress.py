@@ -15,13 +15,9 @@ NO_REASON = "its process ended without a word about why"
 
 
 class Progress:
-    """The trials of a sweep; `trials.json` is updated with them.
+    """The trials of a sweep, as it began or was cut off; `trials.json` is updated with them.
 
-    Args:
-        directory: of the sweep.
-        sweep: as it began, or as it stood when it was cut off.
-        search: proposes trials, and learns how they end.
-        max_failures: no trial starts once more have failed; None: any number.
+    No trial starts once more than `max_failures` have failed.
     """
 
     def __init__(
@@ -82,9 +78,7 @@ class Progress:
     def update_from_disk(self, numbers: Sequence[int], *, lost: str | None = NO_REASON) -> None:
         """Record how trials have ended, by the files in their run directories.
 
-        Args:
-            numbers: of the trials.
-            lost: error of those without a recorded end; None: they may go on later.
+        `lost` is the error of those without a recorded end; None: they may go on later.
         """
         for number in numbers:
             if self._trials[number].state != "running":

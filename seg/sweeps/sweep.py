@@ -15,7 +15,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from seg.config.changes import FREE, table
+from seg.config.changes import changes, table
 from seg.errors import ConfigError, StorageError, UserError, error_summary, is_out_of_room
 from seg.io.atomic import write_atomically
 from seg.io.lock import locked
@@ -48,13 +48,8 @@ def sweep(
 ) -> None:
     """Run a sweep in `hydra.sweep.dir`, or with `resume=auto` go on with the one there.
 
-    Args:
-        options: `conf/hydra/sweeper/*.yaml`.
-        arguments: of the command line, without those for Hydra.
-        context: loads configurations.
-        config: of the sweep; its `hydra` section names directory and launcher.
-        launcher: runs trials.
-        make_sections: makes further sections of the sweep's page.
+    `options` are those of `conf/hydra/sweeper/*.yaml`, `arguments` the command line without those
+    for Hydra; the section `hydra` of the config names the directory.
 
     Raises:
         ConfigError: no trial could be composed, or the directory contains another sweep.
@@ -119,23 +114,9 @@ def _known_sweep(directory: Path, new: Sweep, *, resumes: bool, swept: Collectio
 def _refuse_other_choices(
     directory: Path, before: Sequence[str], now: Sequence[str], swept: Collection[str]
 ) -> None:
-    """Compare the line of a sweep that goes on with the one that began it.
-
-    Args:
-        directory: of the sweep.
-        before: words of the line that began it.
-        now: words of the present line.
-        swept: keys that the search itself compares.
-
-    Raises:
-        ConfigError: a choice that all trials share has changed; finished trials do not have it.
-    """
+    """Refuse a line whose trials share other choices; the search itself compares what is swept."""
     first, second = (_shared(each, swept) for each in (before, now))
-    changed = {
-        key: pair
-        for key in sorted(first.keys() | second.keys())
-        if (pair := (first.get(key, "(absent)"), second.get(key, "(absent)")))[0] != pair[1]
-    }
+    changed = changes(first, second, keep_global_batch_size=False)
     if changed:
         reason = (
             f"a sweep goes on as it began: resume={directory}\n"
@@ -148,7 +129,7 @@ def _shared(line: Sequence[str], swept: Collection[str]) -> dict[str, str]:
     """Return key -> value, as typed, of the choices that all trials share."""
     plain = [each.lstrip("+") for each in without_location(line)]
     words = {key: value for key, _, value in (each.partition("=") for each in plain)}
-    prefixes = ("hydra.", "hydra/", "-", *FREE)
+    prefixes = ("hydra.", "hydra/", "-")
     return {k: v for k, v in words.items() if k not in swept and not k.startswith(prefixes)}
 
 

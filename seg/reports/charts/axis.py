@@ -7,12 +7,9 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Return round numbers between two bounds.
+    """Return round numbers between two bounds, with at most `most` intervals between them.
 
-    Args:
-        low: lower bound of the data.
-        high: upper bound; if equal to the lower one, the range is widened.
-        most: largest number of intervals between ticks.
+    If the upper bound is not above the lower one, the range is widened.
     """
     if not high > low:
         high = low + (abs(low) or 1.0)

@@ -45,14 +45,7 @@ class Row:
 
 
 def bar_chart(rows: Sequence[Row], title: str, *, top: float = 1.0, digits: int = 1) -> Markup:
-    """Draw rows of name, bars and numbers in hundredths.
-
-    Args:
-        rows: from top to bottom.
-        title: text alternative for screen readers.
-        top: the value that fills the width.
-        digits: of the numbers, behind the point.
-    """
+    """Draw rows of name, bars and numbers in hundredths; the value `top` fills the width."""
     return element(
         "div",
         *(_row(row, top, digits) for row in rows),

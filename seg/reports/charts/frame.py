@@ -31,13 +31,7 @@ class Frame:
         return 100 * (point[0] - left) / (right - left), min(100.0, max(0.0, height))
 
     def around(self, marks: Sequence[Markup], title: str, legend: Sequence[Markup]) -> Markup:
-        """Return the figure around marks.
-
-        Args:
-            marks: in hundredths, the last on top.
-            title: caption and text alternative for screen readers.
-            legend: entries of a list.
-        """
+        """Return the figure around marks in hundredths, the last on top."""
         (left, right), (bottom, top) = self.x, self.y
         x_ticks = ticks(left, right, 4)
         heights = [(100 * (top - value) / (top - bottom), value) for value in ticks(bottom, top)]

@@ -90,9 +90,7 @@ def sparkline(points: Points, title: str) -> Markup:
 def smoothed(points: Points, share: float = 0.025) -> list[tuple[float, float]]:
     """Return means over a window centered at each point, which adds no lag.
 
-    Args:
-        points: `(step, value)`.
-        share: half of the window, as a share of all points.
+    `share` is half of the window, as a share of all points.
     """
     half = round(share * len(points))
     sums = [0.0, *accumulate(y for _, y in points)]

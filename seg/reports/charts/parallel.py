@@ -32,11 +32,7 @@ def parallel_coordinates(
 ) -> Markup:
     """Draw lines from axis to axis, the better ones in the stronger color, the best on top.
 
-    Args:
-        scales: from left to right; each has a place for every strand.
-        strands: the lines.
-        title: caption and text alternative for screen readers.
-        hint: text below until a line is pointed at.
+    Each scale has a place for every strand. The hint stands below until a line is pointed at.
     """
     across = [100 * at / max(1, len(scales) - 1) for at in range(len(scales))]
     marks = [path([(x, 0), (x, 100)], class_="axis") for x in across]

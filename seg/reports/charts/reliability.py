@@ -18,11 +18,7 @@ def reliability_diagram(
 ) -> Markup:
     """Draw accuracy over confidence, the gap to equality shaded, above a histogram of the pixels.
 
-    Args:
-        edges: of the bins, one more than there are bins.
-        count: pixels a bin.
-        confidence: means of the bins; None in an empty bin.
-        accuracy: the same.
+    There is one edge more than there are bins. Means of empty bins are None.
     """
     marks = [path([(0, y), (100, y)], class_="grid") for y in _QUARTERS]
     bars = [

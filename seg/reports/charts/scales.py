@@ -36,12 +36,9 @@ def number_scale(
     values: Sequence[float | None],
     format_value: Callable[[float], str] | None = None,
 ) -> Scale:
-    """Return an axis of numbers; logarithmic if positive ones span more than 1.5 decades.
+    """Return an axis of finite numbers; logarithmic if positive ones span more than 1.5 decades.
 
-    Args:
-        name: of the key.
-        values: finite; None is placed apart, below the others.
-        format_value: returns a number as text; None: as many digits as are needed.
+    None is placed apart, below the others.
     """
     known = sorted({value for value in values if value is not None})
     if not known:
