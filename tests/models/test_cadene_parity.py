@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import relu
 
-from seg.errors import ConfigError
+from seg.errors import ConfigError, DataError
 from seg.models.classifier import Classifier
 from seg.models.encoders import create_encoder
 from seg.models.encoders.xception import Xception
@@ -45,6 +45,13 @@ def timm_file(timm_network, tmp_path_factory):
     path = tmp_path_factory.mktemp("timm") / "legacy_xception.safetensors"
     save_file(timm_network.state_dict(), path)
     return path
+
+
+def test_convolutions_with_a_bias_are_another_network(timm_network, tmp_path):
+    bias = {"block5.rep.1.conv1.bias": torch.ones(728)}
+    save_file({**timm_network.state_dict(), **bias}, tmp_path / "biased.safetensors")
+    with pytest.raises(DataError, match=r"1 unexpected.*\n.*convs\.0\.depthwise\.conv\.bias"):
+        load_weights(create_encoder("legacy_xception"), tmp_path / "biased.safetensors")
 
 
 def loaded(path, **options):
