@@ -1,7 +1,6 @@
 """`task=evaluation`: from coarse logits to a confusion matrix, beside torch and torchmetrics."""
 
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,12 +25,6 @@ def ways(size: tuple[int, int], device: torch.device) -> dict[str, Way]:
         f"{FIRST}, memory kept": Way(usual, tuned=True, needs=("torchmetrics",)),
         "seg": Way(ours, tuned=True),
     }
-
-
-def counts(prepared: Prepared) -> Tensor:
-    """Return the confusion matrix that a way computes, K x K."""
-    matrix: Any = prepared.call()
-    return torch.as_tensor(matrix).cpu().long()
 
 
 def _inputs(size: tuple[int, int], device: torch.device) -> tuple[CoarseLogits, Tensor]:

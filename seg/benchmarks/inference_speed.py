@@ -14,6 +14,7 @@ from seg.benchmarks.interleaved import Measured, Prepared, Way
 from seg.benchmarks.layers import Machine
 from seg.benchmarks.models import Workload
 from seg.inference.fusion import argmax_labels
+from seg.models.interfaces import IMAGENET
 
 FIRST = "smp eager"
 
@@ -115,7 +116,7 @@ def _peer(
 
     @torch.inference_mode()
     def call() -> Tensor:
-        image = models.normalized(image_BCHW)
+        image = IMAGENET(image_BCHW)  # as tutorials do
         image = image.contiguous(memory_format=torch.channels_last) if last else image
         with autocast(job.device, bf16=bf16):
             return run(image).argmax(1).byte()  # type: ignore[no-any-return]
@@ -128,7 +129,16 @@ def _ours(job: Workload, changes: Sequence[str], *, bf16: bool = False) -> Prepa
     model = models.our_network(job).eval().to(job.device)
     for change in changes:
         model = CHANGES[change](model)
-    call = _segmented(model, job, last="last" in changes, bf16=bf16)
+    image_BCHW = job.images()
+
+    @torch.inference_mode()
+    def call() -> Tensor:
+        with autocast(job.device, bf16=bf16):
+            if "last" not in changes:
+                return argmax_labels(model.forward_image(image_BCHW))
+            image = model.normalization(image_BCHW).contiguous(memory_format=torch.channels_last)
+            return argmax_labels(model.decode(model.encode(image), job.size))
+
     return Prepared(call, model, parted="compile" not in changes)
 
 
@@ -138,20 +148,6 @@ def _export(file: Path, job: Workload) -> Prepared:
     model = load_model(file)
     image_BCHW = job.images()
     return Prepared(lambda: model.argmax_labels(image_BCHW))
-
-
-def _segmented(model: Any, job: Workload, *, last: bool, bf16: bool) -> Callable[[], Tensor]:
-    image_BCHW = job.images()
-
-    @torch.inference_mode()
-    def call() -> Tensor:
-        with autocast(job.device, bf16=bf16):
-            if not last:
-                return argmax_labels(model.forward_image(image_BCHW))
-            image = model.normalization(image_BCHW).contiguous(memory_format=torch.channels_last)
-            return argmax_labels(model.decode(model.encode(image), job.size))
-
-    return call
 
 
 def channels_last(model: Any) -> Any:

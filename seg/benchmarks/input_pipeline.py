@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import albumentations
 import cv2
@@ -32,34 +33,33 @@ def run(
         part -> way -> seconds; the first way of each part is the textbook's.
     """
     part_HWC = np.ascontiguousarray(image_HWC[: crop[0], : crop[1]])
+    jitter = albumentations.ColorJitter(JITTER, JITTER, JITTER, (0, 0), p=1)
+    linear_jitter = LinearColorJitter(JITTER, JITTER, JITTER, p=1)
     parts: dict[str, Mapping[str, Way]] = {
         "decode PNG": _png(image_HWC),
         "decode JPEG": _jpeg(image_HWC),
         "scale and crop": _scale_and_crop(image_HWC, label_HW, crop),
         "colors": {
-            "albumentations": _call(
-                albumentations.ColorJitter(JITTER, JITTER, JITTER, (0, 0), p=1), part_HWC
-            ),
-            "one matrix": _call(LinearColorJitter(JITTER, JITTER, JITTER, p=1), part_HWC),
+            "albumentations": lambda: jitter(image=part_HWC),
+            "one matrix": lambda: linear_jitter(image=part_HWC),
         },
         "hand over": {
             "normalized float32": lambda: torch.from_numpy(part_HWC).float().div(127.5).sub(1),
             "uint8, the device normalizes": lambda: torch.from_numpy(part_HWC).clone(),
         },
     }
-    return {part: _time(ways, rounds) for part, ways in parts.items()}
+    return {
+        part: interleaved(
+            {name: partial(_repeat, way) for name, way in ways.items()}, rounds=rounds
+        )
+        for part, ways in parts.items()
+    }
 
 
-def _time(ways: Mapping[str, Way], rounds: int) -> dict[str, Timing]:
-    def repeated(way: Way) -> Callable[[], int]:
-        def calls() -> int:
-            for _ in range(_CALLS):
-                way()
-            return _CALLS
-
-        return calls
-
-    return interleaved({name: repeated(way) for name, way in ways.items()}, rounds=rounds)
+def _repeat(way: Way) -> int:
+    for _ in range(_CALLS):
+        way()
+    return _CALLS
 
 
 def _png(image_HWC: NDArray[np.uint8]) -> dict[str, Way]:
@@ -105,10 +105,6 @@ def _scale_and_crop(
         "all of the image, then the crop": lambda: textbook(image=image_HWC, mask=label_HW),
         "window first": lambda: window_first(image=image_HWC, mask=label_HW),
     }
-
-
-def _call(transform: albumentations.BasicTransform, image_HWC: NDArray[np.uint8]) -> Way:
-    return lambda: transform(image=image_HWC)
 
 
 def _encoded(image_HWC: NDArray[np.uint8], kind: str, **options: int) -> bytes:

@@ -1,6 +1,6 @@
 """Time of a network by kind of layer, and the best that the machine reaches."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -135,7 +135,8 @@ class _Clock(TorchFunctionMode):
             torch.cuda.synchronize(self.device)
         elapsed_s = perf_counter() - started_at
         kind = self.kinds.setdefault(_kind(func, args, kwargs or {}), Kind())
-        moved = sum(each.numel() * each.element_size() for each in _tensors([*args, result]))
+        tensors = [each for each in (*args, result) if isinstance(each, Tensor)]
+        moved = sum(each.numel() * each.element_size() for each in tensors)
         work = result.numel() * _taps(func, args) if isinstance(result, Tensor) else 0
         kind.seconds += elapsed_s
         if isinstance(result, Tensor) and getattr(func, "__name__", "") not in _VIEWS:
@@ -172,7 +173,3 @@ def _kind(func: Any, args: Any, kwargs: dict[str, Any]) -> str:
     if name in _ACTIVATIONS:
         return "activation"
     return "resize" if name in _RESIZES else "rest"
-
-
-def _tensors(values: Iterable[Any]) -> Iterable[Tensor]:
-    return (each for each in values if isinstance(each, Tensor))

@@ -53,11 +53,6 @@ def loss_and_gradient(
 
 
 def _prepared(way: str, shape: Shape, device: torch.device) -> Prepared:
-    coarse_BKhw, label_BHW = _inputs(shape, device)
-    return Prepared(partial(loss_and_gradient, way, coarse_BKhw, label_BHW, shape[1]))
-
-
-def _inputs(shape: Shape, device: torch.device) -> tuple[Tensor, Tensor]:
     num_images, num_classes, *size = shape
     generator = torch.Generator(device).manual_seed(0)
     height, width = ((side - 1) // _STRIDE + 1 for side in size)
@@ -68,4 +63,4 @@ def _inputs(shape: Shape, device: torch.device) -> tuple[Tensor, Tensor]:
         num_classes, (num_images, *size), generator=generator, dtype=torch.uint8, device=device
     )
     label_BHW[:, : size[0] // 10] = _IGNORED
-    return coarse_BKhw, label_BHW
+    return Prepared(partial(loss_and_gradient, way, coarse_BKhw, label_BHW, num_classes))

@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.models.interfaces import IMAGENET
-
 NUM_CLASSES = 19
 Layout = torch.memory_format
 
@@ -124,8 +122,3 @@ def our_network(job: Workload, **encoder_options: object) -> Any:
         output_stride=job.output_stride,
         encoder_options=encoder_options,
     )
-
-
-def normalized(image_BCHW: Tensor) -> Tensor:
-    """Normalize images as tutorials do: float32, ImageNet's mean and deviation."""
-    return IMAGENET(image_BCHW)

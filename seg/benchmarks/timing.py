@@ -34,23 +34,20 @@ def spread(values: Sequence[float]) -> float:
     return (max(values) - min(values)) / 2 / median(values)
 
 
-def interleaved(
-    ways: Mapping[str, Callable[[], int]], *, rounds: int, warm_up: int = 1
-) -> dict[str, Timing]:
+def interleaved(ways: Mapping[str, Callable[[], int]], *, rounds: int) -> dict[str, Timing]:
     """Run each way once a round, in turn, so that whatever slows the machine slows all of them.
 
     Args:
         ways: name -> a call that does the work and returns how many units it did.
-        rounds: how often each is timed.
-        warm_up: rounds before that are not counted.
+        rounds: how often each is timed, after one round that is not.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(warm_up + rounds):
+    for turn in range(1 + rounds):
         for name, way in ways.items():
             started_at = perf_counter()
             units = way()
             elapsed_s = perf_counter() - started_at
-            if turn >= warm_up:
+            if turn:
                 seconds[name].append(elapsed_s / units)
     return {name: Timing(tuple(each)) for name, each in seconds.items()}
 

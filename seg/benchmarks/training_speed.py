@@ -13,6 +13,7 @@ from seg.benchmarks.interleaved import Measured, Prepared, Way
 from seg.benchmarks.models import NUM_CLASSES, Workload
 from seg.kernels import depthwise_impls
 from seg.losses.cross_entropy import CrossEntropy
+from seg.models.interfaces import IMAGENET
 
 FIRST = "smp eager"
 _IGNORED = 255
@@ -74,7 +75,7 @@ def _peer(job: Workload, *, last: bool = False, bf16: bool = False) -> Prepared:
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
 
     def loss_of() -> Tensor:
-        image = models.normalized(image_BCHW)
+        image = IMAGENET(image_BCHW)  # as tutorials do
         image = image.contiguous(memory_format=torch.channels_last) if last else image
         with autocast(job.device, bf16=bf16):
             logits = model(image)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from seg.build.instantiate import build
-from seg.build.loggers import open_loggers
 from seg.build.precision import precision_of
 from seg.config.schema import FitConfig, TrainerTarget
 from seg.errors import ConfigError
@@ -25,6 +26,8 @@ from seg.training.callbacks.pruning import Pruning
 from seg.training.callbacks.rng_state import RandomState
 from seg.training.callbacks.signal_checkpoint import Interruption
 from seg.training.checkpoint import AtomicCheckpointIO
+from seg.training.loggers.async_logger import BackgroundLogger
+from seg.training.loggers.csv_logger import Curve
 
 ONE_PROCESS = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 
@@ -40,7 +43,7 @@ def build_trainer_and_batch_norm(
         config.trainer.node(),
         run_dir,
         _callbacks(config, batch_norm),
-        open_loggers(config.logger, run_dir),
+        [_logger(name, node.node(), run_dir) for name, node in config.logger.items() if node],
     )
     if trainer.global_rank:  # each process drops units of its own
         torch.manual_seed(config.seed + trainer.global_rank)
@@ -60,6 +63,21 @@ def _callbacks(config: FitConfig, batch_norm: BatchNormPolicy) -> list[Any]:
             raise ConfigError("callbacks.checkpoints=null: a pruned sweep needs its monitor")
         callbacks.append(Pruning(trial=config.trial, monitor=str(config.keeper["monitor"])))
     return callbacks
+
+
+def _logger(name: str, node: dict[str, Any], run_dir: Path) -> Logger:
+    """Build a logger; one that talks to a server does so in the background."""
+    try:
+        logger: Logger = build(f"logger.{name}", node, save_dir=str(run_dir))
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise ConfigError(
+                f"logger.{name}: {error.__cause__}\n"
+                f"  pip install 'seg-xception[{name}]', or choose another logger"
+            ) from None
+        raise
+    local = isinstance(logger, Curve | TensorBoardLogger)
+    return logger if local else BackgroundLogger(logger, name=name)
 
 
 def _require_accelerator(name: str) -> None:

@@ -54,10 +54,6 @@ def _shortage(parts: FitParts, error: BaseException) -> OutOfMemoryError:
         traceback.clear_frames(cause.__traceback__)
         cause = cause.__context__
     reason = (str(error).strip() or "no more memory").splitlines()[0]
-    return OutOfMemoryError(_advice(parts, reason))
-
-
-def _advice(parts: FitParts, reason: str) -> str:
     trainer, batch_size = parts.trainer, parts.data.batch_size
     device = trainer.strategy.root_device
     batch = next(iter(parts.data.train_dataloader()))
@@ -69,9 +65,11 @@ def _advice(parts: FitParts, reason: str) -> str:
         f"trainer.precision={trainer.precision}\n"
     )
     if fits is None:
-        return f"{shortage}  not even one crop fits: use a smaller {parts.task.crop_key} or encoder"
+        return OutOfMemoryError(
+            f"{shortage}  not even one crop fits: use a smaller {parts.task.crop_key} or encoder"
+        )
     steps = trainer.accumulate_grad_batches * -(-batch_size // fits)
-    return (
+    return OutOfMemoryError(
         f"{shortage}  this fits: loader.batch_size={fits} trainer.accumulate_grad_batches={steps}; "
         "less memory is also used with encoder.gradient_checkpointing=true"
         + ("" if device.type == "cpu" else " and trainer.precision=bf16-mixed")

@@ -132,11 +132,7 @@ def changes_at(position: State, config: Mapping[str, Any], now: F) -> Changes:
     Raises:
         ConfigError: other keys that change its numbers differ: both sides in a table.
     """
-    recorded = training_config(position, type(now)).model_dump(mode="json", by_alias=True)
-    return _require_length_alone(
-        changes(recorded, config, keep_global_batch_size=now.keep_global_batch_size),
-        str(position.path),
-    )
+    return _changes_of_length(training_config(position, type(now)), config, now, position.path)
 
 
 def changes_since(run_dir: Path, now: FitConfig) -> Changes:
@@ -153,14 +149,15 @@ def changes_since(run_dir: Path, now: FitConfig) -> Changes:
         recorded = validate(type(now), with_present_keys(read_yaml(path, "configuration")))
     except ConfigError as error:
         raise DataError(f"{path}: does not fit this version:\n{first_lines(error)}") from None
-    before, after = (each.model_dump(mode="json", by_alias=True) for each in (recorded, now))
-    return _require_length_alone(
-        changes(before, after, keep_global_batch_size=now.keep_global_batch_size), str(run_dir)
-    )
+    return _changes_of_length(recorded, now.model_dump(mode="json", by_alias=True), now, run_dir)
 
 
-def _require_length_alone(changed: Changes, what: str) -> Changes:
-    """Refuse changes of other keys than those of the length."""
+def _changes_of_length(
+    recorded: FitConfig, config: Mapping[str, Any], now: FitConfig, place: Path
+) -> Changes:
+    """Return the changes of the length; refuse those of other keys."""
+    before = recorded.model_dump(mode="json", by_alias=True)
+    changed = changes(before, config, keep_global_batch_size=now.keep_global_batch_size)
     if not changed.keys() <= LENGTH:
-        raise ConfigError(table(changed, what))
+        raise ConfigError(table(changed, str(place)))
     return changed
