@@ -30,12 +30,7 @@ def upsampled_cross_entropy(
 ) -> Tensor:
     """Compute `functional.cross_entropy(resize(values), label)` a pixel, in float32.
 
-    Args:
-        values_BKhw: logits of which `numba_jit.should_use_numba_cross_entropy` is true.
-        label_BHW: classes, or `ignore_index`.
-        resize: from the logits to the labels.
-        ignore_index: label of pixels that do not count.
-        weight: one factor a class; None for equal weights.
+    Inputs are those of which `numba_jit.should_use_numba_cross_entropy` is true.
 
     Returns:
         B x H x W; 0 where a pixel is ignored.

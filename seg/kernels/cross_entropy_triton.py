@@ -27,12 +27,7 @@ def losses(
 ) -> tuple[Tensor, Tensor]:
     """Return each pixel's weighted cross entropy, 0 where ignored, and its log of the sum of exps.
 
-    Args:
-        values_BKhw: coarse logits, float32.
-        label_BHW: classes, or `ignore_index`, of any integer type.
-        resize: from the logits to the labels.
-        ignore_index: label of pixels that do not count.
-        weight: one factor a class; None for equal weights.
+    Logits are float32, labels of any integer type.
 
     Returns:
         two tensors B x H x W; losses are NaN where a label is no class.

@@ -42,7 +42,20 @@ class PixelLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.ignore_index = ignore_index
-        weight = _weight_tensor(class_weights, num_classes)
+        weight = None
+        if isinstance(class_weights, str):
+            raise ConfigError(
+                "loss.class_weights: auto needs the training labels; give numbers or null here"
+            )
+        if class_weights is not None:
+            if len(class_weights) != num_classes:
+                raise ConfigError(
+                    f"loss.class_weights: {len(class_weights)} weights for {num_classes} classes; "
+                    f"give {num_classes} numbers or null"
+                )
+            if min(class_weights) < 0:
+                raise ConfigError(f"loss.class_weights: negative weight {min(class_weights)}")
+            weight = torch.tensor(list(class_weights), dtype=torch.float32)
         self.register_buffer("weight", weight, persistent=False)
 
     def nll(self, logits: Logits, label_BHW: Tensor) -> Tensor:
@@ -173,34 +186,7 @@ def cross_entropy(
 
 def _check_size(logits: CoarseLogits, label_BHW: Tensor) -> None:
     if label_BHW.shape[1:] != logits.resize.cropped:
-        raise ValueError(f"labels {tuple(label_BHW.shape)} for a image {logits.resize.cropped}")
-
-
-def _weight_tensor(class_weights: ClassWeights, num_classes: int) -> Tensor | None:
-    if class_weights is None:
-        return None
-    if isinstance(class_weights, str):
-        raise ConfigError(
-            "loss.class_weights: auto needs the training labels; give numbers or null here"
-        )
-    if len(class_weights) != num_classes:
-        raise ConfigError(
-            f"loss.class_weights: {len(class_weights)} weights for {num_classes} classes; "
-            f"give {num_classes} numbers or null"
-        )
-    if min(class_weights) < 0:
-        raise ConfigError(f"loss.class_weights: negative weight {min(class_weights)}")
-    return torch.tensor(list(class_weights), dtype=torch.float32)
-
-
-def check_share(key: str, value: float) -> None:
-    """Refuse a share outside 0 (exclusive) to 1.
-
-    Raises:
-        ConfigError: another number, under its key `loss.{key}`.
-    """
-    if not 0 < value <= 1:
-        raise ConfigError(f"loss.{key}={value}; allowed: above 0 up to 1")
+        raise ValueError(f"labels {tuple(label_BHW.shape)} for an image {logits.resize.cropped}")
 
 
 def accepts_coarse_logits(loss: nn.Module) -> bool:

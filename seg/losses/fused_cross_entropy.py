@@ -39,14 +39,6 @@ def upsampled_cross_entropy(
 
     Computed in float32, or float64 where the logits are; deterministic on every device.
 
-    Args:
-        values_BKhw: logits.
-        label_BHW: classes, or `ignore_index`.
-        resize: from the logits to the labels.
-        ignore_index: label of pixels that do not count.
-        weight: one factor a class; None for equal weights.
-        label_smoothing: share of the target that is spread over all classes.
-
     Returns:
         B x H x W; 0 where a pixel is ignored.
     """

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from seg.errors import ConfigError
-from seg.losses.cross_entropy import ClassWeights, PixelLoss, check_share
+from seg.losses.cross_entropy import ClassWeights, PixelLoss
 from seg.models.coarse_logits import Logits
 
 
@@ -41,7 +41,7 @@ class HardPixelMining(PixelLoss):
         super().__init__(
             num_classes=num_classes, ignore_index=ignore_index, class_weights=class_weights
         )
-        check_share("share", share)
+        _check_share("share", share)
         if ramp_steps < 0:
             raise ConfigError(f"loss.ramp_steps={ramp_steps}; allowed: 0 or more")
         self.share = share
@@ -94,8 +94,8 @@ class Ohem(PixelLoss):
         super().__init__(
             num_classes=num_classes, ignore_index=ignore_index, class_weights=class_weights
         )
-        check_share("threshold", threshold)
-        check_share("min_share", min_share)
+        _check_share("threshold", threshold)
+        _check_share("min_share", min_share)
         self.threshold = threshold
         self.min_share = min_share
 
@@ -112,3 +112,8 @@ class Ohem(PixelLoss):
                 limit = torch.maximum(limit, probability.kthvalue(least).values)
         hardest = losses[probability <= limit]
         return hardest.sum() / max(hardest.numel(), 1)
+
+
+def _check_share(key: str, value: float) -> None:
+    if not 0 < value <= 1:
+        raise ConfigError(f"loss.{key}={value}; allowed: above 0 up to 1")

@@ -9,10 +9,6 @@ class Lovasz(nn.Module):
 
     Source: Berman et al., "The Lovasz-Softmax loss" (CVPR 2018), section 3 and algorithm 1. It
     sorts all pixels once a class.
-
-    Args:
-        num_classes: number of classes K.
-        ignore_index: label of pixels that do not count.
     """
 
     def __init__(self, *, num_classes: int, ignore_index: int) -> None:

@@ -59,10 +59,6 @@ class Dice(Tversky):
 
     Source: Milletari et al., "V-Net" (3DV 2016), section 3, with plain in place of squared
     probabilities in the denominator; per class and over the whole batch.
-
-    Args:
-        num_classes: number of classes K.
-        ignore_index: label of pixels that do not count.
     """
 
     def __init__(self, *, num_classes: int, ignore_index: int) -> None:
@@ -74,10 +70,6 @@ class Jaccard(Tversky):
 
     Source: Rahman and Wang, "Optimizing Intersection-Over-Union in Deep Neural Networks for Image
     Segmentation" (ISVC 2016), here per class and over the whole batch.
-
-    Args:
-        num_classes: number of classes K.
-        ignore_index: label of pixels that do not count.
     """
 
     def __init__(self, *, num_classes: int, ignore_index: int) -> None:

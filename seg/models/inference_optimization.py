@@ -11,8 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from seg.kernels.depthwise import DepthwiseConv2d
-from seg.models.faster_depthwise import faster_depthwise
-from seg.models.fused_convolution import FusedConv2d, fused
+from seg.models.fused_convolution import FusedConv2d, faster_depthwise, fused
 from seg.models.hooks import hooks_attached
 
 Replacement = Callable[[nn.Module], nn.Module | None]

@@ -19,7 +19,7 @@ from seg.kernels.resize import Resize
 from seg.losses.cross_entropy import CrossEntropy, cross_entropy
 from seg.metrics.joint_counts import pair_counts
 from seg.models.coarse_logits import CoarseLogits
-from seg.models.faster_depthwise import FasterDepthwise, faster_depthwise
+from seg.models.fused_convolution import FasterDepthwise, faster_depthwise
 
 pytest.importorskip("numba")
 from seg.kernels.cross_entropy import summed_cross_entropy, upsampled_cross_entropy
