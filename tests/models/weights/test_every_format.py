@@ -4,10 +4,9 @@ import importlib
 import pkgutil
 
 import pytest
-from seg.models.weights.reading import readable_formats
 
 from seg.models.weights import key_maps as package
-from seg.models.weights.format import WeightFormat
+from seg.models.weights.format import WeightFormat, readable_formats
 from seg.models.weights.key_maps import KeyMap, key_maps
 
 FORMATS, KEY_MAPS = readable_formats(), key_maps()
