@@ -108,6 +108,7 @@ def first_pixels(low: NDArray[np.int64], coarse: int) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=1024)
+@torch.inference_mode(mode=False)  # what inference has cached may be needed in training
 def _weights(axis: Axis, start: int, stop: int, dtype: torch.dtype, device: torch.device) -> Part:
     low, share = axis.places(slice(start, stop))
     high = (low + 1).clamp(max=axis.coarse - 1)

@@ -61,3 +61,16 @@ def test_blocks_repeat_the_last_pixel(width):
     whole = axis.positions(slice(0, width))
     assert (low[:width] == whole[0]).all() and (share[:width] == whole[1]).all()
     assert (low[width:] == low[width - 1]).all() and (share[width:] == share[width - 1]).all()
+
+
+def test_weights_that_inference_has_cached_serve_in_training():
+    axes = Resize((31, 29), (31, 29), True).axes((5, 4))
+    device, whole = torch.device("cpu"), (slice(0, 31), slice(0, 29))
+    with torch.inference_mode():
+        parts = [
+            axis.weights(part, dtype=torch.float32, device=device)
+            for axis, part in zip(axes, whole, strict=True)
+        ]
+    logits_hKw = torch.randn(5, 3, 4, requires_grad=True)
+    resize_part(logits_hKw, *parts).sum().backward()
+    assert logits_hKw.grad.sum() == pytest.approx(3 * 31 * 29, rel=1e-4)
