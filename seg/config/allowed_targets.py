@@ -134,9 +134,11 @@ def locate(path: Any, key: str, author: Author = USER) -> Any:
     if from_file and section not in _HARMLESS:
         raise not_allowed(path, key, rooms)
     found = _of_rooms(path, key, rooms)
-    is_factory = not isinstance(found, type) and rule.kinds in ((), _MODULE)
-    if not (is_of(found, rule.kinds) or is_factory) or (from_file and is_factory):
-        raise not_allowed(path, key, rooms, rule.kinds)
+    is_class, kinds = isinstance(found, type), rule.kinds
+    is_part = is_class and (not kinds or any(issubclass(found, named(kind)) for kind in kinds))
+    is_factory = not is_class and kinds in ((), _MODULE)
+    if not (is_part or is_factory) or (from_file and is_factory):
+        raise not_allowed(path, key, rooms, kinds)
     return found
 
 
@@ -164,13 +166,6 @@ def locate_part(
         names = ", ".join(sorted({kind.__name__ for kind in allowed})) or "plain values"
         raise ConfigError(f"{key}._target_={path}: not allowed; this key takes {names}")
     return found
-
-
-def is_of(found: Any, kinds: tuple[str, ...]) -> bool:
-    """Return whether an object is a class, and a subclass of one of `kinds` if there are any."""
-    return isinstance(found, type) and (
-        not kinds or any(issubclass(found, named(kind)) for kind in kinds)
-    )
 
 
 def named(path: str) -> Any:

@@ -3,7 +3,7 @@
 import inspect
 import re
 import shlex
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -149,16 +149,12 @@ def _unknown_key(key: str, config_name: str, overrides: list[str]) -> str:
     further = ""
     if _takes(section, parent, name):
         further = f"\n  it is an argument that no file lists: write +{key}=..."
-    return no_such_key(key, sorted(map(str, section)), _sections(whole), further)
-
-
-def _sections(whole: DictConfig) -> list[str]:
-    """Return the first parts of keys, less groups of which nothing is chosen."""
-    return [
+    sections = [  # less groups of which nothing is chosen
         str(key)
         for key, value in whole.items_ex(resolve=False)
         if value is not None or not is_group(str(key))
     ]
+    return no_such_key(key, sorted(map(str, section)), sections, further)
 
 
 def _takes(section: DictConfig, key: str, name: str) -> bool:
@@ -194,8 +190,11 @@ def _misread(argument: str, command: str) -> str:
             f"{argument}: is no KEY=VALUE; write both in one word, without blanks around the ="
             f"{meant}"
         )
-    for candidate in _candidates(key, value):
-        if _is_readable(candidate):
+    inner = value.strip("()[] ")
+    candidates = [f"{key}=[{inner}]"] if value[:1] in "([" and inner else []
+    for candidate in (*candidates, f"{key}={quoted(value)}"):
+        with suppress(HydraException):
+            OverridesParser.create().parse_override(candidate)
             return f"{argument}: cannot be read; write {shlex.quote(candidate)}"
     return f"{argument}: cannot be read as KEY=VALUE; keys are words with dots between"
 
@@ -230,19 +229,3 @@ def _several_values(message: str) -> str:
 def _hint(key: str, command: str) -> str:
     sections = re.findall(r"^(?:  - )?(\w+):", (conf_dir() / f"{command}.yaml").read_text(), re.M)
     return hint(key, sections) if re.fullmatch(r"\w+", key) else ""
-
-
-def _candidates(key: str, value: str) -> Iterator[str]:
-    """Yield spellings of what was probably meant, the likeliest first."""
-    inner = value.strip("()[] ")
-    if value[:1] in "([" and inner:
-        yield f"{key}=[{inner}]"
-    yield f"{key}={quoted(value)}"
-
-
-def _is_readable(argument: str) -> bool:
-    try:
-        OverridesParser.create().parse_override(argument)
-    except HydraException:
-        return False
-    return True

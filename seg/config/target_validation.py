@@ -50,7 +50,11 @@ def check(
             wrong, missing or ill-typed argument.
     """
     try:
-        _refuse_interpolations(node, key)
+        for path, text in _texts(node, key):
+            if "${" in text:
+                raise ConfigError(
+                    f"{path}={text[:80]!r}: unresolved interpolation; give the value itself"
+                )
         target = locate(node["_target_"], key, author)
         if node.get("_partial_", False) and key not in _COMPLETED:
             raise ConfigError(f"{key}._partial_: not allowed here; leave it out")
@@ -58,14 +62,6 @@ def check(
         _check_parts(node, target, key, author)
     except RecursionError:
         raise ConfigError(f"{key}: nested too deeply, or within itself") from None
-
-
-def _refuse_interpolations(node: Mapping[str, Any], key: str) -> None:
-    for path, text in _texts(node, key):
-        if "${" in text:
-            raise ConfigError(
-                f"{path}={text[:80]!r}: unresolved interpolation; give the value itself"
-            )
 
 
 def _check_parts(node: Mapping[str, Any], target: Any, key: str, author: Author) -> None:
