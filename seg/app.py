@@ -75,16 +75,13 @@ def app(
         started_s = 0.0
 
         def job(composed: DictConfig) -> Any:
-            context = HydraConfig.get()
-            run_dir = Path(context.runtime.output_dir)
-            ours = str(context.sweeper._target_).startswith("hydra_plugins.seg_sweeper.")
-            if ours and context.mode == RunMode.MULTIRUN:
-                # a trial fails by an exception: an exit would end the sweep
+            run_dir = Path(HydraConfig.get().runtime.output_dir)
+            if _is_trial():  # it fails by an exception: an exit would end the sweep
                 with exit_with_parent():
                     return run_trial(
                         run_dir,
                         lambda: _run(command, schema, composed, has_run_dir=has_run_dir),
-                        max_failures=context.sweeper.max_failures,
+                        max_failures=HydraConfig.get().sweeper.max_failures,
                     )
             cleanup = (
                 removed_if_refused(run_dir, since_s=started_s) if has_run_dir else nullcontext()
@@ -136,6 +133,13 @@ def _hydra_arguments(
     line = expand_resume(spell_out(positional, sys.argv[1:]), name)
     with writable_run_directory(line, name) if has_run_dir else nullcontext(line) as line:
         yield open_mappings(quote_paths(line))
+
+
+def _is_trial() -> bool:
+    """Return whether one of our sweepers has launched this job."""
+    hydra_config = HydraConfig.get()
+    ours = str(hydra_config.sweeper._target_).startswith("hydra_plugins.seg_sweeper.")
+    return ours and hydra_config.mode == RunMode.MULTIRUN
 
 
 @contextmanager

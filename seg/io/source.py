@@ -1,5 +1,7 @@
 """Files that are read: the name for messages, the limit, the remedy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,15 +59,13 @@ class Source:
                 fault="too_large",
             )
 
-    def read(self) -> bytes:
-        """Return all of a local file; an empty one is not refused.
-
-        Raises:
-            DataError: it is missing (`fault` is `missing`), too large or cannot be read.
-        """
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what opening and reading raise into a `DataError` that names the file."""
         try:
-            with Path(str(self.location)).open("rb") as file:
-                content = file.read(self.max_bytes + 1)
+            yield
+        except DataError:
+            raise
         except FileNotFoundError as error:
             raise DataError(f"{self.location}: {self.kind} not found", fault="missing") from error
         except IsADirectoryError as error:
@@ -77,6 +77,15 @@ class Source:
             raise DataError(
                 f"{self.location}: {self.kind} cannot be read: {reason}", fault="unreadable"
             ) from error
+
+    def read(self) -> bytes:
+        """Return all of a local file; an empty one is not refused.
+
+        Raises:
+            DataError: it is missing (`fault` is `missing`), too large or cannot be read.
+        """
+        with self.errors(), Path(str(self.location)).open("rb") as file:
+            content = file.read(self.max_bytes + 1)
         self.check_size(len(content))
         return content
 

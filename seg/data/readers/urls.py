@@ -39,18 +39,8 @@ def read_bytes(location: Location, kind: str, *, max_bytes: int | None = None) -
     """
     if "\0" in str(location):
         raise DataError(f"{brief(str(location))}: no name of a file: {kind}", fault="missing")
-    try:
+    with Source(location, kind).errors():
         content = _read(location, -1 if max_bytes is None else max_bytes + 1)
-    except FileNotFoundError as error:
-        raise DataError(f"{location}: {kind} not found", fault="missing") from error
-    except IsADirectoryError as error:
-        raise DataError(
-            f"{location}: {kind} expected, found a directory", fault="missing"
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"{location}: {kind} cannot be read: {error.strerror or error}", fault="unreadable"
-        ) from error
     if max_bytes is not None:
         Source(location, kind, max_bytes=max_bytes).check_size(len(content))
     if not content:
