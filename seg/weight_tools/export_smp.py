@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from seg.build.models import restore
+from seg.build.models import restore, training_config
+from seg.config.schema import TrainConfig
 from seg.errors import ConfigError, DataError
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.io.atomic import write_json
@@ -18,7 +19,7 @@ from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.weights.digests import sealed
 from seg.models.weights.safetensors_file import FACTS_IN_DIRECTORY
-from seg.training.checkpoint import Checkpoint, read_checkpoint
+from seg.training.checkpoint import read_checkpoint
 
 _TOLERANCE = 1e-5
 _SIDE_PX = 256
@@ -45,22 +46,26 @@ def write_smp_directory(run: Path, output: Path) -> None:
     if output.exists():
         raise ConfigError(f"output={output}: exists already; choose another name, or move it away")
     checkpoint = read_checkpoint(run)
+    config = training_config(checkpoint, TrainConfig)
+    encoder, decoder = config.encoder.node(), config.decoder.node()
+    if not (_builds(decoder, create_smp_decoder) and _has_name(encoder)):
+        names = [node.get("name", node["_target_"]) for node in (encoder, decoder)]
+        raise DataError(
+            f"{checkpoint.path}: {' under '.join(names)} is no network of smp; "
+            "train with decoder=smp and an encoder of ours or encoder=smp"
+        )
     ours = restore(checkpoint)
-    theirs = _smp_model(checkpoint, ours)
+    theirs = _smp_model(ours, encoder, decoder, run)
     _require_equal(ours, theirs, run)
     theirs.save_pretrained(output)
     facts = {"classes": list(ours.classes), "normalization": ours.normalization.to_dict()}
     write_json(output / FACTS_IN_DIRECTORY, sealed(facts, load_file(output / "model.safetensors")))
 
 
-def _smp_model(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:
+def _smp_model(
+    ours: TrainedSegmenter, encoder: Mapping[str, Any], decoder: Mapping[str, Any], run: Path
+) -> Any:
     """Build smp's own model of the same network, with the same tensors."""
-    encoder, decoder = dict(checkpoint.config["encoder"]), dict(checkpoint.config["decoder"])
-    if not (_builds(decoder, create_smp_decoder) and _has_name(encoder)):
-        raise DataError(
-            f"{checkpoint.path}: {encoder.get('name')} under {decoder.get('name')} is no network "
-            "of smp; train with decoder=smp and an encoder of ours or encoder=smp"
-        )
     options = {key: value for key, value in decoder.items() if key not in ("_target_", "name")}
     options |= stride_option(getattr(smp, decoder["name"]), ours.output_stride)
     theirs = smp.create_model(
@@ -78,7 +83,7 @@ def _smp_model(checkpoint: Checkpoint, ours: TrainedSegmenter) -> Any:
         theirs.load_state_dict(state)
     except RuntimeError as error:
         detail = "\n".join(str(error).splitlines()[:4])
-        raise DataError(f"{checkpoint.path}: smp builds this network otherwise\n{detail}") from None
+        raise DataError(f"{run}: smp builds this network otherwise\n{detail}") from None
     return theirs.eval()
 
 

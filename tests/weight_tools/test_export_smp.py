@@ -116,6 +116,11 @@ def test_what_smp_has_not_or_computes_otherwise_is_refused(tmp_path):
     path = save(deeplab, tmp_path / "a.ckpt", f"encoder={TINY}", "decoder=deeplabv3plus")
     with pytest.raises(DataError, match="no network of smp"):
         write_smp_directory(path, tmp_path / "smp")
+    content = torch.load(path, weights_only=True)
+    content[CHECKPOINT_KEY]["config"]["encoder"] = {"_target_": "my_package.MyEncoder"}
+    torch.save(content, path)
+    with pytest.raises(DataError, match=r"my_package\.MyEncoder under deeplabv3plus is no network"):
+        write_smp_directory(path, tmp_path / "smp")
     checkpoint = save(native(16), tmp_path / "b.ckpt", *NATIVE[:2])
     with pytest.raises(DataError, match=r"train with encoder\.output_stride=32"):
         write_smp_directory(checkpoint, tmp_path / "smp")
