@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from seg.errors import ConfigError
 from seg.kernels.resize import Resize
-from seg.models.blocks import DECODER_NORM_EPS, LOGITS_STD, ConvNormAct, initialize
+from seg.models.blocks import DECODER_NORM_EPS, ConvNormAct, initialize
 from seg.models.coarse_logits import CoarseLogits
 from seg.models.interfaces import Encoder
 
@@ -33,8 +33,7 @@ class FullyConvolutionalHead(nn.Module):
         self.conv = ConvNormAct(in_channels, channels, 3, norm_eps=DECODER_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
         self.logits = nn.Conv2d(channels, num_classes, 1)
-        initialize(self)
-        nn.init.normal_(self.logits.weight, std=LOGITS_STD)
+        initialize(self, logits=self.logits)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Compute logits B x num_classes x H x W of a map B x in_channels x H x W."""

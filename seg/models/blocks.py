@@ -16,7 +16,7 @@ from seg.kernels.depthwise import DepthwiseConv2d, fused_conv_bn
 
 Skip = Literal["conv", "sum", "none"]
 DECODER_NORM_EPS = 1e-5  # of decoders and heads
-LOGITS_STD = 0.01  # of the initial weights of their last layer
+_LOGITS_STD = 0.01  # of the initial weights of their last layer
 
 
 class ConvNormAct(nn.Module):
@@ -239,8 +239,10 @@ def skip_connection(
     )
 
 
-def initialize(module: nn.Module) -> None:
+def initialize(module: nn.Module, *, logits: nn.Conv2d | None = None) -> None:
     """Initialize by He's normal over the fan-out (He et al. 2015), nine for a 3x3 depthwise one.
+
+    The layer of the logits, if there is one, starts with small weights.
 
     TensorFlow's truncated normal of 0.09 is tuned to long schedules; with batch norm everywhere the
     He scale makes the weights of each layer move at the same relative rate, which short runs need.
@@ -254,6 +256,8 @@ def initialize(module: nn.Module) -> None:
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.ones_(layer.weight)
             nn.init.zeros_(layer.bias)
+    if logits is not None:
+        nn.init.normal_(logits.weight, std=_LOGITS_STD)
 
 
 def resize(x_BCHW: Tensor, size_HW: Sequence[int] | torch.Size) -> Tensor:

@@ -13,7 +13,6 @@ from torch.nn import functional
 from seg.errors import ConfigError
 from seg.models.blocks import (
     DECODER_NORM_EPS,
-    LOGITS_STD,
     ConvNormAct,
     SeparableConv2d,
     initialize,
@@ -179,8 +178,7 @@ class DeepLabV3Plus(nn.Module):
             )
             width = decoder_channels
         self.logits = nn.Conv2d(width, num_classes, 1)
-        initialize(self)
-        nn.init.normal_(self.logits.weight, std=LOGITS_STD)
+        initialize(self, logits=self.logits)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Compute logits B x num_classes x h x w at the size of the low-level map."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import ConfigError
-from seg.models.blocks import DECODER_NORM_EPS, LOGITS_STD, ConvNormAct, initialize
+from seg.models.blocks import DECODER_NORM_EPS, ConvNormAct, initialize
 from seg.models.decoders.deeplabv3plus import ImagePooling, rates_for, tap_index
 from seg.models.interfaces import Encoder
 from seg.models.registry import DECODERS
@@ -121,8 +121,7 @@ class FullDeepLabV3Plus(nn.Module):
             nn.Dropout(probability) for probability in fusion_dropout
         )
         self.logits = nn.Conv2d(decoder_channels, num_classes, 1)
-        initialize(self)
-        nn.init.normal_(self.logits.weight, std=LOGITS_STD)
+        initialize(self, logits=self.logits)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Compute logits B x num_classes x h x w at the size of the low-level map."""

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from seg.errors import ConfigError
 from seg.models.blocks import (
     DECODER_NORM_EPS,
-    LOGITS_STD,
     ConvNormAct,
     SeparableConv2d,
     initialize,
@@ -84,8 +83,7 @@ class FeaturePyramid(nn.Module):
             for step, index in enumerate(self.indices)
         )
         self.logits = nn.Conv2d(widths[-1], num_classes, 1)
-        initialize(self)
-        nn.init.normal_(self.logits.weight, std=LOGITS_STD)
+        initialize(self, logits=self.logits)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Compute logits B x num_classes x h x w at the size of the finest level."""
