@@ -33,12 +33,9 @@ Changes = dict[str, tuple[Any, Any]]
 def changes(
     before: Mapping[str, Any], now: Mapping[str, Any], *, keep_global_batch_size: bool
 ) -> Changes:
-    """Return the keys that differ and change the numbers of a run.
+    """Return the keys that change the numbers of a run and differ in two resolved configurations.
 
-    Args:
-        before: resolved configuration of the run, plain data.
-        now: resolved configuration of today, plain data.
-        keep_global_batch_size: whether the share of each device may differ.
+    With `keep_global_batch_size` the share of each device may differ.
     """
     free = (*FREE, *(_SHARES if keep_global_batch_size else ()))
     flat_before, flat_now = dict(flatten(before)), dict(flatten(now))

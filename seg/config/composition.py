@@ -20,12 +20,7 @@ C = TypeVar("C", bound=Section)
 
 
 def composed(name: str, overrides: Sequence[str], **options: Any) -> DictConfig:
-    """Compose the configuration of a command, outside its run.
-
-    Args:
-        name: of the command.
-        overrides: as they are typed.
-        **options: of Hydra's `compose`.
+    """Compose the configuration of a command, outside its run; options are Hydra's.
 
     Raises:
         HydraException, OmegaConfBaseException: the overrides do not compose.

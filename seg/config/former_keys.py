@@ -148,12 +148,7 @@ def present_choices(choices: Iterable[str]) -> list[str]:
 
 
 def renamed(key: str, sections: Collection[str] = ()) -> str:
-    """Say what a former key that is typed is called today; empty for others.
-
-    Args:
-        key: with dots, as it is typed.
-        sections: of the command's configuration.
-    """
+    """Say what a former key that is typed is called today; empty for others."""
     present = COMMAND_KEYS.get(key, "")
     if present.partition(".")[0] in sections:
         return present

@@ -35,10 +35,6 @@ _RESOLVER = re.compile(r"\$\{.*:", re.DOTALL)  # ${a.b} names another key, ${a:b
 def read_recorded(run_dir: Path, *, remedy: str = "") -> list[str]:
     """Read the choices that began a run, as Hydra took them, with the names of today.
 
-    Args:
-        run_dir: of the run.
-        remedy: what to do where they cannot be read; empty: the usual one.
-
     Raises:
         DataError: they are missing (`fault` is `missing`) or cannot be read.
     """

@@ -24,10 +24,6 @@ def writable_run_directory(arguments: list[str], command: str) -> Iterator[list[
     command that puts its results into `output` gets a temporary one; tasks of `prepare` that put
     them into the run directory get `output` as that.
 
-    Args:
-        arguments: of the command line, with all keys written out.
-        command: its name.
-
     Yields:
         the arguments, or more of them.
 

@@ -83,12 +83,7 @@ def check_label_ids(
 
 
 def all_ignored_error(split: str, read: str) -> DataError:
-    """Return the error for labels that hold ignored pixels alone.
-
-    Args:
-        split: of a dataset.
-        read: how many labels or batches were read, for the message.
-    """
+    """Return the error for a split of which what was `read` holds ignored pixels alone."""
     what = "nothing can be learned" if split == "train" else "nothing can be scored"
     return DataError(
         f"split {split!r}: no pixel of {read} counts, all are ignored: {what}\n"

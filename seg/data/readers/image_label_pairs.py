@@ -247,13 +247,7 @@ def match_pairs(
 
 
 def unmatched_error(unmatched: Sequence[UnmatchedFile], among: str, remedy: str = "") -> DataError:
-    """Return the error for files without a partner.
-
-    Args:
-        unmatched: the files.
-        among: how many files there are, in words.
-        remedy: what to do; empty: complete them, or leave them out.
-    """
+    """Return the error for files without a partner among so many; the remedy may be another."""
     lines = [f"{among} do not pair up"]
     groups: dict[str, list[str]] = {kind: [] for kind in _UNMATCHED}
     for each in unmatched:

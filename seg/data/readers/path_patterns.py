@@ -43,11 +43,7 @@ class FilePattern:
         return re.compile(f"{before}(.+?){after}{ending}", re.IGNORECASE)
 
     def shared_name(self, path: PurePosixPath | str) -> str | None:
-        """Return the name that an image and its label share; None where a file does not match.
-
-        Args:
-            path: relative to the directory.
-        """
+        """Return the shared name in a path below the directory; None where it does not match."""
         match = self._regex.fullmatch(str(path))
         return None if match is None else match[1] + match[2]
 
@@ -127,13 +123,7 @@ def pairing_remedy(
     labels: Mapping[str, Location],
     patterns: tuple[FilePattern, FilePattern],
 ) -> str:
-    """Return the remedy where no image has the name of a label: the option that pairs them.
-
-    Args:
-        images: image files by the names that should be shared.
-        labels: label files by these names.
-        patterns: of the images and of the labels.
-    """
+    """Return the remedy where no image has the name of a label: the option that pairs them."""
     options = suggested_patterns(list(images), list(labels), patterns)
     if options:
         return f"  to pair them by their names give {' '.join(options)}"

@@ -106,14 +106,7 @@ def split_subset(
 def check_choice(
     dataset: str, key: str, value: str, allowed: Sequence[str], *, why: str = ""
 ) -> None:
-    """Refuse a value that an option of a dataset does not take, such as a split.
-
-    Args:
-        dataset: as its paper writes it, `Cityscapes`.
-        key: the option, `split`.
-        value: of the option.
-        allowed: all values that it takes.
-        why: why an expected value is missing; follows the allowed ones in the message.
+    """Refuse a value that an option of a dataset does not take; `why` ends the message.
 
     Raises:
         ConfigError: `value` is none of `allowed`.
@@ -126,15 +119,7 @@ def check_choice(
 
 
 def warn_if_partial(dataset_name: str, split: str, samples: int, official: int, root: Path) -> None:
-    """Log a warning where a split has another number of samples than the official one.
-
-    Args:
-        dataset_name: as its paper writes it, `Cityscapes`.
-        split: the name of the split.
-        samples: number of samples below `root`.
-        official: number of samples of the complete split.
-        root: the directory of the dataset.
-    """
+    """Log a warning where a split has another number of samples than the official one."""
     if samples != official:
         _log.warning(
             "%s %s in %s has %d samples, the official split %d: partial download?",

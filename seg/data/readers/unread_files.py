@@ -41,23 +41,14 @@ def is_hidden(path: PurePath) -> bool:
 
 
 class UnreadFiles:
-    """A counter of the files of a directory that are not read.
-
-    Args:
-        directory: what is searched, for messages.
-    """
+    """A counter of the files of a directory that are not read."""
 
     def __init__(self, directory: Location) -> None:
         self._directory = directory
         self._kinds: Counter[str] = Counter()
 
     def add(self, path: PurePath, kind: str | None = None) -> None:
-        """Count a file.
-
-        Args:
-            path: relative to the directory.
-            kind: in a few words; None: hidden, or the file's suffix.
-        """
+        """Count a file by its path below the directory; kind None: hidden, or its suffix."""
         if kind is None:
             kind = HIDDEN if is_hidden(path) else path.suffix.lower() or _NO_SUFFIX
         self._kinds[kind] += 1
@@ -87,13 +78,7 @@ class UnreadFiles:
 
 
 def log_unlisted(directory: Path, names: Sequence[str], lists: object) -> None:
-    """Log once a process the files of a directory that no list of a split names.
-
-    Args:
-        directory: the one that holds them.
-        names: of the files.
-        lists: what does not name them, for messages.
-    """
+    """Log once a process the files of a directory that no list of a split, in `lists`, names."""
     if not names:
         return
     count = f"{len(names)} files: {first_of(names)}"

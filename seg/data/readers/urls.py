@@ -51,11 +51,7 @@ def read_bytes(location: Location, kind: str, *, max_bytes: int | None = None) -
 
 
 def read_json(location: Location, kind: str) -> Any:
-    """Read a JSON file.
-
-    Args:
-        location: a path or an address.
-        kind: what the file is, for messages: `class file`, `annotation`.
+    """Read a JSON file; `kind` says what it is, for messages: `class file`, `annotation`.
 
     Raises:
         DataError: it is missing, empty or no JSON, or an object names a key twice.
@@ -69,12 +65,7 @@ def read_json(location: Location, kind: str) -> Any:
 
 @contextmanager
 def in_memory_file(content: bytes, name: str) -> Iterator[Location]:
-    """Give `content` a location while the block lasts.
-
-    Args:
-        content: of a file.
-        name: of the content, for a `DataError` raised in the block.
-    """
+    """Give the content of a file a location in the block; a `DataError` has `name` instead."""
     import fsspec
 
     file_system = fsspec.filesystem("memory")
