@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torchvision
-from torch import Tensor, nn
+from torch import Tensor
 
 from seg.models.blocks import initialize
 from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
 from seg.models.interfaces import Normalization
-from seg.models.weights import adapt_input_channels
+from seg.models.weights import set_input_channels
 
 _DEFAULT_TAG = "imagenet"
 _RGB = 3
@@ -58,12 +58,6 @@ class GoogLeNet(torchvision.models.GoogLeNet):  # type: ignore[misc]  # torchvis
         }
         self.load_state_dict(features)
 
-    def read_channels(self, in_channels: int) -> None:
-        """Make the first convolution read images of `in_channels` channels."""
-        conv: Any = self.conv1.conv
-        conv.in_channels = in_channels
-        conv.weight = nn.Parameter(adapt_input_channels(conv.weight.detach(), in_channels))
-
 
 _NETWORKS: dict[str, Callable[[], GoogLeNet]] = {"googlenet": GoogLeNet}
 
@@ -102,7 +96,7 @@ def create_torchvision_encoder(
         if tag is not None:
             body.load_published(published.DEFAULT if tag == _DEFAULT_TAG else published[tag])
         if in_channels != _RGB:
-            body.read_channels(in_channels)
+            set_input_channels(body.conv1.conv, in_channels)
         return LibraryEncoder(
             body, name=name, in_channels=in_channels, normalization=body.normalization
         )

@@ -10,7 +10,7 @@ from seg.errors import ConfigError
 from seg.models.blocks import ConvNormAct, initialize
 from seg.models.checkpointing import run_checkpointed
 from seg.models.interfaces import Normalization
-from seg.models.weights import adapt_input_channels
+from seg.models.weights import set_input_channels
 
 OUTPUT_STRIDES = (4, 8, 16, 32)
 DEEPEST = 5
@@ -122,16 +122,14 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
 
         Args:
             in_channels: 1 or more.
-            pretrained: keep what the first convolution has learnt (see `adapt_input_channels`).
+            pretrained: keep what the first convolution has learnt (see `set_input_channels`).
         """
         first = self.stem[0]
         assert isinstance(first, ConvNormAct)
         conv = first.conv
         if in_channels == conv.in_channels:
             return
-        kernel = conv.weight.detach()
-        conv.in_channels = in_channels
-        conv.weight = nn.Parameter(adapt_input_channels(kernel, in_channels))
+        set_input_channels(conv, in_channels)
         if not pretrained:
             initialize(conv)
         self._in_channels = in_channels

@@ -20,14 +20,14 @@ from seg.models.weights.key_maps import translate
 from seg.models.weights.load_report import Coverage, shortened
 from seg.models.weights.sources import locate
 from seg.models.weights.state_dict_matching import (
-    adapt_input_channels,
     coverage,
     match,
     misfit,
     require_finite,
+    set_input_channels,
 )
 
-__all__ = ["Coverage", "adapt_input_channels", "load_weights", "readable_formats"]
+__all__ = ["Coverage", "load_weights", "readable_formats", "set_input_channels"]
 
 log = logging.getLogger(__name__)
 _PARTS = frozenset({"encoder", "decoder", "linear"})

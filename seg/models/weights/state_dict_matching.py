@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seg.errors import DataError
 from seg.models.weights.format import Arrays, WeightFile
@@ -67,6 +67,12 @@ def adapt_input_channels(kernel_OIHW: Tensor, in_channels: int) -> Tensor:
     index = torch.arange(in_channels, device=kernel_OIHW.device) % known
     repeats = torch.bincount(index, minlength=known)[index].to(kernel_OIHW.dtype)
     return kernel_OIHW[:, index] / repeats.view(1, -1, 1, 1)
+
+
+def set_input_channels(conv: nn.Conv2d, in_channels: int) -> None:
+    """Make a first convolution read another number of channels; see `adapt_input_channels`."""
+    conv.in_channels = in_channels
+    conv.weight = nn.Parameter(adapt_input_channels(conv.weight.detach(), in_channels))
 
 
 def coverage(targets: Iterable[str], content: WeightFile, matched: Match, key_map: str) -> Coverage:
