@@ -1,7 +1,5 @@
 """Launch of the Triton kernels of `depthwise_triton` on tensors."""
 
-from dataclasses import dataclass
-
 import torch
 import triton.language as tl
 from torch import Tensor
@@ -12,14 +10,6 @@ from seg.kernels.depthwise_triton import tap_sums, weight_sums
 # programs of a weight gradient: eight for each multiprocessor of a large card
 _PROGRAMS = 1024
 _IN_TRITON = {torch.float32: tl.float32, torch.float64: tl.float64}
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Mean and mean squared distance from it, of each channel over a batch."""
-
-    mean_C: Tensor
-    variance_C: Tensor
 
 
 def device_of(x: Tensor) -> torch.cuda.device:
@@ -59,8 +49,10 @@ def convolve_and_describe(
     *,
     tile: Tile = TILES[0],
     relu: bool = False,
-) -> tuple[Tensor, Moments]:
-    """Compute `convolve`, and the moments of its output in float32 (float64 of float64).
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute `convolve`, and mean and variance of each channel of its output over the batch.
+
+    The moments are float32 (float64 of float64); the variance is the mean squared distance.
 
     Each tile yields its own mean and squared distances from it, and these are combined exactly
     (Chan, Golub and LeVeque, 1979): a mean far from zero costs no digits, as with plain squares.
@@ -85,7 +77,7 @@ def convolve_and_describe(
     mean_C = total_TC.sum(0) / values
     apart_TC = total_TC / count_T1 - mean_C
     variance_C = (spread_TC + count_T1 * apart_TC.square()).sum(0) / values
-    return output_BCHW, Moments(mean_C, variance_C)
+    return output_BCHW, mean_C, variance_C
 
 
 def input_gradient(

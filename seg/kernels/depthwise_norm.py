@@ -85,23 +85,22 @@ class _DepthwiseNormRelu(torch.autograd.Function):
         step: Step,
     ) -> tuple[Tensor, Tensor, Tensor]:
         if step.batch or mean is None or variance is None:
-            value, moments = launch.convolve_and_describe(
+            value, mean_C, variance_C = launch.convolve_and_describe(
                 x, weight, step.geometry, relu=step.relu_before
             )
         else:
             value = launch.convolve(x, weight, step.geometry, relu=step.relu_before)
-            moments = launch.Moments(mean.clone(), variance.clone())
-        inverse_C = torch.rsqrt(moments.variance_C + step.epsilon)
+            mean_C, variance_C = mean.clone(), variance.clone()
+        inverse_C = torch.rsqrt(variance_C + step.epsilon)
         scale_C = gamma * inverse_C
-        shift_C = beta - moments.mean_C * scale_C
+        shift_C = beta - mean_C * scale_C
         output = torch.empty_like(value)
-        norm_triton.normalize[_grid(value)](
-            value, scale_C, shift_C, output, *_sizes(value), RELU=step.relu_after, **_blocks(value)
-        )
-        ctx.save_for_backward(x, weight, moments.mean_C, inverse_C, scale_C, shift_C)
+        operands = value, scale_C, shift_C, output
+        _run(norm_triton.normalize, *operands, relu=step.relu_after)
+        ctx.save_for_backward(x, weight, mean_C, inverse_C, scale_C, shift_C)
         ctx.step = step
-        ctx.mark_non_differentiable(moments.mean_C, moments.variance_C)
-        return output, moments.mean_C, moments.variance_C
+        ctx.mark_non_differentiable(mean_C, variance_C)
+        return output, mean_C, variance_C
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
@@ -116,22 +115,27 @@ class _DepthwiseNormRelu(torch.autograd.Function):
         per_value_C = -scale_C * inverse_C.square() * product_C / count
         constant_C = -scale_C * sum_C / count - per_value_C * mean_C
         to_value = torch.empty_like(value)
-        norm_triton.input_gradient[_grid(value)](
-            *(gradient, value, scale_C, shift_C, per_value_C, constant_C, to_value),
-            *_sizes(value),
-            RELU=step.relu_after,
-            **_blocks(value),
-        )
+        operands = gradient, value, scale_C, shift_C, per_value_C, constant_C, to_value
+        _run(norm_triton.input_gradient, *operands, relu=step.relu_after)
         needs = ctx.needs_input_grad
-        shape = (step.geometry,)
         to_x = to_weight = None
         if needs[0]:
-            to_x = launch.input_gradient(to_value, x, weight, *shape, relu=step.relu_before)
+            to_x = launch.input_gradient(to_value, x, weight, step.geometry, relu=step.relu_before)
         if needs[1]:
             to_weight = launch.weight_gradient(
-                to_value, x, *shape, dtype=weight.dtype, relu=step.relu_before
+                to_value, x, step.geometry, dtype=weight.dtype, relu=step.relu_before
             )
         return to_x, to_weight, product_C * inverse_C, sum_C, None, None, None
+
+
+def _run(kernel: Any, *operands: Tensor, relu: bool) -> None:
+    """Launch a kernel over all pixels and channels of its last operand."""
+    channels = operands[-1].shape[1]
+    rows = operands[-1].numel() // channels
+    vector, groups = launch.vectors(channels)
+    kernel[(-(-rows // _ROWS) * -(-channels // _CHANNELS),)](
+        *operands, rows, groups, VECTOR=vector, RELU=relu, ROWS=_ROWS, CHANNELS=_CHANNELS
+    )
 
 
 def _sums(
@@ -139,17 +143,15 @@ def _sums(
 ) -> Tensor:
     """Return two rows: sums of the gradient, and of its product with `value - mean`."""
     channels = value.shape[1]
-    across = -(-channels // _CHANNELS)
-    blocks = -(-(value.numel() // channels) // _ROWS)
+    rows = value.numel() // channels
+    vector, groups = launch.vectors(channels)
+    across, blocks = -(-channels // _CHANNELS), -(-rows // _ROWS)
     blocks_a_part = max(1, -(-blocks * across // _PROGRAMS))
     parts = -(-blocks // blocks_a_part)
     sums = torch.empty(parts, 2, channels, dtype=torch.float32, device=value.device)
+    operands = gradient, value, scale_C, shift_C, mean_C, sums, rows, groups, blocks_a_part
     norm_triton.gradient_sums[(parts * across,)](
-        *(gradient, value, scale_C, shift_C, mean_C, sums),
-        *_sizes(value),
-        blocks_a_part,
-        RELU=relu,
-        **_blocks(value),
+        *operands, VECTOR=vector, RELU=relu, ROWS=_ROWS, CHANNELS=_CHANNELS
     )
     return sums.sum(0)
 
@@ -166,18 +168,3 @@ def _update(norm: nn.BatchNorm2d, mean_C: Tensor, variance_C: Tensor, count: int
         (norm.running_var, variance_C * (count / (count - 1))),
     ):
         running_C.lerp_(new_C, momentum)
-
-
-def _grid(value: Tensor) -> tuple[int]:
-    channels = value.shape[1]
-    return (-(-(value.numel() // channels) // _ROWS) * -(-channels // _CHANNELS),)
-
-
-def _sizes(value: Tensor) -> tuple[int, int]:
-    channels = value.shape[1]
-    return value.numel() // channels, launch.vectors(channels)[1]
-
-
-def _blocks(value: Tensor) -> dict[str, int]:
-    vector, _ = launch.vectors(value.shape[1])
-    return {"VECTOR": vector, "ROWS": _ROWS, "CHANNELS": _CHANNELS}
