@@ -60,7 +60,6 @@ def test_what_an_edit_list_shows(tmp_path, film, entries, shown, wide):
     for item, number in list(zip(items, shown, strict=True))[::4]:
         frame = opener.open(item).read(slice(0, 48), slice(0, 64))
         assert abs(frame.mean() - 8 * number) < 4
-    opener.close()
 
 
 @pytest.mark.parametrize("shown", ["all", "a part"])
