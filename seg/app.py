@@ -4,9 +4,10 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import hydra
@@ -56,7 +57,12 @@ _SHOW_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 def app(
-    name: str, schema: type[C], *, has_run_dir: bool = True, positional: str | None = None
+    name: str,
+    schema: type[C],
+    *,
+    has_run_dir: bool = True,
+    positional: str | None = None,
+    implied: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Command[C]], Callable[[], None]]:
     """Make a command of a function `(config, run_dir) -> value for the sweeper`.
 
@@ -69,6 +75,7 @@ def app(
         schema: of the configuration.
         has_run_dir: False for a command that answers on the terminal; no `config.yaml` then.
         positional: key of a first argument without `=`, as in `seg.weights list`.
+        implied: for a value of that key the choice that comes with it, unless it is typed.
     """
 
     def decorate(command: Command[C]) -> Callable[[], None]:
@@ -99,7 +106,8 @@ def app(
                 if asks_for_help(sys.argv[1:]):
                     say(help_text(name, quote_paths(sys.argv[1:])))
                     return
-                with _hydra_arguments(name, positional, has_run_dir=has_run_dir) as arguments:
+                typed = spell_out(positional, sys.argv[1:], implied)
+                with _hydra_arguments(name, typed, has_run_dir=has_run_dir) as arguments:
                     sys.argv[1:] = arguments
                     run = hydra.main(
                         version_base="1.3", config_path=str(conf_dir()), config_name=name
@@ -124,13 +132,11 @@ def _set_up_process() -> None:
 
 
 @contextmanager
-def _hydra_arguments(
-    name: str, positional: str | None, *, has_run_dir: bool
-) -> Iterator[list[str]]:
-    """Yield what was typed as Hydra takes it: complete keys, `resume` expanded, paths quoted."""
+def _hydra_arguments(name: str, typed: list[str], *, has_run_dir: bool) -> Iterator[list[str]]:
+    """Yield what was typed as Hydra takes it: `resume` expanded, paths quoted."""
     check_flags(sys.argv[1:], name)
     check_options(sys.argv[1:], name)
-    line = expand_resume(spell_out(positional, sys.argv[1:]), name)
+    line = expand_resume(typed, name)
     with writable_run_directory(line, name) if has_run_dir else nullcontext(line) as line:
         yield open_mappings(quote_paths(line))
 

@@ -1,8 +1,9 @@
-"""Command `python -m seg.prepare verify|stats|preview|shards|download`: before training."""
+"""Command `python -m seg.prepare detect|verify|stats|preview|shards|download`: before training."""
 
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ _COLUMNS = 4
 log = logging.getLogger(__name__)
 
 
-@app("prepare", PrepareConfig, positional="task")
+@app("prepare", PrepareConfig, positional="task", implied={"detect": "dataset=folder"})
 def main(config: PrepareConfig, run_dir: Path) -> None:
     """Do one task; results go to `run_dir`, a copy or a download to `output`."""
     from seg.build.instantiate import check_sections
@@ -29,6 +30,7 @@ def main(config: PrepareConfig, run_dir: Path) -> None:
     quiet()
     check_sections(config, "dataset")
     tasks: dict[str, Callable[[PrepareConfig, Path], None]] = {
+        "detect": _detect,
         "verify": _verify,
         "stats": _stats,
         "preview": _preview,
@@ -36,6 +38,23 @@ def main(config: PrepareConfig, run_dir: Path) -> None:
         "download": _download,
     }
     tasks[config.task](config, run_dir)
+
+
+def _detect(config: PrepareConfig, run_dir: Path) -> None:
+    root = config.dataset.node().get("root")
+    if root is None:
+        raise ConfigError("dataset.root: missing; give dataset.root=DIRECTORY of any kind")
+    from seg.dataset_tools.detect import detect
+    from seg.io.atomic import write_json
+
+    detected = detect(Path(root).expanduser())
+    write_json(run_dir / "detect.json", [asdict(each) for each in detected])
+    best, *others = detected
+    log.info("%s: %s", best.name, best.description)
+    for other in others:
+        log.info("opens as %s too: %s", other.name, other.description)
+    log.info("to check it: python -m seg.prepare verify %s", best.overrides)
+    log.info("to train on it: python -m seg.train %s", best.overrides)
 
 
 def _verify(config: PrepareConfig, run_dir: Path) -> None:

@@ -1,7 +1,9 @@
 """Command lines as typed, turned into what Hydra's override grammar accepts."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 _PATH_KEYS = (
     *("checkpoint", "input", "output", "source", "weights", "resume", "runs", "training", "data"),
@@ -20,11 +22,26 @@ _OPEN = ("labels.", "encoder.variant.")
 _LIST_KEYS, _LIST = ("runs",), re.compile(r"\[.*\]")
 
 
-def spell_out(positional: str | None, arguments: list[str]) -> list[str]:
-    """Turn a first argument `list` into `KEY=list`, for commands with a positional key."""
-    if positional is None or not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
+def spell_out(
+    positional: str | None, arguments: list[str], implied: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """Turn a first argument `list` into `KEY=list`, for commands with a positional key.
+
+    Args:
+        positional: the key; None: the command has none.
+        arguments: as typed.
+        implied: for a value of that key the choice that comes with it, unless it is typed.
+    """
+    if positional is None:
         return arguments
-    return [f"{positional}={arguments[0]}", *arguments[1:]]
+    if arguments and "=" not in arguments[0] and not arguments[0].startswith("-"):
+        arguments = [f"{positional}={arguments[0]}", *arguments[1:]]
+    for value, choice in implied.items():
+        group = choice.partition("=")[0]
+        typed = any(each.startswith(f"{group}=") for each in arguments)
+        if f"{positional}={value}" in arguments and not typed:
+            return [choice, *arguments]
+    return arguments
 
 
 def quote_paths(arguments: list[str]) -> list[str]:

@@ -203,7 +203,7 @@ class DescribeConfig(Section):
 class PrepareConfig(Section):
     """`conf/prepare.yaml`."""
 
-    task: Literal["verify", "stats", "preview", "shards", "download"]
+    task: Literal["detect", "verify", "stats", "preview", "shards", "download"]
     dataset: DatasetTarget
     labels: Labels
     augmentation: Target

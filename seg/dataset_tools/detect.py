@@ -1,0 +1,144 @@
+"""Detection of the dataset in a directory: every kind is tried, those that open it are named."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from seg.build.datasets import list_datasets, open_with_unmatched
+from seg.build.instantiate import check_sections
+from seg.config.options import read_option
+from seg.config.schema import DatasetChoice, validate
+from seg.data.readers.unread_files import is_hidden
+from seg.errors import DataError, UserError, first_of
+
+_GENERAL = ("folder", "csv")  # they open much that another kind reads with its own meaning
+_TRIED_SAMPLES, _MOST_TABLES, _MOST_LEVELS, _SHOWN_CLASSES = 3, 5, 3, 8
+
+
+@dataclass(frozen=True)
+class Detected:
+    """A dataset that opens a directory.
+
+    Attributes:
+        name: as in `dataset=NAME`.
+        place: the key that takes the directory or file, and the value.
+        images: number of images of the splits that are there.
+        unmatched: number of files without a partner.
+        classes: names, in the order of the train ids.
+    """
+
+    name: str
+    place: tuple[str, str]
+    images: Mapping[str, int]
+    unmatched: int
+    classes: tuple[str, ...]
+
+    @property
+    def overrides(self) -> str:
+        """Return the choices that open it, quoted for a shell."""
+        key, value = self.place
+        return f"dataset={self.name} {quote(f'dataset.{key}={value}')}"
+
+    @property
+    def description(self) -> str:
+        """Return what it holds, in a line."""
+        counts = ", ".join(f"{count} {split}" for split, count in self.images.items())
+        unmatched = f"; {self.unmatched} files have no partner" if self.unmatched else ""
+        classes = first_of(self.classes, _SHOWN_CLASSES)
+        return f"{counts} images{unmatched}; {len(self.classes)} classes: {classes}"
+
+
+def detect(root: Path) -> list[Detected]:
+    """Return the datasets that open a directory, those of special formats first.
+
+    Args:
+        root: the directory; where nothing opens it and it holds one directory alone, that one.
+
+    Raises:
+        DataError: there is no such directory, or no dataset opens it; with what the dataset
+            `folder` found, and the options that it needs.
+    """
+    if not root.is_dir():
+        raise DataError(f"dataset.root={root}: no such directory", fault="missing")
+    place = root
+    for _ in range(_MOST_LEVELS):
+        if detected := _detect_here(place):
+            return detected
+        entries = [entry for entry in place.iterdir() if not is_hidden(Path(entry.name))]
+        if len(entries) != 1 or not entries[0].is_dir():
+            break
+        place = entries[0]
+    reason = "no images and labels are there"
+    try:
+        _open("folder", "root", root)
+    except UserError as error:
+        reason = str(error)
+    raise DataError(f"{root}: no dataset opens it as it is; dataset=folder says:\n  {reason}")
+
+
+def _detect_here(root: Path) -> list[Detected]:
+    detected = []
+    with _quiet():
+        for name in sorted(list_datasets(), key=lambda name: (name in _GENERAL, name)):
+            for key, value in _places(name, root):
+                try:
+                    detected.append(_open(name, key, value))
+                except (UserError, ImportError):
+                    continue
+    return detected
+
+
+def _places(name: str, root: Path) -> list[tuple[str, Path]]:
+    """Return the key of a dataset that takes a directory or a table in it, with the values."""
+    option = read_option("dataset", name)
+    if "root" in option:
+        return [("root", root)]
+    if "table" in option:
+        return [("table", table) for table in sorted(root.glob("*.csv"))[:_MOST_TABLES]]
+    return []
+
+
+def _open(name: str, key: str, value: Path) -> Detected:
+    """Open the training split and, where they are there, the others.
+
+    Raises:
+        UserError: it does not open, or none of its first samples can be read.
+    """
+    plain: dict[str, Any] = {**read_option("dataset", name), key: str(value)}
+    config = validate(DatasetChoice, {"dataset": plain})
+    check_sections(config, "dataset")
+    dataset, unmatched = open_with_unmatched(config.dataset, "train")
+    _read_one(dataset)
+    images = {"train": len(dataset)}
+    for split in ("val", "test"):
+        try:
+            images[split] = len(open_with_unmatched(config.dataset, split)[0])
+        except UserError:
+            continue
+    return Detected(name, (key, str(value)), images, len(unmatched), dataset.labels.names)
+
+
+def _read_one(dataset: Any) -> None:
+    """Read a sample, so that files of another kind are told apart; a few may be damaged."""
+    for index in range(min(_TRIED_SAMPLES, len(dataset)) - 1):
+        try:
+            dataset[index]
+            return
+        except DataError:
+            continue
+    dataset[min(_TRIED_SAMPLES, len(dataset)) - 1]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what datasets log of files that they do not read: most of them are of another kind."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,98 @@
+"""Directories of each kind, and what is typed to train on them."""
+
+import json
+import shlex
+
+import pytest
+from PIL import Image
+
+from seg.dataset_tools.detect import detect
+from seg.errors import DataError
+from tests.commands.miniatures import write_camvid, write_cityscapes, write_own_images
+from tests.conftest import seg
+from tests.data.datasets.cvat_tree import plant
+from tests.fuzz.datasets import PIXELS, write_shapes, write_table
+
+
+def write_labelme(root):
+    root.mkdir()
+    write_shapes(root)
+    Image.fromarray(PIXELS).save(root / "a.png")
+    for name in "bcdefghijk":
+        (root / f"{name}.json").write_bytes((root / "a.json").read_bytes())
+        Image.fromarray(PIXELS).save(root / f"{name}.png")
+
+
+def write_csv(root):
+    root.mkdir()
+    write_table(root)
+
+
+def write_cvat(root):
+    root.mkdir()
+    plant(root, {"train": ["a", "b"], "val": ["c"]})
+
+
+KINDS = {
+    "camvid": write_camvid,
+    "cityscapes": write_cityscapes,
+    "csv": write_csv,
+    "cvat_mask": write_cvat,
+    "folder": write_own_images,
+    "labelme": write_labelme,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_detected(kind, tmp_path):
+    root = tmp_path / "some data"
+    KINDS[kind](root)
+    first = detect(root)[0]
+    assert first.name == kind
+    assert first.images["train"] > 0
+    assert len(first.classes) > 1
+
+
+def test_the_directory_in_an_unpacked_archive_is_detected(tmp_path):
+    write_cityscapes(tmp_path / "a" / "b")
+    assert detect(tmp_path)[0].place == ("root", str(tmp_path / "a" / "b"))
+
+
+def test_a_damaged_file_hides_no_kind(tmp_path):
+    write_labelme(tmp_path / "mine")
+    (tmp_path / "mine" / "b.png").write_bytes(b"")
+    assert detect(tmp_path / "mine")[0].name == "labelme"
+
+
+def test_the_options_of_another_layout_are_offered(tmp_path):
+    write_own_images(tmp_path / "mine")
+    (tmp_path / "mine" / "labels").rename(tmp_path / "mine" / "masks")
+    with pytest.raises(DataError, match=r"dataset\.labels=masks"):
+        detect(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("content", [None, "x.txt"])
+def test_what_is_no_dataset_is_said(content, tmp_path):
+    if content:
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / content).write_text("nothing")
+    with pytest.raises(DataError, match="mine: no"):
+        detect(tmp_path / "mine")
+
+
+def test_the_lines_that_are_printed_are_typed(tmp_path):
+    write_own_images(tmp_path / "mine")
+    done = seg("prepare", "detect", "dataset.root=mine", "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "detect.json").read_text())[0]["name"] == "folder"
+    lines = [line for line in done.stdout.splitlines() if line.startswith("to ")]
+    for line in lines:
+        command, *arguments = shlex.split(line.partition("python -m seg.")[2])
+        small = (
+            ["num_workers=1"]
+            if command == "prepare"
+            else ["dry_run=true", "loader.num_workers=0", "loader.batch_size=2"]
+        )
+        done = seg(command, *arguments, *small, cwd=tmp_path)
+        assert done.returncode == 0, (line, done.stderr)
+    assert len(lines) == 2
