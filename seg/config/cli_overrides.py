@@ -19,7 +19,7 @@ _QUOTED = re.compile(r"""null|'.*'|".*"|.*\$\{.*|""")
 _CALL = re.compile(r"(choice|shuffle|sort|range|interval|glob|tag|str|int|float|bool)\(.*\)")
 _BETWEEN_COMMAS = re.compile(r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,])+""")
 _OPEN = ("labels.", "encoder.variant.")
-_LIST_KEYS, _LIST = ("runs",), re.compile(r"\[.*\]")
+_LIST_KEYS, _LIST = ("runs", "dataset.classes"), re.compile(r"\[.*\]")
 
 
 def spell_out(

@@ -165,6 +165,8 @@ def _inspect_label(
         _note_suffix(inspection, path, header)
     try:
         label_HW = dataset.read_label(index)
+        if note := dataset.label_note(index):
+            inspection.note(path, "empty_shape", note)
     except Exception as error:
         inspection.fault(path, error)
         return None

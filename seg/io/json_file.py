@@ -67,7 +67,7 @@ def parse_json(content: bytes | str, source: Source) -> Any:
         raise source.damaged("empty (no content)", fault="empty")
     try:
         _check_depth(data)
-        hooks: dict[str, Any] = {"object_pairs_hook": _without_repeats}
+        hooks: dict[str, Any] = {"object_pairs_hook": without_repeats}
         if _LONG_NUMBER.search(data):  # else the hook would cost more than all the rest
             hooks["parse_int"] = _whole_number
         return json.loads(data.decode("utf-8-sig"), **hooks)
@@ -103,20 +103,25 @@ def parse_json_lines(content: bytes) -> tuple[list[Any], int]:
     return sound, damaged
 
 
+def without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of its keys and values, as a JSON decoder's `object_pairs_hook`.
+
+    Raises:
+        ValueError: a key occurs twice.
+    """
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"key {repeated[:_SHOWN]!r} occurs twice in one object")
+    return content
+
+
 def _check_depth(content: bytes) -> None:
     if content.count(b"[") + content.count(b"{") <= MAX_DEPTH:
         return
     brackets = _STRING.sub(b"", content).translate(None, _NO_BRACKETS)
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"key {repeated[:_SHOWN]!r} occurs twice in one object")
-    return content
 
 
 def _whole_number(digits: str) -> int:

@@ -12,6 +12,7 @@ _SOUND_REST = "commands/test_prepare.py::test_faults_are_told_and_the_sound_rest
 _SWEEP_GOES_ON = "sweeps/test_sweep.py::test_going_on_with_a_sweep_that_has_ended_runs_nothing"
 _LONGER = "engine/test_other_choices.py::test_a_longer_run_of_a_polynomial_rises_again_and_says_so"
 _EXPORT = "deployment/test_command.py::test_what_is_offered_for_an_export_is_typed"
+_COCO = "data/readers/test_coco_layout.py"
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
@@ -33,6 +34,10 @@ BESIDE = {
     "::test_missing_train_ids_point_to_label_ids",
     "differ in case or blanks alone": "data/datasets/test_labelme.py"
     "::test_labels_that_differ_in_case_or_blanks_alone_are_named_with_a_remedy_that_works",
+    "has a box and no segmentation": "data/datasets/test_coco_instances.py"
+    "::test_crowds_boxes_and_the_rest_may_be_ignored",
+    "give the directory that these paths start from": f"{_COCO}::test_other_places_are_options",
+    "are annotation files of the split": f"{_COCO}::test_of_two_files_for_a_split_one_is_chosen",
     "dataset.unannotated=background needs": f"{_UNANNOTATED}::test_they_can_be_left_out",
     "frames without annotation: dataset.unannotated=background": f"{_UNANNOTATED}"
     "::test_they_can_be_left_out",
@@ -128,6 +133,7 @@ NOT_HERE = {
     "no batch within loader.timeout_s=": _HANGS,
     "one would wait in vain": "needs several processes",
     "pip install 'seg-xception[rasters]'": _PACKAGE,
+    "pip install 'seg-xception[coco]'": _PACKAGE,
     "no access to {}:// ({})": _PACKAGE,
     "the processes that read could not be started": _HANGS,
     "take it out of the class file, ignore it": "stands in a report, beside the labels at fault",

@@ -7,7 +7,10 @@ from omegaconf import OmegaConf
 from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, validate
 
-OWN = ("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "coco_panoptic", "shards")
+OWN = (
+    *("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "coco_panoptic", "coco_instances"),
+    "shards",
+)
 TRAINERS = ("default", "ddp", "own_data", "pretraining")
 SCHEMAS = {"train": TrainConfig, "pretrain": PretrainConfig}
 KEYS = ("max_epochs", "max_steps", "check_val_every_n_epoch", "val_check_interval")

@@ -40,6 +40,7 @@ def test_home_is_expanded(monkeypatch):
     [
         *("weights=null", "input='a b'", 'input="a b"', "optimizer.lr=1e-3", "--help"),
         "runs=[runs/a,runs/b]",
+        "dataset.classes=[traffic light,car]",
     ],
 )
 def test_the_rest_stays(argument):

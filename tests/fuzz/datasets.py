@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from seg.data.classification.image_csv import ImageCsv
+from seg.data.datasets.coco_instances import CocoInstances
 from seg.data.datasets.coco_panoptic import CocoPanoptic
 from seg.data.datasets.csv import Csv
 from seg.data.datasets.cvat_mask import CvatMask
@@ -26,6 +27,7 @@ from seg.data.wrappers.cached import CachedDataset
 from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
 from seg.prediction.reader import ItemReader
+from tests.data.datasets import coco_tree
 from tests.data.datasets.cvat_tree import plant
 from tests.fuzz.kind import Kind
 
@@ -120,6 +122,16 @@ def panoptic(name):
 
 def read_panoptic(root: Path) -> bytes:
     return CocoPanoptic(split="val", root=root)[0].label.tobytes()
+
+
+def write_instances(folder: Path) -> Path:
+    return coco_tree.plant(folder) / "annotations/instances_val2017.json"
+
+
+def read_instances(path: Path) -> None:
+    for boxes in ("error", "ignored"):
+        dataset = CocoInstances(split="val", root=path.parent.parent, boxes=boxes)
+        [dataset[index] for index in range(len(dataset))]
 
 
 def write_table(folder: Path) -> Path:
@@ -264,6 +276,7 @@ DATASETS = (
          lambda path: read_panoptic(path.parent.parent), "json"),
     Kind("COCO panoptic: PNG", panoptic("annotations/panoptic_val2017/1.png"),
          lambda path: read_panoptic(path.parent.parent.parent), verified=True),
+    Kind("COCO instances", write_instances, read_instances, "json"),
     Kind("CSV table", write_table, read_samples),
     Kind("CSV table of images", write_table, read_categories),
     Kind("VOC list", write_voc, lambda path: read_voc(path.parent.parent.parent)),

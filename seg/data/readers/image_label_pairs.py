@@ -161,6 +161,15 @@ class PairDataset:
         with naming_quarantine():
             return self.labels.encode(self._read(label), label)
 
+    def label_note(self, index: int) -> str:
+        """Return what is worth knowing of the label of one sample; empty: nothing.
+
+        Raises:
+            IndexError, DataError: as for reading the sample.
+        """
+        note = getattr(self._read, "note", None)
+        return note(self.pairs[index].label) if note else ""
+
 
 def named_files(
     directory: Path,

@@ -183,7 +183,7 @@ def read_pair(
     raise DataError(
         "image and label differ in size (width x height):\n"
         f"  image {image_path}: {_size(image.shape)}\n"
-        f"  label {label_path}: {_size(label.shape)}\n"
+        f"  label {getattr(read, 'source', label_path)}: {_size(label.shape)}\n"
         f"  {hint}",
         fault="size_mismatch",
     )
