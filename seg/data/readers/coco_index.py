@@ -1,5 +1,6 @@
 """An index of a COCO annotation file: what is annotated where, without the shapes themselves."""
 
+import logging
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ BOX, POLYGONS, RUNS = range(3)
 CROWD = 4
 """Added to the kind where `iscrowd` is 1."""
 
+_log = logging.getLogger(__name__)
 _NOT_COCO = "not in the format of COCO instances"
 
 
@@ -31,7 +33,7 @@ class ListedImage:
 
     Attributes:
         id: of the image in the file.
-        name: its path (`file_name`), with `/`.
+        name: its path (`file_name`), with `/`; of one that leads out of the dataset the last part.
         width, height: in px, as the file has them.
     """
 
@@ -92,10 +94,11 @@ def _read(path: Path, state: tuple[int, int]) -> CocoIndex:
     categories: dict[int, str] = {}
     annotations = _Annotations(path)
     present: set[str] = set()
+    outside: list[str] = []
     for element in iter_elements(Source(path, KIND, max_bytes=MAX_JSON_BYTES)):
         present.add(element.array)
         if element.array == "images":
-            images.append(_image(element, path))
+            images.append(_image(element, path, outside))
         elif element.array == "annotations":
             annotations.add(element)
         elif element.array == "categories":
@@ -106,6 +109,12 @@ def _read(path: Path, state: tuple[int, int]) -> CocoIndex:
     for key in ("images", "annotations", "categories"):
         if key not in present:
             raise DataError(f"{path}: no list {key!r} with content: {_NOT_COCO}", fault="damaged")
+    if outside:
+        _log.info(
+            "%s: %d of %d images are listed by paths that lead out of the dataset, such as %s; the"
+            " last part of these paths is looked for",
+            path, len(outside), len(images), brief(outside[0]),
+        )  # fmt: skip
     positions = _positions(images, path)
     return CocoIndex(
         path, state, tuple(categories.items()), tuple(images), *annotations.ordered(positions)
@@ -173,21 +182,21 @@ def kind_of(segmentation: Any) -> int:
     return RUNS if isinstance(segmentation, dict) else POLYGONS
 
 
-def _image(element: Element, path: Path) -> ListedImage:
+def _image(element: Element, path: Path, outside: list[str]) -> ListedImage:
     where = f"{path}: image {element.at}"
     id_ = _field(element.value, "id", int | str, where)
     name = _field(element.value, "file_name", str, where).replace("\\", "/")
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or ".." in parts or "\0" in name or name.endswith("/"):
+    place = PurePosixPath(name)
+    if not place.parts or place.name == ".." or "\0" in name or name.endswith("/"):
         raise DataError(
-            f"{where}: file_name is {brief(name)}; a path below the images' directory is needed",
-            fault="damaged",
+            f"{where}: file_name is {brief(name)}; the path of a file is needed", fault="damaged"
         )
+    if place.is_absolute() or ".." in place.parts:
+        # Label Studio copies images to images/ and lists them where they lay on its server.
+        outside.append(name)
+        place = PurePosixPath(place.name)
     return ListedImage(
-        id_,
-        PurePosixPath(*parts).as_posix(),
-        element.value.get("width"),
-        element.value.get("height"),
+        id_, place.as_posix(), element.value.get("width"), element.value.get("height")
     )
 
 

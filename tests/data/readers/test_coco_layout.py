@@ -1,11 +1,14 @@
 """Where the files of COCO instances lie in the exports of tools."""
 
+import logging
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from seg.data.datasets.coco_instances import CocoInstances
 from seg.errors import ConfigError, DataError
+from tests.data.datasets import coco_exports
 from tests.data.datasets.coco_tree import CAR, POSITIONS, plant
 
 pytest.importorskip("pycocotools", reason="needs the extra coco")
@@ -62,6 +65,36 @@ def test_one_file_is_split_by_name(tmp_path, file, images, names):
     assert drawn == {stems[0]: POSITIONS, stems[1]: NOTHING}
     with pytest.raises(ConfigError, match="not split"):
         CocoInstances(split="test", root=tmp_path)
+
+
+def letters(dataset, name):
+    (index,) = [at for at, pair in enumerate(dataset.pairs) if pair.name == name]
+    key = np.array([{"background": ".", "car": "c", "road": "r"}[n] for n in dataset.labels.names])
+    return ["".join(row) for row in key[dataset.read_label(index)]]
+
+
+@pytest.mark.parametrize("images", ["images/default", "images"])
+def test_what_datumaro_wrote_is_read(tmp_path, images):
+    files = [f"{images}/a.jpg", f"{images}/sub/b.jpg"]
+    file = "annotations/instances_default.json"
+    coco_exports.write(tmp_path, file, coco_exports.DATUMARO, files)
+    options = {"root": tmp_path, "val_fraction": 0.5, "boxes": "exclude"}
+    splits = [CocoInstances(split=split, **options) for split in ("train", "val")]
+    (dataset,) = [each for each in splits if each.pairs[0].name == "a"]
+    assert letters(dataset, "a") == coco_exports.DATUMARO_LABEL
+
+
+def test_what_label_studio_wrote_is_read(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    files = [f"images/{name}.png" for name in "abc"]
+    coco_exports.write(tmp_path, "result.json", coco_exports.LABEL_STUDIO, files)
+    options = {"annotations": "result.json", "boxes": "exclude", "val_fraction": 0.4}
+    train, val = (CocoInstances(split=s, root=tmp_path, **options) for s in ("train", "val"))
+    assert {pair.name for pair in (*train.pairs, *val.pairs)} == set("abc")
+    drawn = [letters(each, pair.name) for each in (train, val) for pair in each.pairs]
+    assert drawn.count(coco_exports.LABEL_STUDIO_LABEL) == 1
+    assert caplog.text.count("3 of 3 images are listed by paths that lead out") == 1
+    assert drawn.count(8 * ["." * 10]) == 2
 
 
 def test_other_places_are_options(tmp_path):
