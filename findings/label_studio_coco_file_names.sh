@@ -2,7 +2,7 @@
 # Believed: in an export of label-studio-sdk as COCO with images, `file_name` is the path of the copied image in the export:
 #   images/a.png beside result.json.
 # Seen (label-studio-sdk 2.1.2): uploaded images are copied to images/, but `file_name` leads to the place that they were copied
-#   from (../upload/1/a.png; on a server ../../label-studio/data/media/upload/1/a.png). Unpacked elsewhere, none is found.
+#   from (../upload/1/a.png). Unpacked elsewhere, none is found (also github.com/HumanSignal/label-studio/issues/7294).
 # Remedy: look for the last part of `file_name` in images/.
 # Exits 1 if that changes.
 set -euo pipefail

@@ -1,6 +1,7 @@
 """Small data sets in the layouts of the originals, for command lines that read files."""
 
 import io
+import json
 import tarfile
 from pathlib import Path
 
@@ -59,6 +60,32 @@ def write_camvid(root: Path) -> None:
         for number in range(8):  # a whole batch of the benchmark
             write_image(root / f"{split}/{number}.png")
             write_label(root / f"{split}annot/{number}.png", tuple(range(12)))
+
+
+def write_coco_instances(root: Path) -> None:
+    """`dataset=coco_instances`: two splits of two categories and background."""
+    boxes = {1: (0, 0, 20, HEIGHT_PX), 2: (30, 10, WIDTH_PX, 40)}
+    categories = [{"id": id_, "name": f"kind {id_}"} for id_ in boxes]
+    for split in ("train", "val"):
+        images = [
+            {"id": id_, "file_name": f"{id_}.png", "width": WIDTH_PX, "height": HEIGHT_PX}
+            for id_ in range(4)
+        ]
+        annotations = [
+            {
+                "image_id": image["id"],
+                "category_id": id_,
+                "segmentation": [[left, top, right, top, right, bottom, left, bottom]],
+            }
+            for image in images
+            for id_, (left, top, right, bottom) in boxes.items()
+        ]
+        for image in images:
+            write_image(root / f"{split}2017/{image['file_name']}")
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        file = root / f"annotations/instances_{split}2017.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(content))
 
 
 def write_cityscapes(root: Path) -> None:

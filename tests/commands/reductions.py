@@ -106,6 +106,7 @@ PLACED = {
     r"dataset=folder|reset_head": ("data", "own_images"),
     r"value_range=": ("data", "deep_images"),
     r"exclude=": (".", "verified_images"),
+    r"coco_instances": ("data", "coco_instances"),
     r"camvid": ("data", "camvid"),
     r"cityscapes": ("data", "cityscapes"),
     r"\[FILES\]": (".", "exported_files"),
@@ -115,6 +116,7 @@ NEEDED = {
     r"backend=ray": "ray",
     r"sweep=learning_rate|sweeper=tpe": "optuna",
     r"launcher=joblib": "joblib",
+    r"coco_instances": "pycocotools",
     r"prepare shards": "litdata",
     r"python -m seg.export|FILES|RUN_DIR/export": "onnxruntime",
 }

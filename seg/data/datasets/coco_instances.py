@@ -40,6 +40,11 @@ Unlabelled = Literal["background", "ignored"]
 _BACKGROUND, _IGNORED, _IGNORE_INDEX = "background", "(ignored)", 255
 _BLACK = (0, 0, 0)
 _LISTED, _CATEGORIES = 8, 20
+_HOW_TO_GET = (
+    "cocodataset.org: train2017.zip, val2017.zip and annotations_trainval2017.zip; or unpack an\n"
+    "  export in COCO's format; other names: dataset.annotations (the JSON file), dataset.images,\n"
+    "  where {split} stands for the split"
+)
 _log = logging.getLogger(__name__)
 _logged: set[str] = set()  # training and validation may be of one file
 
@@ -107,7 +112,9 @@ class CocoInstances(PairDataset):
                 "dataset.unannotated=background needs dataset.unlabelled=background; or leave"
                 " such images out: dataset.unannotated=exclude"
             )
-        layout = find_layout(root, split, annotations=annotations, images=images)
+        layout = find_layout(
+            root, split, annotations=annotations, images=images, how_to_get=_HOW_TO_GET
+        )
         index = read_index(layout.file)
         _check_kinds(index, boxes)
         chosen = _chosen(classes, index, unlabelled)

@@ -26,11 +26,6 @@ _WHOLE_FILES = (
     "_annotations.coco.json",
 )
 _LOOKED_AT = 50  # listed images that tell where images lie
-_HOW_TO_GET = (
-    "cocodataset.org: train2017.zip, val2017.zip and annotations_trainval2017.zip; or unpack an\n"
-    "  export in COCO's format; other names: dataset.annotations (the JSON file), dataset.images,\n"
-    "  where {split} stands for the split"
-)
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,12 @@ class CocoLayout:
 
 
 def find_layout(
-    root: str | Path | None, split: str, *, annotations: str | None, images: str | None
+    root: str | Path | None,
+    split: str,
+    *,
+    annotations: str | None,
+    images: str | None,
+    how_to_get: str,
 ) -> CocoLayout:
     """Find the annotation file of a split.
 
@@ -119,11 +119,12 @@ def find_layout(
         split: `train`, `val`, `test` in any spelling, or the name that a file bears.
         annotations: the file in the root, with `{split}`; None: as tools name it.
         images: the directory of the images in the root, with `{split}`; None: looked for.
+        how_to_get: where the files come from, for messages.
 
     Raises:
         DataError: there is no such directory or file, none of this split, or there are several.
     """
-    where = find_root(root, dataset="coco", expected=(), how_to_get=_HOW_TO_GET)
+    where = find_root(root, dataset="coco", expected=(), how_to_get=how_to_get)
     patterns = _SPLIT_FILES if annotations is None else (annotations,)
     whole_files = _WHOLE_FILES if annotations is None else (annotations,)
     by_split = [_by_split(where, each) for each in patterns if _SPLIT in each]
@@ -137,7 +138,7 @@ def find_layout(
         if not files:
             shown = [each.replace(_SPLIT, split) for each in (*patterns, *whole_files)]
             expected = list(dict.fromkeys(shown))
-            find_root(where, dataset="coco", expected=expected, how_to_get=_HOW_TO_GET)
+            find_root(where, dataset="coco", expected=expected, how_to_get=how_to_get)
     if not files:
         raise no_split_error(split, set(others.values()), where)
     if len(files) > 1:

@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from seg.data.datasets.coco_instances import CocoInstances
 from seg.prediction.writers.coco import Coco
 from tests.prediction.conftest import OF_PYCOCOTOOLS
 from tests.prediction.written_formats import (
@@ -48,3 +50,17 @@ def test_coco_loads_in_its_own_library(tmp_path):
             inside = label(0) == annotation["category_id"]
             assert covered[inside].all()  # polygons may fill holes as well
             assert kind == "polygons" or covered.sum() == annotation["area"]
+
+
+def test_it_is_read_back_as_a_dataset(tmp_path):
+    assembled(Coco, settings(tmp_path), [A, B])
+    for name in ("deep/a.jpg", "b.png"):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", SHAPE[::-1]).save(path)
+    files = {"annotations": "annotations.json", "images": "images"}
+    options = {"root": tmp_path, **files, "unlabelled": "ignored", "unannotated": "exclude"}
+    splits = [CocoInstances(split=split, **options) for split in ("train", "val")]
+    read = {each.pairs[0].name: each[0].label for each in splits}
+    for seed, name in enumerate(("deep/a", "b")):
+        np.testing.assert_array_equal(read[name], label(seed))
