@@ -54,6 +54,17 @@ def write_faulty_images(root: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def write_yolo(root: Path) -> None:
+    """`dataset=yolo_seg`: two splits of a class and background."""
+    for split in ("train", "val"):
+        for number in range(4):
+            write_image(root / f"{split}/images/{number}.png")
+            path = root / f"{split}/labels/{number}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("0 0 0 0.5 0 0.5 1 0 1\n")
+    (root / "data.yaml").write_text("train: train/images\nval: val/images\nnames: [thing]\n")
+
+
 def write_camvid(root: Path) -> None:
     """`dataset=camvid`."""
     for split in ("train", "val"):

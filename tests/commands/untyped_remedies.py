@@ -6,6 +6,7 @@ Each key is a part of a message as the code has it; `{}` is what the code fills 
 _WORDS = "config/test_typed_words.py::test_words_of_other_frameworks"
 _OFFERED = "config/test_offered_words.py::test_what_is_offered_is_typed"
 _LAYOUTS = "data/readers/test_layouts.py"
+_YOLO = "data/datasets/test_yolo_seg.py"
 _UNANNOTATED = "data/readers/test_unannotated_frames.py"
 _DECODERS = "models/test_remedies.py::test_the_remedy_is_typed"
 _SOUND_REST = "commands/test_prepare.py::test_faults_are_told_and_the_sound_rest_trains"
@@ -55,6 +56,10 @@ BESIDE = {
     "as an export of CVAT: dataset=cvat_mask": f"{_LAYOUTS}"
     "::test_other_kinds_of_datasets_are_named",
     "as files of LabelMe: dataset=labelme": f"{_LAYOUTS}::test_other_kinds_of_datasets_are_named",
+    "as polygons of YOLO: dataset=yolo_seg": f"{_LAYOUTS}::test_other_kinds_of_datasets_are_named",
+    "dataset.boxes=draw fills boxes": "data/readers/test_yolo_polygons.py"
+    "::test_boxes_are_an_error_or_filled",
+    "give dataset.data_yaml=FILE, or write": f"{_YOLO}::test_the_yaml_file_is_an_option",
     " dataset.unannotated=exclude": f"{_LAYOUTS}"
     "::test_images_without_a_label_and_files_apart_are_named",
     "dataset.label_kind=ids takes the indices": "data/readers/test_palettes.py"

@@ -10,6 +10,8 @@ from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, val
 OWN = (
     *("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "coco_panoptic", "coco_instances"),
     "shards",
+    *("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "coco_panoptic"),
+    *("yolo_seg", "shards"),
 )
 TRAINERS = ("default", "ddp", "own_data", "pretraining")
 SCHEMAS = {"train": TrainConfig, "pretrain": PretrainConfig}

@@ -18,6 +18,7 @@ from seg.data.datasets.coco_panoptic import CocoPanoptic
 from seg.data.datasets.csv import Csv
 from seg.data.datasets.cvat_mask import CvatMask
 from seg.data.datasets.pascal_voc import PascalVoc
+from seg.data.datasets.yolo_seg import YoloSeg
 from seg.data.label_space import LabelSpace
 from seg.data.readers.class_table import read_classes
 from seg.data.readers.image_label_pairs import Pair, PairDataset
@@ -28,6 +29,7 @@ from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
 from seg.prediction.reader import ItemReader
 from tests.data.datasets import coco_tree
+from tests.data.datasets import yolo_tree
 from tests.data.datasets.cvat_tree import plant
 from tests.fuzz.kind import Kind
 
@@ -132,6 +134,17 @@ def read_instances(path: Path) -> None:
     for boxes in ("error", "ignored"):
         dataset = CocoInstances(split="val", root=path.parent.parent, boxes=boxes)
         [dataset[index] for index in range(len(dataset))]
+def write_yolo(name):
+    def write(folder: Path) -> Path:
+        return yolo_tree.plant(folder, {"train": "images/train", "val": "images/val"}) / name
+
+    return write
+
+
+def read_yolo(root: Path) -> None:
+    for options in ({}, {"boxes": "draw", "unannotated": "background"}):
+        for sample in YoloSeg(split="train", root=root, **options):
+            assert sample.label.shape == sample.image.shape[:2]
 
 
 def write_table(folder: Path) -> Path:
@@ -282,6 +295,9 @@ DATASETS = (
     Kind("VOC list", write_voc, lambda path: read_voc(path.parent.parent.parent)),
     Kind("CVAT list", write_cvat, lambda path: read_cvat(path.parent.parent.parent)),
     Kind("CVAT label map", write_labelmap, lambda path: read_cvat(path.parent)),
+    Kind("YOLO polygons", write_yolo("labels/train/train1.txt"),
+         lambda path: read_yolo(path.parent.parent.parent)),
+    Kind("YOLO data.yaml", write_yolo("data.yaml"), lambda path: read_yolo(path.parent), "yaml"),
     Kind("cached sample", write_cached, read_cached, verified=True),
     Kind("GeoTIFF", write_raster, read_raster),
     Kind("classes: names", classes(["road", "car"]), read_classes, "json"),

@@ -130,6 +130,8 @@ def _other_kind(root: Path, files: Sequence[ImageFile]) -> str:
     """Name the kind of dataset that reads this, too, if it is an export of an annotation tool."""
     if (root / "labelmap.txt").is_file() and (root / "ImageSets").is_dir():
         return f"\n  as an export of CVAT: dataset=cvat_mask {quote(f'dataset.root={root}')}"
+    if (root / "data.yaml").is_file():
+        return f"\n  as polygons of YOLO: dataset=yolo_seg {quote(f'dataset.root={root}')}"
     if any((root / file.path).with_suffix(".json").is_file() for file in files[:_SHOWN]):
         return f"\n  as files of LabelMe: dataset=labelme {quote(f'dataset.root={root}')}"
     return ""

@@ -6,6 +6,7 @@ are restored (`stored_values`) or read by GDAL.
 """
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError, first_of
 
 _LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
+_SIDEWAYS = range(5, 9)  # EXIF orientations that exchange width and height
 _GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -49,6 +51,23 @@ def read_image(
             bands, or more than 8 bits whose range is not declared.
     """
     return _read_image(path, decoding, page, max_pixels)[0]
+
+
+def read_size(path: Location) -> tuple[int, int]:
+    """Return height and width of an upright image; its pixels are not decoded.
+
+    Raises:
+        DataError: as for `read_image`, as far as the header shows it.
+    """
+    with opened(path, "image") as file:
+        if file.page is not None:
+            width, height = file.page.width, file.page.height
+        elif file.pillow is not None:
+            width, height = file.pillow.size
+        else:
+            with Image.open(BytesIO(file.content)) as image:
+                width, height = image.size
+        return (width, height) if orientation_of(file) in _SIDEWAYS else (height, width)
 
 
 def read_label(path: Location) -> NDArray[Any]:

@@ -245,3 +245,20 @@ def test_a_root_without_the_directories_is_answered_in_six_lines(tmp_path):
     with pytest.raises(DataError, match="looked for: images, labels") as error:
         Folder(split="train", root=tmp_path)
     assert len(str(error.value).splitlines()) <= 6
+
+
+def test_roboflows_masks_are_read_by_the_options_of_the_manual(tmp_path):
+    table = "Pixel Value, Class\n0, background\n1, cell wall\n2, nucleus\n"
+    for split, name in (("train", "a"), ("valid", "b")):
+        save(tmp_path / split / f"{name}_png.rf.0f3c.jpg", [[[1, 2, 3]] * 3])
+        save(tmp_path / split / f"{name}_png.rf.0f3c_mask.png", [[0, 2, 1]])
+        (tmp_path / split / "_classes.csv").write_text(table)
+    options = {"images": ".", "labels": "*_mask", "classes": tmp_path / "train/_classes.csv"}
+    for split, name in (("train", "a"), ("val", "b")):
+        dataset = Folder(split=split, root=tmp_path, **options)
+        assert dataset.labels.names == ("background", "cell wall", "nucleus")
+        assert [pair.name for pair in dataset.pairs] == [f"{name}_png.rf.0f3c"]
+        assert dataset[0].label.tolist() == [[0, 2, 1]]
+    save(tmp_path / "train/a_png.rf.0f3c_mask.png", [[0, 3, 1]])
+    with pytest.raises(DataError, match=r"a_png\.rf\.0f3c_mask\.png"):
+        Folder(split="train", root=tmp_path, **options)[0]

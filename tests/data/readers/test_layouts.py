@@ -160,6 +160,14 @@ def test_other_kinds_of_datasets_are_named(tmp_path):
     assert (len(train), len(val)) == (3, 1)
     assert np.unique(train[0].label).tolist() == [0, 1]
 
+    yolo = write(tmp_path / "yolo", "train/pics/#.jpg")
+    (yolo / "data.yaml").write_text("train: train/pics\nnames: [car]\n")
+    for image in list((yolo / "train/pics").iterdir()):
+        image.with_suffix(".txt").write_text("0 0 0 0.5 0 0.5 1 0 1\n")
+    train, val = of_other_kind("yolo_seg", yolo)
+    assert (len(train), len(val)) == (3, 1)
+    assert np.unique(train[0].label).tolist() == [0, 1]
+
 
 def test_what_does_not_pair_up_is_counted_by_directory(tmp_path):
     message = refused(write(tmp_path, "x/#.jpg", "y/other_#.jpg"))
