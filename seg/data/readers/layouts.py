@@ -18,6 +18,8 @@ from seg.data.readers.splits import split_names
 from seg.data.readers.unread_files import is_hidden
 from seg.errors import DataError, first_of
 
+_YOLO = "data.yaml"
+_MARKS = (*CLASS_FILES, _YOLO)  # the directory that holds one of them is the root
 _MAX_FILES, _SHOWN, _SHOWN_DIRECTORIES = 20_000, 3, 4
 
 
@@ -41,7 +43,7 @@ def find_layout_error(
         return None
     top = {file.path.parts[0] for file in files}
     inner = root / top.pop() if len(top) == 1 else root
-    if inner.is_dir() and inner != root and not any((root / name).exists() for name in CLASS_FILES):
+    if inner.is_dir() and inner != root and not any((root / name).exists() for name in _MARKS):
         return find_layout_error(inner, expected, pairs_up, is_below=True)
     candidates = Candidates(root, files).best()
     if not candidates:  # train/ with train_labels/
@@ -130,7 +132,7 @@ def _other_kind(root: Path, files: Sequence[ImageFile]) -> str:
     """Name the kind of dataset that reads this, too, if it is an export of an annotation tool."""
     if (root / "labelmap.txt").is_file() and (root / "ImageSets").is_dir():
         return f"\n  as an export of CVAT: dataset=cvat_mask {quote(f'dataset.root={root}')}"
-    if (root / "data.yaml").is_file():
+    if (root / _YOLO).is_file():
         return f"\n  as polygons of YOLO: dataset=yolo_seg {quote(f'dataset.root={root}')}"
     if any((root / file.path).with_suffix(".json").is_file() for file in files[:_SHOWN]):
         return f"\n  as files of LabelMe: dataset=labelme {quote(f'dataset.root={root}')}"
