@@ -50,9 +50,9 @@ class YoloProject:
         images: dict[str, Path] = {}
         labels: dict[str, Path] = {}
         for place in places:
-            found = self._listed(place) if place.is_file() else self._directory(place)
+            files = self._listed(place) if place.is_file() else self._directory(place)
             prefix = "" if len(places) == 1 or place.is_file() else f"{self._relative(place)}/"
-            for name, image in found.items():
+            for name, image in files.items():
                 if f"{prefix}{name}" in images:
                     raise DataError(f"{self.file}: {place} is not the only one with {name}")
                 images[f"{prefix}{name}"] = image
@@ -65,8 +65,8 @@ class YoloProject:
                 f"{first_of(places)}: none of {len(images)} images has a label; looked for"
                 f" {first}, ...\n  labels lie beside images/ in labels/, with the same names"
             )
-        claimed = set(paired.values())
-        strays = {name: path for name, path in labels.items() if path not in claimed}
+        used = set(paired.values())
+        strays = {name: path for name, path in labels.items() if path not in used}
         return images, paired | strays, whole
 
     def label_of(self, image: Path) -> Path:
