@@ -14,6 +14,7 @@ _SWEEP_GOES_ON = "sweeps/test_sweep.py::test_going_on_with_a_sweep_that_has_ende
 _LONGER = "engine/test_other_choices.py::test_a_longer_run_of_a_polynomial_rises_again_and_says_so"
 _EXPORT = "deployment/test_command.py::test_what_is_offered_for_an_export_is_typed"
 _COCO = "data/readers/test_coco_layout.py"
+_LABEL_STUDIO = "data/datasets/test_label_studio.py"
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
@@ -39,6 +40,14 @@ BESIDE = {
     "::test_crowds_boxes_and_the_rest_may_be_ignored",
     "give the directory that these paths start from": f"{_COCO}::test_other_places_are_options",
     "are annotation files of the split": f"{_COCO}::test_of_two_files_for_a_split_one_is_chosen",
+    "take the newest of each task: dataset.several=newest": f"{_LABEL_STUDIO}"
+    "::test_of_several_annotations_the_newest_counts_if_that_is_chosen",
+    "name the one that was labelled: dataset.image_key=KEY": f"{_LABEL_STUDIO}"
+    "::test_of_several_keys_of_images_one_is_chosen",
+    "name the export: dataset.annotations=FILE": f"{_LABEL_STUDIO}"
+    "::test_of_several_files_one_is_chosen",
+    "leave such results out: dataset.exclude_types": f"{_LABEL_STUDIO}"
+    "::test_types_may_be_left_out",
     "dataset.unannotated=background needs": f"{_UNANNOTATED}::test_they_can_be_left_out",
     "frames without annotation: dataset.unannotated=background": f"{_UNANNOTATED}"
     "::test_they_can_be_left_out",

@@ -12,6 +12,14 @@ OWN = (
     "shards",
     *("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "coco_panoptic"),
     *("yolo_seg", "shards"),
+    "folder",
+    "csv",
+    "hf_dataset",
+    "labelme",
+    "cvat_mask",
+    "coco_panoptic",
+    "shards",
+    "label_studio",
 )
 TRAINERS = ("default", "ddp", "own_data", "pretraining")
 SCHEMAS = {"train": TrainConfig, "pretrain": PretrainConfig}

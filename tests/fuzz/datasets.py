@@ -17,6 +17,7 @@ from seg.data.datasets.coco_instances import CocoInstances
 from seg.data.datasets.coco_panoptic import CocoPanoptic
 from seg.data.datasets.csv import Csv
 from seg.data.datasets.cvat_mask import CvatMask
+from seg.data.datasets.label_studio import LabelStudio
 from seg.data.datasets.pascal_voc import PascalVoc
 from seg.data.datasets.yolo_seg import YoloSeg
 from seg.data.label_space import LabelSpace
@@ -30,6 +31,7 @@ from seg.prediction.items import Item
 from seg.prediction.reader import ItemReader
 from tests.data.datasets import coco_tree
 from tests.data.datasets import yolo_tree
+from tests.data.datasets import label_studio_tree
 from tests.data.datasets.cvat_tree import plant
 from tests.fuzz.kind import Kind
 
@@ -145,6 +147,23 @@ def read_yolo(root: Path) -> None:
     for options in ({}, {"boxes": "draw", "unannotated": "background"}):
         for sample in YoloSeg(split="train", root=root, **options):
             assert sample.label.shape == sample.image.shape[:2]
+def write_label_studio(folder: Path) -> Path:
+    stroke = label_studio_tree.stroke(np.eye(5, 10, dtype=int) * 255)
+    regions = [
+        label_studio_tree.rectangle("car", 1, 1, 3, 2, rotation=30),
+        label_studio_tree.region("brush", "road", format="rle", rle=stroke),
+        label_studio_tree.region("polygon", "car", points=[[0, 0], [50, 10], [20, 80]]),
+        label_studio_tree.region("ellipse", "road", x=50, y=50, radiusX=20, radiusY=30),
+    ]
+    tasks = [
+        label_studio_tree.task(number, label_studio_tree.annotation(*regions)) for number in (1, 2)
+    ]
+    return label_studio_tree.plant(folder, tasks) / "export.json"
+
+
+def read_label_studio(path: Path) -> None:
+    dataset = LabelStudio(split="train", root=path.parent, several="newest")
+    [dataset[index] for index in range(len(dataset))]
 
 
 def write_table(folder: Path) -> Path:
@@ -285,6 +304,7 @@ DATASETS = (
     Kind("label: GIF", picture_file("a.gif", palette_picture), ids_of),
     Kind("label: PGM", picture_file("a.pgm", GREY), ids_of),
     Kind("LabelMe", write_shapes, draw_shapes, "json"),
+    Kind("Label Studio", write_label_studio, read_label_studio, "json"),
     Kind("COCO panoptic: JSON", panoptic("annotations/panoptic_val2017.json"),
          lambda path: read_panoptic(path.parent.parent), "json"),
     Kind("COCO panoptic: PNG", panoptic("annotations/panoptic_val2017/1.png"),

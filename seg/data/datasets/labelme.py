@@ -3,10 +3,8 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
-from seg.data.readers.class_entry import ClassEntry
-from seg.data.readers.class_table import Classes, distinct_palette, make_classes
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import (
     IMAGE_SUFFIXES,
@@ -17,6 +15,13 @@ from seg.data.readers.image_label_pairs import (
 )
 from seg.data.readers.polygons import PolygonLabels, label_names
 from seg.data.readers.readers import ReadLabel
+from seg.data.readers.shape_classes import (
+    BACKGROUND,
+    IGNORED_ID,
+    Unlabelled,
+    shape_classes,
+    sorted_labels,
+)
 from seg.data.readers.splits import (
     check_choice,
     find_split,
@@ -28,10 +33,7 @@ from seg.data.readers.unannotated_frames import Unannotated, WithBackground, set
 from seg.data.readers.unread_files import log_loose_files
 from seg.errors import ConfigError, DataError
 
-Unlabelled = Literal["background", "ignored"]
-
-_BACKGROUND, _LABELME_BACKGROUND = "background", "_background_"
-_IGNORE_INDEX = 255
+_LABELME_BACKGROUND = "_background_"
 _JSON = (".json",)
 _ANY_DEPTH = "**/*"
 _HOW_TO_GET = (
@@ -89,7 +91,9 @@ class LabelMe(PairDataset):
             find_root(root, dataset="labelme", expected=(split,), how_to_get=_HOW_TO_GET)
         directory = _split_directory(where, split)
         names = classes if classes is not None else _occurring(where, ignored, unlabelled)
-        table = _table(names, ignored, unlabelled, where)
+        aliases = {_LABELME_BACKGROUND} - set(ignored)
+        plain = [BACKGROUND if name in aliases else name for name in names]
+        table = shape_classes(plain, ignored, unlabelled, where)
         images = named_files(directory, pattern=_ANY_DEPTH, others=_JSON)
         labels = named_files(directory, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
         settled = settle_unlabelled("LabelMe", images, labels, unannotated)
@@ -99,9 +103,9 @@ class LabelMe(PairDataset):
                 pairing, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
         ids = {entry.name: entry.id for entry in table.entries}
-        if _BACKGROUND in ids:
-            ids[_LABELME_BACKGROUND] = ids[_BACKGROUND]
-        rest = ids[_BACKGROUND] if unlabelled == "background" else _IGNORE_INDEX
+        if BACKGROUND in ids:
+            ids[_LABELME_BACKGROUND] = ids[BACKGROUND]
+        rest = ids[BACKGROUND] if unlabelled == "background" else IGNORED_ID
         read: ReadLabel = PolygonLabels(ids, unlabelled=rest)
         if unannotated == "background":
             read = WithBackground(pairing.pairs, read, rest)
@@ -134,42 +138,10 @@ def _occurring(where: Path, ignored: Sequence[str], unlabelled: Unlabelled) -> l
         raise faults[0]
     if faults:
         _log.warning("%d files could not be read for their labels: %s", len(faults), faults[0])
-    plain = {_BACKGROUND if name == _LABELME_BACKGROUND else name for name in labels}
-    names = sorted(plain - set(ignored))
-    if _BACKGROUND in names and (unlabelled == "background" or _LABELME_BACKGROUND in labels):
-        names.remove(_BACKGROUND)  # it comes first
+    plain = {BACKGROUND if name == _LABELME_BACKGROUND else name for name in labels}
+    names = sorted_labels(plain, ignored, where)
+    if BACKGROUND in names and (unlabelled == "background" or _LABELME_BACKGROUND in labels):
+        names.remove(BACKGROUND)  # it comes first
         if unlabelled != "background":
-            names.insert(0, _BACKGROUND)
-    _log.info("classes inferred from the labels in %s: %s", where, ", ".join(names))
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault("".join(name.lower().split()), []).append(name)
-    for alike in groups.values():
-        if len(alike) > 1:
-            _log.warning(
-                "%s differ in case or blanks alone; one class of them: 'labels.merge={%s: %s}'",
-                " and ".join(map(repr, alike)), alike[0].strip(), str(alike).replace("'", '"'),
-            )  # fmt: skip
+            names.insert(0, BACKGROUND)
     return names
-
-
-def _table(
-    names: Sequence[str], ignored: Sequence[str], unlabelled: Unlabelled, where: Path
-) -> Classes:
-    both = sorted(set(names) & set(ignored))
-    if both:
-        raise ConfigError(f"dataset.classes and dataset.ignored both name {', '.join(both)}")
-    trained = [_BACKGROUND if name == _LABELME_BACKGROUND else name for name in names]
-    if unlabelled == "background" and _BACKGROUND not in trained:
-        trained.insert(0, _BACKGROUND)
-    colors = iter(distinct_palette(len(trained)))
-    black = (0, 0, 0)
-    entries = [
-        ClassEntry(name, id_, black if name == _BACKGROUND else next(colors))
-        for id_, name in enumerate(trained)
-    ]
-    entries += [
-        ClassEntry(name, id_, black, ignored=True)
-        for id_, name in enumerate(dict.fromkeys(ignored), start=_IGNORE_INDEX + 1)
-    ]
-    return make_classes(entries, where)

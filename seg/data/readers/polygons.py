@@ -104,7 +104,7 @@ class PolygonLabels:
         label_HW = np.array(canvas, np.int32)
         if unknown:
             pixels = {name: int((label_HW == ids[name]).sum()) for name in unknown}
-            raise _no_class(path, pixels, list(self._ids))
+            raise no_class_error(path, pixels, list(self._ids))
         return label_HW
 
 
@@ -263,7 +263,8 @@ def _paste_mask(canvas: Image.Image, shape: _Shape) -> None:
     canvas.paste(shape.id, (round(corner[0]), round(corner[1])), Image.fromarray(mask_HW))
 
 
-def _no_class(path: Location, pixels: Mapping[str, int], allowed: Sequence[str]) -> DataError:
+def no_class_error(path: object, pixels: Mapping[str, int], allowed: Sequence[str]) -> DataError:
+    """Return the error for shapes whose labels are no class, with the pixels of each label."""
     first = list(pixels.items())[:_LISTED]
     listed = ", ".join(f"{name[:_SHOWN]!r} ({count} pixels)" for name, count in first)
     listed += f" and {len(pixels) - _LISTED} more" if len(pixels) > _LISTED else ""

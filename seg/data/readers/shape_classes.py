@@ -1,0 +1,68 @@
+"""Classes of datasets whose labels are drawn shapes: their labels, and the rest of the image."""
+
+import logging
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from seg.data.readers.class_entry import ClassEntry
+from seg.data.readers.class_table import Classes, distinct_palette, make_classes
+from seg.errors import ConfigError
+
+Unlabelled = Literal["background", "ignored"]
+"""The meaning of pixels of no shape."""
+
+BACKGROUND = "background"
+IGNORED_ID = 255
+"""File id of pixels of no shape where they are ignored."""
+
+_BLACK = (0, 0, 0)
+_log = logging.getLogger(__name__)
+
+
+def sorted_labels(labels: Collection[str], ignored: Sequence[str], where: object) -> list[str]:
+    """Return the labels that are trained, sorted; those that differ in case alone are logged."""
+    names = sorted(set(labels) - set(ignored))
+    _log.info("classes inferred from the labels in %s: %s", where, ", ".join(names))
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("".join(name.lower().split()), []).append(name)
+    for alike in groups.values():
+        if len(alike) > 1:
+            _log.warning(
+                "%s differ in case or blanks alone; one class of them: 'labels.merge={%s: %s}'",
+                " and ".join(map(repr, alike)), alike[0].strip(), str(alike).replace("'", '"'),
+            )  # fmt: skip
+    return names
+
+
+def shape_classes(
+    names: Sequence[str], ignored: Sequence[str], unlabelled: Unlabelled, where: object
+) -> Classes:
+    """Return the classes of shapes, and `background` where pixels of no shape are one.
+
+    Args:
+        names: labels, in the order of the train ids; `background` is one where it is listed.
+        ignored: labels whose pixels neither train nor score.
+        unlabelled: the meaning of pixels of no shape.
+        where: the files, for messages.
+
+    Raises:
+        ConfigError: a label is both.
+        DataError: there are too few classes or too many, or a name occurs twice.
+    """
+    both = sorted(set(names) & set(ignored))
+    if both:
+        raise ConfigError(f"dataset.classes and dataset.ignored both name {', '.join(both)}")
+    trained = list(names)
+    if unlabelled == "background" and BACKGROUND not in trained:
+        trained.insert(0, BACKGROUND)
+    colors = iter(distinct_palette(len(trained)))
+    entries = [
+        ClassEntry(name, id_, _BLACK if name == BACKGROUND else next(colors))
+        for id_, name in enumerate(trained)
+    ]
+    entries += [
+        ClassEntry(name, id_, _BLACK, ignored=True)
+        for id_, name in enumerate(dict.fromkeys(ignored), start=IGNORED_ID + 1)
+    ]
+    return make_classes(entries, where)
