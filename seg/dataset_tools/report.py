@@ -11,7 +11,12 @@ from seg.io.atomic import write_json
 _MAX_FAULT_KINDS, _MAX_NOTE_KINDS = 7, 5
 _FILES, _VALUES = 3, 6
 _CUT = 100  # characters
-_DESCRIBED = ("bands", "image_kind", "transparent")  # the message differs from file to file
+_DESCRIBED = (
+    "annotation",
+    "bands",
+    "image_kind",
+    "transparent",
+)  # the message differs from file to file
 REMEDIES = {
     "no_partner": "complete or repeat the download; an image and its label share a name",
     NO_ANNOTATION: NO_ANNOTATION_REMEDY,
@@ -24,6 +29,7 @@ REMEDIES = {
     "animated": "save the frame to use on its own",
     "transparent": "flatten it onto a background; of TIFF and JPEG 2000, dataset.bands leaves alpha"
     " out",
+    "annotation": "correct it in the annotation tool and export again",
     "value_range": "declare dataset.value_range; the notes name the range of all images",
     "bands": "dataset.bands takes bands that every image has, of TIFF and JPEG 2000 files; or write"
     " images of one or three bands",

@@ -70,7 +70,7 @@ def decode_brush(
     try:
         runs = _decode(rle, alpha, max_runs)
     except ValueError as error:
-        fault = "too_large" if "too many" in str(error) else "damaged"
+        fault = "too_large" if "too many" in str(error) else "annotation"
         raise DataError(f"{where}: its brush stroke is damaged: {error}", fault=fault) from error
     return alpha.reshape(height, width), runs
 

@@ -59,7 +59,7 @@ class Task:
             raise DataError(
                 f"{where}\n  delete all but one in Label Studio, or take the newest of each task:"
                 " dataset.several=newest",
-                fault="duplicate",
+                fault="annotation",
             )
         times = [_time(each.created_at) for each in self.annotations]
         known = [time for time in times if time is not None]
@@ -67,7 +67,7 @@ class Task:
             raise DataError(
                 f"{where}, and 'created_at' does not say which is the newest\n"
                 "  delete all but one in Label Studio",
-                fault="duplicate",
+                fault="annotation",
             )
         return self.annotations[known.index(max(known))]
 

@@ -165,7 +165,7 @@ class _Painter:
     def _stroke(self, value: Mapping[str, Any], where: str) -> Part:
         rle = value.get("rle")
         if not isinstance(rle, bytes):
-            raise DataError(f"{where}: its rle is no list of bytes", fault="damaged")
+            raise DataError(f"{where}: its rle is no list of bytes", fault="annotation")
         self._pay(self._size[0] * self._size[1], where)
         alpha_HW, runs = decode_brush(rle, self._size, where, max_runs=self._runs_left)
         self._runs_left -= runs
@@ -212,7 +212,7 @@ def _label(region: Region, where: str) -> str:
         raise DataError(
             f"{place}: type is {brief(region.kind)}, which is not drawn; allowed:"
             f" {', '.join(KINDS)}\n  leave such results out: dataset.exclude_types=[TYPE]",
-            fault="label_kind",
+            fault="annotation",
         )
     labels = region.labels
     if len(labels) != 1 or not isinstance(labels[0], str) or not labels[0]:
@@ -220,14 +220,14 @@ def _label(region: Region, where: str) -> str:
         raise DataError(
             f"{place} ({region.kind}) has {number} where one is needed: {brief(list(labels))}\n"
             "  give it one label in Label Studio, or delete it",
-            fault="label_kind",
+            fault="annotation",
         )
     if region.image_rotation not in (0, None):
         raise DataError(
             f"{place}: the image was turned by {brief(region.image_rotation)} degrees in Label"
             " Studio, and nothing says what the shape refers to\n"
             "  turn it back there and export again",
-            fault="orientation",
+            fault="annotation",
         )
     return labels[0]
 
@@ -240,7 +240,7 @@ def _size(regions: tuple[Region, ...], where: str) -> Size | None:
             raise DataError(
                 f"{place}: original_width is {brief(width)}, original_height {brief(height)};"
                 " whole numbers above 0 are needed",
-                fault="damaged",
+                fault="annotation",
             )
         if width * height > MAX_PIXELS:
             raise DataError(
@@ -250,7 +250,7 @@ def _size(regions: tuple[Region, ...], where: str) -> Size | None:
     if len(sizes) > 1:
         listed = first_of([f"{width} x {height}" for width, height in sizes])
         raise DataError(
-            f"{where}: its results are of images of several sizes: {listed}", fault="size_mismatch"
+            f"{where}: its results are of images of several sizes: {listed}", fault="annotation"
         )
     return next(iter(sizes), None)
 
@@ -265,10 +265,12 @@ def _points(value: Mapping[str, Any], where: str) -> list[Any]:
         raise DataError(
             f"{where}: a polygon needs {_MIN_CORNERS} points or more, each [x, y] in percent of the"
             f" image: {brief(points)}",
-            fault="damaged",
+            fault="annotation",
         )
     if value.get("closed") is False:
-        raise DataError(f"{where}: the polygon is not closed; finish or delete it", fault="damaged")
+        raise DataError(
+            f"{where}: the polygon is not closed; finish or delete it", fault="annotation"
+        )
     return points
 
 
@@ -281,7 +283,7 @@ def _numbers(value: Mapping[str, Any], keys: str, where: str) -> list[float]:
         raise DataError(
             f"{where}: {wrong} is {brief(numbers[wrong])}; a number is needed, in percent of the"
             " image (rotation: degrees)",
-            fault="damaged",
+            fault="annotation",
         )
     return [float(number) for number in numbers.values() if number is not None]
 

@@ -260,7 +260,7 @@ def test_verify_names_faulty_tasks_and_other_sizes(tmp_path):
     unmatched = {split: dataset.unmatched for split, dataset in splits.items()}
     report = verify(splits, unmatched, num_workers=0, near_duplicates=False)
     assert {(fault.sample, fault.kind) for fault in report.faults} >= {
-        ("1", "duplicate"), ("2", "size_mismatch"), ("", "no_partner")}  # fmt: skip
+        ("1", "annotation"), ("2", "size_mismatch"), ("", "no_partner")}  # fmt: skip
 
 
 def test_shapes_that_cover_no_pixel_are_noted(tmp_path):
