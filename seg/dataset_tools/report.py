@@ -11,12 +11,8 @@ from seg.io.atomic import write_json
 _MAX_FAULT_KINDS, _MAX_NOTE_KINDS = 7, 5
 _FILES, _VALUES = 3, 6
 _CUT = 100  # characters
-_DESCRIBED = (
-    "annotation",
-    "bands",
-    "image_kind",
-    "transparent",
-)  # the message differs from file to file
+# The message differs from file to file.
+_DESCRIBED = ("annotation", "bands", "image_kind", "transparent")
 REMEDIES = {
     "no_partner": "complete or repeat the download; an image and its label share a name",
     NO_ANNOTATION: NO_ANNOTATION_REMEDY,

@@ -304,7 +304,7 @@ DATASETS = (
     Kind("label: GIF", picture_file("a.gif", palette_picture), ids_of),
     Kind("label: PGM", picture_file("a.pgm", GREY), ids_of),
     Kind("LabelMe", write_shapes, draw_shapes, "json"),
-    Kind("Label Studio", write_label_studio, read_label_studio, "json"),
+    Kind("Label Studio", label_studio_tree.write, read_label_studio, "json"),
     Kind("COCO panoptic: JSON", panoptic("annotations/panoptic_val2017.json"),
          lambda path: read_panoptic(path.parent.parent), "json"),
     Kind("COCO panoptic: PNG", panoptic("annotations/panoptic_val2017/1.png"),

@@ -64,3 +64,14 @@ def plant(root, tasks, name="export.json", images=None):
         Image.fromarray(noise).save(root / f"{number}.png")
     (root / name).write_text(json.dumps(tasks))
     return root
+
+
+def write(root):
+    """Two tasks with a region of each kind; returns the export."""
+    regions = [
+        rectangle("car", 1, 1, 3, 2, rotation=30),
+        region("brush", "road", format="rle", rle=stroke(np.eye(5, 10, dtype=int) * 255)),
+        region("polygon", "car", points=[[0, 0], [50, 10], [20, 80]]),
+        region("ellipse", "road", x=50, y=50, radiusX=20, radiusY=30),
+    ]
+    return plant(root, [task(number, annotation(*regions)) for number in (1, 2)]) / "export.json"
