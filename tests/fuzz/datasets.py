@@ -16,6 +16,7 @@ from seg.data.classification.image_csv import ImageCsv
 from seg.data.datasets.coco_instances import CocoInstances
 from seg.data.datasets.coco_panoptic import CocoPanoptic
 from seg.data.datasets.csv import Csv
+from seg.data.datasets.cvat_images import CvatImages
 from seg.data.datasets.cvat_mask import CvatMask
 from seg.data.datasets.label_studio import LabelStudio
 from seg.data.datasets.pascal_voc import PascalVoc
@@ -206,6 +207,23 @@ def read_cvat(root: Path) -> None:
     [dataset[index] for index in range(len(dataset))]
 
 
+def write_cvat_xml(folder: Path) -> Path:
+    (folder / "images").mkdir()
+    Image.fromarray(PIXELS).save(folder / "images/a.png")
+    box = '<box label="car" xtl="1.00" ytl="2.00" xbr="5.50" ybr="9.00" z_order="0"/>'
+    mask = '<mask label="car" rle="1, 3" left="2" top="2" width="2" height="2" z_order="1"/>'
+    image = f'<image id="0" name="a.png" subset="train" width="16" height="12">{box}{mask}</image>'
+    labels = "<labels><label><name>car</name><color>#00008e</color></label></labels>"
+    meta = f"<meta><task>{labels}</task></meta>"
+    (folder / "annotations.xml").write_text(f"<annotations>{meta}{image}</annotations>")
+    return folder / "annotations.xml"
+
+
+def read_cvat_xml(path: Path) -> None:
+    dataset = CvatImages(split="train", root=path.parent)
+    [dataset[index] for index in range(len(dataset))]
+
+
 def read_voc(root: Path) -> None:
     dataset = PascalVoc(split="train", root=root)
     [dataset[index] for index in range(len(dataset))]
@@ -314,6 +332,7 @@ DATASETS = (
     Kind("CSV table of images", write_table, read_categories),
     Kind("VOC list", write_voc, lambda path: read_voc(path.parent.parent.parent)),
     Kind("CVAT list", write_cvat, lambda path: read_cvat(path.parent.parent.parent)),
+    Kind("CVAT XML", write_cvat_xml, read_cvat_xml),
     Kind("CVAT label map", write_labelmap, lambda path: read_cvat(path.parent)),
     Kind("YOLO polygons", write_yolo("labels/train/train1.txt"),
          lambda path: read_yolo(path.parent.parent.parent)),
