@@ -22,6 +22,8 @@ OWN = (
     "label_studio",
 )
 OWN = ("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "cvat_images", "coco_panoptic", "shards")
+OWN = ("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "cvat_images", "coco_panoptic",
+       "shards")  # fmt: skip
 TRAINERS = ("default", "ddp", "own_data", "pretraining")
 SCHEMAS = {"train": TrainConfig, "pretrain": PretrainConfig}
 KEYS = ("max_epochs", "max_steps", "check_val_every_n_epoch", "val_check_interval")

@@ -223,8 +223,30 @@ def _fill(corners_N2: NDArray[np.float64], size: tuple[int, int], where: str) ->
     right, bottom = last.tolist()
     if left == right or top == bottom:
         return left, top, np.zeros((0, 0), np.bool_)
-    pixels = mask.decode(mask.frPyObjects([corners_N2.ravel().tolist()], bottom, right)[0])
-    return left, top, pixels[top:, left:] > 0
+    runs = mask.frPyObjects([corners_N2.ravel().tolist()], bottom, right)[0]["counts"]
+    lengths = _run_lengths(runs)
+    pixels_WH = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(right, bottom)
+    return left, top, pixels_WH[left:, top:].T
+
+
+def _run_lengths(text: bytes) -> list[int]:
+    """Return the lengths in COCO's compressed text, which `decode` reads with a warning of NumPy's.
+
+    Each is in characters of five bits, the lowest first; from the fourth on it is the difference
+    to the one before the last.
+    """
+    lengths: list[int] = []
+    value = shift = 0
+    for byte in text:
+        part = byte - 48
+        value |= (part & 31) << shift
+        shift += 5
+        if not part & 32:
+            value -= 1 << shift if part & 16 else 0  # the highest bit is the sign
+            value += lengths[-2] if len(lengths) > 2 else 0
+            lengths.append(value)
+            value = shift = 0
+    return lengths
 
 
 def _draw_ellipse(reader: _Attributes, rotation: float) -> Piece:
