@@ -34,7 +34,7 @@ def pair_drawn(
 
     Raises:
         ConfigError: another choice.
-        DataError: no listed image exists.
+        DataError: no listed image exists, or none has the annotation that it needs.
     """
     listed = [
         Pair(name, path, annotations if has_annotation else path)
@@ -53,4 +53,6 @@ def pair_drawn(
             error = unmatched_error(missing, f"{where}: {len(images)} listed images")
         lonely += missing
         pairs = tuple(pair for pair in pairs if images[pair.name][1])
+    if error is not None and not pairs:
+        raise error
     return Pairing(pairs, tuple(lonely), error)
