@@ -1,19 +1,14 @@
-"""Images annotated with LabelMe (github.com/wkentaro/labelme): a JSON file beside each."""
+"""Images annotated with LabelMe (github.com/wkentaro/labelme): a JSON file for each."""
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from seg.data.readers.dataset_root import find_root
-from seg.data.readers.image_label_pairs import (
-    IMAGE_SUFFIXES,
-    NO_ANNOTATION,
-    PairDataset,
-    match_pairs,
-    named_files,
-)
-from seg.data.readers.polygons import PolygonLabels, label_names
+from seg.data.readers.image_label_pairs import NO_ANNOTATION, PairDataset, match_pairs
+from seg.data.readers.labelme_pairs import AnnotatedTree, Annotation, unique_names
+from seg.data.readers.polygons import PolygonLabels
 from seg.data.readers.readers import ReadLabel
 from seg.data.readers.shape_classes import (
     BACKGROUND,
@@ -31,11 +26,10 @@ from seg.data.readers.splits import (
 )
 from seg.data.readers.unannotated_frames import Unannotated, WithBackground, settle_unlabelled
 from seg.data.readers.unread_files import log_loose_files
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, first_of
 
 _LABELME_BACKGROUND = "_background_"
-_JSON = (".json",)
-_ANY_DEPTH = "**/*"
+_ROOT = PurePosixPath()
 _HOW_TO_GET = (
     "save images and LabelMe's JSON files of the same names in <split>/ (train, val, test),\n"
     "  or all in one directory, which dataset.val_fraction splits"
@@ -46,9 +40,11 @@ _log = logging.getLogger(__name__)
 class LabelMe(PairDataset):
     """One split of images with LabelMe's shapes.
 
-    Files: `<split>/**` holds images and JSON files of the same names. Without directories for
-    splits a fixed part of the names in the root becomes `val`, the rest `train`. The image beside
-    is read, not the copy (`imageData`) that a JSON file may hold.
+    Files: `<split>/**` or `*/<split>/**` holds images; their JSON files may lie anywhere below the
+    root. `imagePath` in a JSON file names its image, else the name does
+    (`seg.data.readers.labelme_pairs`). Without directories for splits a fixed part of the names
+    becomes `val`, the rest `train`. The image file is read, not the copy (`imageData`) that a JSON
+    file may hold.
 
     Args:
         split: `train`, `val`, `test` or the name of another split's directory.
@@ -89,16 +85,15 @@ class LabelMe(PairDataset):
         where = find_root(root, dataset="labelme", expected=(), how_to_get=_HOW_TO_GET)
         if not where.is_dir():
             find_root(root, dataset="labelme", expected=(split,), how_to_get=_HOW_TO_GET)
-        directory = _split_directory(where, split)
-        names = classes if classes is not None else _occurring(where, ignored, unlabelled)
+        tree = AnnotatedTree(where)
+        directories = _split_directories(tree, split)
+        names = classes if classes is not None else _occurring(tree, ignored, unlabelled)
         aliases = {_LABELME_BACKGROUND} - set(ignored)
         plain = [BACKGROUND if name in aliases else name for name in names]
         table = shape_classes(plain, ignored, unlabelled, where)
-        images = named_files(directory, pattern=_ANY_DEPTH, others=_JSON)
-        labels = named_files(directory, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES)
-        settled = settle_unlabelled("LabelMe", images, labels, unannotated)
+        settled = settle_unlabelled("LabelMe", *_files(tree, directories), unannotated)
         pairing = match_pairs(*settled, unlabelled_fault=NO_ANNOTATION)
-        if directory == where:
+        if directories == [_ROOT]:
             pairing = split_subset(
                 pairing, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
@@ -112,28 +107,74 @@ class LabelMe(PairDataset):
         super().__init__(pairing, labels=table.labels, split=split, read=read)
 
 
-def _split_directory(where: Path, split: str) -> Path:
-    """Return the directory of a split, or the root where there are none."""
-    subdirectories = [path.name for path in where.iterdir() if path.is_dir()]
-    name = find_split(split, subdirectories, where)
-    if name is not None:
-        log_loose_files(where, apart={name, *split_names(subdirectories)})
-        return where / name
-    if split_names(subdirectories):
-        raise no_split_error(split, split_names(subdirectories), where)
-    return where
+def _split_directories(tree: AnnotatedTree, split: str) -> list[PurePosixPath]:
+    """Return the directories of a split's images; the root where nothing splits them."""
+    where = tree.root
+    outer = [path.name for path in where.iterdir() if path.is_dir()]
+    if name := find_split(split, outer, where):
+        apart = {each.path.parts[0] for each in tree.pairs.values()}
+        log_loose_files(where, apart={name, *split_names(outer), *apart})
+        return [PurePosixPath(name)]
+    if split_names(outer):
+        raise no_split_error(split, split_names(outer), where)
+    inner = {image.parts[1] for image in tree.images if len(image.parts) > 2}
+    if not split_names(inner):
+        return [_ROOT]
+    name = find_split(split, inner, f"{where}/*")
+    if name is None:
+        raise no_split_error(split, split_names(inner), f"{where}/*")
+    return sorted({PurePosixPath(*image.parts[:2]) for image in tree.images
+                   if len(image.parts) > 2 and image.parts[1] == name})  # fmt: skip
 
 
-def _occurring(where: Path, ignored: Sequence[str], unlabelled: Unlabelled) -> list[str]:
-    labels: set[str] = set()
-    faults = []
-    for path in named_files(
-        where, pattern=_ANY_DEPTH, suffixes=_JSON, others=IMAGE_SUFFIXES
-    ).values():
-        try:
-            labels |= label_names(path)
-        except DataError as error:  # reading the sample reports it
-            faults.append(error)
+def _files(
+    tree: AnnotatedTree, directories: Sequence[PurePosixPath]
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return the images of a split and their JSON files by name, with JSON files of no image."""
+
+    def is_of_split(path: PurePosixPath) -> bool:
+        return any(path.is_relative_to(directory) for directory in directories)
+
+    chosen = [image for image in tree.images if is_of_split(image)]
+    if not chosen:
+        raise _no_images(tree, directories)
+    names = unique_names(chosen, directories)
+    images = {names[image]: tree.root / image for image in chosen}
+    labels = {
+        names[image]: tree.root / tree.pairs[image].path for image in chosen if image in tree.pairs
+    }
+    alone = [each.path for each in tree.unpaired if is_of_split(each.path) or _is_of_no_split(each)]
+    labels |= {str(path): tree.root / path for path in alone}
+    if not labels:
+        place = ", ".join(str(tree.root / each) for each in directories)
+        raise DataError(f"no files in {place}\n  looked for LabelMe's JSON files of its images")
+    return images, labels
+
+
+def _is_of_no_split(annotation: Annotation) -> bool:
+    """Return whether a LabelMe file lies outside of the directories of all splits."""
+    fault = annotation.fault
+    is_other_json = fault is not None and fault.fault == "label_kind"
+    return not is_other_json and not split_names(annotation.path.parts)
+
+
+def _no_images(tree: AnnotatedTree, directories: Sequence[PurePosixPath]) -> DataError:
+    place = ", ".join(str(tree.root / each) for each in directories)
+    elsewhere = [each.image_path for each in tree.unpaired if each.image_path]
+    hint = f"\n  {_HOW_TO_GET}"
+    if elsewhere:
+        hint = (
+            f"\n  imagePath of {len(elsewhere)} JSON files: {first_of(elsewhere)}\n"
+            "  dataset.root is the directory that holds both images and JSON files"
+        )
+    return DataError(f"no files in {place}\n  looked for images{hint}")
+
+
+def _occurring(tree: AnnotatedTree, ignored: Sequence[str], unlabelled: Unlabelled) -> list[str]:
+    where = tree.root
+    labels: set[str] = {label for each in tree.annotations for label in each.labels}
+    # Reading the sample reports it.
+    faults = [each.fault for each in tree.annotations if each.fault is not None]
     if faults and not labels:
         raise faults[0]
     if faults:

@@ -184,7 +184,9 @@ def _draw(canvas: Image.Image, shape: _Shape) -> None:
         corners = ((min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1)))
         draw.rectangle(corners, fill=id_, outline=id_)
     elif kind == "circle":  # its centre and a point on it
-        _draw_disc(draw, points[0], math.dist(*points), id_)
+        (x, y), (on_x, on_y) = points
+        # Not math.dist, whose last bit is another than LabelMe's.
+        _draw_disc(draw, points[0], math.sqrt((x - on_x) ** 2 + (y - on_y) ** 2), id_)
     elif kind == "point":
         _draw_disc(draw, points[0], _POINT_RADIUS_PX, id_)
     elif kind in ("line", "linestrip"):
@@ -231,36 +233,56 @@ def _is_point(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
-        and all(isinstance(part, int | float) and math.isfinite(part) for part in value)
+        and all(
+            isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part)
+            for part in value
+        )
     )
 
 
 def _paste_mask(canvas: Image.Image, shape: _Shape) -> None:
-    """Paste a mask: a small PNG file whose first pixel lies at the first point."""
-    where, corner = shape.where, shape.points[0]
+    """Paste a mask as LabelMe does: its first pixel lies at the first corner, rounded.
+
+    Corners at whole pixels, which may have been moved, cut the mask to their box. Between others
+    lies the whole mask.
+
+    Raises:
+        DataError: the mask cannot be decoded, or the box holds no pixel or reaches beyond the mask.
+    """
+    mask_HW = _decode_mask(shape, canvas.size)
+    left, top, right, bottom = (round(value) for corner in shape.points for value in corner)
+    height, width = mask_HW.shape
+    if all(value.is_integer() for corner in shape.points for value in corner):
+        width, height = right - left + 1, bottom - top + 1
+    columns = max(left, 0), min(left + width, canvas.size[0])
+    rows = max(top, 0), min(top + height, canvas.size[1])
+    beyond = columns[1] - left > mask_HW.shape[1] or rows[1] - top > mask_HW.shape[0]
+    if min(width, height) < 1 or beyond:
+        raise DataError(
+            f"{shape.where}: its mask is {mask_HW.shape[1]} x {mask_HW.shape[0]}, its points are"
+            f" the corners of {width} x {height} pixels",
+            fault="size_mismatch",
+        )
+    if columns[0] < columns[1] and rows[0] < rows[1]:
+        patch_HW = mask_HW[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
+        canvas.paste(shape.id, (columns[0], rows[0]), Image.fromarray(patch_HW))
+
+
+def _decode_mask(shape: _Shape, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Decode a mask, a small PNG file; one larger than the image is refused before."""
+    where = shape.where
     try:
         content = base64.b64decode(shape.mask, validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
         raise DataError(f"{where}: its mask is no base64: {error}", fault="damaged") from error
     announced = struct.unpack(">II", content[16:24]) if content.startswith(_PNG) else (0, 0)
-    if announced[0] > canvas.size[0] or announced[1] > canvas.size[1]:
+    if announced[0] > size[0] or announced[1] > size[1]:
         raise DataError(
             f"{where}: its mask is larger than the image: {announced[0]} x {announced[1]}",
             fault="size_mismatch",
         )
     with in_memory_file(content, f"{where}: mask") as location:
-        mask_HW = read_label(location) > 0
-    sizes = [  # of corners that are cut or rounded
-        tuple(abs(whole(far) - whole(near)) + 1 for near, far in zip(*shape.points, strict=True))
-        for whole in (int, round)
-    ]
-    if mask_HW.shape[::-1] not in sizes:
-        raise DataError(
-            f"{where}: its mask is {mask_HW.shape[1]} x {mask_HW.shape[0]}, its points are the"
-            f" corners of {sizes[0][0]} x {sizes[0][1]} pixels",
-            fault="size_mismatch",
-        )
-    canvas.paste(shape.id, (round(corner[0]), round(corner[1])), Image.fromarray(mask_HW))
+        return read_label(location) > 0
 
 
 def no_class_error(path: object, pixels: Mapping[str, int], allowed: Sequence[str]) -> DataError:

@@ -99,6 +99,51 @@ def test_a_mask_of_another_size_than_its_corners_is_refused(draw):
         draw(shape("car", [[5, 4], [8, 5]], "mask", mask=mask))
 
 
+ROWS = ["##..#", "#.##.", ".####"]
+
+
+@pytest.mark.parametrize(
+    ("corners", "drawn"),
+    [  # what LabelMe 7.9.1 draws of this mask
+        ([[2, 1], [6, 3]], {1: "..##..#", 2: "..#.##.", 3: "...####"}),
+        ([[2, 1], [4, 2]], {1: "..##.", 2: "..#.#"}),  # the far corner moved: cut
+        ([[3, 2], [6, 3]], {2: "...##..", 3: "...#.##"}),  # the near one: it moves the mask, too
+        ([[-2, -1], [2, 1]], {0: "##.", 1: "###"}),  # over the border
+        ([[27, 18], [31, 20]], {18: " " * 27 + "##.", 19: " " * 27 + "#.#"}),
+        ([[2.5, 1.5], [6.0, 4.0]], {2: "..##..#", 3: "..#.##.", 4: "...####"}),  # rounded to even
+        ([[2.4, 0.6], [3.0, 1.0]], {1: "..##..#", 2: "..#.##.", 3: "...####"}),  # fractions: whole
+        ([[28, 18], [90, 90]], {18: " " * 28 + "##", 19: " " * 28 + "#."}),  # cut by the border
+    ],
+)
+def test_masks_whose_corners_were_moved_are_cut_as_labelme_does(draw, corners, drawn):
+    mask = np.array([[cell == "#" for cell in row] for row in ROWS], np.uint8)
+    content = BytesIO()
+    Image.fromarray(mask).save(content, "PNG")
+    coded = base64.b64encode(content.getvalue()).decode()
+    expected = np.zeros((20, 30), int)
+    for row, cells in drawn.items():
+        expected[row, : len(cells)] = [2 * (cell == "#") for cell in cells]
+    np.testing.assert_array_equal(draw(shape("car", corners, "mask", mask=coded)), expected)
+
+
+def test_a_mask_whose_corners_leave_nothing_is_refused(draw):
+    content = BytesIO()
+    Image.new("1", (3, 2), 1).save(content, "PNG")
+    coded = base64.b64encode(content.getvalue()).decode()
+    for corners in ([[5, 4], [4, 5]], [[9, 9], [5, 5]]):
+        with pytest.raises(DataError, match="its points are the corners of") as caught:
+            draw(shape("road", corners, "mask", mask=coded))
+        assert caught.value.fault == "size_mismatch"
+
+
+def test_flags_and_groups_change_no_pixel(draw):
+    corners = [[2, 3], [10, 8]]
+    others = {"flags": {"occluded": True}, "group_id": 7, "locked": True, "description": "x"}
+    for more in ({}, others):
+        label_HW = draw(shape("road", corners, "rectangle", **more), flags={"checked": True})
+        np.testing.assert_array_equal(label_HW, box(2, 3, 10, 8))
+
+
 def test_shapes_may_reach_over_the_border(draw):
     label_HW = draw(shape("road", [[-50, -50], [500, 4]], "rectangle"), imageData="never read")
     np.testing.assert_array_equal(label_HW, box(0, 0, 29, 4))
@@ -117,6 +162,7 @@ def test_a_label_that_is_no_class_is_told_with_its_pixels(draw):
         (shape("car", [[0, 0]], "circle"), "a circle needs 2 points"),
         (shape("car", [[0, 0], [1, None], [2, 2]]), "each \\[x, y\\]"),
         (shape("car", [[0, 0], [1, float("nan")], [2, 2]]), "each \\[x, y\\]"),
+        (shape("car", [[0, 0], [1, True], [2, 2]]), "each \\[x, y\\]"),
         (shape("car", "here"), "a polygon needs"),
         (shape("car", [[0, 0], [1, 1]], "cube"), "shape_type is 'cube'; allowed: polygon"),
         (shape("car", [[0, 0], [1, 1]], "mask"), "its mask is no base64"),
