@@ -8,6 +8,7 @@ from types import MappingProxyType
 _PATH_KEYS = (
     *("checkpoint", "input", "output", "source", "weights", "resume", "runs", "training", "data"),
     *("dataset.root", "dataset.exclude", "dataset.cache", "dataset.table", "dataset.classes"),
+    *("dataset.images", "dataset.labels"),
     *(f"classification_dataset.{key}" for key in ("root", "table", "classes")),
     *("encoder.weights", "distillation.checkpoint", "semi_supervised.images", "camvid_root"),
     *("hydra.run.dir", "hydra.sweep.dir"),

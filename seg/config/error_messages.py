@@ -4,6 +4,7 @@ import inspect
 import re
 import shlex
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -41,6 +42,7 @@ _OTHERS = {
 }
 _SEVERAL = re.compile(r"Ambiguous value for argument '(.*)'")
 _OF_SWEEPS = re.compile(r"Sweep parameters '(.*)' requires --multirun")
+_PATTERNS = ("dataset.images", "dataset.labels")
 # Meanings of a path alone.
 _PATHS = {
     "train": "dataset=folder dataset.root={0} or resume={0}",
@@ -83,8 +85,10 @@ def check_options(arguments: list[str], command: str) -> None:
     """Refuse groups for which a number, a truth value or nothing is chosen.
 
     Raises:
-        ConfigError: which one it is, and the options of that group.
+        ConfigError: which one it is, and the options of that group; or a pattern that a shell has
+            replaced by several arguments.
     """
+    _check_patterns(arguments)
     for argument in arguments:
         match = _NO_OPTION.fullmatch(argument)
         if match is None or not is_group(match["group"]):
@@ -98,6 +102,17 @@ def check_options(arguments: list[str], command: str) -> None:
         is_needed = default is not None and default[1] != "null"
         remedy = "" if is_needed else "; for none leave it out"
         raise ConfigError(f"{argument}: no such option; allowed: {options}{remedy}")
+
+
+def _check_patterns(arguments: list[str]) -> None:
+    """Refuse one pattern twice in a row: of `{a,b}` a shell makes two arguments."""
+    for one, two in pairwise(arguments):
+        key = one.partition("=")[0]
+        if key in _PATTERNS and two.startswith(f"{key}=") and one != two:
+            raise ConfigError(
+                f"{one} {two}: one key, two values; did the shell expand a pattern?\n"
+                f"  in single quotes it stays: '{key}=**/*.jpg'"
+            )
 
 
 def explain(error: Exception, config_name: str, overrides: list[str]) -> str:
@@ -186,6 +201,9 @@ def _misread(argument: str, command: str) -> str:
     if not equals or not key.strip("+~"):
         path = Path(argument).exists() and _PATHS.get(command)
         meant = f"\n  did you mean {path.format(argument)}?" if path else _hint(argument, command)
+        if path and Path(argument).is_file() and command in ("prepare", "train"):
+            meant += "\n  a pattern that the shell replaced by files stays in single quotes:"
+            meant += " 'dataset.images=**/*.jpg'"
         return (
             f"{argument}: is no KEY=VALUE; write both in one word, without blanks around the ="
             f"{meant}"

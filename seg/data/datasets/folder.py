@@ -11,14 +11,16 @@ from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_lab
 from seg.data.readers.layout_search import Layout
 from seg.data.readers.layouts import find_layout_error
 from seg.data.readers.path_patterns import FilePattern, files_of, pairing_remedy, parse_pattern
+from seg.data.readers.path_templates import TemplatePair, check_expanded, is_template
 from seg.data.readers.splits import find_split, no_split_error, split_names, split_subset
+from seg.data.readers.template_pairs import TemplateLayout
 from seg.data.readers.unannotated_frames import (
     Unannotated,
     label_files,
     settle_unlabelled,
     with_background,
 )
-from seg.data.readers.unread_files import log_loose_files
+from seg.data.readers.unread_files import log_loose_files, log_once
 from seg.errors import ConfigError, DataError
 
 _HOW_TO_GET = (
@@ -26,6 +28,10 @@ _HOW_TO_GET = (
     "  (train, val, test; without them dataset.val_fraction splits); other directories and names:"
     " dataset.images=imgs 'dataset.labels=masks/*_mask.png'"
 )
+
+
+# Besides images/ with labels/: also those of mmsegmentation, and masks beside images.
+_USUAL = (("images", "masks"), ("img_dir", "ann_dir"), (".", "*_mask"))
 
 
 class Folder(PairDataset):
@@ -36,14 +42,19 @@ class Folder(PairDataset):
     `training`, `valid`, `validation`, `testing`. Without directories for splits a fixed part of the
     names becomes `val`, the rest `train`.
 
+    `images/` with `masks/`, `img_dir/` with `ann_dir/`, and `X.jpg` with `X_mask.png` in one
+    directory are found by themselves, with and without splits.
+
     Patterns give other directories and names; one `*` in them stands for what an image and its
-    label share: `masks/*_mask.png`.
+    label share: `masks/*_mask.png`. Or `images` is a glob, and `labels` a template that gives the
+    label of each image: `**/*.jpg` and `masks/{stem}_mask.png`
+    (`seg.data.readers.path_templates`).
 
     Args:
         split: `train`, `val`, `test` or the name of another split's directory.
         root: the directory; None: `$SEG_DATA/folder` or `data/folder`.
         images, labels: the two directories, with or without the pattern of their files' names;
-            both may lie in one directory.
+            both may lie in one directory. Or a glob and a template.
         classes: a JSON or text file (its forms: `seg.data.readers.class_table.read_classes`); None:
             `classes.json` or `classes.txt` in the root, else the ids that occur in
             the training labels.
@@ -71,13 +82,18 @@ class Folder(PairDataset):
         val_seed: int = 0,
     ) -> None:
         where = find_root(root, dataset="folder", expected=(), how_to_get=_HOW_TO_GET)
-        layout = _Layout(
-            where,
-            parse_pattern(images, "dataset.images"),
-            parse_pattern(labels, "dataset.labels"),
-            unannotated,
-            frozenset((*CLASS_FILES, Path(classes or "").name)),
-        )
+        layout: TemplateLayout | _Layout
+        check_expanded(images, labels, where)
+        if is_template(images, labels):
+            layout = TemplateLayout(where, TemplatePair(images, labels), unannotated)
+        else:
+            layout = _Layout(
+                where,
+                parse_pattern(images, "dataset.images"),
+                parse_pattern(labels, "dataset.labels"),
+                unannotated,
+                frozenset((*CLASS_FILES, Path(classes or "").name)),
+            ).usual()
         pairing, whole = layout.pairs(split)
         if whole:
             pairing = split_subset(
@@ -104,6 +120,37 @@ class _Layout:
     unannotated: Unannotated
     class_files: frozenset[str]
     is_trial: bool = False
+
+    def usual(self) -> "_Layout":
+        """Return the one usual layout that fits, where the default directories are not there."""
+        default = ("images", "labels")
+        places = (self.where, *self.where.glob("*/"))
+        if (self.images.text, self.labels.text) != default or any(
+            all((place / name).is_dir() for name in default) for place in places
+        ):
+            return self
+        fitting = []
+        for images, labels in _USUAL:
+            if images == "." and not any(self.where.glob(f"**/{labels}.*")):
+                continue
+            patterns = parse_pattern(images, "dataset.images"), parse_pattern(labels, "labels")
+            trial = replace(self, images=patterns[0], labels=patterns[1], is_trial=True)
+            paired = trial._names()
+            if paired and paired[0] and paired[1] <= paired[0]:
+                fitting.append(replace(trial, is_trial=False))
+        if len(fitting) != 1:
+            return self
+        options = Layout(fitting[0].images, fitting[0].labels).options
+        log_once(f"{self.where}: read as with {options}")
+        return fitting[0]
+
+    def _names(self) -> tuple[set[str], set[str]] | None:
+        """Return the names of images and labels of the training split; None without such files."""
+        try:
+            images, labels = self._files(self._directories("train")[0])
+        except (ConfigError, DataError):
+            return None
+        return set(images), set(labels)
 
     def pairs(self, split: str) -> tuple[Pairing, bool]:
         """Return the pairs of a split or of all splits, and whether they are of all."""
@@ -133,11 +180,10 @@ class _Layout:
             trial = replace(
                 self, where=root, images=layout.images, labels=layout.labels, is_trial=True
             )
-            try:
-                images, labels = trial._files(trial._directories("train")[0])
-            except (ConfigError, DataError):
+            names = trial._names()
+            if names is None:
                 return False
-            return labels.keys() <= images.keys() and (excluding or len(labels) == len(images))
+            return names[1] <= names[0] and (excluding or len(names[1]) == len(names[0]))
 
         error = find_layout_error(self.where, below, pairs_up)
         if error is not None:

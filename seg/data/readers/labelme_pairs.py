@@ -1,6 +1,5 @@
 """Which image each JSON file of LabelMe annotates: `imagePath`, else the name."""
 
-import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES
 from seg.data.readers.polygons import label_names, read_annotation
 from seg.data.readers.splits import split_names
-from seg.data.readers.unread_files import UnreadFiles, is_hidden
+from seg.data.readers.unread_files import UnreadFiles, is_hidden, warn_once
 from seg.errors import DataError, first_of
 
 _JSON = ".json"
-_log = logging.getLogger(__name__)
-_logged: set[str] = set()  # training and validation look into the same directories
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class AnnotatedTree:
                 self._add(by_name, image, annotation)
         guesses = [f"{a.path} with {image}" for image, a in by_name.items() if _is_guess(a, image)]
         if guesses:
-            _warn_once(
+            warn_once(
                 f"{self.root}: imagePath of {len(guesses)} JSON files names no image that is"
                 f" there; paired by name: {first_of(guesses)}"
             )
@@ -205,9 +202,3 @@ def _content(path: str, modified_ns: int, size: int) -> tuple[str | None, frozen
     # Files written on Windows hold backslashes.
     text = PureWindowsPath(recorded).as_posix() if isinstance(recorded, str) and recorded else None
     return text, frozenset(label_names(path))
-
-
-def _warn_once(line: str) -> None:
-    if line not in _logged:
-        _logged.add(line)
-        _log.warning(line)

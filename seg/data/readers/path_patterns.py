@@ -63,13 +63,15 @@ def parse_pattern(text: str, key: str) -> FilePattern:
     Raises:
         ConfigError: several `*`, an absolute path or one that leads out of the root.
     """
+    text = text.replace("**/*", _STAR)  # a name is one at any depth
     parts = PurePosixPath(text).parts
     outside = ".." in parts or text.startswith("/")
     if outside or not text or text.count(_STAR) > 1:
         raise ConfigError(
             f"{key}={text}: give a directory in dataset.root, with or without the pattern of its"
             " names,\n  in which one * stands for the name that an image and its label share:"
-            f" {key}='masks/*_mask.png'"
+            f" '{key}=masks/*_mask.png'\n  any other way by two patterns: 'dataset.images=**/*.jpg'"
+            " 'dataset.labels=masks/{stem}_mask.png'"
         )
     starred = next((at for at, part in enumerate(parts) if _STAR in part), len(parts))
     names = "/".join(parts[starred:]) or _STAR

@@ -69,12 +69,9 @@ class UnreadFiles:
 
     def log(self) -> None:
         """Log the line once a process, as a warning where images may be missed."""
-        line = self.line
-        if not line or line in _logged:
-            return
-        _logged.add(line)
-        missed = any(kind in _OF_IMAGES or kind.startswith(_DIRECTORY) for kind in self._kinds)
-        _log.log(logging.WARNING if missed else logging.INFO, line)
+        if line := self.line:
+            missed = any(kind in _OF_IMAGES or kind.startswith(_DIRECTORY) for kind in self._kinds)
+            log_once(line, logging.WARNING if missed else logging.INFO)
 
 
 def log_unlisted(directory: Path, names: Sequence[str], lists: object) -> None:
@@ -82,10 +79,19 @@ def log_unlisted(directory: Path, names: Sequence[str], lists: object) -> None:
     if not names:
         return
     count = f"{len(names)} files: {first_of(names)}"
-    line = f"{directory}: not read, as no list in {lists} names them: {count}"
+    warn_once(f"{directory}: not read, as no list in {lists} names them: {count}")
+
+
+def warn_once(line: str) -> None:
+    """Log a warning once a process: training and validation look into the same directories."""
+    log_once(line, logging.WARNING)
+
+
+def log_once(line: str, level: int = logging.INFO) -> None:
+    """Log a line once a process."""
     if line not in _logged:
         _logged.add(line)
-        _log.warning(line)
+        _log.log(level, line)
 
 
 def log_loose_files(directory: Path, *, apart: Collection[str] | None = None) -> None:

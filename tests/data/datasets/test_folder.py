@@ -227,7 +227,7 @@ def test_smoothed_colors_get_the_remedy_for_colors(tmp_path):
     assert "class ids" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["{}_mask.png", "mask_{}.png"])
+@pytest.mark.parametrize("name", ["{}_label.png", "mask_{}.png"])
 def test_images_and_labels_in_the_root_are_paired_by_the_option_of_the_message(tmp_path, name):
     for at in range(4):
         plant(tmp_path / f"IMG_00{at}.JPG", tmp_path / name.format(f"IMG_00{at}"), ((0, 255),))

@@ -84,9 +84,9 @@ def test_unsplit_files_are_paired_by_the_options_of_the_message(tmp_path, files,
 @pytest.mark.parametrize(
     ("files", "options"),
     [
-        ("$/#.JPG|$/#_mask.png", "dataset.images=. 'dataset.labels=*_mask'"),
-        ("$/images/#.jpg|$/masks/#.png", "dataset.images=images dataset.labels=masks"),
-        ("images/$/#.jpg|masks/$/#.png", "dataset.images=images dataset.labels=masks"),
+        ("$/#.JPG|$/#_gt.png", "dataset.images=. 'dataset.labels=*_gt'"),
+        ("$/imgs/#.jpg|$/masks/#.png", "dataset.images=imgs dataset.labels=masks"),
+        ("imgs/$/#.jpg|masks/$/#.png", "dataset.images=imgs dataset.labels=masks"),
         ("imgs/$/#.jpg|masks/$/#_m.png", "dataset.images=imgs 'dataset.labels=masks/*_m'"),
         (
             "in/$/c/#_rgb.png|gt/$/c/#_gt_ids.png",
