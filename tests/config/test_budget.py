@@ -8,22 +8,9 @@ from seg.config.conf_dir import conf_dir
 from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, validate
 
 OWN = (
-    *("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "coco_panoptic", "coco_instances"),
-    "shards",
-    *("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "coco_panoptic"),
-    *("yolo_seg", "shards"),
-    "folder",
-    "csv",
-    "hf_dataset",
-    "labelme",
-    "cvat_mask",
-    "coco_panoptic",
-    "shards",
-    "label_studio",
+    *("folder", "csv", "hf_dataset", "labelme", "label_studio", "cvat_mask", "cvat_images"),
+    *("coco_panoptic", "coco_instances", "yolo_seg", "shards"),
 )
-OWN = ("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "cvat_images", "coco_panoptic", "shards")
-OWN = ("folder", "csv", "hf_dataset", "labelme", "cvat_mask", "cvat_images", "coco_panoptic",
-       "shards")  # fmt: skip
 TRAINERS = ("default", "ddp", "own_data", "pretraining")
 SCHEMAS = {"train": TrainConfig, "pretrain": PretrainConfig}
 KEYS = ("max_epochs", "max_steps", "check_val_every_n_epoch", "val_check_interval")

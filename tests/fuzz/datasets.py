@@ -30,9 +30,7 @@ from seg.data.wrappers.cached import CachedDataset
 from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
 from seg.prediction.reader import ItemReader
-from tests.data.datasets import coco_tree
-from tests.data.datasets import yolo_tree
-from tests.data.datasets import label_studio_tree
+from tests.data.datasets import coco_tree, label_studio_tree, yolo_tree
 from tests.data.datasets.cvat_tree import plant
 from tests.fuzz.kind import Kind
 
@@ -137,6 +135,8 @@ def read_instances(path: Path) -> None:
     for boxes in ("error", "ignored"):
         dataset = CocoInstances(split="val", root=path.parent.parent, boxes=boxes)
         [dataset[index] for index in range(len(dataset))]
+
+
 def write_yolo(name):
     def write(folder: Path) -> Path:
         return yolo_tree.plant(folder, {"train": "images/train", "val": "images/val"}) / name
@@ -148,6 +148,8 @@ def read_yolo(root: Path) -> None:
     for options in ({}, {"boxes": "draw", "unannotated": "background"}):
         for sample in YoloSeg(split="train", root=root, **options):
             assert sample.label.shape == sample.image.shape[:2]
+
+
 def write_label_studio(folder: Path) -> Path:
     stroke = label_studio_tree.stroke(np.eye(5, 10, dtype=int) * 255)
     regions = [
