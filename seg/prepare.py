@@ -48,7 +48,7 @@ def _detect(config: PrepareConfig, run_dir: Path) -> None:
     from seg.io.atomic import write_json
 
     detected = detect(Path(root).expanduser())
-    write_json(run_dir / "detect.json", [asdict(each) for each in detected])
+    write_json(run_dir / "detect.json", {"opens_as": [asdict(each) for each in detected]})
     best, *others = detected
     log.info("%s: %s", best.name, best.description)
     for other in others:

@@ -84,7 +84,10 @@ def test_the_lines_that_are_printed_are_typed(tmp_path):
     write_own_images(tmp_path / "mine")
     done = seg("prepare", "detect", "dataset.root=mine", "hydra.run.dir=out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "out" / "detect.json").read_text())[0]["name"] == "folder"
+    assert (
+        json.loads((tmp_path / "out" / "detect.json").read_text())["opens_as"][0]["name"]
+        == "folder"
+    )
     lines = [line for line in done.stdout.splitlines() if line.startswith("to ")]
     for line in lines:
         command, *arguments = shlex.split(line.partition("python -m seg.")[2])
