@@ -32,6 +32,7 @@ from seg.prediction.items import Item
 from seg.prediction.reader import ItemReader
 from tests.data.datasets import coco_tree, label_studio_tree, yolo_tree
 from tests.data.datasets.cvat_tree import plant
+from tests.data.datasets.cvat_tree import plant, write_cvat_xml
 from tests.fuzz.kind import Kind
 
 RNG = np.random.default_rng(0)
@@ -207,18 +208,6 @@ def write_labelmap(folder: Path) -> Path:
 def read_cvat(root: Path) -> None:
     dataset = CvatMask(split="train", root=root)
     [dataset[index] for index in range(len(dataset))]
-
-
-def write_cvat_xml(folder: Path) -> Path:
-    (folder / "images").mkdir()
-    Image.fromarray(PIXELS).save(folder / "images/a.png")
-    box = '<box label="car" xtl="1.00" ytl="2.00" xbr="5.50" ybr="9.00" z_order="0"/>'
-    mask = '<mask label="car" rle="1, 3" left="2" top="2" width="2" height="2" z_order="1"/>'
-    image = f'<image id="0" name="a.png" subset="train" width="16" height="12">{box}{mask}</image>'
-    labels = "<labels><label><name>car</name><color>#00008e</color></label></labels>"
-    meta = f"<meta><task>{labels}</task></meta>"
-    (folder / "annotations.xml").write_text(f"<annotations>{meta}{image}</annotations>")
-    return folder / "annotations.xml"
 
 
 def read_cvat_xml(path: Path) -> None:
