@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from seg.data.sample import SegmentationDataset
 
 _COLUMNS = 4
+IMPLIED = {"detect": "dataset=folder"}
+"""Choices that come with a task: `dataset.root` is a key of what is trained on one's own files."""
+
 log = logging.getLogger(__name__)
 
 
-@app("prepare", PrepareConfig, positional="task", implied={"detect": "dataset=folder"})
+@app("prepare", PrepareConfig, positional="task", implied=IMPLIED)
 def main(config: PrepareConfig, run_dir: Path) -> None:
     """Do one task; results go to `run_dir`, a copy or a download to `output`."""
     from seg.build.instantiate import check_sections

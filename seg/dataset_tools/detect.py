@@ -77,7 +77,9 @@ def detect(root: Path) -> list[Detected]:
         _open("folder", "root", root)
     except UserError as error:
         reason = str(error)
-    raise DataError(f"{root}: no dataset opens it as it is; dataset=folder says:\n  {reason}")
+    raise DataError(
+        f"{root}: no dataset opens it as it is; as a folder of images and labels:\n  {reason}"
+    )
 
 
 def _detect_here(root: Path) -> list[Detected]:

@@ -17,6 +17,7 @@ from seg.build.instantiate import check_targets
 from seg.config.cli_overrides import is_multirun, open_mappings, quote_paths, spell_out
 from seg.config.conf_dir import conf_dir
 from seg.config.schema import FitConfig, foreign_sections, validate
+from seg.prepare import IMPLIED
 from tests.commands.documented import PAGES, command_lines, heads, values_of_keys, words
 from tests.commands.reductions import filled
 from tests.conftest import REPO
@@ -32,7 +33,8 @@ def parsed(line):
     command = module.removeprefix("seg.")
     arguments = [each for each in arguments if each != "..."]
     positional = SCHEMAS[command][1]
-    return command, open_mappings(quote_paths(spell_out(positional, arguments)))
+    implied = IMPLIED if command == "prepare" else {}
+    return command, open_mappings(quote_paths(spell_out(positional, arguments, implied)))
 
 
 def of_one_trial(arguments):

@@ -121,7 +121,7 @@ def test_shards_train_to_the_same_weights(folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "parts"),
     [
-        (["veryfy"], CONFIG, ["veryfy", "allowed: verify, "]),
+        (["veryfy"], CONFIG, ["veryfy", "allowed: detect, verify, "]),
         (["shards"], CONFIG, ["output: missing"]),
         (
             ["download", "dataset=cityscapes"],

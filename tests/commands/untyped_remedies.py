@@ -15,6 +15,9 @@ _LONGER = "engine/test_other_choices.py::test_a_longer_run_of_a_polynomial_rises
 _EXPORT = "deployment/test_command.py::test_what_is_offered_for_an_export_is_typed"
 _COCO = "data/readers/test_coco_layout.py"
 _LABEL_STUDIO = "data/datasets/test_label_studio.py"
+_CVAT = "data/datasets/test_cvat_images.py"
+_TEMPLATES = "data/readers/test_path_templates.py"
+_DETECTED = "dataset_tools/test_detect.py::test_the_lines_that_are_printed_are_typed"
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
@@ -51,6 +54,15 @@ BESIDE = {
     "frames without annotation: dataset.unannotated=background": f"{_UNANNOTATED}"
     "::test_they_can_be_left_out",
     "has no class {}; add it, or leave": f"{_UNANNOTATED}::test_they_can_be_left_out",
+    "to check it: python -m seg.prepare verify": _DETECTED,
+    "to train on it: python -m seg.train": _DETECTED,
+    "give dataset.root=DIRECTORY of any kind": _DETECTED,
+    "'dataset.images=**/*.jpg'": f"{_TEMPLATES}::test_typed_patterns_reach_the_dataset_as_they_are",
+    "no field {": f"{_TEMPLATES}::test_the_template_gives_the_label_of_an_image",
+    "leave them out as CVAT does: dataset.undrawn=exclude": f"{_CVAT}"
+    "::test_what_is_not_drawn_may_be_left_out",
+    "dataset.merge_groups=false draws each": f"{_CVAT}"
+    "::test_shapes_cover_each_other_as_in_cvats_masks",
     "or dataset.sbd=DIR, where": "data/datasets/test_pascal_voc.py"
     "::test_trainaug_from_the_files_of_sbd",
     "give values=index for positions": "prediction/test_run.py"
@@ -150,6 +162,8 @@ NOT_HERE = {
     "no access to {}:// ({})": _PACKAGE,
     "the processes that read could not be started": _HANGS,
     "take it out of the class file, ignore it": "stands in a report, beside the labels at fault",
+    "its labels are label maps, not polygons": "offers another dataset, whose tests type its keys",
+    "add them to dataset.classes (labels.ignore": "the labels are at fault, and it lists them",
     "sharded copies are written by litdata": _PACKAGE,
     "the network cannot be traced for any size": "needs a network that torch cannot trace",
     "precision=int8: no part of the network keeps": "needs a network that int8 spoils",

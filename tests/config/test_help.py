@@ -36,5 +36,5 @@ def test_it_is_asked_for_anywhere_on_the_line(tmp_path):
     assert not asks_for_help(["loss=ohem", "--hydra-help"])
     done = seg("prepare", "verify", "-h", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "task: verify  # verify | stats" in done.stdout
+    assert "task: verify  # detect (of what kind is dataset.root?) | verify" in done.stdout
     assert not list(tmp_path.iterdir())

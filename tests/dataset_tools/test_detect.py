@@ -11,7 +11,8 @@ from seg.errors import DataError
 from tests.commands.miniatures import write_camvid, write_cityscapes, write_own_images
 from tests.conftest import seg
 from tests.data.datasets.cvat_tree import plant
-from tests.fuzz.datasets import PIXELS, write_shapes, write_table
+from tests.fuzz.annotations import PIXELS, write_shapes
+from tests.fuzz.datasets import write_table
 
 
 def write_labelme(root):
@@ -66,8 +67,8 @@ def test_a_damaged_file_hides_no_kind(tmp_path):
 
 def test_the_options_of_another_layout_are_offered(tmp_path):
     write_own_images(tmp_path / "mine")
-    (tmp_path / "mine" / "labels").rename(tmp_path / "mine" / "masks")
-    with pytest.raises(DataError, match=r"dataset\.labels=masks"):
+    (tmp_path / "mine" / "labels").rename(tmp_path / "mine" / "ids")
+    with pytest.raises(DataError, match=r"dataset\.labels=ids"):
         detect(tmp_path / "mine")
 
 

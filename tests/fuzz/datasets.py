@@ -1,6 +1,5 @@
 """Files that other tools and people write: labels, images, tables and archives."""
 
-import base64
 import json
 import tarfile
 import zipfile
@@ -13,32 +12,18 @@ import pytest
 from PIL import Image
 
 from seg.data.classification.image_csv import ImageCsv
-from seg.data.datasets.coco_instances import CocoInstances
-from seg.data.datasets.coco_panoptic import CocoPanoptic
 from seg.data.datasets.csv import Csv
-from seg.data.datasets.cvat_images import CvatImages
-from seg.data.datasets.cvat_mask import CvatMask
-from seg.data.datasets.label_studio import LabelStudio
-from seg.data.datasets.pascal_voc import PascalVoc
-from seg.data.datasets.yolo_seg import YoloSeg
 from seg.data.label_space import LabelSpace
 from seg.data.readers.class_table import read_classes
 from seg.data.readers.image_label_pairs import Pair, PairDataset
-from seg.data.readers.polygons import PolygonLabels
 from seg.data.readers.readers import read_colors, read_image, read_indices, read_label
 from seg.data.wrappers.cached import CachedDataset
 from seg.dataset_tools.archives import Limits, unpack
 from seg.prediction.items import Item
 from seg.prediction.reader import ItemReader
-from tests.data.datasets import coco_tree, label_studio_tree, yolo_tree
-from tests.data.datasets.cvat_tree import plant
-from tests.data.datasets.cvat_tree import plant, write_cvat_xml
+from tests.fuzz.annotations import ANNOTATIONS, IDS, PIXELS
 from tests.fuzz.kind import Kind
 
-RNG = np.random.default_rng(0)
-PIXELS = RNG.integers(0, 256, (12, 16, 3)).astype(np.uint8)
-IDS = RNG.integers(0, 3, (12, 16)).astype(np.uint8)
-SEGMENTS = np.dstack([IDS, IDS * 0, IDS * 0])
 LIMITS = Limits(entries=20, total_bytes=2**20, ratio=100)
 
 
@@ -80,96 +65,6 @@ def colors_of(path: Path) -> tuple:
     return colors.shape, colors.tobytes()
 
 
-def write_shapes(folder: Path) -> Path:
-    mask = BytesIO()
-    Image.fromarray(IDS > 0).save(mask, "PNG")
-    kinds = {
-        "polygon": [[1, 1], [9, 2.5], [5, 9]],
-        "rectangle": [[1, 1], [5, 5]],
-        "rotation": [[3, 0], [6, 3], [3, 6], [0, 3]],
-        "circle": [[8, 8], [10, 8]],
-        "linestrip": [[0, 0], [5, 5], [9, 0]],
-        "point": [[3, 3]],
-        "mask": [[0, 0], [15, 11]],
-    }
-    shapes = [
-        {"label": "car", "points": points, "shape_type": kind, "flags": {}}
-        for kind, points in kinds.items()
-    ]
-    shapes[-1]["mask"] = base64.b64encode(mask.getvalue()).decode()
-    content = {"version": "5.5.0", "shapes": shapes, "imageWidth": 16, "imageHeight": 12}
-    (folder / "a.json").write_text(json.dumps(content))
-    return folder / "a.json"
-
-
-def draw_shapes(path: Path) -> None:
-    PolygonLabels({"car": 1}, unlabelled=0)(path)
-
-
-def panoptic(name):
-    def write(folder: Path) -> Path:
-        for each in ("annotations/panoptic_val2017", "val2017"):
-            (folder / each).mkdir(parents=True)
-        Image.fromarray(PIXELS).save(folder / "val2017/1.jpg")
-        Image.fromarray(SEGMENTS).save(folder / "annotations/panoptic_val2017/1.png")
-        segments = [{"id": id_, "category_id": 3 * id_} for id_ in (1, 2)]
-        content = {
-            "images": [{"id": 1, "file_name": "1.jpg"}],
-            "annotations": [{"image_id": 1, "file_name": "1.png", "segments_info": segments}],
-            "categories": [{"id": 3, "name": "a"}, {"id": 6, "name": "b"}],
-        }
-        (folder / "annotations/panoptic_val2017.json").write_text(json.dumps(content))
-        return folder / name
-
-    return write
-
-
-def read_panoptic(root: Path) -> bytes:
-    return CocoPanoptic(split="val", root=root)[0].label.tobytes()
-
-
-def write_instances(folder: Path) -> Path:
-    return coco_tree.plant(folder) / "annotations/instances_val2017.json"
-
-
-def read_instances(path: Path) -> None:
-    for boxes in ("error", "ignored"):
-        dataset = CocoInstances(split="val", root=path.parent.parent, boxes=boxes)
-        [dataset[index] for index in range(len(dataset))]
-
-
-def write_yolo(name):
-    def write(folder: Path) -> Path:
-        return yolo_tree.plant(folder, {"train": "images/train", "val": "images/val"}) / name
-
-    return write
-
-
-def read_yolo(root: Path) -> None:
-    for options in ({}, {"boxes": "draw", "unannotated": "background"}):
-        for sample in YoloSeg(split="train", root=root, **options):
-            assert sample.label.shape == sample.image.shape[:2]
-
-
-def write_label_studio(folder: Path) -> Path:
-    stroke = label_studio_tree.stroke(np.eye(5, 10, dtype=int) * 255)
-    regions = [
-        label_studio_tree.rectangle("car", 1, 1, 3, 2, rotation=30),
-        label_studio_tree.region("brush", "road", format="rle", rle=stroke),
-        label_studio_tree.region("polygon", "car", points=[[0, 0], [50, 10], [20, 80]]),
-        label_studio_tree.region("ellipse", "road", x=50, y=50, radiusX=20, radiusY=30),
-    ]
-    tasks = [
-        label_studio_tree.task(number, label_studio_tree.annotation(*regions)) for number in (1, 2)
-    ]
-    return label_studio_tree.plant(folder, tasks) / "export.json"
-
-
-def read_label_studio(path: Path) -> None:
-    dataset = LabelStudio(split="train", root=path.parent, several="newest")
-    [dataset[index] for index in range(len(dataset))]
-
-
 def write_table(folder: Path) -> Path:
     for number in range(3):
         Image.fromarray(PIXELS).save(folder / f"{number}.png")
@@ -187,36 +82,6 @@ def read_samples(path: Path) -> None:
 
 def read_categories(path: Path) -> None:
     dataset = ImageCsv(split="train", table=path)
-    [dataset[index] for index in range(len(dataset))]
-
-
-def write_voc(folder: Path) -> Path:
-    plant(folder, {"train": ["a", "b"]})
-    for label in (folder / "SegmentationClass").iterdir():
-        Image.fromarray(np.zeros((1, 3), np.uint8)).save(label)
-    return folder / "ImageSets/Segmentation/train.txt"
-
-
-def write_cvat(folder: Path) -> Path:
-    return plant(folder, {"train": ["a", "b"]}) / "ImageSets/Segmentation/train.txt"
-
-
-def write_labelmap(folder: Path) -> Path:
-    return plant(folder, {"train": ["a"]}) / "labelmap.txt"
-
-
-def read_cvat(root: Path) -> None:
-    dataset = CvatMask(split="train", root=root)
-    [dataset[index] for index in range(len(dataset))]
-
-
-def read_cvat_xml(path: Path) -> None:
-    dataset = CvatImages(split="train", root=path.parent)
-    [dataset[index] for index in range(len(dataset))]
-
-
-def read_voc(root: Path) -> None:
-    dataset = PascalVoc(split="train", root=root)
     [dataset[index] for index in range(len(dataset))]
 
 
@@ -297,6 +162,7 @@ def classes(content):
 COLORS = lambda: Image.fromarray(PIXELS)  # noqa: E731
 GREY = lambda: Image.fromarray(IDS)  # noqa: E731
 DATASETS = (
+    *ANNOTATIONS,
     Kind("image: PNG", picture_file("a.png", COLORS), pixels_of, verified=True),
     Kind("image: JPEG", picture_file("a.jpg", COLORS), pixels_of),
     Kind("image: TIFF", picture_file("a.tif", COLORS), pixels_of),
@@ -312,22 +178,8 @@ DATASETS = (
     Kind("label: BMP", picture_file("a.bmp", GREY), ids_of),
     Kind("label: GIF", picture_file("a.gif", palette_picture), ids_of),
     Kind("label: PGM", picture_file("a.pgm", GREY), ids_of),
-    Kind("LabelMe", write_shapes, draw_shapes, "json"),
-    Kind("Label Studio", label_studio_tree.write, read_label_studio, "json"),
-    Kind("COCO panoptic: JSON", panoptic("annotations/panoptic_val2017.json"),
-         lambda path: read_panoptic(path.parent.parent), "json"),
-    Kind("COCO panoptic: PNG", panoptic("annotations/panoptic_val2017/1.png"),
-         lambda path: read_panoptic(path.parent.parent.parent), verified=True),
-    Kind("COCO instances", write_instances, read_instances, "json"),
     Kind("CSV table", write_table, read_samples),
     Kind("CSV table of images", write_table, read_categories),
-    Kind("VOC list", write_voc, lambda path: read_voc(path.parent.parent.parent)),
-    Kind("CVAT list", write_cvat, lambda path: read_cvat(path.parent.parent.parent)),
-    Kind("CVAT XML", write_cvat_xml, read_cvat_xml),
-    Kind("CVAT label map", write_labelmap, lambda path: read_cvat(path.parent)),
-    Kind("YOLO polygons", write_yolo("labels/train/train1.txt"),
-         lambda path: read_yolo(path.parent.parent.parent)),
-    Kind("YOLO data.yaml", write_yolo("data.yaml"), lambda path: read_yolo(path.parent), "yaml"),
     Kind("cached sample", write_cached, read_cached, verified=True),
     Kind("GeoTIFF", write_raster, read_raster),
     Kind("classes: names", classes(["road", "car"]), read_classes, "json"),

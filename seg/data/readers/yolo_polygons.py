@@ -72,7 +72,7 @@ class YoloLabels:
     def settings(self) -> str:
         """Return the settings beside the classes that decide what is read."""
         ids = ",".join(map(str, self._ids))
-        return f"({ids}, unlabelled={self._unlabelled}, {self._order}, boxes={self._boxes})"
+        return f"({ids}, {self._unlabelled}, {self._order}, {self._boxes})"
 
     def __call__(self, path: Location) -> NDArray[Any]:
         """Draw the shapes of a file as file ids, int32, H x W.
