@@ -211,7 +211,7 @@ def _label(region: Region, where: str) -> str:
     if region.kind not in KINDS:
         raise DataError(
             f"{place}: type is {brief(region.kind)}, which is not drawn; allowed:"
-            f" {', '.join(KINDS)}\n  leave such results out: dataset.exclude_types=[TYPE]",
+            f" {', '.join(KINDS)}\n  leave such results out: 'dataset.exclude_types=[TYPE]'",
             fault="annotation",
         )
     labels = region.labels
@@ -233,9 +233,12 @@ def _label(region: Region, where: str) -> str:
 
 
 def _size(regions: tuple[Region, ...], where: str) -> Size | None:
-    sizes = {each.size: each.at for each in regions if each.size is not None}
-    for (width, height), at in sizes.items():
-        place = f"{where}: result {at}"
+    sizes: dict[Size, None] = {}
+    for region in regions:
+        if region.size is None:
+            continue
+        width, height = region.size
+        place = f"{where}: result {region.at}"
         if type(width) is not int or type(height) is not int or min(width, height) < 1:
             raise DataError(
                 f"{place}: original_width is {brief(width)}, original_height {brief(height)};"
@@ -247,6 +250,7 @@ def _size(regions: tuple[Region, ...], where: str) -> Size | None:
                 f"{place}: the image has more than {MAX_PIXELS} pixels; cut it into tiles",
                 fault="too_large",
             )
+        sizes[width, height] = None
     if len(sizes) > 1:
         listed = first_of([f"{width} x {height}" for width, height in sizes])
         raise DataError(

@@ -185,6 +185,7 @@ def test_files_of_splits_share_their_classes(tmp_path):
         (region("keypoint", "car", x=1, y=1), "type is 'keypointlabels', which is not drawn"),
         (rectangle("car", 0, 0, 1, 1) | {"image_rotation": 90}, "turned by 90 degrees"),
         (rectangle("car", 0, 0, 1, 1) | {"original_width": 1.5}, "original_width is 1.5"),
+        (rectangle("car", 0, 0, 1, 1) | {"original_width": {}}, "original_width is {}"),
         (region("rectangle", "car", x=0, y=0, width=1, height="x"), "height is 'x'"),
         (region("polygon", "car", points=[[1, 1], [2, 2]]), "3 points or more"),
         (region("polygon", "car", points=[[1, 1], [9, 2], [2, 9]], closed=False), "not closed"),
