@@ -49,7 +49,8 @@ BESIDE = {
     "::test_of_several_keys_of_images_one_is_chosen",
     "name the export: dataset.annotations=FILE": f"{_LABEL_STUDIO}"
     "::test_of_several_files_one_is_chosen",
-    "leave such results out: 'dataset.exclude_types": f"{_LABEL_STUDIO}::test_types_may_be_left_out",
+    "leave such results out: 'dataset.exclude_types": f"{_LABEL_STUDIO}"
+    "::test_types_may_be_left_out",
     "dataset.unannotated=background needs": f"{_UNANNOTATED}::test_they_can_be_left_out",
     "frames without annotation: dataset.unannotated=background": f"{_UNANNOTATED}"
     "::test_they_can_be_left_out",
