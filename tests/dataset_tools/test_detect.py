@@ -10,7 +10,8 @@ from seg.dataset_tools.detect import detect
 from seg.errors import DataError
 from tests.commands.miniatures import write_camvid, write_cityscapes, write_own_images
 from tests.conftest import seg
-from tests.data.datasets.cvat_tree import plant
+from tests.data.datasets import coco_tree, label_studio_tree, yolo_tree
+from tests.data.datasets.cvat_tree import plant, write_cvat_xml
 from tests.fuzz.annotations import PIXELS, write_shapes
 from tests.fuzz.datasets import write_table
 
@@ -34,7 +35,30 @@ def write_cvat(root):
     plant(root, {"train": ["a", "b"], "val": ["c"]})
 
 
+def write_coco(root):
+    for split in ("train", "val"):
+        coco_tree.plant(root, f"annotations/instances_{split}2017.json", f"{split}2017")
+
+
+def write_cvat_shapes(root):
+    root.mkdir()
+    write_cvat_xml(root)
+
+
+def write_label_studio(root):
+    root.mkdir()
+    label_studio_tree.write(root)
+
+
+def write_yolo(root):
+    yolo_tree.plant(root, {"train": "images/train", "val": "images/val"})
+
+
 KINDS = {
+    "coco_instances": write_coco,
+    "cvat_images": write_cvat_shapes,
+    "label_studio": write_label_studio,
+    "yolo_seg": write_yolo,
     "camvid": write_camvid,
     "cityscapes": write_cityscapes,
     "csv": write_csv,
