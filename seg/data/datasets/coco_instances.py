@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -31,11 +31,10 @@ from seg.data.readers.image_label_pairs import (
     unmatched_error,
 )
 from seg.data.readers.listed_pairs import listed_pairs
+from seg.data.readers.shape_classes import Unlabelled, check_unlabelled
 from seg.data.readers.splits import check_choice, split_subset
 from seg.data.readers.unannotated_frames import Unannotated, settle_unannotated
 from seg.errors import ConfigError, DataError, first_of
-
-Unlabelled = Literal["background", "ignored"]
 
 _BACKGROUND, _IGNORED, _IGNORE_INDEX = "background", "(ignored)", 255
 _BLACK = (0, 0, 0)
@@ -104,14 +103,9 @@ class CocoInstances(PairDataset):
             ("overlap_order", overlap_order, OverlapOrder),
             ("crowd", crowd, Crowd),
             ("boxes", boxes, Boxes),
-            ("unlabelled", unlabelled, Unlabelled),
         ):
             check_choice("COCO", key, value, get_args(kind))
-        if unannotated == "background" and unlabelled != "background":
-            raise ConfigError(
-                "dataset.unannotated=background needs dataset.unlabelled=background; or leave"
-                " such images out: dataset.unannotated=exclude"
-            )
+        check_unlabelled("COCO", unlabelled, unannotated)
         layout = find_layout(
             root, split, annotations=annotations, images=images, how_to_get=_HOW_TO_GET
         )

@@ -27,6 +27,7 @@ from seg.data.readers.shape_classes import (
     BACKGROUND,
     IGNORED_ID,
     Unlabelled,
+    check_unlabelled,
     shape_classes,
     sorted_labels,
 )
@@ -133,14 +134,9 @@ def _check_options(
     several: Several, unlabelled: Unlabelled, unannotated: Unannotated, brush_threshold: int
 ) -> None:
     check_choice("Label Studio", "several", several, get_args(Several))
-    check_choice("Label Studio", "unlabelled", unlabelled, get_args(Unlabelled))
     if not 1 <= brush_threshold <= 255:
         raise ConfigError(f"dataset.brush_threshold={brush_threshold}: allowed: 1 to 255")
-    if unannotated == "background" and unlabelled != "background":
-        raise ConfigError(
-            "dataset.unannotated=background needs dataset.unlabelled=background; or leave"
-            " such images out: dataset.unannotated=exclude"
-        )
+    check_unlabelled("Label Studio", unlabelled, unannotated)
 
 
 def _files(where: Path, split: str, annotations: str | None) -> tuple[list[Path], bool]:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import get_args
 
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import NO_ANNOTATION, PairDataset, match_pairs
@@ -14,11 +13,11 @@ from seg.data.readers.shape_classes import (
     BACKGROUND,
     IGNORED_ID,
     Unlabelled,
+    check_unlabelled,
     shape_classes,
     sorted_labels,
 )
 from seg.data.readers.splits import (
-    check_choice,
     find_split,
     no_split_error,
     split_names,
@@ -26,7 +25,7 @@ from seg.data.readers.splits import (
 )
 from seg.data.readers.unannotated_frames import Unannotated, WithBackground, settle_unlabelled
 from seg.data.readers.unread_files import log_loose_files
-from seg.errors import ConfigError, DataError, first_of
+from seg.errors import DataError, first_of
 
 _LABELME_BACKGROUND = "_background_"
 _ROOT = PurePosixPath()
@@ -76,12 +75,7 @@ class LabelMe(PairDataset):
         val_fraction: float = 0.1,
         val_seed: int = 0,
     ) -> None:
-        check_choice("LabelMe", "unlabelled", unlabelled, get_args(Unlabelled))
-        if unannotated == "background" and unlabelled != "background":
-            raise ConfigError(
-                "dataset.unannotated=background needs dataset.unlabelled=background; or leave"
-                " such images out: dataset.unannotated=exclude"
-            )
+        check_unlabelled("LabelMe", unlabelled, unannotated)
         where = find_root(root, dataset="labelme", expected=(), how_to_get=_HOW_TO_GET)
         if not where.is_dir():
             find_root(root, dataset="labelme", expected=(split,), how_to_get=_HOW_TO_GET)

@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, distinct_palette, make_classes
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import NO_ANNOTATION, PairDataset, match_pairs
+from seg.data.readers.shape_classes import Unlabelled, check_unlabelled
 from seg.data.readers.splits import check_choice, split_subset
 from seg.data.readers.unannotated_frames import Unannotated, settle_unlabelled
 from seg.data.readers.yolo_layout import read_project
 from seg.data.readers.yolo_polygons import Boxes, OverlapOrder, YoloLabels
-from seg.errors import ConfigError
-
-Unlabelled = Literal["background", "ignored"]
 
 _BACKGROUND, _IGNORE_INDEX = "background", 255
 _HOW_TO_GET = (
@@ -68,12 +66,7 @@ class YoloSeg(PairDataset):
     ) -> None:
         check_choice("YOLO", "overlap_order", overlap_order, get_args(OverlapOrder))
         check_choice("YOLO", "boxes", boxes, get_args(Boxes))
-        check_choice("YOLO", "unlabelled", unlabelled, get_args(Unlabelled))
-        if unannotated == "background" and unlabelled != "background":
-            raise ConfigError(
-                "dataset.unannotated=background needs dataset.unlabelled=background; or leave"
-                " such images out: dataset.unannotated=exclude"
-            )
+        check_unlabelled("YOLO", unlabelled, unannotated)
         where = find_root(root, dataset="yolo_seg", expected=(), how_to_get=_HOW_TO_GET)
         if not where.is_dir():
             find_root(where, dataset="yolo_seg", expected=(split,), how_to_get=_HOW_TO_GET)

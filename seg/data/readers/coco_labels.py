@@ -16,10 +16,11 @@ from seg.data.readers.coco_masks import (
     draw_polygons,
     polygon_steps,
 )
+from seg.data.readers.drawn_pairs import NotedLabels
 from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.json_arrays import read_element
 from seg.data.readers.urls import Location
-from seg.errors import DataError, brief, first_of
+from seg.errors import DataError, brief
 
 OverlapOrder = Literal["area", "file"]
 Crowd = Literal["class", "ignored"]
@@ -52,7 +53,7 @@ class DrawingOptions:
     boxes: Boxes = "error"
 
 
-class InstanceLabels:
+class InstanceLabels(NotedLabels):
     """A `ReadLabel` that draws the annotations of an image; the image stands for its label.
 
     Args:
@@ -73,7 +74,7 @@ class InstanceLabels:
         self._images = images
         self._ids = ids
         self._options = options
-        self._notes: tuple[str, str] = "", ""  # of the last label
+        super().__init__()
         drawn = [id_ for id_ in ids.values() if id_ is not None]
         largest = max((*drawn, options.unlabelled, options.ignored))
         self._dtype = np.uint8 if largest <= np.iinfo(np.uint8).max else np.int32
@@ -112,19 +113,8 @@ class InstanceLabels:
         label_WH = np.full(size, self._options.unlabelled, self._dtype)
         for runs, id_ in shapes:
             runs.paint(label_WH, id_)
-        note = f"{len(empty)} shapes cover no pixel: {first_of(empty)}" if empty else ""
-        self._notes = str(path), note
+        self._note(path, empty)
         return np.ascontiguousarray(label_WH.T)
-
-    def note(self, path: Location) -> str:
-        """Return which shapes of an image cover no pixel; empty: none.
-
-        Raises:
-            DataError: as for reading the label.
-        """
-        if self._notes[0] != str(path):
-            self(path)
-        return self._notes[1]
 
     def _shapes(
         self, position: int, image: ListedImage, size: tuple[int, int]

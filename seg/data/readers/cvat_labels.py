@@ -17,6 +17,7 @@ from seg.data.readers.cvat_xml import (
     is_outside,
     read_shapes,
 )
+from seg.data.readers.drawn_pairs import NotedLabels
 from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.urls import Location
 from seg.errors import DataError, brief, first_of
@@ -46,7 +47,7 @@ class CvatDrawing:
     precision: Precision
 
 
-class CvatLabels:
+class CvatLabels(NotedLabels):
     """A `ReadLabel` that draws the shapes of an image; the image stands for its label.
 
     Args:
@@ -64,7 +65,7 @@ class CvatLabels:
         self._images = dict(images)
         self._ids = dict(ids)
         self._drawing = drawing
-        self._notes: tuple[str, str] = "", ""  # of the last label
+        super().__init__()
 
     @property
     def settings(self) -> str:
@@ -105,19 +106,8 @@ class CvatLabels:
             for shape, region in zip(areas, regions, strict=True)
             if not region.mask.any()
         ]
-        note = f"{len(empty)} shapes cover no pixel: {first_of(empty)}" if empty else ""
-        self._notes = str(path), note
+        self._note(path, empty)
         return label_HW
-
-    def note(self, path: Location) -> str:
-        """Return which shapes of an image cover no pixel; empty: none.
-
-        Raises:
-            DataError: as for reading the label.
-        """
-        if self._notes[0] != str(path):
-            self(path)
-        return self._notes[1]
 
     def _check_kinds(self, shapes: list[CvatShape], where: str) -> None:
         """Refuse shapes that are not drawn, unless the options leave them out."""

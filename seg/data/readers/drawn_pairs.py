@@ -1,8 +1,12 @@
-"""Pairs of images whose labels are drawn from one annotation file."""
+"""Images whose labels are drawn from annotation files: their pairs, the base of their readers."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from seg.data.readers.image_label_pairs import (
     NO_ANNOTATION,
@@ -13,6 +17,8 @@ from seg.data.readers.image_label_pairs import (
 )
 from seg.data.readers.listed_pairs import listed_pairs
 from seg.data.readers.unannotated_frames import Unannotated, settle_unannotated
+from seg.data.readers.urls import Location
+from seg.errors import first_of
 
 
 def pair_drawn(
@@ -56,3 +62,28 @@ def pair_drawn(
     if error is not None and not pairs:
         raise error
     return Pairing(pairs, tuple(lonely), error)
+
+
+class NotedLabels(ABC):
+    """Base of `ReadLabel`s that draw shapes, and remember which cover no pixel."""
+
+    def __init__(self) -> None:
+        self._notes = "", ""  # of the last label
+
+    @abstractmethod
+    def __call__(self, path: Location) -> NDArray[Any]:
+        """Draw the label of an image."""
+
+    def note(self, path: Location) -> str:
+        """Return which shapes of an image cover no pixel; empty: none.
+
+        Raises:
+            DataError: as for reading the label.
+        """
+        if self._notes[0] != str(path):
+            self(path)
+        return self._notes[1]
+
+    def _note(self, path: Location, empty: Sequence[str]) -> None:
+        note = f"{len(empty)} shapes cover no pixel: {first_of(empty)}" if empty else ""
+        self._notes = str(path), note

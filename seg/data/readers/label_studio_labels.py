@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.brush_rle import MAX_RUNS, decode_brush
+from seg.data.readers.drawn_pairs import NotedLabels
 from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.label_studio_export import Annotation, Export
 from seg.data.readers.label_studio_regions import KINDS, Region
@@ -46,7 +47,7 @@ class Drawing:
     fault: DataError | None = None
 
 
-class LabelStudioLabels:
+class LabelStudioLabels(NotedLabels):
     """A `ReadLabel` that draws the annotation of an image; the image stands for its label.
 
     Brush strokes are decoded as label-studio-sdk 2.1.2 does; other shapes cover the pixels whose
@@ -77,7 +78,7 @@ class LabelStudioLabels:
         self._unlabelled = unlabelled
         self._threshold = brush_threshold
         self._excluded = excluded
-        self._notes: tuple[str, str] = "", ""  # of the last label
+        super().__init__()
 
     @property
     def settings(self) -> str:
@@ -114,22 +115,11 @@ class LabelStudioLabels:
             place = f"result {region.at} ({name[:_SHOWN]!r})"
             if not painter.paint(region, ids[name], f"{where}: {place}"):
                 empty.append(place)
-        note = f"{len(empty)} shapes cover no pixel: {first_of(empty)}" if empty else ""
-        self._notes = str(path), note
+        self._note(path, empty)
         if unknown:
             pixels = {name: int((label_HW == ids[name]).sum()) for name in unknown}
             raise no_class_error(where, pixels, list(self._ids))
         return label_HW
-
-    def note(self, path: Location) -> str:
-        """Return which shapes of an image cover no pixel; empty: none.
-
-        Raises:
-            DataError: as for reading the label.
-        """
-        if self._notes[0] != str(path):
-            self(path)
-        return self._notes[1]
 
 
 class _Painter:

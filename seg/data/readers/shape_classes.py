@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, distinct_palette, make_classes
+from seg.data.readers.splits import check_choice
+from seg.data.readers.unannotated_frames import Unannotated
 from seg.errors import ConfigError
 
 Unlabelled = Literal["background", "ignored"]
@@ -17,6 +19,25 @@ IGNORED_ID = 255
 
 _BLACK = (0, 0, 0)
 _log = logging.getLogger(__name__)
+
+
+def check_unlabelled(tool: str, unlabelled: Unlabelled, unannotated: Unannotated) -> None:
+    """Check two choices of a dataset: images without labels are background only if pixels may be.
+
+    Args:
+        tool: name of the dataset, for messages.
+        unlabelled: the meaning of pixels of no shape.
+        unannotated: what happens to images without a label.
+
+    Raises:
+        ConfigError: an unknown choice, or choices that do not fit.
+    """
+    check_choice(tool, "unlabelled", unlabelled, get_args(Unlabelled))
+    if unannotated == "background" and unlabelled != "background":
+        raise ConfigError(
+            "dataset.unannotated=background needs dataset.unlabelled=background; or leave"
+            " such images out: dataset.unannotated=exclude"
+        )
 
 
 def sorted_labels(labels: Collection[str], ignored: Sequence[str], where: object) -> list[str]:
