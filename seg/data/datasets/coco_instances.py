@@ -1,9 +1,7 @@
 """COCO instance annotations as semantic labels: COCO itself, and exports in its format."""
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import get_args
@@ -22,18 +20,12 @@ from seg.data.readers.coco_labels import (
 )
 from seg.data.readers.coco_layout import find_layout
 from seg.data.readers.coco_masks import INSTALL, has_pycocotools
-from seg.data.readers.image_label_pairs import (
-    NO_ANNOTATION,
-    Pair,
-    PairDataset,
-    Pairing,
-    UnmatchedFile,
-    unmatched_error,
-)
-from seg.data.readers.listed_pairs import listed_pairs
+from seg.data.readers.drawn_pairs import pair_drawn, sample_names
+from seg.data.readers.image_label_pairs import PairDataset, Pairing
 from seg.data.readers.shape_classes import Unlabelled, check_unlabelled
 from seg.data.readers.splits import check_choice, split_subset
-from seg.data.readers.unannotated_frames import Unannotated, settle_unannotated
+from seg.data.readers.unannotated_frames import Unannotated
+from seg.data.readers.unread_files import log_once
 from seg.errors import ConfigError, DataError, first_of
 
 _BACKGROUND, _IGNORED, _IGNORE_INDEX = "background", "(ignored)", 255
@@ -44,8 +36,6 @@ _HOW_TO_GET = (
     "  export in COCO's format; other names: dataset.annotations (the JSON file), dataset.images,\n"
     "  where {split} stands for the split"
 )
-_log = logging.getLogger(__name__)
-_logged: set[str] = set()  # training and validation may be of one file
 
 
 class CocoInstances(PairDataset):
@@ -147,7 +137,7 @@ def _check_kinds(index: CocoIndex, boxes: Boxes) -> None:
         raise ConfigError(f"dataset=coco_instances: polygons are drawn by pycocotools: {INSTALL}")
     if bare and boxes != "error":
         does = "are not drawn" if boxes == "exclude" else "are ignored with their pixels"
-        _log_once(f"{index.path}: {bare} of {len(kinds)} annotations have a box alone and {does}")
+        log_once(f"{index.path}: {bare} of {len(kinds)} annotations have a box alone and {does}")
 
 
 def _file_ids(index: CocoIndex, chosen: Sequence[str] | None) -> dict[int, int | None]:
@@ -168,7 +158,7 @@ def _file_ids(index: CocoIndex, chosen: Sequence[str] | None) -> dict[int, int |
         if times[name] > 1 and id_ not in used:
             times[name] -= 1
             ids[id_] = None
-            _log_once(
+            log_once(
                 f"{index.path}: category {id_} ({name!r}) has no annotation and is passed over, as"
                 " another one has its name"
             )
@@ -182,7 +172,7 @@ def _file_ids(index: CocoIndex, chosen: Sequence[str] | None) -> dict[int, int |
             fault="duplicate",
         )
     if not plain:
-        _log_once(
+        log_once(
             f"{index.path}: not all ids of categories are from 0 to {LARGEST_ID}; label files hold"
             " the position in the list, from 1"
         )
@@ -195,7 +185,7 @@ def _log_not_drawn(index: CocoIndex, ids: Mapping[int, int | None]) -> None:
     lost = {name: counts[id_] for id_, name in index.categories if ids[id_] is None}
     listed = [f"{number} of {name}" for name, number in lost.items() if number]
     if listed:
-        _log_once(
+        log_once(
             f"{index.path}: {sum(lost.values())} of {len(index.kinds)} annotations are not drawn,"
             f" as dataset.classes leaves their category out: {first_of(listed, _LISTED)}"
         )
@@ -254,39 +244,9 @@ def _pairing(
     index: CocoIndex, directory: Path, unannotated: Unannotated
 ) -> tuple[Pairing, dict[str, int]]:
     """Return the images, which stand for their labels, and their positions in the index."""
-    annotated = np.diff(index.first) > 0
     paths = [directory / image.name for image in index.images]
-    names = _sample_names([image.name for image in index.images])
-    listed = [
-        Pair(name, path, index.path if has_annotation else path)
-        for name, path, has_annotation in zip(names, paths, annotated, strict=True)
-    ]
-    pairing = listed_pairs(settle_unannotated("COCO", listed, unannotated), index.path)
-    lonely = [replace(each, path=each.sought or each.path) for each in pairing.unmatched]
-    error, pairs = pairing.error, pairing.pairs
-    if unannotated == "error":
-        bare = [pair for pair in pairs if pair.image == pair.label]
-        missing = [UnmatchedFile(p.image, "image", "label", fault=NO_ANNOTATION) for p in bare]
-        if missing and error is None:
-            error = unmatched_error(missing, f"{index.path}: {len(listed)} listed images")
-        lonely += missing
-        pairs = tuple(pair for pair in pairs if pair.image != pair.label)
-    pairs = tuple(Pair(pair.name, pair.image, pair.image) for pair in pairs)
-    positions = {str(path): at for at, path in enumerate(paths)}
-    return Pairing(pairs, tuple(lonely), error), positions
-
-
-def _sample_names(files: Sequence[str]) -> list[str]:
-    """Return the paths without suffix; with it where two files differ in it alone."""
-    stems = [PurePosixPath(file).with_suffix("").as_posix() for file in files]
-    times = Counter(stems)
-    return [
-        stem if times[stem] == 1 else f"{stem}_{PurePosixPath(file).suffix[1:]}"
-        for stem, file in zip(stems, files, strict=True)
-    ]
-
-
-def _log_once(line: str) -> None:
-    if line not in _logged:
-        _logged.add(line)
-        _log.info(line)
+    names = sample_names([PurePosixPath(image.name) for image in index.images])
+    annotated = (np.diff(index.first) > 0).tolist()
+    images = dict(zip(names, zip(paths, annotated, strict=True), strict=True))
+    pairing = pair_drawn("COCO", images, unannotated, annotations=index.path, where=index.path)
+    return pairing, {str(path): at for at, path in enumerate(paths)}

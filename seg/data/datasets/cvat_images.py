@@ -20,12 +20,11 @@ from seg.data.readers.drawn_pairs import pair_drawn
 from seg.data.readers.image_label_pairs import PairDataset
 from seg.data.readers.splits import check_choice, split_subset
 from seg.data.readers.unannotated_frames import Unannotated
+from seg.data.readers.unread_files import log_once
 from seg.errors import ConfigError
 
 _BACKGROUND = "background"
 _BLACK = (0, 0, 0)
-_log = logging.getLogger(__name__)
-_logged: set[str] = set()  # training and validation read the same files
 
 
 class CvatImages(PairDataset):
@@ -122,7 +121,7 @@ def _table(files: Sequence[CvatFile], classes: Sequence[str] | None, where: Path
             colors.setdefault(label.name, label.color)
     names = list(colors) if colors else sorted(used)
     if not colors:
-        _log_once(f"{where}: no list of labels; the classes are those that occur")
+        log_once(f"{where}: no list of labels; the classes are those that occur")
     if classes is not None:
         twice = [name for name, times in Counter(classes).items() if times > 1]
         if twice:
@@ -153,15 +152,9 @@ def _log_choices(files: Sequence[CvatFile], merge_groups: bool) -> None:
     images = [image for file in files for image in file.images]
     mixed = sum(image.num_mixed_groups for image in images)
     if mixed and merge_groups:
-        _log_once(
+        log_once(
             f"{files[0].path}: {mixed} groups hold shapes with several labels and get the label of"
             " their largest shape, as in CVAT's masks; dataset.merge_groups=false draws each shape"
             " with its own",
             logging.WARNING,
         )
-
-
-def _log_once(line: str, level: int = logging.INFO) -> None:
-    if line not in _logged:
-        _logged.add(line)
-        _log.log(level, line)

@@ -1,28 +1,17 @@
 """Exports of Label Studio (github.com/HumanSignal/label-studio): JSON, and images beside it."""
 
-import logging
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from seg.data.readers.class_table import CLASS_FILES
 from seg.data.readers.dataset_root import find_root
-from seg.data.readers.image_label_pairs import (
-    IMAGE_SUFFIXES,
-    NO_ANNOTATION,
-    Pair,
-    PairDataset,
-    Pairing,
-    UnmatchedFile,
-    unmatched_error,
-)
+from seg.data.readers.drawn_pairs import pair_drawn, sample_names
+from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES, PairDataset, Pairing
 from seg.data.readers.label_studio_export import Export, Several, read_export
 from seg.data.readers.label_studio_images import image_path
 from seg.data.readers.label_studio_labels import Drawing, LabelStudioLabels
-from seg.data.readers.listed_pairs import listed_pairs
 from seg.data.readers.shape_classes import (
     BACKGROUND,
     IGNORED_ID,
@@ -38,16 +27,14 @@ from seg.data.readers.splits import (
     split_names,
     split_subset,
 )
-from seg.data.readers.unannotated_frames import Unannotated, settle_unannotated
-from seg.data.readers.unread_files import is_hidden, log_unlisted
+from seg.data.readers.unannotated_frames import Unannotated
+from seg.data.readers.unread_files import is_hidden, log_once, log_unlisted
 from seg.errors import ConfigError, DataError, brief, first_of
 
 _HOW_TO_GET = (
     "in Label Studio export the project as JSON, and put the file and the images in one directory"
 )
 _PNG_EXPORT = re.compile(r"task-\d+-annotation-\d+-by-.*\.(png|npy)")
-_log = logging.getLogger(__name__)
-_logged: set[str] = set()  # training and validation may be of one file
 
 
 class LabelStudio(PairDataset):
@@ -208,7 +195,7 @@ def _pairing(
     """Return the images, which stand for their labels, and what is drawn on each."""
     key = export.image_key(image_key, IMAGE_SUFFIXES)
     if cancelled := sum(task.is_cancelled for task in export.tasks):
-        _log_once(f"{export.path}: {cancelled} tasks are left out: all annotations are cancelled")
+        log_once(f"{export.path}: {cancelled} tasks are left out: all annotations are cancelled")
     drawings: dict[str, Drawing] = {}
     listed = []
     for task in export.tasks:
@@ -223,28 +210,12 @@ def _pairing(
         except DataError as error:
             drawings[str(image)] = Drawing(name, fault=error)
         listed.append((image, bool(task.annotations)))
-    names = _sample_names([image.relative_to(where) for image, _ in listed])
-    pairs = [
-        Pair(name, image, export.path if is_annotated else image)
-        for name, (image, is_annotated) in zip(names, listed, strict=True)
-    ]
-    settled = settle_unannotated("Label Studio", pairs, unannotated)
-    pairing = listed_pairs(settled, export.path)
-    return _without_bare(pairing, export.path, unannotated), drawings
-
-
-def _without_bare(pairing: Pairing, path: Path, unannotated: Unannotated) -> Pairing:
-    """Return pairs whose images stand for their labels; images without annotation may be faults."""
-    pairs, unmatched, error = pairing.pairs, list(pairing.unmatched), pairing.error
-    unmatched = [replace(each, path=each.sought or each.path) for each in unmatched]
-    bare = [pair for pair in pairs if pair.image == pair.label]
-    if bare and unannotated == "error":
-        lacking = [UnmatchedFile(p.image, "image", "label", fault=NO_ANNOTATION) for p in bare]
-        error = error or unmatched_error(lacking, f"{path}: {len(pairs)} listed images")
-        unmatched += lacking
-        pairs = tuple(pair for pair in pairs if pair.image != pair.label)
-    pairs = tuple(replace(pair, label=pair.image) for pair in pairs)
-    return Pairing(pairs, tuple(unmatched), error)
+    names = sample_names([image.relative_to(where) for image, _ in listed])
+    images = dict(zip(names, listed, strict=True))
+    pairing = pair_drawn(
+        "Label Studio", images, unannotated, annotations=export.path, where=export.path
+    )
+    return pairing, drawings
 
 
 def _one_image(export: Export, first: str, second: str, image: Path) -> DataError:
@@ -254,16 +225,6 @@ def _one_image(export: Export, first: str, second: str, image: Path) -> DataErro
         " the tasks",
         fault="duplicate",
     )
-
-
-def _sample_names(files: Sequence[Path]) -> list[str]:
-    """Return the paths without suffix; with it where two files differ in it alone."""
-    stems = [file.with_suffix("").as_posix() for file in files]
-    times = Counter(stems)
-    return [
-        stem if times[stem] == 1 else f"{stem}_{file.suffix[1:]}"
-        for stem, file in zip(stems, files, strict=True)
-    ]
 
 
 def _log_unlisted(where: Path, drawings: dict[str, Drawing], export: Export) -> None:
@@ -276,9 +237,3 @@ def _log_unlisted(where: Path, drawings: dict[str, Drawing], export: Export) -> 
         and not _PNG_EXPORT.fullmatch(path.name)
     ]
     log_unlisted(where, unread, export.path)
-
-
-def _log_once(line: str) -> None:
-    if line not in _logged:
-        _logged.add(line)
-        _log.info(line)

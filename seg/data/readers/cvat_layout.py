@@ -1,6 +1,5 @@
 """The files of CVAT exports: annotation files, directories of images, subsets."""
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from seg.data.readers.cvat_xml import CvatFile, CvatImage, read_cvat_file
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES
 from seg.data.readers.splits import find_split, no_split_error, split_names
-from seg.data.readers.unread_files import is_hidden, log_unlisted
+from seg.data.readers.unread_files import is_hidden, log_once, log_unlisted
 from seg.errors import DataError
 
 _XML = "annotations.xml"
@@ -19,8 +18,6 @@ _PLAIN = ("", "default", "annotations")  # names that say nothing about the spli
 _HOW_TO_GET = (
     'in CVAT export the task or project as "CVAT for images 1.1" with "Save images", and unpack it'
 )
-_log = logging.getLogger(__name__)
-_logged: set[str] = set()
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +113,7 @@ def files_of_split(
     if name is None and is_split:
         raise no_split_error(split, sorted(subsets - {""}), where)
     if not is_split and len(subsets) > 1:
-        line = f"{where}: no subset means a split; all are split by dataset.val_fraction"
-        if line not in _logged:
-            _logged.add(line)
-            _log.info(line)
+        log_once(f"{where}: no subset means a split; all are split by dataset.val_fraction")
     chosen = [
         ListedImage(image, export, export.find(image))
         for export in exports

@@ -1,9 +1,10 @@
 """Images whose labels are drawn from annotation files: their pairs, the base of their readers."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def pair_drawn(
         for name, (path, has_annotation) in images.items()
     ]
     settled = settle_unannotated(dataset, listed, unannotated)
-    pairing = listed_pairs([replace(pair, label=pair.image) for pair in settled], annotations)
+    pairing = listed_pairs(settled, annotations)
     lonely = [replace(each, path=each.sought or each.path) for each in pairing.unmatched]
     error, pairs = pairing.error, pairing.pairs
     if unannotated == "error":
@@ -61,7 +62,17 @@ def pair_drawn(
         pairs = tuple(pair for pair in pairs if images[pair.name][1])
     if error is not None and not pairs:
         raise error
-    return Pairing(pairs, tuple(lonely), error)
+    return Pairing(tuple(replace(pair, label=pair.image) for pair in pairs), tuple(lonely), error)
+
+
+def sample_names(files: Sequence[PurePath]) -> list[str]:
+    """Return the paths without suffix; with it where two files differ in it alone."""
+    stems = [file.with_suffix("").as_posix() for file in files]
+    times = Counter(stems)
+    return [
+        stem if times[stem] == 1 else f"{stem}_{file.suffix[1:]}"
+        for stem, file in zip(stems, files, strict=True)
+    ]
 
 
 class NotedLabels(ABC):

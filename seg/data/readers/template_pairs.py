@@ -46,12 +46,12 @@ class TemplateLayout:
         images, name = self._images(split)
         names = _unique_names(images)
         labels = self._files.labels
-        pictured = {names[image]: self.where / image.path for image in images}
-        labelled = {names[each]: self.where / labels[each] for each in images if each in labels}
-        if not labelled:
+        image_files = {names[image]: self.where / image.path for image in images}
+        label_files = {names[each]: self.where / labels[each] for each in images if each in labels}
+        if not label_files:
             raise self._no_labels(images)
         self._warn_of_unread(images, is_split=name is not None)
-        settled = settle_unlabelled("folder", pictured, labelled, self.unannotated)
+        settled = settle_unlabelled("folder", image_files, label_files, self.unannotated)
         for path in self._files.alone:
             if split_of(path)[:1] in ([], [name]):
                 settled[1][str(path)] = self.where / path

@@ -69,7 +69,7 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def told(cache):
+def answers(cache):
     """What one process is told while the Hub answers, when it is gone, and when it is offline.
 
     A process of its own: the Hub's library reads its settings once, at import.
@@ -105,30 +105,30 @@ def ask(child, sources, *, offline=False):
 
 
 @pytest.fixture
-def found(told):
-    return told["online"]
+def located(answers):
+    return answers["online"]
 
 
-def test_timm_names(found, cache):
-    path, origin, normalization = found["timm/xception65.ra3_in1k"]
+def test_timm_names(located, cache):
+    path, origin, normalization = located["timm/xception65.ra3_in1k"]
     assert Path(path).read_bytes() == content("timm/xception65.ra3_in1k", "model.safetensors")
     assert Path(path).is_relative_to(cache / "hub")
     assert normalization == [HALF, HALF]
     hub = f"hf://timm/xception65.ra3_in1k@{COMMIT}/model.safetensors"
     assert origin == f"timm/xception65.ra3_in1k ({hub})"
-    assert found["timm/xception65"] == found["timm/xception65.ra3_in1k"]
-    assert Path(found["xception41.tf_in1k"][0]).name == "model.safetensors"
+    assert located["timm/xception65"] == located["timm/xception65.ra3_in1k"]
+    assert Path(located["xception41.tf_in1k"][0]).name == "model.safetensors"
 
 
-def test_a_model_with_its_configuration_is_a_directory(found):
-    path, origin, normalization = found["hf://owner/whole"]
+def test_a_model_with_its_configuration_is_a_directory(located):
+    path, origin, normalization = located["hf://owner/whole"]
     assert sorted(each.name for each in Path(path).iterdir()) == [
         "config.json",
         "model.safetensors",
     ]
     assert normalization == [[0.1, 0.2, 0.3], HALF]
     assert origin == f"hf://owner/whole@{COMMIT}"
-    assert found["hf://owner/timm-like"][2] == [HALF, [0.2, 0.3, 0.4]]
+    assert located["hf://owner/timm-like"][2] == [HALF, [0.2, 0.3, 0.4]]
 
 
 @pytest.mark.parametrize(
@@ -140,25 +140,25 @@ def test_a_model_with_its_configuration_is_a_directory(found):
         ("hf://owner/several/b/c.h5", "b/c.h5"),
     ],
 )
-def test_one_file(found, source, name):
-    path, origin, _ = found[source]
+def test_one_file(located, source, name):
+    path, origin, _ = located[source]
     repository = "/".join(source.removeprefix("hf://").split("/")[:2]).partition("@")[0]
     assert Path(path).read_bytes() == content(repository, name)
     assert origin == f"hf://{repository}@{COMMIT}/{name}"
 
 
-def test_a_tensorflow_checkpoint_comes_with_all_its_files(found):
-    prefix = Path(found["hf://owner/deeplab/00000/model.ckpt"][0])
+def test_a_tensorflow_checkpoint_comes_with_all_its_files(located):
+    prefix = Path(located["hf://owner/deeplab/00000/model.ckpt"][0])
     assert prefix.name == "model.ckpt"
     assert sorted(each.suffix for each in prefix.parent.iterdir()) == [
         ".data-00000-of-00001",
         ".index",
     ]
-    assert Path(found["hf://owner/deeplab"][0]) == prefix.with_name("model.ckpt.index")
+    assert Path(located["hf://owner/deeplab"][0]) == prefix.with_name("model.ckpt.index")
 
 
-def test_no_code_is_fetched(told):
-    fetched = told["fetched"]
+def test_no_code_is_fetched(answers):
+    fetched = answers["fetched"]
     assert fetched and len(fetched) == len(set(fetched))
     assert not [name for name in fetched if name.endswith((".py", ".md", ".bin"))]
 
@@ -178,19 +178,19 @@ def test_no_code_is_fetched(told):
         ("hf://owner/whole@v9", "no revision 'v9'"),
     ],
 )
-def test_what_the_hub_does_not_have(found, source, said):
-    assert found[source].startswith(f"DataError: weights {source}: ")
-    assert said in found[source]
+def test_what_the_hub_does_not_have(located, source, said):
+    assert located[source].startswith(f"DataError: weights {source}: ")
+    assert said in located[source]
 
 
-def test_a_name_that_the_hub_cannot_have(found):
-    assert found["hf://owner/a--b"].startswith("ConfigError: weights hf://owner/a--b: ")
+def test_a_name_that_the_hub_cannot_have(located):
+    assert located["hf://owner/a--b"].startswith("ConfigError: weights hf://owner/a--b: ")
 
 
 @pytest.mark.parametrize("state", ["gone", "offline"])
-def test_without_the_hub_what_is_cached_is_found(told, found, state):
+def test_without_the_hub_what_is_cached_is_found(answers, located, state):
     for source in SOURCES:
-        assert told[state][source] == found[source]
+        assert answers[state][source] == located[source]
 
 
 @pytest.mark.parametrize(
@@ -200,16 +200,16 @@ def test_without_the_hub_what_is_cached_is_found(told, found, state):
         ("offline", "$HF_HUB_OFFLINE is set"),
     ],
 )
-def test_without_the_hub_what_is_not_cached_is_told(told, state, cause):
-    assert told[state]["hf://owner/unseen"].splitlines() == [
+def test_without_the_hub_what_is_not_cached_is_told(answers, state, cause):
+    assert answers[state]["hf://owner/unseen"].splitlines() == [
         f"DataError: weights hf://owner/unseen: not on this machine, and {cause}",
         "  connect it, or fetch the files elsewhere and give their path",
     ]
 
 
-def test_a_directory_of_the_hub_is_the_same_wherever_it_comes_from(found, tmp_path):
+def test_a_directory_of_the_hub_is_the_same_wherever_it_comes_from(located, tmp_path):
     for source in ("hf://owner/whole", "hf://owner/timm-like"):
-        path, _, normalization = found[source]
+        path, _, normalization = located[source]
         copy = tmp_path / source.rpartition("/")[2]
         shutil.copytree(path, copy)
         for each in (Path(path), copy, copy / "model.safetensors"):
