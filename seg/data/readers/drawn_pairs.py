@@ -66,13 +66,17 @@ def pair_drawn(
 
 
 def sample_names(files: Sequence[PurePath]) -> list[str]:
-    """Return the paths without suffix; with it where two files differ in it alone."""
+    """Return a name for each file: its path without suffix, with it where files differ in it alone.
+
+    Names are unique if the files are.
+    """
     stems = [file.with_suffix("").as_posix() for file in files]
     times = Counter(stems)
-    return [
+    names = [
         stem if times[stem] == 1 else f"{stem}_{file.suffix[1:]}"
         for stem, file in zip(stems, files, strict=True)
     ]
+    return names if len(set(names)) == len(names) else [file.as_posix() for file in files]
 
 
 class NotedLabels(ABC):
