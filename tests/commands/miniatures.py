@@ -39,6 +39,13 @@ def write_own_images(root: Path) -> None:
             write_label(root / f"labels/{split}/{number}.png", (0, 1))
 
 
+def write_masked_images(root: Path) -> None:
+    """`dataset=folder` by two patterns: photographs, and masks of one name in a directory."""
+    for number in range(8):
+        write_image(root / f"photographs/{number}.jpg")
+        write_label(root / f"masks/{number}_mask.png", (0, 1))
+
+
 def write_deep_images(root: Path) -> None:
     """The same with images of 12 bits in files of 16."""
     write_own_images(root)

@@ -105,6 +105,7 @@ PLACED = {
     r"RUN_DIR/export": ("run_dir", "exported_run"),
     r"predict .*input=": ("in", "images"),
     r"dataset=folder|reset_head|prepare detect": ("data", "own_images"),
+    r"masks/\{stem\}_mask": ("data", "masked_images"),
     r"dataset=yolo_seg": ("data", "yolo"),
     r"value_range=": ("data", "deep_images"),
     r"exclude=": (".", "verified_images"),

@@ -106,6 +106,7 @@ def data_fixture(write):
 
 
 own_images = data_fixture(miniatures.write_own_images)
+masked_images = data_fixture(miniatures.write_masked_images)
 deep_images = data_fixture(miniatures.write_deep_images)
 coco_instances = data_fixture(miniatures.write_coco_instances)
 yolo = data_fixture(miniatures.write_yolo)
