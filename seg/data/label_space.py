@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.errors import ConfigError, DataError, brief
+from seg.data.label_checks import check_known, check_plain, new_names, ranges
+from seg.data.outputs import Mode, Outputs, merged_codes, mixed_colors
+from seg.errors import ConfigError, DataError
 
 _UNKNOWN = -1
-_MAX_TRAIN_ID = 255
-_MAX_FILE_ID = 2**20  # COCO panoptic's categories reach 200, Cityscapes' ids 33
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,20 @@ class LabelSpace:
         names: class names, two or more, position = train id.
         palette: one RGB triple (0..255) a class.
         file_ids: `(value in the label file, train id or ignore_index)` pairs, one for every value
-            that may occur.
+            that may occur. Where classes may overlap, labels hold codes in place of train ids, and
+            without pairs files hold codes too.
         ignore_index: the train id of pixels that neither train nor score.
+        outputs: what a network tells of each pixel; None: one class, by the greatest logit.
     """
 
     names: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     file_ids: tuple[tuple[int, int], ...]
     ignore_index: int = 255
+    outputs: Outputs | None = None
 
     def __post_init__(self) -> None:
-        if len(self.names) < 2:
+        if len(self.names) < (1 if self.mode == "multi_label" else 2):
             raise DataError(
                 f"classes: {', '.join(self.names) or 'none'}; two or more are needed, for where all"
                 " pixels are of one class nothing is learned"
@@ -50,6 +53,8 @@ class LabelSpace:
             )
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"class names repeat: {sorted(self.names)}")
+        if self.outputs and self.mode == "multi_label" and self.outputs.names != self.names:
+            raise ValueError(f"outputs {self.outputs.names} of classes {self.names}")
         if len(self.palette) != len(self.names):
             raise ValueError(f"{len(self.palette)} colors for {len(self.names)} classes")
 
@@ -86,12 +91,12 @@ class LabelSpace:
         Raises:
             ConfigError: an unknown name, a class in two groups, or fewer than two classes left.
         """
-        new_name = _new_names(self.names, merge)
-        _check_known("labels.ignore", ignore, set(new_name.values()))
-        _check_known("labels.keep", keep, set(new_name.values()))
+        new_name = new_names(self.names, merge)
+        check_known("labels.ignore", ignore, set(new_name.values()))
+        check_known("labels.keep", keep, set(new_name.values()))
         counted = [name for name in dict.fromkeys(new_name.values()) if name not in ignore]
         counted = [name for name in counted if not keep or name in keep]
-        if len(counted) < 2:
+        if len(counted) < (1 if self.mode == "multi_label" else 2):
             rest = f"only {counted[0]!r}" if counted else "no class"
             raise ConfigError(
                 f"labels: {rest} is left, and two or more are needed; ignore or merge fewer"
@@ -99,6 +104,11 @@ class LabelSpace:
         first = {new: old for old, new in reversed(new_name.items())}
         palette = tuple(self.palette[self.names.index(first[name])] for name in counted)
         train_id = {old: counted.index(new) for old, new in new_name.items() if new in counted}
+        if self.mode == "multi_label":
+            ids = merged_codes([train_id.get(name) for name in self.names])
+            pairs = ((value, ids.get(code, self.ignore_index)) for value, code in self.values)
+            outputs = Outputs.multi_label(counted)
+            return LabelSpace(outputs.names, palette, tuple(pairs), self.ignore_index, outputs)
         file_ids = (
             (value, train_id.get(self.names[old], self.ignore_index))
             if old != self.ignore_index
@@ -109,13 +119,59 @@ class LabelSpace:
 
     @property
     def num_classes(self) -> int:
-        """Return the number of classes that are trained and scored."""
+        """Return the number of classes that labels tell apart."""
         return len(self.names)
+
+    @property
+    def mode(self) -> Mode:
+        """Return how classes share a pixel: see `seg.data.outputs.Outputs`."""
+        return "exclusive" if self.outputs is None else self.outputs.mode
+
+    @property
+    def num_outputs(self) -> int:
+        """Return the number of logits a pixel that a network computes."""
+        return len(self.output_names)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Return the names of a network's outputs: the classes, the foreground, or the regions."""
+        return self.names if self.outputs is None else self.outputs.names
+
+    @property
+    def output_palette(self) -> tuple[tuple[int, int, int], ...]:
+        """Return one RGB triple an output."""
+        if self.outputs is None or self.mode == "multi_label":
+            return self.palette
+        written = self.outputs.written or [classes[0] for classes in self.outputs.classes]
+        return tuple(self.palette[train_id] for train_id in written)
+
+    @property
+    def thresholds(self) -> tuple[float, ...] | None:
+        """Return the probability from which on each output is present; None: exclusive."""
+        return None if self.outputs is None else self.outputs.thresholds
+
+    @property
+    def num_codes(self) -> int:
+        """Return how many different numbers label maps may hold, without the ignored one."""
+        return self.num_classes if self.outputs is None else self.outputs.num_codes(len(self.names))
+
+    @cached_property
+    def members(self) -> NDArray[np.bool_] | None:
+        """Return of which outputs each code is part, `num_codes` x K; None: exclusive."""
+        return None if self.outputs is None else self.outputs.members(self.num_classes)
+
+    @property
+    def values(self) -> tuple[tuple[int, int], ...]:
+        """Return `(value in the label file, code or ignore_index)` pairs, explicit or not."""
+        if self.file_ids:
+            return self.file_ids
+        codes = (*range(self.num_codes), self.ignore_index)
+        return tuple(zip(codes, codes, strict=True))
 
     @cached_property
     def _table(self) -> NDArray[np.int32]:
-        table = np.full(max(value for value, _ in self.file_ids) + 1, _UNKNOWN, np.int32)
-        for value, train_id in self.file_ids:
+        table = np.full(max(value for value, _ in self.values) + 1, _UNKNOWN, np.int32)
+        for value, train_id in self.values:
             table[value] = train_id
         return table
 
@@ -150,7 +206,7 @@ class LabelSpace:
         unknown, counts = np.unique(values, return_counts=True)
         first = zip(unknown[:8], counts[:8], strict=True)
         listed = ", ".join(f"{v} ({n} pixels)" for v, n in first)
-        allowed = _ranges(sorted(value for value, _ in self.file_ids))
+        allowed = ranges(sorted(value for value, _ in self.values))
         return DataError(
             f"{source}: label values outside the label space: {listed}\n"
             f"  allowed: {allowed} ({self.num_classes} classes)\n"
@@ -162,14 +218,17 @@ class LabelSpace:
     def colorize(self, label_HW: NDArray[Any]) -> NDArray[np.uint8]:
         """Return train ids as an RGB image, uint8, H x W x 3; ignored pixels are black."""
         table = np.zeros((256, 3), np.uint8)
-        table[: self.num_classes] = self.palette
+        colors = np.array(self.palette, np.uint8)
+        table[: self.num_codes] = colors if self.mode != "multi_label" else mixed_colors(colors)
         table[self.ignore_index] = 0
         return np.asarray(table[label_HW], np.uint8)
 
     def is_compatible(self, other: Any) -> bool:
-        """Return whether both need the same network; label files may differ."""
+        """Return whether both need the same network; label files and thresholds may differ."""
         mine, theirs = ((each.names, each.ignore_index) for each in (self, other))
-        return bool(mine == theirs)
+        if self.outputs is None or not isinstance(other, LabelSpace):
+            return bool(mine == theirs) and getattr(other, "outputs", None) is None
+        return bool(mine == theirs) and self.outputs.is_compatible(other.outputs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for checkpoints and JSON."""
@@ -178,6 +237,7 @@ class LabelSpace:
             "palette": [list(color) for color in self.palette],
             "file_ids": [list(pair) for pair in self.file_ids],
             "ignore_index": self.ignore_index,
+            **({} if self.outputs is None else self.outputs.to_dict()),
         }
 
     @classmethod
@@ -187,72 +247,15 @@ class LabelSpace:
         Raises:
             ValueError: it is not in that form; no file can make a label space of unlimited size.
         """
-        _check_plain(plain)
+        names = plain.get("names")
+        num_classes = len(names) if isinstance(names, list | tuple) else 0
+        outputs = Outputs.from_dict(plain, num_classes)
+        num_codes = num_classes if outputs is None else outputs.num_codes(num_classes)
+        check_plain(plain, num_codes=num_codes)
         return cls(
             names=tuple(plain["names"]),
             palette=tuple((r, g, b) for r, g, b in plain["palette"]),
             file_ids=tuple((value, train_id) for value, train_id in plain["file_ids"]),
             ignore_index=plain["ignore_index"],
+            outputs=outputs,
         )
-
-
-def _check_plain(plain: Mapping[str, Any]) -> None:
-    for key in ("names", "palette", "file_ids"):
-        if not isinstance(plain.get(key), list | tuple):
-            raise ValueError(f"{key} of the classes is {brief(plain.get(key))}; a list is expected")
-    for key, length in (("palette", 3), ("file_ids", 2)):
-        for entry in plain[key]:
-            if not isinstance(entry, list | tuple) or len(entry) != length:
-                raise ValueError(f"{key} of the classes holds {brief(entry)}, not {length} numbers")
-    _check_numbers(plain)
-
-
-def _check_numbers(plain: Mapping[str, Any]) -> None:
-    ignore_index = plain.get("ignore_index")
-    if type(ignore_index) is not int or not 0 <= ignore_index <= _MAX_TRAIN_ID:
-        raise ValueError(f"ignore index {ignore_index!r}; allowed: 0 to {_MAX_TRAIN_ID}")
-    if not all(isinstance(name, str) for name in plain["names"]):
-        raise ValueError("a class name is no text")
-    shares = [share for color in plain["palette"] for share in color]
-    if not all(type(share) is int and 0 <= share <= 255 for share in shares):
-        raise ValueError("a color is not [r, g, b], each 0 to 255")
-    train_ids = {*range(len(plain["names"])), ignore_index}
-    for value, train_id in plain["file_ids"]:
-        known = type(train_id) is int and train_id in train_ids
-        if type(value) is not int or not 0 <= value <= _MAX_FILE_ID or not known:
-            raise ValueError(f"file id {value!r} of class {train_id!r}")
-
-
-def _new_names(names: Sequence[str], merge: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the new name of each class, in the old order."""
-    new_name = {name: name for name in names}
-    merged: set[str] = set()
-    for new, members in merge.items():
-        _check_known(f"labels.merge.{new}", members, set(names))
-        if twice := merged & set(members):
-            raise ConfigError(f"labels.merge.{new}: {', '.join(sorted(twice))} is in two groups")
-        merged |= set(members)
-        new_name |= dict.fromkeys(members, new)
-    for new in merge:
-        if new in names and new not in merged:
-            raise ConfigError(f"labels.merge.{new}: is a class already; list it among the members")
-    return new_name
-
-
-def _check_known(key: str, names: Sequence[str], known: set[str]) -> None:
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigError(
-            f"{key}: no class {', '.join(map(repr, unknown))}; allowed: {', '.join(sorted(known))}"
-        )
-
-
-def _ranges(values: list[int]) -> str:
-    """Return numbers as ranges: '0-2, 255' for [0, 1, 2, 255]."""
-    parts: list[list[int]] = []
-    for value in values:
-        if parts and value == parts[-1][-1] + 1:
-            parts[-1].append(value)
-        else:
-            parts.append([value])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)
