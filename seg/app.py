@@ -24,7 +24,8 @@ from seg.config.conf_dir import conf_dir
 from seg.config.error_messages import check_flags, check_options, explain
 from seg.config.help import asks_for_help, help_text
 from seg.config.run_location import writable_run_directory
-from seg.config.schema import FitConfig, Section, foreign_sections, validate
+from seg.config.schema import FitConfig, foreign_sections, validate
+from seg.config.section import Section
 from seg.cpu import disable_malloc_trim, limit_openmp_spin
 from seg.data.readers.dataset_root import cache_directory
 from seg.engine.distributed.rendezvous import is_follower

@@ -20,14 +20,8 @@ from seg.config import commands, error_messages
 from seg.config.cli_overrides import open_mappings, quote_paths, spell_out
 from seg.config.conf_dir import conf_dir
 from seg.config.error_messages import check_flags, check_options, explain
-from seg.config.schema import (
-    FitConfig,
-    PretrainConfig,
-    Section,
-    TrainConfig,
-    foreign_sections,
-    validate,
-)
+from seg.config.schema import FitConfig, PretrainConfig, TrainConfig, foreign_sections, validate
+from seg.config.section import Section
 from seg.errors import ConfigError, UserError
 
 SCHEMAS: dict[str, tuple[type[Section], str | None]] = {

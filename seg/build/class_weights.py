@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from seg.config.schema import Target, TrainConfig
+from seg.config.schema import TrainConfig
+from seg.config.section import Target
 from seg.data.statistics import DatasetStatistics, median_frequency_weights
 
 

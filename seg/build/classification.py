@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from seg.build.datasets import open_image_dataset
+from seg.build.datasets import decoding_of, open_image_dataset
 from seg.build.instantiate import build, check_targets, partial_build
 from seg.build.models import build_encoder
 from seg.build.segmentation import FitParts
@@ -61,7 +61,9 @@ def build_classification(config: PretrainConfig, run_dir: Path) -> Classificatio
 
 
 def _classifier(config: PretrainConfig, labels: ClassNames) -> Classifier:
-    encoder = build_encoder(config.encoder.node())
+    encoder = build_encoder(
+        config.encoder.node(), decoding_of(config.classification_dataset).channels
+    )
     model: Classifier = build(
         "head", config.head.node(), encoder=encoder, num_classes=labels.num_classes
     )

@@ -1,6 +1,7 @@
 """Datasets from a configuration, with the wrappers that it asks for."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,12 +10,12 @@ import numpy as np
 from seg.build.instantiate import build, check_sections
 from seg.config.allowed_targets import locate
 from seg.config.conf_dir import option_files
+from seg.config.images_target import ImagesTarget
 from seg.config.options import read_option
 from seg.config.schema import (
     DatasetChoice,
     DatasetTarget,
     FitConfig,
-    ImagesTarget,
     Labels,
     PretrainConfig,
     TrainConfig,
@@ -30,6 +31,9 @@ from seg.data.wrappers.remapped import RemappedDataset
 from seg.data.wrappers.subset import Subset
 from seg.errors import ConfigError, DataError
 from seg.io.yaml_file import read_yaml
+
+DECODED_KEYS = tuple(each.name for each in fields(ImageDecoding) if each.name != "section")
+"""Keys of a dataset section that say what is declared of its image files."""
 
 _ahead: dict[str, Any] = {}
 
@@ -100,7 +104,7 @@ def refuse_missing_root(checkpoint: Path, dataset: Mapping[str, Any]) -> None:
 
 def decoding_of(config: ImagesTarget, section: str = "dataset") -> ImageDecoding:
     """Return how a dataset section declares its image files; `section` names it in messages."""
-    return ImageDecoding(config.value_range, config.bands, section)
+    return ImageDecoding(**{key: getattr(config, key) for key in DECODED_KEYS}, section=section)
 
 
 def list_datasets() -> list[str]:

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from seg.build.datasets import open_dataset
+from seg.build.datasets import DECODED_KEYS, open_dataset
 from seg.build.models import open_model, training_config
 from seg.build.segmentation import Parts, build_loss, set_compute_dtype
 from seg.build.trainer import ONE_PROCESS, build_trainer
@@ -123,7 +123,7 @@ def checkpoint_dataset(
     is_other = "_target_" in overrides
     config = training_config(checkpoint, TrainConfig, *(() if is_other else ("dataset",)))
     # the network takes images as it was trained on them
-    declared = config.dataset.model_dump(include={"value_range", "bands"}, exclude_none=True)
+    declared = config.dataset.model_dump(include=set(DECODED_KEYS), exclude_none=True)
     # a cache is written: where the user says, not a file that others may have made
     own = declared if is_other else {**config.dataset.model_dump(by_alias=True), "cache": None}
     section = validate(DatasetChoice, {"dataset": {**own, **overrides}}).dataset

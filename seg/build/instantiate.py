@@ -11,7 +11,8 @@ from seg.build.precision import precision_of
 from seg.config import target_validation
 from seg.config.allowed_targets import USER, Author, of_plugins
 from seg.config.facts import RUNTIME_ARGS
-from seg.config.schema import FitConfig, Section
+from seg.config.schema import FitConfig
+from seg.config.section import Section
 from seg.config.target_validation import foreign_targets
 from seg.errors import ConfigError, UserError
 

@@ -12,7 +12,7 @@ from seg.build.instantiate import build, check_sections, check_targets
 from seg.config.allowed_targets import Author
 from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.label_space import LabelSpace
-from seg.data.sample import IMAGE_CHANNELS
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.deployment.exported_model import ExportedModel
 from seg.deployment.loading import Export, is_export, open_export, read_export
 from seg.errors import ConfigError, DataError, UserError, error_summary, first_lines
@@ -111,7 +111,6 @@ def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
                 "  take another checkpoint, or restore this one from a copy"
             )
         encoder.normalization = stored
-    model.decoding = decoding_of(config.dataset)
     return model.eval()
 
 
@@ -134,7 +133,9 @@ def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegm
     stored = sum(tensor.numel() for tensor in checkpoint.model_state.values())
     try:
         with parameters_limited(max(_ANY_NETWORK, _BUILDS * stored)):
-            return network(encoder, config.decoder.node(), checkpoint.labels)
+            return network(
+                encoder, config.decoder.node(), checkpoint.labels, decoding_of(config.dataset)
+            )
     except UserError as error:
         raise DataError(
             f"{checkpoint.path}: cannot build the network of its configuration: "
@@ -165,26 +166,30 @@ def training_config(checkpoint: State | Export, schema: type[F], *built: str) ->
     return config
 
 
-def build_encoder(encoder: Mapping[str, Any]) -> nn.Module:
-    """Build the encoder of a configuration, for images of datasets.
+def build_encoder(encoder: Mapping[str, Any], in_channels: int) -> nn.Module:
+    """Build the encoder of a configuration for images of so many channels.
 
     Raises:
         ConfigError: what its constructor refuses, or what it lacks.
     """
-    built: nn.Module = build("encoder", encoder, in_channels=IMAGE_CHANNELS)
-    check_encoder(built, in_channels=IMAGE_CHANNELS)
+    built: nn.Module = build("encoder", encoder, in_channels=in_channels)
+    check_encoder(built, in_channels=in_channels)
     return built
 
 
 def network(
-    encoder: Mapping[str, Any], decoder: Mapping[str, Any], labels: LabelSpace
+    encoder: Mapping[str, Any],
+    decoder: Mapping[str, Any],
+    labels: LabelSpace,
+    decoding: ImageDecoding = PLAIN,
 ) -> TrainedSegmenter:
-    """Build the network of an encoder, a decoder and the classes it tells apart.
+    """Build the network of an encoder, a decoder, the classes it tells apart, and its images.
 
     Raises:
         ConfigError: what a constructor refuses, or what the encoder lacks.
     """
-    built = build_encoder(encoder)
-    return TrainedSegmenter(
-        built, build("decoder", decoder, encoder=built, num_classes=labels.num_classes), labels
-    )
+    built = build_encoder(encoder, decoding.channels)
+    decoder_module = build("decoder", decoder, encoder=built, num_classes=labels.num_classes)
+    model = TrainedSegmenter(built, decoder_module, labels)
+    model.decoding = decoding
+    return model

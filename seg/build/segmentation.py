@@ -68,8 +68,8 @@ def build_segmentation(config: TrainConfig, run_dir: Path) -> Parts:
     workers = config.loader.num_workers
     statistics = cache(partial(collect, sets["train"], num_workers=workers))
     config = with_class_weights(config, statistics)
-    model = network(config.encoder.node(), config.decoder.node(), sets["train"].labels)
-    model.decoding = decoding_of(config.dataset)
+    parts = (config.encoder.node(), config.decoder.node())
+    model = network(*parts, sets["train"].labels, decoding_of(config.dataset))
     if config.weights is not None:
         load_weights(
             model,

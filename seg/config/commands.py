@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from seg.config.schema import DatasetTarget, Labels, Section, Target
+from seg.config.schema import DatasetTarget, Labels
+from seg.config.section import Section, Target
 
 Count = Annotated[int, Field(ge=1)]
 

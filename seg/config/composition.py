@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from seg.config.conf_dir import conf_dir
 from seg.config.options import read_option
 from seg.config.plugins import Plugin, plugins
-from seg.config.schema import Section, foreign_sections, validate
+from seg.config.schema import foreign_sections, validate
+from seg.config.section import Section
 
 C = TypeVar("C", bound=Section)
 

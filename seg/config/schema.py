@@ -1,67 +1,21 @@
 """Schema of the trainings: frozen sections, unknown keys refused, all errors at once."""
 
 from collections.abc import Mapping
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from seg.config.budget import with_budget
 from seg.config.former_names import with_present_names
 from seg.config.hints import describe
+from seg.config.images_target import ImagesTarget
+from seg.config.section import Section, Target
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
 _CLASSIFICATION_SCORES = ("val/top1", "val/top5", "val/loss")
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
-
-
-class Section(BaseModel):
-    """Section of a configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Target(Section):
-    """Section that names what is built from it; its other keys must fit that signature."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
-    target: Annotated[str, Field(alias="_target_", min_length=3)]
-
-    def node(self) -> dict[str, Any]:
-        """Return the section as plain data, as it was written."""
-        return self.model_dump(by_alias=True)
-
-
-class ImagesTarget(Target):
-    """A dataset of image files.
-
-    Attributes:
-        value_range: the values of an image file that become 0 and 255; None: images have 8 bits.
-        bands: of TIFF and JPEG 2000 images, the one that is grey or the three that are RGB, from 1;
-            None: images of further bands are refused.
-        budget: what the default length of training counts; None: epochs.
-    """
-
-    value_range: tuple[float, float] | None = None
-    bands: tuple[Annotated[int, Field(ge=1)], ...] | None = None
-    budget: Literal["steps"] | None = None
-
-    @model_validator(mode="after")
-    def _check_images(self) -> "ImagesTarget":
-        if self.value_range is not None:
-            low, high = self.value_range
-            if not (isfinite(low) and isfinite(high) and low < high):
-                raise ValueError(f"value_range=[{low:g},{high:g}]: give the lower value first")
-        if self.bands is not None and len(self.bands) not in (1, 3):
-            raise ValueError(f"bands={list(self.bands)}: give one band (grey) or three (RGB)")
-        return self
-
-    def node(self) -> dict[str, Any]:
-        """Return the arguments of the dataset itself as plain data."""
-        around = set(type(self).model_fields) - {"target"}
-        return self.model_dump(by_alias=True, exclude=around)
 
 
 class DatasetTarget(ImagesTarget):
@@ -89,9 +43,9 @@ class Labels(Section):
         keep: the only classes that are; empty: all.
     """
 
-    merge: dict[str, list[str]] = {}
-    ignore: list[str] = []
-    keep: list[str] = []
+    merge: dict[str, list[str]] = Field(default_factory=dict)
+    ignore: list[str] = Field(default_factory=list)
+    keep: list[str] = Field(default_factory=list)
 
 
 class TrainerTarget(Target):
@@ -232,7 +186,7 @@ class TrainConfig(FitConfig):
     distillation: Target | None = None
     semi_supervised: Target | None = None
     aux_head: Target | None = None
-    plugins: list[str] = []
+    plugins: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _check_teachers(self) -> "TrainConfig":

@@ -38,12 +38,13 @@ class Sample:
     Attributes:
         name: unique within a split; names the files written for this sample (no suffix, may hold
             `/`).
-        image: uint8, H x W x 3, RGB.
+        image: H x W x C: uint8, RGB or as many bands as the dataset declares; or float32 in 0..255
+            with fractions, where it declares a range of values.
         label: uint8, H x W, train ids of the dataset's `LabelSpace` or its ignore index.
     """
 
     name: str
-    image: NDArray[np.uint8]
+    image: NDArray[Any]
     label: NDArray[np.uint8]
 
 
@@ -71,8 +72,8 @@ class LabelledSample(Protocol):
         """Return a name that is unique within the split."""
 
     @property
-    def image(self) -> NDArray[np.uint8]:
-        """Return the image, uint8, H x W x 3, RGB."""
+    def image(self) -> NDArray[Any]:
+        """Return the image, H x W x C, in 0..255."""
 
     @property
     def label(self) -> NDArray[Any]:

@@ -1,21 +1,15 @@
 """Values of images of more than 8 bits, and how many a declared range cuts off."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import (
-    ImageDecoding,
-    as_text,
-    extremes,
-    is_plain,
-    kind_of,
-    likely_range,
-)
+from seg.data.readers.value_range import ImageDecoding
+from seg.data.readers.value_scaling import extremes, is_plain, kind_of, likely_range, range_text
 from seg.data.wrappers.excluded import Finding
 
 
@@ -39,12 +33,12 @@ class WatchedDecoding(ImageDecoding):
     @classmethod
     def of(cls, decoding: ImageDecoding) -> "WatchedDecoding":
         """Watch a decoding."""
-        return cls(decoding.value_range, decoding.bands, decoding.section)
+        return cls(**{each.name: getattr(decoding, each.name) for each in fields(decoding)})
 
-    def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[np.uint8]:
+    def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:
         """Scale values to 8 bits and record their extent."""
         if not is_plain(values, bits) or self.value_range is not None:
-            low, high = self.value_range or (-np.inf, np.inf)
+            low, high = np.array(self.ranges or ((-np.inf, np.inf),)).T
             beyond = int(((values < low) | (values > high)).sum())
             extent = Extent(kind_of(values, bits), *extremes(values), beyond, values.size)
             self.extents.append(extent)
@@ -70,7 +64,7 @@ def describe_ranges(
     if decoding.value_range is None:
         message += f": {decoding.section}.value_range=[{likely_range(low, high)}]"
     else:
-        declared = as_text(decoding.value_range)
+        declared = range_text(decoding.value_range)
         share = sum(each.beyond for each in extents) / sum(each.total for each in extents)
-        message += f"; {share:.1%} beyond {decoding.section}.value_range=[{declared}]"
+        message += f"; {share:.1%} beyond {decoding.section}.value_range={declared}"
     return [Finding(split=split, sample="", file="", kind="value_range", message=message)]

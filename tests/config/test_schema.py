@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from seg.config.schema import Section, validate
+from seg.config.schema import validate
+from seg.config.section import Section
 from seg.errors import ConfigError
 
 

@@ -15,7 +15,7 @@ from seg.data.readers.image_decoding import opened
 from seg.data.readers.label_encoding import LabelKind, infer_classes, own_labels
 from seg.data.readers.readers import ReadLabel, read_grey, read_label, read_pair
 from seg.data.readers.urls import Location, in_memory_file
-from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.readers.value_range import PLAIN, ImageDecoding, ignore_no_data
 from seg.data.sample import Sample, naming_quarantine
 from seg.errors import ConfigError, DataError
 
@@ -126,6 +126,7 @@ class HfDataset:
             location, read = label
             image_HWC, file_label_HW = read_pair(image, location, read, self.decoding)
             label_HW = self.labels.encode(file_label_HW, location)
+        ignore_no_data(image_HWC, label_HW, self.decoding, self.labels.ignore_index)
         return Sample(f"{index % len(self):06d}", image_HWC, label_HW)
 
     def read_label(self, index: int) -> NDArray[np.uint8]:

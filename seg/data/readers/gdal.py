@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.readers.alpha import check_alpha
+from seg.data.readers.bands import chosen_bands, further_bands_error
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import ImageDecoding, as_text, check_alpha, inverted, is_plain
+from seg.data.readers.value_range import RGB_CHANNELS, ImageDecoding
+from seg.data.readers.value_scaling import inverted, is_plain
 from seg.errors import DataError, error_summary
 
 INSTALL = "pip install 'seg-xception[rasters]'"
@@ -200,8 +203,8 @@ class BandReader:
         """Return whether a band says which pixels count."""
         return self._alpha is not None
 
-    def read(self, window: Any = None) -> NDArray[np.uint8]:
-        """Read a window as RGB, uint8, h x w x 3; None: the whole.
+    def read(self, window: Any = None) -> NDArray[Any]:
+        """Read a window as `ImageDecoding.scale` returns it, h x w x channels; None: the whole.
 
         Raises:
             DataError: its part of the file is damaged, or a band that is marked as alpha is none.
@@ -218,44 +221,26 @@ class BandReader:
                     whole=window is None,
                 )
         if self._palette is not None:
-            return np.asarray(self._palette[values_CHW[0]])
+            return np.asarray(self._palette[values_CHW[0]], self._decoding.dtype)
         if self._white_is_zero:
             values_CHW = inverted(values_CHW, self.bits, self._path)
-        scaled_CHW = self._decoding.scale(values_CHW, self.bits, self._path)
-        if len(scaled_CHW) == 1:
-            scaled_CHW = np.repeat(scaled_CHW, 3, 0)
-        return np.ascontiguousarray(scaled_CHW.transpose(1, 2, 0), np.uint8)
+        values_HWC = values_CHW.transpose(1, 2, 0)
+        scaled_HWC = self._decoding.scale(values_HWC, self.bits, self._path)
+        if scaled_HWC.shape[2] == 1:
+            return np.repeat(scaled_HWC, RGB_CHANNELS, 2)
+        return np.ascontiguousarray(scaled_HWC)
 
     def _choose_bands(self, meanings: list[str]) -> list[int]:
         count = len(meanings)
         if self._decoding.bands is not None:
-            if max(self._decoding.bands) > count:
-                declared = as_text(self._decoding.bands)
-                raise DataError(
-                    f"{self._path}: image holds {count} band{'s' if count > 1 else ''}, and"
-                    f" {self._decoding.section}.bands=[{declared}] is declared\n"
-                    f"  declare bands from 1 to {count}, which every image must have, or leave it"
-                    " out",
-                    fault="bands",
-                )
-            return list(self._decoding.bands)
+            names = [name or "" for name in self._dataset.descriptions]
+            return chosen_bands(self._decoding, self._path, count, (names, meanings))
         bands = [band for band in range(1, count + 1) if band != self._alpha]
         if len(bands) not in (1, 3):
-            raise self._further_bands_error(count)
+            raise further_bands_error(self._decoding, self._path, count)
         if sorted(meanings[band - 1] for band in bands) == sorted(_COLORS):
             return [meanings.index(color) + 1 for color in _COLORS]
         return bands
-
-    def _further_bands_error(self, count: int) -> DataError:
-        bands = (1, 2, 3) if count > 2 else (1,)
-        declared = f"{self._decoding.section}.bands=[{','.join(map(str, bands))}]"
-        return DataError(
-            f"{self._path}: image holds {count} bands; networks take one (grey) or three (RGB)\n"
-            f"  train with {declared} or others, which checkpoints remember,\n"
-            f"  or write those: gdal_translate {' '.join(f'-b {band}' for band in bands)} IN.tif"
-            " OUT.tif",
-            fault="bands",
-        )
 
     def _kind_of_values(self) -> np.dtype[Any]:
         kinds = {self._dataset.dtypes[band - 1] for band in self._bands}

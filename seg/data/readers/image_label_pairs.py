@@ -12,7 +12,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.readers.readers import ReadLabel, read_label, read_pair
 from seg.data.readers.unread_files import UnreadFiles, is_hidden
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.readers.value_range import PLAIN, ImageDecoding, ignore_no_data
 from seg.data.sample import LEAVE_OUT, Sample, naming_quarantine
 from seg.errors import DataError, first_of
 
@@ -142,7 +142,9 @@ class PairDataset:
         pair = self.pairs[index]
         with naming_quarantine():
             image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read, self.decoding)
-            return Sample(pair.name, image_HWC, self.labels.encode(file_label_HW, pair.label))
+            label_HW = self.labels.encode(file_label_HW, pair.label)
+        ignore_no_data(image_HWC, label_HW, self.decoding, self.labels.ignore_index)
+        return Sample(pair.name, image_HWC, label_HW)
 
     @property
     def reader(self) -> str:
@@ -152,11 +154,15 @@ class PairDataset:
         return f"{name or type(self._read).__qualname__}{settings}"
 
     def read_label(self, index: int) -> NDArray[np.uint8]:
-        """Return the label of one sample, uint8, H x W, train ids; its image is not opened.
+        """Return the label of one sample, uint8, H x W, train ids.
+
+        Its image is opened only where pixels may lack data.
 
         Raises:
             IndexError, DataError: as for reading the sample.
         """
+        if self.decoding.nodata is not None:
+            return self[index].label
         label = self.pairs[index].label
         with naming_quarantine():
             return self.labels.encode(self._read(label), label)

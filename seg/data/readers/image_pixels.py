@@ -1,4 +1,4 @@
-"""Opened image files -> upright RGB, as far as the values mean colors."""
+"""Opened image files -> upright images."""
 
 from functools import partial
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from seg.data.readers.alpha import check_alpha
 from seg.data.readers.gdal import BandReader, gdal_errors, has_gdal, needs_gdal, opened_content
 from seg.data.readers.image_decoding import Opened
 from seg.data.readers.map_place import is_placed
@@ -19,7 +20,8 @@ from seg.data.readers.stored_values import (
 )
 from seg.data.readers.tiff_pages import TiffPage
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import ImageDecoding, as_text, check_alpha, inverted, no_rgb
+from seg.data.readers.value_range import ImageDecoding
+from seg.data.readers.value_scaling import inverted
 from seg.errors import DataError
 
 _ORIENTATION = 0x0112
@@ -39,8 +41,8 @@ _PLAIN_ALPHA = {"La": "LA", "RGBa": "RGBA"}  # alpha that colors are multiplied 
 _TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
 
 
-def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[np.uint8]:
-    """Decode an image as RGB and turn it upright.
+def upright_image(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[Any]:
+    """Decode an image and turn it upright.
 
     Args:
         file: opened.
@@ -48,7 +50,7 @@ def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArra
         decoding: what is declared about its values.
 
     Returns:
-        uint8, H x W x 3, writable.
+        as `ImageDecoding.scale` returns it, H x W x channels, writable.
 
     Raises:
         DataError: see `seg.data.readers.readers.read_image`; damaged files raise nearly anything.
@@ -60,7 +62,7 @@ def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArra
     if decoding.bands not in (None, (1,) if file.mode in _GREY else (1, 2, 3)):
         raise DataError(
             f"{path}: a {file.format} image of mode {file.mode}, and"
-            f" {decoding.section}.bands=[{as_text(decoding.bands or ())}] is declared\n"
+            f" {decoding.section}.bands={decoding.bands_text} is declared\n"
             "  bands are chosen of TIFF and JPEG 2000 files alone",
             fault="bands",
         )
@@ -77,7 +79,9 @@ def upright_rgb(file: Opened, path: Location, decoding: ImageDecoding) -> NDArra
         rgb = _to_rgb(file, path, decoding)
         rgb = rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
         pixels = np.array(rgb)
-        return pixels if file.mode == "P" else decoding.scale(pixels, 8, path)
+        if file.mode == "P":  # colors have 8 bits, whatever is declared of values
+            return pixels.astype(decoding.dtype, copy=False)
+        return decoding.scale(pixels, 8, path)
     scaled = decoding.scale(values, stored_bits(file), path)
     image_HW3 = np.repeat(scaled[..., None], 3, 2) if scaled.ndim == 2 else scaled
     return _turned(image_HW3, orientation)
@@ -94,10 +98,19 @@ def check_colors(page: TiffPage, path: Location, decoding: ImageDecoding) -> Non
     if page.is_cmyk and decoding.bands is not None:
         raise DataError(
             f"{path}: image holds {page.samples} bands of CMYK, and"
-            f" {decoding.section}.bands=[{as_text(decoding.bands)}] is declared\n"
+            f" {decoding.section}.bands={decoding.bands_text} is declared\n"
             "  bands are chosen of grey and RGB files alone: convert it to RGB",
             fault="bands",
         )
+
+
+def no_rgb(path: Location, kind: str) -> DataError:
+    """Return the error for pixels that cannot become RGB."""
+    return DataError(
+        f"{path}: image has pixels of kind {kind!r}\n"
+        "  allowed: grey, RGB, palette, CMYK; convert it to 8-bit RGB",
+        fault="image_kind",
+    )
 
 
 def orientation_of(file: Opened) -> int:
@@ -120,7 +133,7 @@ def read_band(file: Opened, path: Location) -> NDArray[Any]:
     return values
 
 
-def _by_gdal(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[np.uint8]:
+def _by_gdal(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[Any]:
     if not has_gdal():
         what = f"{file.format} file that Pillow does not decode"
         if decoding.bands is not None:
@@ -135,10 +148,16 @@ def _position(file: Opened) -> int:
     return 0 if file.page is None else file.page.position
 
 
-def _turned(image_HW3: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def _turned(image_HWC: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation not in _UPRIGHT:
-        return image_HW3
-    return np.array(Image.fromarray(image_HW3).transpose(_UPRIGHT[orientation]))
+        return image_HWC
+    if orientation > 4:  # rows become columns
+        image_HWC = image_HWC.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        image_HWC = image_HWC[::-1]
+    if orientation in (2, 3, 6, 7):
+        image_HWC = image_HWC[:, ::-1]
+    return np.ascontiguousarray(image_HWC)
 
 
 def _beyond_pillow(file: Opened, path: Location, decoding: ImageDecoding) -> NDArray[Any] | None:

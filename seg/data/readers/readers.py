@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.data.readers.image_decoding import PLAIN_CHUNKS, Opened, decode_plain_png, opened
-from seg.data.readers.image_pixels import orientation_of, read_band, upright_rgb
+from seg.data.readers.image_pixels import orientation_of, read_band, upright_image
 from seg.data.readers.stored_values import stored_bits, stored_grey
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import PLAIN, ImageDecoding
@@ -31,19 +31,20 @@ def read_image(
     decoding: ImageDecoding = PLAIN,
     page: int | None = None,
     max_pixels: int | None = None,
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
     """Decode an image and turn it upright as its EXIF orientation says.
 
     Grey, palette and CMYK images become RGB.
 
     Args:
         path: the file.
-        decoding: the declared range and bands of its values.
+        decoding: what is declared of it.
         page: which page of a file of several, from 0.
         max_pixels: the largest image that is decoded; None: `MAX_PIXELS`.
 
     Returns:
-        uint8, H x W x 3, RGB, writable.
+        H x W x `decoding.channels`, writable: uint8, or float32 in 0..255 with fractions, and NaN
+        where there is no data (see `seg.data.readers.value_scaling.fill_no_data`).
 
     Raises:
         DataError: the file is missing, empty, damaged, truncated, larger than `max_pixels`,
@@ -158,7 +159,7 @@ def _read_rgb_label(path: Location, modes: Sequence[str]) -> NDArray[np.uint8]:
         if pixels is not None:
             return pixels
         try:
-            return upright_rgb(file, path, PLAIN)
+            return np.asarray(upright_image(file, path, PLAIN), np.uint8)
         except DataError as error:
             if error.fault == "transparent" and file.pillow and "A" in file.pillow.getbands():
                 raise _alpha_in_label(file.pillow, path) from error
@@ -174,17 +175,18 @@ def read_pair(
     label_path: Location,
     read: ReadLabel = read_label,
     decoding: ImageDecoding = PLAIN,
-) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Read an image and the label of the same size.
 
     Args:
         image_path: the image file.
         label_path: the label file.
         read: how labels are stored.
-        decoding: the declared range and bands of images.
+        decoding: what is declared of images.
 
     Returns:
-        the upright image, uint8, H x W x 3, and the values of the label file, integer, H x W.
+        the upright image, as `read_image` returns it, and the values of the label file, integer,
+        H x W.
 
     Raises:
         DataError: either file cannot be read, or their sizes differ.
@@ -213,7 +215,7 @@ def _read_image(
     decoding: ImageDecoding,
     page: int | None = None,
     max_pixels: int | None = None,
-) -> tuple[NDArray[np.uint8], int]:
+) -> tuple[NDArray[Any], int]:
     """Return the upright image and the EXIF orientation (1: none) that it had."""
     with opened(path, "image", page=page, max_pixels=max_pixels) as file:
         as_rgb = file.mode == "RGB" and decoding.bands in (None, (1, 2, 3))
@@ -221,7 +223,7 @@ def _read_image(
         if pixels is not None:
             return decoding.scale(pixels, 8, path), 1
         orientation = orientation_of(file)  # Pillow drops it while it decodes
-        return upright_rgb(file, path, decoding), orientation
+        return upright_image(file, path, decoding), orientation
 
 
 def _alpha_in_label(image: Image.Image, path: Location) -> DataError:

@@ -1,68 +1,118 @@
-"""Conversion of the values of image files to RGB of 0 to 255; transparent pixels."""
+"""What a configuration declares of image files."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.urls import Location
+from seg.data.readers.value_scaling import (
+    BYTE_BITS,
+    ValueRange,
+    as_range,
+    as_text,
+    extremes,
+    fill_no_data,
+    is_plain,
+    kind_of,
+    likely_range,
+    range_text,
+    scaled_values,
+)
 from seg.errors import DataError
 
-_BYTE_BITS = 8
+RGB_CHANNELS = 3
+
+_USUAL: dict[str, Any] = {"kind": None, "clip": True, "nodata": None}
+_PIXELS = tuple(_USUAL)  # beside range and bands, what decides the pixels
 
 
 @dataclass(frozen=True)
 class ImageDecoding:
-    """The values and bands of image files that a configuration declares.
+    """The images that a configuration declares: bands, type and range of the values of their files.
 
     Attributes:
-        value_range: the values that become 0 and 255; values outside are clipped. None: files of up
+        value_range: the values that become 0 and 255: one pair, or one a band. None: files of up
             to 8 bits a channel use all of their range, and files of more bits, of signed and of
             floating-point values are refused.
-        bands: of TIFF and JPEG 2000 files, the band that is grey, or those that are red, green and
-            blue, counted from 1. None: files of further bands are refused.
-        section: of the configuration that holds both, for messages.
+        bands: of the files, counted from 1, or by name. None: a file has one (grey), three (RGB),
+            or one of these and alpha. One band is repeated as red, green and blue; any other
+            number makes as many channels.
+        kind: the type of the stored values, a name of numpy's; None: any.
+        clip: whether values beyond the range become 0 and 255.
+        nodata: the value of pixels without data, or `nan`; None: all have data.
+        composite: the positions among `bands` that pictures show as red, green and blue, from 1.
+        section: of the configuration that holds all of these, for messages.
     """
 
-    value_range: tuple[float, float] | None = None
-    bands: tuple[int, ...] | None = None
+    value_range: ValueRange | None = None
+    bands: tuple[int | str, ...] | None = None
     section: str = field(default="dataset", compare=False)
+    kind: str | None = None
+    clip: bool = True
+    nodata: float | Literal["nan"] | None = None
+    composite: tuple[int, int, int] | None = None
 
-    def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[np.uint8]:
+    @property
+    def channels(self) -> int:
+        """Return the channels of images."""
+        grey_or_rgb = self.bands is None or len(self.bands) == 1
+        return RGB_CHANNELS if grey_or_rgb else len(self.bands or ())
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.float32]:
+        """Return the type of images: uint8 as stored, or float32 with fractions."""
+        return np.uint8 if self.value_range is None and self.nodata is None else np.float32
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float], ...]:
+        """Return the declared ranges: none, one for all bands, or one a band."""
+        if self.value_range is None:
+            return ()
+        first, *_ = self.value_range
+        if isinstance(first, tuple):
+            return self.value_range  # type: ignore[return-value]
+        return (self.value_range,)  # type: ignore[return-value]
+
+    @property
+    def bands_text(self) -> str:
+        """Return the bands as a configuration takes them."""
+        return "null" if self.bands is None else f"[{','.join(map(str, self.bands))}]"
+
+    def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:
         """Scale stored values to 0..255.
 
         Args:
-            values: whole numbers or floating-point ones, of any shape.
+            values: whole numbers or floating-point ones, H x W or H x W x bands.
             bits: of a stored value.
             path: the file, for messages.
 
+        Returns:
+            of type `dtype`; float32 keeps fractions, and is NaN where there is no data.
+
         Raises:
             DataError: other values than unsigned ones of up to 8 bits and no declared range, a
-                declared range that values of so few bits cannot fill, or values that are no
-                numbers.
+                declared range that values of so few bits cannot fill, another type than `kind`, or
+                values that are no numbers.
         """
+        self._check_kind(values, path)
         if self.value_range is None:
             if not is_plain(values, bits):
                 raise self.undeclared(path, values, bits)
-            if bits == _BYTE_BITS:
+            if bits == BYTE_BITS and self.nodata is None:
                 return np.asarray(values, np.uint8)
         else:
             self._check_few_bits(values, bits, path)
-        low, high = self.value_range or (0.0, 2.0**bits - 1)
-        if values.dtype in (np.uint8, np.uint16):
-            return np.asarray(_table(low, high, bits)[values], np.uint8)
-        floating = values.dtype.kind == "f"
-        if (lacking := int((~np.isfinite(values)).sum()) if floating else 0) > 0:
-            raise DataError(
-                f"{path}: image holds {lacking} values that are NaN or infinite\n"
-                "  write numbers in their place, or leave it out",
-                fault="image_kind",
-            )
-        shares = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
-        return np.rint(shares * 255).astype(np.uint8)
+        lacks_data = self._lacking_data(values)
+        self._check_numbers(values, lacks_data, path)
+        scaled = scaled_values(values, self.ranges or ((0.0, 2.0**bits - 1),), clip=self.clip)
+        if self.dtype is np.uint8:
+            return np.rint(scaled).astype(np.uint8)
+        if lacks_data is not None:
+            scaled[lacks_data] = np.nan
+        return scaled
 
     def undeclared(self, path: Location, values: NDArray[Any], bits: int) -> DataError:
         """Return the error for values that need a declared range, with their own range."""
@@ -72,164 +122,103 @@ class ImageDecoding:
             f"{path}: image holds {kind_of(values, bits)} values, {seen}, and nothing says which"
             " are black and white\n"
             f"  train with {self.section}.value_range=[{likely_range(low, high)}], which"
-            " checkpoints remember, or convert images to 8 bits",
+            " checkpoints remember,\n"
+            f"  or {self.section}.scaling=percentiles, which counts it, or convert to 8 bits",
             fault="value_range",
         )
 
+    def _lacking_data(self, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Return where a band of a pixel has no data, H x W; None: nothing is declared."""
+        if self.nodata is None:
+            return None
+        if self.nodata == "nan":
+            if values.dtype.kind != "f":
+                return None
+            lacks_data = np.isnan(values)
+        else:
+            lacks_data = values == self.nodata
+        return np.asarray(lacks_data if values.ndim == 2 else lacks_data.any(-1))
+
+    def _check_numbers(
+        self, values: NDArray[Any], lacks_data: NDArray[np.bool_] | None, path: Location
+    ) -> None:
+        if values.dtype.kind != "f":
+            return
+        bad = ~np.isfinite(values)
+        if lacks_data is not None:
+            bad = bad[~lacks_data]
+        if bad.any():
+            raise DataError(
+                f"{path}: image holds {int(bad.sum())} values that are NaN or infinite\n"
+                f"  declare {self.section}.nodata=nan where NaN means no data; write numbers in"
+                " place of others, or leave it out",
+                fault="image_kind",
+            )
+
+    def _check_kind(self, values: NDArray[Any], path: Location) -> None:
+        if self.kind is not None and values.dtype.newbyteorder("=") != np.dtype(self.kind):
+            raise DataError(
+                f"{path}: image holds {values.dtype.newbyteorder('=')} values, and"
+                f" {self.section}.kind={self.kind} is declared or was found at training\n"
+                "  give images of one kind: convert this one, or leave it out",
+                fault="image_kind",
+            )
+
     def _check_few_bits(self, values: NDArray[Any], bits: int, path: Location) -> None:
-        low, high = self.value_range or (0.0, 0.0)
+        low, high = min(low for low, _ in self.ranges), max(high for _, high in self.ranges)
         signed = values.dtype.kind == "i"
         lowest, highest = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-        if bits <= _BYTE_BITS and (low < lowest or high > highest):
+        if bits <= BYTE_BITS and self.clip and (low < lowest or high > highest):
             raise DataError(
                 f"{path}: image holds values of {bits} bits, {lowest} to {highest}, and"
-                f" {self.section}.value_range=[{as_text((low, high))}] is declared\n"
+                f" {self.section}.value_range={range_text(self.value_range)} is declared\n"
                 "  give images of one kind: convert this one, or leave it out",
                 fault="value_range",
             )
 
     def to_dict(self) -> dict[str, Any]:
         """Return all that decides the pixels, as plain data."""
-        value_range = None if self.value_range is None else list(self.value_range)
-        return {
-            "value_range": value_range,
-            "bands": None if self.bands is None else list(self.bands),
+        return {key: getattr(self, key) for key in _PIXELS} | {
+            "value_range": _plain(self.value_range),
+            "bands": _plain(self.bands),
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ImageDecoding":
         """Return the decoding of what `to_dict` returned."""
-        value_range, bands = plain.get("value_range"), plain.get("bands")
+        bands, value_range = plain.get("bands"), plain.get("value_range")
         return cls(
-            None if value_range is None else (float(value_range[0]), float(value_range[1])),
-            None if bands is None else tuple(int(band) for band in bands),
+            value_range=None if value_range is None else as_range(value_range),
+            bands=None if bands is None else tuple(bands),
+            kind=plain.get("kind"),
+            clip=plain.get("clip", True),
+            nodata=plain.get("nodata"),
         )
 
     def __str__(self) -> str:
-        lists = {
-            key: "null" if values is None else f"[{as_text(values)}]"
-            for key, values in self.to_dict().items()
+        texts = {
+            "value_range": range_text(self.value_range),
+            "bands": self.bands_text,
         }
-        return " ".join(f"{self.section}.{key}={text}" for key, text in lists.items())
+        further = {key: getattr(self, key) for key in _PIXELS if getattr(self, key) != _USUAL[key]}
+        return " ".join(f"{self.section}.{key}={text}" for key, text in (texts | further).items())
 
 
 PLAIN = ImageDecoding()
 """Nothing declared: images of up to 8 bits, grey or RGB."""
 
 
-def is_plain(values: NDArray[Any], bits: int) -> bool:
-    """Return whether values use all of a range without declaration: unsigned, up to 8 bits."""
-    return bits <= _BYTE_BITS and values.dtype.kind in "ub"
-
-
-def kind_of(values: NDArray[Any], bits: int) -> str:
-    """Return the kind of stored values: `16-bit`, `signed 16-bit`, `32-bit floating-point`."""
-    if values.dtype.kind == "f":
-        return f"{bits}-bit floating-point"
-    return f"signed {bits}-bit" if values.dtype.kind == "i" else f"{bits}-bit"
-
-
-def extremes(values: NDArray[Any]) -> tuple[float, float]:
-    """Return the smallest and the largest number, without NaN and infinite ones."""
-    numbers = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    return (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
-
-
-def likely_range(low: float, high: float) -> str:
-    """Return a range to declare for values seen from `low` to `high`.
-
-    Of whole numbers from 0 on, that of the fewest bits which hold them: 0 to 4095 for 3000.
-    """
-    if low < 0:
-        return as_text((low, high))
-    whole = float(high).is_integer()
-    most = float(2 ** int(high).bit_length() - 1) if whole else float(np.ceil(high))
-    return as_text((0.0, max(most, 1.0)))
-
-
-def as_text(numbers: Iterable[float]) -> str:
-    """Return numbers as a list of the configuration takes them."""
-    return ",".join(f"{number:.12g}" for number in numbers)
-
-
-def inverted(values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:
-    """Return values with 0 for black from those of a file in which 0 means white.
-
-    Raises:
-        DataError: they are signed or floating-point, where nothing says which value is black.
-    """
-    if values.dtype.kind not in "ub":
-        raise DataError(
-            f"{path}: image holds {kind_of(values, bits)} values of which 0 means white\n"
-            "  write it again with 0 for black (PhotometricInterpretation 1)",
-            fault="image_kind",
-        )
-    return np.asarray(2**bits - 1 - values, values.dtype)
-
-
-def check_alpha(
-    alpha_HW: NDArray[Any],
-    path: Location,
-    *,
-    is_mask: Callable[[], bool] | None,
-    others: Sequence[int] = (1, 2, 3),
-    section: str = "dataset",
-    whole: bool = True,
+def ignore_no_data(
+    image_HWC: NDArray[Any], label_HW: NDArray[Any], decoding: ImageDecoding, ignore_index: int
 ) -> None:
-    """Refuse transparent pixels, whose color is undefined, unless alpha is a mask.
-
-    Args:
-        alpha_HW: as stored, unsigned.
-        path: the file, for messages.
-        is_mask: of a TIFF or JPEG 2000 file, whether it lies on the map: alpha of 0 and full alone
-            then says which pixels have data. Asked where pixels are transparent. None: of another
-            format.
-        others: the bands beside alpha, counted from 1, for messages.
-        section: of the configuration that chooses bands, for messages.
-        whole: whether this is all of the image, which must have data somewhere.
-
-    Raises:
-        DataError: transparent pixels that no mask explains.
-    """
-    clear_HW = alpha_HW != np.iinfo(alpha_HW.dtype).max
-    if not clear_HW.any():
+    """Fill the pixels of an image that lack data, and ignore them in its label, in place."""
+    if decoding.nodata is None:
         return
-    if is_mask is None:
-        raise DataError(
-            f"{path}: image has transparent pixels, whose color is undefined\n"
-            "  flatten it onto a background and save it as RGB",
-            fault="transparent",
-        )
-    if not is_mask():
-        reason = "is not opaque: transparent pixels, or a further band"
-    elif alpha_HW[clear_HW].any():
-        reason = "holds more than 0 and full: half transparent pixels, or a further band"
-    elif whole and clear_HW.all():
-        reason = "is 0 throughout: no pixel has data"
-    else:
-        return
-    band = next(band for band in range(1, len(others) + 2) if band not in others)
-    raise DataError(
-        f"{path}: band {band} is marked as alpha and {reason}\n"
-        f"  train with {section}.bands=[{','.join(map(str, others))}] to leave it out, which"
-        " checkpoints remember,\n  or write the file without it",
-        fault="transparent",
-    )
+    lacks_data_HW = fill_no_data(image_HWC)
+    if lacks_data_HW is not None:
+        label_HW[lacks_data_HW] = ignore_index
 
 
-def no_rgb(path: Location, kind: str) -> DataError:
-    """Return the error for pixels that cannot become RGB."""
-    return DataError(
-        f"{path}: image has pixels of kind {kind!r}\n"
-        "  allowed: grey, RGB, palette, CMYK; convert it to 8-bit RGB",
-        fault="image_kind",
-    )
-
-
-@lru_cache(maxsize=8)
-def _table(low: float, high: float, bits: int) -> NDArray[np.uint8]:
-    values = np.arange(2**bits, dtype=np.float64)
-    scaled = np.clip((values - low) / (high - low), 0, 1) * 255
-    table: NDArray[np.uint8] = np.rint(scaled).astype(np.uint8)
-    table.flags.writeable = False
-    return table
+def _plain(values: Any) -> Any:
+    """Return tuples as lists."""
+    return [_plain(each) for each in values] if isinstance(values, tuple) else values

@@ -50,18 +50,18 @@ def test_more_than_eight_bits_need_a_declared_range(tmp_path, kind):
     with pytest.raises(DataError, match=rf"{values.min()} to {values.max()}.*\n.*=\[0,4095\]"):
         read_image(path)
     image = read_image(path, decoding=full_range(12))
-    expected = np.rint(values * (255 / 4095)).astype(np.uint8)
+    expected = values * np.float32(255 / 4095)
     np.testing.assert_array_equal(image, np.broadcast_to(expected, image.shape))
     part = read_image(path, decoding=ImageDecoding(value_range=(1000, 2000)))
-    clipped = np.rint((np.clip(values, 1000, 2000) - 1000.0) * 255 / 1000).astype(np.uint8)
-    np.testing.assert_array_equal(part, np.broadcast_to(clipped, part.shape))
+    clipped = (np.clip(values, 1000, 2000) - 1000.0) * 255 / 1000
+    np.testing.assert_allclose(part, np.broadcast_to(clipped, part.shape), atol=1e-4)
 
 
 def test_all_bits_of_the_case(tmp_path):
     values = np.tile(np.arange(4096, dtype=np.uint16), (8, 1))
     Image.fromarray(values).save(tmp_path / "a.png")
     image = read_image(tmp_path / "a.png", decoding=full_range(12))
-    assert len(np.unique(image)) == 256
+    assert len(np.unique(image)) == 4096
     assert image.max() == 255
 
 
@@ -71,9 +71,7 @@ def test_grey_and_alpha_of_sixteen_bits(tmp_path):
     rows = [row.tobytes() for row in pairs]
     (tmp_path / "a.png").write_bytes(png((SHAPE[1], SHAPE[0], 16, 4), rows))
     image = read_image(tmp_path / "a.png", decoding=full_range(12))
-    np.testing.assert_array_equal(
-        image[..., 1], np.rint(DEEP[..., 0] * (255 / 4095)).astype(np.uint8)
-    )
+    np.testing.assert_array_equal(image[..., 1], DEEP[..., 0] * np.float32(255 / 4095))
 
 
 def png_with_a_clear_color(values, clear):
@@ -92,7 +90,7 @@ def test_a_clear_color_of_sixteen_bits(tmp_path, kind):
     with pytest.raises(DataError, match="16-bit values"):
         read_image(path)
     image = read_image(path, decoding=full_range(12))
-    expected = np.rint(values * (255 / 4095)).reshape(*SHAPE, -1)
+    expected = (values * np.float32(255 / 4095)).reshape(*SHAPE, -1)
     np.testing.assert_array_equal(image, np.broadcast_to(expected, image.shape))
     path.write_bytes(png_with_a_clear_color(values, values[3, 4]))
     with pytest.raises(DataError, match="transparent pixels"):

@@ -37,7 +37,7 @@ def full_range(bits):
 
 
 def scaled(values_CHW, bits):
-    return np.rint(values_CHW.transpose(1, 2, 0) * (255 / (2**bits - 1))).astype(np.uint8)
+    return values_CHW.transpose(1, 2, 0) * np.float32(255 / (2**bits - 1))
 
 
 def depth(bits):
