@@ -21,8 +21,8 @@ from seg.data.loading.parallel_map import parallel_map
 from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE, Copy, checksum_of, inside
 from seg.data.readers.url_policy import reach
 from seg.data.readers.urls import Location, is_remote
-from seg.data.readers.value_range import PLAIN
-from seg.data.sample import IMAGE_CHANNELS, Sample, SegmentationDataset
+from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.sample import Sample, SegmentationDataset
 from seg.dataset_tools.atomic_directory import atomic_directory
 from seg.errors import ConfigError, DataError
 from seg.io.atomic import scratch_directory, write_json
@@ -105,7 +105,7 @@ def write_shards(
 
 def _stored(dataset: SegmentationDataset, split: str, home: Location) -> Shards:
     shards = Shards(split=split, root=home)
-    shards.decoding = getattr(dataset, "decoding", PLAIN)
+    shards.decoding = _decoding_of(dataset)
     return shards
 
 
@@ -146,16 +146,27 @@ def _digested(
 def _read(dataset: SegmentationDataset, index: int) -> tuple[str, Tensor, Tensor, bytes]:
     """Read a sample in a worker, with its SHA-256."""
     sample = dataset[index]
-    return sample.name, _shared(sample.image), _shared(sample.label), _digest(sample)
+    return (
+        sample.name,
+        _shared(sample.image),
+        _shared(sample.label),
+        _digest(sample, _decoding_of(dataset)),
+    )
 
 
-def _shared(array: NDArray[np.uint8]) -> Tensor:
+def _decoding_of(dataset: SegmentationDataset) -> ImageDecoding:
+    """Return how the images of a dataset are decoded."""
+    decoding: ImageDecoding = getattr(dataset, "decoding", PLAIN)
+    return decoding
+
+
+def _shared(array: NDArray[Any]) -> Tensor:
     """Return an array as a tensor, which leaves a worker through shared memory."""
     # an array would go through a pipe, where a worker whose parent was killed waits for ever
     return torch.from_numpy(np.require(array, requirements=("C", "W")))
 
 
-def _digest(sample: Sample) -> bytes:
+def _digest(sample: Sample, decoding: ImageDecoding) -> bytes:
     """Return the SHA-256 of a sample's name, size and pixels; refuse one of another shape."""
     height, width = sample.label.shape
     try:
@@ -163,11 +174,17 @@ def _digest(sample: Sample) -> bytes:
     except UnicodeEncodeError as error:
         raise DataError(f"sample {sample.name!r}: the name is not UTF-8; rename it") from error
     digest = hashlib.sha256(json.dumps([sample.name, height, width]).encode())
-    for array, shape in ((sample.image, (height, width, IMAGE_CHANNELS)), (sample.label, None)):
-        if array.dtype != np.uint8 or (shape and array.shape != shape):
+    image_kind = np.dtype(decoding.dtype)
+    parts = (
+        (sample.image, image_kind, (height, width, decoding.channels)),
+        (sample.label, np.dtype(np.uint8), (height, width)),
+    )
+    for array, kind, shape in parts:
+        if (array.dtype, array.shape) != (kind, shape):
             raise DataError(
                 f"sample {sample.name!r}: {array.dtype} {array.shape} with a label of"
-                f" {height} x {width}; a sample is uint8, H x W x 3 and H x W"
+                f" {height} x {width}; a sample is {image_kind}, H x W x {decoding.channels}, and"
+                " uint8, H x W"
             )
         digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
@@ -192,7 +209,7 @@ def _check_same(
 ) -> None:
     """Compare a copy with its original; in an object store by the digest alone."""
     same = len(dataset) == len(stored) and present.labels.to_dict() == dataset.labels.to_dict()
-    same = same and present.decoding == getattr(dataset, "decoding", PLAIN)
+    same = same and present.decoding.to_dict() == _decoding_of(dataset).to_dict()
     if same:
         total = hashlib.sha256()
         for position, (_, digest) in enumerate(samples):
@@ -211,7 +228,7 @@ def _check_same(
 def _stored_digest(stored: Shards, position: int) -> bytes | None:
     """Return the digest of a stored sample; None if it is damaged."""
     try:
-        return _digest(stored[position])
+        return _digest(stored[position], stored.decoding)
     except DataError:
         return None
 
@@ -244,7 +261,7 @@ def _fill(
         total.hexdigest(),
         hashlib.sha256(index.read_bytes()).hexdigest(),
         dataset.labels,
-        getattr(dataset, "decoding", PLAIN),
+        _decoding_of(dataset),
         "".join(checksums),
     )
     _send(str(index), to)

@@ -107,7 +107,7 @@ class Shards:
                 if zlib.crc32(stored) != self._checksums[index]:
                     raise ValueError("wrong checksum")
                 self._checked[index] = 1
-            return parse_sample(stored)
+            return parse_sample(stored, self._decoding)
         except (struct.error, ValueError) as error:
             raise self._damaged(chunk, f"sample {index}: {error_summary(error)}") from error
 
@@ -126,10 +126,11 @@ class Shards:
 
     @decoding.setter
     def decoding(self, declared: ImageDecoding) -> None:
-        if declared != self._decoding:
+        if declared.to_dict() != self._decoding.to_dict():
             raise ConfigError(
                 f"{self._directory}: the copy was made with {self._decoding}\n  give the same here"
             )
+        self._decoding = declared
 
     def _damaged(self, chunk: Chunk, why: str) -> DataError:
         path = self._local / chunk.name

@@ -11,7 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.urls import Location, read_bytes
 from seg.data.readers.value_range import PLAIN, ImageDecoding
-from seg.data.sample import IMAGE_CHANNELS, Sample
+from seg.data.sample import Sample
 from seg.errors import DataError
 from seg.io.json_file import digest_of, parse_json
 from seg.io.source import MAX_BYTES, Source, checked
@@ -34,10 +34,16 @@ _REMEDY = f"make the copy again: {HOW_TO_GET}"
 _PART_KINDS = ["str", "numpy", "numpy"]  # litdata's names
 _CHECKSUM_DIGITS = 8
 _SEAL = "sha256"
-_UINT8 = 4  # litdata's number of the type
+_KIND_NUMBERS: dict[np.dtype[Any], int] = {
+    np.dtype(kind): number for kind, number in (("u1", 4), ("u2", 5), ("f4", 9))
+}
+_KIND_OF = {number: kind for kind, number in _KIND_NUMBERS.items()}  # litdata's numbers
 _SIZES = struct.Struct("<III")
 _KIND = struct.Struct("<II")
 _CHUNK_NAME = re.compile(r"chunk-\d+-\d+\.bin")
+
+
+_Pair = Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
 
 
 class _Lenient(BaseModel):
@@ -45,8 +51,11 @@ class _Lenient(BaseModel):
 
 
 class _Decoding(_Lenient):
-    value_range: Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)] | None = None
-    bands: list[NonNegativeInt] | None = None
+    value_range: _Pair | Annotated[list[_Pair], Field(min_length=1)] | None = None
+    bands: list[PositiveInt | str] | None = None
+    kind: str | None = None
+    clip: bool = True
+    nodata: FiniteFloat | Literal["nan"] | None = None
 
 
 class _CopyFile(_Lenient):
@@ -191,7 +200,9 @@ def checksum_of(sample: Sample) -> int:
     """Return the CRC-32 of the bytes that are stored of a sample."""
     name = sample.name.encode()
     arrays = [np.ascontiguousarray(array) for array in (sample.image, sample.label)]
-    headers = [struct.pack(f"<{2 + a.ndim}I", _UINT8, a.ndim, *a.shape) for a in arrays]
+    headers = [
+        struct.pack(f"<{2 + a.ndim}I", _KIND_NUMBERS[a.dtype], a.ndim, *a.shape) for a in arrays
+    ]
     sizes = [len(header) + array.nbytes for header, array in zip(headers, arrays, strict=True)]
     checksum = zlib.crc32(name, zlib.crc32(_SIZES.pack(len(name), *sizes)))
     for header, array in zip(headers, arrays, strict=True):
@@ -199,8 +210,12 @@ def checksum_of(sample: Sample) -> int:
     return checksum
 
 
-def parse_sample(content: memoryview) -> Sample:
-    """Return the sample that these bytes hold; its arrays share their memory.
+def parse_sample(content: memoryview, decoding: ImageDecoding = PLAIN) -> Sample:
+    """Return the sample that these bytes hold; its arrays share their memory where aligned.
+
+    Args:
+        content: of one sample.
+        decoding: of its image, which says of which type and of how many channels it is.
 
     Raises:
         ValueError, struct.error: the sizes do not agree.
@@ -212,13 +227,16 @@ def parse_sample(content: memoryview) -> Sample:
         raise ValueError("sizes of parts do not add up")
     image = _array(content[image_at:label_at], rank=3)
     label = _array(content[label_at:], rank=2)
-    if image.shape != (*label.shape, IMAGE_CHANNELS):
-        raise ValueError(f"image {image.shape} with label {label.shape}")
+    if image.dtype == np.uint8 and decoding.dtype is np.float32:
+        image = image.astype(np.float32)  # early versions rounded scaled images to 8 bits
+    if image.dtype != decoding.dtype or image.shape != (*label.shape, decoding.channels):
+        raise ValueError(f"image {image.dtype} {image.shape} with label {label.shape}")
     return Sample(str(content[_SIZES.size : image_at], "utf-8"), image, label)
 
 
-def _array(content: memoryview, *, rank: int) -> NDArray[np.uint8]:
+def _array(content: memoryview, *, rank: int) -> NDArray[Any]:
     kind, stored_rank, *shape = struct.unpack_from(f"<II{rank}I", content)
-    if (kind, stored_rank) != (_UINT8, rank):
+    if kind not in _KIND_OF or stored_rank != rank:
         raise ValueError(f"an array of type {kind} and rank {stored_rank}")
-    return np.frombuffer(content, np.uint8, offset=_KIND.size + 4 * rank).reshape(shape)
+    array = np.frombuffer(content, _KIND_OF[kind], offset=_KIND.size + 4 * rank).reshape(shape)
+    return np.require(array, requirements="A")  # as a copy where bytes before it are uneven

@@ -5,6 +5,7 @@ import mmap
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,12 @@ from seg.io.atomic import remove_stale, write_atomically
 _log = logging.getLogger(__name__)
 _HEADER = struct.Struct("<8sIII")  # magic, height, width, bytes of the name
 _CHECKSUM = struct.Struct("<I")  # CRC-32 of the header and of all that follows
-_MAGIC = b"segpix02"
+_MAGIC = b"segpix02"  # the image is uint8 and RGB, the label uint8
+_ANY_MAGIC = b"segpix03"  # types and channels follow the name
 _OLD_MAGIC = b"segpix01"  # its header had no checksum
+_KINDS = struct.Struct("<4sI4s")  # type of the image, its channels, type of the label
+_RGB = (np.dtype(np.uint8), IMAGE_CHANNELS, np.dtype(np.uint8))
+_ALIGNED = 16
 _MAX_MAPPED = 16_384  # a quarter of what Linux lets a process map
 
 
@@ -35,7 +40,8 @@ class CachedDataset(DatasetView):
 
     Args:
         dataset: made of files.
-        directory: where the decoded samples go: 4 bytes a pixel, as much as the raw images.
+        directory: where the decoded samples go: 4 bytes a pixel of 8-bit RGB, as much as the raw
+            images; 4 bytes a pixel and channel of others.
 
     Raises:
         ConfigError: the dataset is not made of files.
@@ -85,7 +91,7 @@ class CachedDataset(DatasetView):
             sample = _parse(content)
         except FileNotFoundError:
             return None
-        except (ValueError, OSError) as error:
+        except (ValueError, TypeError, OSError) as error:
             _log.warning("%s: damaged (%s), decoded again", path, error)
             return None
         if len(self._mapped) < _MAX_MAPPED:
@@ -95,13 +101,7 @@ class CachedDataset(DatasetView):
     def _store(self, index: int, sample: Sample) -> None:
         if not self._writes:
             return
-        name = sample.name.encode()
-        header = _HEADER.pack(_MAGIC, *sample.label.shape, len(name))
-        content = [name, sample.image.tobytes(), sample.label.tobytes()]
-        checksum = 0
-        for part in (header, *content):
-            checksum = zlib.crc32(part, checksum)
-        parts = [header, _CHECKSUM.pack(checksum), *content]
+        parts = _content_of(sample)
         try:
             write_atomically(self._path(index), lambda file: file.writelines(parts), synced=False)
         except OSError as error:
@@ -115,6 +115,24 @@ class CachedDataset(DatasetView):
         return self._directory / f"{index:06d}.pixels"
 
 
+def _content_of(sample: Sample) -> list[bytes]:
+    """Return the parts of a cache file."""
+    name, image, label = sample.name.encode(), sample.image, sample.label
+    kinds = (image.dtype, image.shape[2], label.dtype)
+    magic = _MAGIC if kinds == _RGB else _ANY_MAGIC
+    header = _HEADER.pack(magic, *label.shape, len(name))
+    content = [name, image.tobytes(), label.tobytes()]
+    if kinds != _RGB:
+        image_kind, channels, label_kind = kinds
+        further = _KINDS.pack(image_kind.str.encode(), channels, label_kind.str.encode())
+        gap = -(_HEADER.size + _CHECKSUM.size + len(name) + len(further)) % _ALIGNED
+        content[1:1] = [further, bytes(gap)]
+    checksum = 0
+    for part in (header, *content):
+        checksum = zlib.crc32(part, checksum)
+    return [header, _CHECKSUM.pack(checksum), *content]
+
+
 def _parse(content: mmap.mmap) -> Sample:
     """Return the sample of a cache file; ValueError where header, length or checksum is wrong."""
     name_at = _HEADER.size + _CHECKSUM.size
@@ -122,17 +140,35 @@ def _parse(content: mmap.mmap) -> Sample:
         raise ValueError("no header")
     magic, height, width, name_bytes = _HEADER.unpack_from(content)
     (checksum,) = _CHECKSUM.unpack_from(content, _HEADER.size)
-    pixels = height * width
-    image_at = name_at + name_bytes
-    if magic != _MAGIC or len(content) != image_at + pixels * (IMAGE_CHANNELS + 1):
+    image_at = name_end = name_at + name_bytes
+    kind, channels, label_kind = _RGB
+    if magic == _ANY_MAGIC:
+        kind, channels, label_kind = _kinds_at(content, name_end)
+        image_at += _KINDS.size
+        image_at += -image_at % _ALIGNED
+    values = height * width * channels
+    label_at = image_at + values * kind.itemsize
+    if magic not in (_MAGIC, _ANY_MAGIC) or (
+        len(content) != label_at + height * width * label_kind.itemsize
+    ):
         raise ValueError("wrong header or length")
     with memoryview(content) as view, view[name_at:] as rest:
         if zlib.crc32(rest, zlib.crc32(view[: _HEADER.size])) != checksum:
             raise ValueError("wrong checksum")
-    image = np.frombuffer(content, np.uint8, pixels * IMAGE_CHANNELS, image_at)
-    label = np.frombuffer(content, np.uint8, pixels, image_at + pixels * IMAGE_CHANNELS)
+    image = np.frombuffer(content, kind, values, image_at)
+    label = np.frombuffer(content, label_kind, height * width, label_at)
     return Sample(
-        content[name_at:image_at].decode(),
-        image.reshape(height, width, IMAGE_CHANNELS),
+        content[name_at:name_end].decode(),
+        image.reshape(height, width, channels),
         label.reshape(height, width),
     )
+
+
+def _kinds_at(content: mmap.mmap, place: int) -> tuple[np.dtype[Any], int, np.dtype[Any]]:
+    if len(content) < place + _KINDS.size:
+        raise ValueError("wrong header or length")
+    kind, channels, label_kind = _KINDS.unpack_from(content, place)
+    kinds = [np.dtype(each.rstrip(b"\0").decode("ascii", "replace")) for each in (kind, label_kind)]
+    if any(each.kind not in "uf" for each in kinds):
+        raise ValueError("wrong types")
+    return kinds[0], channels, kinds[1]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from seg.data.label_space import LabelSpace
+from seg.data.readers.value_range import ImageDecoding
 from seg.data.sample import Sample
 from seg.dataset_tools.shards import write_shards
 
@@ -30,6 +31,19 @@ class Noise:
         )
 
 
+class Bands(Noise):
+    """Images of four bands and of values with fractions; names of uneven lengths."""
+
+    decoding = ImageDecoding(
+        value_range=((0.0, 1000.0),) * 4, bands=(1, 2, 3, "nir"), kind="uint16", clip=False
+    )
+
+    def __getitem__(self, index):
+        generator = np.random.default_rng(index)
+        pixels = generator.normal(100, 90, (16, 20, 4)).astype(np.float32)
+        return Sample("a" * index, pixels, generator.integers(0, 3, (16, 20), np.uint8))
+
+
 class Large(Noise):
     """Images of 1 MiB, so that each fills a chunk."""
 
@@ -50,6 +64,6 @@ def copied(dataset, output):
 def assert_equal(samples, originals):
     for sample, original in zip(samples, originals, strict=True):
         assert sample.name == original.name
-        assert sample.image.dtype == sample.label.dtype == np.uint8
+        assert (sample.image.dtype, sample.label.dtype) == (original.image.dtype, np.uint8)
         np.testing.assert_array_equal(sample.image, original.image)
         np.testing.assert_array_equal(sample.label, original.label)

@@ -1,20 +1,26 @@
 """Sharded copies are read as their original is: sample by sample, and through a training."""
 
+import json
 import multiprocessing
 import pickle
+import struct
+from dataclasses import replace
 
 import albumentations
 import fsspec
+import numpy as np
 import pytest
 import torch
 
 from seg.data.datasets.shards import Shards
 from seg.data.loading.datamodule import DataModule
+from seg.data.readers.shard_files import parse_sample
+from seg.data.readers.value_range import ImageDecoding
 from seg.data.sample import Sample
 from seg.data.transforms.pipeline import Augmentation
 from seg.data.transforms.random_scale_crop import RandomScaleCrop
-from seg.errors import DataError
-from tests.data.datasets.sharded_noise import LABELS, Large, Noise, assert_equal, copied
+from seg.errors import ConfigError, DataError
+from tests.data.datasets.sharded_noise import LABELS, Bands, Large, Noise, assert_equal, copied
 
 pytest.importorskip("litdata")
 
@@ -35,6 +41,44 @@ def test_every_sample_is_the_same(root):
     assert_equal([shards[index] for index in order], [Noise()[index % 11] for index in order])
     with pytest.raises(IndexError):
         shards[11]
+
+
+def test_bands_with_fractions_are_the_same_and_declared_again(tmp_path):
+    from litdata import StreamingDataset
+
+    assert not copied(Bands(), tmp_path).reused
+    assert copied(Bands(), tmp_path).reused
+    shards = Shards(split="train", root=tmp_path)
+    assert shards.decoding == Bands.decoding
+    originals = [Bands()[index] for index in range(11)]
+    assert_equal([*shards], originals)
+    assert all(sample.image.flags.aligned for sample in shards)
+    foreign = StreamingDataset(str(tmp_path / "train"))
+    assert_equal([Sample(**foreign[index]) for index in range(11)], originals)
+    shown = replace(Bands.decoding, composite=(4, 1, 2))  # of pictures alone
+    shards.decoding = shown
+    assert shards.decoding.composite == (4, 1, 2)
+    for other in ({"kind": None}, {"clip": True}, {"nodata": 0.0}, {"bands": (1, 2, 3, 4)}):
+        with pytest.raises(ConfigError, match=r"made with .*kind=uint16.*clip=False"):
+            shards.decoding = replace(Bands.decoding, **other)
+    declared = json.loads((tmp_path / "train/labels.json").read_text())["decoding"]
+    assert ImageDecoding.from_dict(declared) == Bands.decoding
+
+
+def test_copies_that_were_rounded_to_8_bits_still_load():
+    sample = Noise()[0]
+    decoding = ImageDecoding(value_range=(0, 4095))
+    image, label = (np.ascontiguousarray(each) for each in (sample.image, sample.label))
+    parts = [
+        struct.pack(f"<{2 + a.ndim}I", 4, a.ndim, *a.shape) + a.tobytes() for a in (image, label)
+    ]
+    name = sample.name.encode()
+    content = struct.pack("<3I", len(name), *map(len, parts)) + name + b"".join(parts)
+    read = parse_sample(memoryview(content), decoding)
+    assert read.image.dtype == np.float32
+    np.testing.assert_array_equal(read.image, sample.image)
+    with pytest.raises(ValueError, match="image uint8"):
+        parse_sample(memoryview(content), ImageDecoding(bands=(1, 2)))
 
 
 def test_many_chunks_in_any_order(tmp_path):

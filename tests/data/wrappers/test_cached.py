@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg.data.readers.value_range import ImageDecoding
 from seg.io.atomic import STAGED
 from tests.data.wrappers.cached_pair import dataset_in
 
@@ -65,6 +66,40 @@ def test_a_header_that_fits_its_length_is_not_believed(cached, tmp_path, caplog)
     path.write_bytes(content)
     assert_right(cached()[0])
     assert "damaged (wrong checksum), decoded again" in caplog.text
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """A cached dataset whose image has fractions."""
+    Image.fromarray(IDS.astype(np.uint16) * 7).save(tmp_path / "a.png")
+    Image.fromarray(IDS).save(tmp_path / "ids.png")
+    return partial(dataset_in, tmp_path, ImageDecoding(value_range=(0, 100)))
+
+
+def test_fractions_are_cached_as_they_are(deep, tmp_path):
+    plain = deep().source[0]
+    assert plain.image.dtype == np.float32
+    assert np.modf(plain.image)[0].any()
+    for dataset in (deep(), deep()):
+        np.testing.assert_array_equal(dataset[0].image, plain.image)
+        assert dataset[0].image.dtype == np.float32
+        assert dataset[0].image.flags.aligned
+        np.testing.assert_array_equal(dataset[0].label, IDS)
+    path = the_file(tmp_path)
+    assert path.read_bytes()[:8] == b"segpix03"
+    sound = path.read_bytes()
+    for position in range(0, len(sound), 13):
+        content = bytearray(sound)
+        content[position] ^= 1 << position % 8
+        path.write_bytes(content)
+        np.testing.assert_array_equal(deep()[0].image, plain.image)
+        assert path.read_bytes() == sound
+
+
+def test_8_bit_rgb_keeps_its_format(cached, tmp_path):
+    content = the_file(tmp_path).read_bytes()
+    assert content[:8] == b"segpix02"
+    assert len(content) == 24 + len("a") + 4 * IDS.size
 
 
 def test_what_an_older_version_wrote_is_written_anew(cached, tmp_path, caplog):
