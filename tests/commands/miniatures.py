@@ -72,6 +72,21 @@ def write_yolo(root: Path) -> None:
     (root / "data.yaml").write_text("train: train/images\nval: val/images\nnames: [thing]\n")
 
 
+def write_geojson(root: Path) -> None:
+    """`dataset=geojson`: two splits of images with a polygon of QuPath's."""
+    ring = [[0, 0], [40, 0], [40, 30], [0, 30], [0, 0]]
+    thing = {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"objectType": "annotation", "classification": {"name": "thing"}},
+    }
+    content = {"type": "FeatureCollection", "features": [thing]}
+    for split in ("train", "val"):
+        for number in range(4):
+            write_image(root / f"{split}/{number}.png")
+            (root / f"{split}/{number}.geojson").write_text(json.dumps(content))
+
+
 def write_camvid(root: Path) -> None:
     """`dataset=camvid`."""
     for split in ("train", "val"):

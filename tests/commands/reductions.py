@@ -107,6 +107,7 @@ PLACED = {
     r"dataset=folder|reset_head|prepare detect": ("data", "own_images"),
     r"masks/\{stem\}_mask": ("data", "masked_images"),
     r"dataset=yolo_seg": ("data", "yolo"),
+    r"dataset=geojson": ("data", "geojson"),
     r"value_range=": ("data", "deep_images"),
     r"exclude=": (".", "verified_images"),
     r"coco_instances": ("data", "coco_instances"),
@@ -120,6 +121,7 @@ NEEDED = {
     r"sweep=learning_rate|sweeper=tpe": "optuna",
     r"launcher=joblib": "joblib",
     r"coco_instances": "pycocotools",
+    r"dataset=geojson": "rasterio",
     r"prepare shards": "litdata",
     r"python -m seg.export|FILES|RUN_DIR/export": "onnxruntime",
 }

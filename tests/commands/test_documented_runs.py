@@ -110,6 +110,7 @@ masked_images = data_fixture(miniatures.write_masked_images)
 deep_images = data_fixture(miniatures.write_deep_images)
 coco_instances = data_fixture(miniatures.write_coco_instances)
 yolo = data_fixture(miniatures.write_yolo)
+geojson = data_fixture(miniatures.write_geojson)
 camvid = data_fixture(miniatures.write_camvid)
 cityscapes = data_fixture(miniatures.write_cityscapes)
 

@@ -15,6 +15,8 @@ _LONGER = "engine/test_other_choices.py::test_a_longer_run_of_a_polynomial_rises
 _EXPORT = "deployment/test_command.py::test_what_is_offered_for_an_export_is_typed"
 _COCO = "data/readers/test_coco_layout.py"
 _LABEL_STUDIO = "data/datasets/test_label_studio.py"
+_GEOJSON = "data/datasets/test_geojson.py"
+_GEOJSON_FILES = "data/readers/test_geojson_pairs.py"
 _CVAT = "data/datasets/test_cvat_images.py"
 _TEMPLATES = "data/readers/test_path_templates.py"
 _DETECTED = "dataset_tools/test_detect.py::test_the_lines_that_are_printed_are_typed"
@@ -60,6 +62,27 @@ BESIDE = {
     "give dataset.root=DIRECTORY of any kind": _DETECTED,
     "'dataset.images=**/*.jpg'": f"{_TEMPLATES}::test_typed_patterns_reach_the_dataset_as_they_are",
     "no field {": f"{_TEMPLATES}::test_the_template_gives_the_label_of_an_image",
+    "objects of several types are drawn": f"{_GEOJSON}::test_objects_of_a_type_are_chosen",
+    "the property that holds them: dataset.class_property=": f"{_GEOJSON}"
+    "::test_the_property_of_the_class_is_found_or_named",
+    "nothing says which property holds the class": f"{_GEOJSON}"
+    "::test_the_property_of_the_class_is_found_or_named",
+    "the property that holds the class: dataset.class_property=": f"{_GEOJSON}"
+    "::test_the_property_of_the_class_is_found_or_named",
+    "give them an area, or leave them out: dataset.undrawn=exclude": f"{_GEOJSON}"
+    "::test_what_has_no_class_or_no_area_is_refused_or_left_out",
+    "give them one, or leave them out: dataset.unclassified=exclude": f"{_GEOJSON}"
+    "::test_what_has_no_class_or_no_area_is_refused_or_left_out",
+    "such images are background: dataset.unannotated=background": f"{_GEOJSON_FILES}"
+    "::test_a_raster_without_polygons_of_the_common_file_is_named",
+    "one file for all images: dataset.annotations=FILE": f"{_GEOJSON_FILES}"
+    "::test_of_several_common_files_one_is_named",
+    "name the directory of the files: dataset.annotations=": f"{_GEOJSON_FILES}"
+    "::test_files_lie_in_other_directories_and_splits_too",
+    "or name the directory of the images: dataset.images=": f"{_GEOJSON_FILES}"
+    "::test_files_lie_in_other_directories_and_splits_too",
+    "if they are pixels: dataset.coordinates=pixels": f"{_GEOJSON}"
+    "::test_what_coordinates_mean_is_asked_where_nothing_says_it",
     "leave them out as CVAT does: dataset.undrawn=exclude": f"{_CVAT}"
     "::test_what_is_not_drawn_may_be_left_out",
     "dataset.merge_groups=false draws each": f"{_CVAT}"

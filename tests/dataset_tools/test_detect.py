@@ -10,7 +10,7 @@ from seg.dataset_tools.detect import detect
 from seg.errors import DataError
 from tests.commands.miniatures import write_camvid, write_cityscapes, write_own_images
 from tests.conftest import seg
-from tests.data.datasets import coco_tree, label_studio_tree, yolo_tree
+from tests.data.datasets import coco_tree, geojson_tree, label_studio_tree, yolo_tree
 from tests.data.datasets.cvat_tree import plant, write_cvat_xml
 from tests.fuzz.annotations import PIXELS, write_shapes
 from tests.fuzz.datasets import write_table
@@ -54,9 +54,19 @@ def write_yolo(root):
     yolo_tree.plant(root, {"train": "images/train", "val": "images/val"})
 
 
+def write_qupath(root):
+    geojson_tree.write_qupath(root)
+
+
+def write_map(root):
+    geojson_tree.write_map(root)
+
+
 KINDS = {
     "coco_instances": write_coco,
     "cvat_images": write_cvat_shapes,
+    "geojson": write_qupath,
+    "geojson of a map": write_map,
     "label_studio": write_label_studio,
     "yolo_seg": write_yolo,
     "camvid": write_camvid,
@@ -73,7 +83,7 @@ def test_every_kind_is_detected(kind, tmp_path):
     root = tmp_path / "some data"
     KINDS[kind](root)
     first = detect(root)[0]
-    assert first.name == kind
+    assert first.name == kind.partition(" ")[0]
     assert first.images["train"] > 0
     assert len(first.classes) > 1
 

@@ -12,11 +12,12 @@ from seg.data.datasets.coco_instances import CocoInstances
 from seg.data.datasets.coco_panoptic import CocoPanoptic
 from seg.data.datasets.cvat_images import CvatImages
 from seg.data.datasets.cvat_mask import CvatMask
+from seg.data.datasets.geojson import GeoJson
 from seg.data.datasets.label_studio import LabelStudio
 from seg.data.datasets.pascal_voc import PascalVoc
 from seg.data.datasets.yolo_seg import YoloSeg
 from seg.data.readers.polygons import PolygonLabels
-from tests.data.datasets import coco_tree, label_studio_tree, yolo_tree
+from tests.data.datasets import coco_tree, geojson_tree, label_studio_tree, yolo_tree
 from tests.data.datasets.cvat_tree import plant, write_cvat_xml
 from tests.fuzz.kind import Kind
 
@@ -116,6 +117,11 @@ def read_label_studio(path: Path) -> None:
     [dataset[index] for index in range(len(dataset))]
 
 
+def read_geojson(path: Path) -> None:
+    dataset = GeoJson(split="train", root=path.parent, unannotated="background")
+    [dataset[index] for index in range(len(dataset))]
+
+
 def write_voc(folder: Path) -> Path:
     plant(folder, {"train": ["a", "b"]})
     for label in (folder / "SegmentationClass").iterdir():
@@ -154,6 +160,8 @@ ANNOTATIONS = (
     Kind("COCO panoptic: PNG", panoptic("annotations/panoptic_val2017/1.png"),
          lambda path: read_panoptic(path.parent.parent.parent), verified=True),
     Kind("COCO instances", write_instances, read_instances, "json"),
+    Kind("GeoJSON of QuPath", geojson_tree.write_qupath, read_geojson, "json"),
+    Kind("GeoJSON of a map", geojson_tree.write_map, read_geojson, "json"),
     Kind("VOC list", write_voc, lambda path: read_voc(path.parent.parent.parent)),
     Kind("CVAT list", write_cvat, lambda path: read_cvat(path.parent.parent.parent)),
     Kind("CVAT XML", write_cvat_xml, read_cvat_xml),

@@ -1,7 +1,7 @@
 """The top-level arrays of a large JSON file, element by element: memory does not grow with it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,11 +22,11 @@ _OF_NUMBER = 2  # characters that may follow a number and belong to it: 12 of 12
 
 @dataclass(frozen=True)
 class Element:
-    """One element of an array.
+    """One element of an array, or a member of the object that is no array.
 
     Attributes:
-        array: the key of the array.
-        at: its position in it.
+        array: the key of the array, empty where the file holds one alone; or of the member.
+        at: its position in it; -1: a member.
         start, end: its bytes in the file.
         value: its content.
     """
@@ -38,13 +38,17 @@ class Element:
     value: Any
 
 
-def iter_elements(source: Source) -> Iterator[Element]:
+def iter_elements(
+    source: Source, *, members: Collection[str] = (), takes_array: bool = False
+) -> Iterator[Element]:
     """Yield the elements of all arrays of the object that a JSON file holds, in their order.
 
     Other values of the object are passed over. At most `MAX_ELEMENT_BYTES` are held at a time.
 
     Args:
         source: a local file.
+        members: keys of other values of the object that are yielded too.
+        takes_array: whether the file may hold an array in place of the object.
 
     Raises:
         DataError: the file is missing, empty, larger than the source allows or no JSON object
@@ -56,7 +60,7 @@ def iter_elements(source: Source) -> Iterator[Element]:
     source.check_size(path.stat().st_size)
     try:
         with path.open("rb") as file:
-            yield from _Window(file, source).elements()
+            yield from _Window(file, source).elements(members, takes_array)
     except OSError as error:
         raise DataError(
             f"{path}: {source.kind} cannot be read: {error.strerror or error}", fault="unreadable"
@@ -84,10 +88,18 @@ class _Window:
         self._text, self._at = "", 0
         self._decode = json.JSONDecoder(object_pairs_hook=without_repeats).raw_decode
 
-    def elements(self) -> Iterator[Element]:
-        """Yield the elements of all arrays of the object."""
+    def elements(self, members: Collection[str], takes_array: bool) -> Iterator[Element]:
+        """Yield the elements of all arrays of the object, or of the array in its place."""
         if not self._next():
             raise self._source.damaged("empty (no content)", fault="empty")
+        if takes_array and self._next() == "[":
+            yield from self._array("")
+        else:
+            yield from self._members(members)
+        if self._next():
+            raise self._invalid("more follows the object")
+
+    def _members(self, members: Collection[str]) -> Iterator[Element]:
         self._expect("{")
         names: set[str] = set()
         separator = "}" if self._next() == "}" else ","
@@ -100,12 +112,13 @@ class _Window:
             if self._next() == "[":
                 yield from self._array(name)
             else:
-                self._value()
+                self._next()
+                start, value = self._start + self._at, self._value()
+                if name in members:
+                    yield Element(name, -1, start, self._start + self._at, value)
             separator = self._expect(",}")
         if separator == "}" and not names:
             self._expect("}")
-        if self._next():
-            raise self._invalid("more follows the object")
 
     def _array(self, name: str) -> Iterator[Element]:
         self._expect("[")
