@@ -71,7 +71,7 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
     splits: dict[str, SegmentationDataset] = {
         split: dataset for split, (dataset, _) in opened.items()
     }
-    regrouping = config.labels.model_dump()
+    regrouping = config.labels.mapping()
     labels = {split: each.labels.remapped(**regrouping) for split, each in splits.items()}
     if config.dataset.exclude is not None:
         quarantine = read_quarantine(config.dataset.exclude)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seg.build.instantiate import build, check_sections
+from seg.build.outputs import with_outputs
 from seg.config.allowed_targets import locate
 from seg.config.conf_dir import option_files
 from seg.config.images_target import ImagesTarget
@@ -27,7 +28,7 @@ from seg.data.readers.value_range import ImageDecoding
 from seg.data.sample import SegmentationDataset
 from seg.data.wrappers.cached import CachedDataset
 from seg.data.wrappers.excluded import read_quarantine, without_quarantined
-from seg.data.wrappers.remapped import RemappedDataset
+from seg.data.wrappers.remapped import RelabelledDataset, RemappedDataset
 from seg.data.wrappers.subset import Subset
 from seg.errors import ConfigError, DataError
 from seg.io.yaml_file import read_yaml
@@ -177,9 +178,10 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
         dataset = without_quarantined(dataset, read_quarantine(config.exclude))
     if config.subset_fraction < 1:
         dataset = _random_subset(dataset, config.subset_fraction, config.subset_seed)
-    if labels != Labels():
-        dataset = RemappedDataset(dataset, dataset.labels.remapped(**labels.model_dump()))
-    return dataset
+    if labels.mapping() != Labels().mapping():
+        dataset = RemappedDataset(dataset, dataset.labels.remapped(**labels.mapping()))
+    space = with_outputs(dataset.labels, labels)
+    return dataset if space == dataset.labels else RelabelledDataset(dataset, space)
 
 
 def open_with_unmatched(

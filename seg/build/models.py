@@ -189,7 +189,7 @@ def network(
         ConfigError: what a constructor refuses, or what the encoder lacks.
     """
     built = build_encoder(encoder, decoding.channels)
-    decoder_module = build("decoder", decoder, encoder=built, num_classes=labels.num_classes)
+    decoder_module = build("decoder", decoder, encoder=built, num_classes=labels.num_outputs)
     model = TrainedSegmenter(built, decoder_module, labels)
     model.decoding = decoding
     return model

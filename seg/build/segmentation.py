@@ -24,8 +24,9 @@ from seg.data.loading.samplers import SamplingStrategy
 from seg.data.sample import SegmentationDataset
 from seg.data.statistics import DatasetStatistics, collect
 from seg.distillation.extra_loss import ExtraLoss, StudentContext
-from seg.errors import DataError
+from seg.errors import ConfigError, DataError
 from seg.inference.segmentation_model import TrainedSegmenter
+from seg.losses.mask_loss import IGNORED, MaskLoss, takes_classes, takes_masks
 from seg.models.batch_norm import BatchNormPolicy
 from seg.models.weights import load_weights
 from seg.training.callbacks.counted_pixels import CountedPixels
@@ -33,6 +34,10 @@ from seg.training.callbacks.silence_warnings import quiet
 from seg.training.lightning_base import TrainingTask
 from seg.training.segmentation_task import SegmentationTask
 
+_LOSSES = {  # whether classes are exclusive -> options of the group `loss`
+    True: ("cross_entropy", "dice", "focal", "jaccard", "lovasz", "tversky"),
+    False: ("bce", "bce_dice", "dice", "focal", "jaccard", "lovasz_hinge", "tversky"),
+}
 _LOW_PRECISIONS = {"bf16-true": torch.bfloat16, "16-true": torch.float16}
 
 
@@ -141,10 +146,20 @@ def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[ExtraLoss]:
 
 def build_loss(config: TrainConfig, labels: LabelSpace) -> nn.Module:
     """Build the loss of a configuration for these classes."""
+    is_exclusive = labels.members is None
     loss: nn.Module = build(
-        "loss", config.loss.node(), num_classes=labels.num_classes, ignore_index=labels.ignore_index
+        "loss",
+        config.loss.node(),
+        num_classes=labels.num_outputs,
+        ignore_index=labels.ignore_index if is_exclusive else IGNORED,
     )
-    return loss
+    if not (takes_classes(loss) if is_exclusive else takes_masks(loss)):
+        need = "binary, multi_label or labels.regions" if is_exclusive else "exclusive"
+        raise ConfigError(
+            f"loss: {type(loss).__name__} is none for labels.mode={labels.mode}; it needs"
+            f" labels.mode={need}\n  give loss={', '.join(_LOSSES[is_exclusive])}"
+        )
+    return loss if labels.members is None else MaskLoss(loss, labels.members, labels.ignore_index)
 
 
 def _task(
@@ -161,13 +176,14 @@ def _task(
             "aux_head",
             config.aux_head.node(),
             encoder=model.encoder,
-            num_classes=labels.num_classes,
+            num_classes=labels.num_outputs,
         )
     return SegmentationTask(
         model=model,
         loss=loss,
         auxiliary=auxiliary,
         labels=labels,
+        choose_thresholds=config.labels.thresholds == "best_dice",
         terms=terms,
         config=config.model_dump(mode="json", by_alias=True),
         optimizer=partial_build("optimizer", config.optimizer.node()),

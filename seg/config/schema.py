@@ -14,6 +14,7 @@ from seg.config.section import Section, Target
 from seg.errors import ConfigError
 
 C = TypeVar("C", bound="Section")
+Share = Annotated[float, Field(gt=0, lt=1)]
 _CLASSIFICATION_SCORES = ("val/top1", "val/top5", "val/loss")
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
@@ -35,17 +36,39 @@ class DatasetTarget(ImagesTarget):
 
 
 class Labels(Section):
-    """Mapping of a dataset's classes.
+    """Mapping of a dataset's classes, and what a network tells of them.
 
     Attributes:
         merge: new class -> the classes that it replaces.
         ignore: classes that are neither trained nor scored.
         keep: the only classes that are; empty: all.
+        mode: how classes share a pixel; None: as the dataset's labels do.
+        regions: name -> the classes whose union is one output.
+        region_order: the class that each region writes into a label map; empty: the one class that
+            no later region holds.
+        thresholds: the probability from which on an output is present: one for all, one each, or
+            `best_dice`: chosen on the validation split; None: 0.5.
     """
 
     merge: dict[str, list[str]] = Field(default_factory=dict)
     ignore: list[str] = Field(default_factory=list)
     keep: list[str] = Field(default_factory=list)
+    mode: Literal["exclusive", "binary", "multi_label"] | None = None
+    regions: dict[str, list[str]] = Field(default_factory=dict)
+    region_order: list[str] = Field(default_factory=list)
+    thresholds: Literal["best_dice"] | Share | list[Share] | None = None
+
+    def mapping(self) -> dict[str, Any]:
+        """Return the arguments of `LabelSpace.remapped`."""
+        return self.model_dump(include={"merge", "ignore", "keep"})
+
+    @model_validator(mode="after")
+    def _check_mode(self) -> "Labels":
+        if self.region_order and not self.regions:
+            raise ValueError("region_order: needs labels.regions")
+        if self.regions and self.mode not in (None, "multi_label"):
+            raise ValueError(f"mode={self.mode}: labels.regions overlap; leave labels.mode out")
+        return self
 
 
 class TrainerTarget(Target):

@@ -100,7 +100,7 @@ def _refuse_other_values(
     ignored = dataset.labels.ignore_index
     if ignored in training or ignored not in values or len(values) > 2 or len(training) < 2:
         return
-    names = [dataset.labels.names[id_] for id_ in values - {ignored}]
+    names = [dataset.labels.code_name(id_) for id_ in values - {ignored}]
     raise DataError(
         f"split {dataset.split!r}: its labels hold {names[0] if names else 'nothing'!r} and ignored"
         f" pixels ({ignored}) alone, the training labels no ignored pixel\n"
@@ -110,7 +110,7 @@ def _refuse_other_values(
 
 
 def _refuse_one_class(values: frozenset[int], labels: LabelSpace) -> None:
-    present = [labels.names[id_] for id_ in sorted(values - {labels.ignore_index})]
+    present = [labels.code_name(id_) for id_ in sorted(values - {labels.ignore_index})]
     if len(present) > 1:
         return
     content = f"pixels of {present[0]!r} alone" if present else "no pixel of any class"

@@ -160,6 +160,13 @@ class LabelSpace:
         """Return of which outputs each code is part, `num_codes` x K; None: exclusive."""
         return None if self.outputs is None else self.outputs.members(self.num_classes)
 
+    def code_name(self, code: int) -> str:
+        """Return the class, or the classes that overlap, for which a number in labels stands."""
+        if self.mode != "multi_label":
+            return self.names[code]
+        names = [name for at, name in enumerate(self.names) if code >> at & 1]
+        return " + ".join(names) or "no class"
+
     @property
     def values(self) -> tuple[tuple[int, int], ...]:
         """Return `(value in the label file, code or ignore_index)` pairs, explicit or not."""

@@ -84,6 +84,10 @@ class Outputs:
         inside = {train_id for classes in self.classes for train_id in classes}
         return 0 if self.mode == "multi_label" else min(set(range(len(inside) + 1)) - inside)
 
+    def with_thresholds(self, thresholds: Sequence[float]) -> "Outputs":
+        """Return the outputs with other thresholds."""
+        return replace(self, thresholds=tuple(thresholds))
+
     def is_compatible(self, other: "Outputs | None") -> bool:
         """Return whether both need the same network; thresholds may differ."""
         return other is not None and replace(other, thresholds=()) == replace(self, thresholds=())

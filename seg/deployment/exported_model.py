@@ -44,7 +44,7 @@ class ExportedModel(nn.Module):
         self.card, self.decoding = card, decoding
         self.labels, self.normalization = card.labels, card.network_normalization
         self.classes, self.palette = card.labels.names, card.labels.palette
-        self.num_classes = card.labels.num_classes
+        self.num_classes = card.labels.num_outputs
         self.output_stride = card.geometry.output_stride
         self.align_corners = card.geometry.align_corners
         self.bytes_per_pixel = card.geometry.bytes_per_pixel
@@ -75,7 +75,7 @@ class ExportedModel(nn.Module):
     def argmax_labels(self, image_BCHW: Tensor) -> Tensor:
         """Map images B x C x H x W in 0..255 to class ids, uint8, B x H x W."""
         if not self.labels_alone:
-            return argmax_labels(self.forward_image(image_BCHW))
+            return argmax_labels(self.forward_image(image_BCHW), self.labels.outputs)
         return self._passes(to_input_format(image_BCHW, self.card.spec, self.normalization)).byte()
 
     def predict(self, image: ImageLike) -> NDArray[np.uint8]:

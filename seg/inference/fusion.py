@@ -12,6 +12,8 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor
 
+from seg.data.outputs import Outputs
+from seg.inference.masks import codes_of_masks, decide_masks
 from seg.kernels.numba_jit import should_use_numba_argmax
 from seg.kernels.resize import Axis, resize_part
 from seg.models.coarse_logits import CoarseLogits
@@ -88,11 +90,13 @@ class Tile:
     Attributes:
         passes: the windows of each pass; together they cover the pixels.
         rows, columns: the pixels of the tile.
+        outputs: what the logits mean where each is a sigmoid; None: a softmax over classes.
     """
 
     passes: Sequence[Sequence[WindowLogits]]
     rows: slice
     columns: slice
+    outputs: Outputs | None = None
 
     @property
     def _single(self) -> WindowLogits | None:
@@ -101,23 +105,35 @@ class Tile:
 
     @cached_property
     def logits_HKW(self) -> Tensor:
-        """Return log probabilities up to a constant of each pixel, float32."""
+        """Return log probabilities up to a constant of each pixel, or log odds of sigmoids."""
         if self._single is not None:
             return self._single.logits(self.rows, self.columns)
-        total_HKW = _blended(self.passes[0], self.rows, self.columns)
+        is_softmax = self.outputs is None
+        total_HKW = _blended(self.passes[0], self.rows, self.columns, is_softmax=is_softmax)
         for windows in self.passes[1:]:
-            total_HKW += _blended(windows, self.rows, self.columns)
-        tiny = torch.finfo(torch.float32).tiny
-        return total_HKW.div_(len(self.passes)).clamp_(min=tiny).log_()
+            total_HKW += _blended(windows, self.rows, self.columns, is_softmax=is_softmax)
+        limits = torch.finfo(torch.float32)
+        total_HKW = total_HKW.div_(len(self.passes)).clamp_(min=limits.tiny)
+        return total_HKW.log_() if is_softmax else total_HKW.clamp_(max=1 - limits.eps / 2).logit_()
 
     @property
     def probabilities_HKW(self) -> Tensor:
-        """Return the probability of each class, float32."""
-        return self.logits_HKW.softmax(1)
+        """Return the probability of each class, float32; of outputs that are sigmoids, of each."""
+        return self.logits_HKW.softmax(1) if self.outputs is None else self.logits_HKW.sigmoid()
+
+    @cached_property
+    def masks_HKW(self) -> Tensor | None:
+        """Return where each sigmoid output is present, bool; None: classes are exclusive."""
+        return None if self.outputs is None else decide_masks(self.logits_HKW, self.outputs)
 
     @cached_property
     def label_HW(self) -> Tensor:
-        """Return the likeliest class, uint8; the same however an image is cut into tiles."""
+        """Return the likeliest class, uint8; the same however an image is cut into tiles.
+
+        Sigmoid outputs give the codes of their masks.
+        """
+        if self.outputs is not None and self.masks_HKW is not None:
+            return codes_of_masks(self.masks_HKW, self.outputs)
         single = self._single
         if single is not None and should_use_numba_argmax(
             single.logits_hKw, single.rows.stop * single.columns.stop
@@ -126,7 +142,12 @@ class Tile:
         return self.logits_HKW.max(1).indices.byte()  # five times as quick as `argmax` on a CPU
 
 
-def iter_tiles(passes: Sequence[Sequence[WindowLogits]], rows: slice, width: int) -> Iterator[Tile]:
+def iter_tiles(
+    passes: Sequence[Sequence[WindowLogits]],
+    rows: slice,
+    width: int,
+    outputs: Outputs | None = None,
+) -> Iterator[Tile]:
     """Blend the passes over an image tile by tile, from left to right and top to bottom.
 
     The windows of a pass are blended, probabilities by their weights; the passes (scales and flips
@@ -136,26 +157,32 @@ def iter_tiles(passes: Sequence[Sequence[WindowLogits]], rows: slice, width: int
         passes: the windows of each pass; together they cover the rows.
         rows: the pixels to compute.
         width: of the image, in pixels.
+        outputs: see `Tile`.
     """
     first = passes[0][0].logits_hKw
     budget = _TILE_BYTES.get(first.device.type, _TILE_BYTES_ELSEWHERE)
     height = max(1, round(sqrt(budget / 4 / first.shape[1] / _TILE_ASPECT)))
     for part in _cut(rows, height):
         for columns in _cut(slice(0, width), _TILE_ASPECT * height):
-            yield Tile(passes, part, columns)
+            yield Tile(passes, part, columns, outputs)
 
 
-def argmax_labels(logits: CoarseLogits) -> Tensor:
-    """Return each pixel's likeliest class, uint8, B x H x W, without resizing `logits`."""
+def argmax_labels(logits: CoarseLogits, outputs: Outputs | None = None) -> Tensor:
+    """Return each pixel's likeliest class, uint8, B x H x W, without resizing `logits`.
+
+    Args:
+        logits: of a batch of images.
+        outputs: what the logits mean where each is a sigmoid, which gives codes; None: a softmax.
+    """
     height, width = logits.resize.cropped
     shape = (len(logits.values), height, width)
     label_BHW = torch.empty(shape, dtype=torch.uint8, device=logits.values.device)
     for image, label_HW in enumerate(label_BHW):
         window = WindowLogits.whole(logits, image)
-        if should_use_numba_argmax(window.logits_hKw, height * width):
+        if outputs is None and should_use_numba_argmax(window.logits_hKw, height * width):
             label_HW[:] = window.labels(slice(0, height), slice(0, width))
             continue
-        for tile in iter_tiles([[window]], slice(0, height), width):
+        for tile in iter_tiles([[window]], slice(0, height), width, outputs):
             label_HW[tile.rows, tile.columns] = tile.label_HW
     return label_BHW
 
@@ -167,10 +194,16 @@ def _cut(whole: slice, length: int) -> list[slice]:
     return [slice(at, min(at + even, whole.stop)) for at in range(whole.start, whole.stop, even)]
 
 
-def _blended(windows: Sequence[WindowLogits], rows: slice, columns: slice) -> Tensor:
+def _blended(
+    windows: Sequence[WindowLogits], rows: slice, columns: slice, *, is_softmax: bool
+) -> Tensor:
     """Return the blended probabilities of one pass, H x K x W."""
+
+    def probabilities(logits_HKW: Tensor) -> Tensor:
+        return logits_HKW.softmax(1) if is_softmax else logits_HKW.sigmoid()
+
     if len(windows) == 1:
-        return windows[0].logits(rows, columns).softmax(1)
+        return probabilities(windows[0].logits(rows, columns))
     like = windows[0].logits_hKw
     shape = (rows.stop - rows.start, like.shape[1], columns.stop - columns.start)
     total_HKW = torch.zeros(shape, dtype=torch.float32, device=like.device)
@@ -188,7 +221,9 @@ def _blended(windows: Sequence[WindowLogits], rows: slice, columns: slice) -> Te
             slice(part.start - tile.start, part.stop - tile.start)
             for part, tile in zip(covered, (rows, columns), strict=True)
         )
-        total_HKW[inner[0], :, inner[1]] += window.logits(*covered).softmax(1) * fade_HW[:, None]
+        total_HKW[inner[0], :, inner[1]] += (
+            probabilities(window.logits(*covered)) * fade_HW[:, None]
+        )
         weight_HW[inner] += fade_HW
     return total_HKW.div_(weight_HW[:, None])
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seg.errors import ConfigError
 from seg.inference.fusion import Tile, WindowLogits, iter_tiles
@@ -28,13 +29,15 @@ class RowBlock:
 
     Attributes:
         rows: the rows of the image.
-        label_HW: class ids, uint8.
+        label_HW: class ids, uint8; codes where classes may overlap.
         probabilities_KHW: one a class, float32; None unless requested.
+        masks_KHW: where each sigmoid output is present, bool; None: classes are exclusive.
     """
 
     rows: slice
     label_HW: NDArray[np.uint8]
     probabilities_KHW: NDArray[np.float32] | None
+    masks_KHW: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class Inference:
                             for column in one_pass.columns
                         ]
             windows = [[window for row in by_row.values() for window in row] for by_row in computed]
-            yield from iter_tiles(windows, rows, raster.width)
+            yield from iter_tiles(windows, rows, raster.width, model.labels.outputs)
 
     def labels(self, model: ImageModel, raster: Raster) -> NDArray[np.uint8]:
         """Return the class ids of the whole image, uint8, H x W."""
@@ -209,10 +212,17 @@ class Inference:
 
 def _joined(band: Sequence[Tile], *, probabilities: bool) -> RowBlock:
     labels_HW = torch.cat([tile.label_HW for tile in band], 1).cpu().numpy()
+    parts = [tile.masks_HKW for tile in band if tile.masks_HKW is not None]
+    masks_KHW = _joined_classes(parts) if parts else None
     if not probabilities:
-        return RowBlock(band[0].rows, labels_HW, None)
-    wide_HKW = torch.cat([tile.probabilities_HKW for tile in band], 2)
-    return RowBlock(band[0].rows, labels_HW, wide_HKW.transpose(0, 1).contiguous().cpu().numpy())
+        return RowBlock(band[0].rows, labels_HW, None, masks_KHW)
+    wide_KHW = _joined_classes([tile.probabilities_HKW for tile in band])
+    return RowBlock(band[0].rows, labels_HW, wide_KHW, masks_KHW)
+
+
+def _joined_classes(parts_HKW: Sequence[Tensor]) -> NDArray[Any]:
+    """Join what tiles hold of each class from left to right, K x H x W."""
+    return torch.cat(list(parts_HKW), 2).transpose(0, 1).contiguous().cpu().numpy()
 
 
 @torch.inference_mode()

@@ -39,7 +39,7 @@ class TrainedSegmenter(Segmenter):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Return the class names; a predicted map holds their positions."""
+        """Return the class names; a predicted map holds their positions, or sets of them."""
         return self.labels.names
 
     @property
@@ -53,8 +53,8 @@ class TrainedSegmenter(Segmenter):
         return bytes_per_pixel(self)
 
     def argmax_labels(self, image_BCHW: Tensor) -> Tensor:
-        """Map images B x C x H x W in 0..255 to class ids, uint8, B x H x W."""
-        return argmax_labels(self.forward_image(image_BCHW))
+        """Map images B x C x H x W in 0..255 to class ids or codes, uint8, B x H x W."""
+        return argmax_labels(self.forward_image(image_BCHW), self.labels.outputs)
 
     def predict(self, image: ImageLike) -> NDArray[np.uint8]:
         """Segment one image at its own size.

@@ -22,7 +22,8 @@ SMALLEST = torch.finfo(torch.float32).tiny
 class PixelLoss(nn.Module):
     """A loss that is made of the cross entropy of single pixels.
 
-    It takes `CoarseLogits` too, and resizes them without holding the large logits.
+    It takes `CoarseLogits` too, and resizes them without holding the large logits. Subclasses with
+    a true `takes_masks` also take labels B x K x H x W: see `seg.losses.mask_loss`.
 
     Args:
         num_classes: number of classes K.
@@ -59,7 +60,12 @@ class PixelLoss(nn.Module):
         self.register_buffer("weight", weight, persistent=False)
 
     def nll(self, logits: Logits, label_BHW: Tensor) -> Tensor:
-        """Return `-log p` of each pixel's label, float32, B x H x W; 0 where it is ignored."""
+        """Return `-log p` of each pixel's label, float32, B x H x W; 0 where it is ignored.
+
+        Of masks B x K x H x W it is that of each output's sigmoid, of this shape.
+        """
+        if label_BHW.ndim == 4:
+            return binary_cross_entropy(logits, label_BHW, self.ignore_index)
         return cross_entropy(logits, label_BHW, self.ignore_index)
 
     def pixel_losses(
@@ -88,6 +94,8 @@ class PixelLoss(nn.Module):
         """Multiply the losses of pixels by the weight of their class."""
         if self.weight is None:
             return losses_BHW
+        if label_BHW.ndim == 4:
+            return losses_BHW * self.weight[:, None, None]
         index_BHW = label_BHW.where(label_BHW != self.ignore_index, 0).long()
         return losses_BHW * self.weight[index_BHW]
 
@@ -98,7 +106,9 @@ class PixelLoss(nn.Module):
         mean of their `sum / normalizer`, which then is the mean over all their pixels.
         """
         counted_BHW = label_BHW != self.ignore_index
-        if self.weight is not None:
+        if self.weight is not None and label_BHW.ndim == 4:
+            weight = self.weight @ counted_BHW.sum((0, 2, 3)).float()
+        elif self.weight is not None:
             weight = self.weight[label_BHW[counted_BHW].long()].sum()
         else:
             weight = counted_BHW.sum().float()
@@ -184,6 +194,21 @@ def cross_entropy(
     )
 
 
+def binary_cross_entropy(logits: Logits, mask_BKHW: Tensor, ignored: int) -> Tensor:
+    """Return the cross entropy of each output's sigmoid, float32, B x K x H x W; 0 where ignored.
+
+    Args:
+        logits: B x K x H x W.
+        mask_BKHW: 0, 1 or `ignored`.
+        ignored: stands for pixels that do not count.
+    """
+    logits_BKHW = logits.resized() if isinstance(logits, CoarseLogits) else logits
+    exact = logits_BKHW.to(torch.promote_types(logits_BKHW.dtype, torch.float32))
+    inside = (mask_BKHW == 1).to(exact.dtype)
+    losses = functional.binary_cross_entropy_with_logits(exact, inside, reduction="none")
+    return losses.where(mask_BKHW != ignored, 0)
+
+
 def _check_size(logits: CoarseLogits, label_BHW: Tensor) -> None:
     if label_BHW.shape[1:] != logits.resize.cropped:
         raise ValueError(f"labels {tuple(label_BHW.shape)} for an image {logits.resize.cropped}")
@@ -198,7 +223,7 @@ def compute_loss(loss: nn.Module, logits: Logits, label_BHW: Tensor) -> Tensor:
     """Return the scalar of a loss, which gets what it takes.
 
     Logits come at full size and labels as int64, as torch's own losses want them; a loss that
-    accepts coarse logits gets these, and labels as they are.
+    accepts coarse logits gets these, and labels as they are. Masks stay as they are.
 
     Raises:
         ConfigError: it gives no scalar.
@@ -207,7 +232,7 @@ def compute_loss(loss: nn.Module, logits: Logits, label_BHW: Tensor) -> Tensor:
         value = loss(logits, label_BHW)
     else:
         full_BKHW = logits.resized() if isinstance(logits, CoarseLogits) else logits
-        value = loss(full_BKHW, label_BHW.long())
+        value = loss(full_BKHW, label_BHW.long() if label_BHW.ndim == 3 else label_BHW)
     if not isinstance(value, Tensor) or value.ndim:
         what = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ConfigError(

@@ -11,7 +11,8 @@ class Focal(PixelLoss):
     """Mean over pixels of `(1 - p)^gamma * -log p`, p the probability of the right class.
 
     Source: Lin et al., "Focal Loss for Dense Object Detection" (ICCV 2017), equation 5, with the
-    softmax in place of the sigmoid.
+    softmax in place of the sigmoid. Of masks it is that of each output's sigmoid, as in the paper,
+    and the mean is over pixels and outputs.
 
     Args:
         num_classes: number of classes K.
@@ -22,6 +23,8 @@ class Focal(PixelLoss):
     Raises:
         ConfigError: as `PixelLoss`; a negative gamma.
     """
+
+    takes_masks = True
 
     def __init__(
         self,
@@ -39,7 +42,10 @@ class Focal(PixelLoss):
         self.gamma = gamma
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
-        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
+        """Return the loss of B x K x H x W logits and B x H x W labels or B x K x H x W masks.
+
+        It is 0 if all are ignored.
+        """
         nll_BHW = self.nll(logits, label_BHW)
         # expm1 keeps the digits of 1 - p where p is nearly 1; the clamp keeps the slope finite
         error_BHW = (-(-nll_BHW).expm1()).clamp(min=SMALLEST**0.5)

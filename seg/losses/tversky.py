@@ -13,7 +13,7 @@ class Tversky(nn.Module):
     Source: Salehi et al., "Tversky loss function for image segmentation using 3D fully
     convolutional deep networks" (MLMI 2017), here per class and over the whole batch; true and
     false are counted by probabilities. `alpha = beta = 0.5` is the Dice index (F1), 1 is Jaccard's
-    (IoU).
+    (IoU). Of masks it is the mean over the outputs that occur in the batch, by their sigmoids.
 
     Args:
         num_classes: number of classes K.
@@ -24,6 +24,8 @@ class Tversky(nn.Module):
     Raises:
         ConfigError: a negative weight.
     """
+
+    takes_masks = True
 
     def __init__(
         self, *, num_classes: int, ignore_index: int, alpha: float = 0.3, beta: float = 0.7
@@ -37,7 +39,19 @@ class Tversky(nn.Module):
         self.beta = beta
 
     def forward(self, logits_BKHW: Tensor, label_BHW: Tensor) -> Tensor:
-        """Return the loss of B x K x H x W logits and B x H x W labels, 0 if all are ignored."""
+        """Return the loss of B x K x H x W logits and B x H x W labels or B x K x H x W masks.
+
+        It is 0 if all are ignored.
+        """
+        count = self._mask_sums if label_BHW.ndim == 4 else self._class_sums
+        true, area, predicted = count(logits_BKHW, label_BHW)
+        errors = self.alpha * (predicted - true) + self.beta * (area - true)
+        index = true / (true + errors).clamp(min=SMALLEST)
+        present = area > 0
+        return ((1 - index) * present).sum() / present.sum().clamp(min=1)
+
+    def _class_sums(self, logits_BKHW: Tensor, label_BHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the true, labelled and predicted pixels of each class, K."""
         probability_BKHW = logits_BKHW.float().softmax(1)
         counted_BHW = label_BHW != self.ignore_index
         label_BHW = torch.where(counted_BHW, label_BHW, 0).long()
@@ -47,11 +61,16 @@ class Tversky(nn.Module):
         flat = label_BHW.flatten()
         true = zeros.index_add(0, flat, right_BHW.flatten())
         area = zeros.index_add(0, flat, counted.flatten())
-        predicted = torch.einsum("bkhw,bhw->k", probability_BKHW, counted)
-        errors = self.alpha * (predicted - true) + self.beta * (area - true)
-        index = true / (true + errors).clamp(min=SMALLEST)
-        present = area > 0
-        return ((1 - index) * present).sum() / present.sum().clamp(min=1)
+        return true, area, torch.einsum("bkhw,bhw->k", probability_BKHW, counted)
+
+    def _mask_sums(self, logits_BKHW: Tensor, mask_BKHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the true, labelled and predicted pixels of each output, K."""
+        probability_BKHW = logits_BKHW.float().sigmoid()
+        counted_BKHW = mask_BKHW != self.ignore_index
+        inside_BKHW = mask_BKHW == 1
+        parts = (probability_BKHW * inside_BKHW, inside_BKHW, probability_BKHW * counted_BKHW)
+        true, area, predicted = (part.sum((0, 2, 3), dtype=torch.float32) for part in parts)
+        return true, area, predicted
 
 
 class Dice(Tversky):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from seg.errors import ConfigError
 from seg.losses.cross_entropy import accepts_coarse_logits, compute_loss
+from seg.losses.mask_loss import takes_classes, takes_masks
 from seg.models.coarse_logits import CoarseLogits, Logits
 
 
@@ -45,6 +46,16 @@ class WeightedSum(nn.Module):
     def accepts_coarse_logits(self) -> bool:
         """Return whether any term takes `CoarseLogits`; the others get resized logits."""
         return any(accepts_coarse_logits(term) for term in self.terms)
+
+    @property
+    def takes_masks(self) -> bool:
+        """Return whether every term takes masks."""
+        return all(takes_masks(term) for term in self.terms)
+
+    @property
+    def takes_classes(self) -> bool:
+        """Return whether every term takes classes."""
+        return all(takes_classes(term) for term in self.terms)
 
     def forward(self, logits: Logits, label_BHW: Tensor) -> Tensor:
         """Return the loss of logits B x K x H x W and integer labels B x H x W, a scalar."""

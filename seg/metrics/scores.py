@@ -57,6 +57,11 @@ class Scores(nn.Module):
         self.reset()
         return scores
 
+    @property
+    def counted(self) -> Tensor:
+        """Return the number of pixels that count, so far and on this rank."""
+        return self.confusion.counts.sum()
+
     def reset(self) -> None:
         """Discard all counts."""
         self.confusion.reset()

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Unpack
 
 from torch import Tensor, nn
@@ -10,8 +11,10 @@ from seg.data.label_ids import all_ignored_error
 from seg.data.label_space import LabelSpace
 from seg.distillation.extra_loss import ExtraLoss
 from seg.inference.fusion import argmax_labels
+from seg.inference.masks import present
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.losses.cross_entropy import compute_loss
+from seg.metrics.mask_scores import MaskScores
 from seg.metrics.scores import Scores
 from seg.models.auxiliary import AuxiliaryHeads
 from seg.models.coarse_logits import CoarseLogits
@@ -26,6 +29,7 @@ class SegmentationTask(TrainingTask):
         loss: `loss(logits_BKHW, label_BHW) -> scalar`; one that accepts
             `CoarseLogits` is trained by them.
         labels: classes of the data set.
+        choose_thresholds: of sigmoid outputs: each validation chooses those of best Dice.
         terms: terms that are added to the loss in training.
         auxiliary: heads that are trained beside the network, each by a loss of the same kind.
         **options: as of `TrainingTask`.
@@ -36,7 +40,7 @@ class SegmentationTask(TrainingTask):
     crop_key = "augmentation.crop"
     model: TrainedSegmenter
     labels: LabelSpace
-    scores: Scores
+    scores: Scores | MaskScores
 
     def __init__(
         self,
@@ -44,11 +48,12 @@ class SegmentationTask(TrainingTask):
         model: TrainedSegmenter,
         loss: nn.Module,
         labels: LabelSpace,
+        choose_thresholds: bool = False,
         terms: Sequence[ExtraLoss] = (),
         auxiliary: AuxiliaryHeads | None = None,
         **options: Unpack[TaskOptions],
     ) -> None:
-        scores = Scores(labels.names, labels.ignore_index)
+        scores = scores_of(labels, choose_thresholds=choose_thresholds)
         super().__init__(model=model, labels=labels, scores=scores, **options)
         self.loss = loss
         self._terms = tuple(terms)
@@ -104,17 +109,37 @@ class SegmentationTask(TrainingTask):
     def score(self, batch: Batch) -> None:
         """Count a batch in `scores`."""
         logits, label_BHW = self.coarse(batch["image"]), batch["label"]
-        self.scores.update(argmax_labels(logits), label_BHW, self.loss_of(logits, label_BHW))
+        loss = self.loss_of(logits, label_BHW)
+        if isinstance(self.scores, MaskScores):
+            probabilities = logits.resized().float().sigmoid()
+            predicted = present(probabilities, self.scores.outputs)
+            self.scores.update(probabilities, predicted, label_BHW, loss)
+        else:
+            self.scores.update(argmax_labels(logits), label_BHW, loss)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores; raise a `DataError` where no pixel of the split counts."""
-        counted = self.scores.confusion.counts.sum()
+        counted = self.scores.counted
         if not self.trainer.sanity_checking and not self.trainer.strategy.reduce(
             counted, reduce_op="sum"
         ):
             raise all_ignored_error("val", f"{self.scores.images} labels")
         super().on_validation_epoch_end()
+        if isinstance(self.scores, MaskScores):  # it may have chosen thresholds
+            self.labels = self.model.labels = replace(self.labels, outputs=self.scores.outputs)
 
     def auxiliary_modules(self) -> list[nn.Module]:
         """Return terms and heads."""
         return [self.terms] if self.auxiliary is None else [self.terms, self.auxiliary]
+
+
+def scores_of(labels: LabelSpace, *, choose_thresholds: bool) -> Scores | MaskScores:
+    """Return the scores of a pass: of exclusive classes, or of sigmoid outputs."""
+    if labels.outputs is None or labels.members is None:
+        return Scores(labels.names, labels.ignore_index)
+    return MaskScores(
+        labels.outputs,
+        labels.members,
+        labels.ignore_index,
+        choose_thresholds=choose_thresholds,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from seg.build.instantiate import build
 from seg.config.conf_dir import option_files
 from seg.config.options import read_option
 from seg.losses.cross_entropy import compute_loss
+from seg.losses.mask_loss import IGNORED, MaskLoss, takes_classes, takes_masks
 
 
 def losses() -> Iterator[Any]:
@@ -25,7 +27,18 @@ def losses() -> Iterator[Any]:
             alone.add(term["_target_"])
             nodes[term["_target_"]] = {k: v for k, v in term.items() if k != "_partial_"}
     for name, node in nodes.items():
-        yield pytest.param(partial(build, "loss", node), id=name.rpartition(".")[2])
+        kind, id_ = partial(build, "loss", node), name.rpartition(".")[2]
+        loss = kind(num_classes=5, ignore_index=255)
+        if takes_classes(loss):
+            yield pytest.param(kind, id=id_)
+        if takes_masks(loss):
+            yield pytest.param(partial(of_masks, kind), id=f"{id_}-masks")
+
+
+def of_masks(kind, num_classes: int, ignore_index: int) -> MaskLoss:
+    """Build a loss of masks, for labels of which each class is one output."""
+    loss = kind(num_classes=num_classes, ignore_index=IGNORED)
+    return MaskLoss(loss, np.eye(num_classes, dtype=bool), ignore_index)
 
 
 def unweighted(node: Any) -> Any:
@@ -83,12 +96,14 @@ def test_all_ignored_is_zero_with_zero_gradients(kind, dtype):
 @pytest.mark.parametrize("classes", [1, 2, 150])
 def test_any_number_of_classes(kind, classes):
     logits, label = batch(classes)
-    value = loss_of(kind, classes)(logits, label)
+    loss = kind(num_classes=classes, ignore_index=255)
+    value = compute_loss(loss, logits, label)
     value.backward()
     assert value.dtype == torch.float32
     assert torch.isfinite(value)
     assert torch.isfinite(logits.grad).all()
-    assert (torch.count_nonzero(logits.grad) > 0) == (classes > 1)
+    learns = classes > 1 or isinstance(loss, MaskLoss)
+    assert (torch.count_nonzero(logits.grad) > 0) == learns
 
 
 @every_loss

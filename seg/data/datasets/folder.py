@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from seg.data.label_space import LabelSpace
+from seg.data.readers.class_masks import ClassMaskLayout
 from seg.data.readers.class_table import CLASS_FILES, find_classes
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import NO_ANNOTATION, PairDataset, Pairing, match_pairs
@@ -11,7 +13,8 @@ from seg.data.readers.label_encoding import LabelKind, infer_from_files, own_lab
 from seg.data.readers.layout_search import Layout
 from seg.data.readers.layouts import find_layout_error
 from seg.data.readers.path_patterns import FilePattern, files_of, pairing_remedy, parse_pattern
-from seg.data.readers.path_templates import TemplatePair, check_expanded, is_template
+from seg.data.readers.path_templates import CLASS, TemplatePair, check_expanded, is_template
+from seg.data.readers.readers import ReadLabel
 from seg.data.readers.splits import find_split, no_split_error, split_names, split_subset
 from seg.data.readers.template_pairs import TemplateLayout
 from seg.data.readers.unannotated_frames import (
@@ -48,7 +51,8 @@ class Folder(PairDataset):
     Patterns give other directories and names; one `*` in them stands for what an image and its
     label share: `masks/*_mask.png`. Or `images` is a glob, and `labels` a template that gives the
     label of each image: `**/*.jpg` and `masks/{stem}_mask.png`
-    (`seg.data.readers.path_templates`).
+    (`seg.data.readers.path_templates`). With `{class}` in the template each class has a mask file
+    of its own, and classes may overlap: `masks/{class}/{stem}.png`.
 
     Args:
         split: `train`, `val`, `test` or the name of another split's directory.
@@ -84,7 +88,10 @@ class Folder(PairDataset):
         where = find_root(root, dataset="folder", expected=(), how_to_get=_HOW_TO_GET)
         layout: TemplateLayout | _Layout
         check_expanded(images, labels, where)
-        if is_template(images, labels):
+        named = find_classes(classes, where)
+        if CLASS in labels:
+            layout = ClassMaskLayout(where, TemplatePair(images, labels), unannotated, named)
+        elif is_template(images, labels):
             layout = TemplateLayout(where, TemplatePair(images, labels), unannotated)
         else:
             layout = _Layout(
@@ -99,14 +106,18 @@ class Folder(PairDataset):
             pairing = split_subset(
                 pairing, split, val_fraction=val_fraction, seed=val_seed, where=where
             )
-        named = find_classes(classes, where)
-        space, read = own_labels(
-            label_kind,
-            named=named,
-            files=label_files(pairing.pairs),
-            infer=lambda: infer_from_files(layout.training_labels(), label_kind),
-        )
-        read = with_background(pairing.pairs, read, space, named.source if named else where)
+        space: LabelSpace
+        read: ReadLabel
+        if isinstance(layout, ClassMaskLayout):
+            space, read = layout.classes.labels, layout.reader()
+        else:
+            space, read = own_labels(
+                label_kind,
+                named=named,
+                files=label_files(pairing.pairs),
+                infer=lambda: infer_from_files(layout.training_labels(), label_kind),
+            )
+            read = with_background(pairing.pairs, read, space, named.source if named else where)
         super().__init__(pairing, labels=space, split=split, read=read)
 
 

@@ -12,13 +12,16 @@ from seg.data.readers.splits import split_names
 from seg.data.readers.unread_files import is_hidden
 from seg.errors import ConfigError
 
-_FIELDS = ("stem", "name", "parent", "path", "split")
+CLASS = "{class}"
+"""The field of a template that stands for the class of a mask file."""
+
+_FIELDS = ("stem", "name", "parent", "path", "split", "class")
 _PARTS = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]/]+\]|\{split\})")
 _SPLIT = "(?P<split>[^/]+?)"
 _HELP = (
     "{stem}: the image's name without suffix, {name}: with it, {parent}: its directory below the"
     "\n  fixed part of dataset.images, {path}: {parent}/{stem}, {1}: what the first wildcard fits,"
-    " {split}"
+    " {split}; {class}: one mask file a class"
 )
 
 
@@ -56,7 +59,8 @@ class TemplatedImage:
     Attributes:
         path: below the root.
         name: its path below the fixed part of the glob, without suffix and split.
-        label: below the root; without a suffix where the template has none.
+        label: below the root; without a suffix where the template has none, and with `CLASS` where
+            each class has a file.
         split: the directory or word of the split; None: there is none.
     """
 
@@ -92,7 +96,7 @@ class TemplatePair:
                 f"dataset.labels={self.labels}: * beside fields in braces; write what * stands"
                 f" for\n  {_HELP}"
             )
-        if not set(_fields(self.labels, "labels")) - {"split"}:
+        if not set(_fields(self.labels, "labels")) - {"split", "class"}:
             raise ConfigError(
                 f"dataset.labels={self.labels}: one file for all images; it must say which: {_HELP}"
             )
@@ -113,6 +117,7 @@ class TemplatePair:
             "parent": _text(below.parent),
             "path": _text(below.with_suffix("")),
             "split": split or "",
+            "class": CLASS,
         }
         values |= {f"_{at}": text.strip("/") for at, text in enumerate(self._groups(match), 1)}
         label = _numbered(self.labels).format(**values)
@@ -161,7 +166,7 @@ class TemplatePair:
         for literal, field, _, _ in Formatter().parse(self.labels):
             expression += re.escape(literal)
             if field is not None:
-                expression += "[^/]+" if field in ("stem", "name", "split") else ".*"
+                expression += "[^/]+" if field in ("stem", "name", "split", "class") else ".*"
         ending = "" if self.has_suffix else f"(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))})"
         # A {parent} that is empty leaves no slash.
         return re.compile(expression.replace(".*/", "(?:.*/)?") + ending, re.IGNORECASE)
@@ -190,11 +195,7 @@ class TemplateFiles:
 
 def find_files(root: Path, pair: TemplatePair) -> TemplateFiles:
     """Match the image files below a directory with the two options."""
-    paths = [
-        PurePosixPath(path.relative_to(root).as_posix())
-        for path in sorted(root.glob("**/*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.relative_to(root))
-    ]
+    paths = image_files(root)
     # Suffixes may be in capitals: an exact path goes before one that differs in case.
     present = {str(path).lower(): path for path in paths} | {str(path): path for path in paths}
     matched = [image for path in paths if (image := pair.match(path)) is not None]
@@ -212,6 +213,15 @@ def find_files(root: Path, pair: TemplatePair) -> TemplateFiles:
     unread = [path for path in paths if path not in read]
     alone = [path for path in unread if pair.could_be_label(path)]
     return TemplateFiles(images, labels, [p for p in unread if p not in set(alone)], alone)
+
+
+def image_files(root: Path) -> list[PurePosixPath]:
+    """Return the image files below a directory, relative to it and sorted."""
+    return [
+        PurePosixPath(path.relative_to(root).as_posix())
+        for path in sorted(root.glob("**/*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.relative_to(root))
+    ]
 
 
 def split_of(path: PurePosixPath) -> list[str]:

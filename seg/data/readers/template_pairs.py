@@ -63,9 +63,13 @@ class TemplateLayout:
         labels = self._files.labels
         return [self.where / labels[image] for image in images if image in labels]
 
+    def find(self) -> TemplateFiles:
+        """Match the files of the root with the two options."""
+        return find_files(self.where, self.patterns)
+
     @cached_property
     def _files(self) -> TemplateFiles:
-        files = find_files(self.where, self.patterns)
+        files = self.find()
         if not files.images:
             there = [str(path) for path in (*files.unread, *files.alone, *files.labels.values())]
             raise DataError(

@@ -1,4 +1,4 @@
-"""A dataset whose classes are merged, ignored or selected."""
+"""Datasets whose classes are merged, ignored or selected, or mean other outputs of a network."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ class RemappedDataset(DatasetView):
         self.labels = labels
         new_id = dict(labels.file_ids)
         table = np.full(256, labels.ignore_index, np.uint8)
-        for value, old in dataset.labels.file_ids:
+        for value, old in dataset.labels.values:
             table[old] = new_id[value]
         self._table = table
 
@@ -36,3 +36,23 @@ class RemappedDataset(DatasetView):
 
     def _translate(self, label_HW: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.asarray(cv2.LUT(label_HW, self._table), np.uint8)
+
+
+class RelabelledDataset(DatasetView):
+    """The samples of a dataset as they are, in a label space with other outputs.
+
+    Args:
+        dataset: whose label maps are meant.
+        labels: the same classes and codes.
+    """
+
+    def __init__(self, dataset: SegmentationDataset, labels: LabelSpace) -> None:
+        super().__init__(dataset)
+        self.labels = labels
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.source[index]
+
+    def read_label(self, index: int) -> NDArray[np.uint8]:
+        """Return the label alone, uint8, H x W."""
+        return self.source_label(index)
