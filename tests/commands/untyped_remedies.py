@@ -18,6 +18,7 @@ _LABEL_STUDIO = "data/datasets/test_label_studio.py"
 _GEOJSON = "data/datasets/test_geojson.py"
 _GEOJSON_FILES = "data/readers/test_geojson_pairs.py"
 _CVAT = "data/datasets/test_cvat_images.py"
+_SUPERVISELY = "data/datasets/test_supervisely.py"
 _TEMPLATES = "data/readers/test_path_templates.py"
 _DETECTED = "dataset_tools/test_detect.py::test_the_lines_that_are_printed_are_typed"
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
@@ -85,6 +86,10 @@ BESIDE = {
     "::test_what_coordinates_mean_is_asked_where_nothing_says_it",
     "leave them out as CVAT does: dataset.undrawn=exclude": f"{_CVAT}"
     "::test_what_is_not_drawn_may_be_left_out",
+    "in Supervisely, or leave them out: dataset.undrawn=exclude": f"{_SUPERVISELY}"
+    "::test_shapes_without_an_area_are_named_or_left_out",
+    "choose what splits it: dataset.split_by=datasets": f"{_SUPERVISELY}"
+    "::test_where_datasets_and_tags_are_called_like_splits_one_is_chosen",
     "dataset.merge_groups=false draws each": f"{_CVAT}"
     "::test_shapes_cover_each_other_as_in_cvats_masks",
     "or dataset.sbd=DIR, where": "data/datasets/test_pascal_voc.py"
@@ -183,6 +188,7 @@ NOT_HERE = {
     "one would wait in vain": "needs several processes",
     "pip install 'seg-xception[rasters]'": _PACKAGE,
     "pip install 'seg-xception[coco]'": _PACKAGE,
+    "pip install 'seg-xception[shapes]'": _PACKAGE,
     "no access to {}:// ({})": _PACKAGE,
     "the processes that read could not be started": _HANGS,
     "take it out of the class file, ignore it": "stands in a report, beside the labels at fault",

@@ -10,7 +10,13 @@ from seg.dataset_tools.detect import detect
 from seg.errors import DataError
 from tests.commands.miniatures import write_camvid, write_cityscapes, write_own_images
 from tests.conftest import seg
-from tests.data.datasets import coco_tree, geojson_tree, label_studio_tree, yolo_tree
+from tests.data.datasets import (
+    coco_tree,
+    geojson_tree,
+    label_studio_tree,
+    supervisely_tree,
+    yolo_tree,
+)
 from tests.data.datasets.cvat_tree import plant, write_cvat_xml
 from tests.fuzz.annotations import PIXELS, write_shapes
 from tests.fuzz.datasets import write_table
@@ -50,6 +56,11 @@ def write_label_studio(root):
     label_studio_tree.write(root)
 
 
+def write_supervisely(root):
+    root.mkdir()
+    supervisely_tree.write(root)
+
+
 def write_yolo(root):
     yolo_tree.plant(root, {"train": "images/train", "val": "images/val"})
 
@@ -68,6 +79,7 @@ KINDS = {
     "geojson": write_qupath,
     "geojson of a map": write_map,
     "label_studio": write_label_studio,
+    "supervisely": write_supervisely,
     "yolo_seg": write_yolo,
     "camvid": write_camvid,
     "cityscapes": write_cityscapes,

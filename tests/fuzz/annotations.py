@@ -15,9 +15,16 @@ from seg.data.datasets.cvat_mask import CvatMask
 from seg.data.datasets.geojson import GeoJson
 from seg.data.datasets.label_studio import LabelStudio
 from seg.data.datasets.pascal_voc import PascalVoc
+from seg.data.datasets.supervisely import Supervisely
 from seg.data.datasets.yolo_seg import YoloSeg
 from seg.data.readers.polygons import PolygonLabels
-from tests.data.datasets import coco_tree, geojson_tree, label_studio_tree, yolo_tree
+from tests.data.datasets import (
+    coco_tree,
+    geojson_tree,
+    label_studio_tree,
+    supervisely_tree,
+    yolo_tree,
+)
 from tests.data.datasets.cvat_tree import plant, write_cvat_xml
 from tests.fuzz.kind import Kind
 
@@ -122,6 +129,12 @@ def read_geojson(path: Path) -> None:
     [dataset[index] for index in range(len(dataset))]
 
 
+def read_supervisely(root: Path) -> None:
+    for options in ({}, {"undrawn": "exclude", "unannotated": "background"}):
+        dataset = Supervisely(split="train", root=root, **options)
+        [dataset[index] for index in range(len(dataset))]
+
+
 def write_voc(folder: Path) -> Path:
     plant(folder, {"train": ["a", "b"]})
     for label in (folder / "SegmentationClass").iterdir():
@@ -155,6 +168,10 @@ def read_voc(root: Path) -> None:
 ANNOTATIONS = (
     Kind("LabelMe", write_shapes, draw_shapes, "json"),
     Kind("Label Studio", label_studio_tree.write, read_label_studio, "json"),
+    Kind("Supervisely", supervisely_tree.write,
+         lambda path: read_supervisely(path.parent.parent.parent), "json"),
+    Kind("Supervisely project", supervisely_tree.write_project,
+         lambda path: read_supervisely(path.parent), "json"),
     Kind("COCO panoptic: JSON", panoptic("annotations/panoptic_val2017.json"),
          lambda path: read_panoptic(path.parent.parent), "json"),
     Kind("COCO panoptic: PNG", panoptic("annotations/panoptic_val2017/1.png"),

@@ -1,11 +1,12 @@
 """Classes of datasets whose labels are drawn shapes: their labels, and the rest of the image."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, get_args
 
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, distinct_palette, make_classes
+from seg.data.readers.color_labels import Color
 from seg.data.readers.splits import check_choice
 from seg.data.readers.unannotated_frames import Unannotated
 from seg.errors import ConfigError
@@ -57,7 +58,12 @@ def sorted_labels(labels: Collection[str], ignored: Sequence[str], where: object
 
 
 def shape_classes(
-    names: Sequence[str], ignored: Sequence[str], unlabelled: Unlabelled, where: object
+    names: Sequence[str],
+    ignored: Sequence[str],
+    unlabelled: Unlabelled,
+    where: object,
+    *,
+    colors: Mapping[str, Color] | None = None,
 ) -> Classes:
     """Return the classes of shapes, and `background` where pixels of no shape are one.
 
@@ -66,6 +72,7 @@ def shape_classes(
         ignored: labels whose pixels neither train nor score.
         unlabelled: the meaning of pixels of no shape.
         where: the files, for messages.
+        colors: of the labels; others get distinct ones.
 
     Raises:
         ConfigError: a label is both.
@@ -77,9 +84,10 @@ def shape_classes(
     trained = list(names)
     if unlabelled == "background" and BACKGROUND not in trained:
         trained.insert(0, BACKGROUND)
-    colors = iter(distinct_palette(len(trained)))
+    known = {BACKGROUND: _BLACK, **(colors or {})}
+    others = iter(distinct_palette(len(trained)))
     entries = [
-        ClassEntry(name, id_, _BLACK if name == BACKGROUND else next(colors))
+        ClassEntry(name, id_, known[name] if name in known else next(others))
         for id_, name in enumerate(trained)
     ]
     entries += [

@@ -151,3 +151,12 @@ class WithBackground:
         if str(path) not in self._bare:
             return self._read(path)
         return np.full(read_image(path).shape[:2], self._background, np.int32)
+
+    def note(self, path: Location) -> str:
+        """Return what the reader of label files notes of one; empty: nothing.
+
+        Raises:
+            DataError: as for reading it.
+        """
+        note = getattr(self._read, "note", None)
+        return note(path) if note and str(path) not in self._bare else ""
