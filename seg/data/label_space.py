@@ -13,7 +13,24 @@ from seg.data.label_checks import check_known, check_plain, new_names, ranges
 from seg.data.outputs import Mode, Outputs, merged_codes, mixed_colors
 from seg.errors import ConfigError, DataError
 
+BYTE_IGNORE_INDEX, WIDE_IGNORE_INDEX = 255, 65535
+"""The usual ignore index of label maps of 8 and of 16 bits: their largest value."""
+
 _UNKNOWN = -1
+
+
+def usual_ignore_index(num_classes: int) -> int:
+    """Return the ignore index of so many classes: 255 where they fit below it, else 65535."""
+    return BYTE_IGNORE_INDEX if num_classes <= BYTE_IGNORE_INDEX else WIDE_IGNORE_INDEX
+
+
+def label_dtype(largest: int) -> type[np.uint8] | type[np.uint16]:
+    """Return the type of label maps.
+
+    Args:
+        largest: the ignore index; or the number of classes, where maps hold classes alone.
+    """
+    return np.uint8 if largest <= BYTE_IGNORE_INDEX else np.uint16
 
 
 @dataclass(frozen=True)
@@ -31,14 +48,15 @@ class LabelSpace:
         file_ids: `(value in the label file, train id or ignore_index)` pairs, one for every value
             that may occur. Where classes may overlap, labels hold codes in place of train ids, and
             without pairs files hold codes too.
-        ignore_index: the train id of pixels that neither train nor score.
+        ignore_index: the train id of pixels that neither train nor score; above 255 label maps
+            have 16 bits.
         outputs: what a network tells of each pixel; None: one class, by the greatest logit.
     """
 
     names: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     file_ids: tuple[tuple[int, int], ...]
-    ignore_index: int = 255
+    ignore_index: int = BYTE_IGNORE_INDEX
     outputs: Outputs | None = None
 
     def __post_init__(self) -> None:
@@ -47,9 +65,10 @@ class LabelSpace:
                 f"classes: {', '.join(self.names) or 'none'}; two or more are needed, for where all"
                 " pixels are of one class nothing is learned"
             )
-        if len(self.names) > self.ignore_index:
+        if not len(self.names) <= self.ignore_index <= WIDE_IGNORE_INDEX:
             raise ValueError(
-                f"{len(self.names)} classes do not fit below ignore index {self.ignore_index}"
+                f"{len(self.names)} classes do not fit below ignore index {self.ignore_index};"
+                f" allowed: up to {WIDE_IGNORE_INDEX}"
             )
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"class names repeat: {sorted(self.names)}")
@@ -65,9 +84,14 @@ class LabelSpace:
         palette: tuple[tuple[int, int, int], ...],
         *,
         ignored: tuple[int, ...] = (),
-        ignore_index: int = 255,
+        ignore_index: int | None = None,
     ) -> "LabelSpace":
-        """Return a space whose files hold train ids; the file values `ignored` are ignored too."""
+        """Return a space whose files hold train ids; the file values `ignored` are ignored too.
+
+        Without `ignore_index` it is 255, and 65535 for more than 255 classes.
+        """
+        if ignore_index is None:
+            ignore_index = usual_ignore_index(len(names))
         ids = {index: index for index in range(len(names))}
         ids |= dict.fromkeys((*ignored, ignore_index), ignore_index)
         return cls(names, palette, tuple(ids.items()), ignore_index)
@@ -109,13 +133,16 @@ class LabelSpace:
             pairs = ((value, ids.get(code, self.ignore_index)) for value, code in self.values)
             outputs = Outputs.multi_label(counted)
             return LabelSpace(outputs.names, palette, tuple(pairs), self.ignore_index, outputs)
+        ignore_index = self.ignore_index
+        if self.dtype is not np.uint8:
+            ignore_index = usual_ignore_index(len(counted))
         file_ids = (
-            (value, train_id.get(self.names[old], self.ignore_index))
+            (value, train_id.get(self.names[old], ignore_index))
             if old != self.ignore_index
-            else (value, old)
+            else (value, ignore_index)
             for value, old in self.file_ids
         )
-        return LabelSpace(tuple(counted), palette, tuple(file_ids), self.ignore_index)
+        return LabelSpace(tuple(counted), palette, tuple(file_ids), ignore_index)
 
     @property
     def num_classes(self) -> int:
@@ -175,6 +202,11 @@ class LabelSpace:
         codes = (*range(self.num_codes), self.ignore_index)
         return tuple(zip(codes, codes, strict=True))
 
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """Return the type of label maps."""
+        return label_dtype(self.ignore_index)
+
     @cached_property
     def _table(self) -> NDArray[np.int32]:
         table = np.full(max(value for value, _ in self.values) + 1, _UNKNOWN, np.int32)
@@ -182,8 +214,8 @@ class LabelSpace:
             table[value] = train_id
         return table
 
-    def encode(self, file_label_HW: NDArray[Any], source: object) -> NDArray[np.uint8]:
-        """Turn the values of a label file into train ids.
+    def encode(self, file_label_HW: NDArray[Any], source: object) -> NDArray[Any]:
+        """Turn the values of a label file into train ids, of type `dtype`.
 
         Raises:
             DataError: a value outside the label space, with its pixel count and `source`.
@@ -193,21 +225,21 @@ class LabelSpace:
             is_unknown_HW = cv2.LUT(file_label_HW, unknown).view(np.bool_)
             if is_unknown_HW.any():
                 raise self._unknown_values(file_label_HW[is_unknown_HW].astype(np.int64), source)
-            return np.asarray(cv2.LUT(file_label_HW, train_ids), np.uint8)
+            return np.asarray(cv2.LUT(file_label_HW, train_ids), self.dtype)
         values = file_label_HW.astype(np.int64, copy=False)
         known = (values >= 0) & (values < len(self._table))
         ids_HW = np.where(known, self._table[np.where(known, values, 0)], _UNKNOWN)
         if (ids_HW == _UNKNOWN).any():
             raise self._unknown_values(values[ids_HW == _UNKNOWN], source)
-        return ids_HW.astype(np.uint8)
+        return ids_HW.astype(self.dtype)
 
     @cached_property
-    def _byte_tables(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _byte_tables(self) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         """Return for each value of a byte its train id, and 1 where it is unknown."""
         table = np.full(256, _UNKNOWN, np.int32)
         known = self._table[:256]
         table[: len(known)] = known
-        return table.astype(np.uint8), (table == _UNKNOWN).astype(np.uint8)
+        return table.astype(self.dtype), (table == _UNKNOWN).astype(np.uint8)
 
     def _unknown_values(self, values: NDArray[np.int64], source: object) -> DataError:
         unknown, counts = np.unique(values, return_counts=True)
@@ -224,11 +256,15 @@ class LabelSpace:
 
     def colorize(self, label_HW: NDArray[Any]) -> NDArray[np.uint8]:
         """Return train ids as an RGB image, uint8, H x W x 3; ignored pixels are black."""
-        table = np.zeros((256, 3), np.uint8)
+        return np.asarray(self._colors[label_HW], np.uint8)
+
+    @cached_property
+    def _colors(self) -> NDArray[np.uint8]:
+        """Return the color of every value that a label map can hold."""
+        table = np.zeros((np.iinfo(self.dtype).max + 1, 3), np.uint8)
         colors = np.array(self.palette, np.uint8)
         table[: self.num_codes] = colors if self.mode != "multi_label" else mixed_colors(colors)
-        table[self.ignore_index] = 0
-        return np.asarray(table[label_HW], np.uint8)
+        return table
 
     def is_compatible(self, other: Any) -> bool:
         """Return whether both need the same network; label files and thresholds may differ."""

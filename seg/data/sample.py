@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
@@ -40,12 +39,13 @@ class Sample:
             `/`).
         image: H x W x C: uint8, RGB or as many bands as the dataset declares; or float32 in 0..255
             with fractions, where it declares a range of values.
-        label: uint8, H x W, train ids of the dataset's `LabelSpace` or its ignore index.
+        label: H x W, train ids of the dataset's `LabelSpace` or its ignore index, of its `dtype`:
+            uint8, and uint16 for more than 255 classes.
     """
 
     name: str
     image: NDArray[Any]
-    label: NDArray[np.uint8]
+    label: NDArray[Any]
 
 
 class Classes(Protocol):

@@ -136,9 +136,9 @@ def _count(dataset: SegmentationDataset, num_workers: int) -> DatasetStatistics:
 def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.int64]:
     """Return the pixels of each class, ignored pixels, height and width of a sample."""
     read_label: Any = getattr(dataset, "read_label", None)
-    label_HW: NDArray[np.uint8] = read_label(index) if read_label else dataset[index].label
+    label_HW: NDArray[Any] = read_label(index) if read_label else dataset[index].label
     num_classes, ignore_index = dataset.labels.num_classes, dataset.labels.ignore_index
-    counts = np.bincount(label_HW.ravel(), minlength=256)
+    counts = np.bincount(label_HW.ravel(), minlength=ignore_index + 1)
     ignored, counts[ignore_index] = counts[ignore_index], 0
     if counts[num_classes:].any():
         unknown = ", ".join(str(value) for value in np.flatnonzero(counts) if value >= num_classes)

@@ -145,7 +145,7 @@ def _figure(sample: Sample, size: str, labels: LabelSpace) -> str:
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.BOX)
         label = label.resize((width, height), Image.Resampling.NEAREST)
-    counts = np.bincount(sample.label.ravel(), minlength=256)[: labels.num_classes]
+    counts = np.bincount(sample.label.ravel(), minlength=labels.num_classes)[: labels.num_classes]
     present = sorted(np.flatnonzero(counts).tolist(), key=lambda train_id: -int(counts[train_id]))
     return _fill(
         "preview_figure.html",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.data.datasets.shards import PARTS, Shards
+from seg.data.label_space import LabelSpace
 from seg.data.loading.parallel_map import parallel_map
 from seg.data.readers.shard_files import INDEX_FILE, LABELS_FILE, Copy, checksum_of, inside
 from seg.data.readers.url_policy import reach
@@ -146,12 +147,8 @@ def _digested(
 def _read(dataset: SegmentationDataset, index: int) -> tuple[str, Tensor, Tensor, bytes]:
     """Read a sample in a worker, with its SHA-256."""
     sample = dataset[index]
-    return (
-        sample.name,
-        _shared(sample.image),
-        _shared(sample.label),
-        _digest(sample, _decoding_of(dataset)),
-    )
+    digest = _digest(sample, _decoding_of(dataset), dataset.labels)
+    return sample.name, _shared(sample.image), _shared(sample.label), digest
 
 
 def _decoding_of(dataset: SegmentationDataset) -> ImageDecoding:
@@ -166,7 +163,7 @@ def _shared(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.require(array, requirements=("C", "W")))
 
 
-def _digest(sample: Sample, decoding: ImageDecoding) -> bytes:
+def _digest(sample: Sample, decoding: ImageDecoding, labels: LabelSpace) -> bytes:
     """Return the SHA-256 of a sample's name, size and pixels; refuse one of another shape."""
     height, width = sample.label.shape
     try:
@@ -174,17 +171,17 @@ def _digest(sample: Sample, decoding: ImageDecoding) -> bytes:
     except UnicodeEncodeError as error:
         raise DataError(f"sample {sample.name!r}: the name is not UTF-8; rename it") from error
     digest = hashlib.sha256(json.dumps([sample.name, height, width]).encode())
-    image_kind = np.dtype(decoding.dtype)
+    image_kind, label_kind = np.dtype(decoding.dtype), np.dtype(labels.dtype)
     parts = (
         (sample.image, image_kind, (height, width, decoding.channels)),
-        (sample.label, np.dtype(np.uint8), (height, width)),
+        (sample.label, label_kind, (height, width)),
     )
     for array, kind, shape in parts:
         if (array.dtype, array.shape) != (kind, shape):
             raise DataError(
                 f"sample {sample.name!r}: {array.dtype} {array.shape} with a label of"
                 f" {height} x {width}; a sample is {image_kind}, H x W x {decoding.channels}, and"
-                " uint8, H x W"
+                f" {label_kind}, H x W"
             )
         digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
@@ -228,7 +225,7 @@ def _check_same(
 def _stored_digest(stored: Shards, position: int) -> bytes | None:
     """Return the digest of a stored sample; None if it is damaged."""
     try:
-        return _digest(stored[position], stored.decoding)
+        return _digest(stored[position], stored.decoding, stored.labels)
     except DataError:
         return None
 

@@ -39,6 +39,42 @@ def test_plain_data_and_back():
     assert LabelSpace.from_dict(SPACE.to_dict()) == SPACE
 
 
+def wide(count=300):
+    names = tuple(f"class_{number}" for number in range(count))
+    return LabelSpace.identity(names, tuple((0, at // 256, at % 256) for at in range(count)))
+
+
+@pytest.mark.parametrize(("count", "dtype", "ignored"), [(255, "u1", 255), (256, "u2", 65535)])
+def test_more_than_255_classes_have_labels_of_16_bits(count, dtype, ignored):
+    space = wide(count)
+    assert (np.dtype(space.dtype), space.ignore_index) == (np.dtype(dtype), ignored)
+    for values in (np.array([[0, 254]], np.uint8), np.array([[count - 1, ignored]], np.uint16)):
+        encoded = space.encode(values, "x.png")
+        assert encoded.dtype == space.dtype
+        assert encoded.tolist() == values.tolist()
+    assert space.colorize(np.array([[1, count - 1, ignored]], dtype)).tolist() == [
+        [[0, 0, 1], [0, (count - 1) // 256, (count - 1) % 256], [0, 0, 0]]
+    ]
+    assert LabelSpace.from_dict(space.to_dict()) == space
+
+
+def test_few_of_many_classes_have_labels_of_8_bits():
+    space = wide()
+    few = space.remapped(merge={"all": space.names[:290]}, ignore=["class_295"])
+    assert (np.dtype(few.dtype), few.ignore_index, few.num_classes) == (np.uint8, 255, 10)
+    values = np.array([[3, 289, 290, 295, 299, 65535]], np.uint16)
+    assert few.encode(values, "x.png").tolist() == [[0, 0, 1, 255, 9, 255]]
+    many = space.remapped(merge={}, ignore=["class_295"])
+    assert many.encode(values, "x.png").tolist() == [[3, 289, 290, 65535, 298, 65535]]
+
+
+def test_ignored_pixels_are_no_class():
+    with pytest.raises(ValueError, match="300 classes do not fit below ignore index 255; allowed"):
+        LabelSpace(wide().names, wide().palette, wide().file_ids)
+    with pytest.raises(ValueError, match="ignore index 65536"):
+        LabelSpace(SPACE.names, SPACE.palette, SPACE.file_ids, 65536)
+
+
 def test_fewer_than_two_classes_are_refused():
     with pytest.raises(DataError, match="road; two or more are needed"):
         LabelSpace.identity(("road",), ((1, 2, 3),))

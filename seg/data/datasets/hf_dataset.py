@@ -129,8 +129,8 @@ class HfDataset:
         ignore_no_data(image_HWC, label_HW, self.decoding, self.labels.ignore_index)
         return Sample(f"{index % len(self):06d}", image_HWC, label_HW)
 
-    def read_label(self, index: int) -> NDArray[np.uint8]:
-        """Return the label of one sample, uint8, H x W.
+    def read_label(self, index: int) -> NDArray[Any]:
+        """Return the label of one sample, H x W.
 
         Raises:
             IndexError, DataError: as for a sample.
@@ -156,7 +156,9 @@ class HfDataset:
             label_HW = read(location)
         if not reduce:
             return label_HW
-        values = label_HW.astype(np.int64)
+        values: NDArray[np.int64] = label_HW.astype(np.int64)
+        if values.max(initial=0) > _IGNORED:  # 255 is a class
+            return np.asarray(values[values != 0] - 1)
         return np.where((values == 0) | (values == _IGNORED), _IGNORED, values - 1)
 
     def _first_readable(self) -> int:
@@ -172,9 +174,10 @@ class HfDataset:
     def _reduced(self, labels: LabelSpace) -> LabelSpace:
         if self._read not in (read_label, read_grey):
             raise ConfigError("dataset.reduce_zero_label is for ids; these labels hold colors")
-        ids = {value + 1: train_id for value, train_id in labels.file_ids if value < _IGNORED - 1}
-        ids |= {0: labels.ignore_index, _IGNORED: labels.ignore_index}
-        return LabelSpace(labels.names, labels.palette, tuple(sorted(ids.items())))
+        ignored = labels.ignore_index
+        ids = {value + 1: train_id for value, train_id in labels.file_ids if value < ignored - 1}
+        ids |= {0: ignored, ignored: ignored}
+        return LabelSpace(labels.names, labels.palette, tuple(sorted(ids.items())), ignored)
 
 
 def split_name(parts: Mapping[str, str | None], split: str, *, section: str = "dataset") -> str:

@@ -14,7 +14,6 @@ from seg.data.readers.label_studio_images import image_path
 from seg.data.readers.label_studio_labels import Drawing, LabelStudioLabels
 from seg.data.readers.shape_classes import (
     BACKGROUND,
-    IGNORED_ID,
     Unlabelled,
     check_unlabelled,
     shape_classes,
@@ -110,7 +109,7 @@ class LabelStudio(PairDataset):
             exports[0],
             {str(pair.image): drawings[str(pair.image)] for pair in pairing.pairs},
             ids,
-            unlabelled=ids[BACKGROUND] if unlabelled == "background" else IGNORED_ID,
+            unlabelled=ids[BACKGROUND] if unlabelled == "background" else table.labels.ignore_index,
             brush_threshold=brush_threshold,
             excluded=excluded,
         )

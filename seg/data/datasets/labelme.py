@@ -11,7 +11,6 @@ from seg.data.readers.polygons import PolygonLabels
 from seg.data.readers.readers import ReadLabel
 from seg.data.readers.shape_classes import (
     BACKGROUND,
-    IGNORED_ID,
     Unlabelled,
     check_unlabelled,
     shape_classes,
@@ -94,7 +93,7 @@ class LabelMe(PairDataset):
         ids = {entry.name: entry.id for entry in table.entries}
         if BACKGROUND in ids:
             ids[_LABELME_BACKGROUND] = ids[BACKGROUND]
-        rest = ids[BACKGROUND] if unlabelled == "background" else IGNORED_ID
+        rest = ids[BACKGROUND] if unlabelled == "background" else table.labels.ignore_index
         read: ReadLabel = PolygonLabels(ids, unlabelled=rest)
         if unannotated == "background":
             read = WithBackground(pairing.pairs, read, rest)

@@ -117,7 +117,8 @@ class BreedTrimaps:
             DataError: the file cannot be read, or holds other values than a trimap's.
         """
         trimap_HW = TRIMAP.encode(read_label(path), path)
-        return np.array([self.class_ids[Path(path).stem], 0, _IGNORED], np.uint8)[trimap_HW]
+        ids = np.array([self.class_ids[Path(path).stem], 0, _IGNORED], np.uint8)
+        return np.asarray(ids[trimap_HW])
 
 
 def _read_list(path: Path) -> dict[str, int]:

@@ -107,7 +107,7 @@ class Shards:
                 if zlib.crc32(stored) != self._checksums[index]:
                     raise ValueError("wrong checksum")
                 self._checked[index] = 1
-            return parse_sample(stored, self._decoding)
+            return parse_sample(stored, self._decoding, self.labels)
         except (struct.error, ValueError) as error:
             raise self._damaged(chunk, f"sample {index}: {error_summary(error)}") from error
 

@@ -51,4 +51,4 @@ class Unlabelled:
         """
         name, path = self._files[index]
         image = read_image(path, decoding=self.decoding)
-        return Sample(name, image, np.zeros(image.shape[:2], np.uint8))
+        return Sample(name, image, np.zeros(image.shape[:2], self.labels.dtype))

@@ -14,7 +14,7 @@ from seg.data.readers.unannotated_frames import Unannotated, settle_unlabelled
 from seg.data.readers.yolo_layout import read_project
 from seg.data.readers.yolo_polygons import Boxes, OverlapOrder, YoloLabels
 
-_BACKGROUND, _IGNORE_INDEX = "background", 255
+_BACKGROUND = "background"
 _HOW_TO_GET = (
     "export segmentation labels of YOLO: data.yaml with the names of the classes, images/<split>/"
     " and labels/<split>/\n  (or <split>/images/ and <split>/labels/), one text file an image"
@@ -99,13 +99,14 @@ def _table(
     entries = [
         ClassEntry(name, id_, color) for name, id_, color in zip(names, ids, colors, strict=True)
     ]
-    rest = _IGNORE_INDEX
+    rest = None
     if unlabelled == "background":
         drawn = [id_ for name, id_ in zip(names, ids, strict=True) if _is_background(name)]
         rest = drawn[0] if drawn else 0 if len(names) == 1 else len(names)
         if not drawn:
             entries.insert(0, ClassEntry(_BACKGROUND, rest, (0, 0, 0)))
-    return make_classes(entries, source), ids, rest
+    classes = make_classes(entries, source)
+    return classes, ids, classes.labels.ignore_index if rest is None else rest
 
 
 def _is_background(name: str) -> bool:

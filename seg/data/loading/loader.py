@@ -28,8 +28,8 @@ class Batch(TypedDict):
     Attributes:
         name: of the samples, B.
         image: uint8, B x 3 x H x W, RGB, in channels_last memory.
-        label: uint8, B x H x W, train ids or the ignore index; of whole images int64, B, or
-            float32, B x classes.
+        label: uint8, for more than 255 classes int32, B x H x W, train ids or the ignore index; of
+            whole images int64, B, or float32, B x classes.
         index: int64, B, positions in the dataset.
         epoch: int64, B, in which the samples are seen.
     """
@@ -239,6 +239,8 @@ def collate(items: Sequence[dict[str, Any] | UserError]) -> Batch | UserError:
 
 
 def _stack(arrays: list[NDArray[Any]]) -> Tensor:
+    if arrays[0].dtype == np.uint16:  # of which torch compares and fills nothing
+        arrays = [array.astype(np.int32) for array in arrays]
     if get_worker_info() is None:
         # torch would hand the copy to threads that are busy with the network
         return torch.from_numpy(np.stack(arrays))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seg.data.label_space import LabelSpace
+from seg.data.label_space import WIDE_IGNORE_INDEX, LabelSpace, usual_ignore_index
 from seg.data.readers.class_entry import (
     CLASS_FORMS,
     ClassEntry,
@@ -23,10 +23,11 @@ from seg.errors import ConfigError, DataError, brief
 CLASS_FILES = ("classes.json", "classes.txt")
 """Names of a class file that is read without being named; the first that exists."""
 
-_IGNORE_INDEX = 255
 _ID_DIGITS = 20
 _KEYS = ("name", "id", "color", "ignore")
 _GOLDEN_RATIO = 0.618034
+_HUES = 1024  # steps of the hue, before colors repeat
+_CODE_STEP = round(_GOLDEN_RATIO * 2**24) | 1
 _HEX = re.compile("#" + 3 * "([0-9a-fA-F]{2})")
 
 
@@ -35,7 +36,8 @@ class Classes:
     """The classes of a dataset; made by `make_classes`.
 
     Attributes:
-        labels: trained classes in the order of the entries; 255 is ignored unless it is a class.
+        labels: trained classes in the order of the entries; 255, for more than 255 of them 65535,
+            is ignored unless it is a class.
         entries: all of them, the ignored included.
         source: the file that names them, for messages.
     """
@@ -82,9 +84,9 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
         if entry.name.splitlines() != [entry.name]:
             raise DataError(f"{source}: class name {brief(entry.name)}: give it in one line")
     trained = [entry for entry in entries if not entry.ignored]
-    if len(trained) > _IGNORE_INDEX:
+    if len(trained) > WIDE_IGNORE_INDEX:
         raise DataError(
-            f"{source}: {len(trained)} classes to train; more than {_IGNORE_INDEX} are not"
+            f"{source}: {len(trained)} classes to train; more than {WIDE_IGNORE_INDEX} are not"
             " supported\n  merge some of them in the label files, or ignore some"
         )
     if len(trained) < 2:
@@ -101,14 +103,14 @@ def make_classes(entries: Sequence[ClassEntry], source: object) -> Classes:
             f"{source}: entry {bare!r} has no color and others have; give all of them one, or none"
         )
     train_ids = {entry.id: train_id for train_id, entry in enumerate(trained)}
-    file_ids = {_IGNORE_INDEX: _IGNORE_INDEX}
-    file_ids |= {entry.id: train_ids.get(entry.id, _IGNORE_INDEX) for entry in entries}
+    ignore_index = usual_ignore_index(len(trained))
+    file_ids = {ignore_index: ignore_index}
+    file_ids |= {entry.id: train_ids.get(entry.id, ignore_index) for entry in entries}
     palette = distinct_palette(len(trained))
     if bare is None:
         palette = tuple(entry.color for entry in trained if entry.color is not None)
-    labels = LabelSpace(
-        tuple(entry.name for entry in trained), palette, tuple(sorted(file_ids.items()))
-    )
+    names = tuple(entry.name for entry in trained)
+    labels = LabelSpace(names, palette, tuple(sorted(file_ids.items())), ignore_index)
     return Classes(labels, tuple(entries), str(source))
 
 
@@ -190,14 +192,17 @@ def rgb(value: Any, where: str) -> Color:
 def distinct_palette(count: int) -> tuple[Color, ...]:
     """Return `count` different colors, none black; a longer palette begins like a shorter one."""
     colors: dict[Color, None] = {}
-    step = 0
-    while len(colors) < count:
+    for step in range(_HUES):
+        if len(colors) == count:
+            break
         saturation, value = 0.85 - 0.3 * (step // 3 % 2), 0.95 - 0.2 * (step % 3)
         shares = colorsys.hsv_to_rgb(step * _GOLDEN_RATIO % 1, saturation, value)
         red, green, blue = (round(255 * share) for share in shares)
-        step += 1
-        if (red, green, blue) != (0, 0, 0):
-            colors[red, green, blue] = None
+        colors[red, green, blue] = None
+    code = 0
+    while len(colors) < count:
+        code = (code + _CODE_STEP) % 2**24  # passes through all codes
+        colors[code >> 16, code >> 8 & 255, code & 255] = None
     return tuple(colors)
 
 

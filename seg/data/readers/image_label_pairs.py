@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
@@ -153,8 +152,8 @@ class PairDataset:
         settings = getattr(self._read, "settings", "")
         return f"{name or type(self._read).__qualname__}{settings}"
 
-    def read_label(self, index: int) -> NDArray[np.uint8]:
-        """Return the label of one sample, uint8, H x W, train ids.
+    def read_label(self, index: int) -> NDArray[Any]:
+        """Return the label of one sample, H x W, train ids.
 
         Its image is opened only where pixels may lack data.
 

@@ -4,12 +4,12 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from seg.data.readers.class_entry import ClassEntry
+from seg.data.readers.class_entry import LARGEST_ID, ClassEntry
 from seg.data.readers.class_table import Classes, make_classes
 from seg.errors import DataError, first_of
 
-_IGNORED = 255
-_LARGEST_ID = 65535
+_IGNORED, _WIDE_IGNORED = 255, 65535
+_MOST_INFERRED = 1024  # depths and instances have more values than sets without class file classes
 _BINARY = (("background", 0), ("foreground", 255))
 # Ids are counted up from 0. Above this value, and where less than a quarter of the values below
 # the largest occur, they are more likely levels of grey: 0, 128, 255 or 0, 85, 170, 255.
@@ -27,6 +27,8 @@ def classes_of_values(
 ) -> Classes:
     """Return the classes `class_<id>` of the values in labels; 255 is ignored beside other values.
 
+    Of more than 255 others, 255 is a class and 65535 ignored.
+
     Args:
         labels: of each label map the pixels of each value.
         source: what the labels are, for messages.
@@ -34,7 +36,7 @@ def classes_of_values(
         grey: whether values that look like levels of grey are refused.
 
     Raises:
-        DataError: fewer than two classes or more than 255, or the values are no class ids.
+        DataError: fewer than two classes or more than 1024, or the values are no class ids.
     """
     pixels: Counter[int] = Counter()
     for label in labels:
@@ -46,32 +48,40 @@ def classes_of_values(
             source,
         )
         return make_classes([ClassEntry(name, id_) for name, id_ in _BINARY], source)
-    ordered = sorted(set(pixels) - {_IGNORED})
-    if ordered and (ordered[0] < 0 or ordered[-1] > _LARGEST_ID):
+    ignored, ordered = _IGNORED, sorted(set(pixels) - {_IGNORED})
+    if ordered and (ordered[0] < 0 or ordered[-1] > LARGEST_ID):
         raise DataError(
             f"{source} hold values from {ordered[0]} to {ordered[-1]}, not class ids\n"
-            f"  class ids are 0 to {_LARGEST_ID}"
+            f"  class ids are 0 to {LARGEST_ID}"
         )
+    if len(ordered) > _IGNORED:
+        ignored, ordered = _WIDE_IGNORED, sorted(set(pixels) - {_WIDE_IGNORED})
     if grey:
         _refuse_grey(pixels, ordered, source)
     if binary:
         _refuse_mixed(labels, ordered, source)
-    _check_count(ordered, len(pixels), source)
+    _check_count(ordered, len(pixels), source, sparse=not grey)
+    _refuse_middle(pixels, ignored, source)
     _log.info(
         "classes inferred from %s: %d ids: %s%s; a JSON file (dataset.classes) gives them names",
         source, len(ordered), ", ".join(map(str, ordered)),
-        "; 255 is ignored" if _IGNORED in pixels else "",
+        f"; {ignored} is ignored" if ignored in pixels else "",
     )  # fmt: skip
-    return make_classes([ClassEntry(f"class_{id_}", id_) for id_ in ordered], source)
+    entries = [ClassEntry(f"class_{id_}", id_) for id_ in ordered]
+    if ignored != _IGNORED:
+        entries.append(ClassEntry("ignored", ignored, ignored=True))
+    return make_classes(entries, source)
 
 
-def _check_count(ordered: Sequence[int], values: int, source: str) -> None:
-    if len(ordered) > _IGNORED:
+def _check_count(ordered: Sequence[int], values: int, source: str, *, sparse: bool) -> None:
+    """Refuse too few or too many ids, and many that are `sparse` unless these are allowed."""
+    scattered = len(ordered) > _IGNORED and len(ordered) < _LEAST_DENSITY * ordered[-1]
+    if len(ordered) > _MOST_INFERRED or (scattered and not sparse):
         raise DataError(
-            f"{source} hold {values} different values, up to {ordered[-1]}: more than {_IGNORED}"
-            " classes are not supported\n"
-            "  merge classes in the label files; or are they no class ids at all"
-            " (depths, instances, a photograph)?"
+            f"{source} hold {values} different values, up to {ordered[-1]}; ids without a class"
+            f" file may be {_MOST_INFERRED}, and a quarter of the numbers up to the largest\n"
+            "  are they class ids at all (or depths, instances, a photograph)? Then"
+            f" {_NAME_THEM}"
         )
     if len(ordered) < 2:
         values_text = f"the value {ordered[0]} alone" if ordered else "no value"
@@ -79,6 +89,17 @@ def _check_count(ordered: Sequence[int], values: int, source: str) -> None:
             f"{source} hold {values_text} beside 255 (ignored): {len(ordered)} of the two classes"
             " that training needs\n"
             f"  are these the right files? If others occur elsewhere, {_NAME_THEM}"
+        )
+
+
+def _refuse_middle(pixels: Counter[int], ignored: int, source: str) -> None:
+    """Refuse 255 between 254 and 256, where it is hardly the value of ignored pixels."""
+    if ignored == _IGNORED and {_IGNORED - 1, _IGNORED, _IGNORED + 1} <= set(pixels):
+        raise DataError(
+            f"{source} hold 254, 255 and 256: is 255 a class, or are its pixels ignored?\n"
+            f"  {_NAME_THEM}, 255 with them or with"
+            ' "ignore": true',
+            fault="label_kind",
         )
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, get_args
 
+from seg.data.label_space import BYTE_IGNORE_INDEX
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, distinct_palette, make_classes
 from seg.data.readers.color_labels import Color
@@ -15,9 +16,6 @@ Unlabelled = Literal["background", "ignored"]
 """The meaning of pixels of no shape."""
 
 BACKGROUND = "background"
-IGNORED_ID = 255
-"""File id of pixels of no shape where they are ignored."""
-
 _BLACK = (0, 0, 0)
 _log = logging.getLogger(__name__)
 
@@ -67,6 +65,8 @@ def shape_classes(
 ) -> Classes:
     """Return the classes of shapes, and `background` where pixels of no shape are one.
 
+    The file id of ignored pixels of no shape is the ignore index.
+
     Args:
         names: labels, in the order of the train ids; `background` is one where it is listed.
         ignored: labels whose pixels neither train nor score.
@@ -90,8 +90,9 @@ def shape_classes(
         ClassEntry(name, id_, known[name] if name in known else next(others))
         for id_, name in enumerate(trained)
     ]
+    first_free = max(len(trained), BYTE_IGNORE_INDEX + 1)
     entries += [
         ClassEntry(name, id_, _BLACK, ignored=True)
-        for id_, name in enumerate(dict.fromkeys(ignored), start=IGNORED_ID + 1)
+        for id_, name in enumerate(dict.fromkeys(ignored), start=first_free)
     ]
     return make_classes(entries, where)

@@ -210,12 +210,13 @@ def checksum_of(sample: Sample) -> int:
     return checksum
 
 
-def parse_sample(content: memoryview, decoding: ImageDecoding = PLAIN) -> Sample:
+def parse_sample(content: memoryview, decoding: ImageDecoding, labels: LabelSpace) -> Sample:
     """Return the sample that these bytes hold; its arrays share their memory where aligned.
 
     Args:
         content: of one sample.
         decoding: of its image, which says of which type and of how many channels it is.
+        labels: which say of which type its label is.
 
     Raises:
         ValueError, struct.error: the sizes do not agree.
@@ -229,8 +230,10 @@ def parse_sample(content: memoryview, decoding: ImageDecoding = PLAIN) -> Sample
     label = _array(content[label_at:], rank=2)
     if image.dtype == np.uint8 and decoding.dtype is np.float32:
         image = image.astype(np.float32)  # early versions rounded scaled images to 8 bits
-    if image.dtype != decoding.dtype or image.shape != (*label.shape, decoding.channels):
-        raise ValueError(f"image {image.dtype} {image.shape} with label {label.shape}")
+    fitting = image.dtype == decoding.dtype and label.dtype == labels.dtype
+    if not fitting or image.shape != (*label.shape, decoding.channels):
+        found = f"image {image.dtype} {image.shape} with label {label.dtype} {label.shape}"
+        raise ValueError(found)
     return Sample(str(content[_SIZES.size : image_at], "utf-8"), image, label)
 
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from pydantic import AfterValidator
 
+from seg.data.label_space import BYTE_IGNORE_INDEX, label_dtype
 from seg.data.sample import Sample
 from seg.data.transforms.gpu_transforms import DeviceAugmentation
 from seg.errors import ConfigError, DataError
@@ -39,7 +40,8 @@ class Augmentation:
     """A pipeline of albumentations transforms that knows the ignore index of the labels.
 
     In every transform that pads, `fill_mask` becomes the ignore index and a `fill` left at 0
-    becomes the mean color; a `fill_mask` of None (labels stay as they are) is kept.
+    becomes the mean color; a `fill_mask` of None (labels stay as they are) is kept. An
+    `ignore_index` of a transform left at 255 becomes that of the labels.
 
     Args:
         transforms: albumentations transforms, in order; none: samples pass unchanged.
@@ -80,7 +82,7 @@ class Augmentation:
         """Change a sample.
 
         Args:
-            sample: uint8 image H x W x 3 and uint8 label H x W; not modified.
+            sample: uint8 image H x W x 3 and label H x W; not modified.
             seed: (seed of the run, epoch, index of the sample), none negative.
 
         Raises:
@@ -105,11 +107,13 @@ class Augmentation:
 
     def _checked(self, sample: Sample) -> Sample:
         image, label = sample.image, sample.label
-        if image.dtype != np.uint8 or label.dtype != np.uint8:
+        label_kind = np.dtype(label_dtype(self.ignore_index))
+        if image.dtype != np.uint8 or label.dtype != label_kind:
+            expected = "uint8 and uint16" if label_kind != np.uint8 else "uint8"
             raise ConfigError(
                 f"augmentation turned {sample.name} into {image.dtype} pixels and {label.dtype}"
-                " labels; both must stay uint8\n  leave out Normalize, ToFloat and ToTensorV2:"
-                " the network normalises"
+                f" labels; both must stay {expected}\n  leave out Normalize, ToFloat and"
+                " ToTensorV2: the network normalises"
             )
         if image.ndim != 3 or image.shape[:2] != label.shape:
             raise ConfigError(
@@ -184,6 +188,8 @@ def _set_fill(transform: Any, ignore_index: int, fill: int) -> None:
                 f"  leave it out: padding is given the ignore index {ignore_index}"
             )
         transform.fill_mask = ignore_index
+    if getattr(transform, "ignore_index", None) == BYTE_IGNORE_INDEX:
+        transform.ignore_index = ignore_index
     if getattr(transform, "fill", None) in (0, (0, 0, 0)):
         # A triple: some transforms hand a number on to OpenCV, which fills the first channel only.
         transform.fill = (float(fill),) * 3

@@ -58,7 +58,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
             resized crops alone does worse on the sharp images that it is evaluated on.
         focus: probability that the window holds a pixel of a class drawn uniformly from those in
             the label: more crops of rare classes.
-        ignore_index: label of pixels that no window is drawn for.
+        ignore_index: label of pixels that no window is drawn for; `Augmentation` sets it.
         fill: value or color of padded image pixels; left at 0, `Augmentation` sets it.
         fill_mask: value of padded label pixels; `Augmentation` sets it to the ignore index.
         p: probability; 1 unless crops of other sizes are welcome.
@@ -75,9 +75,9 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         draw: Literal["uniform", "log"]
         unscaled: float = Field(ge=0, le=1)
         focus: float = Field(ge=0, le=1)
-        ignore_index: int = Field(ge=0, le=255)
+        ignore_index: int = Field(ge=0, le=65535)
         fill: float | tuple[float, float, float]
-        fill_mask: int = Field(ge=0, le=255)
+        fill_mask: int = Field(ge=0, le=65535)
 
         @field_validator("scale")
         @classmethod
@@ -150,8 +150,8 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
             low, high = max(0, place - length + 1), min(high, place)
         return Span(self.py_random.randint(low, high), length, size, 0)
 
-    def _draw_pixel_of_class(self, mask: NDArray[np.uint8]) -> tuple[int | None, int | None]:
-        counts = np.bincount(mask.ravel(), minlength=256)
+    def _draw_pixel_of_class(self, mask: NDArray[Any]) -> tuple[int | None, int | None]:
+        counts = np.bincount(mask.ravel(), minlength=self.ignore_index + 1)
         counts[self.ignore_index] = 0
         classes = np.flatnonzero(counts)
         if not len(classes):
@@ -166,13 +166,13 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         part = _resized(img, window, cv2.INTER_LINEAR)
         return self._padded(part.reshape(*part.shape[:2], *img.shape[2:]), window, self.fill)
 
-    def apply_to_mask(self, mask: NDArray[np.uint8], window: Window, **_: Any) -> NDArray[np.uint8]:
+    def apply_to_mask(self, mask: NDArray[Any], window: Window, **_: Any) -> NDArray[Any]:
         """Return the label's crop, H x W, nearest neighbour."""
         return self._padded(_resized(mask, window, cv2.INTER_NEAREST_EXACT), window, self.fill_mask)
 
     def _padded(
-        self, part: NDArray[np.uint8], window: Window, fill: float | tuple[float, float, float]
-    ) -> NDArray[np.uint8]:
+        self, part: NDArray[Any], window: Window, fill: float | tuple[float, float, float]
+    ) -> NDArray[Any]:
         if part.shape[:2] == self.crop:
             return part
         (height, width), (rows, columns) = self.crop, window
@@ -185,11 +185,11 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
             cv2.BORDER_CONSTANT,
             value=(fill,) * 3 if isinstance(fill, int | float) else fill,
         )
-        return np.asarray(padded, np.uint8)
+        return np.asarray(padded, part.dtype)
 
 
-def _resized(image: NDArray[np.uint8], window: Window, interpolation: int) -> NDArray[np.uint8]:
+def _resized(image: NDArray[Any], window: Window, interpolation: int) -> NDArray[Any]:
     rows, columns = window
     size = (columns.size, rows.size)
     part = cv2.resize(image[rows.source, columns.source], size, interpolation=interpolation)
-    return np.asarray(part, np.uint8)
+    return np.asarray(part, image.dtype)

@@ -72,8 +72,8 @@ class CachedDataset(DatasetView):
             self._store(index, sample)
         return sample
 
-    def read_label(self, index: int) -> NDArray[np.uint8]:
-        """Return the label alone, uint8, H x W."""
+    def read_label(self, index: int) -> NDArray[Any]:
+        """Return the label alone, H x W."""
         sample = self._mapped.get(index) or self._open(index)
         return self.source_label(index) if sample is None else sample.label
 

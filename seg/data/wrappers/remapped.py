@@ -1,5 +1,7 @@
 """Datasets whose classes are merged, ignored or selected, or mean other outputs of a network."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ class RemappedDataset(DatasetView):
         super().__init__(dataset)
         self.labels = labels
         new_id = dict(labels.file_ids)
-        table = np.full(256, labels.ignore_index, np.uint8)
+        table = np.full(np.iinfo(dataset.labels.dtype).max + 1, labels.ignore_index, labels.dtype)
         for value, old in dataset.labels.values:
             table[old] = new_id[value]
         self._table = table
@@ -30,12 +32,14 @@ class RemappedDataset(DatasetView):
         sample = self.source[index]
         return Sample(sample.name, sample.image, self._translate(sample.label))
 
-    def read_label(self, index: int) -> NDArray[np.uint8]:
-        """Return the label alone, uint8, H x W."""
+    def read_label(self, index: int) -> NDArray[Any]:
+        """Return the label alone, H x W."""
         return self._translate(self.source_label(index))
 
-    def _translate(self, label_HW: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.asarray(cv2.LUT(label_HW, self._table), np.uint8)
+    def _translate(self, label_HW: NDArray[Any]) -> NDArray[Any]:
+        if label_HW.dtype == np.uint8:
+            return np.asarray(cv2.LUT(label_HW, self._table), self._table.dtype)
+        return np.asarray(self._table[label_HW])
 
 
 class RelabelledDataset(DatasetView):
@@ -53,6 +57,6 @@ class RelabelledDataset(DatasetView):
     def __getitem__(self, index: int) -> Sample:
         return self.source[index]
 
-    def read_label(self, index: int) -> NDArray[np.uint8]:
-        """Return the label alone, uint8, H x W."""
+    def read_label(self, index: int) -> NDArray[Any]:
+        """Return the label alone, H x W."""
         return self.source_label(index)

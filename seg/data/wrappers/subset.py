@@ -1,6 +1,7 @@
 """Some samples of a dataset, in a chosen order."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,8 @@ class Subset(DatasetView):
     def __getitem__(self, index: int) -> Sample:
         return self.source[self.indices[index]]
 
-    def read_label(self, index: int) -> NDArray[np.uint8]:
-        """Return the label alone, uint8, H x W."""
+    def read_label(self, index: int) -> NDArray[Any]:
+        """Return the label alone, H x W."""
         return self.source_label(self.indices[index])
 
 

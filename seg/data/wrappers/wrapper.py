@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.value_range import PLAIN, ImageDecoding
@@ -28,8 +27,8 @@ class DatasetView:
     def __len__(self) -> int:
         return len(self.source)
 
-    def source_label(self, index: int) -> NDArray[np.uint8]:
-        """Return the source's label, uint8, H x W; the image is decoded only where it must be."""
+    def source_label(self, index: int) -> NDArray[Any]:
+        """Return the source's label, H x W; the image is decoded only where it must be."""
         read: Any = getattr(self.source, "read_label", None)
-        label_HW: NDArray[np.uint8] = read(index) if read else self.source[index].label
+        label_HW: NDArray[Any] = read(index) if read else self.source[index].label
         return label_HW

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from seg.data.readers.class_table import distinct_palette, find_classes, read_classes
+from seg.data.readers.shape_classes import shape_classes
 from seg.errors import ConfigError, DataError
 
 
@@ -97,7 +98,7 @@ def test_colors_must_tell_classes_apart(read):
         ([{"name": "road", "color": [1, 2, 3]}, {"name": "car"}], "entry 'car' has no color"),
         ([{"name": "road", "ignore": True}], "0 classes to train"),
         (["road"], "'road' is the only class to train; two or more are needed"),
-        ([str(number) for number in range(256)], "256 classes to train; more than 255 are not"),
+        ([str(number) for number in range(65536)], "65536 classes to train; more than 65535"),
     ],
 )
 def test_mistakes_are_told(read, content, told):
@@ -239,3 +240,19 @@ def test_a_name_of_several_lines_is_refused(read, name, kind):
     names = {"road": [128, 64, 128], name: [0, 0, 142]}
     with pytest.raises(DataError, match=r"classes\.json: class name 'a.*b': give it in one line"):
         read(kind(names))
+
+
+def test_ignored_shapes_have_ids_beyond_many_classes():
+    names = [f"thing {number}" for number in range(300)]
+    labels = shape_classes(names, ["void"], "ignored", "here").labels
+    assert labels.num_classes == 300
+    assert dict(labels.file_ids) == {**{at: at for at in range(300)}, 300: 65535, 65535: 65535}
+    few = shape_classes(names[:255], ["void"], "ignored", "here").labels
+    assert dict(few.file_ids) == {**{at: at for at in range(255)}, 255: 255, 256: 255}
+
+
+def test_many_classes_have_different_colors():
+    palette = distinct_palette(20_000)
+    assert len(set(palette)) == 20_000
+    assert palette[:300] == distinct_palette(300)
+    assert (0, 0, 0) not in palette

@@ -39,6 +39,35 @@ def test_levels_of_grey_ask(values):
     assert infer(dict.fromkeys(values, 1), grey=False).num_classes == len(trained)
 
 
+def test_many_ids_have_255_among_them():
+    values = dict.fromkeys([*range(300), 65535], 1)
+    labels = infer(values)
+    assert labels.names == tuple(f"class_{number}" for number in range(300))
+    assert dict(labels.file_ids) == {**{at: at for at in range(300)}, 65535: 65535}
+    fitting = infer(dict.fromkeys([*range(255), 65535], 1))
+    assert (fitting.num_classes, fitting.ignore_index) == (255, 255)
+    assert dict(fitting.file_ids)[65535] == 255
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (range(1025), "1025 different values, up to 1024"),
+        (range(0, 3000, 10), "300 different values, up to 2990"),
+        (range(200, 290), "hold 254, 255 and 256"),
+    ],
+)
+def test_many_values_that_may_be_no_ids_ask(values, told):
+    with pytest.raises(DataError, match=told) as caught:
+        infer(dict.fromkeys(values, 1))
+    assert len(str(caught.value).splitlines()) <= 6
+    assert "dataset.classes" in str(caught.value)
+
+
+def test_ids_by_choice_may_be_sparse():
+    assert infer(dict.fromkeys(range(0, 3000, 10), 1), grey=False).num_classes == 300
+
+
 def test_smoothed_masks_ask():
     values = dict.fromkeys(range(1, 255), 1) | {0: 5000, 255: 3000}
     with pytest.raises(DataError, match="smoothed, resized or saved as JPEG"):
