@@ -30,7 +30,6 @@ from seg.data.readers.image_label_pairs import (
 )
 from seg.data.readers.shape_classes import (
     BACKGROUND,
-    IGNORED_ID,
     Unlabelled,
     check_unlabelled,
     shape_classes,
@@ -133,7 +132,7 @@ class GeoJson(PairDataset):
         )
         table = shape_classes(names, ignored, unlabelled, where)
         ids = {entry.name: entry.id for entry in table.entries}
-        rest = ids[BACKGROUND] if unlabelled == "background" else IGNORED_ID
+        rest = ids[BACKGROUND] if unlabelled == "background" else table.labels.ignore_index
         drawing = replace(drawing, rest=rest)
         _log_choices(sound, named, drawing, where)
         pairing, is_split = _pairing(tree, read, split, drawing, unannotated)

@@ -74,11 +74,11 @@ def test_copies_that_were_rounded_to_8_bits_still_load():
     ]
     name = sample.name.encode()
     content = struct.pack("<3I", len(name), *map(len, parts)) + name + b"".join(parts)
-    read = parse_sample(memoryview(content), decoding)
+    read = parse_sample(memoryview(content), decoding, Noise.labels)
     assert read.image.dtype == np.float32
     np.testing.assert_array_equal(read.image, sample.image)
     with pytest.raises(ValueError, match="image uint8"):
-        parse_sample(memoryview(content), ImageDecoding(bands=(1, 2)))
+        parse_sample(memoryview(content), ImageDecoding(bands=(1, 2)), Noise.labels)
 
 
 def test_many_chunks_in_any_order(tmp_path):
