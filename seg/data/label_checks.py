@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seg.data.label_dtype import WIDE_IGNORE_INDEX
 from seg.errors import ConfigError, brief
 
-_MAX_IGNORE_INDEX = 65535
 _MAX_FILE_ID = 2**20  # COCO panoptic's categories reach 200, Cityscapes' ids 33
 
 
@@ -27,8 +27,8 @@ def check_plain(plain: Mapping[str, Any], *, num_codes: int) -> None:
 
 def _check_numbers(plain: Mapping[str, Any], num_codes: int) -> None:
     ignore_index = plain.get("ignore_index")
-    if type(ignore_index) is not int or not 0 <= ignore_index <= _MAX_IGNORE_INDEX:
-        raise ValueError(f"ignore index {ignore_index!r}; allowed: 0 to {_MAX_IGNORE_INDEX}")
+    if type(ignore_index) is not int or not 0 <= ignore_index <= WIDE_IGNORE_INDEX:
+        raise ValueError(f"ignore index {ignore_index!r}; allowed: 0 to {WIDE_IGNORE_INDEX}")
     if not all(isinstance(name, str) for name in plain["names"]):
         raise ValueError("a class name is no text")
     shares = [share for color in plain["palette"] for share in color]

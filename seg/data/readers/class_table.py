@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seg.data.label_space import WIDE_IGNORE_INDEX, LabelSpace, usual_ignore_index
+from seg.data.label_dtype import WIDE_IGNORE_INDEX, usual_ignore_index
+from seg.data.label_space import LabelSpace
 from seg.data.readers.class_entry import (
     CLASS_FORMS,
     ClassEntry,

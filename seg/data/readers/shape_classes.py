@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, get_args
 
-from seg.data.label_space import BYTE_IGNORE_INDEX
+from seg.data.label_dtype import BYTE_IGNORE_INDEX
 from seg.data.readers.class_entry import ClassEntry
 from seg.data.readers.class_table import Classes, distinct_palette, make_classes
 from seg.data.readers.color_labels import Color

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from pydantic import AfterValidator
 
-from seg.data.label_space import BYTE_IGNORE_INDEX, label_dtype
+from seg.data.label_dtype import BYTE_IGNORE_INDEX, label_dtype
 from seg.data.sample import Sample
 from seg.data.transforms.gpu_transforms import DeviceAugmentation
 from seg.errors import ConfigError, DataError
