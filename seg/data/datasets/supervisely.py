@@ -12,7 +12,6 @@ from seg.data.readers.image_label_pairs import NO_ANNOTATION, PairDataset, match
 from seg.data.readers.readers import ReadLabel
 from seg.data.readers.shape_classes import (
     BACKGROUND,
-    IGNORED_ID,
     Unlabelled,
     check_unlabelled,
     shape_classes,
@@ -117,7 +116,7 @@ class Supervisely(PairDataset):
         ids = {entry.name: entry.id for entry in table.entries}
         if BACKGROUND in ids:
             ids.setdefault(_TOOL_BACKGROUND, ids[BACKGROUND])
-        rest = ids[BACKGROUND] if unlabelled == "background" else IGNORED_ID
+        rest = ids[BACKGROUND] if unlabelled == "background" else table.labels.ignore_index
         read: ReadLabel = SuperviselyLabels(ids, kinds, unlabelled=rest, undrawn=undrawn)
         if unannotated == "background":
             read = WithBackground(pairing.pairs, read, rest)
