@@ -44,16 +44,25 @@ class OutputOptions(Section):
     Attributes:
         formats: names of the formats.
         overlay_opacity: opacity of the colors over the image, 0 to 1.
-        classes: classes whose probabilities are written; None: all.
+        classes: classes whose probabilities or polygons are written; None: all, without polygons
+            of a class called background.
         coco_segmentation: how COCO annotations store their pixels.
         values: which numbers stand for the classes in label files.
+        simplify_tolerance_px: how far the borders of polygons may move; 0: they are exact.
+        min_area_px: smaller regions join a neighbor before they become polygons.
+        label_studio_images: what precedes the path of an image in Label Studio's tasks.
+        output: directory or address of the results; None: the run directory.
     """
 
+    output: str | None
     formats: list[str]
     overlay_opacity: Annotated[float, Field(ge=0, le=1)]
     classes: list[str] | None
     coco_segmentation: Literal["rle", "polygons"]
     values: Literal["id", "index"]
+    simplify_tolerance_px: Annotated[float, Field(ge=0)]
+    min_area_px: Annotated[int, Field(ge=0)]
+    label_studio_images: str
 
 
 class PredictConfig(OutputOptions):
@@ -61,7 +70,6 @@ class PredictConfig(OutputOptions):
 
     checkpoint: Path
     input: str
-    output: str | None
     inference: Target
     place: Literal["keep", "drop"]
     skip_existing: bool

@@ -6,7 +6,7 @@ from pathlib import Path
 from seg.data.readers.urls import Location, is_remote
 from seg.errors import ConfigError
 from seg.prediction.items import Item
-from seg.prediction.writer import Format
+from seg.prediction.writer import VALUES_FILE, Format
 
 
 def refuse_overwriting(items: Sequence[Item], formats: Sequence[Format], output: Location) -> None:
@@ -20,7 +20,7 @@ def refuse_overwriting(items: Sequence[Item], formats: Sequence[Format], output:
         for source in dict.fromkeys(item.source for item in items)
     }
     directory = str(output).rstrip("/") if is_remote(output) else str(Path(output).resolve())
-    written: set[str] = set()
+    written = {VALUES_FILE} if any(each.holds_values for each in formats) else set()
     for each in formats:
         targets = [target for item in items for target in each.targets(item)]
         for target in (*targets, *each.merged_files(items)):
@@ -30,5 +30,6 @@ def refuse_overwriting(items: Sequence[Item], formats: Sequence[Format], output:
                     "lost; choose another directory"
                 )
             if target in written:
-                raise ConfigError(f"output={output}: two images would become {target}; rename one")
+                what = "two images" if target != VALUES_FILE else "an image and the class table"
+                raise ConfigError(f"output={output}: {what} would become {target}; rename one")
             written.add(target)

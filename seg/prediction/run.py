@@ -274,9 +274,13 @@ class _PredictionRun:
             return False
         if self._remote is not None:
             self._remote.fetch_parts(records[item.name] for item in known)
-        for each in merging:
-            done = [(item, records[item.name]) for item in known]
-            each.merge([pair for pair in done if is_written(pair[1], each.name)])
+        for each in self._formats:
+            pairs = [(item, records[item.name]) for item in known]
+            done = [pair for pair in pairs if is_written(pair[1], each.name)]
+            each.log_summary(done)
+            if each not in merging:
+                continue
+            each.merge(done)
             if self._remote is not None:
                 self._remote.send(each.merged_files(items))
         return True

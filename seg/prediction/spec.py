@@ -84,6 +84,12 @@ class PredictionSpec:
     def header(self, checkpoint: Checkpoint | Export) -> dict[str, Any]:
         """Return what the results depend on beside the images: the manifest's first line."""
         config = self.config
+        formats = load_formats(Settings(self.output, checkpoint.labels, config))
+        polygons = {
+            "simplify_tolerance_px": config.simplify_tolerance_px,
+            "min_area_px": config.min_area_px,
+            "label_studio_images": config.label_studio_images,
+        }
         return {
             "checkpoint_sha256": sha256_of(checkpoint.identity),
             "formats": sorted(config.formats),
@@ -92,4 +98,5 @@ class PredictionSpec:
             "classes": list(config.classes or ()),
             "coco_segmentation": config.coco_segmentation,
             "values": config.values,
+            **(polygons if any(each.draws_polygons for each in formats) else {}),
         }

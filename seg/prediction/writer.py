@@ -27,7 +27,9 @@ from seg.prediction.items import Item
 PARTS = ".parts"
 """The directory below the output for parts that a format merges at the end."""
 
-_VALUES_FILE = "values.json"
+VALUES_FILE = "values.json"
+"""The table of the numbers that stand for the classes."""
+
 _PACKAGE = "seg.prediction.writers"
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -108,6 +110,7 @@ class Format(ABC):
         suffix: of an item's file; empty: no file is made of one item alone.
         file: the file that is made of all items, relative to the output; empty: none.
         wants_probabilities: whether `ItemRows.probabilities_KHW` is needed.
+        draws_polygons: whether its results depend on the options of polygons.
         keeps_place: whether results of rasters keep their place on the map.
         holds_values: whether its numbers for classes follow the option `values`.
 
@@ -119,6 +122,7 @@ class Format(ABC):
     suffix: ClassVar[str] = ""
     file: ClassVar[str] = ""
     wants_probabilities: ClassVar[bool] = False
+    draws_polygons: bool = False
     keeps_place: ClassVar[bool] = False
     holds_values: ClassVar[bool] = False
 
@@ -143,6 +147,9 @@ class Format(ABC):
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:  # noqa: B027 - as above
         """Make them of all undamaged items, in order: same items, same bytes."""
+
+    def log_summary(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:  # noqa: B027
+        """Log what the files of all items leave out."""
 
     def path(self, target: str) -> Path:
         """Return the path of a file."""
@@ -229,7 +236,7 @@ def check_names(names: Sequence[str]) -> None:
 def log_values(settings: Settings, formats: Sequence[Format]) -> None:
     """Log what the numbers for classes mean, if any format has some."""
     if any(each.holds_values for each in formats):
-        _log.info("values     %s (%s)", settings.label_values.summary(), _VALUES_FILE)
+        _log.info("values     %s (%s)", settings.label_values.summary(), VALUES_FILE)
 
 
 def write_values(settings: Settings, formats: Sequence[Format]) -> tuple[str, ...]:
@@ -242,5 +249,5 @@ def write_values(settings: Settings, formats: Sequence[Format]) -> tuple[str, ..
         return ()
     rows = ",\n".join(f"  {json.dumps(row)}" for row in settings.label_values.table())
     text = f"[\n{rows}\n]\n"
-    write_atomically(settings.output / _VALUES_FILE, lambda file: file.write(text.encode()))
-    return (_VALUES_FILE,)
+    write_atomically(settings.output / VALUES_FILE, lambda file: file.write(text.encode()))
+    return (VALUES_FILE,)

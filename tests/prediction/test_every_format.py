@@ -16,7 +16,12 @@ from tests.prediction.conftest import film, format_settings, write
 NAMES = [module.name for module in iter_modules(writers.__path__)]
 CLASSES = {"cityscapes": TRAIN_IDS, "pascal_voc": VOC}
 SPACE = LabelSpace.identity(("ground", "plant"), ((0, 0, 0), (0, 255, 0)))
-LIBRARIES = {"areas_parquet": "pyarrow", "zarr": "zarr"}
+LIBRARIES = {
+    "areas_parquet": "pyarrow",
+    "label_studio": "shapely",
+    "labelme": "shapely",
+    "zarr": "zarr",
+}
 HEIGHT, WIDTH = 64, 96
 
 

@@ -11,6 +11,7 @@ from tests.prediction.conftest import (
     DATA,
     EVERYTHING,
     KILLED,
+    POLYGONS,
     files_in,
     predict,
     street,
@@ -19,11 +20,13 @@ from tests.prediction.conftest import (
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "sync", [8, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 20))]
+    ("formats", "sync"), [*((EVERYTHING, number) for number in (8, 1, 20)), (POLYGONS, 8)]
 )
-def test_killed_and_called_again_is_as_called_once(checkpoint, pictures, tmp_path, sync):
+def test_killed_and_called_again_is_as_called_once(checkpoint, pictures, tmp_path, formats, sync):
+    if formats == POLYGONS:
+        pytest.importorskip("shapely")
     (pictures / "a/2.png").write_bytes(b"damaged")
-    line = (checkpoint, pictures, EVERYTHING)
+    line = (checkpoint, pictures, formats)
     once = predict(*line, cwd=tmp_path, output="once")
     assert once.returncode == DATA, once.stderr
     killed = predict(*line, cwd=tmp_path, output="twice", fault=f"kill_at_sync:{sync}")

@@ -1,5 +1,6 @@
 """Brush strokes of Label Studio: run-length encoded images of four channels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ MAX_RUNS = 2_000_000
 
 _CHANNELS, _MASK = 4, 3  # red, green, blue, and alpha, which is the mask
 _VALUE_BITS = 8
+_LENGTH_BITS = (4, 8, 12, 16)  # of the lengths of runs that are written
 _WINDOW = 8  # bytes that hold any number of 32 bits wherever it begins
 
 
@@ -106,3 +108,27 @@ def _decode(rle: bytes, alpha: NDArray[np.uint8], max_runs: int) -> int:
             alpha[first : first + len(masks)] = masks
         start += length
     return runs
+
+
+def encode_brush(mask_HW: NDArray[np.bool_]) -> bytes:
+    """Encode a mask as a stroke; `decode_brush` returns 255 where it is set, else 0."""
+    mask = mask_HW.ravel()
+    starts = np.flatnonzero(np.diff(mask, prepend=~mask[:1]))
+    lengths = np.diff(starts, append=mask.size) * _CHANNELS
+    widths = "".join(f"{bits - 1:04b}" for bits in _LENGTH_BITS)
+    stream = [f"{mask.size * _CHANNELS:032b}{_VALUE_BITS - 1:05b}{widths}"]
+    for is_set, length in zip(mask[starts].tolist(), lengths.tolist(), strict=True):
+        stream.extend(_run(length, "1" * _VALUE_BITS if is_set else "0" * _VALUE_BITS))
+    bits = "".join(stream)
+    count = -(-len(bits) // 8)
+    return int(bits.ljust(8 * count, "0"), 2).to_bytes(count, "big")
+
+
+def _run(length: int, value: str) -> Iterator[str]:
+    """Yield the bits of equal values: a mark, which width, the length - 1, and the value."""
+    longest = 1 << _LENGTH_BITS[-1]
+    while length > 0:
+        part = min(length, longest)
+        which = next(at for at, bits in enumerate(_LENGTH_BITS) if part <= 1 << bits)
+        yield f"1{which:02b}{part - 1:0{_LENGTH_BITS[which]}b}{value}"
+        length -= part

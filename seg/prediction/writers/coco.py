@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.sha256 import sha256_of
 from seg.inference.image_source import Raster
 from seg.io.atomic import staged_file, write_atomically
-from seg.io.json_file import compact_json, read_json
-from seg.io.source import Source, checked
+from seg.io.json_file import compact_json
 from seg.prediction.items import Item
+from seg.prediction.parts import read_part
 from seg.prediction.rle import ClassRuns, class_runs
 from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, Writer
 
@@ -85,14 +84,7 @@ class Coco(Format):
     def _numbered(self, done: Sequence[tuple[Item, ManifestEntry]]) -> Iterator[dict[str, Any]]:
         """Yield the annotations of all items with the number of their image."""
         for number, (item, record) in enumerate(done, 1):
-            (target,) = self.targets(item)
-            path = self.path(target)
-            source = Source(path, "part", f"delete it and run the command again: rm {path}")
-            mark = record.get("files", {}).get(target)
-            if mark is not None and sha256_of(path) != mark["sha256"]:
-                raise source.damaged("damaged: its SHA-256 is not that of the manifest")
-            part = read_json(path, source.kind, remedy=source.remedy)
-            for annotation in checked(list[dict[str, Any]], part, source):
+            for annotation in read_part(self, item, record):
                 yield {"image_id": number, **annotation}
 
 

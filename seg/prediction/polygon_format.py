@@ -1,0 +1,148 @@
+"""Output formats that hold regions as polygons, so that label tools and maps open them."""
+
+import logging
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.image_decoding import MAX_PIXELS
+from seg.data.readers.shape_classes import BACKGROUND
+from seg.data.readers.urls import is_remote
+from seg.errors import ConfigError, DataError
+from seg.inference.image_source import Raster
+from seg.prediction.items import Item
+from seg.prediction.polygons import INSTALL, Region, has_polygons, trace_regions
+from seg.prediction.writer import BufferedWriter, Format, ManifestEntry, Settings, Writer
+
+Size = tuple[int, int]
+"""Width and height, in px."""
+
+_NO_CLASS = (BACKGROUND, "_background_")
+_log = logging.getLogger(__name__)
+
+
+class PolygonFormat(Format):
+    """Regions of classes, simplified together (`seg.prediction.polygons`).
+
+    A class called `background` is left out unless `classes` names it: label tools mean by it what
+    has no shape.
+
+    Attributes:
+        classes: the names of the classes that are written, by position.
+
+    Raises:
+        ConfigError: the extra `polygons` is missing, or the network has no such class.
+    """
+
+    draws_polygons = True
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        check_library(self.name)
+        names = settings.labels.names
+        for name in settings.options.classes or ():
+            if name not in names:
+                raise ConfigError(f"classes: no class {name!r}; allowed: {', '.join(names)}")
+        chosen = settings.options.classes or [name for name in names if name not in _NO_CLASS]
+        self.classes = {at: name for at, name in enumerate(names) if name in chosen}
+
+    def open(self, item: Item, raster: Raster) -> Writer:
+        """Start to collect a label map.
+
+        Raises:
+            DataError: it is too large to be simplified as a whole.
+        """
+        check_size(self.name, item, raster)
+        size = (raster.width, raster.height)
+        return BufferedWriter(
+            raster.height,
+            lambda piece: piece.label_HW,
+            lambda label_HW: self._save(item, size, label_HW),
+        )
+
+    @abstractmethod
+    def save(self, item: Item, size: Size, regions: Sequence[Region]) -> None:
+        """Write the regions of an item; they are of `classes`."""
+
+    def log_summary(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Log how many small regions there are no more."""
+        parts = [record["parts"][self.name] for _, record in done]
+        num_small, small_px = (sum(part[key] for part in parts) for key in _SMALL_KEYS)
+        if num_small:
+            _log.info(
+                "%s: %d regions below min_area_px=%d joined a neighbor (%d pixels)",
+                self.name, num_small, self.settings.options.min_area_px, small_px,
+            )  # fmt: skip
+
+    def _save(self, item: Item, size: Size, label_HW: NDArray[np.uint8]) -> dict[str, int]:
+        """Trace and write an item; return the part for the manifest."""
+        options = self.settings.options
+        traced = trace_regions(
+            label_HW,
+            num_classes=self.settings.labels.num_classes,
+            tolerance_px=options.simplify_tolerance_px,
+            min_area_px=options.min_area_px,
+        )
+        chosen = [region for region in traced.regions if region.class_index in self.classes]
+        self.save(item, size, chosen)
+        return dict(zip(_SMALL_KEYS, (traced.num_small, traced.small_px), strict=True))
+
+
+_SMALL_KEYS = ("small_regions", "small_pixels")
+
+
+def check_library(format_name: str) -> None:
+    """Check that the extra `polygons` is installed.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not has_polygons():
+        raise ConfigError(f"formats={format_name}: needs the extra `polygons`: {INSTALL}")
+
+
+def check_size(format_name: str, item: Item, raster: Raster) -> None:
+    """Check that a label map is small enough to be simplified as a whole.
+
+    Raises:
+        DataError: it is not.
+    """
+    if raster.height * raster.width > MAX_PIXELS:
+        raise DataError(
+            f"{item.source}: {raster.width} x {raster.height} pixels are too many for"
+            f" formats={format_name}, which simplifies an image as a whole (up to {MAX_PIXELS})\n"
+            "  cut it into tiles, or leave that format out",
+            fault="too_large",
+        )
+
+
+def local_image(format_name: str, item: Item) -> Path:
+    """Return the image file of an item, which the written file names.
+
+    Raises:
+        ConfigError: the item is a page, a frame, or lies at an address.
+    """
+    if item.kind not in ("image", "raster") or is_remote(item.source):
+        what = {"page": "pages of a TIFF", "frame": "frames of a video"}.get(item.kind, "addresses")
+        raise ConfigError(
+            f"formats={format_name}: {item.source}: its files name image files, and {what} are none"
+            "\n  save the images as files on this machine first"
+        )
+    return Path(item.source)
+
+
+def image_name(item: Item) -> str:
+    """Return the name of an item's image below the input, with its suffix if it is a file."""
+    suffix = Path(item.source).suffix if item.kind in ("image", "raster") else ""
+    return item.name + suffix
+
+
+def in_percent(corners: Any, size: Size) -> list[list[float]]:
+    """Return corners in percent of the image's sides."""
+    values_N2 = np.asarray(corners, np.float64) * 100 / size
+    percent: list[list[float]] = values_N2.round(6).tolist()
+    return percent

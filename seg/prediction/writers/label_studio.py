@@ -1,0 +1,109 @@
+"""`label_studio.json`: tasks with predictions for Label Studio, and `label_studio.xml`."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+from seg.data.readers.brush_rle import encode_brush
+from seg.data.readers.urls import is_remote
+from seg.errors import ConfigError
+from seg.io.atomic import staged_file, write_atomically
+from seg.io.json_file import compact_json
+from seg.prediction.items import Item
+from seg.prediction.parts import read_part
+from seg.prediction.polygon_format import PolygonFormat, Size, image_name, in_percent
+from seg.prediction.polygons import Region
+from seg.prediction.writer import PARTS, ManifestEntry
+
+_MODEL = "seg"
+_POLYGON, _BRUSH = "PolygonLabels", "BrushLabels"
+
+
+class LabelStudio(PolygonFormat):
+    """A result a region: a polygon, or a brush stroke where it has holes.
+
+    The XML file is the labeling configuration of the project that the tasks are imported into. The
+    address of an image is `label_studio_images` and its path below the input; of an image at an
+    address of an object store that address.
+
+    Raises:
+        ConfigError: see `PolygonFormat`; the input is a video.
+    """
+
+    name = "label_studio"
+    file = "label_studio.json"
+    config_file = "label_studio.xml"
+
+    def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the part of an item."""
+        if item.kind in ("page", "frame"):
+            raise ConfigError(
+                f"formats=label_studio: {item.source}: its tasks name image files; save"
+                f" {item.kind}s as files first"
+            )
+        return (f"{PARTS}/label_studio/{item.name}.json",)
+
+    def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Return the tasks and the configuration."""
+        return self.file, self.config_file
+
+    def save(self, item: Item, size: Size, regions: Sequence[Region]) -> None:
+        """Write the results of an item."""
+        path = self.path(self.targets(item)[0])
+        results = [self._result(at, size, region) for at, region in enumerate(regions, 1)]
+        write_atomically(path, lambda file: file.write(compact_json(results)))
+
+    def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Write the tasks one after the other, and the configuration."""
+        with staged_file(self.path(self.file)) as file:
+            file.write(b"[")
+            for number, (item, record) in enumerate(done):
+                prediction = {"model_version": _MODEL, "result": read_part(self, item, record)}
+                task = {"data": {"image": self._address(item)}, "predictions": [prediction]}
+                file.write(b",\n" if number else b"\n")
+                file.write(compact_json(task))
+            file.write(b"\n]\n")
+        config = ElementTree.tostring(self._config(), "utf-8")
+        write_atomically(self.path(self.config_file), lambda file: file.write(config + b"\n"))
+
+    def _address(self, item: Item) -> str:
+        """Return the address of an image as Label Studio opens it."""
+        if is_remote(item.source):
+            return item.source
+        prefix = self.settings.options.label_studio_images
+        return prefix + (quote(image_name(item)) if "?" in prefix else image_name(item))
+
+    def _result(self, number: int, size: Size, region: Region) -> dict[str, Any]:
+        """Return a region as Label Studio has it."""
+        tag = _BRUSH if region.has_holes else _POLYGON
+        label = [self.classes[region.class_index]]
+        value: dict[str, Any] = {"points": in_percent(region.shell, size), "closed": True}
+        if region.has_holes:
+            value = {"format": "rle", "rle": list(encode_brush(region.image_mask(size)))}
+        return {
+            "id": str(number),
+            "type": tag.lower(),
+            "from_name": tag.removesuffix("Labels").lower(),
+            "to_name": "image",
+            "original_width": size[0],
+            "original_height": size[1],
+            "image_rotation": 0,
+            "value": {**value, tag.lower(): label},
+        }
+
+    def _config(self) -> ElementTree.Element:
+        """Return the labeling configuration: an image, and tags for polygons and strokes."""
+        view = ElementTree.Element("View")
+        ElementTree.SubElement(view, "Image", name="image", value="$image", zoom="true")
+        for tag in (_POLYGON, _BRUSH):
+            name = tag.removesuffix("Labels").lower()
+            control = ElementTree.SubElement(view, tag, name=name, toName="image")
+            for index, label in self.classes.items():
+                color = f"#{bytes(self.settings.labels.palette[index]).hex()}"
+                ElementTree.SubElement(control, "Label", value=label, background=color)
+        ElementTree.indent(view)
+        return view
+
+
+FORMAT = LabelStudio
