@@ -63,8 +63,10 @@ def _detect(config: PrepareConfig, run_dir: Path) -> None:
 def _verify(config: PrepareConfig, run_dir: Path) -> None:
     from seg.build.datasets import open_with_unmatched
     from seg.data.wrappers.excluded import read_quarantine, without_quarantined
+    from seg.dataset_tools.detect import naming_other_kinds
 
-    opened = {split: open_with_unmatched(config.dataset, split) for split in config.splits}
+    with naming_other_kinds(config.dataset):
+        opened = {split: open_with_unmatched(config.dataset, split) for split in config.splits}
     from seg.dataset_tools.verify import verify  # after that: these import torch
     from seg.io.terminal_bar import progress_bar
 
@@ -169,8 +171,12 @@ def _download(config: PrepareConfig, run_dir: Path) -> None:
 
 def _open(config: PrepareConfig) -> "dict[str, SegmentationDataset]":
     from seg.build.datasets import open_dataset
+    from seg.dataset_tools.detect import naming_other_kinds
 
-    return {split: open_dataset(config.dataset, config.labels, split) for split in config.splits}
+    with naming_other_kinds(config.dataset):
+        return {
+            split: open_dataset(config.dataset, config.labels, split) for split in config.splits
+        }
 
 
 def _workers(config: PrepareConfig) -> int:

@@ -18,9 +18,11 @@ def main(config: TrainConfig, run_dir: Path) -> float | None:
         mIoU of the best weights on the validation split; None after a dry run.
     """
     from seg.build.datasets import open_ahead
+    from seg.dataset_tools.detect import naming_other_kinds
 
     with waiting_bar("preparing"):
-        open_ahead(config)
+        with naming_other_kinds(config.dataset):
+            open_ahead(config)
         if config.trainer.processes > 1:
             from seg.engine.distributed.launch import launch
 

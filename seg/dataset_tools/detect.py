@@ -11,10 +11,13 @@ from typing import Any
 from seg.build.datasets import list_datasets, open_with_unmatched
 from seg.build.instantiate import check_sections
 from seg.config.options import read_option
-from seg.config.schema import DatasetChoice, validate
+from seg.config.schema import DatasetChoice, DatasetTarget, validate
+from seg.data.readers.image_label_pairs import NO_ANNOTATION
 from seg.data.readers.unread_files import is_hidden
+from seg.data.readers.urls import is_remote
 from seg.errors import DataError, UserError, first_of
 
+_MEAN_BACKGROUND = ("cvat_mask", "cvat_images")  # by images on which nothing was drawn
 _GENERAL = ("folder", "csv")  # they open much that another kind reads with its own meaning
 _TRIED_SAMPLES, _MOST_TABLES, _MOST_LEVELS, _SHOWN_CLASSES = 3, 5, 3, 8
 
@@ -29,6 +32,7 @@ class Detected:
         images: number of images of the splits that are there.
         unmatched: number of files without a partner.
         classes: names, in the order of the train ids.
+        unannotated: number of images, among these files, for which a tool wrote no annotation.
     """
 
     name: str
@@ -36,18 +40,27 @@ class Detected:
     images: Mapping[str, int]
     unmatched: int
     classes: tuple[str, ...]
+    unannotated: int = 0
 
     @property
     def overrides(self) -> str:
-        """Return the choices that open it, quoted for a shell."""
+        """Return the choices that open it, quoted for a shell.
+
+        Images without annotation are background where the tool means that by them, else left out.
+        """
         key, value = self.place
-        return f"dataset={self.name} {quote(f'dataset.{key}={value}')}"
+        meaning = "background" if self.name in _MEAN_BACKGROUND else "exclude"
+        choice = f" dataset.unannotated={meaning}" if self.unannotated else ""
+        return f"dataset={self.name} {quote(f'dataset.{key}={value}')}{choice}"
 
     @property
     def description(self) -> str:
         """Return what it holds, in a line."""
         counts = ", ".join(f"{count} {split}" for split, count in self.images.items())
-        unmatched = f"; {self.unmatched} files have no partner" if self.unmatched else ""
+        others = self.unmatched - self.unannotated
+        unmatched = f"; {others} files have no partner" if others else ""
+        if self.unannotated:
+            unmatched += f"; {self.unannotated} images have no annotation"
         classes = first_of(self.classes, _SHOWN_CLASSES)
         return f"{counts} images{unmatched}; {len(self.classes)} classes: {classes}"
 
@@ -64,14 +77,8 @@ def detect(root: Path) -> list[Detected]:
     """
     if not root.is_dir():
         raise DataError(f"dataset.root={root}: no such directory", fault="missing")
-    place = root
-    for _ in range(_MOST_LEVELS):
-        if detected := _detect_here(place):
-            return detected
-        entries = [entry for entry in place.iterdir() if not is_hidden(Path(entry.name))]
-        if len(entries) != 1 or not entries[0].is_dir():
-            break
-        place = entries[0]
+    if detected := _search(root):
+        return detected
     reason = "no images and labels are there"
     try:
         _open("folder", "root", root)
@@ -80,6 +87,50 @@ def detect(root: Path) -> list[Detected]:
     raise DataError(
         f"{root}: no dataset opens it as it is; as a folder of images and labels:\n  {reason}"
     )
+
+
+@contextmanager
+def naming_other_kinds(config: DatasetTarget) -> Iterator[None]:
+    """Say in a `DataError` of the block which other kind of dataset opens the directory.
+
+    Args:
+        config: the dataset that the block opens; where it opens by itself, nothing is added.
+    """
+    try:
+        yield
+    except DataError as error:
+        other = _other_kind(config)
+        if other is None:
+            raise
+        raise DataError(
+            f"{error}\n  it opens as another kind: {other.overrides}",
+            fault=error.fault,
+            values=error.values,
+        ) from error
+
+
+def _other_kind(config: DatasetTarget) -> Detected | None:
+    root = config.node().get("root")
+    if root is None or is_remote(root) or not Path(root).expanduser().is_dir():
+        return None
+    try:
+        with _quiet():
+            _read_one(open_with_unmatched(config, "train")[0])
+    except (UserError, ImportError):
+        return next(iter(_search(Path(root).expanduser())), None)
+    return None
+
+
+def _search(root: Path) -> list[Detected]:
+    """Return what opens a directory, or the only one in it."""
+    for _ in range(_MOST_LEVELS):
+        if detected := _detect_here(root):
+            return detected
+        entries = [entry for entry in root.iterdir() if not is_hidden(Path(entry.name))]
+        if len(entries) != 1 or not entries[0].is_dir():
+            break
+        root = entries[0]
+    return []
 
 
 def _detect_here(root: Path) -> list[Detected]:
@@ -115,13 +166,15 @@ def _open(name: str, key: str, value: Path) -> Detected:
     check_sections(config, "dataset")
     dataset, unmatched = open_with_unmatched(config.dataset, "train")
     _read_one(dataset)
+    bare = sum(each.fault == NO_ANNOTATION for each in unmatched)
     images = {"train": len(dataset)}
     for split in ("val", "test"):
         try:
             images[split] = len(open_with_unmatched(config.dataset, split)[0])
         except UserError:
             continue
-    return Detected(name, (key, str(value)), images, len(unmatched), dataset.labels.names)
+    names = dataset.labels.names
+    return Detected(name, (key, str(value)), images, len(unmatched), names, bare)
 
 
 def _read_one(dataset: Any) -> None:

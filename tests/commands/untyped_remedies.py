@@ -102,10 +102,10 @@ BESIDE = {
     "::test_what_no_option_pairs_is_listed_in_the_table_of_the_message",
     " dataset.split_column=null": f"{_LAYOUTS}"
     "::test_what_no_option_pairs_is_listed_in_the_table_of_the_message",
-    "as an export of CVAT: dataset=cvat_mask": f"{_LAYOUTS}"
-    "::test_other_kinds_of_datasets_are_named",
-    "as files of LabelMe: dataset=labelme": f"{_LAYOUTS}::test_other_kinds_of_datasets_are_named",
-    "as polygons of YOLO: dataset=yolo_seg": f"{_LAYOUTS}::test_other_kinds_of_datasets_are_named",
+    " dataset.unannotated={}": "dataset_tools/test_detect.py"
+    "::test_images_without_annotation_are_what_the_tool_means_by_them",
+    "it opens as another kind: {}": "dataset_tools/test_detect.py"
+    "::test_of_a_wrong_kind_the_right_one_is_named",
     "dataset.boxes=draw fills boxes": "data/readers/test_yolo_polygons.py"
     "::test_boxes_are_an_error_or_filled",
     "give dataset.data_yaml=FILE, or write": f"{_YOLO}::test_the_yaml_file_is_an_option",

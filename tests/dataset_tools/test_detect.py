@@ -6,7 +6,8 @@ import shlex
 import pytest
 from PIL import Image
 
-from seg.dataset_tools.detect import detect
+from seg.build.datasets import open_dataset, open_with_unmatched
+from seg.dataset_tools.detect import detect, naming_other_kinds
 from seg.errors import DataError
 from tests.commands.miniatures import write_camvid, write_cityscapes, write_own_images
 from tests.conftest import seg
@@ -20,6 +21,7 @@ from tests.data.datasets import (
 from tests.data.datasets.cvat_tree import plant, write_cvat_xml
 from tests.fuzz.annotations import PIXELS, write_shapes
 from tests.fuzz.datasets import write_table
+from tests.remedies import configuration
 
 
 def write_labelme(root):
@@ -98,6 +100,69 @@ def test_every_kind_is_detected(kind, tmp_path):
     assert first.name == kind.partition(" ")[0]
     assert first.images["train"] > 0
     assert len(first.classes) > 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("coco_instances", "cvat_images"),
+        ("cvat_images", "label_studio"),
+        ("label_studio", "coco_instances"),
+        ("yolo_seg", "folder"),
+        ("labelme", "folder"),
+        ("cvat_mask", "folder"),
+        ("geojson", "labelme"),
+        ("supervisely", "coco_instances"),
+        ("folder", "cityscapes"),
+    ],
+)
+def test_of_a_wrong_kind_the_right_one_is_named(kind, wrong, tmp_path):
+    root = tmp_path / "some data"
+    KINDS[kind](root)
+    config = configuration("prepare", "verify", f"dataset={wrong}", f"dataset.root={root}").dataset
+    with pytest.raises(DataError) as caught, naming_other_kinds(config):
+        open_with_unmatched(config, "train")
+    *_, line = str(caught.value).splitlines()
+    assert line.startswith(f"  it opens as another kind: dataset={kind} ")
+    _, *arguments = shlex.split(line.partition("kind:")[2])
+    named = configuration("prepare", "verify", f"dataset={kind}", *arguments).dataset
+    assert len(open_with_unmatched(named, "train")[0]) > 0
+
+
+@pytest.mark.parametrize(
+    ("write", "bare", "choice", "images"),
+    [
+        (write_cvat, "SegmentationClass/a.png", "background", 2),
+        (write_labelme, "b.json", "exclude", 9),
+    ],
+)
+def test_images_without_annotation_are_what_the_tool_means_by_them(
+    write, bare, choice, images, tmp_path
+):
+    write(tmp_path / "mine")
+    (tmp_path / "mine" / bare).unlink()
+    first = detect(tmp_path / "mine")[0]
+    assert first.overrides.endswith(f"dataset.unannotated={choice}")
+    assert "; 1 images have no annotation; " in first.description
+    config = configuration("train", *shlex.split(first.overrides))
+    assert len(open_dataset(config.dataset, config.labels, "train")) == images
+
+
+@pytest.mark.parametrize("command", ["prepare verify", "train dry_run=true"])
+def test_commands_name_the_right_kind(command, tmp_path):
+    write_labelme(tmp_path / "mine")
+    done = seg(*command.split(), "dataset=yolo_seg", "dataset.root=mine", "hydra.run.dir=out",
+               cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 3
+    assert "it opens as another kind: dataset=labelme dataset.root=mine\n" in done.stderr
+
+
+def test_the_own_kind_is_not_another(tmp_path):
+    write_yolo(tmp_path / "mine")
+    config = configuration("prepare", "verify", "dataset=yolo_seg", f"dataset.root={tmp_path}/mine")
+    with pytest.raises(DataError, match="'test'") as caught, naming_other_kinds(config.dataset):
+        open_with_unmatched(config.dataset, "test")
+    assert "another kind" not in str(caught.value)
 
 
 def test_the_directory_in_an_unpacked_archive_is_detected(tmp_path):

@@ -56,9 +56,7 @@ def find_layout_error(
             if pairs_up(root, layout, excluding):
                 place = f"{quote(f'dataset.root={root}')} " if is_below else ""
                 exclude = " dataset.unannotated=exclude" if excluding else ""
-                remedy = (
-                    f"to pair them give {place}{layout.options}{exclude}{_other_kind(root, files)}"
-                )
+                remedy = f"to pair them give {place}{layout.options}{exclude}"
                 return _error(root, expected, files, layout, remedy)
     if candidates:
         remedy = _table_remedy(root, files, candidates[0])
@@ -128,17 +126,6 @@ def _table_remedy(root: Path, files: Sequence[ImageFile], layout: Layout) -> str
     )
 
 
-def _other_kind(root: Path, files: Sequence[ImageFile]) -> str:
-    """Name the kind of dataset that reads this, too, if it is an export of an annotation tool."""
-    if (root / "labelmap.txt").is_file() and (root / "ImageSets").is_dir():
-        return f"\n  as an export of CVAT: dataset=cvat_mask {quote(f'dataset.root={root}')}"
-    if (root / _YOLO).is_file():
-        return f"\n  as polygons of YOLO: dataset=yolo_seg {quote(f'dataset.root={root}')}"
-    if any((root / file.path).with_suffix(".json").is_file() for file in files[:_SHOWN]):
-        return f"\n  as files of LabelMe: dataset=labelme {quote(f'dataset.root={root}')}"
-    return ""
-
-
 def _nothing_pairs(root: Path, expected: Sequence[str], files: Sequence[ImageFile]) -> DataError:
     places = Counter(str(file.path.parent) for file in files)
     listed = [
@@ -153,7 +140,6 @@ def _nothing_pairs(root: Path, expected: Sequence[str], files: Sequence[ImageFil
         f"  {', '.join(listed)}\n"
         "  images are in images/ (or <split>/images/), labels of the same names in labels/; others:"
         "\n  dataset.images=DIRECTORY 'dataset.labels=DIRECTORY/*_mask.png', or a table of pairs"
-        " (dataset=csv)"
-        f"{_other_kind(root, files)}",
+        " (dataset=csv)",
         fault="missing",
     )

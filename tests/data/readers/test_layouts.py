@@ -1,6 +1,5 @@
 """Images and labels in other directories or side by side: counted, shown, paired by the remedy."""
 
-import json
 import re
 import shlex
 
@@ -8,11 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.build.instantiate import build
 from seg.data.datasets.csv import Csv
 from seg.data.datasets.folder import Folder
 from seg.errors import DataError
-from tests.remedies import configuration
 
 DRAW = np.random.default_rng(0)
 
@@ -125,48 +122,6 @@ def test_images_without_a_label_and_files_apart_are_named(tmp_path):
     assert "dataset.labels=masks dataset.unannotated=exclude\n" in message
     assert "not among them: 4 in thumbs/" in message
     assert sum(map(len, typed(message, root))) == 4
-
-
-def of_other_kind(kind, root):
-    """The splits of a root, read by the options that the message names for its kind of dataset."""
-    options = re.search(rf"dataset={kind} .*", refused(root))
-    assert options is not None
-    dataset = configuration("prepare", "stats", *shlex.split(options[0])).dataset.node()
-    return [build("dataset", dataset, split=split) for split in ("train", "val")]
-
-
-def test_other_kinds_of_datasets_are_named(tmp_path):
-    cvat = write(tmp_path / "my cvat", "JPEGImages/#.jpg|SegmentationClass/#.png")
-    colors = [(0, 0, 0), (0, 0, 142), (128, 64, 128)]
-    rows = [
-        f"{name}:{','.join(map(str, color))}::" for name, color in zip("abc", colors, strict=True)
-    ]
-    (cvat / "labelmap.txt").write_text("\n".join(rows))
-    names = "ImageSets/Segmentation/default.txt"
-    (cvat / names).parent.mkdir(parents=True)
-    (cvat / names).write_text("\n".join(f"IMG_{number:03d}" for number in range(4)))
-    for path in (cvat / "SegmentationClass").iterdir():
-        Image.fromarray(np.array(colors, np.uint8)[np.asarray(Image.open(path))]).save(path)
-    train, val = of_other_kind("cvat_mask", cvat)
-    assert (len(train), len(val)) == (3, 1)
-    assert np.unique(train[0].label).tolist() == [0, 1, 2]
-
-    labelme = write(tmp_path / "labelme", "#.jpg")
-    shape = {"label": "car", "points": [[0, 0], [3, 3]], "shape_type": "rectangle"}
-    for image in list(labelme.iterdir()):
-        content = {"shapes": [shape], "imageHeight": 12, "imageWidth": 16}
-        image.with_suffix(".json").write_text(json.dumps(content))
-    train, val = of_other_kind("labelme", labelme)
-    assert (len(train), len(val)) == (3, 1)
-    assert np.unique(train[0].label).tolist() == [0, 1]
-
-    yolo = write(tmp_path / "yolo", "train/pics/#.jpg")
-    (yolo / "data.yaml").write_text("train: train/pics\nnames: [car]\n")
-    for image in list((yolo / "train/pics").iterdir()):
-        image.with_suffix(".txt").write_text("0 0 0 0.5 0 0.5 1 0 1\n")
-    train, val = of_other_kind("yolo_seg", yolo)
-    assert (len(train), len(val)) == (3, 1)
-    assert np.unique(train[0].label).tolist() == [0, 1]
 
 
 def test_what_does_not_pair_up_is_counted_by_directory(tmp_path):
