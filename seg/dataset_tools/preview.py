@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -13,10 +14,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from seg.data.fingerprint import unwrapped
 from seg.data.label_space import LabelSpace
+from seg.data.readers.value_range import PLAIN
 from seg.data.sample import Sample, SegmentationDataset
 from seg.data.transforms.pipeline import Augmentation
 from seg.errors import ConfigError
 from seg.io.atomic import write_atomically
+from seg.visualization.composite import as_rgb
 from seg.visualization.grids import legend, overlay, palette_image
 
 _OPACITY = 0.5
@@ -106,6 +109,7 @@ def _draw_samples(
     """Yield augmented samples in an order drawn from the seed, with their sizes in words."""
     if count < 1:
         raise ConfigError(f"count {count} must be 1 or more")
+    composite = getattr(dataset, "decoding", PLAIN).composite
     order = np.random.default_rng(seed).permutation(len(dataset))
     for position in range(count):
         epoch, place = divmod(position, len(dataset))
@@ -117,7 +121,8 @@ def _draw_samples(
         height, width = sample.label.shape
         size = f"{width} x {height}"
         size += "" if before == (height, width) else f", from {before[1]} x {before[0]}"
-        yield sample, f"{size}, epoch {epoch}" if epoch else size
+        rgb = replace(sample, image=as_rgb(sample.image, composite))
+        yield rgb, f"{size}, epoch {epoch}" if epoch else size
 
 
 def _tile(sample: Sample, size: str, labels: LabelSpace) -> Image.Image:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, distributed
 
 from seg.build.evaluation import EvaluationParts
@@ -28,6 +29,7 @@ from seg.losses.cross_entropy import compute_loss
 from seg.metrics.bootstrap import interval
 from seg.metrics.per_image import ImageScores
 from seg.metrics.unlearnt import unlearnt
+from seg.visualization.composite import as_rgb
 from seg.visualization.grids import predicted_grid, save_png
 
 log = logging.getLogger(__name__)
@@ -96,7 +98,13 @@ class Evaluator:
             for batch in self.parts.data.val_dataloader():
                 label_BHW = batch["label"].to(device)
                 for at, tiles in enumerate(self._iter_images(batch, metrics)):
-                    example = _measure_image(batch, at, tiles, label_BHW[at], metrics)
+                    prediction_HW = _measure_image(batch, at, tiles, label_BHW[at], metrics)
+                    image_HWC = batch["image"][at].permute(1, 2, 0).contiguous().numpy()
+                    example = ExampleImage(
+                        as_rgb(image_HWC, self.parts.model.decoding.composite),
+                        batch["label"][at].numpy().astype(np.uint8),
+                        prediction_HW,
+                    )
                     rows.append(metrics.add_image(batch["name"][at], example))
                     advance()
         return rows
@@ -151,17 +159,14 @@ def _measure_image(
     tiles: Iterator[Tile],
     label_HW: Tensor,
     metrics: MetricsCollection,
-) -> ExampleImage:
-    """Add the tiles of an image to the metrics; return it with its prediction."""
+) -> NDArray[np.uint8]:
+    """Add the tiles of an image to the metrics; return its prediction."""
     name = batch["name"][at]
     prediction_HW = torch.empty_like(label_HW, dtype=torch.uint8)
     for tile in tiles:
         part = (tile.rows, tile.columns)
         prediction_HW[part] = metrics.add_tile(name, tile, label_HW[part])
-    image_HW3 = batch["image"][at].permute(1, 2, 0).contiguous().numpy()
-    return ExampleImage(
-        image_HW3, batch["label"][at].numpy().astype(np.uint8), prediction_HW.cpu().numpy()
-    )
+    return prediction_HW.cpu().numpy()
 
 
 def _gather_rows(rows: list[ImageScores]) -> list[ImageScores]:

@@ -1,7 +1,7 @@
 """The interface of what turns images into logits: a trained network, or an export of one."""
 
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.readers.value_range import ImageDecoding
 from seg.models.coarse_logits import CoarseLogits
 
-ImageLike = str | Path | NDArray[np.uint8] | Image.Image
+ImageLike = str | Path | NDArray[Any] | Image.Image
 
 
 class ImageModel(Protocol):

@@ -1,7 +1,7 @@
 """How a network is applied to an image: whole or in windows, at scales, mirrored."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, Literal
 
@@ -114,11 +114,20 @@ class Inference:
     ) -> Iterator[RowBlock]:
         """Predict an image from top to bottom without gaps.
 
+        Where it has no data, labels are `ignore_index` and probabilities NaN.
+
         Args:
             model: in evaluation mode.
             raster: the image.
             probabilities: whether to compute them beside the labels.
         """
+        for block in self._iter_predicted(model, raster, probabilities=probabilities):
+            yield _without_data(block, raster, model.labels.ignore_index)
+
+    def _iter_predicted(
+        self, model: ImageModel, raster: Raster, *, probabilities: bool
+    ) -> Iterator[RowBlock]:
+        """Predict an image from top to bottom, whether it has data or not."""
         labels_alone = model.labels_alone and not probabilities
         if labels_alone and self.fits_whole(model, raster.height, raster.width):
             yield _whole_labels(model, raster)
@@ -157,7 +166,7 @@ class Inference:
             yield from iter_tiles(windows, rows, raster.width, model.labels.outputs)
 
     def labels(self, model: ImageModel, raster: Raster) -> NDArray[np.uint8]:
-        """Return the class ids of the whole image, uint8, H x W."""
+        """Return the class ids of the whole image, H x W; `ignore_index` where it has no data."""
         return np.concatenate([band.label_HW for band in self.iter_row_blocks(model, raster)])
 
     def _passes(self, model: ImageModel, raster: Raster) -> Iterator[_Pass]:
@@ -225,10 +234,22 @@ def _joined_classes(parts_HKW: Sequence[Tensor]) -> NDArray[Any]:
     return torch.cat(list(parts_HKW), 2).transpose(0, 1).contiguous().cpu().numpy()
 
 
+def _without_data(block: RowBlock, raster: Raster, ignore_index: int) -> RowBlock:
+    """Return predicted rows without what is predicted of pixels that have no data."""
+    missing_HW = raster.without_data(block.rows)
+    if missing_HW is None or not missing_HW.any():
+        return block
+    label_HW = np.where(missing_HW, block.label_HW.dtype.type(ignore_index), block.label_HW)
+    probabilities_KHW = block.probabilities_KHW
+    if probabilities_KHW is not None:
+        probabilities_KHW = np.where(missing_HW, np.float32(np.nan), probabilities_KHW)
+    return replace(block, label_HW=label_HW, probabilities_KHW=probabilities_KHW)
+
+
 @torch.inference_mode()
 def _whole_labels(model: ImageModel, raster: Raster) -> RowBlock:
     """Predict by a model that computes labels and no logits."""
     rows = slice(0, raster.height)
-    image_HW3 = torch.from_numpy(raster.read(rows, slice(0, raster.width)))
-    image_BCHW = image_HW3.permute(2, 0, 1)[None].contiguous().to(model.device)
+    image_HWC = torch.from_numpy(raster.read(rows, slice(0, raster.width)))
+    image_BCHW = image_HWC.permute(2, 0, 1)[None].contiguous().to(model.device)
     return RowBlock(rows, model.argmax_labels(image_BCHW)[0].cpu().numpy(), None)

@@ -42,7 +42,9 @@ def _measured(model: Segmenter) -> float:
         if not any(module.children())
     )
     with hooks:
-        features = model.encode(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=model.device))
+        channels = len(model.normalization.mean)
+        image_BCHW = torch.zeros(1, channels, _PROBE_PX, _PROBE_PX, device=model.device)
+        features = model.encode(image_BCHW)
         model.decode(features, (_PROBE_PX, _PROBE_PX))
     outputs = sum(each.nbytes for each in features)
     return (outputs + _LARGEST_AT_ONCE * largest) / _PROBE_PX**2

@@ -15,14 +15,14 @@ def scaled_part(raster: Raster, row: Window1D, column: Window1D, *, device: torc
     """Read a window of an image resized bilinearly, without smoothing first, as in TensorFlow.
 
     Returns:
-        float32, 1 x 3 x h x w, in 0..255.
+        float32, 1 x channels x h x w, in 0..255.
     """
     source_rows, source_columns = _source(row), _source(column)
-    part_HW3 = torch.from_numpy(raster.read(source_rows, source_columns))
-    image_3HW = part_HW3.to(device).permute(2, 0, 1).float()
-    image_3Hw = _resized(image_3HW, column, source_columns.start)
-    image_3wh = _resized(image_3Hw.transpose(1, 2), row, source_rows.start)
-    return image_3wh.transpose(1, 2)[None]
+    part_HWC = torch.from_numpy(raster.read(source_rows, source_columns))
+    image_CHW = part_HWC.to(device).permute(2, 0, 1).float()
+    image_CHw = _resized(image_CHW, column, source_columns.start)
+    image_Cwh = _resized(image_CHw.transpose(1, 2), row, source_rows.start)
+    return image_Cwh.transpose(1, 2)[None]
 
 
 def _axis(side: Window1D) -> Axis:

@@ -1,5 +1,6 @@
 """A trained network with its classes."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.readers import read_image
-from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.readers.value_range import PLAIN, RGB_CHANNELS, ImageDecoding
 from seg.inference.fusion import argmax_labels
 from seg.inference.image_model import ImageLike, ImageModel
 from seg.inference.image_source import ArrayRaster
@@ -60,14 +61,15 @@ class TrainedSegmenter(Segmenter):
         """Segment one image at its own size.
 
         Args:
-            image: a file, a PIL image, or a uint8 RGB array H x W x 3.
+            image: a file, a PIL image, or an array of stored values, H x W x bands: uint8 RGB, or
+                of the number and type of bands that the network was trained on.
 
         Returns:
-            uint8 positions in `classes`, H x W.
+            uint8 positions in `classes`, H x W; `labels.ignore_index` where there is no data.
 
         Raises:
             DataError: the file is missing, damaged or not an image.
-            ValueError: the array is not uint8 H x W x 3.
+            ValueError: the array has another number of bands, or another type.
         """
         with module_mode(self, training=False):
             return predict_labels(self, image)
@@ -75,44 +77,81 @@ class TrainedSegmenter(Segmenter):
 
 def predict_labels(model: ImageModel, image: ImageLike) -> NDArray[np.uint8]:
     """Segment one image in one pass; see `TrainedSegmenter.predict`."""
-    return Inference().labels(model, ArrayRaster(as_array(image, model.decoding)))
+    image_HWC = as_array(image, model.decoding)
+    return Inference().labels(model, ArrayRaster.of(image_HWC, model.decoding))
 
 
-def as_array(image: Any, decoding: ImageDecoding = PLAIN) -> NDArray[np.uint8]:
-    """Return an image as uint8 RGB, H x W x 3.
+def predict_sample(model: ImageModel, image_HWC: NDArray[Any]) -> NDArray[np.uint8]:
+    """Segment the image of a sample, which its dataset has scaled to 0..255, in one pass."""
+    with module_mode(model, training=False) if isinstance(model, nn.Module) else nullcontext():
+        return Inference().labels(model, ArrayRaster(np.array(image_HWC)))
+
+
+def as_array(image: Any, decoding: ImageDecoding = PLAIN) -> NDArray[Any]:
+    """Return an image as `ImageDecoding.scale` does, H x W x channels.
 
     Args:
         image: a path, a PIL image or an array, as for `TrainedSegmenter.predict`.
-        decoding: how the values of files are converted.
+        decoding: how stored values are converted.
 
     Raises:
-        DataError: the file is missing, damaged or not an image.
+        DataError: the file is missing, damaged or not an image, or values are not declared.
         ValueError: a PIL image that is transparent or deeper than 8 bits, or another array.
     """
     if isinstance(image, str | Path):
         return read_image(Path(image), decoding=decoding)
     if isinstance(image, Image.Image):
-        alpha = image.has_transparency_data and image.convert("RGBA").getchannel("A")
-        if alpha and (np.asarray(alpha) < 255).any():
-            raise ValueError("predict takes opaque PIL images: flatten this one onto a background")
-        if image.mode.startswith(("I", "F")):
-            raise ValueError(
-                f"predict takes PIL images of 8 bits a channel, not mode {image.mode}: give the"
-                " file, or scale its values to 0..255"
-            )
-        image = np.asarray(image.convert("RGB"))
+        image = _values_of_pil(image, decoding)
+    bands, kind = _expected(decoding)
     if (
         not isinstance(image, np.ndarray)
-        or image.dtype != np.uint8
-        or image.ndim != 3
-        or image.shape[2] != 3
+        or (kind and image.dtype != kind)
+        or (image.shape[2:] or (1,)) not in [(each,) for each in bands]
+        or image.ndim < 2
     ):
         actual = (
             f"{image.dtype} {image.shape}"
             if isinstance(image, np.ndarray)
             else type(image).__name__
         )
+        allowed = " or ".join(map(str, bands))
+        layout = "RGB array H x W x 3" if bands == (3,) else f"array H x W x bands ({allowed})"
         raise ValueError(
-            f"predict takes a path, a PIL image or a uint8 RGB array H x W x 3, not {actual}"
+            f"predict takes a path, a PIL image or a {kind or 'numeric'} {layout}, not {actual}"
         )
-    return np.array(image)
+    if decoding.dtype is np.uint8:
+        scaled_HWC = np.array(image)
+    else:
+        scaled_HWC = decoding.scale(image, 8 * image.dtype.itemsize, "the array")
+    if scaled_HWC.ndim == 2 or scaled_HWC.shape[2] == 1:
+        scaled_HWC = np.repeat(scaled_HWC.reshape(*scaled_HWC.shape[:2], 1), RGB_CHANNELS, 2)
+    return scaled_HWC
+
+
+def _expected(decoding: ImageDecoding) -> tuple[tuple[int, ...], str]:
+    """Return the numbers of bands of arrays that a network takes, and their type; empty: any."""
+    if decoding.bands is not None:
+        bands: tuple[int, ...] = (len(decoding.bands),)
+    else:
+        bands = (RGB_CHANNELS,) if decoding.value_range is None else (1, RGB_CHANNELS)
+    return bands, decoding.kind or ("uint8" if decoding.value_range is None else "")
+
+
+def _values_of_pil(image: Image.Image, decoding: ImageDecoding) -> NDArray[Any]:
+    """Return the values of an opaque PIL image, H x W or H x W x 3.
+
+    Raises:
+        ValueError: it is transparent, or of more than 8 bits whose range is not declared.
+    """
+    alpha = image.has_transparency_data and image.convert("RGBA").getchannel("A")
+    if alpha and (np.asarray(alpha) < 255).any():
+        raise ValueError("predict takes opaque PIL images: flatten this one onto a background")
+    if not image.mode.startswith(("I", "F")):
+        is_grey = decoding.bands is not None and len(decoding.bands) == 1 and image.mode == "L"
+        return np.asarray(image if is_grey else image.convert("RGB"))
+    if decoding.value_range is None:
+        raise ValueError(
+            f"predict takes PIL images of 8 bits a channel, not mode {image.mode}: give the"
+            " file, or scale its values to 0..255"
+        )
+    return np.asarray(image)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
-from seg.inference.image_source import ArrayRaster, Raster
+from seg.inference.image_source import Raster
 from seg.prediction.inputs import CAMERA
 from seg.prediction.items import Item
-from seg.prediction.video import open_video
+from seg.prediction.video import check_frames, frame_raster, open_video
 
 
 class Camera:
@@ -38,6 +39,16 @@ class Camera:
                 "  give its number (webcam:0), its device or the address of a stream"
             )
         self._images: dict[str, Raster] = {}
+        self._decoding = PLAIN
+
+    def use_decoding(self, decoding: ImageDecoding) -> None:
+        """Set how the network takes images.
+
+        Raises:
+            DataError: it takes other ones than those of cameras.
+        """
+        check_frames(decoding, f"input={self._address}")
+        self._decoding = decoding
 
     @staticmethod
     def name_of(address: str, number: int) -> str:
@@ -54,7 +65,8 @@ class Camera:
             number = self._first + count
             item = Item(self.name_of(self._address, number), self._address, "frame", number)
             rgb_HW3 = cv2.cvtColor(frame_HW3, cv2.COLOR_BGR2RGB)
-            self._images[item.name] = ArrayRaster(np.asarray(rgb_HW3, np.uint8))
+            frame = np.asarray(rgb_HW3, np.uint8)
+            self._images[item.name] = frame_raster(frame, self._decoding, self._address)
             count += 1
             yield item
 

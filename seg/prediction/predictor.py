@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from seg.cpu import give_back_memory
 from seg.errors import DataError, StorageError
 from seg.inference.image_model import ImageModel
@@ -152,7 +150,7 @@ class Predictor:
             if raster.height * raster.width > _LARGE_PIXELS:
                 give_back_memory()  # of the decoder
             writing = _ItemWriters(self.formats, item, raster)
-            for piece in self._pieces(item, raster):
+            for piece in self._pieces(raster):
                 writing.write(piece)
         except BaseException as error:
             if writing is not None:
@@ -169,17 +167,12 @@ class Predictor:
             give_back_memory()  # of the network, before the encoders want theirs
         return pixels, writers.submit(self._finish, item, writing)
 
-    def _pieces(self, item: Item, raster: Raster) -> Iterator[ItemRows]:
-        """Yield the rows of an item, labelled `ignore_index` where a raster has no data."""
-        without_data = getattr(raster, "without_data", None) if item.kind == "raster" else None
-        ignored = np.uint8(self.model.labels.ignore_index)
+    def _pieces(self, raster: Raster) -> Iterator[ItemRows]:
+        """Yield the rows of an item, labelled `ignore_index` where it has no data."""
+        composite = self.model.decoding.composite
         probabilities = any(each.wants_probabilities for each in self.formats)
         for band in self.inference.iter_row_blocks(self.model, raster, probabilities=probabilities):
-            missing_HW = None if without_data is None else without_data(band.rows)
-            label_HW = band.label_HW
-            if missing_HW is not None and missing_HW.any():
-                label_HW = np.where(missing_HW, ignored, label_HW)
-            yield ItemRows(raster, band.rows, label_HW, band.probabilities_KHW)
+            yield ItemRows(raster, band.rows, band.label_HW, band.probabilities_KHW, composite)
 
     def _finish(self, item: Item, writing: _ItemWriters) -> ManifestEntry:
         """Put the files of an item in place and send them; return its entry."""

@@ -23,6 +23,7 @@ from seg.data.readers.image_pixels import check_colors
 from seg.data.readers.readers import read_image
 from seg.data.readers.tiff_pages import TiffPage, is_tiff, read_pages
 from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.readers.value_scaling import fill_no_data
 from seg.errors import DataError, error_summary
 from seg.inference.image_source import Raster
 from seg.io.atomic import staged_path
@@ -32,7 +33,7 @@ _BLOCK_PX = 256
 
 
 class WindowedRaster:
-    """A TIFF or JPEG 2000 file as RGB: red, green and blue bands, a palette's colors, or grey.
+    """A TIFF or JPEG 2000 file, of which bands are read as `decoding` declares them.
 
     Raises:
         DataError: it is missing, damaged, or its values are of another kind.
@@ -58,29 +59,42 @@ class WindowedRaster:
             flags -= {MaskFlags.alpha, MaskFlags.per_dataset}  # it is one of the image's own
         self._complete = flags <= {MaskFlags.all_valid}
 
-    def read(self, rows: slice, columns: slice) -> NDArray[np.uint8]:
-        """Read a window, h x w x 3, uint8 RGB.
+    def read(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """Read a window, h x w x channels; pixels without data are filled.
 
         Raises:
-            DataError: its part of the file is damaged.
+            DataError: its part of the file is damaged, or holds values that are not declared.
         """
+        image_HWC = self._scaled(rows, columns)
+        if self._decoding.nodata is not None:
+            image_HWC = np.array(image_HWC)
+            fill_no_data(image_HWC)
+        return image_HWC
+
+    def _scaled(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """Read a window, h x w x channels, NaN where there is no data."""
         if self._reader is None:
             return self._converted[rows, columns]
         return self._reader.read(_window(rows, columns))
 
     @cached_property
-    def _converted(self) -> NDArray[np.uint8]:
+    def _converted(self) -> NDArray[Any]:
         """Read the whole image, if GDAL computes RGB in another way than training does."""
         size = self.height * self.width
         return read_image(self._path, decoding=self._decoding, max_pixels=size)
 
     def without_data(self, rows: slice) -> NDArray[np.bool_] | None:
-        """Return which pixels of some rows have no data; None if the file has none."""
-        if self._complete:
-            return None
-        with gdal_errors(self._path):
-            mask = self._dataset.dataset_mask(window=_window(rows, slice(0, self.width)))
-        return np.asarray(mask == 0)
+        """Return which pixels of some rows lack data, by the file or as declared; None: none."""
+        columns = slice(0, self.width)
+        missing_HW = None
+        if not self._complete:
+            with gdal_errors(self._path):
+                mask_HW = self._dataset.dataset_mask(window=_window(rows, columns))
+            missing_HW = np.asarray(mask_HW == 0)
+        if self._decoding.nodata is not None:
+            declared_HW = np.isnan(self._scaled(rows, columns)[..., 0])
+            missing_HW = declared_HW if missing_HW is None else missing_HW | declared_HW
+        return missing_HW
 
     @property
     def place(self) -> dict[str, Any]:

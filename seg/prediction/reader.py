@@ -7,7 +7,7 @@ from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
 from seg.inference.image_source import ArrayRaster, Raster
 from seg.prediction.items import Item
-from seg.prediction.video import FrameReader
+from seg.prediction.video import FrameReader, frame_raster
 
 
 class ItemReader:
@@ -32,7 +32,8 @@ class ItemReader:
         if item.fault:
             raise DataError(item.fault)
         if item.kind == "frame":
-            return ArrayRaster(self._frames.read(item.source, item.part))
+            frame_HW3 = self._frames.read(item.source, item.part)
+            return frame_raster(frame_HW3, self._decoding, item.source)
         if item.kind == "raster":
             from seg.prediction.rasters import WindowedRaster
 
@@ -43,10 +44,10 @@ class ItemReader:
             return raster
         page = item.part if item.kind == "page" else None
         try:
-            image_HW3 = read_image(
+            image_HWC = read_image(
                 item.source, decoding=self._decoding, page=page, max_pixels=self._max_pixels
             )
-            return ArrayRaster(image_HW3)
+            return ArrayRaster.of(image_HWC, self._decoding)
         except DataError as error:
             if error.fault == "too_large":
                 raise self._too_large(f"{item.source}: an image") from None

@@ -24,6 +24,7 @@ from seg.prediction.manifest_entries import is_damaged, is_written
 from seg.prediction.output_paths import refuse_overwriting
 from seg.prediction.remote_output import RemoteOutput
 from seg.prediction.spec import PredictionSpec
+from seg.prediction.video import check_frames
 from seg.prediction.writer import (
     PARTS,
     ManifestEntry,
@@ -208,7 +209,10 @@ class _PredictionRun:
 
             workers, address = self._config.ray_workers, self._config.ray_address
             return predict_on_ray(self._spec, todo, workers=workers, address=address)
-        return self._spec.predictor(self._checkpoint).predict(todo)
+        predictor = self._spec.predictor(self._checkpoint)
+        if all(item.kind == "frame" for item in todo):
+            check_frames(predictor.model.decoding, f"input={self._config.input}")
+        return predictor.predict(todo)
 
     def fill_from_camera(self) -> None:
         """Predict live images until the camera ends, `max_frames`, or Ctrl-C."""

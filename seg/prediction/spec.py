@@ -78,6 +78,8 @@ class PredictionSpec:
         formats = load_formats(Settings(self.output, model.labels, config))
         inference = build("inference", config.inference.node())
         opener = camera or ItemReader(max_pixels=config.max_pixels, decoding=model.decoding)
+        if camera is not None:
+            camera.use_decoding(model.decoding)
         send = None if self.address is None else RemoteOutput(self.address, self.output).send
         return Predictor(model.to(choose_device(config.device)), inference, formats, opener, send)
 

@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
+from seg.inference.image_source import ArrayRaster
 from seg.prediction.items import Item
 from seg.prediction.video_length import announced_bytes, counts_frames
 
@@ -86,6 +88,31 @@ def is_whole(path: Path, frames: int) -> bool:
     listed = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
     video.release()
     return listed == frames and path.stat().st_size >= announced_bytes(path)
+
+
+def frame_raster(frame_HW3: NDArray[np.uint8], decoding: ImageDecoding, source: str) -> ArrayRaster:
+    """Return a frame, uint8 RGB, as a network of this decoding takes it.
+
+    Raises:
+        DataError: the network takes other bands, or values of another kind.
+    """
+    if decoding.bands not in (None, (1, 2, 3), ("red", "green", "blue")):
+        raise DataError(
+            f"{source}: frames are RGB of 8 bits, and the network takes"
+            f" {decoding.section}.bands={decoding.bands_text}\n"
+            "  give images of these bands",
+            fault="bands",
+        )
+    return ArrayRaster.of(decoding.scale(frame_HW3, 8, source), decoding)
+
+
+def check_frames(decoding: ImageDecoding, source: str) -> None:
+    """Refuse frames of videos and cameras for a network that takes other images.
+
+    Raises:
+        DataError: see `frame_raster`.
+    """
+    frame_raster(np.zeros((1, 1, 3), np.uint8), decoding, source)
 
 
 class FrameReader:

@@ -23,6 +23,7 @@ from seg.errors import ConfigError
 from seg.inference.image_source import Raster
 from seg.io.atomic import write_atomically
 from seg.prediction.items import Item
+from seg.visualization.composite import as_rgb
 
 PARTS = ".parts"
 """The directory below the output for parts that a format merges at the end."""
@@ -68,19 +69,21 @@ class ItemRows:
     Attributes:
         raster: the image of the item.
         rows: which rows.
-        label_HW: positions in the class list, uint8; `ignore_index` where a raster has no data.
+        label_HW: positions in the class list, uint8; `ignore_index` where there is no data.
         probabilities_KHW: float32; None unless a format needs them.
+        composite: the channels that are drawn as red, green and blue, see `as_rgb`.
     """
 
     raster: Raster
     rows: slice
     label_HW: NDArray[np.uint8]
     probabilities_KHW: NDArray[np.float32] | None = None
+    composite: tuple[int, int, int] | None = None
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
-        """Return the image's own pixels, h x w x 3, uint8 RGB."""
-        return self.raster.read(self.rows, slice(0, self.raster.width))
+        """Return the image's own pixels as RGB, uint8, h x w x 3."""
+        return as_rgb(self.raster.read(self.rows, slice(0, self.raster.width)), self.composite)
 
 
 class Writer(ABC):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
 from seg.dataset_tools.atomic_directory import atomic_directory
+from seg.visualization.composite import as_rgb
 
 # FiftyOne draws nothing for the value 0, which stands for ignored pixels; classes begin at 1.
 _FIRST_CLASS = 1
@@ -84,18 +86,28 @@ def predict_split(
 ) -> tuple[LabelSpace, Iterator[tuple[Sample, NDArray[np.uint8]]]]:
     """Return a run's classes, and each sample of a split with its predicted class ids, H x W.
 
+    Images are RGB, as `as_rgb` draws them.
+
     Raises:
         ConfigError, DataError: the checkpoint or the dataset cannot be read.
     """
     from seg.build.evaluation import checkpoint_dataset
     from seg.build.models import restore
+    from seg.inference.segmentation_model import predict_sample
     from seg.training.checkpoint import read_checkpoint
 
     checkpoint = read_checkpoint(run_dir, plugins=plugins)
     dataset = checkpoint_dataset(checkpoint, dataset={}, labels=None, split=split)
     model = restore(checkpoint)
-    samples = (dataset[index] for index in range(len(dataset)))
-    return checkpoint.labels, ((sample, model.predict(sample.image)) for sample in samples)
+    composite = model.decoding.composite
+
+    def entries() -> Iterator[tuple[Sample, NDArray[np.uint8]]]:
+        for index in range(len(dataset)):
+            sample = dataset[index]
+            rgb = replace(sample, image=as_rgb(sample.image, composite))
+            yield rgb, predict_sample(model, sample.image)
+
+    return checkpoint.labels, entries()
 
 
 def _mask(label_HW: NDArray[np.uint8], labels: LabelSpace) -> NDArray[np.uint8]:

@@ -8,8 +8,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from seg.data.classification.sample import ClassifiedImage, ClassNames, ImageDataset
+from seg.data.readers.value_range import PLAIN
 from seg.data.wrappers.subset import spread_over
 from seg.models.classifier import Classifier
+from seg.visualization.composite import as_rgb
 from seg.visualization.grids import save_png
 
 _NUM_IMAGES = 24
@@ -23,7 +25,9 @@ _RIGHT, _WRONG = (20, 110, 50), (190, 30, 30)
 def write_classification_grid(model: Classifier, data: ImageDataset, run_dir: Path) -> None:
     """Write `predictions.png`: predictions of images spread over a dataset."""
     samples = [data[place] for place in spread_over(len(data), _NUM_IMAGES)]
-    grid = classification_grid(samples, predict_probabilities(model, samples), data.labels)
+    composite = getattr(data, "decoding", PLAIN).composite
+    probability_NK = predict_probabilities(model, samples)
+    grid = classification_grid(samples, probability_NK, data.labels, composite)
     save_png(run_dir / "predictions.png", grid)
 
 
@@ -39,7 +43,10 @@ def predict_probabilities(model: Classifier, samples: list[ClassifiedImage]) -> 
 
 
 def classification_grid(
-    samples: list[ClassifiedImage], probability_NK: Tensor, labels: ClassNames
+    samples: list[ClassifiedImage],
+    probability_NK: Tensor,
+    labels: ClassNames,
+    composite: tuple[int, int, int] | None = None,
 ) -> Image.Image:
     """Draw images in rows, each above its classes and, green or red, the best prediction."""
     cell = (_SIDE_PX + _GAP_PX, _SIDE_PX + _TEXT_PX + _GAP_PX)
@@ -49,7 +56,7 @@ def classification_grid(
     draw = ImageDraw.Draw(grid)
     for place, (sample, probability_K) in enumerate(zip(samples, probability_NK, strict=True)):
         left, top = place % columns * cell[0], place // columns * cell[1]
-        image = Image.fromarray(sample.image).resize((_SIDE_PX, _SIDE_PX))
+        image = Image.fromarray(as_rgb(sample.image, composite)).resize((_SIDE_PX, _SIDE_PX))
         grid.paste(image, (left, top))
         best = int(probability_K.argmax())
         several = sample.label.ndim > 0

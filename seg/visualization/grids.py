@@ -12,6 +12,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample, SegmentationDataset
 from seg.data.wrappers.subset import spread_over
 from seg.io.atomic import write_atomically
+from seg.visualization.composite import as_rgb
 
 if TYPE_CHECKING:  # what only draws labels need not wait for the networks' libraries
     from seg.inference.image_model import ImageModel
@@ -56,18 +57,23 @@ def error_image(
 
 def predicted_grid(model: "ImageModel", data: SegmentationDataset, count: int) -> Image.Image:
     """Return the `prediction_grid` of `count` samples spread over a dataset."""
+    from seg.inference.segmentation_model import predict_sample
+
     samples = [data[place] for place in spread_over(len(data), count)]
-    predictions = [model.predict(sample.image) for sample in samples]
-    return prediction_grid(samples, predictions, model.labels)
+    predictions = [predict_sample(model, sample.image) for sample in samples]
+    return prediction_grid(samples, predictions, model.labels, model.decoding.composite)
 
 
 def prediction_grid(
-    samples: Sequence[Sample], predictions: Sequence[NDArray[np.uint8]], labels: LabelSpace
+    samples: Sequence[Sample],
+    predictions: Sequence[NDArray[np.uint8]],
+    labels: LabelSpace,
+    composite: tuple[int, int, int] | None = None,
 ) -> Image.Image:
     """Draw one row a sample: image | label | prediction | error, each column headed.
 
     In the error column wrong pixels are red, right ones light, ignored ones black. Below, a legend
-    of the classes.
+    of the classes. Images of further channels are drawn as `as_rgb` does by `composite`.
     """
     sizes = [_tile_size(sample) for sample in samples]
     column_px = max(_MIN_COLUMN_PX, *(width for width, _ in sizes))
@@ -82,7 +88,8 @@ def prediction_grid(
     for sample, label_HW, size in zip(samples, predictions, sizes, strict=True):
         error = error_image(sample.label, label_HW, labels)
         maps = (labels.colorize(sample.label), labels.colorize(label_HW), error)
-        image = Image.fromarray(sample.image).resize(size, Image.Resampling.BILINEAR)
+        image = Image.fromarray(as_rgb(sample.image, composite))
+        image = image.resize(size, Image.Resampling.BILINEAR)
         grid.paste(image, (lefts[0], top))
         for left, tile in zip(lefts[1:], maps, strict=True):
             map_image = Image.fromarray(tile).resize(size, Image.Resampling.NEAREST)

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from seg.data.datasets.streets import Streets
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.deployment.calibration import spread
 from seg.deployment.exporter import ExportRequest, export, file_name
 from seg.deployment.metadata import Card, ExportSpec, SourceCheckpoint
@@ -22,14 +23,15 @@ ORIGIN = SourceCheckpoint(sha256="0" * 64, step=7, config={"seed": 0})
 class SmallEncoder(nn.Module):
     """Strides 2, 4 and 8; a residual module, dilation, and a norm of its own for the input."""
 
-    channels = (3, 8, 12, 16)
     strides = (1, 2, 4, 8)
     output_stride = 8
-    normalization = Normalization((0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
 
-    def __init__(self) -> None:
+    def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
-        self.stem = SeparableConv2d(3, 8, stride=2, norm_eps=1e-3, activation=True)
+        self.channels = (in_channels, 8, 12, 16)
+        norm = Normalization((0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
+        self.normalization = norm.for_channels(in_channels)
+        self.stem = SeparableConv2d(in_channels, 8, stride=2, norm_eps=1e-3, activation=True)
         self.entry = XceptionModule(
             8, (8, 12), skip="conv", stride=2, dilations=(1, 1), norm_eps=1e-3
         )
@@ -42,9 +44,9 @@ class SmallEncoder(nn.Module):
         return [image_BCHW, first, second, self.exit(second)]
 
 
-def small_network(seed: int = 0) -> TrainedSegmenter:
+def small_network(seed: int = 0, decoding: ImageDecoding = PLAIN) -> TrainedSegmenter:
     torch.manual_seed(seed)
-    encoder = SmallEncoder()
+    encoder = SmallEncoder(decoding.channels)
     labels = pictures(1).labels
     decoder = DeepLabV3Plus(
         encoder,
@@ -54,7 +56,9 @@ def small_network(seed: int = 0) -> TrainedSegmenter:
         low_level_channels=4,
         atrous_rates=(2, 3),
     )
-    return settled(TrainedSegmenter(encoder, decoder, labels))
+    network = settled(TrainedSegmenter(encoder, decoder, labels))
+    network.decoding = decoding
+    return network
 
 
 def pictures(count: int = 4, split: str = "val") -> Streets:

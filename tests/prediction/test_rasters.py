@@ -1,14 +1,12 @@
 """Rasters are read window by window, keep their place on the map, and cost no memory."""
 
-import warnings
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.readers import read_image
-from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
 from seg.prediction.inputs import list_items
 from seg.prediction.reader import ItemReader
@@ -16,6 +14,7 @@ from seg.prediction.writer import ItemRows
 from seg.prediction.writers.labels import Labels
 from seg.prediction.writers.overlay import Overlay
 from tests.prediction.conftest import files_in, format_settings, predict, street
+from tests.prediction.written_rasters import opened, plant
 
 rasterio = pytest.importorskip("rasterio")
 # affine tells rasterio of an operator that it will give up
@@ -25,27 +24,8 @@ SIZE = (300, 520)
 SPACE = LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199)))
 
 
-def plant(path, values_CHW, **choices):
-    """A GeoTIFF somewhere in Bavaria, 2 m a pixel."""
-    place = rasterio.Affine(2, 0, 690_000, 0, -2, 5_335_000)
-    options = {"driver": "GTiff", "crs": "EPSG:32632", "transform": place, **choices}
-    count, height, width = values_CHW.shape
-    options |= {"count": count, "height": height, "width": width, "dtype": values_CHW.dtype}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **options) as file:
-            file.write(values_CHW)
-    return path
-
-
 def noise(count=3, kind=np.uint8):
     return np.random.default_rng(0).integers(1, np.iinfo(kind).max, (count, *SIZE), dtype=kind)
-
-
-def opened(path, decoding=PLAIN):
-    (item,) = list_items(str(path), output=path.parent / "out")
-    assert item.kind == "raster"
-    return item, ItemReader(decoding=decoding).open(item)
 
 
 def whole(raster):

@@ -8,6 +8,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import named_files
 from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.readers.value_scaling import fill_no_data
 from seg.data.sample import Sample
 from seg.errors import DataError
 
@@ -51,4 +52,6 @@ class Unlabelled:
         """
         name, path = self._files[index]
         image = read_image(path, decoding=self.decoding)
+        if self.decoding.nodata is not None:
+            fill_no_data(image)
         return Sample(name, image, np.zeros(image.shape[:2], self.labels.dtype))

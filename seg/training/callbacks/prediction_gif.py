@@ -15,8 +15,10 @@ from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
 from seg.data.wrappers.subset import spread_over
 from seg.errors import ConfigError, is_out_of_room
+from seg.inference.segmentation_model import predict_sample
 from seg.io.atomic import write_atomically
 from seg.training.callbacks.checkpoints import in_training
+from seg.visualization.composite import as_rgb
 
 log = logging.getLogger(__name__)
 _DIRECTORY, _GIF = "learning", "learning.gif"
@@ -69,7 +71,7 @@ class LearningGif(Callback):
             split = data.split("val")
             self._samples = [split[place] for place in spread_over(len(split), self._count)]
         with trainer.precision_plugin.forward_context():
-            predictions = [model.predict(sample.image) for sample in self._samples]
+            predictions = [predict_sample(model, sample.image) for sample in self._samples]
         done = trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))
         title = f"step {trainer.global_step}, epoch {trainer.current_epoch + 1}"
         image = frame(
@@ -79,6 +81,7 @@ class LearningGif(Callback):
             tile_px=self._tile_px,
             title=title,
             done=done,
+            composite=model.decoding.composite,
         )
         path = _frame_directory(trainer) / f"{trainer.global_step:09d}.png"
         with _warn_on_failure(path):
@@ -107,10 +110,18 @@ def frame(
     tile_px: int,
     title: str,
     done: float,
+    composite: tuple[int, int, int] | None = None,
 ) -> Image.Image:
     """Draw one row a sample (image, label, prediction) below a title and a progress bar."""
     rows = [
-        _row((sample.image, labels.colorize(sample.label), labels.colorize(label_HW)), tile_px)
+        _row(
+            (
+                as_rgb(sample.image, composite),
+                labels.colorize(sample.label),
+                labels.colorize(label_HW),
+            ),
+            tile_px,
+        )
         for sample, label_HW in zip(samples, predictions, strict=True)
     ]
     width = rows[0].width + 2 * _GAP_PX
