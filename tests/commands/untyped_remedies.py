@@ -104,6 +104,10 @@ BESIDE = {
     "::test_what_no_option_pairs_is_listed_in_the_table_of_the_message",
     " dataset.unannotated={}": "dataset_tools/test_detect.py"
     "::test_images_without_annotation_are_what_the_tool_means_by_them",
+    "it is of an export of CVAT or Datumaro: dataset=cvat_mask": "data/datasets/test_pascal_voc.py"
+    "::test_an_export_with_other_classes_in_the_same_directories_is_refused",
+    "or choose one: dataset.classes=FILE": "data/datasets/test_folder.py"
+    "::test_the_masks_of_roboflow_bring_their_classes",
     "it opens as another kind: {}": "dataset_tools/test_detect.py"
     "::test_of_a_wrong_kind_the_right_one_is_named",
     "dataset.boxes=draw fills boxes": "data/readers/test_yolo_polygons.py"

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 
 import pytest
 from PIL import Image
@@ -19,7 +20,7 @@ from tests.data.datasets import (
     yolo_tree,
 )
 from tests.data.datasets.cvat_tree import plant, write_cvat_xml
-from tests.fuzz.annotations import PIXELS, write_shapes
+from tests.fuzz.annotations import IDS, PIXELS, write_shapes
 from tests.fuzz.datasets import write_table
 from tests.remedies import configuration
 
@@ -41,6 +42,20 @@ def write_csv(root):
 def write_cvat(root):
     root.mkdir()
     plant(root, {"train": ["a", "b"], "val": ["c"]})
+
+
+def write_unlisted_voc(root):
+    write_cvat(root)
+    shutil.rmtree(root / "ImageSets")
+
+
+def write_roboflow(root):
+    for split in ("train", "valid"):
+        (root / split).mkdir(parents=True)
+        Image.fromarray(PIXELS).save(root / split / "a_jpg.rf.0f3c.jpg")
+        Image.fromarray(IDS).save(root / split / "a_jpg.rf.0f3c_mask.png")
+        table = "Pixel Value, Class\n0, background\n1, car\n2, road\n"
+        (root / split / "_classes.csv").write_text(table)
 
 
 def write_coco(root):
@@ -87,6 +102,8 @@ KINDS = {
     "cityscapes": write_cityscapes,
     "csv": write_csv,
     "cvat_mask": write_cvat,
+    "cvat_mask without lists": write_unlisted_voc,
+    "folder of Roboflow": write_roboflow,
     "folder": write_own_images,
     "labelme": write_labelme,
 }

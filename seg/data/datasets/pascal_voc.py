@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
+from seg.data.readers.class_entry import entries_of_text
 from seg.data.readers.dataset_root import find_root
 from seg.data.readers.image_label_pairs import PairDataset, match_pairs, named_files
 from seg.data.readers.readers import read_label
 from seg.data.readers.splits import NO_TEST, check_choice, warn_if_partial
 from seg.data.readers.urls import Location, read_bytes
-from seg.errors import ConfigError, DataError
+from seg.errors import ConfigError, DataError, first_of
 from seg.io.source import MAX_BYTES
 
 Split = Literal["train", "val", "trainval", "trainaug"]
@@ -110,6 +111,7 @@ class PascalVoc(PairDataset):
             expected=_expected(part, source),
             how_to_get=_HOW_TO_AUGMENT if part == "trainaug" else _HOW_TO_GET,
         )
+        _refuse_other_classes(directory / "labelmap.txt")
         names = _names_of(part, directory / _LISTS, source)
         images = named_files(directory / "JPEGImages", suffixes=(".jpg",))
         labels = _label_files(part, directory, source)
@@ -123,6 +125,19 @@ class PascalVoc(PairDataset):
         pairing = match_pairs(listed_images, listed_labels)
         super().__init__(pairing, labels=LABELS, split=split, read=read_class_label)
         warn_if_partial("Pascal VOC 2012", part, len(self), _COUNTS[part], directory)
+
+
+def _refuse_other_classes(label_map: Path) -> None:
+    """Refuse an export of CVAT or Datumaro in VOC's directories with classes of its own."""
+    if not label_map.is_file():
+        return
+    names = [entry.name for entry in entries_of_text(label_map) if entry.name != "ignored"]
+    if names != list(_NAMES):
+        raise DataError(
+            f"{label_map}: names other classes than Pascal VOC: {first_of(names)}\n"
+            "  it is of an export of CVAT or Datumaro: dataset=cvat_mask",
+            fault="missing",
+        )
 
 
 def read_class_label(path: Location) -> NDArray[Any]:

@@ -23,6 +23,7 @@ _BYTE = re.compile(r"[0-9]{1,3}")
 _NUMBERED = re.compile(r"(\d+[\s:,;=]+)+\D.*|.*\D(?:[\s:,;=]+\d+){3}")
 _LABEL_MAP = re.compile(r".+:[^:]*:[^:]*:[^:]*")  # name:red,green,blue:parts:actions
 _IGNORED = "__ignore__"
+_VOC_VOID = ("ignored", (224, 224, 192))  # the border of VOC's objects, as Datumaro writes it
 _COLUMNS = {
     "name": ("name", "class", "class_name", "label"),
     "id": ("id", "pixel value", "pixel_value", "value"),
@@ -110,7 +111,8 @@ def entries_of_text(location: Location) -> list[ClassEntry]:
 def entries_of_label_map(lines: Sequence[tuple[int, str]], location: Location) -> list[ClassEntry]:
     """Read lines `name:red,green,blue:parts:actions`; parts and actions are ignored.
 
-    Datumaro leaves all colors out (`car:::`) where none was chosen.
+    Datumaro leaves all colors out (`car:::`) where none was chosen. Its class `ignored` of Pascal
+    VOC, the border of objects, is ignored.
 
     Args:
         lines: with their numbers, without empty ones and comments.
@@ -134,7 +136,8 @@ def entries_of_label_map(lines: Sequence[tuple[int, str]], location: Location) -
                 " (road:128,64,128::)"
             )
         color = (numbers[0], numbers[1], numbers[2])
-        entries.append(ClassEntry(name.strip(), len(entries), color))
+        is_void = (name.strip(), color) == _VOC_VOID
+        entries.append(ClassEntry(name.strip(), len(entries), color, ignored=is_void))
     bare = [entry.name for entry in entries if entry.color is None]
     if bare and len(bare) < len(entries):
         raise DataError(

@@ -24,6 +24,8 @@ from seg.errors import ConfigError, DataError, brief
 CLASS_FILES = ("classes.json", "classes.txt")
 """Names of a class file that is read without being named; the first that exists."""
 
+_ROBOFLOW = "_classes.csv"  # in its classification exports, too, with other columns
+_LONGEST_START = 64
 _ID_DIGITS = 20
 _KEYS = ("name", "id", "color", "ignore")
 _GOLDEN_RATIO = 0.618034
@@ -119,23 +121,48 @@ def find_classes(classes: Location | None, beside: Path | None) -> Classes | Non
     """Read the configured class file, else one in a directory; None where there is none.
 
     Args:
-        classes: the file; None: the first of `CLASS_FILES` in `beside`, if there is any.
+        classes: the file; None: the first of `CLASS_FILES` in `beside`, if there is any, else the
+            table that Roboflow writes into the directory of each split.
         beside: the directory of the data.
 
     Raises:
         ConfigError: the named file does not exist.
-        DataError: what is wrong with which entry.
+        DataError: what is wrong with which entry, or the splits have other classes.
     """
     if classes is None:
         names = CLASS_FILES if beside is not None else ()
         usual = [beside / name for name in names if beside and (beside / name).is_file()]
-        return read_classes(usual[0]) if usual else None
+        if usual or beside is None:
+            return read_classes(usual[0]) if usual else None
+        return _classes_of_splits(beside)
     if is_remote(classes):
         return read_classes(classes)
     path = Path(classes).expanduser()
     if not path.is_file():
         raise ConfigError(f"dataset.classes={classes}: no such file ({path.absolute()})")
     return read_classes(path)
+
+
+def _classes_of_splits(directory: Path) -> Classes | None:
+    """Return the classes of Roboflow's tables; None: there are none, or of image classification."""
+    tables = [directory / _ROBOFLOW, *sorted(directory.glob(f"*/{_ROBOFLOW}"))]
+    tables = [table for table in tables if table.is_file() and _has_pixel_values(table)]
+    if not tables:
+        return None
+    first, *others = [read_classes(table) for table in tables]
+    for other in others:
+        if other.entries != first.entries:
+            raise DataError(
+                f"{first.source} and {other.source} name other classes\n"
+                "  export all splits from one version, or choose one: dataset.classes=FILE"
+            )
+    return first
+
+
+def _has_pixel_values(table: Path) -> bool:
+    with table.open("rb") as file:
+        start = file.read(_LONGEST_START)
+    return start.lstrip(b'\xef\xbb\xbf "').lower().startswith(b"pixel value")
 
 
 def read_classes(location: Location) -> Classes:

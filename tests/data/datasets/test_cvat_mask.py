@@ -95,3 +95,49 @@ def test_hidden_lists_are_no_splits(tmp_path):
     plant(tmp_path, {"default": ["a", "b"]})
     (tmp_path / "ImageSets/Segmentation/._default.txt").write_bytes(b"\0\5\x16\7")
     assert len(CvatMask(split="val", root=tmp_path)) == 1
+
+
+GREY = np.array([[0, 2, 1]], np.uint8)
+
+
+def test_grey_masks_hold_positions_of_the_label_map(tmp_path):
+    """Datumaro's export with `apply_colormap=False`."""
+    plant(tmp_path, {"train": ["a"]})
+    Image.fromarray(GREY).save(tmp_path / "SegmentationClass/a.png")
+    assert CvatMask(split="train", root=tmp_path)[0].label.tolist() == GREY.tolist()
+    plant(tmp_path, {"train": ["a"]}, LABELMAP.replace("0,0,142", "2,2,2"))
+    Image.fromarray(GREY).save(tmp_path / "SegmentationClass/a.png")
+    with pytest.raises(DataError, match="grey value 2 is the position of one class"):
+        CvatMask(split="train", root=tmp_path)[0]
+    Image.fromarray(GREY + 7).save(tmp_path / "SegmentationClass/a.png")
+    with pytest.raises(DataError, match=r"a\.png"):
+        CvatMask(split="train", root=tmp_path)[0]
+
+
+def test_without_lists_all_images_are_meant(tmp_path):
+    plant(tmp_path, {"default": [f"f{number}" for number in range(10)]})
+    listed = CvatMask(split="train", root=tmp_path)
+    (tmp_path / "ImageSets/Segmentation/default.txt").unlink()
+    for directory in ("ImageSets/Segmentation", "ImageSets"):
+        assert CvatMask(split="train", root=tmp_path).pairs == listed.pairs
+        (tmp_path / directory).rmdir()
+    (tmp_path / "SegmentationClass/f3.png").unlink()
+    with pytest.raises(DataError, match=r"(?s)1 images have no label: .*unannotated=background"):
+        CvatMask(split="train", root=tmp_path)
+    splits = [CvatMask(split=split, root=tmp_path, unannotated="background")
+              for split in ("train", "val")]  # fmt: skip
+    drawn = {sample.name: sample.label.max() for dataset in splits for sample in dataset}
+    assert drawn == {f"f{number}": 0 if number == 3 else 2 for number in range(10)}
+    (tmp_path / "JPEGImages/f4.jpg").unlink()
+    with pytest.raises(DataError, match=r"f4"):
+        CvatMask(split="train", root=tmp_path, unannotated="background")
+
+
+def test_the_border_of_vocs_objects_is_ignored(tmp_path):
+    """The class that Datumaro adds where it writes VOC's own label map."""
+    plant(tmp_path, {"train": ["a"]}, LABELMAP + "ignored:224,224,192::\n")
+    colors = np.array([[[0, 0, 0], [224, 224, 192], [0, 0, 142]]], np.uint8)
+    Image.fromarray(colors).save(tmp_path / "SegmentationClass/a.png")
+    dataset = CvatMask(split="train", root=tmp_path)
+    assert dataset.labels.names == ("background", "car", "road: wet")
+    assert dataset[0].label.tolist() == [[0, dataset.labels.ignore_index, 1]]

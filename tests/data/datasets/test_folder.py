@@ -261,3 +261,21 @@ def test_roboflows_masks_are_read_by_the_options_of_the_manual(tmp_path):
     save(tmp_path / "train/a_png.rf.0f3c_mask.png", [[0, 3, 1]])
     with pytest.raises(DataError, match=r"a_png\.rf\.0f3c_mask\.png"):
         Folder(split="train", root=tmp_path, **options)[0]
+
+
+def test_the_masks_of_roboflow_bring_their_classes(tmp_path):
+    table = "Pixel Value, Class\n0, background\n1, cell wall\n2, nucleus\n"
+    for split, name in (("train", "a"), ("valid", "b")):
+        save(tmp_path / split / f"{name}.jpg", [[[1, 2, 3]] * 3])
+        save(tmp_path / split / f"{name}_mask.png", [[0, 0, 1]])
+        (tmp_path / split / "_classes.csv").write_text(table)
+    names = ("background", "cell wall", "nucleus")
+    assert Folder(split="val", root=tmp_path).labels.names == names
+    (tmp_path / "valid/_classes.csv").write_text(table.replace("nucleus", "core"))
+    with pytest.raises(DataError, match=r"train/_classes\.csv and .*name other"):
+        Folder(split="val", root=tmp_path)
+    chosen = tmp_path / "train/_classes.csv"
+    assert Folder(split="val", root=tmp_path, classes=chosen).labels.names == names
+    for split in ("train", "valid"):  # of Roboflow's image classification
+        (tmp_path / split / "_classes.csv").write_text("filename, cell wall\na.jpg, 1\n")
+    assert Folder(split="val", root=tmp_path).labels.names == ("class_0", "class_1")

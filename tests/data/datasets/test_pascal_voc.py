@@ -11,6 +11,7 @@ from scipy.sparse import csc_matrix
 
 from seg.data.datasets.pascal_voc import LABELS, PascalVoc, voc_palette
 from seg.errors import ConfigError, DataError
+from tests.data.datasets import cvat_tree
 
 # VOClabelcolormap.m of the development kit gives these for 0-20.
 COLORS = (
@@ -182,3 +183,9 @@ def test_files_of_sbd_are_read_strictly(voc, sbd):
     path.write_bytes(b"")
     with pytest.raises(DataError, match="is empty"):
         dataset[2]
+
+
+def test_an_export_with_other_classes_in_the_same_directories_is_refused(tmp_path):
+    cvat_tree.plant(tmp_path, {"train": ["a"]})
+    with pytest.raises(DataError, match=r"(?s)names other classes than .*dataset=cvat_mask"):
+        PascalVoc(split="train", root=tmp_path)
