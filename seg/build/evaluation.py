@@ -1,7 +1,7 @@
 """Parts of the evaluation of a trained network or an export, as its training evaluated it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from seg.build.trainer import ONE_PROCESS, build_trainer
 from seg.config import target_validation
 from seg.config.facts import RUNTIME_ARGS
 from seg.config.schema import DatasetChoice, Labels, TrainConfig, validate
+from seg.data.label_space import LabelSpace
 from seg.data.loading.datamodule import DataModule
 from seg.data.sample import SegmentationDataset
 from seg.deployment.loading import Export
@@ -99,6 +100,8 @@ def build_evaluation(
     built = build_trainer(trainer, run_dir, [], [])
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     model = open_model(checkpoint).to(memory_format=memory_format)
+    if labels is not None and labels.thresholds is not None:
+        model.labels = _with_typed_thresholds(model.labels, chosen.labels, labels)
     loss = build_loss(config, model.labels).eval()
     set_compute_dtype(model, str(built.precision))
     for module in (model, loss):
@@ -128,7 +131,12 @@ def checkpoint_dataset(
     own = declared if is_other else {**config.dataset.model_dump(by_alias=True), "cache": None}
     section = validate(DatasetChoice, {"dataset": {**own, **overrides}}).dataset
     target_validation.check(section.node(), "dataset", RUNTIME_ARGS["dataset"])
-    chosen = open_dataset(section, config.labels if labels is None else labels, split)
+    if labels is None:
+        labels = config.labels
+    elif labels.mode is None and not labels.regions:  # the network's outputs stay
+        kept = {key: getattr(config.labels, key) for key in ("mode", "regions", "region_order")}
+        labels = labels.model_copy(update=kept)
+    chosen = open_dataset(section, labels, split)
     if chosen.labels.names != checkpoint.labels.names:
         raise ConfigError(
             f"dataset: has other classes than {checkpoint.path}\n"
@@ -137,4 +145,26 @@ def checkpoint_dataset(
             "  choose the data set that the checkpoint was trained for, or fit its classes by"
             " labels.merge and labels.keep"
         )
+    if not chosen.labels.is_compatible(checkpoint.labels):
+        raise ConfigError(
+            f"labels: the network of {checkpoint.path} was trained with"
+            f" labels.mode={checkpoint.labels.mode}, outputs"
+            f" {', '.join(checkpoint.labels.output_names)}\n"
+            f"  the dataset is labels.mode={chosen.labels.mode}; leave labels.mode and"
+            " labels.regions out"
+        )
     return chosen
+
+
+def _with_typed_thresholds(own: LabelSpace, typed: LabelSpace, labels: Labels) -> LabelSpace:
+    """Return the network's classes with thresholds that a user has typed.
+
+    Raises:
+        ConfigError: they would be chosen on the split that is evaluated.
+    """
+    if labels.thresholds == "best_dice":
+        raise ConfigError(
+            "labels.thresholds=best_dice: chosen in training, on the validation split; the"
+            " checkpoint has them\n  leave it out here, or give numbers"
+        )
+    return replace(own, outputs=typed.outputs)

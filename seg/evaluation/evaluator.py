@@ -16,6 +16,7 @@ from torch import Tensor, distributed
 from seg.build.evaluation import EvaluationParts
 from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
+from seg.evaluation.mask_metrics import MaskMetrics
 from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection
 from seg.evaluation.protocol import protocol
 from seg.evaluation.results_file import write_examples, write_record
@@ -28,10 +29,10 @@ from seg.io.terminal_bar import progress_bar
 from seg.losses.cross_entropy import compute_loss
 from seg.metrics.bootstrap import interval
 from seg.metrics.per_image import ImageScores
-from seg.metrics.unlearnt import unlearnt
 from seg.visualization.composite import as_rgb
 from seg.visualization.grids import predicted_grid, save_png
 
+Metrics = MetricsCollection | MaskMetrics
 log = logging.getLogger(__name__)
 _GRID_SAMPLES = 6
 
@@ -59,12 +60,13 @@ class Evaluator:
         started_at = perf_counter()
         data, labels = self.parts.data.split("val"), self.parts.model.labels
         split = data.split
-        metrics = MetricsCollection(labels, split=split)
+        kind = MetricsCollection if labels.outputs is None else MaskMetrics
+        metrics = kind(labels, split=split)
         rows = self._measure(metrics)
         metrics.reduce()
         rows = _gather_rows(rows)
         timings_s["evaluation_s"] = perf_counter() - started_at
-        if not metrics.confusion.counts.sum():
+        if not metrics.counted:
             raise all_ignored_error(split, f"{metrics.split.images} labels")
         scores = metrics.scores()
         if self.parts.trainer.is_global_zero:
@@ -77,14 +79,13 @@ class Evaluator:
             with self.parts.trainer.precision_plugin.forward_context():
                 grid = predicted_grid(self.parts.model, data, _GRID_SAMPLES)
             save_png(run_dir / "predictions.png", grid)
-        _log_scores(split, scores, labels.names, metrics.split.images)
-        confusion_KK = metrics.confusion.counts.tolist()
-        for line in unlearnt(confusion_KK, labels.names, self.parts.config):
+        _log_scores(split, scores, labels.output_names, metrics.split.images)
+        for line in metrics.warnings(self.parts.config):
             log.warning("%s", line)
         return scores
 
     @torch.inference_mode()
-    def _measure(self, metrics: MetricsCollection) -> list[ImageScores]:
+    def _measure(self, metrics: Metrics) -> list[ImageScores]:
         """Measure this process's share of the split; return its rows of `per_image.csv`."""
         device = self.parts.trainer.strategy.root_device
         self.parts.model.to(device)
@@ -109,7 +110,7 @@ class Evaluator:
                     advance()
         return rows
 
-    def _iter_images(self, batch: Batch, metrics: MetricsCollection) -> Iterator[Iterator[Tile]]:
+    def _iter_images(self, batch: Batch, metrics: Metrics) -> Iterator[Iterator[Tile]]:
         """Yield the tiles of logits of each image of a batch."""
         parts, image_BCHW = self.parts, batch["image"]
         height, width = image_BCHW.shape[2:]
@@ -123,10 +124,11 @@ class Evaluator:
         loss = compute_loss(parts.loss, logits, batch["label"].to(image_BCHW.device))
         metrics.add_loss(loss, len(image_BCHW))
         for at in range(len(image_BCHW)):
-            yield iter_tiles([[WindowLogits.whole(logits, at)]], slice(0, height), width)
+            windows = [[WindowLogits.whole(logits, at)]]
+            yield iter_tiles(windows, slice(0, height), width, parts.model.labels.outputs)
 
     def _record(
-        self, metrics: MetricsCollection, scores: dict[str, float], run_dir: Path, seconds: float
+        self, metrics: Metrics, scores: dict[str, float], run_dir: Path, seconds: float
     ) -> None:
         """Write `evaluation.json` and the example images."""
         labels = self.parts.model.labels
@@ -137,16 +139,14 @@ class Evaluator:
                 labels, metrics.split, self.parts.data.split("val").split, self.inference
             ),
             "checkpoint": self.checkpoint,
-            "classes": list(labels.names),
-            "palette": [list(color) for color in labels.palette],
+            "classes": list(labels.output_names),
+            "palette": [list(color) for color in labels.output_palette],
+            **({} if labels.outputs is None else {"outputs": labels.outputs.to_dict()}),
             "scores": scores,
             "intervals": {  # with 95 % of the replicates
                 key: interval(values.astype(np.float64)) for key, values in replicates.items()
             },
-            "class_images": dict(zip(labels.names, metrics.class_images.tolist(), strict=True)),
-            "confusion": metrics.confusion.counts.tolist(),
-            "calibration": metrics.calibration(),
-            "size_strata": metrics.size_strata(),
+            **metrics.record(),
             "examples": write_examples(run_dir, extremes, labels),
             "speed": {"seconds": seconds, "images_per_s": metrics.split.images / seconds},
         }
@@ -158,7 +158,7 @@ def _measure_image(
     at: int,
     tiles: Iterator[Tile],
     label_HW: Tensor,
-    metrics: MetricsCollection,
+    metrics: Metrics,
 ) -> NDArray[np.uint8]:
     """Add the tiles of an image to the metrics; return its prediction."""
     name = batch["name"][at]

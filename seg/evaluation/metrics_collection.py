@@ -1,5 +1,6 @@
 """All metrics of one pass over a split; memory does not grow with the split."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from seg.metrics.pixel_sample import LogProbabilitySample
 from seg.metrics.size_strata import SizeStrata
 from seg.metrics.temperature import fit_temperature, tempered_reliability
 from seg.metrics.trimap import TrimapIoU
+from seg.metrics.unlearnt import unlearnt
 
 _BELOW_SHARE = (0.001, 0.01, 1.0)  # of the image's area: small, medium, large segments
 
@@ -143,6 +145,24 @@ class MetricsCollection:
         of_class = zip(self._names, bootstrap.iou().T, strict=True)
         flat |= {f"iou/{name}": values for name, values in of_class}
         return {self._prefix + key: values.astype(np.float32) for key, values in flat.items()}
+
+    @property
+    def counted(self) -> int:
+        """Return the number of pixels that count."""
+        return int(self.confusion.counts.sum())
+
+    def record(self) -> dict[str, Any]:
+        """Return what `evaluation.json` holds of this kind of metrics; plain data."""
+        return {
+            "class_images": dict(zip(self._names, self.class_images.tolist(), strict=True)),
+            "confusion": self.confusion.counts.tolist(),
+            "calibration": self.calibration(),
+            "size_strata": self.size_strata(),
+        }
+
+    def warnings(self, training: Mapping[str, Any]) -> list[str]:
+        """Return lines on classes that are labelled and never predicted right."""
+        return unlearnt(self.confusion.counts.tolist(), self._names, training)
 
     def calibration(self) -> dict[str, Any]:
         """Return the reliability diagram and the temperature that calibrates best; plain data."""

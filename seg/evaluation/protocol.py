@@ -67,6 +67,7 @@ def protocol(
 
     Images are scored at the size of their labels.
     """
+    sigmoid = {"mode": labels.mode, "outputs": list(labels.output_names)}
     return {
         "split": split_name,
         "split_sha256": split.hexdigest(),
@@ -79,6 +80,7 @@ def protocol(
         "inference": inference.describe(),
         "boundary_ratio": BOUNDARY_RATIO,
         "trimap_px": TRIMAP_PX,
+        **({} if labels.outputs is None else sigmoid),
     }
 
 

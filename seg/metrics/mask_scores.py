@@ -30,9 +30,10 @@ def average_precision(histogram_K2B: NDArray[np.int64]) -> NDArray[np.float64]:
     `average_precision_score`), one threshold a bin.
 
     Args:
-        histogram_K2B: pixels outside (0) and inside (1) each output by bin of their probability.
+        histogram_K2B: pixels outside (0) and inside (1) each output by bin of their probability,
+            ... x K x 2 x `BINS`.
     """
-    wrong, right = np.moveaxis(histogram_K2B[..., ::-1].cumsum(-1), 1, 0)
+    wrong, right = np.moveaxis(histogram_K2B[..., ::-1].cumsum(-1), -2, 0)
     gained = np.diff(right, axis=-1, prepend=0)
     precision = np.nan_to_num(ratio(right, right + wrong))
     return ratio((precision * gained).sum(-1), right[..., -1])
