@@ -19,6 +19,7 @@ _GEOJSON = "data/datasets/test_geojson.py"
 _GEOJSON_FILES = "data/readers/test_geojson_pairs.py"
 _CVAT = "data/datasets/test_cvat_images.py"
 _SUPERVISELY = "data/datasets/test_supervisely.py"
+_VIA = "data/datasets/test_via.py"
 _TEMPLATES = "data/readers/test_path_templates.py"
 _DETECTED = "dataset_tools/test_detect.py::test_the_lines_that_are_printed_are_typed"
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
@@ -90,6 +91,17 @@ BESIDE = {
     "::test_shapes_without_an_area_are_named_or_left_out",
     "choose what splits it: dataset.split_by=datasets": f"{_SUPERVISELY}"
     "::test_where_datasets_and_tags_are_called_like_splits_one_is_chosen",
+    "draw them as polygons, or leave them out: dataset.undrawn=exclude": f"{_VIA}"
+    "::test_regions_without_an_area_are_named_or_left_out",
+    "choose one: dataset.class_attribute=KEY": f"{_VIA}"
+    "::test_the_class_is_the_only_attribute_or_the_chosen_one",
+    "name the class of all of them: dataset.default_class=NAME": f"{_VIA}"
+    "::test_regions_without_attributes_get_the_default_class",
+    "or name the class of such regions: dataset.default_class=NAME": f"{_VIA}"
+    "::test_the_class_is_the_only_attribute_or_the_chosen_one",
+    "COCO annotations: dataset=coco_instances": f"{_VIA}::test_other_and_damaged_files_are_refused",
+    "keep one of them there, or name it: dataset.annotations=FILE": f"{_VIA}"
+    "::test_files_are_splits_or_one_is_chosen",
     "dataset.merge_groups=false draws each": f"{_CVAT}"
     "::test_shapes_cover_each_other_as_in_cvats_masks",
     "or dataset.sbd=DIR, where": "data/datasets/test_pascal_voc.py"

@@ -9,7 +9,7 @@ from seg.config.schema import PretrainConfig, TrainConfig, foreign_sections, val
 
 OWN = (
     *("folder", "csv", "hf_dataset", "labelme", "label_studio", "cvat_mask", "cvat_images"),
-    *("supervisely", "coco_panoptic", "coco_instances", "yolo_seg", "geojson", "shards"),
+    *("supervisely", "via", "coco_panoptic", "coco_instances", "yolo_seg", "geojson", "shards"),
 )
 TRAINERS = ("default", "ddp", "own_data", "pretraining")
 SCHEMAS = {"train": TrainConfig, "pretrain": PretrainConfig}

@@ -17,6 +17,7 @@ from tests.data.datasets import (
     geojson_tree,
     label_studio_tree,
     supervisely_tree,
+    via_tree,
     yolo_tree,
 )
 from tests.data.datasets.cvat_tree import plant, write_cvat_xml
@@ -78,6 +79,10 @@ def write_supervisely(root):
     supervisely_tree.write(root)
 
 
+def write_via(root):
+    via_tree.write_csv(root)
+
+
 def write_yolo(root):
     yolo_tree.plant(root, {"train": "images/train", "val": "images/val"})
 
@@ -97,6 +102,7 @@ KINDS = {
     "geojson of a map": write_map,
     "label_studio": write_label_studio,
     "supervisely": write_supervisely,
+    "via": write_via,
     "yolo_seg": write_yolo,
     "camvid": write_camvid,
     "cityscapes": write_cityscapes,

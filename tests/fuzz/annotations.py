@@ -16,6 +16,7 @@ from seg.data.datasets.geojson import GeoJson
 from seg.data.datasets.label_studio import LabelStudio
 from seg.data.datasets.pascal_voc import PascalVoc
 from seg.data.datasets.supervisely import Supervisely
+from seg.data.datasets.via import Via
 from seg.data.datasets.yolo_seg import YoloSeg
 from seg.data.readers.polygons import PolygonLabels
 from tests.data.datasets import (
@@ -23,6 +24,7 @@ from tests.data.datasets import (
     geojson_tree,
     label_studio_tree,
     supervisely_tree,
+    via_tree,
     yolo_tree,
 )
 from tests.data.datasets.cvat_tree import plant, write_cvat_xml
@@ -135,6 +137,11 @@ def read_supervisely(root: Path) -> None:
         [dataset[index] for index in range(len(dataset))]
 
 
+def read_via(path: Path) -> None:
+    dataset = Via(split="train", root=path.parent, unannotated="background")
+    [dataset[index] for index in range(len(dataset))]
+
+
 def write_voc(folder: Path) -> Path:
     plant(folder, {"train": ["a", "b"]})
     for label in (folder / "SegmentationClass").iterdir():
@@ -172,6 +179,9 @@ ANNOTATIONS = (
          lambda path: read_supervisely(path.parent.parent.parent), "json"),
     Kind("Supervisely project", supervisely_tree.write_project,
          lambda path: read_supervisely(path.parent), "json"),
+    Kind("VIA", via_tree.write, read_via, "json"),
+    Kind("VIA CSV", via_tree.write_csv, read_via),
+    Kind("VIA 3", via_tree.write_project3, read_via, "json"),
     Kind("COCO panoptic: JSON", panoptic("annotations/panoptic_val2017.json"),
          lambda path: read_panoptic(path.parent.parent), "json"),
     Kind("COCO panoptic: PNG", panoptic("annotations/panoptic_val2017/1.png"),

@@ -31,13 +31,15 @@ class Part:
         label_HW[self.top : self.top + rows, self.left : self.left + columns][self.mask_HW] = id_
 
 
-def fill_polygon(corners_N2: NDArray[np.float64], size: Size) -> Part:
-    """Fill a polygon by the even-odd rule.
+def fill_polygon(corners_N2: NDArray[np.float64], size: Size, *, nonzero: bool = False) -> Part:
+    """Fill a polygon.
 
     Args:
         corners_N2: x and y of each corner in px; the first pixel's centre is (0.5, 0.5). Of centres
             on an edge those at the left and upper sides belong to the polygon.
         size: of the image.
+        nonzero: what the polygon winds around twice is inside, as canvases of browsers have it;
+            else outside (the even-odd rule).
     """
     top, bottom = _pixels(corners_N2[:, 1], size[1])
     left, right = _pixels(corners_N2[:, 0], size[0])
@@ -55,6 +57,10 @@ def fill_polygon(corners_N2: NDArray[np.float64], size: Size) -> Part:
     (x0_M, y0_M), (x1_M, y1_M) = upper_N2[edge_M].T, lower_N2[edge_M].T
     crossing_M = x0_M + (row_M + 0.5 - y0_M) * (x1_M - x0_M) / (y1_M - y0_M)
     column_M = np.clip(np.ceil(crossing_M - 0.5), left, right).astype(np.int64)
+    if nonzero:
+        turns_HW = np.zeros(edges_HW.shape, np.int32)
+        np.add.at(turns_HW, (row_M - top, column_M - left), np.where(falls, 1, -1)[edge_M])
+        return Part(top, left, np.cumsum(turns_HW, axis=1)[:, :-1] != 0)
     np.bitwise_xor.at(edges_HW, (row_M - top, column_M - left), 1)
     inside_HW = np.bitwise_xor.accumulate(edges_HW, axis=1)[:, :-1]
     return Part(top, left, inside_HW.astype(np.bool_))

@@ -32,6 +32,18 @@ def test_a_polygon_that_crosses_itself_has_a_hole():
     assert polygon(*corners) == [[1] * 5, [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1] * 5]
 
 
+def test_windings_fill_what_is_wound_around_in_either_direction():
+    pentagram = np.array([(10, 0), (16, 19), (0, 7), (20, 7), (4, 19)], float)
+    odd, whole = (
+        np.array(painted(fill_polygon(pentagram, (20, 20), nonzero=nonzero), (20, 20)))
+        for nonzero in (False, True)
+    )
+    assert (odd[11, 10], whole[11, 10]) == (0, 1)  # the middle is wound around twice
+    assert not (odd > whole).any()
+    turned = painted(fill_polygon(pentagram[::-1], (20, 20), nonzero=True), (20, 20))
+    assert turned == whole.tolist()
+
+
 @pytest.mark.parametrize(
     "corners", [[(1, 1)] * 3, [(9, 9), (12, 9), (9, 12)], [(0, -9), (1, -8), (2, -9)]]
 )

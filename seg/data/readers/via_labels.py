@@ -1,0 +1,119 @@
+"""Label maps of the regions of the VGG Image Annotator."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.readers.drawn_pairs import NotedLabels
+from seg.data.readers.image_decoding import MAX_PIXELS
+from seg.data.readers.polygons import no_class_error
+from seg.data.readers.readers import read_size
+from seg.data.readers.urls import Location
+from seg.data.readers.via_file import ViaFile
+from seg.data.readers.via_regions import RegionClasses, ViaImage, ViaRegion
+from seg.data.readers.via_shapes import DRAWN_KINDS, RegionPainter
+from seg.errors import DataError, brief, first_of
+
+Undrawn = Literal["error", "exclude"]
+"""What happens to regions without an area."""
+
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class ViaDrawing:
+    """Choices that decide what is drawn.
+
+    Attributes:
+        classes: of the regions.
+        unlabelled: file id of the pixels of no region.
+        undrawn: regions without an area are an error, or left out.
+    """
+
+    classes: RegionClasses
+    unlabelled: int
+    undrawn: Undrawn
+
+
+class ViaLabels(NotedLabels):
+    """A `ReadLabel` that draws the regions of an image, which stands for its label.
+
+    Regions cover the pixels whose centres lie in the path that the tool draws on its canvas; later
+    ones cover earlier ones.
+
+    Args:
+        images: of each image file, the annotation file and its entry.
+        ids: file id of each label.
+        drawing: the other choices.
+    """
+
+    def __init__(
+        self,
+        images: Mapping[str, tuple[ViaFile, ViaImage]],
+        ids: Mapping[str, int],
+        drawing: ViaDrawing,
+    ) -> None:
+        self._images = dict(images)
+        self._ids = dict(ids)
+        self._drawing = drawing
+        super().__init__()
+
+    @property
+    def settings(self) -> str:
+        """Return what beside the classes and the images decides what is read."""
+        files = sorted({(str(file.path), file.state) for file, _ in self._images.values()})
+        return f"({files}, {self._ids}, {self._drawing})"
+
+    def __call__(self, path: Location) -> NDArray[Any]:
+        """Draw the regions of an image as file ids, int32, H x W.
+
+        Raises:
+            DataError: what is wrong with which region, or a label is no class.
+        """
+        file, image = self._images[str(path)]
+        regions = list(drawn_regions(image.regions))
+        if self._drawing.undrawn == "error":
+            _check_kinds(image.regions, f"{file.path}: {image.place}")
+        names = [self._drawing.classes.label(region, file.path) for region in regions]
+        unknown = sorted(set(names) - set(self._ids))
+        ids = self._ids | {name: -number for number, name in enumerate(unknown, start=1)}
+        height, width = read_size(path)
+        if height * width > MAX_PIXELS:
+            raise DataError(
+                f"{path}: the image has more than {MAX_PIXELS} pixels; cut it into tiles",
+                fault="too_large",
+            )
+        label_HW = np.full((height, width), self._drawing.unlabelled, np.int32)
+        painter = RegionPainter((width, height))
+        empty = []
+        for region, name in zip(regions, names, strict=True):
+            place = f"{region.place} ({name[:_SHOWN]!r}, {region.kind})"
+            part = painter.draw(region, f"{file.path}: {place}")
+            part.paint(label_HW, ids[name])
+            if not part.mask_HW.any():
+                empty.append(place)
+        self._note(path, empty)
+        if unknown:
+            pixels = {name: int((label_HW == ids[name]).sum()) for name in unknown}
+            raise no_class_error(f"{file.path}: {image.place}", pixels, list(self._ids))
+        return label_HW
+
+
+def drawn_regions(regions: Iterable[ViaRegion]) -> Iterable[ViaRegion]:
+    """Return the regions that have an area."""
+    return (region for region in regions if region.kind in DRAWN_KINDS)
+
+
+def _check_kinds(regions: Iterable[ViaRegion], where: str) -> None:
+    others = Counter(region.kind for region in regions if region.kind not in DRAWN_KINDS)
+    if others:
+        listed = first_of([f"{count} {brief(kind)}" for kind, count in others.items()])
+        raise DataError(
+            f"{where}: regions without an area: {listed}; allowed: {', '.join(DRAWN_KINDS)}\n"
+            "  draw them as polygons, or leave them out: dataset.undrawn=exclude",
+            fault="label_kind",
+        )
