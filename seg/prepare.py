@@ -56,6 +56,8 @@ def _detect(config: PrepareConfig, run_dir: Path) -> None:
     log.info("%s: %s", best.name, best.description)
     for other in others:
         log.info("opens as %s too: %s", other.name, other.description)
+    if best.image_fault:
+        log.info("its images need a choice beside: %s", best.image_fault)
     log.info("to check it: python -m seg.prepare verify %s", best.overrides)
     log.info("to train on it: python -m seg.train %s", best.overrides)
 

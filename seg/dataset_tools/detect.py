@@ -18,6 +18,7 @@ from seg.data.readers.urls import is_remote
 from seg.errors import DataError, UserError, first_of
 
 _MEAN_BACKGROUND = ("cvat_mask", "cvat_images")  # by images on which nothing was drawn
+_OF_IMAGES = ("bands", "value_range")  # faults of images, whatever the kind of their labels
 _GENERAL = ("folder", "csv")  # they open much that another kind reads with its own meaning
 _TRIED_SAMPLES, _MOST_TABLES, _MOST_LEVELS, _SHOWN_CLASSES = 3, 5, 3, 8
 
@@ -33,6 +34,7 @@ class Detected:
         unmatched: number of files without a partner.
         classes: names, in the order of the train ids.
         unannotated: number of images, among these files, for which a tool wrote no annotation.
+        image_fault: what must be declared of its images, whose labels are read; empty: nothing.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Detected:
     unmatched: int
     classes: tuple[str, ...]
     unannotated: int = 0
+    image_fault: str = ""
 
     @property
     def overrides(self) -> str:
@@ -165,7 +168,7 @@ def _open(name: str, key: str, value: Path) -> Detected:
     config = validate(DatasetChoice, {"dataset": plain})
     check_sections(config, "dataset")
     dataset, unmatched = open_with_unmatched(config.dataset, "train")
-    _read_one(dataset)
+    image_fault = _read_one(dataset)
     bare = sum(each.fault == NO_ANNOTATION for each in unmatched)
     images = {"train": len(dataset)}
     for split in ("val", "test"):
@@ -174,18 +177,28 @@ def _open(name: str, key: str, value: Path) -> Detected:
         except UserError:
             continue
     names = dataset.labels.names
-    return Detected(name, (key, str(value)), images, len(unmatched), names, bare)
+    return Detected(name, (key, str(value)), images, len(unmatched), names, bare, image_fault)
 
 
-def _read_one(dataset: Any) -> None:
-    """Read a sample, so that files of another kind are told apart; a few may be damaged."""
-    for index in range(min(_TRIED_SAMPLES, len(dataset)) - 1):
+def _read_one(dataset: Any) -> str:
+    """Read a sample, so that files of another kind are told apart; a few may be damaged.
+
+    Returns:
+        what must be declared of its image, if that is all that is wrong; else nothing.
+    """
+    count = min(_TRIED_SAMPLES, len(dataset))
+    for index in range(count):
         try:
             dataset[index]
-            return
-        except DataError:
-            continue
-    dataset[min(_TRIED_SAMPLES, len(dataset)) - 1]
+        except DataError as error:
+            if error.fault in _OF_IMAGES and hasattr(dataset, "read_label"):
+                dataset.read_label(index)
+                return str(error)
+            if index == count - 1:
+                raise
+        else:
+            break
+    return ""
 
 
 @contextmanager

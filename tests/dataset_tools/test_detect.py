@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -186,6 +187,19 @@ def test_the_own_kind_is_not_another(tmp_path):
     with pytest.raises(DataError, match="'test'") as caught, naming_other_kinds(config.dataset):
         open_with_unmatched(config.dataset, "test")
     assert "another kind" not in str(caught.value)
+
+
+def test_images_of_many_bands_hide_no_kind(tmp_path):
+    rasterio = pytest.importorskip("rasterio", reason="extra rasters")
+    geojson_tree.write_map(tmp_path / "mine")
+    for path in (tmp_path / "mine").glob("*.tif"):
+        with rasterio.open(path) as raster:
+            profile, rgb_CHW = raster.profile, raster.read()
+        with rasterio.open(path, "w", **profile | {"count": 4, "dtype": "uint16"}) as raster:
+            raster.write(np.concatenate([rgb_CHW, rgb_CHW[:1]]).astype(np.uint16))
+    first = detect(tmp_path / "mine")[0]
+    assert first.name == "geojson"
+    assert "4 bands" in first.image_fault
 
 
 def test_the_directory_in_an_unpacked_archive_is_detected(tmp_path):

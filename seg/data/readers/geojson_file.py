@@ -27,6 +27,8 @@ WGS84 = "EPSG:4326"
 
 _NOT_GEOJSON = "not a FeatureCollection of GeoJSON, nor a list of its features"
 _QUPATH_KINDS = ("annotation", "detection", "cell", "tile", "tmaCore", "root")
+# QuPath writes objectType: "tmaCore", its Python package qubalab object_type: "TMA_CORE".
+_PLAIN_KINDS = {kind.lower(): kind for kind in _QUPATH_KINDS}
 # The member `id` of QuPath before 0.3.
 _QUPATH_IDS = {
     "PathAnnotationObject": "annotation",
@@ -229,8 +231,8 @@ def _lookup(properties: Mapping[str, Any], key: str) -> Any:
 
 def _qupath_kind(content: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
     kind = properties.get("objectType", properties.get("object_type"))
-    if isinstance(kind, str) and kind in _QUPATH_KINDS:
-        return kind
+    if isinstance(kind, str) and (plain := kind.lower().replace("_", "")) in _PLAIN_KINDS:
+        return _PLAIN_KINDS[plain]
     known = _QUPATH_IDS.get(str(content.get("id")), "")
     is_classified = isinstance(properties.get("classification"), dict)
     return known or ("annotation" if is_classified else "")

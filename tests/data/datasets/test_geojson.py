@@ -68,6 +68,11 @@ def test_qupath_names_classes_in_several_ways(tmp_path):
 
 
 def test_objects_of_a_type_are_chosen(tmp_path):
+    of_qubalab = qupath("Tumor", square(0, 0, 2, 1))
+    of_qubalab["properties"] |= {"object_type": "DETECTION"}
+    del of_qubalab["properties"]["objectType"]
+    others = {"object_types": ["detection"], "unannotated": "background"}
+    assert one(tmp_path, of_qubalab, **others, classes=["Tumor"])[0] == [1, 1] + [0] * 8
     cell = qupath("Stroma", square(0, 0, 9, 5), "cell", nucleusGeometry=square(1, 1, 2, 2))
     features = (qupath("Tumor", square(0, 0, 2, 1)), cell)
     assert np.array(one(tmp_path, *features)).max() == 1
