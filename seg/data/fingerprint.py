@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from seg.data.readers.file_masks import MASKED_SUFFIXES
 from seg.data.readers.urls import Location, is_remote
 from seg.data.readers.value_range import PLAIN
 from seg.data.sample import SegmentationDataset
@@ -32,6 +33,8 @@ def fingerprint(dataset: SegmentationDataset) -> str | None:
     decoding = getattr(dataset, "decoding", PLAIN)
     if decoding != PLAIN:  # it decides the pixels
         identity.append(decoding.to_dict())
+    if any(str(pair.image).lower().endswith(MASKED_SUFFIXES) for pair in pairs):
+        identity.append("masks of files")  # which early versions did not read
     digest = hashlib.sha256(json.dumps(identity).encode())
     for pair in pairs:
         digest.update(repr((pair.name, _state(pair.image), _state(pair.label))).encode())

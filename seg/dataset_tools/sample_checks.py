@@ -12,7 +12,7 @@ from PIL import Image
 from seg.data.readers.image_decoding import PLAIN_CHUNKS, opened
 from seg.data.readers.image_label_pairs import PairDataset
 from seg.data.readers.image_pixels import orientation_of
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_filled
 from seg.data.readers.stored_values import stored_bits
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import PLAIN, ImageDecoding
@@ -142,7 +142,7 @@ def _inspect_image(
     try:
         header = _read_header(path, "image")
         _note_suffix(inspection, path, header)
-        return read_image(path, decoding=watched), header.orientation
+        return read_filled(path, watched)[0], header.orientation
     except Exception as error:
         inspection.fault(path, error)
         return None, _UPRIGHT

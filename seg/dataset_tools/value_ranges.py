@@ -35,14 +35,20 @@ class WatchedDecoding(ImageDecoding):
         """Watch a decoding."""
         return cls(**{each.name: getattr(decoding, each.name) for each in fields(decoding)})
 
-    def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:
-        """Scale values to 8 bits and record their extent."""
+    def scale(
+        self,
+        values: NDArray[Any],
+        bits: int,
+        path: Location,
+        lacks_data: NDArray[np.bool_] | None = None,
+    ) -> NDArray[Any]:
+        """Scale values and record their extent."""
         if not is_plain(values, bits) or self.value_range is not None:
             low, high = np.array(self.ranges or ((-np.inf, np.inf),)).T
             beyond = int(((values < low) | (values > high)).sum())
             extent = Extent(kind_of(values, bits), *extremes(values), beyond, values.size)
             self.extents.append(extent)
-        return super().scale(values, bits, path)
+        return super().scale(values, bits, path, lacks_data)
 
 
 def describe_ranges(

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from seg.data.label_space import LabelSpace
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_filled, read_image
 from seg.data.readers.value_range import PLAIN, RGB_CHANNELS, ImageDecoding
 from seg.inference.fusion import argmax_labels
 from seg.inference.image_model import ImageLike, ImageModel
@@ -77,6 +77,9 @@ class TrainedSegmenter(Segmenter):
 
 def predict_labels(model: ImageModel, image: ImageLike) -> NDArray[np.uint8]:
     """Segment one image in one pass; see `TrainedSegmenter.predict`."""
+    if isinstance(image, str | Path):
+        raster = ArrayRaster(*read_filled(Path(image), model.decoding))
+        return Inference().labels(model, raster)
     image_HWC = as_array(image, model.decoding)
     return Inference().labels(model, ArrayRaster.of(image_HWC, model.decoding))
 

@@ -1,4 +1,4 @@
-"""Reads arrays of numbers from `.npz` archives within a limit on their size."""
+"""Reads arrays of numbers from `.npz` archives and `.npy` files within a limit on their size."""
 
 import zipfile
 from io import BytesIO
@@ -35,6 +35,22 @@ def read_npz(content: bytes, *, max_bytes: int) -> dict[str, NDArray[Any]]:
     except ValueError:
         raise
     except Exception as error:  # damaged archives raise nearly anything
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def read_npy(content: bytes, *, max_bytes: int) -> NDArray[Any]:
+    """Return the array of a `.npy` file; nothing in it executes.
+
+    Raises:
+        ValueError: it is no such file, is damaged, or is larger.
+    """
+    if len(content) > max_bytes:
+        raise ValueError(f"more than {max_bytes} bytes")
+    try:
+        return _array(content)
+    except ValueError:
+        raise
+    except Exception as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 

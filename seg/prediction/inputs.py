@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
-from seg.data.readers.gdal import has_gdal, is_jpeg2000, jpeg2000_size
+from seg.data.readers.gdal import has_gdal
 from seg.data.readers.image_decoding import MAX_PIXELS
+from seg.data.readers.jpeg2000 import is_jpeg2000, jpeg2000_size
 from seg.data.readers.map_place import is_placed, placed_beside
 from seg.data.readers.tiff_pages import full_pages, is_tiff, read_pages
 from seg.data.readers.unread_files import UnreadFiles, is_hidden

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from seg.data.label_values import LabelValues
 from seg.data.readers.gdal import (
     BandReader,
+    Masked,
     gdal_errors,
     has_place,
     open_dataset,
@@ -20,7 +20,7 @@ from seg.data.readers.gdal import (
     without_place,
 )
 from seg.data.readers.image_pixels import check_colors
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_filled
 from seg.data.readers.tiff_pages import TiffPage, is_tiff, read_pages
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.readers.value_scaling import fill_no_data
@@ -45,7 +45,6 @@ class WindowedRaster:
             self._dataset: Any = open_file(Path(path))
             self.height: int = self._dataset.height
             self.width: int = self._dataset.width
-            flags = {flag for each in self._dataset.mask_flag_enums for flag in each}
             on_map = has_place(self._dataset)
         self._decoding = decoding
         page = _first_page(path)
@@ -55,9 +54,6 @@ class WindowedRaster:
         if page is None or not page.is_converted:
             self._reader = BandReader(self._dataset, path, decoding, lambda: on_map)
             self._reader.check_range()
-        if MaskFlags.alpha in flags and not (self._reader and self._reader.has_alpha):
-            flags -= {MaskFlags.alpha, MaskFlags.per_dataset}  # it is one of the image's own
-        self._complete = flags <= {MaskFlags.all_valid}
 
     def read(self, rows: slice, columns: slice) -> NDArray[Any]:
         """Read a window, h x w x channels; pixels without data are filled.
@@ -65,36 +61,28 @@ class WindowedRaster:
         Raises:
             DataError: its part of the file is damaged, or holds values that are not declared.
         """
-        image_HWC = self._scaled(rows, columns)
-        if self._decoding.nodata is not None:
-            image_HWC = np.array(image_HWC)
+        if self._reader is None:
+            return self._converted[0][rows, columns]
+        image_HWC = self._reader.read(_window(rows, columns))
+        if image_HWC.dtype != np.uint8:
             fill_no_data(image_HWC)
         return image_HWC
 
-    def _scaled(self, rows: slice, columns: slice) -> NDArray[Any]:
-        """Read a window, h x w x channels, NaN where there is no data."""
-        if self._reader is None:
-            return self._converted[rows, columns]
-        return self._reader.read(_window(rows, columns))
-
     @cached_property
-    def _converted(self) -> NDArray[Any]:
+    def _converted(self) -> Masked:
         """Read the whole image, if GDAL computes RGB in another way than training does."""
         size = self.height * self.width
-        return read_image(self._path, decoding=self._decoding, max_pixels=size)
+        return read_filled(self._path, self._decoding, max_pixels=size)
 
     def without_data(self, rows: slice) -> NDArray[np.bool_] | None:
         """Return which pixels of some rows lack data, by the file or as declared; None: none."""
-        columns = slice(0, self.width)
-        missing_HW = None
-        if not self._complete:
-            with gdal_errors(self._path):
-                mask_HW = self._dataset.dataset_mask(window=_window(rows, columns))
-            missing_HW = np.asarray(mask_HW == 0)
-        if self._decoding.nodata is not None:
-            declared_HW = np.isnan(self._scaled(rows, columns)[..., 0])
-            missing_HW = declared_HW if missing_HW is None else missing_HW | declared_HW
-        return missing_HW
+        if self._reader is None:
+            lacks_data_HW = self._converted[1]
+            return None if lacks_data_HW is None else lacks_data_HW[rows]
+        window = _window(rows, slice(0, self.width))
+        if self._decoding.nodata is None:
+            return self._reader.lacking_data(window)
+        return np.asarray(np.isnan(self._reader.read(window)[..., 0]))
 
     @property
     def place(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from seg.data.readers.gdal import has_gdal
 from seg.data.readers.image_decoding import MAX_PIXELS
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_filled
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
 from seg.inference.image_source import ArrayRaster, Raster
@@ -44,10 +44,9 @@ class ItemReader:
             return raster
         page = item.part if item.kind == "page" else None
         try:
-            image_HWC = read_image(
-                item.source, decoding=self._decoding, page=page, max_pixels=self._max_pixels
+            return ArrayRaster(
+                *read_filled(item.source, self._decoding, page=page, max_pixels=self._max_pixels)
             )
-            return ArrayRaster.of(image_HWC, self._decoding)
         except DataError as error:
             if error.fault == "too_large":
                 raise self._too_large(f"{item.source}: an image") from None

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from seg.data.classification.sample import ClassNames, ImageFile, ImageFiles
 from seg.data.readers.dataset_root import default_root
+from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES
 from seg.data.readers.splits import find_split, hash_split, no_split_error, split_names
 from seg.data.readers.unread_files import UnreadFiles, is_hidden, log_loose_files
 from seg.errors import DataError
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _HOW_TO_GET = (
     "lay images out as train/CLASS/a.jpg with val/CLASS/b.jpg (ImageNet's validation images\n"
     "  too must be sorted into directories), or as CLASS/a.jpg, split by "
@@ -105,7 +105,9 @@ def _image_paths(directory: Path, name: str, unread: UnreadFiles) -> Iterator[st
         below = Path(inner).relative_to(directory)
         within_hidden, prefix = is_hidden(below), below.as_posix()
         for file in files:
-            if file.lower().endswith(_SUFFIXES) and not (within_hidden or is_hidden(Path(file))):
+            if file.lower().endswith(IMAGE_SUFFIXES) and not (
+                within_hidden or is_hidden(Path(file))
+            ):
                 yield f"{prefix}/{file}"
             else:
                 unread.add(below / file)

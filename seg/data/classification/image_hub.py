@@ -5,7 +5,7 @@ from typing import Any
 
 from seg.data.classification.sample import ClassifiedImage, ClassNames
 from seg.data.datasets.hf_dataset import declared_names, load_rows, located, split_name
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_filled
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import ConfigError, DataError
 
@@ -74,7 +74,7 @@ class ImageHub:
         row = self._rows[index]
         where = f"{self._where}, row {index}"
         with located(row[self._columns[0]], f"{where}, column {self._columns[0]!r}") as location:
-            image_HWC = read_image(location, decoding=self.decoding)
+            image_HWC, _ = read_filled(location, self.decoding)
         classes = [self._place(each, where) for each in _several(row[self._columns[1]])]
         if not (classes or self.labels.multi_label):
             raise DataError(f"{where}: no class")

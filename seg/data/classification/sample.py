@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_filled
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.errors import DataError
@@ -136,7 +136,7 @@ class ImageFiles:
             IndexError: there is no such image.
             DataError: its file is missing or damaged.
         """
-        image_HWC = read_image(self._locations[index].decode(), decoding=self.decoding)
+        image_HWC, _ = read_filled(self._locations[index].decode(), self.decoding)
         end = self._ends[index]
         start = self._ends[index - 1] if index % len(self) else 0
         label = self.labels.label(self._classes[start:end].tolist())

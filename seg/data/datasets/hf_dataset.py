@@ -15,7 +15,7 @@ from seg.data.readers.image_decoding import opened
 from seg.data.readers.label_encoding import LabelKind, infer_classes, own_labels
 from seg.data.readers.readers import ReadLabel, read_grey, read_label, read_pair
 from seg.data.readers.urls import Location, in_memory_file
-from seg.data.readers.value_range import PLAIN, ImageDecoding, ignore_no_data
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.sample import Sample, naming_quarantine
 from seg.errors import ConfigError, DataError
 
@@ -123,10 +123,10 @@ class HfDataset:
             located(row[self._columns[0]], where) as image,
             self._label(row, index) as label,
         ):
-            location, read = label
-            image_HWC, file_label_HW = read_pair(image, location, read, self.decoding)
-            label_HW = self.labels.encode(file_label_HW, location)
-        ignore_no_data(image_HWC, label_HW, self.decoding, self.labels.ignore_index)
+            image_HWC, file_label_HW, lacks_data_HW = read_pair(image, *label, self.decoding)
+            label_HW = self.labels.encode(file_label_HW, label[0])
+        if lacks_data_HW is not None:
+            label_HW[lacks_data_HW] = self.labels.ignore_index
         return Sample(f"{index % len(self):06d}", image_HWC, label_HW)
 
     def read_label(self, index: int) -> NDArray[Any]:
@@ -135,6 +135,8 @@ class HfDataset:
         Raises:
             IndexError, DataError: as for a sample.
         """
+        if self.decoding.nodata is not None:
+            return self[index].label
         with naming_quarantine(), self._label(self._rows[index], index) as (location, read):
             return self.labels.encode(read(location), location)
 

@@ -6,9 +6,8 @@ import numpy as np
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import named_files
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_filled
 from seg.data.readers.value_range import PLAIN, ImageDecoding
-from seg.data.readers.value_scaling import fill_no_data
 from seg.data.sample import Sample
 from seg.errors import DataError
 
@@ -17,7 +16,7 @@ class Unlabelled:
     """All images below a directory; a `SegmentationDataset` without ground truth.
 
     The label of every sample is class 0 throughout, so that after an augmentation the pixels
-    outside the image are those that are ignored.
+    outside the image, and those without data, are those that are ignored.
 
     Args:
         directory: of the images, at any depth.
@@ -51,7 +50,8 @@ class Unlabelled:
             DataError: the file is missing or damaged.
         """
         name, path = self._files[index]
-        image = read_image(path, decoding=self.decoding)
-        if self.decoding.nodata is not None:
-            fill_no_data(image)
-        return Sample(name, image, np.zeros(image.shape[:2], self.labels.dtype))
+        image_HWC, lacks_data_HW = read_filled(path, self.decoding)
+        label_HW = np.zeros(image_HWC.shape[:2], self.labels.dtype)
+        if lacks_data_HW is not None:
+            label_HW[lacks_data_HW] = self.labels.ignore_index
+        return Sample(name, image_HWC, label_HW)

@@ -18,7 +18,7 @@ def check_alpha(
     others: Sequence[int] = (1, 2, 3),
     section: str = "dataset",
     whole: bool = True,
-) -> None:
+) -> NDArray[np.bool_] | None:
     """Refuse transparent pixels, whose color is undefined, unless alpha is a mask.
 
     Args:
@@ -31,12 +31,15 @@ def check_alpha(
         section: of the configuration that chooses bands, for messages.
         whole: whether this is all of the image, which must have data somewhere.
 
+    Returns:
+        which pixels have no data, H x W; None: all have.
+
     Raises:
         DataError: transparent pixels that no mask explains.
     """
     clear_HW = alpha_HW != np.iinfo(alpha_HW.dtype).max
     if not clear_HW.any():
-        return
+        return None
     if is_mask is None:
         raise DataError(
             f"{path}: image has transparent pixels, whose color is undefined\n"
@@ -50,7 +53,7 @@ def check_alpha(
     elif whole and clear_HW.all():
         reason = "is 0 throughout: no pixel has data"
     else:
-        return
+        return np.asarray(clear_HW)
     band = next(band for band in range(1, len(others) + 2) if band not in others)
     raise DataError(
         f"{path}: band {band} is marked as alpha and {reason}\n"

@@ -1,9 +1,13 @@
 """Which bands of a file are its image."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import ImageDecoding
+from seg.data.readers.value_range import RGB_CHANNELS, ImageDecoding
 from seg.errors import DataError
 
 
@@ -60,3 +64,25 @@ def further_bands_error(decoding: ImageDecoding, path: Location, count: int) -> 
         f" remember,\n  or with {decoding.section}.bands={some} or others for these alone",
         fault="bands",
     )
+
+
+def scaled_bands(
+    values_HWC: NDArray[Any],
+    names: Sequence[str],
+    bits: int,
+    path: Location,
+    decoding: ImageDecoding,
+) -> NDArray[Any]:
+    """Return the declared bands among stored ones, or all where these are grey or RGB, scaled."""
+    count = values_HWC.shape[2]
+    if decoding.bands is not None:
+        chosen = chosen_bands(decoding, path, count, (names,) if names else ())
+        values_HWC = values_HWC[..., [band - 1 for band in chosen]]
+    elif count not in (1, RGB_CHANNELS):
+        raise further_bands_error(decoding, path, count)
+    if values_HWC.dtype == np.bool_:
+        values_HWC, bits = values_HWC.astype(np.uint8), 1
+    scaled_HWC = decoding.scale(values_HWC, bits, path)
+    if scaled_HWC.shape[2] == 1:
+        return np.repeat(scaled_HWC, RGB_CHANNELS, 2)
+    return np.array(scaled_HWC)

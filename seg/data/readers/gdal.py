@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 
 from seg.data.readers.alpha import check_alpha
 from seg.data.readers.bands import chosen_bands, further_bands_error
+from seg.data.readers.jpeg2000 import is_jpeg2000
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import RGB_CHANNELS, ImageDecoding
-from seg.data.readers.value_scaling import inverted, is_plain
+from seg.data.readers.value_scaling import inverted, is_plain, mark_no_data
 from seg.errors import DataError, error_summary
 
 INSTALL = "pip install 'seg-xception[rasters]'"
 
-_JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # a file, a bare codestream
+Masked = tuple[NDArray[Any], NDArray[np.bool_] | None]
+"""An image, H x W x channels, and which of its pixels lack data by the file itself."""
+
 _COLORS = ("red", "green", "blue")
 _MIDDLE_PX = 512  # side of the part that is looked at before any pixel is used
 
@@ -30,28 +33,6 @@ _MIDDLE_PX = 512  # side of the part that is looked at before any pixel is used
 def has_gdal() -> bool:
     """Return whether the extra `rasters` is installed."""
     return find_spec("rasterio") is not None
-
-
-def is_jpeg2000(start: bytes) -> bool:
-    """Return whether a file that starts so is a JPEG 2000 file."""
-    return start.startswith(_JPEG2000)
-
-
-def jpeg2000_bits(content: bytes) -> int:
-    """Return the bits of the deepest component (ISO/IEC 15444-1, A.5.1); 8 without a header."""
-    start = content.find(b"\xff\x4f\xff\x51")
-    count = int.from_bytes(content[start + 40 : start + 42])
-    depths = content[start + 42 : start + 42 + 3 * count : 3]
-    return max(((depth & 0x7F) + 1 for depth in depths), default=8) if start >= 0 else 8
-
-
-def jpeg2000_size(content: bytes) -> tuple[int, int]:
-    """Return height and width of the reference grid (ISO/IEC 15444-1, A.5.1), or (0, 0)."""
-    start = content.find(b"\xff\x4f\xff\x51")
-    width, height, left, top = (
-        int.from_bytes(content[start + place : start + place + 4]) for place in (8, 12, 16, 20)
-    )
-    return (height - top, width - left) if start >= 0 else (0, 0)
 
 
 def lies_on_a_map(path: Path) -> bool:
@@ -179,6 +160,8 @@ class BandReader:
         self._white_is_zero = whole.get("MINISWHITE") == "YES"
         self.bits = int(structure.get("NBITS", 8 * self._dtype.itemsize))
         self._palette = self._read_palette(meanings)
+        flags = dataset.mask_flag_enums
+        self._masked = [band for band in self._bands if _says_data(flags[band - 1])]
 
     def check_range(self) -> None:
         """Check that the range of values is declared, by the middle of a raster read by windows.
@@ -198,21 +181,48 @@ class BandReader:
             values = np.asarray(self._dataset.read(self._bands, window=window))
         raise self._decoding.undeclared(self._path, values, self.bits)
 
-    @property
-    def has_alpha(self) -> bool:
-        """Return whether a band says which pixels count."""
-        return self._alpha is not None
-
     def read(self, window: Any = None) -> NDArray[Any]:
         """Read a window as `ImageDecoding.scale` returns it, h x w x channels; None: the whole.
 
         Raises:
             DataError: its part of the file is damaged, or a band that is marked as alpha is none.
         """
+        return self.read_masked(window)[0]
+
+    def read_masked(self, window: Any = None) -> Masked:
+        """Return what `read` and `lacking_data` return.
+
+        Raises:
+            DataError: its part of the file is damaged, or a band that is marked as alpha is none.
+        """
         with gdal_errors(self._path):
             values_CHW = self._dataset.read(self._bands, window=window)
+        lacks_data_HW = self.lacking_data(window)
+        if self._palette is not None:
+            image_HW3 = np.asarray(self._palette[values_CHW[0]], self._decoding.dtype)
+            mark_no_data(image_HW3, lacks_data_HW)
+            return image_HW3, lacks_data_HW
+        if self._white_is_zero:
+            values_CHW = inverted(values_CHW, self.bits, self._path)
+        values_HWC = values_CHW.transpose(1, 2, 0)
+        scaled_HWC = self._decoding.scale(values_HWC, self.bits, self._path, lacks_data_HW)
+        if scaled_HWC.shape[2] == 1:
+            return np.repeat(scaled_HWC, RGB_CHANNELS, 2), lacks_data_HW
+        return np.ascontiguousarray(scaled_HWC), lacks_data_HW
+
+    def lacking_data(self, window: Any = None) -> NDArray[np.bool_] | None:
+        """Return where the file itself says that there is no data, h x w; None: nowhere.
+
+        By a mask, by alpha, or by a value that stands for it. Of 8 bits, where dark colors hold
+        zeros, all bands must have this value, of others one of them.
+
+        Raises:
+            DataError: its part of the file is damaged, or a band that is marked as alpha is none.
+        """
+        lacks_data_HW = None
+        with gdal_errors(self._path):
             if self._alpha is not None:
-                check_alpha(
+                lacks_data_HW = check_alpha(
                     self._dataset.read(self._alpha, window=window),
                     self._path,
                     is_mask=self._is_placed,
@@ -220,15 +230,14 @@ class BandReader:
                     section=self._decoding.section,
                     whole=window is None,
                 )
-        if self._palette is not None:
-            return np.asarray(self._palette[values_CHW[0]], self._decoding.dtype)
-        if self._white_is_zero:
-            values_CHW = inverted(values_CHW, self.bits, self._path)
-        values_HWC = values_CHW.transpose(1, 2, 0)
-        scaled_HWC = self._decoding.scale(values_HWC, self.bits, self._path)
-        if scaled_HWC.shape[2] == 1:
-            return np.repeat(scaled_HWC, RGB_CHANNELS, 2)
-        return np.ascontiguousarray(scaled_HWC)
+            if self._masked:
+                masked_BHW = self._dataset.read_masks(self._masked, window=window) == 0
+                is_byte = self._dtype == np.uint8
+                masked_HW = masked_BHW.all(0) if is_byte else masked_BHW.any(0)
+                if lacks_data_HW is not None:
+                    masked_HW |= lacks_data_HW
+                lacks_data_HW = masked_HW
+        return lacks_data_HW if lacks_data_HW is not None and lacks_data_HW.any() else None
 
     def _choose_bands(self, meanings: list[str]) -> list[int]:
         count = len(meanings)
@@ -261,6 +270,12 @@ class BandReader:
         for value, color in self._dataset.colormap(self._bands[0]).items():
             table[value] = color[:3]
         return table
+
+
+def _says_data(flags: Sequence[Any]) -> bool:
+    """Return whether a band has a mask of its own, or a value for pixels without data."""
+    names = {flag.name for flag in flags}
+    return "nodata" in names or ("per_dataset" in names and "alpha" not in names)
 
 
 def needs_gdal(path: Location, kind: str, what: str) -> DataError:

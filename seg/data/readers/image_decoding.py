@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from seg.data.readers.gdal import has_gdal, is_jpeg2000, jpeg2000_bits, needs_gdal
+from seg.data.readers.gdal import has_gdal, needs_gdal
+from seg.data.readers.jpeg2000 import is_jpeg2000, jpeg2000_bands, jpeg2000_bits, jpeg2000_size
+from seg.data.readers.numpy_files import format_of, is_numpy, read_array
 from seg.data.readers.tiff_pages import (
     Decoder,
     TiffPage,
@@ -26,6 +29,7 @@ from seg.errors import DataError
 MAX_PIXELS = 89_478_485
 """Largest image that is decoded, in pixels: Pillow's own threshold for decompression bombs."""
 
+_MOST_BANDS = 4  # of JPEG 2000 files that Pillow opens
 _IHDR_DEPTH, _IHDR_COLOR = 24, 25  # positions in a PNG file (PNG, section 11.2.2)
 _BMP_HEADER, _BMP_BITS = 14, 28  # of the information header, and in the file
 _CHANNELS = {"L": ("mono", 0), "RGB": ("rgb", 2)}  # mode -> decoder's name, color type
@@ -46,7 +50,8 @@ class Opened:
         decoder: what decodes it without losing or changing values.
         chunks: of a PNG, the names of its chunks; each fits its checksum.
         page: of a TIFF, the directory that is read.
-        pillow: its pixels are not decoded yet; None where `decoder` is `gdal`.
+        pillow: its pixels are not decoded yet; None where `decoder` is `gdal` or `numpy`.
+        array: of a NumPy file, its values, H x W x bands.
     """
 
     format: str
@@ -56,6 +61,7 @@ class Opened:
     chunks: frozenset[bytes] = frozenset()
     page: TiffPage | None = None
     pillow: Image.Image | None = None
+    array: NDArray[Any] | None = None
 
     @property
     def pillow_image(self) -> Image.Image:
@@ -94,17 +100,13 @@ def opened(
                 with _opened_tiff(content, path, kind, page, max_pixels) as file:
                     yield file
                 return
-            with _open_by_pillow(content) as image:
-                if page is not None:
-                    image.seek(page)
-                _check_header(image, path, kind, max_pixels=max_pixels, any_pages=page is not None)
-                chunks = _check_png(content) if image.format == "PNG" else frozenset()
-                decoder = _decoder(image, content)
-                if decoder == "gdal" and not has_gdal():
-                    raise needs_gdal(path, kind, "JPEG 2000 of more than 8 bits")
-                form = str(image.format)
-                pillow = None if decoder == "gdal" else image
-                yield Opened(form, image.mode, content, decoder, chunks, pillow=pillow)
+            if is_numpy(content):
+                yield _opened_array(content, path, kind, max_pixels)
+            elif is_jpeg2000(content) and jpeg2000_bands(content) > _MOST_BANDS:
+                yield _opened_jpeg2000(content, path, kind, max_pixels)
+            else:
+                with _opened_by_pillow(content, path, kind, page, max_pixels) as file:
+                    yield file
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -121,6 +123,22 @@ def opened(
 
 
 @contextmanager
+def _opened_by_pillow(
+    content: bytes, path: Location, kind: str, page: int | None, max_pixels: int
+) -> Iterator[Opened]:
+    with _open_by_pillow(content) as image:
+        if page is not None:
+            image.seek(page)
+        _check_header(image, path, kind, max_pixels=max_pixels, any_pages=page is not None)
+        chunks = _check_png(content) if image.format == "PNG" else frozenset()
+        decoder = _decoder(image, content)
+        if decoder == "gdal" and not has_gdal():
+            raise needs_gdal(path, kind, "JPEG 2000 of more than 8 bits")
+        pillow = None if decoder == "gdal" else image
+        yield Opened(str(image.format), image.mode, content, decoder, chunks, pillow=pillow)
+
+
+@contextmanager
 def _opened_tiff(
     content: bytes, path: Location, kind: str, page: int | None, max_pixels: int
 ) -> Iterator[Opened]:
@@ -132,6 +150,8 @@ def _opened_tiff(
     if chosen.width * chosen.height > max_pixels:
         raise _too_large(path, kind, max_pixels)
     decoder = chosen.decoder
+    if kind == "image" and chosen.masked and not chosen.is_converted:
+        decoder = "gdal"
     # Training and prediction see the same pixels: the rasters of the latter are read by GDAL.
     if is_big_endian_bigtiff(content) or (chosen.is_jpeg_color and has_gdal()):
         decoder = "gdal"
@@ -148,6 +168,28 @@ def _opened_tiff(
         if chosen.position:
             image.seek(chosen.position)
         yield Opened("TIFF", image.mode, content, decoder, page=chosen, pillow=image)
+
+
+def _opened_jpeg2000(content: bytes, path: Location, kind: str, max_pixels: int) -> Opened:
+    height, width = jpeg2000_size(content)
+    if height * width > max_pixels:
+        raise _too_large(path, kind, max_pixels)
+    bands = jpeg2000_bands(content)
+    if not has_gdal():
+        raise needs_gdal(path, kind, f"JPEG 2000 of {bands} bands")
+    return Opened("JPEG2000", f"{bands} bands", content, "gdal")
+
+
+def _opened_array(content: bytes, path: Location, kind: str, max_pixels: int) -> Opened:
+    if kind != "image":
+        raise DataError(
+            f"{path}: a NumPy file, which is read as an image alone\n"
+            "  save the ids of a label as a PNG of one channel",
+            fault="label_kind",
+        )
+    array_HWC = read_array(content, path, max_pixels)
+    mode = f"{array_HWC.shape[2]} bands"
+    return Opened(format_of(content), mode, content, "numpy", array=array_HWC)
 
 
 def _open_by_pillow(content: bytes) -> Image.Image:

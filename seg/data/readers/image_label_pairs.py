@@ -8,14 +8,18 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
+from seg.data.readers.file_masks import may_lack_data
 from seg.data.readers.readers import ReadLabel, read_label, read_pair
 from seg.data.readers.unread_files import UnreadFiles, is_hidden
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import PLAIN, ImageDecoding, ignore_no_data
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.sample import LEAVE_OUT, Sample, naming_quarantine
 from seg.errors import DataError, first_of
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"),
+    *(".jp2", ".npy", ".npz"),
+)
 NO_ANNOTATION = "no_annotation"
 """The `UnmatchedFile.fault` of images for which an annotation tool has written no label."""
 
@@ -140,9 +144,12 @@ class PairDataset:
         """
         pair = self.pairs[index]
         with naming_quarantine():
-            image_HWC, file_label_HW = read_pair(pair.image, pair.label, self._read, self.decoding)
+            image_HWC, file_label_HW, lacks_data_HW = read_pair(
+                pair.image, pair.label, self._read, self.decoding
+            )
             label_HW = self.labels.encode(file_label_HW, pair.label)
-        ignore_no_data(image_HWC, label_HW, self.decoding, self.labels.ignore_index)
+        if lacks_data_HW is not None:
+            label_HW[lacks_data_HW] = self.labels.ignore_index
         return Sample(pair.name, image_HWC, label_HW)
 
     @property
@@ -160,9 +167,9 @@ class PairDataset:
         Raises:
             IndexError, DataError: as for reading the sample.
         """
-        if self.decoding.nodata is not None:
+        image, label = self.pairs[index].image, self.pairs[index].label
+        if self.decoding.nodata is not None or may_lack_data(image):
             return self[index].label
-        label = self.pairs[index].label
         with naming_quarantine():
             return self.labels.encode(self._read(label), label)
 

@@ -21,7 +21,7 @@ from seg.data.readers.pixel_centers import (
     polygon_cost,
 )
 from seg.data.readers.polygons import no_class_error
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_size
 from seg.data.readers.urls import Location
 from seg.errors import DataError, brief, first_of
 
@@ -107,7 +107,7 @@ class LabelStudioLabels(NotedLabels):
         names = [_label(region, where) for region in regions]
         unknown = sorted(set(names) - set(self._ids))
         ids = self._ids | {name: -number for number, name in enumerate(unknown, start=1)}
-        width, height = _size(regions, where) or read_image(path).shape[1::-1]
+        width, height = _size(regions, where) or read_size(path)[::-1]
         label_HW = np.full((height, width), self._unlabelled, np.int32)
         painter = _Painter(label_HW, self._threshold)
         empty = []

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from seg.data.readers.gdal import has_gdal, is_jpeg2000, lies_on_a_map
+from seg.data.readers.gdal import has_gdal, lies_on_a_map
+from seg.data.readers.jpeg2000 import is_jpeg2000
 from seg.data.readers.tiff_pages import TiffPage
 from seg.data.readers.urls import Location, is_remote
 

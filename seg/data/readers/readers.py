@@ -6,23 +6,23 @@ are restored (`stored_values`) or read by GDAL.
 """
 
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from seg.data.readers.image_decoding import PLAIN_CHUNKS, Opened, decode_plain_png, opened
+from seg.data.readers.gdal import Masked
+from seg.data.readers.image_decoding import Opened, decode_plain_png, opened
 from seg.data.readers.image_pixels import orientation_of, read_band, upright_image
+from seg.data.readers.jpeg2000 import jpeg2000_size
+from seg.data.readers.label_file_checks import alpha_in_label, check_label_kind, check_lossless
 from seg.data.readers.stored_values import stored_bits, stored_grey
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import PLAIN, ImageDecoding
-from seg.errors import DataError, first_of
+from seg.data.readers.value_scaling import fill_no_data
+from seg.errors import DataError
 
-_LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
 _SIDEWAYS = range(5, 9)  # EXIF orientations that exchange width and height
-_GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def read_image(
@@ -54,6 +54,24 @@ def read_image(
     return _read_image(path, decoding, page, max_pixels)[0]
 
 
+def read_filled(
+    path: Location,
+    decoding: ImageDecoding = PLAIN,
+    *,
+    page: int | None = None,
+    max_pixels: int | None = None,
+) -> Masked:
+    """Read an image for a network: as `read_image` does, pixels without data filled.
+
+    Returns:
+        H x W x channels without NaN, and which pixels lack data, H x W; None: none.
+
+    Raises:
+        DataError: as for `read_image`.
+    """
+    return _filled(*_read_image(path, decoding, page, max_pixels)[:2])
+
+
 def read_size(path: Location) -> tuple[int, int]:
     """Return height and width of an upright image; its pixels are not decoded.
 
@@ -65,9 +83,10 @@ def read_size(path: Location) -> tuple[int, int]:
             width, height = file.page.width, file.page.height
         elif file.pillow is not None:
             width, height = file.pillow.size
+        elif file.array is not None:
+            height, width, _ = file.array.shape
         else:
-            with Image.open(BytesIO(file.content)) as image:
-                width, height = image.size
+            height, width = jpeg2000_size(file.content)
         return (width, height) if orientation_of(file) in _SIDEWAYS else (height, width)
 
 
@@ -96,7 +115,7 @@ def read_indices(path: Location) -> tuple[NDArray[Any], NDArray[np.uint8] | None
         DataError: as for `read_label`.
     """
     with opened(path, "label") as file:
-        _check_label_kind(file, path)
+        check_label_kind(file, path)
         label_HW = _label_values(file, path)
         palette = file.pillow.getpalette("RGB") if file.pillow and file.mode == "P" else None
     return label_HW, None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
@@ -128,7 +147,7 @@ def read_grey(path: Location) -> NDArray[Any]:
     """
     with opened(path, "label") as file:
         if file.mode not in ("RGB", "RGBA", "LA"):
-            _check_label_kind(file, path)
+            check_label_kind(file, path)
             return _label_values(file, path)
     rgb_HW3 = _read_rgb_label(path, ("RGB", "RGBA", "LA"))
     if (rgb_HW3 != rgb_HW3[..., :1]).any():
@@ -142,7 +161,7 @@ def read_grey(path: Location) -> NDArray[Any]:
 
 def _read_rgb_label(path: Location, modes: Sequence[str]) -> NDArray[np.uint8]:
     with opened(path, "label") as file:
-        _check_lossless(file, path)
+        check_lossless(file, path)
         if file.mode not in modes:
             raise DataError(
                 f"{path}: label holds {file.mode} pixels, not colors\n"
@@ -159,10 +178,10 @@ def _read_rgb_label(path: Location, modes: Sequence[str]) -> NDArray[np.uint8]:
         if pixels is not None:
             return pixels
         try:
-            return np.asarray(upright_image(file, path, PLAIN), np.uint8)
+            return np.asarray(upright_image(file, path, PLAIN)[0], np.uint8)
         except DataError as error:
             if error.fault == "transparent" and file.pillow and "A" in file.pillow.getbands():
-                raise _alpha_in_label(file.pillow, path) from error
+                raise alpha_in_label(file.pillow, path) from error
             raise
 
 
@@ -175,7 +194,7 @@ def read_pair(
     label_path: Location,
     read: ReadLabel = read_label,
     decoding: ImageDecoding = PLAIN,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_] | None]:
     """Read an image and the label of the same size.
 
     Args:
@@ -185,16 +204,17 @@ def read_pair(
         decoding: what is declared of images.
 
     Returns:
-        the upright image, as `read_image` returns it, and the values of the label file, integer,
-        H x W.
+        the upright image, as `read_filled` returns it, the values of the label file, integer,
+        H x W, and which pixels lack data.
 
     Raises:
         DataError: either file cannot be read, or their sizes differ.
     """
-    image, orientation = _read_image(image_path, decoding)
+    image, lacks_data_HW, orientation = _read_image(image_path, decoding)
     label = read(label_path)
     if image.shape[:2] == label.shape:
-        return image, label
+        image, lacks_data_HW = _filled(image, lacks_data_HW)
+        return image, label, lacks_data_HW
     hint = "give the label the size of its image, enlarged or reduced with nearest neighbour"
     if orientation > 1 and image.shape[1::-1] == label.shape:
         hint = (
@@ -215,71 +235,20 @@ def _read_image(
     decoding: ImageDecoding,
     page: int | None = None,
     max_pixels: int | None = None,
-) -> tuple[NDArray[Any], int]:
-    """Return the upright image and the EXIF orientation (1: none) that it had."""
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None, int]:
+    """Return the upright image, where its file has no data, and the EXIF orientation (1: none)."""
     with opened(path, "image", page=page, max_pixels=max_pixels) as file:
         as_rgb = file.mode == "RGB" and decoding.bands in (None, (1, 2, 3))
         pixels = decode_plain_png(file) if as_rgb else None
         if pixels is not None:
-            return decoding.scale(pixels, 8, path), 1
+            return decoding.scale(pixels, 8, path), None, 1
         orientation = orientation_of(file)  # Pillow drops it while it decodes
-        return upright_image(file, path, decoding), orientation
+        return *upright_image(file, path, decoding), orientation
 
 
-def _alpha_in_label(image: Image.Image, path: Location) -> DataError:
-    values = np.unique(np.asarray(image.getchannel("A"))).tolist()
-    return DataError(
-        f"{path}: label has an alpha channel of {len(values)} values ({first_of(values)}), and"
-        " nothing says whether it or the colors are the label\n"
-        "  save the one that is: with Pillow, Image.open(FILE).getchannel('A').save(FILE) for the"
-        " alpha,\n  Image.open(FILE).convert('RGB').save(FILE) for the colors",
-        fault="transparent",
-    )
-
-
-def _check_label_kind(file: Opened, path: Location) -> None:
-    _check_lossless(file, path)
-    bands = 1 if file.page is None else file.page.samples
-    if file.mode not in (*_GREY, "P") or bands != 1:
-        colors = file.pillow is not None and len(file.pillow.getbands()) > 2
-        kind = f"{'colors' if colors else 'pixels'} ({file.mode})"
-        if file.mode.endswith("bands") or (bands > 1 and file.mode in _GREY):
-            kind = f"{bands} bands"
-        raise DataError(
-            f"{path}: label holds {kind}, not class ids\n  {_label_remedy(file)}",
-            fault="label_kind",
-        )
-
-
-def _check_lossless(file: Opened, path: Location) -> None:
-    if file.format not in _LOSSLESS:
-        raise DataError(
-            f"{path}: {file.format} may change pixel values, so it cannot hold class ids\n"
-            f"  allowed: {', '.join(_LOSSLESS)}; export the labels again from their source",
-            fault="lossy_label",
-        )
-    if file.chunks and file.chunks <= PLAIN_CHUNKS:
-        return  # asking Pillow for the orientation of a PNG decodes it
-    orientation = orientation_of(file)
-    if orientation != 1:
-        raise DataError(
-            f"{path}: label carries EXIF orientation {orientation}\n"
-            "  turn its pixels to fit the upright image and save it without the tag",
-            fault="orientation",
-        )
-
-
-def _label_remedy(file: Opened) -> str:
-    if file.mode in ("LA", "PA"):
-        return (
-            "save its grey or its alpha channel, whichever holds the ids, as a PNG of one channel"
-        )
-    if file.mode not in ("RGB", "RGBA") or file.pillow is None:
-        return "save the ids as a single-channel PNG of 8 or 16 bits"
-    channels = np.asarray(file.pillow.convert("RGB"))
-    if (channels == channels[..., :1]).all():
-        return "its three channels are equal: save one of them as a single-channel PNG"
-    return "translate each color to its class id and save a single-channel or palette PNG"
+def _filled(image_HWC: NDArray[Any], lacks_data_HW: NDArray[np.bool_] | None) -> Masked:
+    """Fill what is NaN; images of 8 bits are filled already."""
+    return image_HWC, lacks_data_HW if image_HWC.dtype == np.uint8 else fill_no_data(image_HWC)
 
 
 def _label_values(file: Opened, path: Location) -> NDArray[Any]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from seg.data.readers.image_decoding import Opened
 
-_PNG_DEPTH = 24  # position of the bit depth in a PNG file
+_PNG_DEPTH, _PNG_COLOR = 24, 25  # positions of bit depth and color type in a PNG file
+_GREY_ALPHA = 4
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 # width, height and the largest value of a grey or RGB file (Netpbm: pgm, ppm)
 _HEADER = re.compile(rb"P[2356](?:" + _GAP + rb"(\d+)){3}")
@@ -21,6 +22,8 @@ _HEADER = re.compile(rb"P[2356](?:" + _GAP + rb"(\d+)){3}")
 
 def stored_bits(file: Opened) -> int:
     """Return the bits of a stored value of one channel."""
+    if file.array is not None:
+        return 8 * file.array.dtype.itemsize
     if file.page is not None:
         return file.page.bits
     if file.format == "PNG":
@@ -55,6 +58,12 @@ def stored_grey(file: Opened) -> NDArray[Any]:
     return values // (255 // (2**bits - 1)) if bits < 8 else values
 
 
+def is_grey_alpha(file: Opened) -> bool:
+    """Return whether a file stores grey and alpha; Pillow makes RGBA of those of 16 bits."""
+    of_png = file.format == "PNG" and file.content[_PNG_COLOR] == _GREY_ALPHA
+    return of_png or file.mode == "LA"
+
+
 def deep_color(file: Opened) -> NDArray[np.uint16]:
     """Decode 16-bit color as stored, H x W x 3 or H x W x 4, RGB and alpha.
 
@@ -74,12 +83,12 @@ def deep_color(file: Opened) -> NDArray[np.uint16]:
         raise ValueError("16-bit color that OpenCV does not decode")
     if values_HWC.ndim == 2:
         values_HWC = values_HWC[..., None]
-    order = [2, 1, 0, 3][: values_HWC.shape[2]] if values_HWC.shape[2] > 1 else [0]
-    values_HWC = values_HWC[..., order]
     if high_HWC.ndim == 2:
         high_HWC = high_HWC[..., None]
-    if file.mode == "LA":
-        values_HWC = values_HWC[..., [0, -1]]
+    order = [2, 1, 0, 3][: values_HWC.shape[2]] if values_HWC.shape[2] > 1 else [0]
+    values_HWC = values_HWC[..., order]
+    if is_grey_alpha(file):
+        values_HWC, high_HWC = values_HWC[..., [0, -1]], high_HWC[..., [0, -1]]
     deep_HWC = np.asarray(values_HWC, np.uint16)
     compared = min(deep_HWC.shape[2], high_HWC.shape[2])  # a color that is clear has no alpha there
     if not np.array_equal(deep_HWC[..., :compared] >> 8, high_HWC):

@@ -1,16 +1,18 @@
 """The directories of a TIFF file, read without decoding a pixel (TIFF 6.0, GeoTIFF 1.1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Literal
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-Decoder = Literal["pillow", "opencv", "gdal"]
+Decoder = Literal["pillow", "opencv", "gdal", "numpy"]
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BIG = 43  # BigTIFF's number in the place of 42
 _MOST_PAGES = 100_000
 _REDUCED_OR_MASK = 0b101  # overviews and masks are no pages of their own
+_MASK = 0b100
+_NODATA_TAG = 42113  # of GDAL: the value of pixels without data, as text
 # pixel scale, tie points, transformation; coefficients of a rational polynomial
 _PLACE_TAGS = (33550, 33922, 34264, 50844)
 _UNSIGNED, _UNDEFINED = 1, 4
@@ -41,6 +43,7 @@ class TiffPage:
         orientation: 1 to 8; 1 is upright.
         reduced: an overview or a mask of another page.
         placed: whether it has a place on the map.
+        masked: whether a value or another directory says which pixels lack data.
     """
 
     position: int
@@ -56,6 +59,7 @@ class TiffPage:
     orientation: int
     reduced: bool
     placed: bool
+    masked: bool
 
     @property
     def white_is_zero(self) -> bool:
@@ -164,6 +168,7 @@ def read_pages(file: IO[bytes]) -> tuple[TiffPage, ...]:
         directory._bigtiff, directory.next = True, int.from_bytes(start[8:16])
     pages: list[TiffPage] = []
     seen: set[int] = set()
+    has_masks = False
     place = directory.next
     while place:
         if place in seen or len(pages) >= _MOST_PAGES:
@@ -172,10 +177,11 @@ def read_pages(file: IO[bytes]) -> tuple[TiffPage, ...]:
         file.seek(place)
         directory.load(file)
         pages.append(_page(len(pages), directory))
+        has_masks = has_masks or bool(int(directory.get(254, 0)) & _MASK)
         place = directory.next
     if not pages:
         raise ValueError("it has no directory")
-    return tuple(pages)
+    return tuple(replace(page, masked=True) for page in pages) if has_masks else tuple(pages)
 
 
 def full_pages(pages: tuple[TiffPage, ...]) -> tuple[TiffPage, ...]:
@@ -201,6 +207,7 @@ def _page(position: int, tags: Any) -> TiffPage:
         orientation=int(tags.get(274, 1)),
         reduced=bool(int(tags.get(254, 0)) & _REDUCED_OR_MASK),
         placed=any(tag in tags for tag in _PLACE_TAGS),
+        masked=_NODATA_TAG in tags,
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import Pair
-from seg.data.readers.readers import ReadLabel, read_image
+from seg.data.readers.readers import ReadLabel, read_size
 from seg.data.readers.splits import check_choice
 from seg.data.readers.urls import Location, is_remote
 from seg.errors import ConfigError, first_of
@@ -150,7 +150,7 @@ class WithBackground:
         """
         if str(path) not in self._bare:
             return self._read(path)
-        return np.full(read_image(path).shape[:2], self._background, np.int32)
+        return np.full(read_size(path), self._background, np.int32)
 
     def note(self, path: Location) -> str:
         """Return what the reader of label files notes of one; empty: nothing.

@@ -14,10 +14,10 @@ from seg.data.readers.value_scaling import (
     as_range,
     as_text,
     extremes,
-    fill_no_data,
     is_plain,
     kind_of,
     likely_range,
+    mark_no_data,
     range_text,
     scaled_values,
 )
@@ -81,16 +81,25 @@ class ImageDecoding:
         """Return the bands as a configuration takes them."""
         return "null" if self.bands is None else f"[{','.join(map(str, self.bands))}]"
 
-    def scale(self, values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:
+    def scale(
+        self,
+        values: NDArray[Any],
+        bits: int,
+        path: Location,
+        lacks_data: NDArray[np.bool_] | None = None,
+    ) -> NDArray[Any]:
         """Scale stored values to 0..255.
 
         Args:
             values: whole numbers or floating-point ones, H x W or H x W x bands.
             bits: of a stored value.
             path: the file, for messages.
+            lacks_data: the pixels of which the file says that they have no data, H x W; None: it
+                says nothing.
 
         Returns:
-            of type `dtype`; float32 keeps fractions, and is NaN where there is no data.
+            of type `dtype`; float32 keeps fractions, and is NaN where there is no data; uint8 is
+            128 there.
 
         Raises:
             DataError: other values than unsigned ones of up to 8 bits and no declared range, a
@@ -101,18 +110,18 @@ class ImageDecoding:
         if self.value_range is None:
             if not is_plain(values, bits):
                 raise self.undeclared(path, values, bits)
-            if bits == BYTE_BITS and self.nodata is None:
+            if bits == BYTE_BITS and self.nodata is None and lacks_data is None:
                 return np.asarray(values, np.uint8)
         else:
             self._check_few_bits(values, bits, path)
-        lacks_data = self._lacking_data(values)
+        declared = self._lacking_data(values)
+        if declared is not None:
+            lacks_data = declared if lacks_data is None else declared | lacks_data
         self._check_numbers(values, lacks_data, path)
         scaled = scaled_values(values, self.ranges or ((0.0, 2.0**bits - 1),), clip=self.clip)
-        if self.dtype is np.uint8:
-            return np.rint(scaled).astype(np.uint8)
-        if lacks_data is not None:
-            scaled[lacks_data] = np.nan
-        return scaled
+        image = np.rint(scaled).astype(np.uint8) if self.dtype is np.uint8 else scaled
+        mark_no_data(image, lacks_data)
+        return image
 
     def undeclared(self, path: Location, values: NDArray[Any], bits: int) -> DataError:
         """Return the error for values that need a declared range, with their own range."""
@@ -206,17 +215,6 @@ class ImageDecoding:
 
 PLAIN = ImageDecoding()
 """Nothing declared: images of up to 8 bits, grey or RGB."""
-
-
-def ignore_no_data(
-    image_HWC: NDArray[Any], label_HW: NDArray[Any], decoding: ImageDecoding, ignore_index: int
-) -> None:
-    """Fill the pixels of an image that lack data, and ignore them in its label, in place."""
-    if decoding.nodata is None:
-        return
-    lacks_data_HW = fill_no_data(image_HWC)
-    if lacks_data_HW is not None:
-        label_HW[lacks_data_HW] = ignore_index
 
 
 def _plain(values: Any) -> Any:

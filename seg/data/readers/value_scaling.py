@@ -13,6 +13,8 @@ ValueRange = tuple[float, float] | tuple[tuple[float, float], ...]
 """The values that become 0 and 255: one pair for all bands, or one a band."""
 NO_DATA_FILL = 127.5
 """What stands in images where there is no data: about zero once normalized."""
+NO_DATA_BYTE = 128
+"""The same in images of 8 bits."""
 BYTE_BITS = 8
 
 
@@ -86,11 +88,19 @@ def scaled_values(
     if len(ranges) == 1:
         low, scale = low[0], scale[0]
     scaled: NDArray[Any] = values.astype(kind)
-    np.subtract(scaled, low, out=scaled)
-    np.multiply(scaled, scale, out=scaled)
+    with np.errstate(over="ignore", invalid="ignore"):  # of what stands for no data
+        np.subtract(scaled, low, out=scaled)
+        np.multiply(scaled, scale, out=scaled)
     if clip:
         np.clip(scaled, 0, 255, out=scaled)
     return scaled.astype(np.float32, copy=False)
+
+
+def mark_no_data(image_HWC: NDArray[Any], lacks_data_HW: NDArray[np.bool_] | None) -> None:
+    """Mark pixels without data in place: NaN in images with fractions, else filled."""
+    if lacks_data_HW is not None:
+        filled = image_HWC.dtype == np.uint8
+        image_HWC[lacks_data_HW] = NO_DATA_BYTE if filled else np.nan
 
 
 def fill_no_data(image_HWC: NDArray[np.float32]) -> NDArray[np.bool_] | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.readers.readers import read_image
+from seg.data.readers.readers import read_filled, read_image
 from seg.data.readers.value_range import ImageDecoding
 from seg.errors import DataError
 from tests.data.readers.written_files import by_prediction
@@ -83,8 +83,11 @@ def test_a_mask_on_the_map(tmp_path, bits, how):
             with pytest.raises(DataError, match="transparent pixels"):
                 read(path, decoding)
         plant()
-    np.testing.assert_array_equal(by_training(path, decoding), COLORS)
-    np.testing.assert_array_equal(by_prediction(path, decoding), COLORS)
+    image, lacks_data = read_filled(path, decoding)
+    filled = np.where(HALF[..., None] > 0, COLORS.astype(np.float32), 127.5)
+    np.testing.assert_array_equal(image, filled)
+    np.testing.assert_array_equal(lacks_data, HALF == 0)
+    np.testing.assert_array_equal(by_prediction(path, decoding), filled)
     values[3] = 0
     plant()
     with pytest.raises(DataError, match="no pixel has data"):

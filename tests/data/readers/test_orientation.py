@@ -52,7 +52,7 @@ def test_an_image_fits_its_upright_label(tmp_path, suffix, orientation):
     format_, options, tolerance = FORMATS[suffix]
     (tmp_path / f"a.{suffix}").write_bytes(stored(orientation, format_, **options))
     Image.fromarray(BLOCKS).save(tmp_path / "label.png")
-    image, label = read_pair(tmp_path / f"a.{suffix}", tmp_path / "label.png")
+    image, label, _ = read_pair(tmp_path / f"a.{suffix}", tmp_path / "label.png")
     np.testing.assert_array_equal(label, BLOCKS)
     assert abs(image.astype(int) - UPRIGHT).max() <= tolerance
 

@@ -222,7 +222,7 @@ def test_pairs_of_different_size_name_both_files(tmp_path):
 
 def test_pairs_with_an_image_turned_by_its_camera(tmp_path):
     image = save(tmp_path / "image.jpg", PHOTO, exif=exif(6))
-    upright, label = read_pair(image, save(tmp_path / "good.png", np.rot90(IDS, -1)))
+    upright, label, _ = read_pair(image, save(tmp_path / "good.png", np.rot90(IDS, -1)))
     assert upright.shape[:2] == label.shape == (20, 12)
     unturned = save(tmp_path / "bad.png", IDS)
     refuses(lambda p: read_pair(p, unturned), image, "EXIF orientation 6", "turn the label")
