@@ -115,15 +115,17 @@ def _preview(config: PrepareConfig, run_dir: Path) -> None:
     opened = _open(config)
     from PIL import Image  # after that: some of these import torch
 
+    from seg.build.datasets import decoding_of
     from seg.build.instantiate import build, check_sections
     from seg.dataset_tools.preview import contact_sheet, write_page
     from seg.visualization.grids import save_png
 
     check_sections(config, "augmentation")
+    decoding = decoding_of(config.dataset)
     for split, dataset in opened.items():
         augmentation = None
         if split == "train":  # as in training, the other splits stay as they are
-            facts = {"ignore_index": dataset.labels.ignore_index}
+            facts = {"ignore_index": dataset.labels.ignore_index, "decoding": decoding}
             augmentation = build("augmentation", config.augmentation.node(), **facts)
         selection: dict[str, Any] = {"count": config.samples, "seed": config.seed}
         sheet = contact_sheet(dataset, augmentation, columns=_COLUMNS, **selection)

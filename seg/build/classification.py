@@ -77,7 +77,9 @@ def _classifier(config: PretrainConfig, labels: ClassNames) -> Classifier:
 
 def _data(config: PretrainConfig, train: ImageDataset, val: ImageDataset) -> ImageDataModule:
     augmentation: ImageAugmentation = build(
-        "classification_augmentation", config.classification_augmentation.node()
+        "classification_augmentation",
+        config.classification_augmentation.node(),
+        decoding=decoding_of(config.classification_dataset, "classification_dataset"),
     )
     mixing: Mixing | None = None
     if config.mixup is not None:

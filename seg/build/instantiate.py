@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -56,8 +57,13 @@ def check_sections(config: Section, *keys: str, author: Author = USER) -> None:
 
 def build(key: str, node: Mapping[str, Any], **facts: Any) -> Any:
     """Instantiate a node; what its constructor refuses becomes an error under the node's key."""
+    # Hydra takes objects of data classes for configurations: they come after it
+    objects = {name: fact for name, fact in facts.items() if is_dataclass(fact)}
     with _refusals(key):
-        return instantiate(dict(node), _convert_="all", **facts)
+        if not objects:
+            return instantiate(dict(node), _convert_="all", **facts)
+        others = {name: fact for name, fact in facts.items() if name not in objects}
+        return instantiate({**node, "_partial_": True}, _convert_="all", **others)(**objects)
 
 
 def partial_build(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:

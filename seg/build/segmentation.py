@@ -84,7 +84,10 @@ def build_segmentation(config: TrainConfig, run_dir: Path) -> Parts:
             moving_average=config.moving_average,
         )
     augmentation = build(
-        "augmentation", config.augmentation.node(), ignore_index=model.labels.ignore_index
+        "augmentation",
+        config.augmentation.node(),
+        ignore_index=model.labels.ignore_index,
+        decoding=model.decoding,
     )
     batch_norm, trainer = build_trainer_and_batch_norm(config, run_dir)
     terms = _terms(config, model)

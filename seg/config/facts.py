@@ -2,7 +2,7 @@
 
 RUNTIME_ARGS: dict[str, tuple[str, ...]] = {
     "dataset": ("split",),
-    "augmentation": ("ignore_index",),
+    "augmentation": ("ignore_index", "decoding"),
     "encoder": ("in_channels",),
     "decoder": ("encoder", "num_classes"),
     "sampler": ("samples", "statistics"),
@@ -17,13 +17,13 @@ RUNTIME_ARGS: dict[str, tuple[str, ...]] = {
     "trainer": ("callbacks", "logger", "default_root_dir", "plugins"),
     "inference": (),
     "classification_dataset": ("split",),
-    "classification_augmentation": (),
+    "classification_augmentation": ("decoding",),
     "mixup": ("num_classes",),
     "head": ("encoder", "num_classes"),
 }
 
 _ANYWHERE = ("num_classes", "in_channels", "ignore_index")
-FOLLOWS = "follows from the other choices (data set, encoder, images of 3 channels); leave it out"
+FOLLOWS = "follows from the other choices (data set, encoder, bands of images); leave it out"
 
 
 def follows(section: str, name: str) -> bool:

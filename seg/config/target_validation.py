@@ -27,6 +27,7 @@ _COMPLETED = (
 )  # once training knows their arguments
 _COMPOSED = ("transforms", "transform")
 _TRANSFORMS = (
+    "seg.data.transforms.by_channels.ByChannels",
     "albumentations.BasicTransform",
     "albumentations.BaseCompose",
     "torchvision.transforms.v2.Transform",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seg.data.datasets.unlabelled import Unlabelled
 from seg.data.loading.infinite_loader import EndlessBatches
+from seg.data.transforms.by_channels import chosen_transforms
 from seg.data.transforms.gpu_transforms import DeviceAugmentation
 from seg.data.transforms.pipeline import Augmentation
 from seg.distillation.base_kd import check_positive, check_shares
@@ -44,9 +45,9 @@ class MeanTeacher(ExtraLoss):
         images: directory of images, searched with its subdirectories.
         batch_size: images a step, on each process.
         num_workers, prefetch_factor, pin_memory, timeout_s: of their loader.
-        augmentation: `(ignore_index=) -> Augmentation`, the weak view.
-        strong: transforms of `torchvision.transforms.v2` that make the strong view out of the weak
-            one; predictions follow where they move pixels.
+        augmentation: `(ignore_index=, decoding=) -> Augmentation`, the weak view.
+        strong: transforms of `torchvision.transforms.v2` and `ByChannels` that make
+            the strong view out of the weak one; predictions follow where they move pixels.
         decay: share of the old average in the new one, 0 to below 1.
         threshold: lowest probability that counts, 0 to 1.
         weight: factor on the loss after the ramp, above 0.
@@ -80,8 +81,8 @@ class MeanTeacher(ExtraLoss):
         check_shares("semi_supervised", threshold=threshold, ramp_up=ramp_up)
         if not 0 <= decay < 1:
             raise ConfigError(f"semi_supervised.decay={decay}; allowed: 0 to below 1")
-        labels = run.student.labels
-        dataset = Unlabelled(images, labels=labels, decoding=run.student.decoding)
+        labels, decoding = run.student.labels, run.student.decoding
+        dataset = Unlabelled(images, labels=labels, decoding=decoding)
         if not 1 <= batch_size <= len(dataset):
             raise ConfigError(
                 f"semi_supervised.batch_size={batch_size} for {len(dataset)} images in "
@@ -90,7 +91,7 @@ class MeanTeacher(ExtraLoss):
         self._seed = int(np.random.SeedSequence((run.seed, _STREAM)).generate_state(1)[0])
         self._batches = EndlessBatches(
             dataset,
-            augmentation=_on_cpu(augmentation(ignore_index=labels.ignore_index)),
+            augmentation=_on_cpu(augmentation(ignore_index=labels.ignore_index, decoding=decoding)),
             batch_size=batch_size,
             seed=self._seed,
             num_workers=num_workers,
@@ -98,7 +99,8 @@ class MeanTeacher(ExtraLoss):
             pin_memory=pin_memory,
             timeout_s=timeout_s,
         )
-        self._strong = DeviceAugmentation(strong)
+        strong = chosen_transforms(strong, decoding)
+        self._strong = DeviceAugmentation(strong, decoding, "semi_supervised.strong")
         self._ignore_index = labels.ignore_index
         self._decay = decay
         self._threshold = threshold

@@ -9,6 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from seg.data.classification.sample import ClassifiedImage, ClassNames, ImageDataset
+from seg.data.readers.value_range import PLAIN, ImageDecoding
+from seg.data.transforms.by_channels import chosen_transforms
+from seg.data.transforms.gpu_transforms import check_device_images
 from seg.data.transforms.pipeline import SampleStreams
 from seg.errors import ConfigError, DataError
 
@@ -19,7 +22,9 @@ class ImageAugmentation:
     The result is a function of the sample and (seed, epoch, index) alone.
 
     Args:
-        transforms: in order; they give images of `size`; none: images pass unchanged.
+        transforms: in order, and `ByChannels`; they give images of `size`; none: images pass
+            unchanged.
+        decoding: of the images; it decides which transforms of `ByChannels` are used.
         size: side of training images in pixels.
         eval_size: side of evaluated images in pixels; None: `size`.
         centre_share: share of the shorter side that the evaluated crop covers.
@@ -33,17 +38,22 @@ class ImageAugmentation:
         transforms: Sequence[Any] = (),
         *,
         size: int,
+        decoding: ImageDecoding = PLAIN,
         eval_size: int | None = None,
         centre_share: float = 0.875,  # 224 of 256, as for AlexNet and most networks since
     ) -> None:
         from torchvision.transforms import v2
 
+        transforms = chosen_transforms(transforms, decoding)
         for transform in transforms:
             if not isinstance(transform, v2.Transform):
                 raise ConfigError(
                     f"classification_augmentation.transforms holds {type(transform).__name__}; "
                     "each entry needs a _target_ such as torchvision.transforms.v2.RandAugment"
                 )
+            if not decoding.clip and hasattr(transform, "clip"):
+                transform.clip = decoding.clip
+            check_device_images(transform, decoding, "classification_augmentation.transforms")
         if min(size, size if eval_size is None else eval_size) < 1:
             raise ConfigError(
                 "classification_augmentation: size and eval_size must be 1 pixel or more"
@@ -54,6 +64,7 @@ class ImageAugmentation:
             )
         self._transforms = tuple(transforms)
         self._streams = SampleStreams()
+        self._decoding = decoding
         self.size = size
         self.eval_size = size if eval_size is None else eval_size
         self.centre_share = centre_share
@@ -66,14 +77,19 @@ class ImageAugmentation:
             seed: (seed of the run, epoch, index of the sample), none negative.
 
         Raises:
-            DataError: a transform fails on this image, or it does not come out as uint8 of
-                `size` x `size`.
+            DataError: a transform fails on this image, or it does not come out as `size` x `size`
+                of its own kind.
         """
         if not self._transforms:
             return sample
         from torchvision import tv_tensors
 
-        image: Any = tv_tensors.Image(torch.from_numpy(sample.image).permute(2, 0, 1))
+        decoding = self._decoding
+        scale = (
+            np.float32(255) if decoding.dtype is np.float32 else None
+        )  # they take floats for 0..1
+        pixels = sample.image if scale is None else sample.image / scale
+        image: Any = tv_tensors.Image(torch.from_numpy(pixels).permute(2, 0, 1))
         try:
             with torch.random.fork_rng(devices=()):
                 torch.default_generator.manual_seed(self._streams.at(seed)[1].getrandbits(63))
@@ -85,10 +101,14 @@ class ImageAugmentation:
                 f"{sample.image.shape[0]}: {error}\n  check classification_augmentation.transforms"
             ) from error
         changed_HWC = image.permute(1, 2, 0).contiguous().numpy()
-        if changed_HWC.dtype != np.uint8 or changed_HWC.shape != (self.size, self.size, 3):
+        if scale is not None:
+            changed_HWC = changed_HWC * scale
+        expected = (self.size, self.size, decoding.channels)
+        if changed_HWC.dtype != decoding.dtype or changed_HWC.shape != expected:
             raise DataError(
                 f"classification_augmentation gives {changed_HWC.shape} {changed_HWC.dtype} for "
-                f"{sample.name}; expected is uint8 of {self.size} x {self.size} x 3\n"
+                f"{sample.name}; expected is {np.dtype(decoding.dtype)} of "
+                f"{' x '.join(map(str, expected))}\n"
                 "  begin with RandomResizedCrop to ${classification_augmentation.size}; the "
                 "network normalises"
             )
@@ -119,10 +139,11 @@ class CentreCrops:
         return replace(sample, image=centre_crop(sample.image, self._size, self._share))
 
 
-def centre_crop(image_HWC: NDArray[np.uint8], size: int, share: float) -> NDArray[np.uint8]:
+def centre_crop(image_HWC: NDArray[Any], size: int, share: float) -> NDArray[Any]:
     """Return the middle `share` of the shorter side, resized to `size` x `size`, bicubic.
 
-    Cutting before resizing gives the same pixels as the other order, but for the rim.
+    Cutting before resizing gives the same pixels as the other order, but for the rim. Results stay
+    within the values of the cut, also where they are no bytes.
     """
     side = max(1, round(min(image_HWC.shape[:2]) * share))
     top, left = ((whole - side) // 2 for whole in image_HWC.shape[:2])
@@ -137,4 +158,7 @@ def centre_crop(image_HWC: NDArray[np.uint8], size: int, share: float) -> NDArra
         interpolation=InterpolationMode.BICUBIC,
         antialias=True,
     )
-    return np.asarray(image_CHW.permute(1, 2, 0).contiguous().numpy(), np.uint8)
+    resized = image_CHW.permute(1, 2, 0).contiguous().numpy()
+    if resized.dtype != np.uint8:
+        np.clip(resized, cut.min(), cut.max(), out=resized)
+    return np.asarray(resized)

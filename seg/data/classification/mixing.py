@@ -57,7 +57,7 @@ class Mixing:
         """Mix a batch.
 
         Args:
-            image_BCHW: uint8.
+            image_BCHW: uint8, or float32 in 0..255.
             label: int64 B, or float32 B x classes.
             key: (seed of the run, epoch, index of the batch's first sample).
 

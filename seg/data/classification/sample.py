@@ -65,12 +65,12 @@ class ClassifiedImage:
 
     Attributes:
         name: unique within a split.
-        image: uint8, H x W x 3, RGB.
+        image: H x W x C, as the data set declares its image files.
         label: of `ClassNames.label`.
     """
 
     name: str
-    image: NDArray[np.uint8]
+    image: NDArray[Any]
     label: NDArray[Any]
 
 

@@ -26,6 +26,10 @@ class LinearColorJitter(albumentations.ImageOnlyTransform):  # type: ignore[misc
     Args:
         brightness, contrast, saturation: smallest and largest factor; 1 changes nothing.
         p: probability.
+
+    Attributes:
+        full_scale: the value that stands for 255 in images.
+        clip: whether results beyond 0 and `full_scale` are cut off; bytes always are.
     """
 
     class InitSchema(albumentations.core.transforms_interface.BaseTransformInitSchema):  # type: ignore[misc]
@@ -53,6 +57,8 @@ class LinearColorJitter(albumentations.ImageOnlyTransform):  # type: ignore[misc
         self.brightness = brightness
         self.contrast = contrast
         self.saturation = saturation
+        self.full_scale = 255.0
+        self.clip = True
 
     def get_params(self) -> dict[str, Any]:
         """Draw a factor for each step, and their order."""
@@ -61,13 +67,14 @@ class LinearColorJitter(albumentations.ImageOnlyTransform):  # type: ignore[misc
         self.py_random.shuffle(order)
         return {"steps": [(step, factors[step]) for step in order]}
 
-    def apply(
-        self, img: NDArray[np.uint8], steps: list[tuple[str, float]], **_: Any
-    ) -> NDArray[np.uint8]:
-        """Return the jittered image, uint8, H x W x 3, RGB."""
+    def apply(self, img: NDArray[Any], steps: list[tuple[str, float]], **_: Any) -> NDArray[Any]:
+        """Return the jittered image, of the same type, H x W x 3, RGB."""
         mean_grey = sum(share * mean for share, mean in zip(_LUMA, cv2.mean(img), strict=False))
         matrix = color_matrix(steps, mean_grey)
-        return np.asarray(cv2.transform(img, matrix), np.uint8)
+        jittered = np.asarray(cv2.transform(img, matrix))
+        if self.clip and jittered.dtype != np.uint8:
+            np.clip(jittered, 0, self.full_scale, out=jittered)
+        return jittered
 
 
 def color_matrix(steps: list[tuple[str, float]], mean_grey: float) -> NDArray[np.float64]:

@@ -5,26 +5,34 @@ import os
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # read once, when albumentations is imported
 
 import copy
-import inspect
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeAlias
 
-import albumentations
-import cv2
 import numpy as np
 from pydantic import AfterValidator
 
-from seg.data.label_dtype import BYTE_IGNORE_INDEX, label_dtype
+from seg.data.label_dtype import label_dtype
+from seg.data.readers.value_range import PLAIN, RGB_CHANNELS, ImageDecoding
+from seg.data.readers.value_scaling import NO_DATA_FILL
 from seg.data.sample import Sample
+from seg.data.transforms.by_channels import chosen_transforms
 from seg.data.transforms.gpu_transforms import DeviceAugmentation
+from seg.data.transforms.transform_checks import (
+    check_images,
+    check_transform,
+    leaves,
+    set_fill,
+    set_unit_range,
+    takes_unit_range,
+)
 from seg.errors import ConfigError, DataError
 
 MEAN_COLOR = 128
-"""The grey that padding of an image is filled with: about zero once normalised."""
+"""The grey that padding of an image of bytes is filled with: about zero once normalised."""
 
-_NEAREST = (cv2.INTER_NEAREST, cv2.INTER_NEAREST_EXACT)
+_FULL_SCALE = np.float32(255)
 
 
 def _height_width(crop: Sequence[int]) -> tuple[int, int]:
@@ -33,6 +41,7 @@ def _height_width(crop: Sequence[int]) -> tuple[int, int]:
     return int(crop[0]), int(crop[1])
 
 
+Generators: TypeAlias = tuple[np.random.Generator, random.Random]
 CropSize: TypeAlias = Annotated[Sequence[int], AfterValidator(_height_width)]
 
 
@@ -43,17 +52,24 @@ class Augmentation:
     becomes the mean color; a `fill_mask` of None (labels stay as they are) is kept. An
     `ignore_index` of a transform left at 255 becomes that of the labels.
 
+    Images of floating-point values in 0..255 are divided by 255 around transforms that take them
+    for 0..1, as all of albumentations' do that change pixels.
+
     Args:
-        transforms: albumentations transforms, in order; none: samples pass unchanged.
+        transforms: albumentations transforms and `ByChannels`, in order; none: samples pass
+            unchanged.
         ignore_index: the label value of pixels outside the image.
+        decoding: of the images; it decides which transforms of `ByChannels` are used.
         crop: `[height, width]` of every result in pixels; None: whatever the transforms give.
-        fill: the grey value of pixels outside the image.
-        on_device: transforms of `torchvision.transforms.v2` for whole batches, where the network
-            computes.
+        fill: the value of pixels outside the image, in all channels; None: 128, and 127.5 in
+            images of floating-point values.
+        on_device: transforms of `torchvision.transforms.v2` and `ByChannels` for whole batches,
+            where the network computes.
 
     Raises:
         ConfigError: an argument that a transform does not know, a label interpolation that would
-            invent classes, or a `fill_mask` that is a class.
+            invent classes, a `fill_mask` that is a class, or a transform that does not take
+            images of so many channels or of such values.
     """
 
     def __init__(
@@ -61,28 +77,43 @@ class Augmentation:
         transforms: Sequence[Any] = (),
         *,
         ignore_index: int,
+        decoding: ImageDecoding = PLAIN,
         crop: CropSize | None = None,
-        fill: int = MEAN_COLOR,
+        fill: float | None = None,
         on_device: Sequence[Any] = (),
     ) -> None:
         self.ignore_index = ignore_index
+        self.decoding = decoding
         try:
             self.crop = None if crop is None else _height_width(crop)
         except ValueError as error:
             raise ConfigError(f"augmentation.crop={list(crop or ())}: {error}") from None
-        transforms = copy.deepcopy(list(transforms))
-        for transform in _leaves(transforms):
-            _check_transform(transform)
-            _set_fill(transform, ignore_index, fill)
+        transforms = copy.deepcopy(chosen_transforms(transforms, decoding))
+        is_float = decoding.dtype is np.float32
+        if fill is None:
+            fill = NO_DATA_FILL if is_float else MEAN_COLOR
+        for transform in leaves(transforms):
+            check_transform(transform)
+            set_fill(transform, ignore_index, fill, decoding.channels)
+            if hasattr(transform, "full_scale"):
+                transform.clip = decoding.clip
+        self._in_unit_range = tuple(is_float and takes_unit_range(each) for each in transforms)
+        for transform, in_unit_range in zip(transforms, self._in_unit_range, strict=True):
+            if in_unit_range:
+                set_unit_range(transform)
+        if is_float or decoding.channels != RGB_CHANNELS:
+            for transform in leaves(transforms):
+                check_images(transform, decoding, self.crop)
         self._transforms = tuple(transforms)
         self._streams = SampleStreams()
-        self.on_device = DeviceAugmentation(on_device) if on_device else None
+        on_device = chosen_transforms(on_device, decoding)
+        self.on_device = DeviceAugmentation(on_device, decoding) if on_device else None
 
     def __call__(self, sample: Sample, seed: tuple[int, int, int]) -> Sample:
         """Change a sample.
 
         Args:
-            sample: uint8 image H x W x 3 and label H x W; not modified.
+            sample: image H x W x C as `decoding` says, and label H x W; not modified.
             seed: (seed of the run, epoch, index of the sample), none negative.
 
         Raises:
@@ -95,9 +126,12 @@ class Augmentation:
         generators = self._streams.at(seed)
         data: dict[str, Any] = {"image": sample.image, "mask": sample.label}
         try:
-            for transform in self._transforms:
-                transform.set_random_state(*generators)
-                data = transform(**data)
+            if any(self._in_unit_range):
+                data = self._transformed(data, generators)
+            else:
+                for transform in self._transforms:
+                    transform.set_random_state(*generators)
+                    data = transform(**data)
         except Exception as error:
             raise DataError(
                 f"{sample.name}: augmentation failed on an image of {sample.image.shape[1]} x"
@@ -105,20 +139,34 @@ class Augmentation:
             ) from error
         return self._checked(replace(sample, image=data["image"], label=data["mask"]))
 
+    def _transformed(self, data: dict[str, Any], generators: Generators) -> dict[str, Any]:
+        """Apply the transforms, each to an image of the range that it takes."""
+        unit = False
+        for transform, in_unit_range in zip(self._transforms, self._in_unit_range, strict=True):
+            if in_unit_range != unit:
+                image, unit = data["image"], in_unit_range
+                data["image"] = image / _FULL_SCALE if unit else image * _FULL_SCALE
+            transform.set_random_state(*generators)
+            data = transform(**data)
+        if unit:
+            data["image"] = data["image"] * _FULL_SCALE
+        return data
+
     def _checked(self, sample: Sample) -> Sample:
-        image, label = sample.image, sample.label
-        label_kind = np.dtype(label_dtype(self.ignore_index))
-        if image.dtype != np.uint8 or label.dtype != label_kind:
-            expected = "uint8 and uint16" if label_kind != np.uint8 else "uint8"
+        image, label, decoding = sample.image, sample.label, self.decoding
+        kinds = [np.dtype(decoding.dtype), np.dtype(label_dtype(self.ignore_index))]
+        if [image.dtype, label.dtype] != kinds:
             raise ConfigError(
                 f"augmentation turned {sample.name} into {image.dtype} pixels and {label.dtype}"
-                f" labels; both must stay {expected}\n  leave out Normalize, ToFloat and"
+                f" labels; both must stay {' and '.join(dict.fromkeys(map(str, kinds)))}\n"
+                "  leave out Normalize, ToFloat and"
                 " ToTensorV2: the network normalises"
             )
-        if image.ndim != 3 or image.shape[:2] != label.shape:
+        if image.shape != (*label.shape, decoding.channels) or label.ndim != 2:
             raise ConfigError(
                 f"augmentation turned {sample.name} into an image {image.shape} and a label"
-                f" {label.shape}; they must be H x W x 3 and H x W\n  check augmentation.transforms"
+                f" {label.shape}; they must be H x W x {decoding.channels} and H x W\n"
+                "  check augmentation.transforms"
             )
         if self.crop is not None and label.shape != self.crop:
             raise ConfigError(
@@ -142,54 +190,9 @@ class SampleStreams:
         self._generator = np.random.Generator(self._bits)
         self._random = random.Random()
 
-    def at(self, seed: tuple[int, int, int]) -> tuple[np.random.Generator, random.Random]:
+    def at(self, seed: tuple[int, int, int]) -> Generators:
         """Return both generators at the start of a sample's numbers; valid until the next call."""
         self._start["state"]["counter"][1:] = seed
         self._bits.state = self._start
         self._random.seed(int(self._bits.random_raw()))
         return self._generator, self._random
-
-
-def _leaves(transforms: Sequence[Any]) -> Iterator[Any]:
-    """Yield the transforms at every depth (`OneOf`, `SomeOf`, `Sequential` hold others)."""
-    for transform in transforms:
-        if isinstance(transform, albumentations.BaseCompose):
-            yield from _leaves(transform.transforms)
-        elif isinstance(transform, albumentations.BasicTransform):
-            yield transform
-        else:
-            raise ConfigError(
-                f"augmentation.transforms holds {type(transform).__name__}, which is not an"
-                " albumentations transform\n  each entry needs a _target_ such as"
-                " albumentations.HorizontalFlip"
-            )
-
-
-def _check_transform(transform: Any) -> None:
-    if transform.invalid_args:
-        parameters = list(inspect.signature(type(transform)).parameters)
-        raise ConfigError(
-            f"{type(transform).__name__} does not know: {', '.join(transform.invalid_args)}\n"
-            f"  allowed: {', '.join(parameters)}"
-        )
-    if getattr(transform, "mask_interpolation", cv2.INTER_NEAREST) not in _NEAREST:
-        raise ConfigError(
-            f"{type(transform).__name__}: mask_interpolation {transform.mask_interpolation} mixes"
-            " class ids into other classes\n  leave it out, or use 0 (nearest) or 6 (nearest exact)"
-        )
-
-
-def _set_fill(transform: Any, ignore_index: int, fill: int) -> None:
-    fill_mask = getattr(transform, "fill_mask", None)
-    if fill_mask is not None:
-        if fill_mask not in (0, ignore_index):
-            raise ConfigError(
-                f"{type(transform).__name__}: fill_mask {fill_mask} labels padding as a class\n"
-                f"  leave it out: padding is given the ignore index {ignore_index}"
-            )
-        transform.fill_mask = ignore_index
-    if getattr(transform, "ignore_index", None) == BYTE_IGNORE_INDEX:
-        transform.ignore_index = ignore_index
-    if getattr(transform, "fill", None) in (0, (0, 0, 0)):
-        # A triple: some transforms hand a number on to OpenCV, which fills the first channel only.
-        transform.fill = (float(fill),) * 3

@@ -76,7 +76,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         unscaled: float = Field(ge=0, le=1)
         focus: float = Field(ge=0, le=1)
         ignore_index: int = Field(ge=0, le=65535)
-        fill: float | tuple[float, float, float]
+        fill: float | tuple[float, ...]
         fill_mask: int = Field(ge=0, le=65535)
 
         @field_validator("scale")
@@ -100,7 +100,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         draw: Literal["uniform", "log"] = "uniform",
         focus: float = 0.0,
         ignore_index: int = 255,
-        fill: float | tuple[float, float, float] = 0,
+        fill: float | tuple[float, ...] = 0,
         fill_mask: int = 0,
         p: float = 1.0,
         *,
@@ -161,7 +161,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         place = int(np.flatnonzero(mask.ravel() == chosen)[nth])
         return place // mask.shape[1], place % mask.shape[1]
 
-    def apply(self, img: NDArray[np.uint8], window: Window, **_: Any) -> NDArray[np.uint8]:
+    def apply(self, img: NDArray[Any], window: Window, **_: Any) -> NDArray[Any]:
         """Return the image's crop, H x W x C, bilinear."""
         part = _resized(img, window, cv2.INTER_LINEAR)
         return self._padded(part.reshape(*part.shape[:2], *img.shape[2:]), window, self.fill)
@@ -171,7 +171,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
         return self._padded(_resized(mask, window, cv2.INTER_NEAREST_EXACT), window, self.fill_mask)
 
     def _padded(
-        self, part: NDArray[Any], window: Window, fill: float | tuple[float, float, float]
+        self, part: NDArray[Any], window: Window, fill: float | tuple[float, ...]
     ) -> NDArray[Any]:
         if part.shape[:2] == self.crop:
             return part
@@ -183,7 +183,7 @@ class RandomScaleCrop(albumentations.DualTransform):  # type: ignore[misc]
             columns.pad,
             width - columns.size - columns.pad,
             cv2.BORDER_CONSTANT,
-            value=(fill,) * 3 if isinstance(fill, int | float) else fill,
+            value=(fill,) * 4 if isinstance(fill, int | float) else fill,  # repeated beyond 4
         )
         return np.asarray(padded, part.dtype)
 
