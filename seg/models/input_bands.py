@@ -5,8 +5,8 @@ from typing import Literal, TypeAlias
 
 from seg.errors import ConfigError
 
-COLORS = ("red", "green", "blue")
 Color: TypeAlias = Literal["red", "green", "blue"]
+COLORS: tuple[Color, ...] = ("red", "green", "blue")
 InputBands: TypeAlias = tuple[Color | None, ...]
 """For each channel of an image the color whose kernels read it; None: the mean of the three."""
 
@@ -36,7 +36,7 @@ def input_bands(
         return tuple(chosen)
     lowered = [name.lower() if isinstance(name, str) else "" for name in names or ()]
     if len(lowered) == in_channels and all(lowered.count(color) == 1 for color in COLORS):
-        return tuple(name if name in COLORS else None for name in lowered)  # type: ignore[misc]
+        return tuple(next((each for each in COLORS if each == name), None) for name in lowered)
     if in_channels < len(COLORS):
         return (None,) * in_channels
-    return (*COLORS, *(None,) * (in_channels - len(COLORS)))  # type: ignore[return-value]
+    return (*COLORS, *(None,) * (in_channels - len(COLORS)))
