@@ -15,9 +15,10 @@ from seg.config.schema import DatasetChoice, DatasetTarget, validate
 from seg.data.readers.image_label_pairs import NO_ANNOTATION
 from seg.data.readers.unread_files import is_hidden
 from seg.data.readers.urls import is_remote
-from seg.errors import DataError, UserError, first_of
+from seg.errors import ConfigError, DataError, UserError, first_of
 
-_MEAN_BACKGROUND = ("cvat_mask", "cvat_images")  # by images on which nothing was drawn
+# By images on which nothing was drawn.
+_MEAN_BACKGROUND = ("cvat_mask", "cvat_images", "supervisely")
 _OF_IMAGES = ("bands", "value_range")  # faults of images, whatever the kind of their labels
 _GENERAL = ("folder", "csv")  # they open much that another kind reads with its own meaning
 _TRIED_SAMPLES, _MOST_TABLES, _MOST_LEVELS, _SHOWN_CLASSES = 3, 5, 3, 8
@@ -75,13 +76,18 @@ def detect(root: Path) -> list[Detected]:
         root: the directory; where nothing opens it and it holds one directory alone, that one.
 
     Raises:
-        DataError: there is no such directory, or no dataset opens it; with what the dataset
-            `folder` found, and the options that it needs.
+        DataError: there is no such directory, or no dataset opens it; with the option that a
+            special format needs, else what the dataset `folder` found, and the options that it
+            needs.
     """
     if not root.is_dir():
         raise DataError(f"dataset.root={root}: no such directory", fault="missing")
     if detected := _search(root):
         return detected
+    for name, outcome in list(_attempts(root)):
+        # Errors that do not name the directory come before it is looked at.
+        if isinstance(outcome, ConfigError) and str(root) in str(outcome):
+            raise DataError(f"{root}: dataset={name} needs an option to open it:\n  {outcome}")
     reason = "no images and labels are there"
     try:
         _open("folder", "root", root)
@@ -137,15 +143,20 @@ def _search(root: Path) -> list[Detected]:
 
 
 def _detect_here(root: Path) -> list[Detected]:
-    detected = []
+    return [outcome for _, outcome in _attempts(root) if isinstance(outcome, Detected)]
+
+
+def _attempts(root: Path) -> Iterator[tuple[str, Detected | UserError]]:
+    """Yield the name of each dataset, and how it opens a directory or why it does not."""
     with _quiet():
         for name in sorted(list_datasets(), key=lambda name: (name in _GENERAL, name)):
             for key, value in _places(name, root):
                 try:
-                    detected.append(_open(name, key, value))
-                except (UserError, ImportError):
+                    yield name, _open(name, key, value)
+                except UserError as error:
+                    yield name, error
+                except ImportError:
                     continue
-    return detected
 
 
 def _places(name: str, root: Path) -> list[tuple[str, Path]]:

@@ -158,6 +158,7 @@ def test_of_a_wrong_kind_the_right_one_is_named(kind, wrong, tmp_path):
     [
         (write_cvat, "SegmentationClass/a.png", "background", 2),
         (write_labelme, "b.json", "exclude", 9),
+        (write_supervisely, "train/ann/2.jpg.json", "background", 2),
     ],
 )
 def test_images_without_annotation_are_what_the_tool_means_by_them(
@@ -217,6 +218,14 @@ def test_the_options_of_another_layout_are_offered(tmp_path):
     write_own_images(tmp_path / "mine")
     (tmp_path / "mine" / "labels").rename(tmp_path / "mine" / "ids")
     with pytest.raises(DataError, match=r"dataset\.labels=ids"):
+        detect(tmp_path / "mine")
+
+
+def test_the_option_that_a_kind_needs_is_named(tmp_path):
+    content = via_tree.export(*(via_tree.entry(f"{n}.png", via_tree.rect(None, 0, 0, 2, 1))
+                                for n in (1, 2)))  # fmt: skip
+    via_tree.plant(tmp_path / "mine", content)
+    with pytest.raises(DataError, match=r"dataset=via needs an option(?s:.*)default_class=NAME"):
         detect(tmp_path / "mine")
 
 
