@@ -15,12 +15,21 @@ from seg.data.readers.urls import is_remote
 from seg.errors import ConfigError, DataError
 from seg.inference.image_source import Raster
 from seg.prediction.items import Item
-from seg.prediction.polygons import INSTALL, Region, has_polygons, trace_regions
+from seg.prediction.polygons import (
+    INSTALL,
+    UNCUT,
+    Cuts,
+    Region,
+    Regions,
+    has_polygons,
+    trace_regions,
+)
 from seg.prediction.writer import BufferedWriter, Format, ManifestEntry, Settings, Writer
 
 Size = tuple[int, int]
 """Width and height, in px."""
 
+_SMALL, _SMALL_PX = "small_regions", "small_pixels"
 _NO_CLASS = (BACKGROUND, "_background_")
 _log = logging.getLogger(__name__)
 
@@ -50,6 +59,18 @@ class PolygonFormat(Format):
         chosen = settings.options.classes or [name for name in names if name not in _NO_CLASS]
         self.classes = {at: name for at, name in enumerate(names) if name in chosen}
 
+    def log_summary(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Log how many small regions there are no more."""
+        log_small(self, done)
+
+
+class ShapeFormat(PolygonFormat):
+    """Shapes for a label tool, of one image after the other.
+
+    Raises:
+        ConfigError: see `PolygonFormat`.
+    """
+
     def open(self, item: Item, raster: Raster) -> Writer:
         """Start to collect a label map.
 
@@ -68,31 +89,45 @@ class PolygonFormat(Format):
     def save(self, item: Item, size: Size, regions: Sequence[Region]) -> None:
         """Write the regions of an item; they are of `classes`."""
 
-    def log_summary(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
-        """Log how many small regions there are no more."""
-        parts = [record["parts"][self.name] for _, record in done]
-        num_small, small_px = (sum(part[key] for part in parts) for key in _SMALL_KEYS)
-        if num_small:
-            _log.info(
-                "%s: %d regions below min_area_px=%d joined a neighbor (%d pixels)",
-                self.name, num_small, self.settings.options.min_area_px, small_px,
-            )  # fmt: skip
-
     def _save(self, item: Item, size: Size, label_HW: NDArray[np.uint8]) -> dict[str, int]:
         """Trace and write an item; return the part for the manifest."""
-        options = self.settings.options
-        traced = trace_regions(
-            label_HW,
-            num_classes=self.settings.labels.num_classes,
-            tolerance_px=options.simplify_tolerance_px,
-            min_area_px=options.min_area_px,
+        regions = trace(self.settings, label_HW)
+        self.save(
+            item, size, [each for each in regions.regions if each.class_index in self.classes]
         )
-        chosen = [region for region in traced.regions if region.class_index in self.classes]
-        self.save(item, size, chosen)
-        return dict(zip(_SMALL_KEYS, (traced.num_small, traced.small_px), strict=True))
+        return small_part(regions)
 
 
-_SMALL_KEYS = ("small_regions", "small_pixels")
+def trace(settings: Settings, label_HW: NDArray[np.uint8], cuts: Cuts = UNCUT) -> Regions:
+    """Trace the regions of a label map by the options of the command."""
+    return trace_regions(
+        label_HW,
+        num_classes=settings.labels.num_classes,
+        tolerance_px=settings.options.simplify_tolerance_px,
+        min_area_px=settings.options.min_area_px,
+        cuts=cuts,
+    )
+
+
+def small_part(*regions: Regions) -> dict[str, int]:
+    """Return what the manifest records of an item: its regions that were too small."""
+    return {
+        _SMALL: sum(each.num_small for each in regions),
+        _SMALL_PX: sum(each.small_px for each in regions),
+    }
+
+
+def log_small(of: Format, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+    """Log how many regions of all items were too small."""
+    parts = [record["parts"][of.name] for _, record in done]
+    if num_small := sum(part[_SMALL] for part in parts):
+        _log.info(
+            "%s: %d regions below min_area_px=%d joined a neighbor (%d pixels)",
+            of.name,
+            num_small,
+            of.settings.options.min_area_px,
+            sum(part[_SMALL_PX] for part in parts),
+        )
 
 
 def check_library(format_name: str) -> None:

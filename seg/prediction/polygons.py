@@ -99,13 +99,16 @@ class Cuts:
     bottom: bool = False
 
 
+UNCUT = Cuts()
+
+
 def trace_regions(
     label_HW: NDArray[np.uint8],
     *,
     num_classes: int,
     tolerance_px: float,
     min_area_px: int,
-    cuts: Cuts = Cuts(),
+    cuts: Cuts = UNCUT,
 ) -> Regions:
     """Trace the borders of a label map.
 
@@ -190,11 +193,11 @@ def _simplify(polygons: NDArray[Any], shape: Sequence[int], tolerance_px: float)
     # Polygons have no corner where only a neighbor has one; without it borders are not recognized
     # as shared.
     fine = shapely.segmentize(np.append(polygons, _frame(shape)), 1.0)
-    corners_N2 = np.unique(shapely.get_coordinates(fine), axis=0)
+    corners = shapely.points(np.unique(shapely.get_coordinates(fine), axis=0))
     strength = tolerance_px
     while strength > _FINEST_PX:
         simple = shapely.coverage_simplify(fine, strength)
-        if not shapely.is_empty(simple).any() and _lie_near(corners_N2, simple, tolerance_px):
+        if not shapely.is_empty(simple).any() and _lie_near(corners, simple, tolerance_px):
             return np.asarray(simple[: len(polygons)])
         strength *= _WEAKER
     return polygons
@@ -217,7 +220,7 @@ def _frame(shape: Sequence[int]) -> list[Any]:
     ]
 
 
-def _lie_near(points_N2: NDArray[np.float64], polygons: NDArray[Any], distance: float) -> bool:
+def _lie_near(points: NDArray[Any], polygons: NDArray[Any], distance: float) -> bool:
     """Return whether all points lie within a distance of the borders of polygons."""
     import shapely
 
@@ -225,10 +228,8 @@ def _lie_near(points_N2: NDArray[np.float64], polygons: NDArray[Any], distance: 
     corners_M2, ring_M = shapely.get_coordinates(rings, return_index=True)
     is_edge = ring_M[1:] == ring_M[:-1]
     edges = shapely.linestrings(np.stack((corners_M2[:-1][is_edge], corners_M2[1:][is_edge]), 1))
-    near = shapely.STRtree(edges).query(
-        shapely.points(points_N2), predicate="dwithin", distance=distance
-    )[0]
-    return len(np.unique(near)) == len(points_N2)
+    near = shapely.STRtree(edges).query(points, predicate="dwithin", distance=distance)[0]
+    return len(np.unique(near)) == len(points)
 
 
 def _corners(ring: Any) -> list[list[float]]:

@@ -19,7 +19,7 @@ from tests.conftest import seg
 
 CONFIG, DATA, STORAGE, KILLED = 2, 3, 6, -9  # exit codes
 EVERYTHING = "formats=[labels,overlay,probabilities,coco,areas]"
-POLYGONS = "formats=[labels,labelme,label_studio]"
+POLYGONS = "formats=[labels,labelme,label_studio,cvat,geojson,gpkg]"
 SIZE = (64, 96)
 # its arrays do not know numpy 2's `copy`
 OF_PYCOCOTOOLS = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

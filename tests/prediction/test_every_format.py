@@ -16,12 +16,8 @@ from tests.prediction.conftest import film, format_settings, write
 NAMES = [module.name for module in iter_modules(writers.__path__)]
 CLASSES = {"cityscapes": TRAIN_IDS, "pascal_voc": VOC}
 SPACE = LabelSpace.identity(("ground", "plant"), ((0, 0, 0), (0, 255, 0)))
-LIBRARIES = {
-    "areas_parquet": "pyarrow",
-    "label_studio": "shapely",
-    "labelme": "shapely",
-    "zarr": "zarr",
-}
+POLYGONS = ("cvat", "geojson", "gpkg", "label_studio", "labelme")
+LIBRARIES = {"areas_parquet": "pyarrow", "zarr": "zarr", **dict.fromkeys(POLYGONS, "shapely")}
 HEIGHT, WIDTH = 64, 96
 
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from seg.prediction.rle import class_runs
-from seg.prediction.writers.coco import outlines
-from tests.prediction.conftest import OF_PYCOCOTOOLS
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (31, 47), (200, 3)]
 
@@ -47,19 +45,3 @@ def test_encoding_equals_pycocotools(shape):
         assert ours["counts"].encode() == theirs["counts"]
         assert ours["size"] == list(theirs["size"])
         assert runs.box == tuple(mask.toBbox(theirs))
-
-
-@OF_PYCOCOTOOLS
-def test_polygons_cover_the_same_pixels():
-    mask = pytest.importorskip("pycocotools.mask")
-    rng = np.random.default_rng(0)
-    label_HW = np.zeros((60, 90), np.uint8)
-    label_HW[3:20, 5:30] = 1
-    label_HW[25:50, 10:70] = 2
-    label_HW[30, 69:85] = 2
-    label_HW[55, 88] = 1
-    label_HW[40:, :5] = rng.integers(1, 3, (20, 1))
-    for runs in class_runs(label_HW, num_classes=3):
-        if runs.class_id:  # the background has holes
-            merged = mask.merge(mask.frPyObjects(outlines(label_HW, runs), 60, 90))
-            np.testing.assert_array_equal(mask.decode(merged), label_HW == runs.class_id)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,15 +12,27 @@ from seg.io.atomic import staged_file, write_atomically
 from seg.io.json_file import compact_json
 from seg.prediction.items import Item
 from seg.prediction.parts import read_part
-from seg.prediction.rle import ClassRuns, class_runs
-from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, Writer
+from seg.prediction.polygon_format import (
+    check_library,
+    check_size,
+    image_name,
+    log_small,
+    small_part,
+    trace,
+)
+from seg.prediction.polygons import Region
+from seg.prediction.rle import class_runs
+from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, Settings, Writer
 
 
 class Coco(Format):
-    """One annotation an image and class that occurs in it, as in COCO-Stuff.
+    """All classes of all images.
 
-    `coco_segmentation=rle` stores the pixels exactly. `polygons` are the outlines of the connected
-    regions: a hole in a region counts as part of it, since COCO's polygons have no holes.
+    With `coco_segmentation=rle` there is one annotation an image and class that occurs in it, as in
+    COCO-Stuff: its pixels, exactly. With `polygons` there is one a connected region, as label tools
+    have it (`seg.prediction.polygons`); regions with holes are run lengths, since COCO's polygons
+    have none.
+
     `category_id` is the data set's id of the class; with `values=index` its position + 1, since
     COCO counts from 1. Images are numbered from 1 in the order of their names.
     """
@@ -30,13 +41,25 @@ class Coco(Format):
     file = "annotations.json"
     holds_values = True
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.draws_polygons = settings.options.coco_segmentation == "polygons"
+        if self.draws_polygons:
+            check_library(self.name)
+
     def targets(self, item: Item) -> tuple[str, ...]:
         """Return the part of an item."""
         return (f"{PARTS}/coco/{item.name}.json",)
 
     def open(self, item: Item, raster: Raster) -> Writer:
-        """Start to collect a label map."""
+        """Start to collect a label map.
+
+        Raises:
+            DataError: it is too large to be simplified as a whole.
+        """
         path = self.path(self.targets(item)[0])
+        if self.draws_polygons:
+            check_size(self.name, item, raster)
         return BufferedWriter(
             raster.height, lambda piece: piece.label_HW, lambda label_HW: self._save(path, label_HW)
         )
@@ -51,8 +74,7 @@ class Coco(Format):
             file.write(b'{"categories":' + compact_json(categories) + b',"images":[')
             for number, (item, record) in enumerate(done, 1):
                 width, height = record["size"]
-                suffix = Path(item.source).suffix if item.kind in ("image", "raster") else ""
-                image = {"id": number, "file_name": item.name + suffix}
+                image = {"id": number, "file_name": image_name(item)}
                 file.write(b",\n" if number > 1 else b"\n")
                 file.write(compact_json({**image, "width": width, "height": height}))
             file.write(b'\n],"annotations":[')
@@ -61,20 +83,48 @@ class Coco(Format):
                 file.write(compact_json({"id": number, **annotation}))
             file.write(b"\n]}\n")
 
-    def _save(self, path: Path, label_HW: NDArray[np.uint8]) -> None:
-        """Write the annotations of an item."""
-        as_polygons = self.settings.options.coco_segmentation == "polygons"
-        annotations = [
-            {
-                "category_id": self._category_id(runs.class_id),
-                "bbox": list(runs.box),
-                "area": runs.area,
-                "iscrowd": 0,
-                "segmentation": outlines(label_HW, runs) if as_polygons else runs.encoded(),
-            }
-            for runs in class_runs(label_HW, num_classes=self.settings.labels.num_classes)
-        ]
+    def log_summary(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
+        """Log how many small regions there are no more."""
+        if self.draws_polygons:
+            log_small(self, done)
+
+    def _save(self, path: Path, label_HW: NDArray[np.uint8]) -> dict[str, int] | None:
+        """Write the annotations of an item; return the part for the manifest."""
+        part = None
+        if self.draws_polygons:
+            regions = trace(self.settings, label_HW)
+            part = small_part(regions)
+            annotations = [self._of_region(each, label_HW.shape) for each in regions.regions]
+        else:
+            annotations = [
+                self._annotation(runs.class_id, runs.box, runs.area, runs.encoded())
+                for runs in class_runs(label_HW, num_classes=self.settings.labels.num_classes)
+            ]
         write_atomically(path, lambda file: file.write(compact_json(annotations)))
+        return part
+
+    def _of_region(self, region: Region, shape: Sequence[int]) -> dict[str, Any]:
+        """Return the annotation of a region."""
+        if region.has_holes:
+            mask_HW = region.image_mask((shape[1], shape[0])).astype(np.uint8)
+            (_, runs) = class_runs(mask_HW, num_classes=2)
+            return self._annotation(region.class_index, runs.box, runs.area, runs.encoded())
+        left, top, right, bottom = region.polygon.bounds
+        corners = [number for corner in region.shell for number in corner]
+        box = (left, top, right - left, bottom - top)
+        return self._annotation(region.class_index, box, region.area, [corners])
+
+    def _annotation(
+        self, index: int, box: Sequence[float], area: float, segmentation: Any
+    ) -> dict[str, Any]:
+        """Return an annotation without its number and its image's."""
+        return {
+            "category_id": self._category_id(index),
+            "bbox": list(box),
+            "area": area,
+            "iscrowd": 0,
+            "segmentation": segmentation,
+        }
 
     def _category_id(self, index: int) -> int:
         """Return COCO's number of a class."""
@@ -86,20 +136,6 @@ class Coco(Format):
         for number, (item, record) in enumerate(done, 1):
             for annotation in read_part(self, item, record):
                 yield {"image_id": number, **annotation}
-
-
-def outlines(label_HW: NDArray[np.uint8], runs: ClassRuns) -> list[list[float]]:
-    """Return the outer boundaries of a class's connected regions, x and y in turn, in px."""
-    left, top, width, height = runs.box
-    mask = label_HW[top : top + height, left : left + width] == runs.class_id
-    # OpenCV's contours go through the middle of pixels; on a mask of twice the size the middle of
-    # the outer quarters lies inside each pixel and around its centre
-    fine = np.repeat(np.repeat(mask.astype(np.uint8), 2, 0), 2, 1)
-    contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    return [
-        ((contour.reshape(-1, 2) + 0.5) / 2 + (left, top)).round(2).ravel().tolist()
-        for contour in contours
-    ]
 
 
 FORMAT = Coco

@@ -12,7 +12,7 @@ from seg.io.atomic import staged_file, write_atomically
 from seg.io.json_file import compact_json
 from seg.prediction.items import Item
 from seg.prediction.parts import read_part
-from seg.prediction.polygon_format import PolygonFormat, Size, image_name, in_percent
+from seg.prediction.polygon_format import ShapeFormat, Size, image_name, in_percent
 from seg.prediction.polygons import Region
 from seg.prediction.writer import PARTS, ManifestEntry
 
@@ -20,7 +20,7 @@ _MODEL = "seg"
 _POLYGON, _BRUSH = "PolygonLabels", "BrushLabels"
 
 
-class LabelStudio(PolygonFormat):
+class LabelStudio(ShapeFormat):
     """A result a region: a polygon, or a brush stroke where it has holes.
 
     The XML file is the labeling configuration of the project that the tasks are imported into. The

@@ -14,14 +14,14 @@ from seg.errors import ConfigError
 from seg.io.atomic import write_atomically
 from seg.io.json_file import compact_json
 from seg.prediction.items import Item
-from seg.prediction.polygon_format import PolygonFormat, Size, local_image
+from seg.prediction.polygon_format import ShapeFormat, Size, local_image
 from seg.prediction.polygons import Region
 from seg.prediction.writer import Settings
 
 _VERSION = "7.9.1"  # of the LabelMe that these files are tested with
 
 
-class LabelMe(PolygonFormat):
+class LabelMe(ShapeFormat):
     """A shape a region: a polygon, or a mask where the region has holes, which no polygon can have.
 
     With `simplify_tolerance_px=0` all shapes are masks: LabelMe draws the pixels on the edges of a

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from seg.data.datasets.coco_instances import CocoInstances
 from seg.prediction.writers.coco import Coco
 from tests.prediction.conftest import OF_PYCOCOTOOLS
+from tests.prediction.writers.read_back import drawn, saved
 from tests.prediction.written_formats import (
     NAMES,
     SHAPE,
@@ -40,27 +40,37 @@ def test_coco_annotations_decode_to_the_label_maps(tmp_path):
 
 
 @OF_PYCOCOTOOLS
-def test_coco_loads_in_its_own_library(tmp_path):
+@pytest.mark.parametrize("kind", ["rle", "polygons"])
+def test_coco_loads_in_its_own_library(tmp_path, kind):
     coco = pytest.importorskip("pycocotools.coco")
-    for kind in ("rle", "polygons"):
-        assembled(Coco, settings(tmp_path, coco_segmentation=kind), [A, B])
-        read = coco.COCO(str(tmp_path / "annotations.json"))
-        for annotation in read.loadAnns(read.getAnnIds(imgIds=[1])):
-            covered = read.annToMask(annotation)
-            inside = label(0) == annotation["category_id"]
-            assert covered[inside].all()  # polygons may fill holes as well
-            assert kind == "polygons" or covered.sum() == annotation["area"]
+    options = {"coco_segmentation": kind, "simplify_tolerance_px": 0, "min_area_px": 0}
+    written = saved(Coco, tmp_path, **options)
+    read = coco.COCO(str(tmp_path / "out/annotations.json"))
+    for image in read.dataset["images"]:
+        label_HW = written[image["file_name"].removesuffix(".png")]
+        drawn_HW = np.full_like(label_HW, 255)
+        annotations = read.loadAnns(read.getAnnIds(imgIds=[image["id"]]))
+        for annotation in annotations:
+            mask_HW = read.annToMask(annotation) > 0
+            assert (drawn_HW[mask_HW] == 255).all()
+            drawn_HW[mask_HW] = annotation["category_id"]
+            assert mask_HW.sum() == annotation["area"]
+            rows, columns = np.nonzero(mask_HW)
+            left, top, width, height = annotation["bbox"]
+            assert (left, left + width) == (columns.min(), columns.max() + 1)
+            assert (top, top + height) == (rows.min(), rows.max() + 1)
+        np.testing.assert_array_equal(drawn_HW, label_HW)
+        shapes = {type(each["segmentation"]) for each in annotations}
+        assert shapes == ({dict} if kind == "rle" else {dict, list})
 
 
-def test_it_is_read_back_as_a_dataset(tmp_path):
-    assembled(Coco, settings(tmp_path), [A, B])
-    for name in ("deep/a.jpg", "b.png"):
-        path = tmp_path / "images" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", SHAPE[::-1]).save(path)
-    files = {"annotations": "annotations.json", "images": "images"}
-    options = {"root": tmp_path, **files, "unlabelled": "ignored", "unannotated": "exclude"}
-    splits = [CocoInstances(split=split, **options) for split in ("train", "val")]
-    read = {each.pairs[0].name: each[0].label for each in splits}
-    for seed, name in enumerate(("deep/a", "b")):
-        np.testing.assert_array_equal(read[name], label(seed))
+@pytest.mark.parametrize("kind", ["rle", "polygons"])
+def test_no_pixel_differs_without_tolerance(tmp_path, kind):
+    pytest.importorskip("pycocotools")
+    options = {"coco_segmentation": kind, "simplify_tolerance_px": 0, "min_area_px": 0}
+    written = saved(Coco, tmp_path, **options)
+    files = {"annotations": "out/annotations.json", "images": "images"}
+    files |= {"unlabelled": "ignored", "unannotated": "exclude"}
+    read = drawn(CocoInstances, tmp_path, classes=NAMES, **files)
+    for name, label_HW in written.items():
+        np.testing.assert_array_equal(read[name], label_HW)
