@@ -234,6 +234,8 @@ def _pairing(
     images, alone, is_split = tree.of_split(split)
     first = next(iter(read))
     shared = read[tree.shared] if tree.shared is not None else None
+    if isinstance(shared, GeoJsonFile) and images:
+        drawing.place(shared, tree.root / images[0])
     listed = {}
     for name, image in zip(sample_names(images), images, strict=True):
         path = tree.root / image

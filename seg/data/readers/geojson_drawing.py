@@ -54,6 +54,12 @@ class GeoJsonDrawing:
     def place(self, file: GeoJsonFile, image: Path) -> tuple[Place, Any]:
         """Return where an image lies, and the reference system of a file's coordinates."""
         if not is_on_map(file, image, self.coordinates):
+            if self.is_shared:
+                raise DataError(
+                    f"{file.path}: its coordinates are pixels, and it is the only file of several"
+                    " images\n  give each image a file of its name; a.geojson belongs to a.tif",
+                    fault="annotation",
+                )
             return place_in_pixels(image), None
         crs = crs_of(file, self.crs)
         check_degrees(file, crs)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seg.data.readers.geojson_polygons import Geometry, read_geometry
 from seg.data.readers.json_arrays import Element, iter_elements, read_element
-from seg.data.readers.urls import MAX_JSON_BYTES
+from seg.data.readers.urls import MAX_JSON_BYTES, read_json
 from seg.errors import DataError, brief
 from seg.io.source import Source
 
@@ -182,18 +182,16 @@ class _Features:
 @lru_cache(maxsize=1024)
 def _read(path: Path, class_property: str | None, state: tuple[int, int]) -> GeoJsonFile:
     features = _Features(path, class_property)
-    kind, crs, has_features = None, None, False
+    crs, has_features = None, False
     source = _source(path)
-    for element in iter_elements(source, members=("type", "crs"), takes_array=True):
-        if element.at < 0 and element.array == "type":
-            kind = element.value
-        elif element.at < 0:
+    for element in iter_elements(source, members=("crs",), takes_array=True):
+        if element.at < 0:
             crs = _crs_name(element.value, path)
         elif element.array in ("features", ""):
             has_features = True
             features.add(element)
-    if not has_features and kind != "FeatureCollection":
-        raise DataError(f"{path}: {_NOT_GEOJSON}", fault="label_kind")
+    if not has_features:
+        _check_empty(path)
     return GeoJsonFile(
         path,
         state,
@@ -206,6 +204,15 @@ def _read(path: Path, class_property: str | None, state: tuple[int, int]) -> Geo
         features.others,
         features.num_nuclei,
     )
+
+
+def _check_empty(path: Path) -> None:
+    """Check that a file without features is one of GeoJSON: of an image without objects."""
+    content = read_json(path, KIND)
+    is_collection = isinstance(content, dict) and content.get("type") == "FeatureCollection"
+    features = content.get("features") if is_collection else content
+    if not isinstance(features, list):
+        raise DataError(f"{path}: {_NOT_GEOJSON}", fault="label_kind")
 
 
 def _source(path: Path) -> Source:

@@ -74,7 +74,7 @@ class GeoJsonLabels(NotedLabels):
         file, image = self._files.get(str(path)), Path(path)
         if isinstance(file, DataError):
             raise file
-        if file is None:  # an image without annotation
+        if file is None or not file.kinds:  # an image without annotation, or without shapes
             return np.full(read_size(path), self._drawing.rest, np.int32)
         _check_upright(image)
         place, crs = self._drawing.place(file, image)

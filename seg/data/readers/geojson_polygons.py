@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError, brief
+from seg.io.source import MAX_DEPTH
 
 Polygon = tuple[NDArray[np.float64], ...]
 """The rings of a polygon, each N x 2 of x and y, closed: the outline, then the holes."""
@@ -32,7 +34,8 @@ class Geometry:
         """Return the least and the largest x and y; NaN without polygons."""
         if not self.polygons:
             return (np.nan,) * 4
-        corners_N2 = np.concatenate([polygon[0] for polygon in self.polygons])
+        outlines = [polygon[0] for polygon in self.polygons]
+        corners_N2 = np.concatenate(outlines) if len(outlines) > 1 else outlines[0]
         (left, low), (right, high) = corners_N2.min(axis=0), corners_N2.max(axis=0)
         return float(left), float(low), float(right), float(high)
 
@@ -48,7 +51,8 @@ def read_geometry(content: Any, where: str) -> Geometry:
         DataError: it is of an unknown kind, or a ring is damaged.
     """
     others: Counter[str] = Counter()
-    return Geometry(tuple(_polygons(content, where, others)), others)
+    polygons = tuple(_polygons(content, where, others, MAX_DEPTH))
+    return Geometry(polygons, +others)
 
 
 def area(polygons: Sequence[Polygon]) -> float:
@@ -59,7 +63,12 @@ def area(polygons: Sequence[Polygon]) -> float:
     return total
 
 
-def _polygons(content: Any, where: str, others: Counter[str]) -> Iterator[Polygon]:
+def _polygons(content: Any, where: str, others: Counter[str], levels: int) -> Iterator[Polygon]:
+    if levels == 0:
+        raise DataError(
+            f"{where}: its collections are nested deeper than {MAX_DEPTH} levels",
+            fault="annotation",
+        )
     if content is None:
         others[NO_GEOMETRY] += 1
         return
@@ -76,31 +85,32 @@ def _polygons(content: Any, where: str, others: Counter[str]) -> Iterator[Polygo
     parts = content.get(key)
     if not isinstance(parts, list):
         raise DataError(f"{where}: a {kind} without a list {key!r}", fault="annotation")
-    if not parts:
-        others[NO_GEOMETRY] += 1
-    elif kind == "GeometryCollection":
-        for part in parts:
-            yield from _polygons(part, where, others)
-    else:
-        for rings in [parts] if kind == "Polygon" else parts:
-            if not isinstance(rings, list) or not rings:
-                raise DataError(f"{where}: a polygon without rings", fault="annotation")
-            yield tuple(_ring(ring, where) for ring in rings)
+    others[NO_GEOMETRY] += not parts
+    for part in parts if kind != "Polygon" else [parts] * bool(parts):
+        if kind == "GeometryCollection":
+            yield from _polygons(part, where, others, levels - 1)
+        else:
+            yield _rings(part, where)
+
+
+def _rings(content: Any, where: str) -> Polygon:
+    if not isinstance(content, list) or not content:
+        raise DataError(f"{where}: a polygon without rings", fault="annotation")
+    return tuple(_ring(ring, where) for ring in content)
 
 
 def _ring(content: Any, where: str) -> NDArray[np.float64]:
     positions = content if isinstance(content, list) else []
-    if len(positions) < _FEWEST or not all(
-        isinstance(each, list) and len(each) > 1 for each in positions
-    ):
+    if len(positions) < _FEWEST or not all(map(_is_position, positions)):
         raise DataError(
             f"{where}: a ring needs {_FEWEST} positions or more, each [x, y]: {brief(content)}",
             fault="annotation",
         )
-    numbers = [number for each in positions for number in each[:2]]
+    if {*map(len, positions)} != {2}:  # heights are no part of the shape
+        positions = [each[:2] for each in positions]
+    is_numeric = {*map(type, chain.from_iterable(positions))} <= {int, float}
     try:
-        is_numeric = set(map(type, numbers)) <= {int, float}
-        corners_N2 = np.array(numbers if is_numeric else [np.nan], np.float64)
+        corners_N2 = np.array(positions if is_numeric else [np.nan], np.float64)
     except OverflowError:
         corners_N2 = np.array([np.nan])
     if not np.isfinite(corners_N2).all():
@@ -108,7 +118,6 @@ def _ring(content: Any, where: str) -> NDArray[np.float64]:
             f"{where}: a ring has coordinates that are no finite numbers: {brief(content)}",
             fault="annotation",
         )
-    corners_N2 = corners_N2.reshape(-1, 2)
     if (corners_N2[0] != corners_N2[-1]).any():
         raise DataError(
             f"{where}: a ring is not closed: its first position is {brief(positions[0])}, its last"
@@ -116,6 +125,10 @@ def _ring(content: Any, where: str) -> NDArray[np.float64]:
             fault="annotation",
         )
     return corners_N2
+
+
+def _is_position(content: Any) -> bool:
+    return isinstance(content, list) and len(content) > 1
 
 
 def _ring_area(ring_N2: NDArray[np.float64]) -> float:

@@ -200,10 +200,20 @@ def test_what_coordinates_mean_is_asked_where_nothing_says_it(tmp_path):
         labels_of(root, coordinates="map")
 
 
+def nested(levels):
+    geometry = square(0, 0, 1, 1)
+    for _ in range(levels):
+        geometry = {"type": "GeometryCollection", "geometries": [geometry]}
+    return geometry
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ('{"type": "Feature"}', "not a FeatureCollection"),
+        ('{"type": "FeatureCollection", "features": {}}', "not a FeatureCollection"),
+        ('{"type": "FeatureCollection"}', "not a FeatureCollection"),
+        (collection(qupath("a", nested(80))), "nested deeper than 64 levels"),
         ('{"type": "FeatureCollection", "features": [7]}', "feature 0: no Feature"),
         ('{"type": "FeatureCollection", "features": [', "line 1, byte"),
         (collection(qupath("a", {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [0, 0]]]})),

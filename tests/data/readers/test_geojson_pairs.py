@@ -70,6 +70,22 @@ def test_a_raster_without_polygons_of_the_common_file_is_named(tmp_path):
     assert set(labels_of(tmp_path, unannotated="exclude")) == {"a", "b"}
 
 
+def test_one_file_of_pixels_is_of_one_image_alone(tmp_path):
+    root = plant(tmp_path, {"a": None, "b": None})
+    (root / "export.geojson").write_text(json.dumps(OTHER))
+    with pytest.raises(DataError, match="its coordinates are pixels, and it is the only file"):
+        GeoJson(split="train", root=root)
+
+
+def test_files_without_features_are_background(tmp_path):
+    root = plant(tmp_path, {"a": OTHER, "b": [], "c": collection()})
+    assert {name: label.max() for name, label in labels_of(root).items()} == {
+        "a": 2,
+        "b": 0,
+        "c": 0,
+    }
+
+
 def test_of_several_common_files_one_is_named(tmp_path):
     write_map(tmp_path)
     (tmp_path / "older.geojson").write_text(json.dumps(collection()))
