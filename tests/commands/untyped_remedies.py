@@ -89,10 +89,14 @@ BESIDE = {
     "::test_what_is_not_drawn_may_be_left_out",
     "in Supervisely, or leave them out: dataset.undrawn=exclude": f"{_SUPERVISELY}"
     "::test_shapes_without_an_area_are_named_or_left_out",
+    "or split all images by a fraction: dataset.split_by=fraction": f"{_SUPERVISELY}"
+    "::test_tags_are_splits_and_untagged_images_are_logged",
     "choose what splits it: dataset.split_by=datasets": f"{_SUPERVISELY}"
     "::test_where_datasets_and_tags_are_called_like_splits_one_is_chosen",
     "draw them as polygons, or leave them out: dataset.undrawn=exclude": f"{_VIA}"
     "::test_regions_without_an_area_are_named_or_left_out",
+    "dataset={} needs an option to open it": "dataset_tools/test_detect.py"
+    "::test_the_option_that_a_kind_needs_is_named",
     "choose one: dataset.class_attribute=KEY": f"{_VIA}"
     "::test_the_class_is_the_only_attribute_or_the_chosen_one",
     "name the class of all of them: dataset.default_class=NAME": f"{_VIA}"

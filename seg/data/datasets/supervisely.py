@@ -196,7 +196,8 @@ def _by_names(
 ) -> list[_Entry]:
     name = find_split(split, names, where)
     if name is None:
-        raise no_split_error(split, split_names(names) or names, f"{where} ({what})")
+        error = no_split_error(split, split_names(names) or names, f"{where} ({what})")
+        raise DataError(f"{error}\n  or split all images by a fraction: dataset.split_by=fraction")
     chosen, others = [], []
     for entry in entries:
         own = entry.item.dataset.parts if what == "datasets" else entry.summary.tags

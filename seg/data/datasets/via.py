@@ -27,7 +27,13 @@ from seg.data.readers.splits import (
 from seg.data.readers.unannotated_frames import Unannotated
 from seg.data.readers.unread_files import is_hidden, log_unlisted
 from seg.data.readers.via_file import ViaFile, read_via_file
-from seg.data.readers.via_labels import Undrawn, ViaDrawing, ViaLabels, drawn_regions
+from seg.data.readers.via_labels import (
+    OverlapOrder,
+    Undrawn,
+    ViaDrawing,
+    ViaLabels,
+    drawn_regions,
+)
 from seg.data.readers.via_regions import RegionClasses, ViaImage, find_region_classes
 from seg.errors import ConfigError, DataError, first_of
 
@@ -62,6 +68,8 @@ class Via(PairDataset):
         default_class: the class of regions that have no value of it; None: they are an error.
         classes: the labels, in the order of the train ids; None: the options of the attribute,
             then those that occur in any split, sorted.
+        overlap_order: which region lies on top: the later in the file, as the tool draws them
+            (`file`), or the smaller (`area`; of equal ones the later).
         undrawn: points, lines and polylines are an `error`, or left out (`exclude`).
         unlabelled: the meaning of pixels of no region: the class `background` (train id 0), or
             `ignored`.
@@ -86,6 +94,7 @@ class Via(PairDataset):
         class_attribute: str | None = None,
         default_class: str | None = None,
         classes: Sequence[str] | None = None,
+        overlap_order: OverlapOrder = "file",
         undrawn: Undrawn = "error",
         unlabelled: Unlabelled = "background",
         unannotated: Unannotated = "error",
@@ -93,6 +102,7 @@ class Via(PairDataset):
         val_fraction: float = 0.1,
         val_seed: int = 0,
     ) -> None:
+        check_choice("VIA", "overlap_order", overlap_order, get_args(OverlapOrder))
         check_choice("VIA", "undrawn", undrawn, get_args(Undrawn))
         check_unlabelled("VIA", unlabelled, unannotated)
         where = find_root(root, dataset="via", expected=(), how_to_get=_HOW_TO_GET)
@@ -119,7 +129,7 @@ class Via(PairDataset):
         ids = {entry.name: entry.id for entry in table.entries}
         rest = ids[BACKGROUND] if unlabelled == "background" else table.labels.ignore_index
         by_path = {str(each.path): (each.file, each.image) for each in entries.values()}
-        read = ViaLabels(by_path, ids, ViaDrawing(named, rest, undrawn))
+        read = ViaLabels(by_path, ids, ViaDrawing(named, rest, undrawn, overlap_order))
         super().__init__(pairing, labels=table.labels, split=split, read=read)
 
 

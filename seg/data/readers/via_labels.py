@@ -1,7 +1,7 @@
 """Label maps of the regions of the VGG Image Annotator."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,9 @@ from seg.errors import DataError, brief, first_of
 Undrawn = Literal["error", "exclude"]
 """What happens to regions without an area."""
 
+OverlapOrder = Literal["file", "area"]
+"""Which region lies on top: the later in the file, or the smaller; of equal ones the later."""
+
 _SHOWN = 80
 
 
@@ -32,18 +35,19 @@ class ViaDrawing:
         classes: of the regions.
         unlabelled: file id of the pixels of no region.
         undrawn: regions without an area are an error, or left out.
+        overlap_order: which region lies on top.
     """
 
     classes: RegionClasses
     unlabelled: int
     undrawn: Undrawn
+    overlap_order: OverlapOrder
 
 
 class ViaLabels(NotedLabels):
     """A `ReadLabel` that draws the regions of an image, which stands for its label.
 
-    Regions cover the pixels whose centres lie in the path that the tool draws on its canvas; later
-    ones cover earlier ones.
+    Regions cover the pixels whose centres lie in the path that the tool draws on its canvas.
 
     Args:
         images: of each image file, the annotation file and its entry.
@@ -89,18 +93,28 @@ class ViaLabels(NotedLabels):
             )
         label_HW = np.full((height, width), self._drawing.unlabelled, np.int32)
         painter = RegionPainter((width, height))
-        empty = []
-        for region, name in zip(regions, names, strict=True):
-            place = f"{region.place} ({name[:_SHOWN]!r}, {region.kind})"
-            part = painter.draw(region, f"{file.path}: {place}")
-            part.paint(label_HW, ids[name])
-            if not part.mask_HW.any():
-                empty.append(place)
-        self._note(path, empty)
+        places = [
+            f"{region.place} ({name[:_SHOWN]!r}, {region.kind})"
+            for region, name in zip(regions, names, strict=True)
+        ]
+        parts = [
+            painter.draw(region, f"{file.path}: {place}")
+            for region, place in zip(regions, places, strict=True)
+        ]
+        areas = [int(part.mask_HW.sum()) for part in parts]
+        for at in self._order(areas):
+            parts[at].paint(label_HW, ids[names[at]])
+        self._note(path, [place for place, area in zip(places, areas, strict=True) if not area])
         if unknown:
             pixels = {name: int((label_HW == ids[name]).sum()) for name in unknown}
             raise no_class_error(f"{file.path}: {image.place}", pixels, list(self._ids))
         return label_HW
+
+    def _order(self, areas: Sequence[int]) -> list[int]:
+        """Return the positions of regions from the lowest to the topmost."""
+        if self._drawing.overlap_order == "file":
+            return list(range(len(areas)))
+        return sorted(range(len(areas)), key=lambda at: -areas[at])
 
 
 def drawn_regions(regions: Iterable[ViaRegion]) -> Iterable[ViaRegion]:

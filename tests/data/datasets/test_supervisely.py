@@ -92,6 +92,8 @@ def test_tags_are_splits_and_untagged_images_are_logged(tmp_path, caplog):
         assert names(root, "train") == ["a/1"]
     assert "1 images belong to no split by their tags and are not read: a/3.jpg" in caplog.text
     assert names(root, "val") == ["a/2"]
+    with pytest.raises(DataError, match=r"no split 'test'(?s:.*)dataset\.split_by=fraction"):
+        names(root, "test")
     assert len(names(root, "train", split_by="fraction")) == 2
     plant(root, "a", [annotation(ROAD, tags=["train", "val"])])
     with pytest.raises(DataError, match=r"a/1\.jpg belongs to several splits by its tags"):

@@ -58,6 +58,12 @@ def test_regions_cover_the_pixels_whose_centres_lie_in_them_later_ones_on_top(tm
     ]
 
 
+def test_the_smaller_region_may_lie_on_top(tmp_path):
+    regions = rect("car", 0, 0, 1, 1), rect("bus", 1, 0, 1, 1), rect("road", 0, 0, 2, 1)
+    assert one(tmp_path, *regions)[0, :2].tolist() == [3, 3]
+    assert one(tmp_path, *regions, overlap_order="area")[0, :2].tolist() == [2, 1]
+
+
 def test_a_polygon_that_winds_twice_is_filled_as_on_a_canvas(tmp_path):
     star = [(0, 0), (7, 0), (7, 5), (0, 5), (0, 0), (7, 0), (7, 5), (0, 5)]
     assert (one(tmp_path, polygon("car", *star))[:, :7] == 1).all()
