@@ -68,7 +68,10 @@ def _verify(config: PrepareConfig, run_dir: Path) -> None:
     from seg.dataset_tools.detect import naming_other_kinds
 
     with naming_other_kinds(config.dataset):
-        opened = {split: open_with_unmatched(config.dataset, split) for split in config.splits}
+        opened = {
+            split: open_with_unmatched(config.dataset, split, config.labels)
+            for split in config.splits
+        }
     from seg.dataset_tools.verify import verify  # after that: these import torch
     from seg.io.terminal_bar import progress_bar
 

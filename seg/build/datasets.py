@@ -169,7 +169,7 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
     opened: SegmentationDataset | None = _ahead.pop(_key(config, labels, split), None)
     if opened is not None:
         return opened
-    dataset, unmatched = open_with_unmatched(config, split)
+    dataset, unmatched = open_with_unmatched(config, split, labels)
     if unmatched:
         raise unmatched_error(unmatched, "some files")
     if config.cache is not None:
@@ -185,9 +185,14 @@ def open_dataset(config: DatasetTarget, labels: Labels, split: str) -> Segmentat
 
 
 def open_with_unmatched(
-    config: DatasetTarget, split: str
+    config: DatasetTarget, split: str, labels: Labels | None = None
 ) -> tuple[SegmentationDataset, tuple[UnmatchedFile, ...]]:
     """Open one split as its files are; return also the unmatched files that are not excluded.
+
+    Args:
+        config: of the dataset.
+        split: which one.
+        labels: whose mode says whether shapes that overlap stay so, where a dataset draws them.
 
     Raises:
         ConfigError, DataError: what is wrong with which key or file.
@@ -197,6 +202,8 @@ def open_with_unmatched(
     target = locate(node["_target_"], "dataset")
     if isinstance(target, type) and issubclass(target, PairDataset):
         node["_target_"] += ".tolerant"
+        if labels is not None and labels.mode == "multi_label" and target.can_overlap:
+            node["multi_label"] = True
     dataset: SegmentationDataset = _declared(
         build("dataset", node, split=split), decoding_of(config)
     )

@@ -22,7 +22,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.loading.datamodule import DataModule
 from seg.data.loading.samplers import SamplingStrategy
 from seg.data.sample import SegmentationDataset
-from seg.data.statistics import DatasetStatistics, collect
+from seg.data.statistics import DatasetStatistics, collect, of_outputs
 from seg.distillation.extra_loss import ExtraLoss, StudentContext
 from seg.errors import ConfigError, DataError
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -72,7 +72,7 @@ def build_segmentation(config: TrainConfig, run_dir: Path) -> Parts:
     check_label_ids(sets["val"], training=check_label_ids(sets["train"]))
     workers = config.loader.num_workers
     statistics = cache(partial(collect, sets["train"], num_workers=workers))
-    config = with_class_weights(config, statistics)
+    config = with_class_weights(config, lambda: of_outputs(statistics(), sets["train"].labels))
     parts = (config.encoder.node(), config.decoder.node())
     model = network(*parts, sets["train"].labels, decoding_of(config.dataset))
     if config.weights is not None:
@@ -135,6 +135,12 @@ def set_compute_dtype(model: nn.Module, precision: str) -> None:
 
 
 def _terms(config: TrainConfig, model: TrainedSegmenter) -> list[ExtraLoss]:
+    for key in ("distillation", "semi_supervised"):
+        if model.labels.outputs is not None and getattr(config, key) is not None:
+            raise ConfigError(
+                f"{key}: learns from a softmax over classes; labels.mode={model.labels.mode} has"
+                f" sigmoids\n  leave {key} out, or use labels.mode=exclusive"
+            )
     own = [each.target for each in (config.encoder, config.decoder) if is_foreign(each.target)]
     # it may name what the user has named, for the student or for it
     teacher = partial(load_teacher, plugins=[*own, *config.plugins])

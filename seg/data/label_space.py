@@ -1,7 +1,7 @@
 """The meaning of pixel values: class names, colors, file ids and train ids."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from seg.data.label_dtype import (
 from seg.data.outputs import Mode, Outputs, merged_codes, mixed_colors
 from seg.errors import ConfigError, DataError
 
+Palette = tuple[tuple[int, int, int], ...]
 _UNKNOWN = -1
 
 
@@ -43,7 +44,7 @@ class LabelSpace:
     """
 
     names: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
+    palette: Palette
     file_ids: tuple[tuple[int, int], ...]
     ignore_index: int = BYTE_IGNORE_INDEX
     outputs: Outputs | None = None
@@ -61,8 +62,8 @@ class LabelSpace:
             )
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"class names repeat: {sorted(self.names)}")
-        if self.outputs and self.mode == "multi_label" and self.outputs.names != self.names:
-            raise ValueError(f"outputs {self.outputs.names} of classes {self.names}")
+        if self.outputs is not None:
+            self.outputs.check(self.names, self.ignore_index)
         if len(self.palette) != len(self.names):
             raise ValueError(f"{len(self.palette)} colors for {len(self.names)} classes")
 
@@ -70,7 +71,7 @@ class LabelSpace:
     def identity(
         cls,
         names: tuple[str, ...],
-        palette: tuple[tuple[int, int, int], ...],
+        palette: Palette,
         *,
         ignored: tuple[int, ...] = (),
         ignore_index: int | None = None,
@@ -85,6 +86,13 @@ class LabelSpace:
         ids |= dict.fromkeys((*ignored, ignore_index), ignore_index)
         return cls(names, palette, tuple(ids.items()), ignore_index)
 
+    @classmethod
+    def overlapping(cls, names: Sequence[str], palette: Palette) -> "LabelSpace":
+        """Return a space of classes that may overlap, whose files hold codes."""
+        outputs = Outputs.multi_label(names)
+        ignore_index = usual_ignore_index(outputs.num_codes(0))
+        return cls(outputs.names, palette, (), ignore_index, outputs)
+
     def remapped(
         self,
         *,
@@ -94,7 +102,7 @@ class LabelSpace:
     ) -> "LabelSpace":
         """Return the space with classes merged under new names, ignored, or all but a few ignored.
 
-        A merged class stands where the first of its members stood, in that one's color.
+        A merged class stands where its first member stood, in that one's color.
 
         Args:
             merge: new name -> members; the new name may be that of a member.
@@ -119,9 +127,9 @@ class LabelSpace:
         train_id = {old: counted.index(new) for old, new in new_name.items() if new in counted}
         if self.mode == "multi_label":
             ids = merged_codes([train_id.get(name) for name in self.names])
-            pairs = ((value, ids.get(code, self.ignore_index)) for value, code in self.values)
-            outputs = Outputs.multi_label(counted)
-            return LabelSpace(outputs.names, palette, tuple(pairs), self.ignore_index, outputs)
+            space = LabelSpace.overlapping(counted, palette)
+            pairs = ((value, ids.get(code, space.ignore_index)) for value, code in self.values)
+            return replace(space, file_ids=tuple(pairs))
         ignore_index = self.ignore_index
         if self.dtype is not np.uint8:
             ignore_index = usual_ignore_index(len(counted))
@@ -154,12 +162,9 @@ class LabelSpace:
         return self.names if self.outputs is None else self.outputs.names
 
     @property
-    def output_palette(self) -> tuple[tuple[int, int, int], ...]:
+    def output_palette(self) -> Palette:
         """Return one RGB triple an output."""
-        if self.outputs is None or self.mode == "multi_label":
-            return self.palette
-        written = self.outputs.written or [classes[0] for classes in self.outputs.classes]
-        return tuple(self.palette[train_id] for train_id in written)
+        return self.palette if self.outputs is None else self.outputs.colors(self.palette)
 
     @property
     def thresholds(self) -> tuple[float, ...] | None:
@@ -251,16 +256,16 @@ class LabelSpace:
     def _colors(self) -> NDArray[np.uint8]:
         """Return the color of every value that a label map can hold."""
         table = np.zeros((np.iinfo(self.dtype).max + 1, 3), np.uint8)
-        colors = np.array(self.palette, np.uint8)
-        table[: self.num_codes] = colors if self.mode != "multi_label" else mixed_colors(colors)
+        is_mixed = self.mode == "multi_label"
+        table[: self.num_codes] = mixed_colors(self.palette) if is_mixed else self.palette
         return table
 
     def is_compatible(self, other: Any) -> bool:
         """Return whether both need the same network; label files and thresholds may differ."""
-        mine, theirs = ((each.names, each.ignore_index) for each in (self, other))
-        if self.outputs is None or not isinstance(other, LabelSpace):
-            return bool(mine == theirs) and getattr(other, "outputs", None) is None
-        return bool(mine == theirs) and self.outputs.is_compatible(other.outputs)
+        if (self.names, self.ignore_index) != (other.names, other.ignore_index):
+            return False
+        theirs = getattr(other, "outputs", None)
+        return theirs is None if self.outputs is None else self.outputs.is_compatible(theirs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for checkpoints and JSON."""

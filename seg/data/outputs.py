@@ -14,7 +14,7 @@ Mode = Literal["exclusive", "binary", "multi_label", "regions"]
 """How classes share a pixel: see `Outputs`; `exclusive`: one class, by the greatest logit."""
 
 SIGMOID_MODES = ("binary", "multi_label", "regions")
-MOST_MASKS = 7  # bits of a label map of 8 bits, less 255 for ignored pixels
+MOST_MASKS = 15  # bits of a label map of 16 bits, less 65535 for ignored pixels; 7 fit into 8 bits
 _EVEN = 0.5
 
 
@@ -64,6 +64,16 @@ class Outputs:
         """Return the outputs of classes that may overlap, one a class."""
         return cls("multi_label", tuple(names), tuple((at,) for at in range(len(names))))
 
+    def check(self, names: Sequence[str], ignore_index: int) -> None:
+        """Check that the outputs fit the classes of labels.
+
+        Raises:
+            ValueError: they do not.
+        """
+        is_code = self.mode == "multi_label"
+        if is_code and (self.names != tuple(names) or self.num_codes(0) > ignore_index):
+            raise ValueError(f"outputs {self.names} of classes {names}, {ignore_index} is ignored")
+
     def members(self, num_classes: int) -> NDArray[np.bool_]:
         """Return of which outputs each code is part, codes x K; `num_classes`: of the labels."""
         table = np.zeros((self.num_codes(num_classes), len(self.names)), np.bool_)
@@ -73,6 +83,12 @@ class Outputs:
             else:
                 table[list(classes), output] = True
         return table
+
+    def colors(self, palette: tuple[tuple[int, int, int], ...]) -> tuple[tuple[int, int, int], ...]:
+        """Return the color of each output from those of the classes; of a region that it writes."""
+        if self.mode == "multi_label":
+            return palette
+        return tuple(palette[at] for at in self.written or (self.classes[0][0],))
 
     def num_codes(self, num_classes: int) -> int:
         """Return how many different codes label maps may hold, without the ignored one."""
@@ -149,11 +165,11 @@ def merged_codes(train_ids: Sequence[int | None]) -> dict[int, int]:
     return codes
 
 
-def mixed_colors(palette_K3: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def mixed_colors(palette: Sequence[tuple[int, int, int]]) -> NDArray[np.uint8]:
     """Return the color of each code of classes that may overlap: the mean of their colors."""
-    members = Outputs.multi_label(list(map(str, range(len(palette_K3))))).members(0)
+    members = np.arange(2 ** len(palette))[:, None] >> np.arange(len(palette)) & 1
     shares = members / np.maximum(members.sum(1, keepdims=True), 1)
-    return np.asarray(np.rint(shares @ palette_K3), np.uint8)
+    return np.asarray(np.rint(shares @ np.array(palette)), np.uint8)
 
 
 def binary_outputs(names: Sequence[str]) -> Outputs:

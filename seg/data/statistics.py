@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.class_pixels import class_pixels
 from seg.data.fingerprint import fingerprint, unwrapped
+from seg.data.label_space import LabelSpace
 from seg.data.loading.parallel_map import parallel_map
 from seg.data.readers.dataset_root import cache_directory
 from seg.data.readers.urls import is_remote
@@ -62,7 +64,8 @@ class DatasetStatistics:
     @property
     def frequencies(self) -> NDArray[np.float64]:
         """Return the share of each class among pixels that are not ignored, K; 0 where all are."""
-        return self.pixel_counts / max(int(self.pixel_counts.sum()), 1)
+        counted = int(self.sizes.prod(axis=1).sum() - self.ignored_pixels.sum())
+        return self.pixel_counts / max(counted, 1)
 
 
 def collect(dataset: SegmentationDataset, *, num_workers: int) -> DatasetStatistics:
@@ -88,6 +91,14 @@ def collect(dataset: SegmentationDataset, *, num_workers: int) -> DatasetStatist
         statistics = _count(dataset, num_workers)
         _store(path, statistics)
     return statistics
+
+
+def of_outputs(statistics: DatasetStatistics, labels: LabelSpace) -> DatasetStatistics:
+    """Return the statistics of a network's outputs from those of the classes of the labels."""
+    if labels.members is None or labels.mode == "multi_label":
+        return statistics
+    pixels = statistics.class_pixels @ labels.members.astype(np.int64)
+    return replace(statistics, names=labels.output_names, class_pixels=pixels)
 
 
 def median_frequency_weights(statistics: DatasetStatistics) -> list[float]:
@@ -137,16 +148,17 @@ def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.int64]:
     """Return the pixels of each class, ignored pixels, height and width of a sample."""
     read_label: Any = getattr(dataset, "read_label", None)
     label_HW: NDArray[Any] = read_label(index) if read_label else dataset[index].label
-    num_classes, ignore_index = dataset.labels.num_classes, dataset.labels.ignore_index
+    num_codes, ignore_index = dataset.labels.num_codes, dataset.labels.ignore_index
     counts = np.bincount(label_HW.ravel(), minlength=ignore_index + 1)
     ignored, counts[ignore_index] = counts[ignore_index], 0
-    if counts[num_classes:].any():
-        unknown = ", ".join(str(value) for value in np.flatnonzero(counts) if value >= num_classes)
+    if counts[num_codes:].any():
+        unknown = ", ".join(str(value) for value in np.flatnonzero(counts) if value >= num_codes)
         raise DataError(
             f"sample {index} of split {dataset.split!r} holds train ids {unknown}\n"
-            f"  allowed: 0-{num_classes - 1}, and {ignore_index} for ignored pixels"
+            f"  allowed: 0-{num_codes - 1}, and {ignore_index} for ignored pixels"
         )
-    return np.array([*counts[:num_classes], ignored, *label_HW.shape], np.int64)
+    pixels = class_pixels(counts, dataset.labels)
+    return np.array([*pixels, ignored, *label_HW.shape], np.int64)
 
 
 def _digest(dataset: SegmentationDataset) -> str | None:

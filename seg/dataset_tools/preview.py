@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from seg.data.class_pixels import class_pixels
 from seg.data.fingerprint import unwrapped
 from seg.data.label_space import LabelSpace
 from seg.data.readers.value_range import PLAIN
@@ -150,7 +151,8 @@ def _figure(sample: Sample, size: str, labels: LabelSpace) -> str:
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.BOX)
         label = label.resize((width, height), Image.Resampling.NEAREST)
-    counts = np.bincount(sample.label.ravel(), minlength=labels.num_classes)[: labels.num_classes]
+    codes = np.bincount(sample.label.ravel(), minlength=labels.num_codes)
+    counts = class_pixels(codes, labels)
     present = sorted(np.flatnonzero(counts).tolist(), key=lambda train_id: -int(counts[train_id]))
     return _fill(
         "preview_figure.html",

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from seg.data.class_pixels import classes_of_codes
 from seg.data.label_space import LabelSpace
 from seg.data.readers.image_label_pairs import UnmatchedFile
 from seg.data.readers.value_range import PLAIN
@@ -203,8 +204,9 @@ def _classes_without_pixels(
         if one.classes is None:
             return []
         present |= one.classes
-    made_into = dict(labels.file_ids)
-    present = {made_into[value] for value, train_id in own.file_ids if train_id in present}
+    made_into = dict(labels.values)
+    codes = {made_into[value] for value, code in own.values if code in present}
+    present = classes_of_codes(codes, labels)
     absent = [name for id_, name in enumerate(labels.names) if id_ not in present]
     if not absent:
         return []

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from seg.data.label_dtype import BYTE_IGNORE_INDEX
 from seg.data.outputs import Outputs
 
 
@@ -38,12 +39,14 @@ def codes_of_masks(masks_BKHW: Tensor, outputs: Outputs) -> Tensor:
         outputs: what they mean.
 
     Returns:
-        uint8, the shape without its second axis.
+        uint8, for codes above 255 int32, the shape without its second axis.
     """
-    code_BHW = torch.full_like(masks_BKHW[:, 0], outputs.background, dtype=torch.uint8)
+    largest = max(outputs.num_codes(0) - 1, outputs.background, *outputs.written, 0)
+    kind = torch.uint8 if largest <= BYTE_IGNORE_INDEX else torch.int32
+    code_BHW = torch.full_like(masks_BKHW[:, 0], outputs.background, dtype=kind)
     for at, mask_BHW in enumerate(masks_BKHW.unbind(1)):
         if outputs.mode == "multi_label":
-            code_BHW |= mask_BHW.byte() << at
+            code_BHW |= mask_BHW.to(kind) << at
         else:
             code_BHW[mask_BHW] = (outputs.written or outputs.classes[at])[at]
     return code_BHW

@@ -39,10 +39,16 @@ def test_bits_of_a_code_are_classes():
     assert MASKS.colorize(codes_HW)[0].tolist() == mixed
 
 
-def test_one_class_that_may_overlap_is_enough_and_eight_are_too_many():
+def test_one_class_is_enough_eight_need_16_bits_and_sixteen_are_too_many():
     assert LabelSpace(("a",), COLORS[:1], (), outputs=Outputs.multi_label(("a",))).num_codes == 2
-    with pytest.raises(ConfigError, match="8 classes that may overlap; up to 7"):
-        Outputs.multi_label(tuple("abcdefgh"))
+    wide = LabelSpace.overlapping(tuple("abcdefgh"), tuple((k, 0, 0) for k in range(8)))
+    assert (wide.num_codes, wide.ignore_index, wide.dtype) == (256, 65535, np.uint16)
+    assert wide.encode(np.array([255, 65535]), "a").tolist() == [255, 65535]
+    narrow = wide.remapped(merge={}, keep=list("abch"))
+    assert (narrow.dtype, narrow.ignore_index) == (np.uint8, 255)
+    assert narrow.encode(np.array([0b10000101, 65535]), "a").tolist() == [0b1101, 255]
+    with pytest.raises(ConfigError, match="16 classes that may overlap; up to 15"):
+        Outputs.multi_label(tuple("abcdefghijklmnop"))
 
 
 def test_merged_classes_are_unions_and_ignored_ones_are_left_out():

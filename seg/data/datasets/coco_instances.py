@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 
+from seg.data.label_space import LabelSpace
 from seg.data.readers.class_entry import LARGEST_ID, ClassEntry
 from seg.data.readers.class_table import Classes, distinct_palette, make_classes
 from seg.data.readers.coco_index import BOX, CROWD, RUNS, CocoIndex, read_index
@@ -67,11 +68,15 @@ class CocoInstances(PairDataset):
             (`exclude`).
         val_fraction: share of the images that is `val`, where one file holds all.
         val_seed: of the choice of these images.
+        multi_label: whether classes may overlap (`labels.mode=multi_label`): labels hold codes,
+            no annotation covers another, and there is no background.
 
     Raises:
         ConfigError: an option is wrong, or the extra `coco` is missing.
         DataError: files are missing, or what is wrong with which entry.
     """
+
+    can_overlap = True
 
     def __init__(
         self,
@@ -88,6 +93,7 @@ class CocoInstances(PairDataset):
         unannotated: Unannotated = "background",
         val_fraction: float = 0.1,
         val_seed: int = 0,
+        multi_label: bool = False,
     ) -> None:
         for key, value, kind in (
             ("overlap_order", overlap_order, OverlapOrder),
@@ -104,6 +110,11 @@ class CocoInstances(PairDataset):
         chosen = _chosen(classes, index, unlabelled)
         ids = _file_ids(index, chosen)
         table, rest, ignored = _table(index, ids, chosen, unlabelled)
+        labels = table.labels
+        if multi_label:
+            labels, ids = _overlapping(labels, ids)
+            ignored = labels.ignore_index
+            rest = 0 if unlabelled == "background" else ignored
         directory = layout.image_directory(index)
         layout.log_unlisted(index, directory)
         pairing, positions = _pairing(index, directory, unannotated)
@@ -111,9 +122,9 @@ class CocoInstances(PairDataset):
             pairing = split_subset(
                 pairing, split, val_fraction=val_fraction, seed=val_seed, where=layout.file
             )
-        options = DrawingOptions(rest, ignored, overlap_order, crowd, boxes)
+        options = DrawingOptions(rest, ignored, overlap_order, crowd, boxes, multi_label)
         read = InstanceLabels(index, positions, ids, options)
-        super().__init__(pairing, labels=table.labels, split=split, read=read)
+        super().__init__(pairing, labels=labels, split=split, read=read)
 
 
 def _check_kinds(index: CocoIndex, boxes: Boxes) -> None:
@@ -238,6 +249,20 @@ def _table(
     entries.append(ClassEntry(_IGNORED, ignored, _BLACK, ignored=True))
     rest = named[_BACKGROUND] if unlabelled == "background" else ignored
     return make_classes(entries, index.path), rest, ignored
+
+
+def _overlapping(
+    labels: LabelSpace, ids: Mapping[int, int | None]
+) -> tuple[LabelSpace, dict[int, int | None]]:
+    """Return the classes less the background, which may overlap, and the code of each category."""
+    positions = [at for at, name in enumerate(labels.names) if name != _BACKGROUND]
+    space = LabelSpace.overlapping(
+        [labels.names[at] for at in positions], tuple(labels.palette[at] for at in positions)
+    )
+    bits = {value: positions.index(at) for value, at in labels.file_ids if at in positions}
+    return space, {
+        category: None if id_ not in bits else 1 << bits[id_] for category, id_ in ids.items()
+    }
 
 
 def _pairing(

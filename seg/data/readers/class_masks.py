@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.label_space import LabelSpace
-from seg.data.outputs import Outputs
 from seg.data.readers.class_table import Classes, distinct_palette
-from seg.data.readers.image_label_pairs import Pairing
+from seg.data.readers.image_label_pairs import (
+    NO_ANNOTATION,
+    Pairing,
+    UnmatchedFile,
+    unmatched_error,
+)
 from seg.data.readers.path_templates import (
     CLASS,
     TemplatedImage,
@@ -24,6 +29,7 @@ from seg.data.readers.path_templates import (
 )
 from seg.data.readers.readers import read_grey, read_size
 from seg.data.readers.template_pairs import TemplateLayout
+from seg.data.readers.unread_files import log_once
 from seg.data.readers.urls import Location
 from seg.errors import DataError, first_of
 
@@ -47,12 +53,12 @@ class MaskClasses:
 
     def code(
         self, masks: Sequence[NDArray[np.bool_] | None], size: tuple[int, int]
-    ) -> NDArray[np.uint8]:
+    ) -> NDArray[Any]:
         """Return the codes of one mask a class, in the order of `names`; None: an empty mask."""
-        code_HW = np.zeros(size, np.uint8)
+        code_HW: NDArray[Any] = np.zeros(size, self.labels.dtype)
         for at, mask_HW in enumerate(masks):
             if mask_HW is not None and at < self.labels.num_classes:
-                code_HW |= mask_HW.astype(np.uint8) << at
+                code_HW[mask_HW] |= 1 << at
             elif mask_HW is not None:
                 code_HW[mask_HW] = self.labels.ignore_index
         return code_HW
@@ -70,9 +76,7 @@ def mask_classes(named: Classes | None, names: Sequence[str]) -> MaskClasses:
         names, palette = named.labels.names, named.labels.palette
     else:
         ignored, names, palette = (), tuple(names), distinct_palette(len(names))
-    return MaskClasses(
-        LabelSpace(tuple(names), palette, (), outputs=Outputs.multi_label(names)), ignored
-    )
+    return MaskClasses(LabelSpace.overlapping(names, palette), ignored)
 
 
 @dataclass(frozen=True)
@@ -120,21 +124,22 @@ class ClassMaskLayout(TemplateLayout):
                 `unannotated` says what images without a label are.
         """
         pairing, is_whole = super().pairs(split)
-        incomplete = {str(self.where / i.path): missing for i, missing in self._lacking.items()}
-        bare = [pair for pair in pairing.pairs if str(pair.image) in incomplete]
+        lacking = {str(self.where / image.path): names for image, names in self._lacking.items()}
+        bare = [pair for pair in pairing.pairs if str(pair.image) in lacking]
         if not bare or self.unannotated == "background":
             return pairing, is_whole
+        complete = tuple(pair for pair in pairing.pairs if str(pair.image) not in lacking)
         if self.unannotated == "exclude":
-            complete = tuple(pair for pair in pairing.pairs if pair not in bare)
+            log_once(f"{self.where}: {len(bare)} images that lack a mask are left out")
             return replace(pairing, pairs=complete), is_whole
-        missing = [name for pair in bare for name in incomplete[str(pair.image)]]
-        error = DataError(
-            f"{self.where}: {len(missing)} masks do not exist: {first_of(missing)}\n"
-            "  dataset.unannotated=background takes classes without a file as absent,"
-            " dataset.unannotated=exclude leaves such images out",
-            fault="no_partner",
+        missing = tuple(
+            UnmatchedFile(self.where / name, "mask", "file", fault=NO_ANNOTATION)
+            for pair in bare
+            for name in lacking[str(pair.image)]
         )
-        return replace(pairing, error=pairing.error or error), is_whole
+        unmatched = (*pairing.unmatched, *missing)
+        error = unmatched_error(unmatched, f"{self.where}: {len(pairing.pairs)} images")
+        return Pairing(complete, unmatched, error), is_whole
 
     def reader(self) -> "ClassMasks":
         """Return the reader of the masks."""
@@ -231,15 +236,15 @@ class ClassMasks:
                 digest.update(repr((str(path), size)).encode())
         return f"({digest.hexdigest()[:32]})"
 
-    def __call__(self, path: Location) -> NDArray[np.uint8]:
-        """Return the codes of a label, uint8, H x W; of an image that has no mask, background.
+    def __call__(self, path: Location) -> NDArray[Any]:
+        """Return the codes of a label, H x W; of an image that has no mask, background.
 
         Raises:
             DataError: a mask cannot be read, holds more than two values, or has another size.
         """
         files = self._files.get(str(path))
         if files is None:
-            return np.zeros(read_size(path), np.uint8)
+            return np.zeros(read_size(path), self._classes.labels.dtype)
         masks = [None if file is None else read_mask(file) for file in files]
         sizes = {
             mask_HW.shape: file

@@ -1,7 +1,7 @@
 """Label maps of COCO instance annotations."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,6 +44,8 @@ class DrawingOptions:
         crowd: whether regions with `iscrowd` are of their class, or ignored.
         boxes: annotations of a box alone are an `error`, their pixels are `ignored`, or they are
             left out (`exclude`).
+        multi_label: ids are codes of classes that may overlap; no annotation covers another, and
+            ignored ones cover all.
     """
 
     unlabelled: int
@@ -51,6 +53,7 @@ class DrawingOptions:
     overlap_order: OverlapOrder = "area"
     crowd: Crowd = "class"
     boxes: Boxes = "error"
+    multi_label: bool = False
 
 
 class InstanceLabels(NotedLabels):
@@ -110,11 +113,27 @@ class InstanceLabels(NotedLabels):
                 empty.append(where.removeprefix(f"{self._index.path}: "))
         if self._options.overlap_order == "area":
             shapes.sort(key=lambda shape: -shape[0].area)  # stable
-        label_WH = np.full(size, self._options.unlabelled, self._dtype)
-        for runs, id_ in shapes:
-            runs.paint(label_WH, id_)
         self._note(path, empty)
-        return np.ascontiguousarray(label_WH.T)
+        return np.ascontiguousarray(self._painted(shapes, size).T)
+
+    def _painted(self, shapes: Sequence[tuple[Runs, int]], size: tuple[int, int]) -> NDArray[Any]:
+        """Paint shapes one over the other, or where classes may overlap as their union; W x H."""
+        options = self._options
+        label_WH = np.full(size, options.unlabelled, self._dtype)
+        if not options.multi_label:
+            for runs, id_ in shapes:
+                runs.paint(label_WH, id_)
+            return label_WH
+        codes_WH: NDArray[Any] = np.zeros(size, self._dtype)
+        for code in {id_ for _, id_ in shapes} - {options.ignored}:
+            inside_WH = np.zeros(size, np.uint8)
+            for runs in (runs for runs, id_ in shapes if id_ == code):
+                runs.paint(inside_WH, 1)
+            codes_WH[inside_WH > 0] |= code
+        label_WH = np.where(codes_WH > 0, codes_WH, label_WH)
+        for runs in (runs for runs, id_ in shapes if id_ == options.ignored):
+            runs.paint(label_WH, options.ignored)
+        return label_WH
 
     def _shapes(
         self, position: int, image: ListedImage, size: tuple[int, int]

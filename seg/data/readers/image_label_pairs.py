@@ -33,6 +33,7 @@ _UNMATCHED = {
     "image": "images have no label",
     "label": "labels have no image",
     "listed": "listed files do not exist",
+    "mask": "masks do not exist",
 }
 
 
@@ -42,7 +43,7 @@ class UnmatchedFile:
 
     Attributes:
         path: the file.
-        kind: `image` or `label`.
+        kind: `image` or `label`; `mask`: that of one class, which does not exist.
         lacks: the other.
         sought: the path of the partner, if a list names it.
         fault: the kind of fault; `no_annotation` where tools write no label for an empty image.
@@ -89,6 +90,7 @@ class PairDataset:
 
     Attributes:
         unmatched: the files without a partner; empty unless made by `tolerant`.
+        can_overlap: whether it is made with `multi_label=True` where classes may overlap.
         decoding: of the images, as the configuration declares it; set after construction.
 
     Args:
@@ -102,6 +104,7 @@ class PairDataset:
     """
 
     decoding: ImageDecoding = PLAIN
+    can_overlap = False
     _is_strict = True
 
     def __init__(
