@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 Size = tuple[int, int]
 """Width and height, in px."""
 
+_BLOCK = 2**18  # pixels of an ellipse that are looked at together; each needs some 40 bytes
 _CORNER_COST = 512  # of a corner, and of an edge in a row; it needs some 100 bytes meanwhile
 
 
@@ -60,7 +61,8 @@ def fill_polygon(corners_N2: NDArray[np.float64], size: Size, *, nonzero: bool =
     if nonzero:
         turns_HW = np.zeros(edges_HW.shape, np.int32)
         np.add.at(turns_HW, (row_M - top, column_M - left), np.where(falls, 1, -1)[edge_M])
-        return Part(top, left, np.cumsum(turns_HW, axis=1)[:, :-1] != 0)
+        np.cumsum(turns_HW, axis=1, out=turns_HW)
+        return Part(top, left, turns_HW[:, :-1] != 0)
     np.bitwise_xor.at(edges_HW, (row_M - top, column_M - left), 1)
     inside_HW = np.bitwise_xor.accumulate(edges_HW, axis=1)[:, :-1]
     return Part(top, left, inside_HW.astype(np.bool_))
@@ -94,11 +96,15 @@ def fill_ellipse(
     # One more pixel than the bounds: they are rounded.
     left, right = _pixels(np.array([x - reach_x - 1, x + reach_x + 1]), size[0])
     top, bottom = _pixels(np.array([y - reach_y - 1, y + reach_y + 1]), size[1])
+    mask_HW = np.zeros((bottom - top, right - left), np.bool_)
     dx_1W = (np.arange(left, right) + 0.5 - x)[None, :]
-    dy_H1 = (np.arange(top, bottom) + 0.5 - y)[:, None]
-    along_HW = (dx_1W * cosine + dy_H1 * sine) / radius_x
-    across_HW = (dy_H1 * cosine - dx_1W * sine) / radius_y
-    return Part(top, left, along_HW**2 + across_HW**2 <= 1)
+    rows = max(_BLOCK // max(right - left, 1), 1)
+    for start in range(top, bottom, rows):
+        dy_H1 = (np.arange(start, min(start + rows, bottom)) + 0.5 - y)[:, None]
+        along_HW = (dx_1W * cosine + dy_H1 * sine) / radius_x
+        across_HW = (dy_H1 * cosine - dx_1W * sine) / radius_y
+        mask_HW[start - top : start - top + rows] = along_HW**2 + across_HW**2 <= 1
+    return Part(top, left, mask_HW)
 
 
 def _pixels(values: NDArray[np.float64], length: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seg.data.readers.drawn_pairs import NotedLabels
 from seg.data.readers.image_decoding import MAX_PIXELS
+from seg.data.readers.pixel_centers import Size
 from seg.data.readers.polygons import no_class_error
 from seg.data.readers.readers import read_size
 from seg.data.readers.urls import Location
@@ -86,35 +87,43 @@ class ViaLabels(NotedLabels):
         unknown = sorted(set(names) - set(self._ids))
         ids = self._ids | {name: -number for number, name in enumerate(unknown, start=1)}
         height, width = read_size(path)
+        size = (width, height)
         if height * width > MAX_PIXELS:
             raise DataError(
                 f"{path}: the image has more than {MAX_PIXELS} pixels; cut it into tiles",
                 fault="too_large",
             )
         label_HW = np.full((height, width), self._drawing.unlabelled, np.int32)
-        painter = RegionPainter((width, height))
+        painter = RegionPainter(size)
         places = [
             f"{region.place} ({name[:_SHOWN]!r}, {region.kind})"
             for region, name in zip(regions, names, strict=True)
         ]
-        parts = [
-            painter.draw(region, f"{file.path}: {place}")
-            for region, place in zip(regions, places, strict=True)
-        ]
-        areas = [int(part.mask_HW.sum()) for part in parts]
-        for at in self._order(areas):
-            parts[at].paint(label_HW, ids[names[at]])
-        self._note(path, [place for place, area in zip(places, areas, strict=True) if not area])
+        areas: dict[int, int] = {}
+        for at in self._order(regions, size, f"{file.path}: {image.place}"):
+            part = painter.draw(regions[at], f"{file.path}: {places[at]}")
+            part.paint(label_HW, ids[names[at]])
+            areas[at] = int(np.count_nonzero(part.mask_HW))
+        self._note(path, [place for at, place in enumerate(places) if not areas[at]])
         if unknown:
             pixels = {name: int((label_HW == ids[name]).sum()) for name in unknown}
             raise no_class_error(f"{file.path}: {image.place}", pixels, list(self._ids))
         return label_HW
 
-    def _order(self, areas: Sequence[int]) -> list[int]:
-        """Return the positions of regions from the lowest to the topmost."""
+    def _order(self, regions: Sequence[ViaRegion], size: Size, where: str) -> list[int]:
+        """Return the positions of regions from the lowest to the topmost.
+
+        For the areas all regions are drawn and forgotten: together they may need much memory.
+        """
+        order = list(range(len(regions)))
         if self._drawing.overlap_order == "file":
-            return list(range(len(areas)))
-        return sorted(range(len(areas)), key=lambda at: -areas[at])
+            return order
+        painter = RegionPainter(size)
+        areas = [
+            np.count_nonzero(painter.draw(region, f"{where}: {region.place}").mask_HW)
+            for region in regions
+        ]
+        return sorted(order, key=lambda at: -areas[at])
 
 
 def drawn_regions(regions: Iterable[ViaRegion]) -> Iterable[ViaRegion]:
