@@ -40,9 +40,9 @@ class LabelValues:
         """Return the smallest type that holds all values."""
         return np.uint8 if max(*self.classes, self.ignored) <= _BYTE else np.uint16
 
-    def written(self, label_HW: NDArray[np.uint8]) -> NDArray[Any]:
+    def written(self, label_HW: NDArray[Any]) -> NDArray[Any]:
         """Return file values, H x W, for positions in the class list and `ignore_index`."""
-        table = np.full(_BYTE + 1, self.ignored, self.dtype)
+        table = np.full(np.iinfo(self.labels.dtype).max + 1, self.ignored, self.dtype)
         table[: len(self.classes)] = self.classes
         return np.asarray(table[label_HW])
 

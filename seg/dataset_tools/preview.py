@@ -145,7 +145,10 @@ def _tile(sample: Sample, size: str, labels: LabelSpace) -> Image.Image:
 
 
 def _figure(sample: Sample, size: str, labels: LabelSpace) -> str:
-    image, label = Image.fromarray(sample.image), palette_image(sample.label, labels)
+    image = Image.fromarray(sample.image)
+    label = palette_image(sample.label, labels)
+    if labels.dtype is np.uint16:  # more colors than a palette has
+        label = Image.fromarray(labels.colorize(sample.label))
     scale = min(1.0, _PAGE_PX / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
     if (width, height) != image.size:

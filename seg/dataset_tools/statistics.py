@@ -18,7 +18,7 @@ from seg.data.statistics import DatasetStatistics, collect, median_frequency_wei
 
 _log = logging.getLogger(__name__)
 _SIZES_LISTED = 50
-_MANY_CLASSES = 40
+_MANY_CLASSES, _MOST_DRAWN = 40, 255
 _BAR_PX, _NUMBERS_PX, _MARGIN_PX = 320, 130, 16
 _LEAST_MATRIX_PX = 240  # its heading
 _INK, _FAINT, _GRID = (25, 25, 25), (110, 110, 110), (225, 225, 225)
@@ -112,9 +112,24 @@ def draw(statistics: Mapping[str, Any], labels: LabelSpace) -> Image.Image:
 
     From left to right: name, share of the pixels as a bar on a log scale in the class's color,
     that share and the number of images with the class, and the share of these images that also
-    contain the class of the column.
+    contain the class of the column. Of more than 255 classes the most frequent are drawn.
     """
+    if labels.num_classes > _MOST_DRAWN:
+        statistics, labels = _most_frequent(statistics, labels)
     return _Chart(statistics, labels).draw()
+
+
+def _most_frequent(
+    statistics: Mapping[str, Any], labels: LabelSpace
+) -> tuple[dict[str, Any], LabelSpace]:
+    """Return what is drawn of the most frequent classes, in their order."""
+    frequencies = np.array(statistics["frequencies"])
+    drawn = np.sort(np.argsort(-frequencies, kind="stable")[:_MOST_DRAWN])
+    matrix = statistics["co_occurrence"]
+    part = {key: [statistics[key][at] for at in drawn] for key in ("frequencies", "images")}
+    part["co_occurrence"] = [[matrix[row][column] for column in drawn] for row in drawn]
+    names, palette = zip(*((labels.names[at], labels.palette[at]) for at in drawn), strict=True)
+    return {**statistics, **part}, LabelSpace.identity(names, palette)
 
 
 class _Chart:

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from seg.deployment.metadata import ExportSpec
 from seg.errors import ConfigError, error_summary
+from seg.kernels.label_tensors import label_tensor_dtype
 from seg.models.segmenter import Segmenter
 
 DTYPES = {
@@ -32,7 +33,7 @@ class ImageGraph(nn.Module):
         self.labels = spec.output_kind == "labels"
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map images B x C x H x W to logits B x K x h x w, float32, or labels B x H x W, uint8."""
+        """Map images B x C x H x W to logits B x K x h x w, float32, or labels B x H x W."""
         height, width = image.shape[2:]
         image_BCHW = image if self.normalized else self.network.normalization(image)
         logits = self.network.decode(self.network.encode(image_BCHW), (height, width))
@@ -42,7 +43,7 @@ class ImageGraph(nn.Module):
         grid_BKHW = functional.interpolate(
             logits.values, size=resize.grid, mode="bilinear", align_corners=resize.align_corners
         )
-        label_BHW = grid_BKHW.argmax(1).to(torch.uint8)
+        label_BHW = grid_BKHW.argmax(1).to(label_tensor_dtype(grid_BKHW.shape[1]))
         # a slice would make torch.export specialize on whether the grid equals the image
         rows = torch.arange(height, device=image.device)
         columns = torch.arange(width, device=image.device)

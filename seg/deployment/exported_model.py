@@ -1,8 +1,8 @@
 """Exported network in place of a trained one."""
 
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from seg.errors import ConfigError
 from seg.inference.fusion import argmax_labels
 from seg.inference.image_model import ImageLike
 from seg.inference.segmentation_model import predict_labels
+from seg.kernels.label_tensors import label_tensor_dtype
 from seg.kernels.resize import Resize
 from seg.models.coarse_logits import CoarseLogits
 from seg.models.segmenter import lacking_px
@@ -73,12 +74,13 @@ class ExportedModel(nn.Module):
         return self._logits(to_input_format(image_BCHW, self.card.spec, self.normalization))
 
     def argmax_labels(self, image_BCHW: Tensor) -> Tensor:
-        """Map images B x C x H x W in 0..255 to class ids, uint8, B x H x W."""
+        """Map images B x C x H x W in 0..255 to class ids, B x H x W, uint8 or int32."""
         if not self.labels_alone:
             return argmax_labels(self.forward_image(image_BCHW), self.labels.outputs)
-        return self._passes(to_input_format(image_BCHW, self.card.spec, self.normalization)).byte()
+        label_BHW = self._passes(to_input_format(image_BCHW, self.card.spec, self.normalization))
+        return label_BHW.to(label_tensor_dtype(self.num_classes))
 
-    def predict(self, image: ImageLike) -> NDArray[np.uint8]:
+    def predict(self, image: ImageLike) -> NDArray[Any]:
         """Segment one image at its own size; see `TrainedSegmenter.predict`."""
         return predict_labels(self, image)
 

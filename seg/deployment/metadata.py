@@ -60,7 +60,7 @@ class ExportSpec(_Plain):
         precision: of the products; sensitive layers may stay float.
         input_kind: images in 0..255 as `uint8` or `float32`, or `normalized` images.
         output_kind: `logits` before the last resize, float32, or `labels`, the most likely class
-            of each pixel, uint8, B x H x W.
+            of each pixel, uint8 (int32 for more than 255 classes), B x H x W.
         size: height and width of all images, in pixels; None: any.
         batch_size: images of every pass; None: any.
         device: `cpu` or `cuda`.

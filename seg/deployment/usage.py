@@ -70,7 +70,7 @@ def usage_of(
         normalization=model.normalization.to_dict() if normalized else None,
         output={
             "name": output_kind,
-            "type": "float32" if logits else "uint8",
+            "type": "float32" if logits else "uint8" if model.num_classes <= 255 else "int32",
             "layout": f"batch x {model.num_classes} x rows x columns"
             if logits
             else "batch x height x width",

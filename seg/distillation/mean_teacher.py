@@ -160,7 +160,7 @@ class MeanTeacher(ExtraLoss):
 
     @torch.no_grad()
     def _predict_labels(self, weak_BCHW: Tensor, outside_BHW: Tensor) -> Tensor:
-        """Predict with the teacher where it is confident, uint8, B x H x W; else ignored."""
+        """Predict with the teacher where it is confident, B x H x W; else ignored."""
         teacher_pass = forward_pass(self.teacher, weak_BCHW)
         coarse_Bhw = pseudo_labels(
             teacher_pass.logits, threshold=self._threshold, ignore_index=self._ignore_index

@@ -5,6 +5,8 @@ import math
 from torch import Tensor
 from torch.nn import functional
 
+from seg.kernels.label_tensors import label_tensor_dtype
+
 
 def pseudo_labels(logits_BKhw: Tensor, *, threshold: float, ignore_index: int) -> Tensor:
     """Return each pixel's likeliest class if its probability is at least `threshold`.
@@ -12,10 +14,12 @@ def pseudo_labels(logits_BKhw: Tensor, *, threshold: float, ignore_index: int) -
     Source: Sohn et al., "FixMatch" (NeurIPS 2020), equation 4.
 
     Returns:
-        uint8, B x h x w; `ignore_index` where no class is that likely.
+        B x h x w, uint8 (int32 for more than 255 classes); `ignore_index` where no class is that
+        likely.
     """
     confidence_Bhw, label_Bhw = logits_BKhw.float().softmax(1).max(1)
-    return label_Bhw.byte().masked_fill(confidence_Bhw < threshold, ignore_index)
+    label_Bhw = label_Bhw.to(label_tensor_dtype(ignore_index))
+    return label_Bhw.masked_fill(confidence_Bhw < threshold, ignore_index)
 
 
 def masked_cross_entropy(

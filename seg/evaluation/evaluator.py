@@ -26,6 +26,7 @@ from seg.inference.inference import Inference
 from seg.io.atomic import write_atomically, write_json
 from seg.io.csv_table import format_csv
 from seg.io.terminal_bar import progress_bar
+from seg.kernels.label_tensors import label_array
 from seg.losses.cross_entropy import compute_loss
 from seg.metrics.bootstrap import interval
 from seg.metrics.per_image import ImageScores
@@ -103,7 +104,7 @@ class Evaluator:
                     image_HWC = batch["image"][at].permute(1, 2, 0).contiguous().numpy()
                     example = ExampleImage(
                         as_rgb(image_HWC, self.parts.model.decoding.composite),
-                        batch["label"][at].numpy().astype(np.uint8),
+                        batch["label"][at].numpy().astype(self.parts.model.labels.dtype),
                         prediction_HW,
                     )
                     rows.append(metrics.add_image(batch["name"][at], example))
@@ -159,14 +160,15 @@ def _measure_image(
     tiles: Iterator[Tile],
     label_HW: Tensor,
     metrics: Metrics,
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
     """Add the tiles of an image to the metrics; return its prediction."""
     name = batch["name"][at]
-    prediction_HW = torch.empty_like(label_HW, dtype=torch.uint8)
+    kind = torch.int32 if label_HW.dtype == torch.int32 else torch.uint8
+    prediction_HW = torch.empty_like(label_HW, dtype=kind)
     for tile in tiles:
         part = (tile.rows, tile.columns)
         prediction_HW[part] = metrics.add_tile(name, tile, label_HW[part])
-    return prediction_HW.cpu().numpy()
+    return label_array(prediction_HW)
 
 
 def _gather_rows(rows: list[ImageScores]) -> list[ImageScores]:

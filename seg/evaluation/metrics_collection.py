@@ -29,11 +29,11 @@ _BELOW_SHARE = (0.001, 0.01, 1.0)  # of the image's area: small, medium, large s
 
 @dataclass(frozen=True)
 class ExampleImage:
-    """Example image with its label and its prediction: uint8, H x W x 3 and H x W."""
+    """Example image, uint8, H x W x 3, with its label and its prediction, H x W."""
 
     image: NDArray[np.uint8]
-    label: NDArray[np.uint8]
-    prediction: NDArray[np.uint8]
+    label: NDArray[Any]
+    prediction: NDArray[Any]
 
 
 class MetricsCollection:
@@ -62,7 +62,7 @@ class MetricsCollection:
         self.class_images = np.zeros(labels.num_classes, np.int64)  # whose labels hold the class
 
     def add_tile(self, name: str, tile: Tile, label_HW: Tensor) -> Tensor:
-        """Add some pixels of an image; return their predicted classes, uint8, H x W."""
+        """Add some pixels of an image; return their predicted classes, H x W."""
         log_HKW = tile.logits_HKW.log_softmax(1)
         best_HW = log_HKW.max(1)
         counted_HW = label_HW != self._ignore_index

@@ -28,7 +28,7 @@ class SplitHash:
         self._lanes = np.zeros(_LANES, np.int64)
         self._counts = np.zeros(2, np.int64)
 
-    def update(self, name: str, label_HW: NDArray[np.uint8]) -> None:
+    def update(self, name: str, label_HW: NDArray[Any]) -> None:
         """Add an image: its name, the size and the classes of its pixels."""
         height, width = label_HW.shape
         header = f"{len(name)} {name} {height} {width} ".encode()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seg.data.outputs import Outputs
 from seg.inference.masks import codes_of_masks, decide_masks
+from seg.kernels.label_tensors import label_tensor_dtype
 from seg.kernels.numba_jit import should_use_numba_argmax
 from seg.kernels.resize import Axis, resize_part
 from seg.models.coarse_logits import CoarseLogits
@@ -77,7 +78,7 @@ class WindowLogits:
             return resize_part(self.logits_hKw, *parts)
 
     def labels(self, rows: slice, columns: slice) -> Tensor:
-        """Return the class of the greatest logit of covered pixels, uint8; on a CPU alone."""
+        """Return the class of the greatest logit of covered pixels; on a CPU alone."""
         from seg.kernels.argmax import upsampled_argmax
 
         return upsampled_argmax(self.logits_hKw, (self.rows, self.columns), rows, columns)
@@ -128,9 +129,9 @@ class Tile:
 
     @cached_property
     def label_HW(self) -> Tensor:
-        """Return the likeliest class, uint8; the same however an image is cut into tiles.
+        """Return the likeliest class; the same however an image is cut into tiles.
 
-        Sigmoid outputs give the codes of their masks.
+        It is of the type of `label_tensor_dtype`. Sigmoid outputs give the codes of their masks.
         """
         if self.outputs is not None and self.masks_HKW is not None:
             return codes_of_masks(self.masks_HKW, self.outputs)
@@ -139,7 +140,8 @@ class Tile:
             single.logits_hKw, single.rows.stop * single.columns.stop
         ):
             return single.labels(self.rows, self.columns)
-        return self.logits_HKW.max(1).indices.byte()  # five times as quick as `argmax` on a CPU
+        dtype = label_tensor_dtype(self.logits_HKW.shape[1])
+        return self.logits_HKW.max(1).indices.to(dtype)  # five times as quick as `argmax` on a CPU
 
 
 def iter_tiles(
@@ -168,15 +170,19 @@ def iter_tiles(
 
 
 def argmax_labels(logits: CoarseLogits, outputs: Outputs | None = None) -> Tensor:
-    """Return each pixel's likeliest class, uint8, B x H x W, without resizing `logits`.
+    """Return each pixel's likeliest class, B x H x W, without resizing `logits`.
 
     Args:
         logits: of a batch of images.
         outputs: what the logits mean where each is a sigmoid, which gives codes; None: a softmax.
+
+    Returns:
+        of the type of `label_tensor_dtype`.
     """
     height, width = logits.resize.cropped
     shape = (len(logits.values), height, width)
-    label_BHW = torch.empty(shape, dtype=torch.uint8, device=logits.values.device)
+    dtype = label_tensor_dtype(logits.values.shape[1])
+    label_BHW = torch.empty(shape, dtype=dtype, device=logits.values.device)
     for image, label_HW in enumerate(label_BHW):
         window = WindowLogits.whole(logits, image)
         if outputs is None and should_use_numba_argmax(window.logits_hKw, height * width):

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -63,7 +62,7 @@ class ImageModel(Protocol):
         """
 
     def argmax_labels(self, image_BCHW: Tensor, /) -> Tensor:
-        """Map images B x C x H x W in 0..255 to class ids, uint8, B x H x W."""
+        """Map images B x C x H x W in 0..255 to class ids, B x H x W, uint8 or int32."""
 
-    def predict(self, image: ImageLike) -> NDArray[np.uint8]:
+    def predict(self, image: ImageLike) -> NDArray[Any]:
         """Segment one image at its own size; class ids, H x W."""

@@ -16,6 +16,7 @@ from seg.inference.image_model import ImageModel
 from seg.inference.image_source import Raster
 from seg.inference.multi_scale import scaled_part
 from seg.inference.sliding_window import Window1D, scaled_length, windows_1d
+from seg.kernels.label_tensors import label_array
 
 _GIB = 2**30
 _WINDOW_SHARE = 0.5  # of the memory that is allowed: blending takes some too
@@ -29,13 +30,14 @@ class RowBlock:
 
     Attributes:
         rows: the rows of the image.
-        label_HW: class ids, uint8; codes where classes may overlap.
+        label_HW: class ids, uint8, uint16 of more than 255 classes; codes where classes may
+            overlap.
         probabilities_KHW: one a class, float32; None unless requested.
         masks_KHW: where each sigmoid output is present, bool; None: classes are exclusive.
     """
 
     rows: slice
-    label_HW: NDArray[np.uint8]
+    label_HW: NDArray[Any]
     probabilities_KHW: NDArray[np.float32] | None
     masks_KHW: NDArray[np.bool_] | None = None
 
@@ -165,7 +167,7 @@ class Inference:
             windows = [[window for row in by_row.values() for window in row] for by_row in computed]
             yield from iter_tiles(windows, rows, raster.width, model.labels.outputs)
 
-    def labels(self, model: ImageModel, raster: Raster) -> NDArray[np.uint8]:
+    def labels(self, model: ImageModel, raster: Raster) -> NDArray[Any]:
         """Return the class ids of the whole image, H x W; `ignore_index` where it has no data."""
         return np.concatenate([band.label_HW for band in self.iter_row_blocks(model, raster)])
 
@@ -220,7 +222,7 @@ class Inference:
 
 
 def _joined(band: Sequence[Tile], *, probabilities: bool) -> RowBlock:
-    labels_HW = torch.cat([tile.label_HW for tile in band], 1).cpu().numpy()
+    labels_HW = label_array(torch.cat([tile.label_HW for tile in band], 1))
     parts = [tile.masks_HKW for tile in band if tile.masks_HKW is not None]
     masks_KHW = _joined_classes(parts) if parts else None
     if not probabilities:
@@ -252,4 +254,4 @@ def _whole_labels(model: ImageModel, raster: Raster) -> RowBlock:
     rows = slice(0, raster.height)
     image_HWC = torch.from_numpy(raster.read(rows, slice(0, raster.width)))
     image_BCHW = image_HWC.permute(2, 0, 1)[None].contiguous().to(model.device)
-    return RowBlock(rows, model.argmax_labels(image_BCHW)[0].cpu().numpy(), None)
+    return RowBlock(rows, label_array(model.argmax_labels(image_BCHW)[0]), None)

@@ -54,10 +54,10 @@ class TrainedSegmenter(Segmenter):
         return bytes_per_pixel(self)
 
     def argmax_labels(self, image_BCHW: Tensor) -> Tensor:
-        """Map images B x C x H x W in 0..255 to class ids or codes, uint8, B x H x W."""
+        """Map images B x C x H x W in 0..255 to class ids or codes, B x H x W, uint8 or int32."""
         return argmax_labels(self.forward_image(image_BCHW), self.labels.outputs)
 
-    def predict(self, image: ImageLike) -> NDArray[np.uint8]:
+    def predict(self, image: ImageLike) -> NDArray[Any]:
         """Segment one image at its own size.
 
         Args:
@@ -65,7 +65,8 @@ class TrainedSegmenter(Segmenter):
                 of the number and type of bands that the network was trained on.
 
         Returns:
-            uint8 positions in `classes`, H x W; `labels.ignore_index` where there is no data.
+            positions in `classes`, H x W, uint8, uint16 of more than 255 classes;
+            `labels.ignore_index` where there is no data.
 
         Raises:
             DataError: the file is missing, damaged or not an image.
@@ -75,7 +76,7 @@ class TrainedSegmenter(Segmenter):
             return predict_labels(self, image)
 
 
-def predict_labels(model: ImageModel, image: ImageLike) -> NDArray[np.uint8]:
+def predict_labels(model: ImageModel, image: ImageLike) -> NDArray[Any]:
     """Segment one image in one pass; see `TrainedSegmenter.predict`."""
     if isinstance(image, str | Path):
         raster = ArrayRaster(*read_filled(Path(image), model.decoding))
@@ -84,7 +85,7 @@ def predict_labels(model: ImageModel, image: ImageLike) -> NDArray[np.uint8]:
     return Inference().labels(model, ArrayRaster.of(image_HWC, model.decoding))
 
 
-def predict_sample(model: ImageModel, image_HWC: NDArray[Any]) -> NDArray[np.uint8]:
+def predict_sample(model: ImageModel, image_HWC: NDArray[Any]) -> NDArray[Any]:
     """Segment the image of a sample, which its dataset has scaled to 0..255, in one pass."""
     with module_mode(model, training=False) if isinstance(model, nn.Module) else nullcontext():
         return Inference().labels(model, ArrayRaster(np.array(image_HWC)))

@@ -1,10 +1,13 @@
 """The likeliest class of each pixel of bilinearly resized logits, without storing those."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seg.kernels.label_tensors import label_tensor_dtype
 from seg.kernels.linear_resize import follow
 from seg.kernels.numba_jit import bands, compiled, in_parallel
 from seg.kernels.resize import Axis
@@ -15,18 +18,22 @@ _LEAST_ROWS = 8
 def upsampled_argmax(
     logits_hKw: Tensor, axes: tuple[Axis, Axis], rows: slice, columns: slice
 ) -> Tensor:
-    """Return the class of the greatest resized logit, the first of equal ones, uint8, H x W.
+    """Return the class of the greatest resized logit, the first of equal ones, H x W.
 
     A pixel's class does not depend on which other pixels are computed.
 
     Args:
-        logits_hKw: on a CPU, free of NaN, up to 256 classes.
+        logits_hKw: on a CPU, free of NaN.
         axes: positions of the image's rows and columns.
         rows: the H rows to compute.
         columns: the W columns to compute.
+
+    Returns:
+        of the type of `label_tensor_dtype`.
     """
     coarse_hKw = logits_hKw.detach().float().contiguous().numpy()
-    label_HW = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    label_HW = torch.empty(shape, dtype=label_tensor_dtype(coarse_hKw.shape[1])).numpy()
     low_H, share_H = axes[0].positions(rows)
     (low_W, share_W), block = axes[1].blocks(columns, coarse_hKw.shape[1])
 
@@ -46,7 +53,7 @@ def _label(
     low_W: NDArray[np.int64],
     share_W: NDArray[np.float32],
     block: int,
-    label_HW: NDArray[np.uint8],
+    label_HW: NDArray[Any],
 ) -> None:
     classes = coarse_hKw.shape[1]
     wide_2KW = np.empty((2, classes, block), np.float32)

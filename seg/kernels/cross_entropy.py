@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from seg.errors import DataError
 from seg.kernels.cross_entropy_loops import Floats, add_gradient, fill_losses
-from seg.kernels.numba_jit import in_parallel
+from seg.kernels.numba_jit import has_byte_labels, in_parallel
 from seg.kernels.resize import Positions, Resize, first_pixels
 
 _BAND = 16  # coarse rows
@@ -73,7 +73,7 @@ class _Inputs(NamedTuple):
     columns: tuple[Positions, int]
     first_h: NDArray[np.int64]
     first_w: NDArray[np.int64]
-    label_BHW: NDArray[np.uint8]
+    label_BHW: NDArray[Any]
     ignore_index: int
     weight_K: Floats
 
@@ -90,6 +90,7 @@ class _Inputs(NamedTuple):
         row_axis, column_axis = resize.axes(values_BKhw.shape[2:])
         rows = row_axis.positions(slice(0, row_axis.stop))
         columns = column_axis.blocks(slice(0, column_axis.stop), classes)
+        is_byte = has_byte_labels(classes, ignore_index)
         weight_K = values_BKhw.new_ones(classes) if weight is None else weight.to(values_BKhw)
         return cls(
             values_BKhw.detach().transpose(1, 2).contiguous().numpy(),
@@ -97,12 +98,12 @@ class _Inputs(NamedTuple):
             columns,
             first_pixels(rows[0], row_axis.coarse),
             first_pixels(columns[0][0][: column_axis.stop], column_axis.coarse),
-            label_BHW.byte().contiguous().numpy(),
+            (label_BHW.byte() if is_byte else label_BHW.int()).contiguous().numpy(),
             ignore_index,
             weight_K.numpy(),
         )
 
-    def target(self, image: int, rows: slice) -> tuple[NDArray[np.uint8], int, Floats]:
+    def target(self, image: int, rows: slice) -> tuple[NDArray[Any], int, Floats]:
         return self.label_BHW[image, rows], self.ignore_index, self.weight_K
 
     def bands(self) -> list[tuple[int, int, int]]:

@@ -4,6 +4,8 @@ Exponentials and logarithms are computed of whole blocks, so that compilers vect
 polynomials are those of Cephes' `expf` and `logf` (Moshier).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ from seg.kernels.numba_jit import compiled
 from seg.kernels.resize import Positions
 
 Floats = NDArray[np.float32]
-_Target = tuple[NDArray[np.uint8], int, Floats]
+_Target = tuple[NDArray[Any], int, Floats]
 _f = np.float32
 _LEAST, _LOG2_E, _LN2 = _f(-87.0), _f(1.44269504), _f(0.69314718)
 _ROUNDS = _f(1.5 * 2**23)  # added, leaves the nearest integer in the lowest bits

@@ -19,7 +19,7 @@ from torch import Tensor
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _RESIZED_BYTES = 2**24  # for smaller logits, loading a loop takes longer than it saves
 _PAIRS = range(2**19, 2**31)  # a thread counts in 32 bits
-_BYTE = 256
+_BYTE, _WIDE = 2**8, 2**16
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -32,7 +32,7 @@ def numba_available() -> bool:
 
 def should_use_numba_argmax(logits_hKw: Tensor, pixels: int) -> bool:
     """Return whether `argmax.upsampled_argmax` is faster for an image of `pixels`."""
-    return _is_large(logits_hKw, pixels * logits_hKw.shape[1]) and logits_hKw.shape[1] <= _BYTE
+    return _is_large(logits_hKw, pixels * logits_hKw.shape[1])
 
 
 def should_use_numba_cross_entropy(
@@ -40,12 +40,12 @@ def should_use_numba_cross_entropy(
 ) -> bool:
     """Return whether the loops of `cross_entropy` are faster for these logits, as float32."""
     classes = values_BKhw.shape[1]
+    most_labels = _BYTE if has_byte_labels(classes, ignore_index) else _WIDE
     return (
         _is_large(values_BKhw, label_BHW.numel() * classes)
         and values_BKhw.dtype != torch.float64
-        and classes < _BYTE
-        and 0 <= ignore_index < _BYTE
-        and (label_BHW.dtype == torch.uint8 or _are_bytes(label_BHW))
+        and 0 <= ignore_index < _WIDE
+        and (label_BHW.dtype == torch.uint8 or _are_below(label_BHW, most_labels))
     )
 
 
@@ -58,9 +58,14 @@ def _is_large(values: Tensor, resized: int) -> bool:
     return values.device.type == "cpu" and 4 * resized >= _RESIZED_BYTES and numba_available()
 
 
-def _are_bytes(label_BHW: Tensor) -> bool:
+def has_byte_labels(classes: int, ignore_index: int) -> bool:
+    """Return whether labels of so many classes fit into 8 bits."""
+    return classes < _BYTE and 0 <= ignore_index < _BYTE
+
+
+def _are_below(label_BHW: Tensor, limit: int) -> bool:
     low, high = label_BHW.aminmax()
-    return int(low) >= 0 and int(high) < _BYTE
+    return int(low) >= 0 and int(high) < limit
 
 
 def compiled(loop: F) -> F:

@@ -89,7 +89,7 @@ class ShapeFormat(PolygonFormat):
     def save(self, item: Item, size: Size, regions: Sequence[Region]) -> None:
         """Write the regions of an item; they are of `classes`."""
 
-    def _save(self, item: Item, size: Size, label_HW: NDArray[np.uint8]) -> dict[str, int]:
+    def _save(self, item: Item, size: Size, label_HW: NDArray[Any]) -> dict[str, int]:
         """Trace and write an item; return the part for the manifest."""
         regions = trace(self.settings, label_HW)
         self.save(
@@ -98,7 +98,7 @@ class ShapeFormat(PolygonFormat):
         return small_part(regions)
 
 
-def trace(settings: Settings, label_HW: NDArray[np.uint8], cuts: Cuts = UNCUT) -> Regions:
+def trace(settings: Settings, label_HW: NDArray[Any], cuts: Cuts = UNCUT) -> Regions:
     """Trace the regions of a label map by the options of the command."""
     return trace_regions(
         label_HW,

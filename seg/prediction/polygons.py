@@ -103,7 +103,7 @@ UNCUT = Cuts()
 
 
 def trace_regions(
-    label_HW: NDArray[np.uint8],
+    label_HW: NDArray[Any],
     *,
     num_classes: int,
     tolerance_px: float,
@@ -151,7 +151,7 @@ def trace_regions(
     return Regions(regions, len(small), round(sum(each.area for each in small)))
 
 
-def _trace(label_HW: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _trace(label_HW: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the polygons of all regions, those of no class too, and their values."""
     import shapely
     from rasterio.features import shapes

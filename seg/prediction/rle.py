@@ -55,7 +55,7 @@ class ClassRuns:
         return {"size": list(self.shape), "counts": _text(counts)}
 
 
-def class_runs(label_HW: NDArray[np.uint8], *, num_classes: int) -> Iterator[ClassRuns]:
+def class_runs(label_HW: NDArray[Any], *, num_classes: int) -> Iterator[ClassRuns]:
     """Yield the runs of every class below `num_classes` that occurs, by ascending id."""
     shape = (label_HW.shape[0], label_HW.shape[1])
     column_by_column = label_HW.T.ravel()

@@ -41,7 +41,7 @@ class ServerArchive(Format):
                 f"formats={self.name}: the network's class {unknown[0]!r} is none of {self.owner}\n"
                 f"  its server takes what was trained on dataset={self.name}"
             )
-        self._id_of = np.zeros(256, np.uint8)
+        self._id_of = np.zeros(np.iinfo(settings.labels.dtype).max + 1, np.uint8)
         self._id_of[: len(names)] = [self.ids[name] for name in names]
 
     @abstractmethod

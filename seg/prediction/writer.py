@@ -69,14 +69,15 @@ class ItemRows:
     Attributes:
         raster: the image of the item.
         rows: which rows.
-        label_HW: positions in the class list, uint8; `ignore_index` where there is no data.
+        label_HW: positions in the class list, uint8, uint16 of more than 255 classes;
+            `ignore_index` where there is no data.
         probabilities_KHW: float32; None unless a format needs them.
         composite: the channels that are drawn as red, green and blue, see `as_rgb`.
     """
 
     raster: Raster
     rows: slice
-    label_HW: NDArray[np.uint8]
+    label_HW: NDArray[Any]
     probabilities_KHW: NDArray[np.float32] | None = None
     composite: tuple[int, int, int] | None = None
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +48,12 @@ if __name__ == "__main__":
 
 
 def write_fiftyone(
-    directory: Path, entries: Iterable[tuple[Sample, NDArray[np.uint8]]], labels: LabelSpace
+    directory: Path, entries: Iterable[tuple[Sample, NDArray[Any]]], labels: LabelSpace
 ) -> int:
     """Write `data/`, `labels/`, `predictions/`, `classes.json` and a script that opens them.
 
-    The masks are 8-bit grey PNG files of the images' names: class id + 1, and 0 where a label is
-    ignored.
+    The masks are grey PNG files of the images' names, of 8 bits, or 16 for more than 255 classes:
+    class id + 1, and 0 where a label is ignored.
 
     Args:
         directory: to fill, completely or not at all; must be empty or absent.
@@ -83,7 +84,7 @@ def write_fiftyone(
 
 def predict_split(
     run_dir: Path, split: str, plugins: Sequence[str] = ()
-) -> tuple[LabelSpace, Iterator[tuple[Sample, NDArray[np.uint8]]]]:
+) -> tuple[LabelSpace, Iterator[tuple[Sample, NDArray[Any]]]]:
     """Return a run's classes, and each sample of a split with its predicted class ids, H x W.
 
     Images are RGB, as `as_rgb` draws them.
@@ -110,7 +111,7 @@ def predict_split(
     return checkpoint.labels, entries()
 
 
-def _mask(label_HW: NDArray[np.uint8], labels: LabelSpace) -> NDArray[np.uint8]:
-    """Return the mask of class ids for FiftyOne, uint8, H x W."""
+def _mask(label_HW: NDArray[Any], labels: LabelSpace) -> NDArray[Any]:
+    """Return the mask of class ids for FiftyOne, H x W."""
     known = label_HW < labels.num_classes
-    return np.where(known, label_HW + np.uint8(_FIRST_CLASS), 0).astype(np.uint8)
+    return np.where(known, label_HW + labels.dtype(_FIRST_CLASS), 0).astype(labels.dtype)

@@ -1,13 +1,15 @@
 """The sections of a page on one run; None or empty if the run has no data for one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from seg.metrics.unlearnt import unlearnt
+from seg.reports.charts.bars import Color
 from seg.reports.charts.heat_map import heat_map, most_confused
 from seg.reports.charts.lines import Line, line_chart, smoothed
 from seg.reports.charts.reliability import reliability_diagram
@@ -18,6 +20,8 @@ from seg.reports.run_reader import Run, is_number
 _LAYERS = ("image", "label", "prediction", "error")
 _EXAMPLES = 4
 _EXAMPLE_PX = 768
+_MOST_DRAWN, _DRAWN_OF_MANY = 255, 100  # classes of a confusion matrix
+_OTHERS = (128, 128, 128)
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,31 @@ def confusion(run: Run) -> dict[str, Any] | None:
         return None
     colors = [palette[name] for name in names] if len(palette) == len(names) else None
     return {
-        "chart": heat_map(matrix, names, colors),
+        "chart": heat_map(*_drawable(matrix, names, colors)),
         "worst": most_confused(matrix, names),
         "palette": palette,
         "pixels": sum(map(sum, matrix)),
     }
+
+
+def _drawable(
+    matrix: Sequence[Sequence[int]], names: Sequence[str], colors: Sequence[Color] | None
+) -> tuple[Sequence[Sequence[int]], Sequence[str], Sequence[Color] | None]:
+    """Return a confusion matrix that a page has room for: of many classes the most labelled.
+
+    The last row and column are then all other classes.
+    """
+    if len(names) <= _MOST_DRAWN:
+        return matrix, names, colors
+    counts = np.array(matrix)
+    drawn = np.sort(np.argsort(-counts.sum(1), kind="stable")[:_DRAWN_OF_MANY])
+    group = np.full(len(names), len(drawn))
+    group[drawn] = np.arange(len(drawn))
+    joined = np.zeros((len(drawn) + 1,) * 2, np.int64)
+    np.add.at(joined, (group[:, None], group), counts)
+    chosen = None if colors is None else [*(colors[at] for at in drawn), _OTHERS]
+    rest = f"{len(names) - len(drawn)} others"
+    return joined.tolist(), [*(names[at] for at in drawn), rest], chosen
 
 
 def unlearnt_classes(run: Run) -> list[str]:

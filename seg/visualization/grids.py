@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what only draws labels need not wait for the networks' libr
 _GAP_PX = 4
 _HEADER_PX = 18
 _COLUMN_PX = 512
+_MOST_LISTED = 255  # classes in a legend
 _MIN_COLUMN_PX = 72  # for the longest heading
 _RIGHT, _WRONG = (235, 235, 235), (214, 39, 40)
 
@@ -27,6 +28,13 @@ _RIGHT, _WRONG = (235, 235, 235), (214, 39, 40)
 def save_png(path: Path, image: Image.Image) -> None:
     """Write a PNG atomically."""
     write_atomically(path, lambda file: image.save(file, "PNG"))
+
+
+def label_image(label_HW: NDArray[Any], labels: LabelSpace) -> Image.Image:
+    """Return class ids as an image whose pixel values are ids: `palette_image`, or 16-bit grey."""
+    return (
+        Image.fromarray(label_HW) if labels.dtype is np.uint16 else palette_image(label_HW, labels)
+    )
 
 
 def palette_image(label_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Image:
@@ -38,7 +46,7 @@ def palette_image(label_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Imag
 
 
 def overlay(
-    image_HW3: NDArray[np.uint8], label_HW: NDArray[np.uint8], labels: LabelSpace, opacity: float
+    image_HW3: NDArray[np.uint8], label_HW: NDArray[Any], labels: LabelSpace, opacity: float
 ) -> Image.Image:
     """Blend the colors of a label map into its image; `opacity` 0 gives the image alone."""
     return Image.blend(
@@ -47,7 +55,7 @@ def overlay(
 
 
 def error_image(
-    label_HW: NDArray[np.uint8], prediction_HW: NDArray[np.uint8], labels: LabelSpace
+    label_HW: NDArray[Any], prediction_HW: NDArray[Any], labels: LabelSpace
 ) -> NDArray[np.uint8]:
     """Return RGB uint8, H x W x 3: wrong pixels red, right ones light, ignored ones black."""
     error_HW3 = np.where((prediction_HW == label_HW)[..., None], _RIGHT, _WRONG).astype(np.uint8)
@@ -66,7 +74,7 @@ def predicted_grid(model: "ImageModel", data: SegmentationDataset, count: int) -
 
 def prediction_grid(
     samples: Sequence[Sample],
-    predictions: Sequence[NDArray[np.uint8]],
+    predictions: Sequence[NDArray[Any]],
     labels: LabelSpace,
     composite: tuple[int, int, int] | None = None,
 ) -> Image.Image:
@@ -107,12 +115,15 @@ def _tile_size(sample: Sample) -> tuple[int, int]:
 
 
 def legend(labels: LabelSpace, width: int) -> Image.Image:
-    """Draw the color and the name of each class in columns of 130 px."""
+    """Draw the color and the name of each class in columns of 130 px; of many the first 255."""
     columns = max(1, width // 130)
-    lines = -(-labels.num_classes // columns)
+    entries = list(zip(labels.names, labels.palette, strict=True))[:_MOST_LISTED]
+    if labels.num_classes > _MOST_LISTED:
+        entries.append((f"{labels.num_classes - _MOST_LISTED} more", (255, 255, 255)))
+    lines = -(-len(entries) // columns)
     image = Image.new("RGB", (width, lines * 18 + 6), "white")
     draw = ImageDraw.Draw(image)
-    for index, (name, color) in enumerate(zip(labels.names, labels.palette, strict=True)):
+    for index, (name, color) in enumerate(entries):
         left, top = index % columns * 130 + 4, index // columns * 18 + 4
         draw.rectangle((left, top, left + 13, top + 12), fill=color, outline="black")
         draw.text((left + 18, top), name[:18], fill="black")

@@ -63,6 +63,33 @@ def test_labels_are_those_of_the_resized_logits(classes, size, resize):
     assert torch.equal(argmax_labels(logits), exact.argmax(1)) or (picked < exact.amax(1)).sum() < 3
 
 
+def test_many_classes_have_labels_losses_and_gradients_of_torch():
+    logits = coarse(300, (9, 11), Resize((33, 41), (33, 40), True))
+    exact = logits.resize(logits.values.double())
+    found = argmax_labels(logits)
+    assert found.dtype == torch.int32
+    assert found.max() > 255
+    assert (found == exact.argmax(1)).float().mean() > 0.999
+    assert torch.equal(exact.gather(1, found[:, None].long()).float(), exact.amax(1, True).float())
+    label = found.flip(2).contiguous()
+    label[:, :3] = 65535
+    values = logits.values.requires_grad_()
+    expected_by = logits.values.detach().double().requires_grad_()
+    losses = cross_entropy(CoarseLogits(values, logits.resize), label, 65535)
+    assert losses.grad_fn.name() == "_UpsampledCrossEntropyBackward"
+    losses.sum().backward()
+    expected = functional.cross_entropy(
+        logits.resize(expected_by), label.long(), ignore_index=65535, reduction="none"
+    )
+    expected.sum().backward()
+    torch.testing.assert_close(losses.double(), expected, rtol=1e-5, atol=2e-6)
+    gap = (values.grad - expected_by.grad).abs().max()
+    assert gap <= 2e-6 * expected_by.grad.abs().max()
+    label[0, 9, 9] = 300
+    with pytest.raises(DataError, match=r"holds 300; allowed: 0\.\.299"):
+        upsampled_cross_entropy(values, label, logits.resize, 65535)
+
+
 def test_of_equal_logits_the_first_class_counts():
     values = torch.randint(0, 2, (1, 7, 9, 9)).float()
     logits = CoarseLogits(values, Resize((33, 33), (33, 33), True))
@@ -98,6 +125,17 @@ def test_pairs_are_those_of_numpy():
     prediction[200, 7] = 19
     with pytest.raises(DataError, match="prediction holds 19"):
         pair_counts(prediction, label, 19, 255)
+
+
+def test_pairs_of_many_classes_are_those_of_numpy():
+    generator = np.random.default_rng(0)
+    label, prediction = generator.integers(0, 300, (2, 200, 301)).astype(np.uint16)
+    label[:40] = 65535
+    counted = label != 65535
+    pairs = 300 * label[counted].astype(int) + prediction[counted]
+    expected = np.bincount(pairs, minlength=90000).reshape(300, 300)
+    assert np.array_equal(pair_counts(prediction, label, 300, 65535), expected)
+    assert np.array_equal(pair_counts(prediction.astype(int), label, 300, 65535), expected)
 
 
 @pytest.mark.parametrize(("classes", "size", "resize"), CASES)

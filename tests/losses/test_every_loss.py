@@ -107,6 +107,15 @@ def test_any_number_of_classes(kind, classes):
 
 
 @every_loss
+def test_labels_of_16_bits_give_the_same(kind):
+    logits, label = batch(5)
+    value = loss_of(kind, 5)(logits, label)
+    wide = kind(num_classes=5, ignore_index=65535)
+    again = compute_loss(wide, logits, label.int().where(label != 255, 65535))
+    assert torch.equal(again, value)
+
+
+@every_loss
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_gives_what_float32_gives_on_the_same_numbers(kind, dtype):
     logits, label = batch(5, dtype)

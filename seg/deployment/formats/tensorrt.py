@@ -74,7 +74,11 @@ class _TensorRtRunner:
         self._engine = engine
         self._context = engine.create_execution_context()
         self._output = engine.get_tensor_name(engine.num_io_tensors - 1)
-        types = {tensorrt.float32: torch.float32, tensorrt.uint8: torch.uint8}
+        types = {
+            tensorrt.float32: torch.float32,
+            tensorrt.uint8: torch.uint8,
+            tensorrt.int32: torch.int32,
+        }
         self._dtype = types[engine.get_tensor_dtype(self._output)]
 
     def __call__(self, image_BCHW: Tensor) -> Tensor:

@@ -51,7 +51,8 @@ class _Counts(Writer):
 
     def write(self, piece: ItemRows) -> None:
         """Count the next rows."""
-        self._counts += np.bincount(piece.label_HW.ravel(), minlength=256)[: len(self._counts)]
+        classes = len(self._counts)
+        self._counts += np.bincount(piece.label_HW.ravel(), minlength=classes)[:classes]
 
     def close(self) -> list[int]:
         """Return the counts."""

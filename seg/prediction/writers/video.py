@@ -16,7 +16,7 @@ from seg.prediction.inputs import CAMERA
 from seg.prediction.items import Item
 from seg.prediction.video import FrameReader, is_whole, open_video, silent_opencv
 from seg.prediction.writer import PARTS, BufferedWriter, Format, ItemRows, ManifestEntry, Writer
-from seg.visualization.grids import overlay, palette_image, save_png
+from seg.visualization.grids import label_image, overlay, save_png
 
 _PARTS = f"{PARTS}/video"
 _CODEC = "mp4v"
@@ -44,7 +44,7 @@ class OverlayVideo(Format):
         return BufferedWriter(
             raster.height,
             lambda piece: piece.label_HW,
-            lambda label_HW: save_png(path, palette_image(label_HW, labels)),
+            lambda label_HW: save_png(path, label_image(label_HW, labels)),
         )
 
     def merged_files(self, items: Sequence[Item]) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ class OverlayVideo(Format):
             rate /= frames[1].part - frames[0].part
         reader, video = FrameReader(), cv2.VideoWriter()
         for item in frames:
-            label_HW = read_label(self.path(self.targets(item)[0])).astype(np.uint8)
+            label_HW = read_label(self.path(self.targets(item)[0])).astype(labels.dtype)
             image_HW3 = reader.read(item.source, item.part)
             if item is frames[0]:
                 codec, size = cv2.VideoWriter.fourcc(*_CODEC), image_HW3.shape[1::-1]
