@@ -138,21 +138,4 @@ class Coco(Format):
                 yield {"image_id": number, **annotation}
 
 
-<<<<<<< HEAD
-=======
-def outlines(label_HW: NDArray[Any], runs: ClassRuns) -> list[list[float]]:
-    """Return the outer boundaries of a class's connected regions, x and y in turn, in px."""
-    left, top, width, height = runs.box
-    mask = label_HW[top : top + height, left : left + width] == runs.class_id
-    # OpenCV's contours go through the middle of pixels; on a mask of twice the size the middle of
-    # the outer quarters lies inside each pixel and around its centre
-    fine = np.repeat(np.repeat(mask.astype(np.uint8), 2, 0), 2, 1)
-    contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    return [
-        ((contour.reshape(-1, 2) + 0.5) / 2 + (left, top)).round(2).ravel().tolist()
-        for contour in contours
-    ]
-
-
->>>>>>> aa331d5 (Networks of more than 255 classes: labels, losses, exports and evaluations of 16 bits)
 FORMAT = Coco
