@@ -83,7 +83,7 @@ BESIDE = {
     "::test_files_lie_in_other_directories_and_splits_too",
     "or name the directory of the images: dataset.images=": f"{_GEOJSON_FILES}"
     "::test_files_lie_in_other_directories_and_splits_too",
-    "if they are pixels: dataset.coordinates=pixels": f"{_GEOJSON}"
+    "if they are pixels: dataset.coordinates=pixels": "data/readers/test_geojson_place.py"
     "::test_what_coordinates_mean_is_asked_where_nothing_says_it",
     "leave them out as CVAT does: dataset.undrawn=exclude": f"{_CVAT}"
     "::test_what_is_not_drawn_may_be_left_out",

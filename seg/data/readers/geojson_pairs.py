@@ -12,6 +12,7 @@ from seg.errors import ConfigError, DataError, first_of
 
 _SUFFIXES = (".geojson", ".json")
 _GEOJSON = _SUFFIXES[:1]
+_OTHER_FORMATS = (".gpkg", ".shp", ".kml", ".gml", ".fgb")
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,13 @@ def _tree(
             )
     if not own:
         listed = first_of([path.name for path in files]) or "none"
+        if others := _files(root, root, _OTHER_FORMATS):
+            raise DataError(
+                f"{place}: no GeoJSON file has the name of an image, and {others[0]} is of another"
+                " format\n  convert it: ogr2ogr -f GeoJSON -lco RFC7946=YES OUT.geojson"
+                f" {others[0].name}",
+                fault="missing",
+            )
         raise DataError(
             f"{place}: none of {len(images)} images has a GeoJSON file of its name; files: {listed}"
             "\n  a.geojson belongs to a.tif; one file for all images:"

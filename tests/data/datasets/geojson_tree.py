@@ -60,14 +60,16 @@ def plant(root, contents, *, suffix="png"):
     return root
 
 
-def write_raster(path, crs="EPSG:32633", origin=(391_000.0, 5_820_000.0), pixel=0.5, turn=0.0):
+def write_raster(
+    path, crs="EPSG:32633", *, origin=(391_000.0, 5_820_000.0), pixel=0.5, turn=0.0, gcps=None
+):
     """A GeoTIFF of `SIZE` whose upper left corner lies at `origin`; returns its transform."""
     rasterio = pytest.importorskip("rasterio", reason="extra rasters")
     cosine, sine = pixel * math.cos(math.radians(turn)), pixel * math.sin(math.radians(turn))
     transform = rasterio.Affine(cosine, sine, origin[0], sine, -cosine, origin[1])
     width, height = SIZE
     path.parent.mkdir(parents=True, exist_ok=True)
-    place = {"crs": crs, "transform": transform}
+    place = {"crs": crs, "transform": transform} if gcps is None else {"gcps": gcps, "crs": 4326}
     kind = {"driver": "GTiff", "width": width, "height": height, "count": 3, "dtype": "uint8"}
     with rasterio.open(path, "w", **kind, **place) as raster:
         seed = sum(path.name.encode())

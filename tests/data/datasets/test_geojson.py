@@ -108,7 +108,9 @@ def test_maps_of_any_reference_system_are_burnt_as_rasterio_burns_them(tmp_path)
         longitude = 13.4 + 0.02 * number
         (x,), (y,) = transform("EPSG:4326", crs, [longitude], [52.5])
         pixel = 0.5 if number != 2 else 0.5e-5
-        place = write_raster(tmp_path / f"{number}.tif", crs, (x, y), pixel, turn=9.0 * number)
+        place = write_raster(
+            tmp_path / f"{number}.tif", crs, origin=(x, y), pixel=pixel, turn=9.0 * number
+        )
         own = []
         for at in range(6):
             angles = np.sort(rng.uniform(0, 2 * np.pi, 8))
@@ -125,40 +127,6 @@ def test_maps_of_any_reference_system_are_burnt_as_rasterio_burns_them(tmp_path)
     for name, label in expected.items():
         assert len(np.unique(label)) > 2
         np.testing.assert_array_equal(drawn[name], label)
-
-
-def test_edges_through_centres_count_once_though_rows_of_maps_run_up(tmp_path):
-    transform = write_raster(tmp_path / "a.tif", pixel=1.0)
-    write_raster(tmp_path / "b.tif", pixel=1.0)
-    halves = [
-        feature(label, on_map(square(left, 0.5, left + 4, 4.5), transform, to="EPSG:32633"))
-        for label, left in (("left", 0.5), ("right", 4.5))
-    ]
-    (tmp_path / "all.geojson").write_text(json.dumps(collection(*halves)))
-    label = labels_of(tmp_path, crs="raster")["a"]
-    assert [(label == id_).sum() for id_ in (1, 2)] == [16, 16]
-
-
-@pytest.mark.parametrize(
-    "crs",
-    [
-        {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}},
-        {"type": "name", "properties": {"name": "EPSG:32633"}},
-        {"type": "EPSG", "properties": {"code": 32633}},
-    ],
-)
-def test_a_file_may_name_its_reference_system(tmp_path, crs):
-    for name in "ab":
-        transform = write_raster(tmp_path / f"{name}.tif")
-        shape = on_map(square(1, 1, 5, 4), transform, to="EPSG:32633")
-        content = collection(feature("road", shape), crs=crs)
-        (tmp_path / f"{name}.geojson").write_text(json.dumps(content))
-    assert labels_of(tmp_path)["a"].sum() == 12
-    content = collection(feature("road", shape))
-    (tmp_path / "b.geojson").write_text(json.dumps(content))
-    with pytest.raises(DataError, match=r"no degrees of long(?s:.*)dataset\.crs=EPSG:<number>"):
-        labels_of(tmp_path)
-    assert labels_of(tmp_path, crs="EPSG:32633")["b"].sum() == 12
 
 
 def test_the_property_of_the_class_is_found_or_named(tmp_path):
@@ -189,15 +157,6 @@ def test_the_property_of_the_class_is_found_or_named(tmp_path):
     assert names(class_property="a.b") == ("road",)
     with pytest.raises(ConfigError, match=r"class_property=d: no feature has it"):
         names(class_property="d")
-
-
-def test_what_coordinates_mean_is_asked_where_nothing_says_it(tmp_path):
-    root = plant(tmp_path, {name: collection(feature("road", square(1, 1, 5, 4))) for name in "ab"})
-    with pytest.raises(DataError, match=r"nothing says whether its coordinates are pixels"):
-        labels_of(root)
-    assert labels_of(root, coordinates="pixels")["a"].sum() == 12
-    with pytest.raises(DataError, match=r"[ab]\.png: has no place on the map"):
-        labels_of(root, coordinates="map")
 
 
 def nested(levels):

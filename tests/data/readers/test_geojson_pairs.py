@@ -77,6 +77,13 @@ def test_one_file_of_pixels_is_of_one_image_alone(tmp_path):
         GeoJson(split="train", root=root)
 
 
+def test_of_other_formats_the_conversion_is_named(tmp_path):
+    root = plant(tmp_path, {"a": None, "b": None})
+    (root / "fields.gpkg").write_bytes(b"SQLite format 3")
+    with pytest.raises(DataError, match=r"ogr2ogr -f GeoJSON -lco RFC7946=YES OUT\.geojson fields"):
+        GeoJson(split="train", root=root)
+
+
 def test_files_without_features_are_background(tmp_path):
     root = plant(tmp_path, {"a": OTHER, "b": [], "c": collection()})
     assert {name: label.max() for name, label in labels_of(root).items()} == {
