@@ -40,6 +40,8 @@ def main(config: PrepareConfig, run_dir: Path) -> None:
         "shards": _shards,
         "download": _download,
     }
+    if config.task in ("stats", "preview", "shards", "verify"):
+        config = _counted(config)
     tasks[config.task](config, run_dir)
 
 
@@ -112,6 +114,36 @@ def _stats(config: PrepareConfig, run_dir: Path) -> None:
         save_png(run_dir / f"stats_{split}.png", draw(statistics[split], dataset.labels))
     write_json(run_dir / "stats.json", statistics)
     log.info("statistics: %s, and a plot a split", run_dir / "stats.json")
+
+
+def _counted(config: PrepareConfig) -> PrepareConfig:
+    """Replace `dataset.scaling` by the range that is counted over the training split."""
+    from seg.build.datasets import open_dataset, open_with_unmatched
+
+    stats, section = config.task == "stats", config.dataset
+    if section.scaling is None and not (stats and section.value_range is None):
+        return config
+    part = section.uncounted()
+    if config.task == "verify":
+        train: Any = open_with_unmatched(part, "train")[0]
+    else:
+        train = open_dataset(part, config.labels, "train")
+    from seg.build.image_statistics import counted, scaling_line  # after that: it imports torch
+    from seg.data.value_statistics import first_kind
+
+    chosen = section.scaling
+    if chosen is None:
+        if first_kind(train) in (None, "bool", "uint8"):
+            return config
+        chosen = "percentiles"
+    for scaling in dict.fromkeys((chosen, "percentiles", "mean_std") if stats else (chosen,)):
+        part = section.model_copy(update={"scaling": scaling})
+        tolerant = config.task == "verify"
+        update = counted(part, train, "dataset", num_workers=_workers(config), tolerant=tolerant)
+        log.info("scaling=%s is %s", scaling, scaling_line(update))
+        if scaling == chosen:
+            section = section.model_copy(update=update)
+    return config.model_copy(update={"dataset": section})
 
 
 def _preview(config: PrepareConfig, run_dir: Path) -> None:

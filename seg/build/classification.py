@@ -6,6 +6,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from seg.build.datasets import decoding_of, open_image_dataset
+from seg.build.image_statistics import with_counted_images
 from seg.build.instantiate import build, check_targets, partial_build
 from seg.build.models import build_encoder
 from seg.build.segmentation import FitParts
@@ -40,6 +41,7 @@ def build_classification(config: PretrainConfig, run_dir: Path) -> Classificatio
     quiet()
     check_targets(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
+    config = with_counted_images(config, lambda part: open_image_dataset(part, "train"))
     train, val = (
         open_image_dataset(config.classification_dataset, split) for split in ("train", "val")
     )

@@ -53,12 +53,15 @@ def open_ahead(config: FitConfig) -> None:
     for split in ("train", "val"):
         if isinstance(config, TrainConfig):
             check_sections(config, "dataset")
-            dataset: Any = open_dataset(config.dataset, config.labels, split)
-            _ahead[_key(config.dataset, config.labels, split)] = dataset
+            part = config.dataset.uncounted() if config.dataset.scaling else config.dataset
+            dataset: Any = open_dataset(part, config.labels, split)
+            _ahead[_key(part, config.labels, split)] = dataset
         elif isinstance(config, PretrainConfig):
             check_sections(config, "classification_dataset")
-            dataset = open_image_dataset(config.classification_dataset, split)
-            _ahead[_key(config.classification_dataset, None, split)] = dataset
+            images = config.classification_dataset
+            images = images.uncounted() if images.scaling else images
+            dataset = open_image_dataset(images, split)
+            _ahead[_key(images, None, split)] = dataset
 
 
 def _key(section: ImagesTarget, labels: Labels | None, split: str) -> str:
@@ -104,7 +107,20 @@ def refuse_missing_root(checkpoint: Path, dataset: Mapping[str, Any]) -> None:
 
 
 def decoding_of(config: ImagesTarget, section: str = "dataset") -> ImageDecoding:
-    """Return how a dataset section declares its image files; `section` names it in messages."""
+    """Return how a dataset section declares its image files.
+
+    Args:
+        config: without `scaling`, which a training replaces by what it counts.
+        section: its key, for messages.
+
+    Raises:
+        ConfigError: `scaling` is left.
+    """
+    if config.scaling is not None:
+        raise ConfigError(
+            f"{section}.scaling={config.scaling}: counted at the start of a training alone\n"
+            f"  python -m seg.prepare stats with the same dataset prints {section}.value_range"
+        )
     return ImageDecoding(**{key: getattr(config, key) for key in DECODED_KEYS}, section=section)
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from seg.build.class_weights import with_class_weights
 from seg.build.datasets import decoding_of, open_dataset
+from seg.build.image_statistics import with_counted_images
 from seg.build.instantiate import build, check_targets, partial_build
 from seg.build.models import load_teacher, network
 from seg.build.trainer import build_trainer_and_batch_norm
@@ -67,6 +68,7 @@ def build_segmentation(config: TrainConfig, run_dir: Path) -> Parts:
     quiet()
     check_targets(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
+    config = with_counted_images(config, lambda part: open_dataset(part, config.labels, "train"))
     sets = {split: open_dataset(config.dataset, config.labels, split) for split in ("train", "val")}
     _refuse_empty(sets)
     check_label_ids(sets["val"], training=check_label_ids(sets["train"]))
@@ -83,12 +85,8 @@ def build_segmentation(config: TrainConfig, run_dir: Path) -> Parts:
             reset_head=config.reset_head,
             moving_average=config.moving_average,
         )
-    augmentation = build(
-        "augmentation",
-        config.augmentation.node(),
-        ignore_index=model.labels.ignore_index,
-        decoding=model.decoding,
-    )
+    facts = {"ignore_index": model.labels.ignore_index, "decoding": model.decoding}
+    augmentation = build("augmentation", config.augmentation.node(), **facts)
     batch_norm, trainer = build_trainer_and_batch_norm(config, run_dir)
     terms = _terms(config, model)
     if not terms:  # a teacher can be learned from without labels

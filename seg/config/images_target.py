@@ -1,12 +1,13 @@
 """The section of a dataset of image files."""
 
 from math import isfinite, isnan
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
 from seg.config.section import Target
 
+_RGB = 3
 Pair: TypeAlias = tuple[float, float]
 Position: TypeAlias = Annotated[int, Field(ge=1)]
 Band: TypeAlias = Position | Annotated[str, Field(min_length=1)]
@@ -45,7 +46,7 @@ class ImagesTarget(Target):
             if not (isfinite(low) and isfinite(high) and low < high):
                 raise ValueError(f"value_range=[{low:g},{high:g}]: give the lower value first")
         count, bands = len(self._ranges), len(self.bands or ())
-        if count not in (0, 1, bands):
+        if count not in (0, 1, bands or _RGB):
             raise ValueError(f"value_range: {count} pairs; give one, or one for each of bands")
         if self.scaling is not None and self.value_range is not None:
             raise ValueError(f"scaling={self.scaling} counts value_range: give one of the two")
@@ -59,6 +60,11 @@ class ImagesTarget(Target):
             return ()
         first = self.value_range[0]
         return self.value_range if isinstance(first, tuple) else (self.value_range,)  # type: ignore[return-value]
+
+    def uncounted(self) -> Self:
+        """Return the section by which files are read as they are, to count their values."""
+        cached = {"cache": None} if hasattr(self, "cache") else {}
+        return self.model_copy(update={"scaling": None, **cached})
 
     def node(self) -> dict[str, Any]:
         """Return the arguments of the dataset itself as plain data."""

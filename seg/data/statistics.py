@@ -82,7 +82,7 @@ def collect(dataset: SegmentationDataset, *, num_workers: int) -> DatasetStatist
     Raises:
         DataError: a sample cannot be read, or holds an id that is no class.
     """
-    digest = _digest(dataset)
+    digest = digest_of(dataset)
     if digest is None:
         return _count(dataset, num_workers)
     path = cache_directory() / "statistics" / f"{digest}.npz"
@@ -161,7 +161,7 @@ def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.int64]:
     return np.array([*pixels, ignored, *label_HW.shape], np.int64)
 
 
-def _digest(dataset: SegmentationDataset) -> str | None:
+def digest_of(dataset: SegmentationDataset) -> str | None:
     """Return a digest of all that the counts depend on; None where labels must be read for it."""
     pairs: Any = getattr(dataset, "pairs", None)
     if not pairs or len(pairs) != len(dataset) or any(is_remote(pair.label) for pair in pairs):

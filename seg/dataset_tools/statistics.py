@@ -18,6 +18,7 @@ from seg.data.statistics import DatasetStatistics, collect, median_frequency_wei
 
 _log = logging.getLogger(__name__)
 _SIZES_LISTED = 50
+_OPENCV_CHANNELS = 4  # of which it counts moments
 _MANY_CLASSES, _MOST_DRAWN = 40, 255
 _BAR_PX, _NUMBERS_PX, _MARGIN_PX = 320, 130, 16
 _LEAST_MATRIX_PX = 240  # its heading
@@ -87,7 +88,7 @@ def _spread(lengths_px: NDArray[np.int64]) -> dict[str, float]:
 def _color_statistics(
     dataset: SegmentationDataset, num_workers: int
 ) -> tuple[list[float], list[float]]:
-    """Return mean and standard deviation of red, green and blue over all pixels, 0 to 1."""
+    """Return mean and standard deviation of each channel over all pixels, 0 to 1."""
     _log.info("measuring the colors of %d images of split %s", len(dataset), dataset.split)
     measured = parallel_map(partial(_moments, dataset), len(dataset), num_workers=num_workers)
     pixels, total, squares = (np.asarray(part) for part in zip(*measured, strict=True))
@@ -102,8 +103,12 @@ def _moments(
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
     """Return an image's pixels and the sums of its values and their squares by channel."""
     image_HWC = dataset[index].image
-    mean, std = (each.ravel() for each in cv2.meanStdDev(image_HWC))
     pixels = image_HWC.shape[0] * image_HWC.shape[1]
+    if image_HWC.shape[2] <= _OPENCV_CHANNELS:
+        mean, std = (each.ravel() for each in cv2.meanStdDev(image_HWC))
+    else:
+        values_PC = image_HWC.reshape(pixels, -1).astype(np.float64)
+        mean, std = values_PC.mean(0), values_PC.std(0)
     return pixels, mean * pixels, (std**2 + mean**2) * pixels
 
 

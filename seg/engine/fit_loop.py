@@ -18,6 +18,7 @@ from seg.engine.resume import (
     changes_at,
     changes_since,
     completed_score,
+    keep_counted_images,
     keep_global_batch_size,
     latest_valid_checkpoint,
     prepare_run_dir,
@@ -95,7 +96,7 @@ def run_training(job: FitSpec[F, P], config: F, run_dir: Path) -> float | None:
     position = latest_valid_checkpoint(run_dir) if config.resume is not None else None
     if value is not None and position is None:
         raise ConfigError(f"resume: {run_dir} has finished and no checkpoint is left to go on from")
-    config = keep_global_batch_size(config, position)
+    config = keep_counted_images(keep_global_batch_size(config, position), position)
     return _train(job, config, run_dir, position)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seg.build.image_statistics import image_section, with_recorded_images
 from seg.build.models import training_config
 from seg.config.changes import LENGTH, Changes, changes, table
 from seg.config.former_keys import with_present_keys
@@ -116,6 +117,14 @@ def keep_global_batch_size(config: F, position: State | None) -> F:
     )
     loader = config.loader.model_copy(update={"batch_size": samples // processes})
     return config.model_copy(update={"loader": loader})
+
+
+def keep_counted_images(config: F, position: State | None) -> F:
+    """Return the configuration with the ranges of values that the start of the run has counted."""
+    if position is None:
+        return config
+    recorded = training_config(position, type(config))
+    return with_recorded_images(config, getattr(recorded, image_section(config)))
 
 
 def changes_at(position: State, config: Mapping[str, Any], now: F) -> Changes:

@@ -106,22 +106,37 @@ class ImageDecoding:
                 declared range that values of so few bits cannot fill, another type than `kind`, or
                 values that are no numbers.
         """
-        self._check_kind(values, path)
+        lacks_data = self.check(values, path, lacks_data)
         if self.value_range is None:
             if not is_plain(values, bits):
                 raise self.undeclared(path, values, bits)
-            if bits == BYTE_BITS and self.nodata is None and lacks_data is None:
+            if bits == BYTE_BITS and lacks_data is None and self.nodata is None:
                 return np.asarray(values, np.uint8)
         else:
+            self._check_bands(values, path)
             self._check_few_bits(values, bits, path)
-        declared = self._lacking_data(values)
-        if declared is not None:
-            lacks_data = declared if lacks_data is None else declared | lacks_data
-        self._check_numbers(values, lacks_data, path)
         scaled = scaled_values(values, self.ranges or ((0.0, 2.0**bits - 1),), clip=self.clip)
         image = np.rint(scaled).astype(np.uint8) if self.dtype is np.uint8 else scaled
         mark_no_data(image, lacks_data)
         return image
+
+    def check(
+        self, values: NDArray[Any], path: Location, lacks_data: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.bool_] | None:
+        """Check stored values against what is declared of them, other than their range.
+
+        Returns:
+            which pixels have no data, by the file or as declared, H x W; None: all have.
+
+        Raises:
+            DataError: they are of another type, or no numbers.
+        """
+        self._check_kind(values, path)
+        declared = self._lacking_data(values)
+        if declared is not None:
+            lacks_data = declared if lacks_data is None else declared | lacks_data
+        self._check_numbers(values, lacks_data, path)
+        return lacks_data
 
     def undeclared(self, path: Location, values: NDArray[Any], bits: int) -> DataError:
         """Return the error for values that need a declared range, with their own range."""
@@ -171,6 +186,16 @@ class ImageDecoding:
                 f" {self.section}.kind={self.kind} is declared or was found at training\n"
                 "  give images of one kind: convert this one, or leave it out",
                 fault="image_kind",
+            )
+
+    def _check_bands(self, values: NDArray[Any], path: Location) -> None:
+        bands = 1 if values.ndim == 2 else values.shape[2]
+        if len(self.ranges) not in (1, bands):
+            raise DataError(
+                f"{path}: image holds {bands} bands, and {self.section}.value_range declares"
+                f" {len(self.ranges)} pairs\n"
+                "  give images of one kind: convert this one, or leave it out",
+                fault="bands",
             )
 
     def _check_few_bits(self, values: NDArray[Any], bits: int, path: Location) -> None:
