@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from seg.data.label_space import LabelSpace
+from seg.data.readers.band_masks import band_labels
 from seg.data.readers.class_masks import ClassMaskLayout
 from seg.data.readers.class_table import CLASS_FILES, find_classes
 from seg.data.readers.dataset_root import find_root
@@ -62,7 +64,8 @@ class Folder(PairDataset):
         classes: a JSON or text file (its forms: `seg.data.readers.class_table.read_classes`); None:
             `classes.json` or `classes.txt` in the root, else the ids that occur in
             the training labels.
-        label_kind: `ids`, `colours` or `auto`, which looks at a label.
+        label_kind: `ids`, `colours` or `auto`, which looks at a label; or `bands`: band or page k
+            of a label is the mask of class k, and classes may overlap.
         unannotated: images without a label are an `error`, `background`, or left out (`exclude`).
         val_fraction: share of the names that is `val`, where nothing else splits them.
         val_seed: of the choice of these names.
@@ -80,7 +83,7 @@ class Folder(PairDataset):
         images: str = "images",
         labels: str = "labels",
         classes: str | Path | None = None,
-        label_kind: LabelKind = "auto",
+        label_kind: LabelKind | Literal["bands"] = "auto",
         unannotated: Unannotated = "error",
         val_fraction: float = 0.1,
         val_seed: int = 0,
@@ -110,6 +113,9 @@ class Folder(PairDataset):
         read: ReadLabel
         if isinstance(layout, ClassMaskLayout):
             space, read = layout.classes.labels, layout.reader()
+        elif label_kind == "bands":
+            masks, read = band_labels(named, label_files(pairing.pairs))
+            space = masks.labels
         else:
             space, read = own_labels(
                 label_kind,

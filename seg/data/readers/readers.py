@@ -251,6 +251,13 @@ def _filled(image_HWC: NDArray[Any], lacks_data_HW: NDArray[np.bool_] | None) ->
     return image_HWC, lacks_data_HW if image_HWC.dtype == np.uint8 else fill_no_data(image_HWC)
 
 
+def read_page(path: Location, page: int) -> NDArray[Any]:
+    """Decode one page of a file of label maps as `read_label` does; `page` counts from 0."""
+    with opened(path, "label", page=page) as file:
+        check_label_kind(file, path)
+        return _label_values(file, path)
+
+
 def _label_values(file: Opened, path: Location) -> NDArray[Any]:
     values: NDArray[Any] | None = decode_plain_png(file)
     if values is not None:
