@@ -46,6 +46,14 @@ def write_masked_images(root: Path) -> None:
         write_label(root / f"masks/{number}_mask.png", (0, 1))
 
 
+def write_overlapping_masks(root: Path) -> None:
+    """`dataset=folder` with one mask file a class."""
+    for number in range(8):
+        write_image(root / f"images/{number}.png")
+        for name in ("car", "wheel"):
+            write_label(root / f"masks/{name}/{number}.png", (0, 255))
+
+
 def write_deep_images(root: Path) -> None:
     """The same with images of 12 bits in files of 16."""
     write_own_images(root)

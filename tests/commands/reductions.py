@@ -106,6 +106,7 @@ PLACED = {
     r"predict .*input=": ("in", "images"),
     r"dataset=folder|reset_head|prepare detect": ("data", "own_images"),
     r"masks/\{stem\}_mask": ("data", "masked_images"),
+    r"\{class\}": ("data", "overlapping_masks"),
     r"dataset=yolo_seg": ("data", "yolo"),
     r"dataset=geojson": ("data", "geojson"),
     r"value_range=": ("data", "deep_images"),
