@@ -12,6 +12,7 @@ with exiting_when_interrupted():
     from seg.io.terminal import say
 
 if TYPE_CHECKING:
+    from seg.data.readers.value_range import ImageDecoding
     from seg.deployment.metadata import ExportSpec
 
 
@@ -34,13 +35,15 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.training.checkpoint import read_checkpoint
 
     kind = find_format(config.format)
-    spec = _spec(config, kind.devices[0])
-    kind.require_writing(spec)
     calibration, is_int8 = config.calibration, config.precision == "int8"
-    allowed = replace(TOLERANCES[spec.precision], **config.tolerance.model_dump(exclude_none=True))
-    request = ExportRequest(kind.name, spec, allowed, calibration.agreement)
+    allowed = replace(
+        TOLERANCES[config.precision], **config.tolerance.model_dump(exclude_none=True)
+    )
+    kind.require_writing(_spec(config, kind.devices[0]))
     checkpoint = read_checkpoint(config.checkpoint, plugins=config.plugins)
     model = restore(checkpoint)
+    spec = _spec(config, kind.devices[0], model.decoding)
+    request = ExportRequest(kind.name, spec, allowed, calibration.agreement)
 
     def samples(split: str, count: int | None) -> list[Sample]:
         dataset = checkpoint_dataset(
@@ -60,12 +63,21 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     say(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
 
 
-def _spec(config: ExportConfig, default_device: Literal["cpu", "cuda"]) -> "ExportSpec":
+def _spec(
+    config: ExportConfig,
+    default_device: Literal["cpu", "cuda"],
+    decoding: "ImageDecoding | None" = None,
+) -> "ExportSpec":
+    """Return the kind of export; `decoding` is that of the network, once it is known."""
     from seg.deployment.metadata import ExportSpec
+    from seg.deployment.stored_images import with_kind
 
     values = config.model_dump(include={*ExportSpec.model_fields})
-    device = default_device if config.device == "auto" else config.device
-    return ExportSpec(**{**values, "device": device})
+    values["device"] = default_device if config.device == "auto" else config.device
+    if config.input_kind == "stored":
+        kind = config.dataset.get("kind")
+        values["stored_type"] = "float32" if decoding is None else with_kind(decoding, kind).kind
+    return ExportSpec(**values)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ class ExportConfig(Section):
     precision: Literal["fp32", "fp16", "bf16", "int8"]
     output: Path | None
     output_kind: Literal["logits", "labels"]
-    input_kind: Literal["uint8", "float32", "normalized"]
+    input_kind: Literal["uint8", "float32", "normalized", "stored"]
     size: tuple[Count, Count] | None
     batch_size: Count | None
     dataset: dict[str, Any]

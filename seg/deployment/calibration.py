@@ -1,30 +1,45 @@
 """Images in the input format of an exported graph."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.sample import Sample, SegmentationDataset
 from seg.data.wrappers.subset import spread_over
 from seg.deployment.metadata import ExportSpec
+from seg.deployment.stored_images import to_stored, with_kind
 from seg.models.interfaces import Normalization
 
 
 def preprocess(
-    image_HW3: NDArray[np.uint8], spec: ExportSpec, normalization: Normalization
+    image_HWC: NDArray[Any],
+    spec: ExportSpec,
+    normalization: Normalization,
+    decoding: ImageDecoding = PLAIN,
 ) -> Tensor:
     """Return one image as a batch of the spec's kind, repeated where the batch is larger."""
-    image_BCHW = torch.from_numpy(np.ascontiguousarray(image_HW3)).permute(2, 0, 1)[None]
+    image_BCHW = torch.from_numpy(np.ascontiguousarray(image_HWC)).permute(2, 0, 1)[None]
     image_BCHW = image_BCHW.repeat(spec.batch_size or 1, 1, 1, 1).contiguous()
-    return to_input_format(image_BCHW, spec, normalization)
+    return to_input_format(image_BCHW, spec, normalization, decoding)
 
 
-def to_input_format(image_BCHW: Tensor, spec: ExportSpec, normalization: Normalization) -> Tensor:
+def to_input_format(
+    image_BCHW: Tensor,
+    spec: ExportSpec,
+    normalization: Normalization,
+    decoding: ImageDecoding = PLAIN,
+) -> Tensor:
     """Turn images in 0..255, uint8 or float, B x C x H x W, into the graph's kind of input.
 
-    For a graph that takes uint8, floats are rounded: resized images lose their fractions.
+    For a graph that takes uint8, or stored whole numbers, floats are rounded: resized images lose
+    their fractions.
     """
+    if spec.input_kind == "stored":
+        return to_stored(image_BCHW, with_kind(decoding, spec.stored_type))
     if spec.input_kind == "normalized":
         return normalization(image_BCHW).float()
     if spec.input_kind == "uint8":

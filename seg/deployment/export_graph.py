@@ -6,9 +6,10 @@ from torch.export import Dim, ExportedProgram
 from torch.nn import functional
 
 from seg.deployment.metadata import ExportSpec
+from seg.deployment.stored_images import TYPES, StoredImages, stored_channels, with_kind
 from seg.errors import ConfigError, error_summary
+from seg.inference.segmentation_model import TrainedSegmenter
 from seg.kernels.label_tensors import label_tensor_dtype
-from seg.models.segmenter import Segmenter
 
 DTYPES = {
     "fp32": torch.float32,
@@ -19,22 +20,32 @@ DTYPES = {
 
 
 class ImageGraph(nn.Module):
-    """Module that is exported: normalization, padding, the network, and the argmax for labels.
+    """Module that is exported: scaling, normalization, padding, the network, and the argmax.
 
     Args:
         network: in evaluation mode.
         spec: kinds of input and output.
     """
 
-    def __init__(self, network: Segmenter, spec: ExportSpec) -> None:
+    def __init__(self, network: TrainedSegmenter, spec: ExportSpec) -> None:
         super().__init__()
         self.network = network
         self.normalized = spec.input_kind == "normalized"
         self.labels = spec.output_kind == "labels"
+        self.ignore_index = network.labels.ignore_index
+        self.stored = None
+        if spec.input_kind == "stored":
+            self.stored = StoredImages(with_kind(network.decoding, spec.stored_type))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map images B x C x H x W to logits B x K x h x w, float32, or labels B x H x W."""
+        """Map images B x C x H x W to logits B x K x h x w, float32, or labels B x H x W.
+
+        Labels are `ignore_index` where stored values are no data.
+        """
         height, width = image.shape[2:]
+        missing_B1HW = None
+        if self.stored is not None:
+            image, missing_B1HW = self.stored(image)
         image_BCHW = image if self.normalized else self.network.normalization(image)
         logits = self.network.decode(self.network.encode(image_BCHW), (height, width))
         if not self.labels:
@@ -47,10 +58,14 @@ class ImageGraph(nn.Module):
         # a slice would make torch.export specialize on whether the grid equals the image
         rows = torch.arange(height, device=image.device)
         columns = torch.arange(width, device=image.device)
-        return label_BHW.index_select(1, rows).index_select(2, columns)
+        label_BHW = label_BHW.index_select(1, rows).index_select(2, columns)
+        if missing_B1HW is not None:
+            ignored = torch.tensor(self.ignore_index, dtype=label_BHW.dtype, device=image.device)
+            label_BHW = torch.where(missing_B1HW[:, 0], ignored, label_BHW)
+        return label_BHW
 
 
-def exported_program(network: Segmenter, spec: ExportSpec) -> ExportedProgram:
+def exported_program(network: TrainedSegmenter, spec: ExportSpec) -> ExportedProgram:
     """Trace the graph of a network that is ready for inference, on the spec's device.
 
     Raises:
@@ -73,10 +88,14 @@ def exported_program(network: Segmenter, spec: ExportSpec) -> ExportedProgram:
             ) from error
 
 
-def example_input(network: Segmenter, spec: ExportSpec) -> Tensor:
+def example_input(network: TrainedSegmenter, spec: ExportSpec) -> Tensor:
     """Return an image of the spec's kind, of an arbitrary size where the size is open."""
     step = max(network.output_stride, network.input_multiple or 1)
     size = spec.size or (4 * step + 2, 6 * step + 3)
-    shape = (spec.batch_size or 2, len(network.normalization.mean), *size)
-    dtype = torch.uint8 if spec.input_kind == "uint8" else torch.float32
+    channels, dtype = len(network.normalization.mean), torch.float32
+    if spec.stored_type is not None:
+        channels, dtype = stored_channels(network.decoding), TYPES[spec.stored_type]
+    elif spec.input_kind == "uint8":
+        dtype = torch.uint8
+    shape = (spec.batch_size or 2, channels, *size)
     return torch.zeros(shape, dtype=dtype)

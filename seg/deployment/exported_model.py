@@ -71,18 +71,21 @@ class ExportedModel(nn.Module):
 
     def forward_image(self, image_BCHW: Tensor) -> CoarseLogits:
         """Map images B x C x H x W in 0..255 to logits before the last resize."""
-        return self._logits(to_input_format(image_BCHW, self.card.spec, self.normalization))
+        return self._logits(self._input(image_BCHW))
 
     def argmax_labels(self, image_BCHW: Tensor) -> Tensor:
         """Map images B x C x H x W in 0..255 to class ids, B x H x W, uint8 or int32."""
         if not self.labels_alone:
             return argmax_labels(self.forward_image(image_BCHW), self.labels.outputs)
-        label_BHW = self._passes(to_input_format(image_BCHW, self.card.spec, self.normalization))
+        label_BHW = self._passes(self._input(image_BCHW))
         return label_BHW.to(label_tensor_dtype(self.num_classes))
 
     def predict(self, image: ImageLike) -> NDArray[Any]:
         """Segment one image at its own size; see `TrainedSegmenter.predict`."""
         return predict_labels(self, image)
+
+    def _input(self, image_BCHW: Tensor) -> Tensor:
+        return to_input_format(image_BCHW, self.card.spec, self.normalization, self.decoding)
 
     def _logits(self, input_BCHW: Tensor) -> CoarseLogits:
         if self.labels_alone:

@@ -146,7 +146,7 @@ def _write_file(
 ) -> tuple[list[Path], ExportedModel]:
     files = kind.write(source, path)
     card = _card(source, origin, kind, files)
-    return files, ExportedModel(card, kind.open(files[0], card))
+    return files, ExportedModel(card, kind.open(files[0], card), source.model.decoding)
 
 
 def _card(

@@ -7,14 +7,14 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
 
 from seg.config.options import nearest
+from seg.deployment.calibration import preprocess
 from seg.deployment.export_graph import DTYPES, exported_program
 from seg.deployment.metadata import Card, ExportSpec
 from seg.deployment.usage import Usage, usage_of
@@ -34,13 +34,13 @@ class Source:
     Attributes:
         model: the network, float32, on the CPU.
         spec: kind of export.
-        calibration: images that choose the ranges of int8, uint8, H x W x 3; else empty.
+        calibration: images that choose the ranges of int8, H x W x C, in 0..255; else empty.
         kept_float: names of the network's modules that an int8 network computes in float.
     """
 
     model: TrainedSegmenter
     spec: ExportSpec
-    calibration: Sequence[NDArray[np.uint8]] = ()
+    calibration: Sequence[NDArray[Any]] = ()
     kept_float: Sequence[str] = ()
 
     @property
@@ -52,7 +52,12 @@ class Source:
             input_kind=spec.input_kind,
             output_kind=spec.output_kind,
             size=spec.size,
+            stored_type=spec.stored_type,
         )
+
+    def input(self, image_HWC: NDArray[Any]) -> Tensor:
+        """Return an image in 0..255 as a batch of the kind that the file takes."""
+        return preprocess(image_HWC, self.spec, self.model.normalization, self.model.decoding)
 
     @cached_property
     def program(self) -> ExportedProgram:
@@ -71,6 +76,7 @@ class ExportFormat:
         suffix: of the file.
         precisions: that the engine computes in.
         devices: that it computes on, the default first.
+        stored_types: of stored values that it takes; None: all.
         runs_code: whether opening a file may run code in it; such a file is opened only with
             `trust`.
         write: writes the file at the path, and others beside it; returns all of them, the one to
@@ -90,19 +96,26 @@ class ExportFormat:
     writing: Mapping[str, str] = field(default_factory=dict)
     running: Mapping[str, str] = field(default_factory=dict)
     extra: str | None = None
+    stored_types: tuple[str, ...] | None = None
 
     def require_writing(self, spec: ExportSpec) -> None:
         """Refuse what cannot be exported here.
 
         Raises:
-            ConfigError: a precision or device that the format lacks, or a package that is not
-                installed.
+            ConfigError: a precision, device or type of stored values that the format lacks, or a
+                package that is not installed.
         """
         for key, allowed in (("precision", self.precisions), ("device", self.devices)):
             if getattr(spec, key) not in allowed:
                 raise ConfigError(
                     f"format={self.name} {key}={getattr(spec, key)}: allowed: {', '.join(allowed)}"
                 )
+        if spec.stored_type and spec.stored_type not in (self.stored_types or (spec.stored_type,)):
+            raise ConfigError(
+                f"format={self.name} input_kind=stored: takes no {spec.stored_type} values;"
+                f" allowed: {', '.join(self.stored_types or ())}\n"
+                "  give input_kind=float32, and scale values before, as the card says"
+            )
         self.require({**self.writing, **self.running})
 
     @property

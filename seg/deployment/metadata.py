@@ -17,7 +17,8 @@ from pydantic import (
 from seg.config.former_keys import with_present_keys
 from seg.data.label_space import LabelSpace
 from seg.data.readers.sha256 import sha256_of
-from seg.deployment.usage import Usage
+from seg.deployment.stored_images import TYPES
+from seg.deployment.usage import InputKind, Usage
 from seg.errors import DataError
 from seg.io.atomic import write_json
 from seg.io.json_file import read_json
@@ -58,20 +59,29 @@ class ExportSpec(_Plain):
 
     Attributes:
         precision: of the products; sensitive layers may stay float.
-        input_kind: images in 0..255 as `uint8` or `float32`, or `normalized` images.
+        input_kind: images in 0..255 as `uint8` or `float32`, `normalized` images, or values as
+            image files hold them, `stored`.
         output_kind: `logits` before the last resize, float32, or `labels`, the most likely class
             of each pixel, uint8 (int32 for more than 255 classes), B x H x W.
         size: height and width of all images, in pixels; None: any.
         batch_size: images of every pass; None: any.
         device: `cpu` or `cuda`.
+        stored_type: a name of numpy's, of `stored` values; None: another input.
     """
 
     precision: Precision
-    input_kind: Literal["uint8", "float32", "normalized"] = "float32"
+    input_kind: InputKind = "float32"
     output_kind: Literal["logits", "labels"] = "logits"
     size: tuple[Positive, Positive] | None = None
     batch_size: Positive | None = None
     device: Literal["cpu", "cuda"] = "cpu"
+    stored_type: str | None = None
+
+    @model_validator(mode="after")
+    def _check_stored_type(self) -> Self:
+        if (self.input_kind == "stored") != (self.stored_type in TYPES):
+            raise ValueError(f"input_kind={self.input_kind} of type {self.stored_type}")
+        return self
 
 
 class Geometry(_Plain):

@@ -6,12 +6,16 @@ from pydantic import BaseModel, ConfigDict
 
 from seg.data.label_space import LabelSpace
 from seg.data.label_values import label_values
+from seg.data.readers.value_range import ImageDecoding
+from seg.data.readers.value_scaling import NO_DATA_FILL
+from seg.deployment.stored_images import stored_channels
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
 
 INPUT = "image"
 _Side = Literal["height", "width"]
 _SIDES: tuple[_Side, ...] = ("height", "width")
+InputKind = Literal["uint8", "float32", "normalized", "stored"]
 _TYPES = {"uint8": "uint8", "float32": "float32", "normalized": "float32"}
 
 
@@ -19,8 +23,9 @@ class Usage(BaseModel):
     """Description of the use of an export, in its card and in the file itself.
 
     Attributes:
-        input: name, type, layout, channel order and range of the images; `value_range` is that of
-            stored values where the dataset declares one.
+        input: name, type, layout, channel order and range of the images, and what the training
+            declares of image files, as in `seg.data.readers.value_range.ImageDecoding`: `bands`,
+            `kind` (type of stored values), `value_range`, `clip`, `nodata`.
         normalization: of images in 0..255 by the caller, `(image / 255 - mean) / std` a channel;
             None: none, the graph does it.
         output: name, type and layout of the output.
@@ -41,31 +46,37 @@ class Usage(BaseModel):
 def usage_of(
     model: TrainedSegmenter,
     *,
-    input_kind: Literal["uint8", "float32", "normalized"],
+    input_kind: InputKind,
     output_kind: Literal["logits", "labels"],
     size: tuple[int, int] | None,
+    stored_type: str | None = None,
 ) -> Usage:
     """Return how a network with these kinds of input and output (`ExportSpec`) is used."""
-    channels, declared = len(model.normalization.mean), model.decoding.value_range
+    decoding = model.decoding
+    is_stored, logits = input_kind == "stored", output_kind == "logits"
     normalized = input_kind == "normalized"
-    logits = output_kind == "logits"
-    order = "RGB" if channels == 3 else f"the {channels} channels of the training images"
+    channels = stored_channels(decoding) if is_stored else decoding.channels
+    order = _order(decoding, channels)
     lacking = f"(1 - {{}}) % {model.output_stride}"
     if model.input_multiple is not None:
         lacking = f"-{{}} % {model.input_multiple}"
     grid = {side: f"{side} + {lacking.format(side)}" for side in _SIDES} if logits else None
-    scaling = []
-    if declared is not None:
-        low, high = declared
-        scaling = [f"Scale stored values of {low:g} to {high:g} to 0..255, clip and round them."]
+    if is_stored:
+        steps = [_stored_step(order, str(stored_type), size)]
+    else:
+        steps = _scaling_steps(decoding, rounded=input_kind == "uint8")
+        steps.append(_first_step(order, input_kind, size))
+    if decoding.nodata is not None:
+        steps.append(_no_data_step(model, in_graph=is_stored and not logits))
     return Usage(
         input={
             "name": INPUT,
-            "type": _TYPES[input_kind],
+            "type": stored_type if is_stored else _TYPES[input_kind],
             "layout": f"batch x {channels} x height x width",
             "channel_order": order,
-            "range": None if normalized else [0, 255],
-            "value_range": None if declared is None else list(declared),
+            "range": None if normalized or is_stored else [0, 255],
+            **decoding.to_dict(),
+            "kind": stored_type or decoding.kind,
         },
         normalization=model.normalization.to_dict() if normalized else None,
         output={
@@ -76,11 +87,7 @@ def usage_of(
             else "batch x height x width",
         },
         padded_grid=grid,
-        steps=[
-            *scaling,
-            _first_step(order, input_kind, size),
-            *_last_steps(grid, align_corners=model.align_corners),
-        ],
+        steps=[*steps, *_last_steps(grid, align_corners=model.align_corners)],
     )
 
 
@@ -98,12 +105,59 @@ def class_table(labels: LabelSpace) -> list[dict[str, Any]]:
     ]
 
 
+def _order(decoding: ImageDecoding, channels: int) -> str:
+    """Return what the channels are, in words."""
+    if decoding.bands is None:
+        return "RGB"
+    if len(decoding.bands) == 1 and channels > 1:
+        return f"the band {decoding.bands[0]}, {channels} times"
+    return f"the bands {', '.join(map(str, decoding.bands))} of image files"
+
+
+def _scaling_steps(decoding: ImageDecoding, *, rounded: bool) -> list[str]:
+    """Return how stored values become images in 0..255, and what stands for missing ones."""
+    steps = []
+    if decoding.value_range is not None:
+        clipped = ", cut off below 0 and above 255" if decoding.clip or rounded else ""
+        ranges = "one pair for each band" if len(decoding.ranges) > 1 else "one pair for all bands"
+        steps.append(
+            "Scale stored values in float32: (value - low) * (255 / (high - low))"
+            f"{clipped}{', and round them' if rounded else ''}; low and high are"
+            f" `value_range`, {ranges}."
+        )
+    if decoding.nodata is not None:
+        steps.append(
+            f"Put {NO_DATA_FILL:g} into all channels of pixels of which a band is"
+            f" {decoding.nodata}: they have no data."
+        )
+    return steps
+
+
+def _no_data_step(model: TrainedSegmenter, *, in_graph: bool) -> str:
+    if in_graph:
+        return (
+            f"Pixels of which a band is {model.decoding.nodata} have no data: their label is"
+            f" {model.labels.ignore_index}."
+        )
+    return "Leave out what is computed of pixels without data."
+
+
+def _sized(size: tuple[int, int] | None) -> str:
+    return "of its own size" if size is None else f"of {size[0]} x {size[1]} (height x width)"
+
+
+def _stored_step(order: str, stored_type: str, size: tuple[int, int] | None) -> str:
+    return (
+        f"Give the upright image {_sized(size)}, {order}, values as they are stored, as"
+        f" {stored_type}; the graph scales, fills, normalizes and pads it."
+    )
+
+
 def _first_step(order: str, input_kind: str, size: tuple[int, int] | None) -> str:
-    fixed = "of its own size" if size is None else f"of {size[0]} x {size[1]} (height x width)"
     values = f"{order} in 0..255 as {_TYPES[input_kind]}"
     if input_kind == "normalized":
-        return f"Give the upright image {fixed}, {values}, after (image / 255 - mean) / std."
-    return f"Give the upright image {fixed}, {values}; the graph normalizes and pads it."
+        return f"Give the upright image {_sized(size)}, {values}, after (image / 255 - mean) / std."
+    return f"Give the upright image {_sized(size)}, {values}; the graph normalizes and pads it."
 
 
 def _last_steps(grid: dict[_Side, str] | None, *, align_corners: bool) -> list[str]:

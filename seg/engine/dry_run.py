@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seg.build.segmentation import FitParts
 from seg.data.loading.loader import SegmentationLoader
+from seg.data.readers.value_range import PLAIN
 from seg.engine.extension import optimizer_steps
 from seg.profiling.flops import count
 from seg.training.callbacks.checkpoints import BestAndLast
@@ -35,6 +36,9 @@ def dry_run(parts: FitParts) -> None:
     step_s = _time_training(parts, batch, round(steps))
     val_batch = _first_batch(val_loader, device)
     val_s = _time_evaluation(parts, val_batch) * len(val_loader)
+    decoding = getattr(parts.data.split("train"), "decoding", PLAIN)
+    if decoding != PLAIN:
+        log.info("images     %s", decoding)
     log.info(
         "train      %d samples, %d batches of %s",
         len(parts.data.split("train")),

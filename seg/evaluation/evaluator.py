@@ -16,6 +16,7 @@ from torch import Tensor, distributed
 from seg.build.evaluation import EvaluationParts
 from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
+from seg.data.readers.value_range import PLAIN
 from seg.evaluation.mask_metrics import MaskMetrics
 from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection
 from seg.evaluation.protocol import protocol
@@ -61,6 +62,9 @@ class Evaluator:
         started_at = perf_counter()
         data, labels = self.parts.data.split("val"), self.parts.model.labels
         split = data.split
+        decoding = getattr(data, "decoding", PLAIN)
+        if decoding != PLAIN:
+            log.info("images     %s", decoding)
         kind = MetricsCollection if labels.outputs is None else MaskMetrics
         metrics = kind(labels, split=split)
         rows = self._measure(metrics)
@@ -140,6 +144,7 @@ class Evaluator:
                 labels, metrics.split, self.parts.data.split("val").split, self.inference
             ),
             "checkpoint": self.checkpoint,
+            "images": self.parts.model.decoding.to_dict(),
             "classes": list(labels.output_names),
             "palette": [list(color) for color in labels.output_palette],
             **({} if labels.outputs is None else {"outputs": labels.outputs.to_dict()}),

@@ -15,6 +15,7 @@ def main_choices(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     flat = dict(flatten(config))
     choices = [
         ("dataset", _kind(flat, "dataset") or _kind(flat, "classification_dataset")),
+        ("images", _images(flat, "dataset") or _images(flat, "classification_dataset")),
         ("encoder", _joined(flat, "encoder.name", "encoder.output_stride", " at output stride ")),
         ("decoder", _text(flat, "decoder.name")),
         ("weights", _text(flat, "weights") or _text(flat, "encoder.weights") or "random"),
@@ -58,6 +59,23 @@ def _text(flat: Mapping[str, Any], key: str) -> str:
 def _kind(flat: Mapping[str, Any], section: str) -> str:
     """Return the last part of a section's `_target_`."""
     return _text(flat, f"{section}._target_").rpartition(".")[2]
+
+
+def _images(flat: Mapping[str, Any], section: str) -> str:
+    """Describe bands, type, range and missing values of image files; empty: nothing declared."""
+    words = (
+        ("bands", "bands"),
+        ("kind", "type"),
+        ("value_range", "black to white"),
+        ("nodata", "no data"),
+    )
+    stated = {key: flat.get(f"{section}.{key}") for key, _ in words}
+    texts = [
+        f"{word} {shorten(str(stated[key]), _MAX_CHARACTERS)}"
+        for key, word in words
+        if stated[key] is not None
+    ]
+    return ", ".join([*texts, *["not clipped"] * (flat.get(f"{section}.clip") is False)])
 
 
 def _joined(flat: Mapping[str, Any], first: str, second: str, between: str) -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 import seg as package
 from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import ImageDecoding
+from seg.errors import DataError
 from tests.conftest import seg
 
 DECLARED = "dataset.value_range=[0,4095]"
@@ -78,10 +79,10 @@ def test_prediction_sees_what_training_saw(images, run, tmp_path):
     done = seg("predict", f"checkpoint={run}", f"input={file}", "output=out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     predicted = np.asarray(Image.open(tmp_path / "out/0.png"))
-    np.testing.assert_array_equal(predicted, model.predict(image))
+    np.testing.assert_array_equal(predicted, model.predict(cv2.imread(str(file), -1)[..., ::-1]))
     np.testing.assert_array_equal(predicted, model.predict(file))
-    with pytest.raises(ValueError, match="8 bits a channel"):
-        model.predict(Image.fromarray(np.zeros((9, 9), np.uint16)))
+    with pytest.raises(DataError, match=r"8 bits, 0 to 255, and dataset.value_range=\[0,4095\]"):
+        model.predict(Image.new("RGB", (9, 9)))
 
 
 @pytest.mark.slow

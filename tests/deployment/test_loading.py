@@ -41,6 +41,7 @@ def test_the_card_says_all_that_is_needed(file, network):
         "size": None,
         "batch_size": None,
         "device": "cpu",
+        "stored_type": None,
     }
     assert card["files"] == {file.name: sha256_of(file)}
     assert card["parity"]["agreement"] > 0.999

@@ -81,10 +81,8 @@ def scaled_values(
         ranges: one for all bands, or one a band.
         clip: whether results beyond 0 and 255 become these.
     """
-    exact = values.dtype.itemsize <= 2 or values.dtype == np.float32
-    kind = np.float32 if exact else np.float64
-    low = np.array([low for low, _ in ranges], kind)
-    scale = np.array([255 / (high - low) for low, high in ranges], kind)
+    low, scale = lows_and_scales(values.dtype, ranges)
+    kind = low.dtype
     if len(ranges) == 1:
         low, scale = low[0], scale[0]
     scaled: NDArray[Any] = values.astype(kind)
@@ -94,6 +92,23 @@ def scaled_values(
     if clip:
         np.clip(scaled, 0, 255, out=scaled)
     return scaled.astype(np.float32, copy=False)
+
+
+def lows_and_scales(
+    stored: np.dtype[Any], ranges: Sequence[tuple[float, float]]
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+    """Return what is subtracted from values and what they are multiplied by, one a range.
+
+    Args:
+        stored: type of the values, which decides the type of the results: float32 for whole
+            numbers of up to 16 bits and float32, else float64.
+        ranges: see `scaled_values`.
+    """
+    kind = np.float32 if stored.itemsize <= 2 or stored == np.float32 else np.float64
+    return (
+        np.array([low for low, _ in ranges], kind),
+        np.array([255 / (high - low) for low, high in ranges], kind),
+    )
 
 
 def mark_no_data(image_HWC: NDArray[Any], lacks_data_HW: NDArray[np.bool_] | None) -> None:

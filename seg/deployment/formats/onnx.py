@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.deployment.calibration import preprocess
 from seg.deployment.format_interface import ExportFormat, Source
 from seg.deployment.metadata import Card
+from seg.deployment.stored_images import TYPES
 from seg.deployment.usage import INPUT, class_table
 from seg.errors import DataError
 from seg.io.atomic import staged_path
 from seg.usage_reports import switch_off_usage_reports
 
 _QUANTIZED = ["Conv"]  # sums of residual modules cost more agreement than time
-_NUMPY = {torch.float32: np.float32, torch.uint8: np.uint8}
+_NUMPY = {each: np.dtype(name).type for name, each in TYPES.items()}
 
 
 def write_onnx(source: Source, path: Path) -> list[Path]:
@@ -82,7 +82,7 @@ def _quantize(source: Source, path: Path) -> None:
             image = next(self.images, None)
             if image is None:
                 return None
-            return {INPUT: preprocess(image, source.spec, source.model.normalization).numpy()}
+            return {INPUT: source.input(image).numpy()}
 
     float_names = [node.name for node in float_nodes(path, source.kept_float)]
     with staged_path(path) as quantized, _quiet():

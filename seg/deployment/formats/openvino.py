@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from seg.cpu import has_native_bfloat16
-from seg.deployment.calibration import preprocess
 from seg.deployment.format_interface import ExportFormat, Source
 from seg.deployment.formats.onnx import float_nodes, write_onnx
 from seg.deployment.metadata import Card
@@ -62,8 +61,7 @@ def _quantize(model: object, source: Source, float_names: list[str]) -> object:
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    normalization = source.model.normalization
-    images = [preprocess(each, source.spec, normalization).numpy() for each in source.calibration]
+    images = [source.input(each).numpy() for each in source.calibration]
     return nncf.quantize(
         model,
         nncf.Dataset(images),

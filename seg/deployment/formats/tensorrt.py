@@ -112,4 +112,5 @@ FORMAT = ExportFormat(
     open=_TensorRtRunner,
     writing={"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},
     running={"tensorrt": "tensorrt"},
+    stored_types=("uint8", "float32"),
 )
