@@ -14,6 +14,7 @@ with exiting_when_interrupted():
 if TYPE_CHECKING:
     from seg.data.readers.value_range import ImageDecoding
     from seg.deployment.metadata import ExportSpec
+    from seg.deployment.parity import Tolerance
 
 
 @app("export", ExportConfig, has_run_dir=False)
@@ -31,19 +32,15 @@ def main(config: ExportConfig, run_dir: Path) -> None:
     from seg.deployment.format_interface import find_format
     from seg.deployment.loading import export_directory
     from seg.deployment.metadata import SourceCheckpoint
-    from seg.deployment.parity import TOLERANCES
     from seg.training.checkpoint import read_checkpoint
 
     kind = find_format(config.format)
     calibration, is_int8 = config.calibration, config.precision == "int8"
-    allowed = replace(
-        TOLERANCES[config.precision], **config.tolerance.model_dump(exclude_none=True)
-    )
     kind.require_writing(_spec(config, kind.devices[0]))
     checkpoint = read_checkpoint(config.checkpoint, plugins=config.plugins)
     model = restore(checkpoint)
     spec = _spec(config, kind.devices[0], model.decoding)
-    request = ExportRequest(kind.name, spec, allowed, calibration.agreement)
+    request = ExportRequest(kind.name, spec, _tolerance(config), calibration.agreement)
 
     def samples(split: str, count: int | None) -> list[Sample]:
         dataset = checkpoint_dataset(
@@ -61,6 +58,13 @@ def main(config: ExportConfig, run_dir: Path) -> None:
         calibration=samples(calibration.split, calibration.num_images) if is_int8 else (),
     )
     say(f"{target}: {card.format} {card.spec.precision}, {', '.join(card.files)}")
+
+
+def _tolerance(config: ExportConfig) -> "Tolerance":
+    from seg.deployment.parity import TOLERANCES
+
+    changed = config.tolerance.model_dump(exclude_none=True)
+    return replace(TOLERANCES[config.precision], **changed)
 
 
 def _spec(

@@ -20,6 +20,8 @@ IMAGES = (
     *(".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"),
     *(".tif", ".tiff", ".webp"),
 )
+ARRAYS = (".npy", ".npz")
+"""Suffixes of files that are images where no others lie; beside others they are results."""
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 CAMERA = "webcam:"
 # Names that end so state where an image lies on the map.
@@ -84,15 +86,22 @@ def _files(location: str, output: Location) -> Iterator[tuple[str, str, str]]:
     unread = UnreadFiles(location)
     pattern = _split(location)[1].parts if is_remote(location) or is_glob(location) else ()
     names_hidden = any(part.startswith(".") for part in pattern)
-    count = 0
+    images, arrays = [], []
     for relative, source, version in _listed(location, output):
         hidden = is_hidden(relative) and not names_hidden
-        if not hidden and relative.suffix.lower() in (*IMAGES, *VIDEOS):
-            count += 1
-            yield relative.with_suffix("").as_posix(), source, version
+        suffix = relative.suffix.lower()
+        if not hidden and suffix in (*IMAGES, *VIDEOS):
+            images.append((relative, source, version))
+        elif not hidden and suffix in ARRAYS:
+            arrays.append((relative, source, version))
         elif hidden or not relative.name.lower().endswith(_SIDE_FILES):
             unread.add(relative)
-    if not count:
+    if images:
+        for relative, *_ in arrays:
+            unread.add(relative)
+    for relative, source, version in images or arrays:
+        yield relative.with_suffix("").as_posix(), source, version
+    if not images and not arrays:
         skipped = f"\n  {unread.line}" if unread else ""
         raise DataError(
             f"input={location}: holds no image ({', '.join((*IMAGES, *VIDEOS))}){skipped}"

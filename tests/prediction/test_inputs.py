@@ -276,3 +276,19 @@ def test_a_file_that_was_replaced_has_another_version(tmp_path):
     plant(path, value=8)
     (after,) = list_items(str(path), output=tmp_path)
     assert before.version == same.version != after.version
+
+
+def test_arrays_are_images_where_no_others_lie(tmp_path, caplog):
+    """Beside images they are probabilities, say, that were predicted of them."""
+    caplog.set_level("INFO")
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    np.save(tmp_path / "a/one.npy", np.zeros((2, 2, 4), np.uint16))
+    np.savez(tmp_path / "b/two.npz", np.zeros((2, 2, 4), np.uint16))
+    names = [item.name for item in list_items(str(tmp_path), output=tmp_path / "out")]
+    assert names == ["a/one", "b/two"]
+    Image.new("RGB", (4, 4)).save(tmp_path / "one.png")
+    assert [each.name for each in list_items(str(tmp_path), output=tmp_path / "out")] == ["one"]
+    assert "1 .npy, 1 .npz" in caplog.text
+    (item,) = list_items(str(tmp_path / "a/*.npy"), output=tmp_path / "out")
+    assert item.name == "one"
