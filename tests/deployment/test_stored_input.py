@@ -34,6 +34,7 @@ DECODINGS = [
     ImageDecoding((-0.3, 0.9), (1,), kind="float32", nodata=-9999.9),
     ImageDecoding((-0.3, 0.9), kind="float64", nodata="nan"),
 ]
+EIGHT_BITS = {"input_kind": "stored", "precision": "int8"}
 FOUR_BANDS, GREY, FLOATS = DECODINGS[3], DECODINGS[4], DECODINGS[8]
 
 
@@ -188,13 +189,23 @@ def test_every_input_of_four_bands_gives_the_logits(name, kind, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["onnx", "openvino"])
-def test_eight_bits_are_calibrated_on_stored_values(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "kind"), [("onnx", "stored"), ("onnx", "float32"), ("openvino", "float32")]
+)
+def test_eight_bits_are_calibrated_on_images_of_four_bands(name, kind, tmp_path):
     for module in {**find_format(name).writing, **find_format(name).running}:
         pytest.importorskip(module)
     network = small_network(8, DECODINGS[2])
-    path = write(tmp_path, name, network, input_kind="stored", precision="int8")
+    path = write(tmp_path, name, network, input_kind=kind, precision="int8")
     engine = package.load_model(path)
     engine.decoding = network.decoding
     stored_HWC = stored_values(network.decoding).transpose(1, 2, 0)
     assert (engine.predict(stored_HWC) == network.predict(stored_HWC)).mean() > 0.8
+
+
+def test_openvino_runs_no_eight_bits_on_stored_values(tmp_path):
+    for module in {**find_format("openvino").writing, **find_format("openvino").running}:
+        pytest.importorskip(module)
+    with pytest.raises(ConfigError, match="give input_kind=float32"):
+        write(tmp_path, "openvino", small_network(8, DECODINGS[2]), **EIGHT_BITS)
+    assert not list(tmp_path.iterdir())

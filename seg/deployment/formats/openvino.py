@@ -13,7 +13,7 @@ from seg.cpu import has_native_bfloat16
 from seg.deployment.format_interface import ExportFormat, Source
 from seg.deployment.formats.onnx import float_nodes, write_onnx
 from seg.deployment.metadata import Card
-from seg.errors import DataError, error_summary
+from seg.errors import ConfigError, DataError, error_summary
 from seg.models.rounding import round_weights
 from seg.usage_reports import switch_off_usage_reports
 
@@ -25,6 +25,11 @@ def _write(source: Source, path: Path) -> list[Path]:
     import openvino
 
     spec = source.spec
+    if spec.precision == "int8" and spec.input_kind == "stored":
+        raise ConfigError(
+            "format=openvino precision=int8: OpenVINO does not run it with input_kind=stored\n"
+            "  give input_kind=float32, and scale values before as the card says, or format=onnx"
+        )
     as_float = spec.model_copy(update={"precision": "fp32"})
     network = source.model
     if spec.precision == "bf16":  # OpenVINO takes the nearest values: these
