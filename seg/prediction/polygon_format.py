@@ -1,6 +1,7 @@
 """Output formats that hold regions as polygons, so that label tools and maps open them."""
 
 import logging
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ Size = tuple[int, int]
 
 _SMALL, _SMALL_PX = "small_regions", "small_pixels"
 _NO_CLASS = (BACKGROUND, "_background_")
+# Production Char of the XML 1.0 specification.
+_IN_XML = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _log = logging.getLogger(__name__)
 
 
@@ -152,6 +155,19 @@ def check_size(format_name: str, item: Item, raster: Raster) -> None:
             f" formats={format_name}, which simplifies an image as a whole (up to {MAX_PIXELS})\n"
             "  cut it into tiles, or leave that format out",
             fault="too_large",
+        )
+
+
+def check_xml(text: str, what: str, format_name: str) -> None:
+    """Check that XML can hold a text.
+
+    Raises:
+        ConfigError: it has control characters, or bytes that are no text.
+    """
+    if not _IN_XML.fullmatch(text):
+        raise ConfigError(
+            f"formats={format_name}: {what} {text!r}: has characters that XML cannot hold\n"
+            "  rename it, or leave that format out"
         )
 
 

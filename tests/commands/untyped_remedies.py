@@ -258,6 +258,7 @@ NO_OFFER = (
     "with more than max_pixels=",
     "pixels are too many for formats=",
     "regions below min_area_px=",
+    "has characters that XML cannot hold",
     "its files hold the path to their image, and output=",
     "runs: a sweep; export=",
     "of them; export={} takes one",

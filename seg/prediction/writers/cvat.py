@@ -11,9 +11,9 @@ from seg.io.atomic import staged_file, write_atomically
 from seg.io.json_file import compact_json
 from seg.prediction.items import Item
 from seg.prediction.parts import read_part
-from seg.prediction.polygon_format import ShapeFormat, Size, image_name
+from seg.prediction.polygon_format import ShapeFormat, Size, check_xml, image_name
 from seg.prediction.polygons import Region
-from seg.prediction.writer import PARTS, ManifestEntry
+from seg.prediction.writer import PARTS, ManifestEntry, Settings
 
 _START = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
 _END = "</image>"
@@ -23,13 +23,26 @@ class Cvat(ShapeFormat):
     """A shape a region: a polygon, or a mask where it has holes; the labels in the file's `meta`.
 
     The name of an image is its path below the input, by which CVAT finds it in a task.
+
+    Raises:
+        ConfigError: see `PolygonFormat`; XML cannot hold the name of a class.
     """
 
     name = "cvat"
     file = "cvat.xml"
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        for name in self.classes.values():
+            check_xml(name, "class", self.name)
+
     def targets(self, item: Item) -> tuple[str, ...]:
-        """Return the part of an item."""
+        """Return the part of an item.
+
+        Raises:
+            ConfigError: XML cannot hold its name.
+        """
+        check_xml(image_name(item), "image", self.name)
         return (f"{PARTS}/cvat/{item.name}.json",)
 
     def save(self, item: Item, size: Size, regions: Sequence[Region]) -> None:

@@ -12,9 +12,9 @@ from seg.io.atomic import staged_file, write_atomically
 from seg.io.json_file import compact_json
 from seg.prediction.items import Item
 from seg.prediction.parts import read_part
-from seg.prediction.polygon_format import ShapeFormat, Size, image_name, in_percent
+from seg.prediction.polygon_format import ShapeFormat, Size, check_xml, image_name, in_percent
 from seg.prediction.polygons import Region
-from seg.prediction.writer import PARTS, ManifestEntry
+from seg.prediction.writer import PARTS, ManifestEntry, Settings
 
 _MODEL = "seg"
 _POLYGON, _BRUSH = "PolygonLabels", "BrushLabels"
@@ -28,12 +28,17 @@ class LabelStudio(ShapeFormat):
     address of an object store that address.
 
     Raises:
-        ConfigError: see `PolygonFormat`; the input is a video.
+        ConfigError: see `PolygonFormat`; XML cannot hold the name of a class.
     """
 
     name = "label_studio"
     file = "label_studio.json"
     config_file = "label_studio.xml"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        for name in self.classes.values():
+            check_xml(name, "class", self.name)
 
     def targets(self, item: Item) -> tuple[str, ...]:
         """Return the part of an item."""
@@ -72,7 +77,8 @@ class LabelStudio(ShapeFormat):
         if is_remote(item.source):
             return item.source
         prefix = self.settings.options.label_studio_images
-        return prefix + (quote(image_name(item)) if "?" in prefix else image_name(item))
+        name = image_name(item)
+        return prefix + (quote(name, errors="surrogateescape") if "?" in prefix else name)
 
     def _result(self, number: int, size: Size, region: Region) -> dict[str, Any]:
         """Return a region as Label Studio has it."""
