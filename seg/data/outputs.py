@@ -86,9 +86,12 @@ class Outputs:
 
     def colors(self, palette: tuple[tuple[int, int, int], ...]) -> tuple[tuple[int, int, int], ...]:
         """Return the color of each output from those of the classes; of a region that it writes."""
-        if self.mode == "multi_label":
-            return palette
-        return tuple(palette[at] for at in self.written or (self.classes[0][0],))
+        return tuple(palette[at] for at in self.stands_for)
+
+    @property
+    def stands_for(self) -> tuple[int, ...]:
+        """Return the class of each output: itself, the foreground, or what a region writes."""
+        return self.written or tuple(classes[0] for classes in self.classes)
 
     def num_codes(self, num_classes: int) -> int:
         """Return how many different codes label maps may hold, without the ignored one."""

@@ -4,12 +4,14 @@ import logging
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.code_masks import masks_of
 from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.shape_classes import BACKGROUND
 from seg.data.readers.urls import is_remote
@@ -51,6 +53,7 @@ class PolygonFormat(Format):
     """
 
     draws_polygons = True
+    takes_overlaps = True
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -102,13 +105,31 @@ class ShapeFormat(PolygonFormat):
 
 
 def trace(settings: Settings, label_HW: NDArray[Any], cuts: Cuts = UNCUT) -> Regions:
-    """Trace the regions of a label map by the options of the command."""
-    return trace_regions(
-        label_HW,
-        num_classes=settings.labels.num_classes,
-        tolerance_px=settings.options.simplify_tolerance_px,
-        min_area_px=settings.options.min_area_px,
+    """Trace the regions of a label map by the options of the command.
+
+    Classes that overlap are traced one by one: those of one class are simplified together.
+    """
+    labels, options = settings.labels, settings.options
+    traced_as = partial(
+        trace_regions,
+        tolerance_px=options.simplify_tolerance_px,
+        min_area_px=options.min_area_px,
         cuts=cuts,
+    )
+    if labels.mode != "multi_label":
+        return traced_as(label_HW, num_classes=labels.num_classes)
+    traced = [
+        traced_as((~mask_HW).astype(np.uint8), num_classes=1)
+        for mask_HW in masks_of(label_HW, labels)
+    ]
+    return Regions(
+        [
+            Region(index, region.polygon)
+            for index, of_class in enumerate(traced)
+            for region in of_class.regions
+        ],
+        sum(each.num_small for each in traced),
+        sum(each.small_px for each in traced),
     )
 
 

@@ -172,7 +172,14 @@ class Predictor:
         composite = self.model.decoding.composite
         probabilities = any(each.wants_probabilities for each in self.formats)
         for band in self.inference.iter_row_blocks(self.model, raster, probabilities=probabilities):
-            yield ItemRows(raster, band.rows, band.label_HW, band.probabilities_KHW, composite)
+            yield ItemRows(
+                raster,
+                band.rows,
+                band.label_HW,
+                band.probabilities_KHW,
+                composite,
+                band.masks_KHW,
+            )
 
     def _finish(self, item: Item, writing: _ItemWriters) -> ManifestEntry:
         """Put the files of an item in place and send them; return its entry."""

@@ -108,6 +108,7 @@ class GeoTiff(Writer):
         take: Callable[[ItemRows], NDArray[Any]],
         *,
         values: LabelValues | None = None,
+        num_bands: int = 3,
     ) -> None:
         assert isinstance(raster, WindowedRaster)
         self._take = take
@@ -116,8 +117,9 @@ class GeoTiff(Writer):
         options = {
             **{"dtype": dtype.name, "compress": "deflate", "BIGTIFF": "IF_SAFER"},
             **{"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX},
-            **{"height": raster.height, "width": raster.width, "count": 1 if values else 3},
-            **({"nodata": values.ignored} if values else {"photometric": "RGB"}),
+            **{"height": raster.height, "width": raster.width, "count": 1 if values else num_bands},
+            **({"nodata": values.ignored} if values else {}),
+            **({"photometric": "RGB"} if num_bands == 3 and not values else {}),
             **raster.place,
         }
         self._dataset: Any = open_dataset(self._staged.target, "w", **options)

@@ -59,7 +59,13 @@ class Settings:
         Raises:
             ConfigError: see `seg.data.label_values.label_values`.
         """
-        return label_values(self.labels, self.options.values)
+        overlap = self.labels.mode == "multi_label"  # numbers in files are sets of classes
+        return label_values(self.labels, "index" if overlap else self.options.values)
+
+    @property
+    def has_values(self) -> bool:
+        """Return whether numbers stand for classes in label files."""
+        return self.labels.mode != "multi_label"
 
 
 @dataclass(eq=False)
@@ -73,6 +79,7 @@ class ItemRows:
             `ignore_index` where there is no data.
         probabilities_KHW: float32; None unless a format needs them.
         composite: the channels that are drawn as red, green and blue, see `as_rgb`.
+        masks_KHW: where each sigmoid output is present; None: classes are exclusive.
     """
 
     raster: Raster
@@ -80,6 +87,7 @@ class ItemRows:
     label_HW: NDArray[Any]
     probabilities_KHW: NDArray[np.float32] | None = None
     composite: tuple[int, int, int] | None = None
+    masks_KHW: NDArray[np.bool_] | None = None
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
@@ -117,6 +125,7 @@ class Format(ABC):
         draws_polygons: whether its results depend on the options of polygons.
         keeps_place: whether results of rasters keep their place on the map.
         holds_values: whether its numbers for classes follow the option `values`.
+        takes_overlaps: whether it can hold classes that overlap.
 
     Raises:
         ConfigError: it cannot be made for these classes, or lacks a library.
@@ -129,6 +138,7 @@ class Format(ABC):
     draws_polygons: bool = False
     keeps_place: ClassVar[bool] = False
     holds_values: ClassVar[bool] = False
+    takes_overlaps: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -216,8 +226,29 @@ def load_formats(settings: Settings) -> list[Format]:
     """
     names = settings.options.formats
     check_names(names)
-    kinds: list[type[Format]] = [import_module(f"{_PACKAGE}.{name}").FORMAT for name in names]
+    kinds = [_kind(name) for name in names]
+    if settings.labels.mode == "multi_label":
+        _refuse_overlaps(kinds)
     return [kind(settings) for kind in kinds]
+
+
+def _kind(name: str) -> type[Format]:
+    kind: type[Format] = import_module(f"{_PACKAGE}.{name}").FORMAT
+    return kind
+
+
+def _all_names() -> list[str]:
+    return sorted(module.name for module in iter_modules(import_module(_PACKAGE).__path__))
+
+
+def _refuse_overlaps(kinds: Sequence[type[Format]]) -> None:
+    """Refuse formats that give each pixel one class."""
+    if refused := [kind.name for kind in kinds if not kind.takes_overlaps]:
+        allowed = [name for name in _all_names() if _kind(name).takes_overlaps]
+        raise ConfigError(
+            f"formats={refused[0]}: classes overlap (labels.mode=multi_label), and it holds one"
+            f" class a pixel\n  allowed: {', '.join(allowed)}; such as 'formats=[masks,overlay]'"
+        )
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -226,7 +257,7 @@ def check_names(names: Sequence[str]) -> None:
     Raises:
         ConfigError: an unknown name, one twice, or none.
     """
-    allowed = sorted(module.name for module in iter_modules(import_module(_PACKAGE).__path__))
+    allowed = _all_names()
     for name in names:
         if name not in allowed:
             raise ConfigError(
@@ -239,7 +270,7 @@ def check_names(names: Sequence[str]) -> None:
 
 def log_values(settings: Settings, formats: Sequence[Format]) -> None:
     """Log what the numbers for classes mean, if any format has some."""
-    if any(each.holds_values for each in formats):
+    if settings.has_values and any(each.holds_values for each in formats):
         _log.info("values     %s (%s)", settings.label_values.summary(), VALUES_FILE)
 
 
@@ -249,7 +280,7 @@ def write_values(settings: Settings, formats: Sequence[Format]) -> tuple[str, ..
     Returns:
         the files written, relative to the output; none if no format has values.
     """
-    if not any(each.holds_values for each in formats):
+    if not (settings.has_values and any(each.holds_values for each in formats)):
         return ()
     rows = ",\n".join(f"  {json.dumps(row)}" for row in settings.label_values.table())
     text = f"[\n{rows}\n]\n"

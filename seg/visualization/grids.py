@@ -48,10 +48,15 @@ def palette_image(label_HW: NDArray[np.uint8], labels: LabelSpace) -> Image.Imag
 def overlay(
     image_HW3: NDArray[np.uint8], label_HW: NDArray[Any], labels: LabelSpace, opacity: float
 ) -> Image.Image:
-    """Blend the colors of a label map into its image; `opacity` 0 gives the image alone."""
-    return Image.blend(
-        Image.fromarray(image_HW3), Image.fromarray(labels.colorize(label_HW)), opacity
-    )
+    """Blend the colors of a label map into its image; `opacity` 0 gives the image alone.
+
+    Where classes may overlap, pixels of none show the image.
+    """
+    image = Image.fromarray(image_HW3)
+    blended = Image.blend(image, Image.fromarray(labels.colorize(label_HW)), opacity)
+    if labels.mode != "multi_label":
+        return blended
+    return Image.composite(image, blended, Image.fromarray(label_HW == 0))
 
 
 def error_image(

@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from seg.build.models import load_model
 from seg.data.label_space import LabelSpace
@@ -57,6 +59,14 @@ def test_classes_that_overlap_are_learnt_scored_and_evaluated(tmp_path):
             assert low <= record["scores"][f"val/{kind}/{name}"] <= high
     assert (tmp_path / "again" / "report.html").is_file()
 
+    typed = ["checkpoint=run", "input=set/images/val", "output=out", "device=cpu"]
+    done = seg("predict", *typed, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "formats=labels: classes overlap" in done.stderr
+    done = seg("predict", *typed, "formats=[masks,overlay,areas,coco,probabilities]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert_masks_fit(tmp_path / "out", tmp_path / "set/masks/val")
+
     typed = ["checkpoint=run", "device=cpu", "labels.thresholds=0.99", "inference=sliding"]
     done = seg("evaluate", *typed, "inference.window=[48,48]", "hydra.run.dir=strict", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -65,6 +75,20 @@ def test_classes_that_overlap_are_learnt_scored_and_evaluated(tmp_path):
     done = seg("evaluate", "checkpoint=run", "labels.thresholds=best_dice", cwd=tmp_path)
     assert done.returncode == 2
     assert "chosen in training" in done.stderr
+
+
+def assert_masks_fit(written, drawn):
+    """Each class of each image is found, and says so in every format."""
+    rows = [row.split(",") for row in (written / "areas.csv").read_text().split()]
+    areas = {(image, name): pixels for image, _, name, pixels, _ in rows}
+    for name in ("bar", "disk"):
+        for path in sorted((drawn / name).iterdir()):
+            predicted, mask = (
+                np.array(Image.open(each)) > 0
+                for each in (written / path.stem / f"{name}.png", path)
+            )
+            assert 2 * (predicted & mask).sum() > 0.8 * (predicted.sum() + mask.sum())
+            assert int(areas[path.stem, name]) == predicted.sum()
 
 
 @pytest.mark.slow

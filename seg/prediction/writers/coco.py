@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.code_masks import masks_of
+from seg.data.label_space import LabelSpace
 from seg.inference.image_source import Raster
 from seg.io.atomic import staged_file, write_atomically
 from seg.io.json_file import compact_json
@@ -21,7 +23,7 @@ from seg.prediction.polygon_format import (
     trace,
 )
 from seg.prediction.polygons import Region
-from seg.prediction.rle import class_runs
+from seg.prediction.rle import ClassRuns, class_runs
 from seg.prediction.writer import PARTS, BufferedWriter, Format, ManifestEntry, Settings, Writer
 
 
@@ -40,6 +42,7 @@ class Coco(Format):
     name = "coco"
     file = "annotations.json"
     holds_values = True
+    takes_overlaps = True
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -97,8 +100,8 @@ class Coco(Format):
             annotations = [self._of_region(each, label_HW.shape) for each in regions.regions]
         else:
             annotations = [
-                self._annotation(runs.class_id, runs.box, runs.area, runs.encoded())
-                for runs in class_runs(label_HW, num_classes=self.settings.labels.num_classes)
+                self._annotation(index, runs.box, runs.area, runs.encoded())
+                for index, runs in _runs(label_HW, self.settings.labels)
             ]
         write_atomically(path, lambda file: file.write(compact_json(annotations)))
         return part
@@ -136,6 +139,17 @@ class Coco(Format):
         for number, (item, record) in enumerate(done, 1):
             for annotation in read_part(self, item, record):
                 yield {"image_id": number, **annotation}
+
+
+def _runs(label_HW: NDArray[Any], labels: LabelSpace) -> Iterator[tuple[int, ClassRuns]]:
+    """Yield the run lengths of every class that occurs, with its position."""
+    if labels.mode != "multi_label":
+        for runs in class_runs(label_HW, num_classes=labels.num_classes):
+            yield runs.class_id, runs
+        return
+    for index, mask_HW in enumerate(masks_of(label_HW, labels)):
+        for runs in class_runs((~mask_HW).astype(np.uint8), num_classes=1):
+            yield index, runs
 
 
 FORMAT = Coco

@@ -15,6 +15,7 @@ class Overlay(Format):
 
     name = "overlay"
     keeps_place = True
+    takes_overlaps = True
 
     def targets(self, item: Item) -> tuple[str, ...]:
         """Return the overlay's file."""

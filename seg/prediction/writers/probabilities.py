@@ -28,7 +28,8 @@ class Probabilities(Format):
 
     Attributes:
         chosen: the train ids of the classes that are written.
-        facts: the names of these classes, and their numbers in label files.
+        facts: the names of these classes, and their numbers in label files; of a region that of
+            the class which it writes.
 
     Raises:
         ConfigError: the network has no such class.
@@ -38,14 +39,18 @@ class Probabilities(Format):
     suffix = ".npz"
     wants_probabilities = True
     holds_values = True
+    takes_overlaps = True
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        names = settings.labels.names
+        labels = settings.labels
+        names = labels.output_names
         for name in settings.options.classes or ():
             if name not in names:
                 raise ConfigError(f"classes: no class {name!r}; allowed: {', '.join(names)}")
         values = settings.label_values.classes
+        if labels.outputs is not None:
+            values = tuple(values[train_id] for train_id in labels.outputs.stands_for)
         self.chosen = [names.index(name) for name in settings.options.classes or names]
         self.facts: dict[str, list[Any]] = {
             "classes": [names[index] for index in self.chosen],

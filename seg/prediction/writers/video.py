@@ -31,6 +31,7 @@ class OverlayVideo(Format):
     """
 
     name = "video"
+    takes_overlaps = True
 
     def targets(self, item: Item) -> tuple[str, ...]:
         """Return the label map of a frame; no file for an image."""
