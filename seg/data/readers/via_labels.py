@@ -100,7 +100,7 @@ class ViaLabels(NotedLabels):
             for region, name in zip(regions, names, strict=True)
         ]
         areas: dict[int, int] = {}
-        for at in self._order(regions, size, f"{file.path}: {image.place}"):
+        for at in self._order(regions, size, file.path):
             part = painter.draw(regions[at], f"{file.path}: {places[at]}")
             part.paint(label_HW, ids[names[at]])
             areas[at] = int(np.count_nonzero(part.mask_HW))
@@ -110,7 +110,7 @@ class ViaLabels(NotedLabels):
             raise no_class_error(f"{file.path}: {image.place}", pixels, list(self._ids))
         return label_HW
 
-    def _order(self, regions: Sequence[ViaRegion], size: Size, where: str) -> list[int]:
+    def _order(self, regions: Sequence[ViaRegion], size: Size, where: object) -> list[int]:
         """Return the positions of regions from the lowest to the topmost.
 
         For the areas all regions are drawn and forgotten: together they may need much memory.
