@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from seg.data.readers.band_files import files_of
 from seg.data.readers.file_masks import MASKED_SUFFIXES
 from seg.data.readers.urls import Location, is_remote
 from seg.data.readers.value_range import PLAIN
@@ -37,7 +38,9 @@ def fingerprint(dataset: SegmentationDataset) -> str | None:
         identity.append("masks of files")  # which early versions did not read
     digest = hashlib.sha256(json.dumps(identity).encode())
     for pair in pairs:
-        digest.update(repr((pair.name, _state(pair.image), _state(pair.label))).encode())
+        several = files_of(pair.image)
+        image = _state(pair.image) if len(several) == 1 else [_state(file) for file in several]
+        digest.update(repr((pair.name, image, _state(pair.label))).encode())
     return digest.hexdigest()[:32]
 
 

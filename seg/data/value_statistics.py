@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from seg.data.radix_percentiles import (
 )
 from seg.data.readers.dataset_root import cache_directory
 from seg.data.readers.readers import read_filled
-from seg.data.readers.urls import Location
+from seg.data.readers.stored_decoding import StoredDecoding, StoredValues
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.data.statistics import digest_of
 from seg.data.wrappers.cached import CachedDataset
@@ -61,28 +61,6 @@ class ValueStatistics:
     std: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class _Capture(ImageDecoding):
-    """The same decoding, which keeps the values that it is to scale, bands x N."""
-
-    captured: list[NDArray[Any]] = field(default_factory=list, compare=False)
-
-    def scale(
-        self,
-        values: NDArray[Any],
-        bits: int,
-        path: Location,
-        lacks_data: NDArray[np.bool_] | None = None,
-    ) -> NDArray[Any]:
-        """Keep the values of the pixels with data; the image returned is black."""
-        lacks_data = self.check(values, path, lacks_data)
-        chosen = values if lacks_data is None else values[~lacks_data]
-        bands = 1 if values.ndim == 2 else values.shape[2]
-        chosen = chosen.reshape(-1, bands).T.astype(values.dtype.newbyteorder("="), order="C")
-        self.captured.append(chosen)
-        return np.zeros(values.shape, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -234,15 +212,21 @@ def _stored_values(dataset: Any, index: int) -> NDArray[Any]:
 
 
 def _captured(dataset: Any, index: int) -> list[NDArray[Any]]:
-    decoding: ImageDecoding = getattr(dataset, "decoding", PLAIN)
-    declared = {each.name: getattr(decoding, each.name) for each in fields(ImageDecoding)}
-    capture = _Capture(**declared)
+    stored = StoredDecoding.of(getattr(dataset, "decoding", PLAIN))
     pairs = getattr(dataset, "pairs", None)
     if pairs is not None:
-        read_filled(pairs[index].image, capture)
+        read_filled(pairs[index].image, stored)
     else:
-        _with_decoding(dataset, capture)[index]
-    return capture.captured
+        _with_decoding(dataset, stored)[index]
+    return [_by_band(each) for each in stored.captured]
+
+
+def _by_band(stored: StoredValues) -> NDArray[Any]:
+    """Return the values of the pixels with data, bands x N, in this machine's byte order."""
+    values, _, lacks_data_HW = stored
+    bands = 1 if values.ndim == 2 else values.shape[2]
+    chosen = values if lacks_data_HW is None else values[~lacks_data_HW]
+    return chosen.reshape(-1, bands).T.astype(values.dtype.newbyteorder("="), order="C")
 
 
 def _with_decoding(dataset: Any, decoding: ImageDecoding) -> Any:

@@ -28,6 +28,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.visualization.composite import as_rgb
+
 ICON_PX = 32
 MAX_DISTANCE = 12
 MIN_DETAIL = 0.85
@@ -72,9 +74,9 @@ class Twin:
     count: int
 
 
-def appearance(image_HWC: NDArray[np.uint8], label_HW: NDArray[Any] | None) -> Appearance:
-    """Return the appearance of an image, uint8, H x W x 3, RGB, and its label, H x W."""
-    small = cv2.resize(image_HWC, (ICON_PX, ICON_PX), interpolation=cv2.INTER_AREA)
+def appearance(image_HWC: NDArray[Any], label_HW: NDArray[Any] | None) -> Appearance:
+    """Return the appearance of an image in 0..255, H x W x C, and its label, H x W."""
+    small = cv2.resize(as_rgb(image_HWC), (ICON_PX, ICON_PX), interpolation=cv2.INTER_AREA)
     icon_HW = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
     return Appearance(_digest(image_HWC), None if label_HW is None else _digest(label_HW), icon_HW)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from seg.data.readers.band_files import files_of
 from seg.data.readers.image_decoding import PLAIN_CHUNKS, opened
 from seg.data.readers.image_label_pairs import PairDataset
 from seg.data.readers.image_pixels import orientation_of
@@ -140,8 +141,9 @@ def _inspect_image(
     """Return the upright image, None if it cannot be read, and its EXIF orientation."""
     watched = WatchedDecoding.of(decoding)
     try:
-        header = _read_header(path, "image")
-        _note_suffix(inspection, path, header)
+        for file in files_of(path):
+            header = _read_header(file, "image")
+            _note_suffix(inspection, file, header)
         return read_filled(path, watched)[0], header.orientation
     except Exception as error:
         inspection.fault(path, error)

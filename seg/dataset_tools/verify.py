@@ -16,7 +16,7 @@ from seg.dataset_tools.duplicates import Appearance, equal_groups, near_twins
 from seg.dataset_tools.parallel_checks import inspect_all
 from seg.dataset_tools.report import Report
 from seg.dataset_tools.sample_checks import Inspection
-from seg.dataset_tools.value_ranges import describe_ranges
+from seg.dataset_tools.value_ranges import Extent, describe_ranges, find_mixed_types
 from seg.dataset_tools.video_leakage import shared_sequences
 from seg.errors import first_of
 
@@ -75,8 +75,17 @@ def verify(
         (faults if split == "train" else notes).extend(absent)
         extents = [one.extent for one in each if one.extent is not None]
         notes += describe_ranges(split, extents, getattr(splits[split], "decoding", PLAIN))
+        named = {one.name: one.extent for one in each if one.extent is not None}
+        faults += find_mixed_types(split, named, _first_extent(inspected))
     notes += _sequences(inspected)
     return _report(inspected, lonely.values(), faults, notes)
+
+
+def _first_extent(inspected: Inspected) -> Extent | None:
+    """Return the values of the first sound image of the training split, or of the first one."""
+    first = min(inspected, key=_rank, default="")
+    sound = (one.extent for one in inspected.get(first, ()) if not one.faults)
+    return next((each for each in sound if each is not None), None)
 
 
 def _report(

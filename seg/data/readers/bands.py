@@ -83,6 +83,10 @@ def scaled_bands(
     if values_HWC.dtype == np.bool_:
         values_HWC, bits = values_HWC.astype(np.uint8), 1
     scaled_HWC = decoding.scale(values_HWC, bits, path)
-    if scaled_HWC.shape[2] == 1:
-        return np.repeat(scaled_HWC, RGB_CHANNELS, 2)
-    return np.array(scaled_HWC)
+    return repeated_grey(scaled_HWC)
+
+
+def repeated_grey(image_HWC: NDArray[Any]) -> NDArray[Any]:
+    """Return an image of one band as red, green and blue, and a copy of others."""
+    one = image_HWC.shape[2] == 1
+    return np.repeat(image_HWC, RGB_CHANNELS, 2) if one else np.array(image_HWC, order="C")

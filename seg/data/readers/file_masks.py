@@ -2,6 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
+from seg.data.readers.band_files import files_of
 from seg.data.readers.tiff_pages import is_tiff, read_pages
 from seg.data.readers.urls import Location, is_remote
 
@@ -17,6 +18,9 @@ def may_lack_data(location: Location) -> bool:
     Of a local TIFF its header says it; other files of these formats may, as long as they are not
     decoded.
     """
+    files = files_of(location)
+    if len(files) > 1:
+        return any(map(may_lack_data, files))
     if PurePosixPath(str(location)).suffix.lower() not in MASKED_SUFFIXES:
         return False
     if is_remote(location):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from seg.data.readers.band_files import files_of
 from seg.data.readers.image_label_pairs import (
     NO_ANNOTATION,
     Pair,
@@ -73,6 +74,7 @@ def listed_pairs(
 
 def _exists(location: Location) -> bool:
     try:
-        return is_remote(location) or Path(location).is_file()
+        files = files_of(location)
+        return is_remote(location) or all(Path(file).is_file() for file in files)
     except OSError:  # a name that is too long for a file
         return False

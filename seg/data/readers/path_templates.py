@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from string import Formatter
 
+from seg.data.readers.band_files import BAND_LIST, files_of
 from seg.data.readers.image_label_pairs import IMAGE_SUFFIXES
 from seg.data.readers.splits import split_names
 from seg.data.readers.unread_files import is_hidden
@@ -15,9 +16,14 @@ from seg.errors import ConfigError
 CLASS = "{class}"
 """The field of a template that stands for the class of a mask file."""
 
+_BANDS = r"\{[^{}/,]+(?:,[^{}/,]+)+\}"
 _FIELDS = ("stem", "name", "parent", "path", "split", "class")
-_PARTS = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]/]+\]|\{split\})")
-_SPLIT = "(?P<split>[^/]+?)"
+_PARTS = re.compile(rf"(\*\*/|\*\*|\*|\?|\[[^\]/]+\]|\{{(?:split|stem)\}}|{_BANDS})")
+_SPLIT, _STEM = "(?P<split>[^/]+?)", "(?P<stem>[^/]+?)"
+_REGEX = {
+    **{"{split}": _SPLIT, "{stem}": _STEM, "**/": "((?:.*/)?)", "**": "(.*)"},
+    **{"*": "([^/]*)", "?": "([^/])"},
+}
 _HELP = (
     "{stem}: the image's name without suffix, {name}: with it, {parent}: its directory below the"
     "\n  fixed part of dataset.images, {path}: {parent}/{stem}, {1}: what the first wildcard fits,"
@@ -69,6 +75,11 @@ class TemplatedImage:
     label: PurePosixPath
     split: str | None
 
+    @property
+    def files(self) -> tuple[PurePosixPath, ...]:
+        """Return its files: one, or one a band."""
+        return tuple(PurePosixPath(str(file)) for file in files_of(str(self.path)))
+
 
 @dataclass(frozen=True)
 class TemplatePair:
@@ -86,7 +97,7 @@ class TemplatePair:
             if not text or text.startswith("/") or ".." in PurePosixPath(text).parts:
                 raise ConfigError(f"dataset.{key}={text}: give a path below dataset.root")
         unknown = sorted(set(_fields(self.labels, "labels")) - {*_FIELDS, *self._numbers})
-        unknown += [f for f in _fields(self.images, "images") if f != "split"]
+        unknown += self._unknown_in_images()
         if unknown:
             raise ConfigError(
                 f"dataset.labels={self.labels}: no field {{{unknown[0]}}}; allowed: {_HELP}"
@@ -101,18 +112,36 @@ class TemplatePair:
                 f"dataset.labels={self.labels}: one file for all images; it must say which: {_HELP}"
             )
 
+    def _unknown_in_images(self) -> list[str]:
+        fields = _fields(self.images, "images")
+        lists = [each for each in fields if "," in each]
+        if len(lists) > 1 or fields.count("stem") > 1:
+            raise ConfigError(
+                f"dataset.images={self.images}: one list of bands, as {{b2,b3}}, and one {{stem}}"
+            )
+        known = ("split", *lists, *(("stem",) if lists else ()))
+        return [each for each in fields if each not in known]
+
     def match(self, path: PurePosixPath) -> TemplatedImage | None:
         """Return an image by its path below the root; None where the glob does not fit."""
         match = self._images.fullmatch(str(path))
         if match is None or path.suffix.lower() not in IMAGE_SUFFIXES:
             return None
+        stem, whole = path.stem, path
+        if "band" in match.groupdict():
+            start, end = match.span("band")
+            text, bands = str(path), ",".join(self.bands)
+            whole = PurePosixPath(f"{text[:start]}{{{bands}}}{text[end:]}")
+            apart = PurePosixPath(f"{text[:start]}{text[end:]}")
+            stem = apart.stem.strip("_-. ") or apart.parent.name
+        stem = match.groupdict().get("stem") or stem
         below = path.relative_to(self._fixed)
         split = match.groupdict().get("split") or next(iter(split_of(path)), None)
         parts = list(below.parent.parts)
         if split in parts:
             parts.remove(split)
         values = {
-            "stem": path.stem,
+            "stem": stem,
             "name": path.name,
             "parent": _text(below.parent),
             "path": _text(below.with_suffix("")),
@@ -122,8 +151,14 @@ class TemplatePair:
         values |= {f"_{at}": text.strip("/") for at, text in enumerate(self._groups(match), 1)}
         label = _numbered(self.labels).format(**values)
         return TemplatedImage(
-            path, "/".join((*parts, path.stem)), PurePosixPath(label.lstrip("/")), split
+            whole, "/".join((*parts, stem)), PurePosixPath(label.lstrip("/")), split
         )
+
+    @cached_property
+    def bands(self) -> tuple[str, ...]:
+        """Return the names of the bands that lie in a file each; none: an image is one file."""
+        lists = BAND_LIST.findall(self.images)
+        return tuple(lists[0].split(",")) if lists else ()
 
     def could_be_label(self, path: PurePosixPath) -> bool:
         """Return whether the template fits a path, whatever image it would be of."""
@@ -151,7 +186,7 @@ class TemplatePair:
 
     @cached_property
     def _numbers(self) -> list[str]:
-        wildcards = [each for each in _PARTS.findall(self._glob) if each != "{split}"]
+        wildcards = [each for each in _PARTS.findall(self._glob) if not each.startswith("{")]
         return [str(at) for at in range(1, len(wildcards) + 1)]
 
     @cached_property
@@ -207,9 +242,9 @@ def find_files(root: Path, pair: TemplatePair) -> TemplateFiles:
         if place := next((present[each] for each in places if each in present), None):
             labels[image] = place
     apart = set(labels.values())
-    images = [image for image in matched if image.path not in apart]
+    images = [image for image in dict.fromkeys(matched) if image.path not in apart]
     labels = {image: labels[image] for image in images if image in labels}
-    read = {*labels.values(), *(image.path for image in images)}
+    read = {*labels.values(), *(file for image in images for file in image.files)}
     unread = [path for path in paths if path not in read]
     alone = [path for path in unread if pair.could_be_label(path)]
     return TemplateFiles(images, labels, [p for p in unread if p not in set(alone)], alone)
@@ -252,14 +287,10 @@ def _text(path: PurePosixPath) -> str:
 
 
 def _regex_of(part: str) -> str:
-    if part == "{split}":
-        return _SPLIT
-    if part == "**/":
-        return "((?:.*/)?)"
-    if part == "**":
-        return "(.*)"
-    if part in ("*", "?"):
-        return "([^/]*)" if part == "*" else "([^/])"
+    if part in _REGEX:
+        return _REGEX[part]
+    if BAND_LIST.fullmatch(part):
+        return f"(?P<band>(?-i:{'|'.join(map(re.escape, part[1:-1].split(',')))}))"
     if part.startswith("["):
         negated = part[1] in "!^"
         inner = re.sub(r"([\\\[^])", r"\\\1", part[2:-1] if negated else part[1:-1])

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.readers.band_files import band_files, files_of
 from seg.data.readers.gdal import Masked
 from seg.data.readers.image_decoding import Opened, decode_plain_png, opened
 from seg.data.readers.image_pixels import orientation_of, read_band, upright_image
 from seg.data.readers.jpeg2000 import jpeg2000_size
 from seg.data.readers.label_file_checks import alpha_in_label, check_label_kind, check_lossless
+from seg.data.readers.several_files import read_band_files
 from seg.data.readers.stored_values import stored_bits, stored_grey
 from seg.data.readers.urls import Location
 from seg.data.readers.value_range import PLAIN, ImageDecoding
@@ -78,7 +80,7 @@ def read_size(path: Location) -> tuple[int, int]:
     Raises:
         DataError: as for `read_image`, as far as the header shows it.
     """
-    with opened(path, "image") as file:
+    with opened(files_of(path)[0], "image") as file:
         if file.page is not None:
             width, height = file.page.width, file.page.height
         elif file.pillow is not None:
@@ -237,6 +239,13 @@ def _read_image(
     max_pixels: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.bool_] | None, int]:
     """Return the upright image, where its file has no data, and the EXIF orientation (1: none)."""
+    if files := band_files(path):
+
+        def read(file: Location, declared: ImageDecoding) -> tuple[Any, Any, int]:
+            """Read one of the files."""
+            return _read_image(file, declared, page, max_pixels)
+
+        return *read_band_files(files, path, decoding, read), 1
     with opened(path, "image", page=page, max_pixels=max_pixels) as file:
         as_rgb = file.mode == "RGB" and decoding.bands in (None, (1, 2, 3))
         pixels = decode_plain_png(file) if as_rgb else None

@@ -77,6 +77,7 @@ class TemplateLayout:
                 f" {self.where}\n  there are: {first_of(there) or 'none'}",
                 fault="missing",
             )
+        self._check_bands(files)
         of_label: dict[PurePosixPath, list[str]] = defaultdict(list)
         for image, label in files.labels.items():
             of_label[label].append(str(image.path))
@@ -90,6 +91,21 @@ class TemplateLayout:
                 fault="no_partner",
             )
         return files
+
+    def _check_bands(self, files: TemplateFiles) -> None:
+        lacking = [
+            str(file)
+            for image in (files.images if self.patterns.bands else ())
+            for file in image.files
+            if not (self.where / file).is_file()
+        ]
+        if lacking:
+            raise DataError(
+                f"dataset.images={self.patterns.images}: files of bands do not exist in"
+                f" {self.where}: {first_of(lacking)}\n"
+                "  give each image all of its bands, or list fewer",
+                fault="missing",
+            )
 
     def _images(self, split: str) -> tuple[Sequence[TemplatedImage], str | None]:
         """Return the images of a split, and the name that it has; None: nothing splits them."""

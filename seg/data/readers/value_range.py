@@ -132,11 +132,18 @@ class ImageDecoding:
             DataError: they are of another type, or no numbers.
         """
         self._check_kind(values, path)
-        declared = self._lacking_data(values)
-        if declared is not None:
-            lacks_data = declared if lacks_data is None else declared | lacks_data
+        lacks_data = self.nodata_of(values, lacks_data)
         self._check_numbers(values, lacks_data, path)
         return lacks_data
+
+    def nodata_of(
+        self, values: NDArray[Any], lacks_data: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.bool_] | None:
+        """Return which pixels have no data, by the file or as declared, H x W; None: all have."""
+        declared = self._lacking_data(values)
+        if declared is None:
+            return lacks_data
+        return declared if lacks_data is None else declared | lacks_data
 
     def undeclared(self, path: Location, values: NDArray[Any], bits: int) -> DataError:
         """Return the error for values that need a declared range, with their own range."""
