@@ -148,7 +148,8 @@ def _sized(size: tuple[int, int] | None) -> str:
 
 def _stored_step(order: str, stored_type: str, size: tuple[int, int] | None) -> str:
     return (
-        f"Give the upright image {_sized(size)}, {order}, values as they are stored, as"
+        f"Give the upright image {_sized(size)}, {order}"
+        f"{' (gray: three times)' if order == 'RGB' else ''}, values as they are stored, as"
         f" {stored_type}; the graph scales, fills, normalizes and pads it."
     )
 
