@@ -122,7 +122,7 @@ def _draw_samples(
         height, width = sample.label.shape
         size = f"{width} x {height}"
         size += "" if before == (height, width) else f", from {before[1]} x {before[0]}"
-        rgb = replace(sample, image=as_rgb(sample.image, composite))
+        rgb = replace(sample, image=as_rgb(sample.image, composite, stretched=True))
         yield rgb, f"{size}, epoch {epoch}" if epoch else size
 
 

@@ -93,6 +93,7 @@ class Evaluator:
     def _measure(self, metrics: Metrics) -> list[ImageScores]:
         """Measure this process's share of the split; return its rows of `per_image.csv`."""
         device = self.parts.trainer.strategy.root_device
+        composite = self.parts.model.decoding.composite
         self.parts.model.to(device)
         self.parts.loss.to(device)
         data = self.parts.data.split("val")
@@ -107,7 +108,7 @@ class Evaluator:
                     prediction_HW = _measure_image(batch, at, tiles, label_BHW[at], metrics)
                     image_HWC = batch["image"][at].permute(1, 2, 0).contiguous().numpy()
                     example = ExampleImage(
-                        as_rgb(image_HWC, self.parts.model.decoding.composite),
+                        as_rgb(image_HWC, composite, stretched=True),
                         batch["label"][at].numpy().astype(self.parts.model.labels.dtype),
                         prediction_HW,
                     )

@@ -105,7 +105,7 @@ def predict_split(
     def entries() -> Iterator[tuple[Sample, NDArray[np.uint8]]]:
         for index in range(len(dataset)):
             sample = dataset[index]
-            rgb = replace(sample, image=as_rgb(sample.image, composite))
+            rgb = replace(sample, image=as_rgb(sample.image, composite, stretched=True))
             yield rgb, predict_sample(model, sample.image)
 
     return checkpoint.labels, entries()

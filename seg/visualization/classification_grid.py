@@ -56,7 +56,9 @@ def classification_grid(
     draw = ImageDraw.Draw(grid)
     for place, (sample, probability_K) in enumerate(zip(samples, probability_NK, strict=True)):
         left, top = place % columns * cell[0], place // columns * cell[1]
-        image = Image.fromarray(as_rgb(sample.image, composite)).resize((_SIDE_PX, _SIDE_PX))
+        image = Image.fromarray(as_rgb(sample.image, composite, stretched=True)).resize(
+            (_SIDE_PX, _SIDE_PX)
+        )
         grid.paste(image, (left, top))
         best = int(probability_K.argmax())
         several = sample.label.ndim > 0

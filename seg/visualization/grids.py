@@ -101,7 +101,7 @@ def prediction_grid(
     for sample, label_HW, size in zip(samples, predictions, sizes, strict=True):
         error = error_image(sample.label, label_HW, labels)
         maps = (labels.colorize(sample.label), labels.colorize(label_HW), error)
-        image = Image.fromarray(as_rgb(sample.image, composite))
+        image = Image.fromarray(as_rgb(sample.image, composite, stretched=True))
         image = image.resize(size, Image.Resampling.BILINEAR)
         grid.paste(image, (lefts[0], top))
         for left, tile in zip(lefts[1:], maps, strict=True):

@@ -116,7 +116,7 @@ def frame(
     rows = [
         _row(
             (
-                as_rgb(sample.image, composite),
+                as_rgb(sample.image, composite, stretched=True),
                 labels.colorize(sample.label),
                 labels.colorize(label_HW),
             ),
