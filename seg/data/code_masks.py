@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seg.data.label_space import LabelSpace
 
 
-def masks_of(code_HW: NDArray[Any], labels: LabelSpace) -> NDArray[np.bool_]:
+def output_masks(code_HW: NDArray[Any], labels: LabelSpace) -> NDArray[np.bool_]:
     """Return of which outputs each pixel is part, K x H x W; an ignored one of none.
 
     Raises:

@@ -8,8 +8,10 @@ from torch.nn import functional
 from seg.deployment.metadata import ExportSpec
 from seg.deployment.stored_images import TYPES, StoredImages, stored_channels, with_kind
 from seg.errors import ConfigError, error_summary
+from seg.inference.masks import decide_masks
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.kernels.label_tensors import label_tensor_dtype
+from seg.losses.mask_loss import IGNORED
 
 DTYPES = {
     "fp32": torch.float32,
@@ -32,7 +34,8 @@ class ImageGraph(nn.Module):
         self.network = network
         self.normalized = spec.input_kind == "normalized"
         self.labels = spec.output_kind == "labels"
-        self.ignore_index = network.labels.ignore_index
+        self.outputs = network.labels.outputs
+        self.ignored = network.labels.ignore_index if self.outputs is None else IGNORED
         self.stored = None
         if spec.input_kind == "stored":
             self.stored = StoredImages(with_kind(network.decoding, spec.stored_type))
@@ -40,7 +43,8 @@ class ImageGraph(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map images B x C x H x W to logits B x K x h x w, float32, or labels B x H x W.
 
-        Labels are `ignore_index` where stored values are no data.
+        The labels of sigmoid outputs are masks B x K x H x W of 0 and 1, uint8. Labels are
+        `ignore_index`, masks 255 where stored values are no data.
         """
         height, width = image.shape[2:]
         missing_B1HW = None
@@ -54,15 +58,19 @@ class ImageGraph(nn.Module):
         grid_BKHW = functional.interpolate(
             logits.values, size=resize.grid, mode="bilinear", align_corners=resize.align_corners
         )
-        label_BHW = grid_BKHW.argmax(1).to(label_tensor_dtype(grid_BKHW.shape[1]))
+        if self.outputs is None:
+            labels = grid_BKHW.argmax(1).to(label_tensor_dtype(grid_BKHW.shape[1]))
+        else:
+            labels = decide_masks(grid_BKHW, self.outputs).to(torch.uint8)
         # a slice would make torch.export specialize on whether the grid equals the image
         rows = torch.arange(height, device=image.device)
         columns = torch.arange(width, device=image.device)
-        label_BHW = label_BHW.index_select(1, rows).index_select(2, columns)
+        labels = labels.index_select(-2, rows).index_select(-1, columns)
         if missing_B1HW is not None:
-            ignored = torch.tensor(self.ignore_index, dtype=label_BHW.dtype, device=image.device)
-            label_BHW = torch.where(missing_B1HW[:, 0], ignored, label_BHW)
-        return label_BHW
+            missing = missing_B1HW[:, 0] if self.outputs is None else missing_B1HW
+            ignored = torch.tensor(self.ignored, dtype=labels.dtype, device=image.device)
+            labels = torch.where(missing, ignored, labels)
+        return labels
 
 
 def exported_program(network: TrainedSegmenter, spec: ExportSpec) -> ExportedProgram:

@@ -13,9 +13,11 @@ from seg.deployment.metadata import Card
 from seg.errors import ConfigError
 from seg.inference.fusion import argmax_labels
 from seg.inference.image_model import ImageLike
+from seg.inference.masks import codes_of_masks
 from seg.inference.segmentation_model import predict_labels
 from seg.kernels.label_tensors import label_tensor_dtype
 from seg.kernels.resize import Resize
+from seg.losses.mask_loss import IGNORED
 from seg.models.coarse_logits import CoarseLogits
 from seg.models.segmenter import lacking_px
 
@@ -77,8 +79,11 @@ class ExportedModel(nn.Module):
         """Map images B x C x H x W in 0..255 to class ids, B x H x W, uint8 or int32."""
         if not self.labels_alone:
             return argmax_labels(self.forward_image(image_BCHW), self.labels.outputs)
-        label_BHW = self._passes(self._input(image_BCHW))
-        return label_BHW.to(label_tensor_dtype(self.num_classes))
+        labels = self._passes(self._input(image_BCHW))
+        if self.labels.outputs is None:
+            return labels.to(label_tensor_dtype(self.num_classes))
+        code_BHW = codes_of_masks(labels == 1, self.labels.outputs)
+        return code_BHW.masked_fill(labels[:, 0] == IGNORED, self.labels.ignore_index)
 
     def predict(self, image: ImageLike) -> NDArray[Any]:
         """Segment one image at its own size; see `TrainedSegmenter.predict`."""

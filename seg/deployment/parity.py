@@ -5,8 +5,12 @@ from dataclasses import asdict, dataclass
 from math import isnan, sqrt
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from seg.data.code_masks import output_masks
+from seg.data.label_space import LabelSpace
 from seg.data.sample import Sample
 from seg.errors import DataError
 from seg.inference.fusion import argmax_labels
@@ -97,6 +101,35 @@ class Parity:
         )
 
 
+class _OverlapScores:
+    """IoU of classes that may overlap."""
+
+    def __init__(self, labels: LabelSpace) -> None:
+        self._labels = labels
+        self._counts = np.zeros((2, labels.num_outputs), np.int64)  # both, either
+
+    def update(self, prediction_BHW: Tensor, label_BHW: Tensor) -> None:
+        """Count a batch of codes."""
+        for pair in zip(prediction_BHW.numpy(), label_BHW.numpy(), strict=True):
+            counted_HW = pair[1] != self._labels.ignore_index
+            predicted_KHW, true_KHW = (output_masks(each, self._labels) for each in pair)
+            self._counts += [
+                (predicted_KHW & true_KHW).sum((1, 2)),
+                ((predicted_KHW | true_KHW) & counted_HW).sum((1, 2)),
+            ]
+
+    def mean_iou(self) -> float:
+        """Return the mean over the classes that occur; NaN where none does."""
+        both_K, either_K = self._counts[:, self._counts[1] > 0]
+        return float((both_K / either_K).mean()) if len(both_K) else float("nan")
+
+
+def _scores(labels: LabelSpace) -> "ConfusionMatrix | _OverlapScores":
+    if labels.mode == "multi_label":
+        return _OverlapScores(labels)
+    return ConfusionMatrix(labels.num_classes, labels.ignore_index)
+
+
 @torch.inference_mode()
 def measure(model: ImageModel, exported: ImageModel, samples: Sequence[Sample]) -> Parity:
     """Compare both on the same images.
@@ -107,13 +140,13 @@ def measure(model: ImageModel, exported: ImageModel, samples: Sequence[Sample]) 
         samples: images with their labels.
     """
     labels = model.labels
-    matrices = [ConfusionMatrix(labels.num_classes, labels.ignore_index) for _ in range(2)]
+    matrices = [_scores(labels) for _ in range(2)]
     same = pixels = 0
     squares, largest, finite = [0.0, 0.0], 0.0, True  # of errors and logits; of errors
     for sample in samples:
         image_BCHW = torch.from_numpy(sample.image).permute(2, 0, 1)[None]
         expected = model.forward_image(image_BCHW)
-        maps = [argmax_labels(expected)]
+        maps = [argmax_labels(expected, labels.outputs)]
         if exported.labels_alone:
             maps.append(exported.argmax_labels(image_BCHW))
         else:
@@ -124,7 +157,7 @@ def measure(model: ImageModel, exported: ImageModel, samples: Sequence[Sample]) 
             squares[1] += float(values.double().square().sum())
             largest = max(largest, float(errors.abs().max()))
             finite = finite and bool(logits.values.isfinite().all())
-            maps.append(argmax_labels(logits))
+            maps.append(argmax_labels(logits, labels.outputs))
         label_BHW = torch.from_numpy(sample.label)[None]
         for matrix, label_map in zip(matrices, maps, strict=True):
             matrix.update(label_map, label_BHW)

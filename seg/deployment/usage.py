@@ -11,6 +11,7 @@ from seg.data.readers.value_scaling import NO_DATA_FILL
 from seg.deployment.stored_images import stored_channels
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
+from seg.losses.mask_loss import IGNORED
 
 INPUT = "image"
 _Side = Literal["height", "width"]
@@ -68,6 +69,8 @@ def usage_of(
         steps.append(_first_step(order, input_kind, size))
     if decoding.nodata is not None:
         steps.append(_no_data_step(model, in_graph=is_stored and not logits))
+    masks = model.labels.outputs is not None
+    layout = f"batch x {model.num_classes} x " if logits or masks else "batch x "
     return Usage(
         input={
             "name": INPUT,
@@ -82,21 +85,33 @@ def usage_of(
         output={
             "name": output_kind,
             "type": "float32" if logits else "uint8" if model.num_classes <= 255 else "int32",
-            "layout": f"batch x {model.num_classes} x rows x columns"
-            if logits
-            else "batch x height x width",
+            "layout": layout + ("rows x columns" if logits else "height x width"),
         },
         padded_grid=grid,
-        steps=[*steps, *_last_steps(grid, align_corners=model.align_corners)],
+        steps=[*steps, *_last_steps(grid, align_corners=model.align_corners, masks=masks)],
     )
 
 
 def class_table(labels: LabelSpace) -> list[dict[str, Any]]:
-    """Return the classes: `value` is a class's position, `id` its value in the dataset's files."""
+    """Return the classes: `value` is a class's position, `id` its value in the dataset's files.
+
+    Sigmoid outputs are listed in their place, with `threshold`; a region has the `id` of the class
+    that it writes.
+    """
     try:
         ids: tuple[int | None, ...] = label_values(labels, "id").classes
     except ConfigError:  # the dataset has none for some class
         ids = (None,) * labels.num_classes
+    if labels.outputs is not None:
+        outputs = labels.outputs
+        return [
+            {
+                **{"value": value, "name": name, "id": ids[outputs.stands_for[value]]},
+                **{"color": list(labels.output_palette[value])},
+                **{"threshold": outputs.thresholds[value]},
+            }
+            for value, name in enumerate(outputs.names)
+        ]
     return [
         {"value": value, "name": name, "id": id_, "color": list(color)}
         for value, (name, id_, color) in enumerate(
@@ -134,6 +149,11 @@ def _scaling_steps(decoding: ImageDecoding, *, rounded: bool) -> list[str]:
 
 
 def _no_data_step(model: TrainedSegmenter, *, in_graph: bool) -> str:
+    if in_graph and model.labels.outputs is not None:
+        return (
+            f"Pixels of which a band is {model.decoding.nodata} have no data: {IGNORED} in all"
+            " masks."
+        )
     if in_graph:
         return (
             f"Pixels of which a band is {model.decoding.nodata} have no data: their label is"
@@ -161,7 +181,9 @@ def _first_step(order: str, input_kind: str, size: tuple[int, int] | None) -> st
     return f"Give the upright image {_sized(size)}, {values}; the graph normalizes and pads it."
 
 
-def _last_steps(grid: dict[_Side, str] | None, *, align_corners: bool) -> list[str]:
+def _last_steps(grid: dict[_Side, str] | None, *, align_corners: bool, masks: bool) -> list[str]:
+    if grid is None and masks:
+        return ["Plane k is the mask of entry k of `classes`: 1 where it is present, 0 elsewhere."]
     if grid is None:
         return ["Each value is the position of the pixel's class in `classes`."]
     return [
@@ -169,5 +191,7 @@ def _last_steps(grid: dict[_Side, str] | None, *, align_corners: bool) -> list[s
         f"{grid['height']} rows and {grid['width']} columns, "
         f"align_corners={str(align_corners).lower()}.",
         "Then crop: keep the first `height` rows and `width` columns.",
-        "The position of the greatest logit of a pixel is that of its class in `classes`.",
+        "Entry k of `classes` is present where 1 / (1 + exp(-logit k)) reaches its `threshold`."
+        if masks
+        else "The position of the greatest logit of a pixel is that of its class in `classes`.",
     ]

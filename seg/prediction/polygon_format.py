@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.code_masks import masks_of
+from seg.data.code_masks import output_masks
 from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.shape_classes import BACKGROUND
 from seg.data.readers.urls import is_remote
@@ -120,7 +120,7 @@ def trace(settings: Settings, label_HW: NDArray[Any], cuts: Cuts = UNCUT) -> Reg
         return traced_as(label_HW, num_classes=labels.num_classes)
     traced = [
         traced_as((~mask_HW).astype(np.uint8), num_classes=1)
-        for mask_HW in masks_of(label_HW, labels)
+        for mask_HW in output_masks(label_HW, labels)
     ]
     return Regions(
         [

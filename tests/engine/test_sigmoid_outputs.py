@@ -66,6 +66,7 @@ def test_classes_that_overlap_are_learnt_scored_and_evaluated(tmp_path):
     done = seg("predict", *typed, "formats=[masks,overlay,areas,coco,probabilities]", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert_masks_fit(tmp_path / "out", tmp_path / "set/masks/val")
+    assert_plain_runtime_gives_the_masks(tmp_path)
 
     typed = ["checkpoint=run", "device=cpu", "labels.thresholds=0.99", "inference=sliding"]
     done = seg("evaluate", *typed, "inference.window=[48,48]", "hydra.run.dir=strict", cwd=tmp_path)
@@ -89,6 +90,21 @@ def assert_masks_fit(written, drawn):
             )
             assert 2 * (predicted & mask).sum() > 0.8 * (predicted.sum() + mask.sum())
             assert int(areas[path.stem, name]) == predicted.sum()
+
+
+def assert_plain_runtime_gives_the_masks(directory):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    done = seg("export", "checkpoint=run", "format=onnx", "device=cpu", cwd=directory)
+    assert done.returncode == 0, done.stderr
+    file = directory / "run/export/onnx_fp32_labels.onnx"
+    classes = json.loads(file.with_name(f"{file.name}.json").read_text())["classes"]
+    session = onnxruntime.InferenceSession(file)
+    for path in sorted((directory / "set/images/val").iterdir()):
+        image = np.array(Image.open(path).convert("RGB"), np.float32).transpose(2, 0, 1)[None]
+        (masks_BKHW,) = session.run(None, {"image": image})
+        for mask_HW, entry in zip(masks_BKHW[0], classes, strict=True):
+            written = Image.open(directory / "out" / path.stem / f"{entry['name']}.png")
+            np.testing.assert_array_equal(mask_HW == 1, np.array(written) > 0)
 
 
 @pytest.mark.slow

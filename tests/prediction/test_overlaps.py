@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.code_masks import masks_of
+from seg.data.code_masks import output_masks
 from seg.data.label_space import LabelSpace
 from seg.data.outputs import Outputs, region_outputs
 from seg.errors import ConfigError
@@ -73,7 +73,7 @@ def test_masks_of_regions_and_of_exclusive_classes(tmp_path):
     written(tmp_path / "regions", "masks", regions, codes_HW, nested)
     np.testing.assert_array_equal(read(tmp_path / "regions/deep/a/whole.png"), codes_HW > 0)
     np.testing.assert_array_equal(read(tmp_path / "regions/deep/a/core.png"), codes_HW == 2)
-    np.testing.assert_array_equal(masks_of(codes_HW, regions), nested)
+    np.testing.assert_array_equal(output_masks(codes_HW, regions), nested)
     raster = ArrayRaster(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     (made,) = load_formats(format_settings(tmp_path / "exclusive", space, formats=["masks"]))
     writer = made.open(ITEM, raster)

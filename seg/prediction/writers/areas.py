@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seg.data.code_masks import masks_of
+from seg.data.code_masks import output_masks
 from seg.data.label_space import LabelSpace
 from seg.inference.image_source import Raster
 from seg.io.atomic import write_atomically
@@ -57,7 +57,7 @@ class _Counts(Writer):
         """Count the next rows."""
         labels, classes = self._labels, self._labels.num_classes
         if labels.mode == "multi_label":
-            self._counts[:-1] += masks_of(piece.label_HW, labels).sum((1, 2))
+            self._counts[:-1] += output_masks(piece.label_HW, labels).sum((1, 2))
             self._counts[-1] += (piece.label_HW != labels.ignore_index).sum()
         else:
             self._counts += np.bincount(piece.label_HW.ravel(), minlength=classes)[:classes]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.code_masks import masks_of
+from seg.data.code_masks import output_masks
 from seg.data.label_space import LabelSpace
 from seg.inference.image_source import Raster
 from seg.io.atomic import staged_file, write_atomically
@@ -147,7 +147,7 @@ def _runs(label_HW: NDArray[Any], labels: LabelSpace) -> Iterator[tuple[int, Cla
         for runs in class_runs(label_HW, num_classes=labels.num_classes):
             yield runs.class_id, runs
         return
-    for index, mask_HW in enumerate(masks_of(label_HW, labels)):
+    for index, mask_HW in enumerate(output_masks(label_HW, labels)):
         for runs in class_runs((~mask_HW).astype(np.uint8), num_classes=1):
             yield index, runs
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data.code_masks import masks_of
+from seg.data.code_masks import output_masks
 from seg.errors import ConfigError
 from seg.inference.image_source import Raster
 from seg.prediction.items import Item
@@ -79,7 +79,7 @@ class _Take:
         if piece.masks_KHW is not None:
             mask_HW = piece.masks_KHW[self._place] & (piece.label_HW != self._labels.ignore_index)
         elif self._labels.outputs is not None:  # an export that computes labels alone
-            mask_HW = masks_of(piece.label_HW, self._labels)[self._place]
+            mask_HW = output_masks(piece.label_HW, self._labels)[self._place]
         else:
             mask_HW = piece.label_HW == self._place
         return np.where(mask_HW, _FOREGROUND, 0).astype(np.uint8)
