@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed
 
 from seg.build.evaluation import EvaluationParts
+from seg.data.label_dtype import BYTE_IGNORE_INDEX
 from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
 from seg.data.readers.value_range import PLAIN
@@ -37,6 +38,7 @@ from seg.visualization.grids import predicted_grid, save_png
 Metrics = MetricsCollection | MaskMetrics
 log = logging.getLogger(__name__)
 _GRID_SAMPLES = 6
+_LOWEST_LISTED = 20  # of many classes
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,11 @@ def _log_scores(split: str, scores: dict[str, float], names: Sequence[str], imag
         scores[f"{split}/boundary_miou"],
         images,
     )
-    for name in names:
+    listed = list(names)
+    if len(listed) > BYTE_IGNORE_INDEX:
+        listed.sort(key=lambda name: np.nan_to_num(scores[f"{split}/iou/{name}"], nan=np.inf))
+        log.info("the %d lowest of %d classes; all: metrics.json", _LOWEST_LISTED, len(names))
+        listed = listed[:_LOWEST_LISTED]
+    for name in listed:
         iou = scores[f"{split}/iou/{name}"]
         log.info("  %-16s %s", name, "absent" if math.isnan(iou) else f"{100 * iou:5.1f} %")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, distributed
 
+from seg.data.label_dtype import BYTE_IGNORE_INDEX
 from seg.data.label_space import LabelSpace
 from seg.evaluation.protocol import BOUNDARY_RATIO, TRIMAP_PX, SplitHash
 from seg.inference.fusion import Tile
@@ -24,6 +25,7 @@ from seg.metrics.temperature import fit_temperature, tempered_reliability
 from seg.metrics.trimap import TrimapIoU
 from seg.metrics.unlearnt import unlearnt
 
+_SAMPLED_PIXELS = 200_000  # for the temperature
 _BELOW_SHARE = (0.001, 0.01, 1.0)  # of the image's area: small, medium, large segments
 
 
@@ -56,7 +58,9 @@ class MetricsCollection:
         self.strata = SizeStrata(*facts)
         self.split = SplitHash()
         self._prefix = f"{split}/"
-        self.sample = LogProbabilitySample(*facts)
+        # of more than 255 classes fewer pixels: as much memory
+        pixels = _SAMPLED_PIXELS * min(1.0, BYTE_IGNORE_INDEX / labels.num_classes)
+        self.sample = LogProbabilitySample(*facts, capacity=max(1, int(pixels)))
         self.extremes: Extremes[ExampleImage] = Extremes(examples)
         self.loss_sum, self.loss_images = 0.0, 0
         self.class_images = np.zeros(labels.num_classes, np.int64)  # whose labels hold the class
