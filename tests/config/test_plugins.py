@@ -67,7 +67,7 @@ def test_a_users_configuration_names_parts_of_a_plugin(package):
         config.decoder.aspp_channels
         == composed("train", ["decoder=deeplabv3plus_small"]).decoder.aspp_channels
     )
-    assert "loss: brier, cross_entropy" in help_text("train", [])
+    assert "loss: bce, bce_dice, brier, cross_entropy" in help_text("train", [])
 
 
 def test_a_file_names_none(package):
