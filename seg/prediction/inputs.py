@@ -1,8 +1,10 @@
 """The items of `input=...`: files, directories, globs, addresses, videos, pages."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
+from seg.data.readers.band_files import BAND_LIST, band_files
 from seg.data.readers.gdal import has_gdal
 from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.jpeg2000 import is_jpeg2000, jpeg2000_size
@@ -36,7 +38,8 @@ def list_items(
 
     Args:
         location: a file; a directory, searched with its subdirectories; a glob (`**` crosses
-            directories); an address of an object store, of a file, a directory or a glob.
+            directories); files of one band each, `*_{b2,b3,b8}.tif`; an address of an object store,
+            of a file, a directory or a glob.
         output: files below it are no input.
         frame_step: every n-th frame of a video.
         max_frames: at most so many frames of each video.
@@ -51,7 +54,7 @@ def list_items(
         ConfigError: the results would lie among the images.
     """
     files: dict[str, tuple[str, str]] = {}
-    for name, source, version in _files(location, output):
+    for name, source, version in _sources(location, output):
         if name in files:
             raise DataError(
                 f"{files[name][0]} and {source} would both become {name}.png; "
@@ -68,11 +71,22 @@ def list_items(
             items += video_items(name, Path(source), version, step=frame_step, most=max_frames)
         elif is_remote(source):
             items.append(Item(name, source, version=version))
+        elif bands := band_files(source):
+            (place, *_) = _raster_items(name, Path(str(next(iter(bands.values())))), version)
+            items.append(Item(name, source, version=version, placed=place.placed))
         elif suffix in RASTERS:
             items += _raster_items(name, Path(source), version)
         else:
             items.append(Item(name, source, version=version, placed=placed_beside(Path(source))))
     return items
+
+
+def _sources(location: str, output: Location) -> Iterator[tuple[str, str, str]]:
+    """Yield name without suffix, path or address, and version of each file or set of files."""
+    bands = BAND_LIST.search(location)
+    if bands and not is_remote(location) and not Path(location).exists():
+        return _files_of_bands(location, bands, output)
+    return _files(location, output)
 
 
 def _files(location: str, output: Location) -> Iterator[tuple[str, str, str]]:
@@ -107,6 +121,34 @@ def _files(location: str, output: Location) -> Iterator[tuple[str, str, str]]:
             f"input={location}: holds no image ({', '.join((*IMAGES, *VIDEOS))}){skipped}"
         )
     unread.log()
+
+
+def _files_of_bands(
+    location: str, bands: re.Match[str], output: Location
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what `_files` yields of images whose bands lie in a file each, `*_{b2,b3,b8}.tif`."""
+    names, after = bands[1].split(","), location[bands.end() :]
+    if is_glob(after):
+        raise ConfigError(
+            f"input={location}: wildcards stand before the bands, such as"
+            " input='scenes/*_{b2,b3,b8}.tif'"
+        )
+    first = location[: bands.start()] + names[0] + after
+    listed: Iterable[tuple[PurePath, str, str]]
+    if Path(first).is_file():
+        listed = [(PurePath(Path(first).name), first, "")]
+    else:
+        listed = _listed(first, output)
+    count = 0
+    for relative, source, _ in listed:
+        start = source.removesuffix(names[0] + after)
+        files = [Path(start + name + after) for name in names]
+        name = relative.as_posix().removesuffix(names[0] + after).rstrip("_-./")
+        version = "+".join(_version(file) if file.is_file() else "missing" for file in files)
+        yield name or Path(start).name or "image", start + bands[0] + after, version
+        count += 1
+    if not count:
+        raise DataError(f"input={location}: holds no image; looked for {first}")
 
 
 def _listed(location: str, output: Location) -> Iterator[tuple[PurePath, str, str]]:

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from seg.data.readers.value_range import ImageDecoding
-from seg.errors import DataError
+from seg.errors import ConfigError, DataError
 from seg.inference.inference import Inference
+from seg.prediction.inputs import list_items
 from seg.prediction.items import Item
 from seg.prediction.predictor import Predictor
 from seg.prediction.reader import ItemReader
@@ -149,3 +150,26 @@ def test_frames_are_for_networks_of_eight_bit_rgb(tmp_path):
             check_frames(decoding, "input=webcam:0")
     raster = ItemReader(decoding=ImageDecoding((0.0, 510.0), clip=False)).open(item)
     assert raster.read(slice(0, 9), slice(0, 9)).max() < 128
+
+
+def test_bands_that_lie_in_a_file_each(tmp_path):
+    network, stored_CHW = small_network(8, DEEP), values()
+    names = ("b2", "b3", "b4", "b8")
+    for scene in ("x", "y"):
+        for name, band_HW in zip(names, stored_CHW, strict=True):
+            plant(tmp_path / f"{scene}_{name}.tif", band_HW[None])
+    listed = str(tmp_path / "*_{b2,b3,b4,b8}.tif")
+    items = list_items(listed, output=tmp_path / "out")
+    assert [(item.name, item.placed) for item in items] == [("x", True), ("y", True)]
+    assert predict_item(network, items[0], tmp_path / "out", [Labels], Inference())
+    with Image.open(tmp_path / "out/x.png") as file:
+        expected_HW = network.predict(stored_CHW.transpose(1, 2, 0))
+        np.testing.assert_array_equal(np.asarray(file), expected_HW)
+    (tmp_path / "y_b4.tif").unlink()
+    entry = predict_item(network, items[1], tmp_path / "out", [Labels], Inference())
+    assert "y_b4.tif" in entry["error"]
+    assert list_items(listed, output=tmp_path / "out")[1].version != items[1].version
+    with pytest.raises(ConfigError, match="wildcards stand before the bands"):
+        list_items(str(tmp_path / "x_{b2,b3}*.tif"), output=tmp_path / "out")
+    with pytest.raises(DataError, match=r"no image; looked for .*_b1\.tif"):
+        list_items(str(tmp_path / "*_{b1,b2}.tif"), output=tmp_path / "out")
