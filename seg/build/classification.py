@@ -64,7 +64,7 @@ def build_classification(config: PretrainConfig, run_dir: Path) -> Classificatio
 
 def _classifier(config: PretrainConfig, labels: ClassNames) -> Classifier:
     encoder = build_encoder(
-        config.encoder.node(), decoding_of(config.classification_dataset).channels
+        config.encoder.node(), decoding_of(config.classification_dataset, "classification_dataset")
     )
     model: Classifier = build(
         "head", config.head.node(), encoder=encoder, num_classes=labels.num_classes

@@ -1,5 +1,6 @@
 """Networks from a configuration, a checkpoint or an export."""
 
+import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import nn
 
 from seg.build.datasets import decoding_of
 from seg.build.instantiate import build, check_sections, check_targets
-from seg.config.allowed_targets import Author
+from seg.config.allowed_targets import Author, locate
 from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.label_space import LabelSpace
 from seg.data.readers.value_range import PLAIN, ImageDecoding
@@ -17,6 +18,7 @@ from seg.deployment.exported_model import ExportedModel
 from seg.deployment.loading import Export, is_export, open_export, read_export
 from seg.errors import ConfigError, DataError, UserError, error_summary, first_lines
 from seg.inference.segmentation_model import TrainedSegmenter
+from seg.models.input_bands import input_bands
 from seg.models.interfaces import check_encoder
 from seg.models.parameter_limit import parameters_limited
 from seg.training.checkpoint import Checkpoint, State, read_checkpoint
@@ -166,14 +168,23 @@ def training_config(checkpoint: State | Export, schema: type[F], *built: str) ->
     return config
 
 
-def build_encoder(encoder: Mapping[str, Any], in_channels: int) -> nn.Module:
-    """Build the encoder of a configuration for images of so many channels.
+def build_encoder(encoder: Mapping[str, Any], decoding: ImageDecoding) -> nn.Module:
+    """Build the encoder of a configuration for images as they are declared.
+
+    Bands that are named red, green and blue are read by the kernels of these colors, unless
+    `encoder.input_bands` says otherwise.
 
     Raises:
         ConfigError: what its constructor refuses, or what it lacks.
     """
-    built: nn.Module = build("encoder", encoder, in_channels=in_channels)
-    check_encoder(built, in_channels=in_channels)
+    channels, node = decoding.channels, dict(encoder)
+    bands = input_bands(channels, decoding.bands)
+    if node.get("input_bands") is None and bands != input_bands(channels):
+        target = locate(node["_target_"], "encoder")
+        if "input_bands" in inspect.signature(target).parameters:
+            node["input_bands"] = list(bands)
+    built: nn.Module = build("encoder", node, in_channels=channels)
+    check_encoder(built, in_channels=channels)
     return built
 
 
@@ -188,7 +199,7 @@ def network(
     Raises:
         ConfigError: what a constructor refuses, or what the encoder lacks.
     """
-    built = build_encoder(encoder, decoding.channels)
+    built = build_encoder(encoder, decoding)
     decoder_module = build("decoder", decoder, encoder=built, num_classes=labels.num_outputs)
     model = TrainedSegmenter(built, decoder_module, labels)
     model.decoding = decoding

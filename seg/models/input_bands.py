@@ -1,5 +1,6 @@
 """Which bands of an image the kernels for red, green and blue of trained encoders read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -40,3 +41,16 @@ def input_bands(
     if in_channels < len(COLORS):
         return (None,) * in_channels
     return (*COLORS, *(None,) * (in_channels - len(COLORS)))
+
+
+def positions(bands: InputBands, others: InputBands) -> list[int] | None:
+    """Return where each of `bands` stands in the same ones in another order; None: they differ."""
+    if Counter(bands) != Counter(others):
+        return None
+    places = {band: [i for i, each in enumerate(others) if each == band] for band in bands}
+    return [places[band].pop(0) for band in bands]
+
+
+def is_complete(bands: InputBands) -> bool:
+    """Return whether red, green and blue are among the bands."""
+    return {*COLORS} <= {*bands}

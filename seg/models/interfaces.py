@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ConfigError, brief, error_summary
+from seg.models.input_bands import COLORS, InputBands, input_bands, is_complete, positions
 
 _PROBE_PX = 128
 _MOST_FAULTS = 4
@@ -47,11 +48,48 @@ class Normalization:
         return {key: list(values) for key, values in asdict(self).items()}
 
     def for_channels(self, in_channels: int) -> "Normalization":
-        """Return the same for images of another number of channels: values repeat in turn."""
-        turn = [index % len(self.mean) for index in range(in_channels)]
+        """Return that of images of another number of channels, see `for_bands`."""
+        if in_channels == len(self.mean):
+            return self
+        return self.for_bands(input_bands(in_channels))
+
+    def reordered(self, own: InputBands | None, bands: InputBands) -> "Normalization":
+        """Return that of other bands or of another order of the own ones.
+
+        Args:
+            own: bands that this is for; None: red, green and blue, or `bands` where it has as
+                many that are more than three.
+            bands: of the result.
+        """
+        count = len(self.mean)
+        if own is None:
+            own = bands if count == len(bands) != len(COLORS) else input_bands(count)
+        order = positions(bands, own)
+        if order is None and is_complete(own):
+            order = [own.index(color) for color in COLORS]
+            return self._at(order).for_bands(bands)
+        return self.for_bands(bands) if order is None else self._at(order)
+
+    def _at(self, order: Sequence[int]) -> "Normalization":
         return Normalization(
-            tuple(self.mean[index] for index in turn), tuple(self.std[index] for index in turn)
+            tuple(self.mean[place] for place in order), tuple(self.std[place] for place in order)
         )
+
+    def for_bands(self, bands: InputBands) -> "Normalization":
+        """Return that of an image's bands, of one for RGB or for RGB and further channels.
+
+        Bands of a color have its mean and deviation, the others the mean of each of the three:
+        these are what the kernels expect which read them.
+        """
+        rgb = slice(0, len(COLORS))
+
+        def of_bands(values: tuple[float, ...]) -> tuple[float, ...]:
+            known = values[rgb]
+            mean = sum(known) / len(known)
+            by_color = dict(zip(COLORS, known, strict=False))
+            return tuple(mean if band is None else by_color.get(band, mean) for band in bands)
+
+        return Normalization(of_bands(self.mean), of_bands(self.std))
 
     def __call__(self, image_u8_BCHW: Tensor) -> Tensor:
         """B x C x H x W in 0..255 -> float32 of the same shape, on the same device."""

@@ -58,6 +58,7 @@ def _card(inspection: WeightInspection) -> dict[str, Any]:
         "names_in_the_file": inspection.coverage.key_map,
         "sha256": {path.name: sha256_of(path) for path in _source_files(inspection.located.path)},
         "normalization": normalization.to_dict(),
+        "input_bands": inspection.content.input_bands,
         "classes": list(inspection.content.classes),
         "tensors": len(arrays),
         "parameters": sum(array.size for name, array in arrays.items() if "running_" not in name),

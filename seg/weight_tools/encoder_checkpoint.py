@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 import seg
 from seg.io.atomic import write_atomically, write_json
-from seg.models.weights import target_tensors
+from seg.models.weights import bands_of, target_tensors
 from seg.models.weights.safetensors_file import ENCODER_IN_DIRECTORY, facts_header
 
 _TOOLS = ("torch", "safetensors", "numpy")
-_IN_HEADER = ("encoder", "normalization", "classes", "origin")
+_IN_HEADER = ("encoder", "normalization", "classes", "origin", "input_bands")
 
 
 def write_with_card(
@@ -37,7 +37,7 @@ def write_with_card(
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
-    header = facts_header({key: card[key] for key in _IN_HEADER}, plain)
+    header = facts_header({key: card[key] for key in _IN_HEADER if key in card}, plain)
     write_atomically(path, lambda file: file.write(save(plain, header)))
     complete = {**card, "tools": tools}
     write_json(path.with_suffix(".json"), complete)
@@ -60,6 +60,7 @@ def write_encoder(encoder: nn.Module, run_dir: Path, facts: Mapping[str, Any]) -
     card = {
         **facts,
         "normalization": normalized.normalization.to_dict(),
+        "input_bands": list(bands_of(encoder)),
         "tensors": len(tensors),
         "parameters": sum(each.numel() for each in encoder.parameters()),
     }

@@ -14,6 +14,7 @@ from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.encoders.torchvision_encoder import create_torchvision_encoder
 from seg.models.interfaces import Normalization
+from seg.models.weights.state_dict_matching import adapt_input_channels
 from tests.models.library_networks import randomized, torchvision_googlenet
 
 
@@ -99,6 +100,23 @@ def test_timms_published_weights(hub):
     encoder = create_timm_encoder("resnet18", weights="tv_in1k")
     assert encoder.output_stride == 16
     assert all(torch.equal(value, own[key]) for key, value in encoder.body.state_dict().items())
+
+
+def test_published_weights_are_adapted_to_bands_by_our_rule(hub):
+    folder = hub / "models--timm--resnet18.tv_in1k"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    own = randomized(timm.create_model("resnet18")).state_dict()
+    save_file(own, folder / "snapshots" / ("0" * 40) / "model.safetensors")
+    bands = ("blue", None, "red", "green")
+    encoder = create_timm_encoder("resnet18", weights="tv_in1k", in_channels=4, input_bands=bands)
+    state = encoder.body.state_dict()
+    first = state.pop("conv1.weight")
+    torch.testing.assert_close(first, adapt_input_channels(own["conv1.weight"], bands))
+    assert all(torch.equal(value, own[key]) for key, value in state.items())
+    mean = (0.406, 0.449, 0.485, 0.456)
+    assert encoder.normalization.mean == pytest.approx(mean, abs=1e-3)
 
 
 def test_torchvisions_published_weights(hub):

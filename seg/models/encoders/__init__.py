@@ -6,7 +6,7 @@ library has another `xception` of its own (timm's weights); ours goes by `keras_
 with padded stem convolutions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from seg.errors import ConfigError
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.encoders.timm_encoder import create_timm_encoder
 from seg.models.encoders.torchvision_encoder import create_torchvision_encoder
+from seg.models.input_bands import Color
+from seg.models.input_bands import input_bands as usual_or_chosen
 from seg.models.registry import ENCODERS, option_names, unknown
 from seg.models.variants import Variant, apply_variant
 from seg.models.weights import load_weights
@@ -60,6 +62,7 @@ def create_encoder(
     strict: bool = True,
     moving_average: bool | None = None,
     variant: Mapping[str, Any] | None = None,
+    input_bands: Sequence[Color | None] | None = None,
     **options: Any,
 ) -> nn.Module:
     """Build an encoder, `image_BCHW -> list of maps` (see `seg.models.interfaces.Encoder`).
@@ -73,12 +76,14 @@ def create_encoder(
         name: one of `list_encoders()`.
         output_stride: stride of the last map in pixels: 4, 8, 16 or 32; None for 16, or for the own
             of a network that cannot dilate.
-        in_channels: channels of the image, 1 or more; RGB weights are adapted to it.
+        in_channels: channels of the image, 1 or more; weights for RGB are adapted to it.
         weights: a source that `seg.models.weights.load_weights` takes; `imagenet` for the best
             published ones of this encoder; None for random weights.
         strict: refuse weights that leave some tensors at their random values.
         moving_average: which of raw and averaged weights, see `seg.models.weights.load_weights`.
         variant: changes every separable convolution, see `seg.models.variants.Variant`.
+        input_bands: for each channel the color whose kernels read it, `red`, `green` or `blue`, or
+            None for their mean; None: the first three are red, green and blue.
         **options: the encoder's own keyword arguments, such as `multi_grid` or
             `gradient_checkpointing`.
 
@@ -89,7 +94,7 @@ def create_encoder(
     if name not in encoder_names() and name in (named := named_library_encoders()):
         given: dict[str, Any] = {"variant": variant, "output_stride": output_stride}
         given |= {"weights": weights, "moving_average": moving_average}
-        given |= {} if strict else {"strict": False}
+        given |= {"input_bands": input_bands} | ({} if strict else {"strict": False})
         chosen = {key: value for key, value in given.items() if value is not None}
         return _create_named(named[name], {**chosen, **options, "in_channels": in_channels})
     if output_stride is not None:
@@ -99,6 +104,10 @@ def create_encoder(
     encoder = ENCODERS.create(name, in_channels=in_channels, **options)
     if variant and not apply_variant(encoder, Variant.of(variant)):
         raise ConfigError(f"encoder.variant: {name} has no separable convolutions of this kind")
+    bands = usual_or_chosen(in_channels, chosen=input_bands)
+    if input_bands is not None:
+        built: Any = encoder
+        built.input_bands, built.normalization = bands, built.normalization.for_bands(bands)
     if weights is not None:
         source = default_source(name) if weights == "imagenet" else weights
         if source is None:

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from seg.errors import ConfigError, DataError
 from seg.models.encoders.xception_base import OUTPUT_STRIDES
+from seg.models.input_bands import COLORS, InputBands, input_bands
 from seg.models.interfaces import Normalization
 from seg.models.registry import unknown
 from seg.models.weights import load_weights
+from seg.models.weights.state_dict_matching import match
 
 _USUAL_STRIDE = 16
 _PROBE_PX = (128, 192)
@@ -33,6 +35,7 @@ class LibraryEncoder(nn.Module):
         name: for messages; smp's decoders read it too.
         in_channels: channels of the image.
         normalization: of the library's weights, for RGB.
+        bands: which color each channel of the image is; None: as usual.
 
     Attributes:
         channels: channels of each map; the image is the first.
@@ -49,12 +52,19 @@ class LibraryEncoder(nn.Module):
     is_measured = True
 
     def __init__(
-        self, body: nn.Module, *, name: str, in_channels: int, normalization: Normalization
+        self,
+        body: nn.Module,
+        *,
+        name: str,
+        in_channels: int,
+        normalization: Normalization,
+        bands: InputBands | None = None,
     ) -> None:
         super().__init__()
         self.body = body
         self.name = name
-        self.normalization = normalization.for_channels(in_channels)
+        self.input_bands = input_bands(in_channels) if bands is None else bands
+        self.normalization = normalization.for_bands(self.input_bands)
         self._channels_last = getattr(body, "output_fmt", None) == "NHWC"
         maps, on_grid = self._probe(in_channels)
         useful = [index for index, (channels, stride) in enumerate(maps) if stride > 1 and channels]
@@ -124,7 +134,7 @@ class LibraryEncoder(nn.Module):
         return measured, on_grid
 
 
-Build: TypeAlias = Callable[[int | None, str | None], LibraryEncoder]
+Build: TypeAlias = Callable[[int | None, str | None, InputBands], LibraryEncoder]
 
 
 def create_library_encoder(
@@ -136,40 +146,64 @@ def create_library_encoder(
     tags: Sequence[str],
     strict: bool,
     moving_average: bool | None,
+    bands: InputBands,
 ) -> LibraryEncoder:
     """Build an encoder at a stride and load its weights.
 
+    The library's own weights are for RGB: for other bands they are adapted as those of a file.
+
     Args:
-        build: `(output_stride or None for the network's own, tag or None for random weights)`.
+        build: `(output_stride or None for the network's own, tag or None for random weights,
+            bands)`.
         name: of the network, for messages.
         output_stride: 4, 8, 16 or 32; None for 16 where the network can dilate, else its own.
         weights: one of `tags`, which the library downloads; else a file; None for random weights.
         tags: names of the library's own weights.
         strict: see `seg.models.weights.load_weights`.
         moving_average: see `seg.models.weights.load_weights`.
+        bands: which color each channel of the image is.
 
     Raises:
         ConfigError: a stride that the network cannot hold; an unknown tag.
         DataError: weights that cannot be had, be read, or do not fit.
     """
     tag = _tag(weights, tags, name)
-    encoder, own_stride = _at_stride(build, output_stride, name)
+    encoder, own_stride = _at_stride(
+        lambda stride, tag: build(stride, tag, bands), output_stride, name
+    )
     if tag is not None:
         try:
-            return build(own_stride, tag)
+            trained = build(own_stride, tag, COLORS)
         except (OSError, RuntimeError, EOFError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(
                 f"weights {tag!r} of {name} could not be downloaded: {reason}\n"
                 "  restore the connection, or give a file: encoder.weights=FILE"
             ) from error
+        return trained if bands == COLORS else _adapted(trained, encoder)
     if weights is not None:
         load_weights(encoder, weights, strict=strict, moving_average=moving_average)
     return encoder
 
 
+def _adapted(trained: LibraryEncoder, encoder: LibraryEncoder) -> LibraryEncoder:
+    """Fill an encoder for other bands from one for RGB."""
+    targets = encoder.state_dict()
+    arrays = {name: each.numpy() for name, each in trained.state_dict().items()}
+    matched = match(targets, arrays, encoder.input_bands)
+    if unfit := sorted(targets.keys() - matched.values.keys()):
+        raise DataError(
+            f"weights of {encoder.name} do not fit images of {encoder.channels[0]} channels:"
+            f" {unfit[0]} is no convolution of the image's own channels\n"
+            "  give encoder.weights=null, or another encoder"
+        )
+    encoder.load_state_dict(matched.values)
+    encoder.normalization = trained.normalization.for_bands(encoder.input_bands)
+    return encoder
+
+
 def _at_stride(
-    build: Build, output_stride: int | None, name: str
+    build: Callable[[int | None, str | None], LibraryEncoder], output_stride: int | None, name: str
 ) -> tuple[LibraryEncoder, int | None]:
     if output_stride is not None and output_stride not in OUTPUT_STRIDES:
         allowed = ", ".join(map(str, OUTPUT_STRIDES))

@@ -1,5 +1,6 @@
 """Encoders of segmentation-models-pytorch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -7,6 +8,8 @@ import segmentation_models_pytorch as smp
 from seg.errors import ConfigError
 from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
+from seg.models.input_bands import Color, InputBands
+from seg.models.input_bands import input_bands as usual_or_chosen
 from seg.models.interfaces import IMAGENET, Normalization
 
 _OWN_STRIDE = 32
@@ -32,6 +35,7 @@ def create_smp_encoder(
     weights: str | None = None,
     strict: bool = True,
     moving_average: bool | None = None,
+    input_bands: Sequence[Color | None] | None = None,
 ) -> LibraryEncoder:
     """Build `smp.encoders.get_encoder(name)`.
 
@@ -39,17 +43,20 @@ def create_smp_encoder(
         name: one of `smp.encoders.get_encoder_names()`, such as `resnet50`.
         output_stride: stride of the last map in pixels, 8, 16 or 32; None for 16 where the encoder
             can dilate, else 32.
-        in_channels: channels of the image; smp adapts the first convolution.
+        in_channels: channels of the image; weights for RGB are adapted to it.
         weights: `imagenet` or another tag of that encoder, downloaded by smp; else a file; None for
             random weights.
         strict: refuse a file that leaves some tensors at their random values.
         moving_average: of a file, see `seg.models.weights.load_weights`.
+        input_bands: for each channel the color whose kernels read it, or None for their mean; see
+            `seg.models.input_bands`.
 
     Raises:
         ConfigError: unknown name or tag; a stride that the encoder cannot hold.
         DataError: weights that cannot be downloaded or read, or do not fit.
     """
     check_in_channels(in_channels)
+    bands = usual_or_chosen(in_channels, chosen=input_bands)
     # our own encoders are registered there too, without published weights
     known = {
         key: tuple(entry["pretrained_settings"])
@@ -58,9 +65,9 @@ def create_smp_encoder(
     }
     check_name("segmentation-models-pytorch", name, known)
 
-    def build(stride: int | None, tag: str | None) -> LibraryEncoder:
+    def build(stride: int | None, tag: str | None, bands: InputBands) -> LibraryEncoder:
         body = smp.encoders.get_encoder(
-            name, in_channels=in_channels, weights=tag, output_stride=stride or _OWN_STRIDE
+            name, in_channels=len(bands), weights=tag, output_stride=stride or _OWN_STRIDE
         )
         if tag is None:
             starts = [start for start in _NORMALIZATIONS if name.startswith(start)]
@@ -68,7 +75,9 @@ def create_smp_encoder(
         else:
             settings = smp.encoders.get_preprocessing_params(name, tag)
             normalization = as_normalization(settings, name)
-        return LibraryEncoder(body, name=name, in_channels=in_channels, normalization=normalization)
+        return LibraryEncoder(
+            body, name=name, in_channels=len(bands), normalization=normalization, bands=bands
+        )
 
     return create_library_encoder(
         build,
@@ -78,6 +87,7 @@ def create_smp_encoder(
         tags=known[name],
         strict=strict,
         moving_average=moving_average,
+        bands=bands,
     )
 
 

@@ -1,5 +1,6 @@
 """Encoders from networks of timm (`features_only`)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import timm
@@ -7,6 +8,8 @@ import timm
 from seg.errors import ConfigError
 from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
+from seg.models.input_bands import Color, InputBands
+from seg.models.input_bands import input_bands as usual_or_chosen
 from seg.models.interfaces import IMAGENET, Normalization
 
 _DEFAULT_TAG = "imagenet"
@@ -26,6 +29,7 @@ def create_timm_encoder(
     weights: str | None = None,
     strict: bool = True,
     moving_average: bool | None = None,
+    input_bands: Sequence[Color | None] | None = None,
 ) -> LibraryEncoder:
     """Build `timm.create_model(name, features_only=True)`.
 
@@ -34,11 +38,13 @@ def create_timm_encoder(
             (`convnext_tiny.fb_in1k`) the normalization is that of these weights.
         output_stride: stride of the last map in pixels, 8, 16 or 32; None for 16 where the network
             can dilate, else its own.
-        in_channels: channels of the image; timm adapts the first convolution.
+        in_channels: channels of the image; weights for RGB are adapted to it.
         weights: a tag of that network (`fb_in1k`), or `imagenet` for timm's default one, downloaded
             by timm; else a file; None for random weights.
         strict: refuse a file that leaves some tensors at their random values.
         moving_average: of a file, see `seg.models.weights.load_weights`.
+        input_bands: for each channel the color whose kernels read it, or None for their mean; see
+            `seg.models.input_bands`.
 
     Raises:
         ConfigError: unknown name or tag; a stride that the network cannot hold; a network without
@@ -46,6 +52,7 @@ def create_timm_encoder(
         DataError: weights that cannot be downloaded or read, or do not fit.
     """
     check_in_channels(in_channels)
+    bands = usual_or_chosen(in_channels, chosen=input_bands)
     network, _, own_tag = name.partition(".")
     check_name("timm", network, timm.list_models())
     published = [model.partition(".")[2] for model in timm.list_pretrained(f"{network}.*")]
@@ -55,10 +62,10 @@ def create_timm_encoder(
         )
     tags = [_DEFAULT_TAG, *published] if published else []
 
-    def build(stride: int | None, tag: str | None) -> LibraryEncoder:
+    def build(stride: int | None, tag: str | None, bands: InputBands) -> LibraryEncoder:
         tagged = name if tag in (None, _DEFAULT_TAG) else f"{network}.{tag}"
         options: dict[str, Any] = {} if stride is None else {"output_stride": stride}
-        return _build(tagged, in_channels=in_channels, pretrained=tag is not None, **options)
+        return _build(tagged, bands=bands, pretrained=tag is not None, **options)
 
     return create_library_encoder(
         build,
@@ -68,17 +75,18 @@ def create_timm_encoder(
         tags=tags,
         strict=strict,
         moving_average=moving_average,
+        bands=bands,
     )
 
 
-def _build(name: str, *, in_channels: int, pretrained: bool, **options: Any) -> LibraryEncoder:
+def _build(name: str, *, bands: InputBands, pretrained: bool, **options: Any) -> LibraryEncoder:
     refusal: Exception | None = None
     for sizes in _SIZE_OPTIONS:
         try:
             body = timm.create_model(
                 name,
                 features_only=True,
-                in_chans=in_channels,
+                in_chans=len(bands),
                 pretrained=pretrained,
                 **options,
                 **sizes,
@@ -88,7 +96,11 @@ def _build(name: str, *, in_channels: int, pretrained: bool, **options: Any) -> 
             if known is not None:
                 normalization = Normalization(tuple(known.mean), tuple(known.std))
             return LibraryEncoder(
-                body, name=f"timm/{name}", in_channels=in_channels, normalization=normalization
+                body,
+                name=f"timm/{name}",
+                in_channels=len(bands),
+                normalization=normalization,
+                bands=bands,
             )
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             if pretrained and not isinstance(error, ConfigError | TypeError):

@@ -1,6 +1,6 @@
 """Encoders from networks of torchvision that neither smp nor timm has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torchvision
@@ -9,6 +9,8 @@ from torch import Tensor
 from seg.models.blocks import initialize
 from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
+from seg.models.input_bands import Color, InputBands
+from seg.models.input_bands import input_bands as usual_or_chosen
 from seg.models.interfaces import Normalization
 from seg.models.weights import set_input_channels
 
@@ -70,35 +72,43 @@ def create_torchvision_encoder(
     weights: str | None = None,
     strict: bool = True,
     moving_average: bool | None = None,
+    input_bands: Sequence[Color | None] | None = None,
 ) -> LibraryEncoder:
     """Build a network of torchvision without its classifier.
 
     Args:
         name: `googlenet`.
         output_stride: stride of the last map in pixels; None for the network's own, 32.
-        in_channels: channels of the image; the first convolution is adapted.
+        in_channels: channels of the image; weights for RGB are adapted to it.
         weights: `imagenet` or a name of torchvision's (`IMAGENET1K_V1`), downloaded by torchvision;
             else a file; None for random weights.
         strict: refuse a file that leaves some tensors at their random values.
         moving_average: of a file, see `seg.models.weights.load_weights`.
+        input_bands: for each channel the color whose kernels read it, or None for their mean; see
+            `seg.models.input_bands`.
 
     Raises:
         ConfigError: unknown name or tag; a stride that the network cannot hold.
         DataError: weights that cannot be downloaded or read, or do not fit.
     """
     check_in_channels(in_channels)
+    bands = usual_or_chosen(in_channels, chosen=input_bands)
     check_name("torchvision (through here)", name, _NETWORKS)
     published = torchvision.models.get_model_weights(name)
 
-    def build(stride: int | None, tag: str | None) -> LibraryEncoder:
+    def build(stride: int | None, tag: str | None, bands: InputBands) -> LibraryEncoder:
         del stride  # the network cannot dilate; its stride is measured
         body = _NETWORKS[name]()
         if tag is not None:
             body.load_published(published.DEFAULT if tag == _DEFAULT_TAG else published[tag])
-        if in_channels != _RGB:
-            set_input_channels(body.conv1.conv, in_channels)
+        if len(bands) != _RGB:
+            set_input_channels(body.conv1.conv, len(bands))
         return LibraryEncoder(
-            body, name=name, in_channels=in_channels, normalization=body.normalization
+            body,
+            name=name,
+            in_channels=len(bands),
+            normalization=body.normalization,
+            bands=bands,
         )
 
     return create_library_encoder(
@@ -109,4 +119,5 @@ def create_torchvision_encoder(
         tags=[_DEFAULT_TAG, *published.__members__],
         strict=strict,
         moving_average=moving_average,
+        bands=bands,
     )

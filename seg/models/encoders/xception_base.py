@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seg.errors import ConfigError
 from seg.models.blocks import ConvNormAct, initialize
 from seg.models.checkpointing import run_checkpointed
+from seg.models.input_bands import input_bands
 from seg.models.interfaces import Normalization
 from seg.models.weights import set_input_channels
 
@@ -133,6 +134,7 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
         if not pretrained:
             initialize(conv)
         self._in_channels = in_channels
+        self.input_bands = input_bands(in_channels)
         self._out_channels = [in_channels, *self._out_channels[1:]]
         self.normalization = self.normalization.for_channels(in_channels)
 

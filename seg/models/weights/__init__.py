@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import DataError
+from seg.models.input_bands import COLORS, InputBands, input_bands
 from seg.models.layer_groups import last_layer_name
 from seg.models.weights.format import WeightFile, read_weights, readable_formats
 from seg.models.weights.key_maps import translate
@@ -43,8 +44,9 @@ def load_weights(
 ) -> Coverage:
     """Fill a module from a weight file; all of it is checked before any tensor changes.
 
-    A first convolution for another number of input channels is adapted from RGB and listed as
-    reshaped. The encoder gets the input normalization that belongs to the weights.
+    A first convolution for another number of input channels is adapted from RGB to the encoder's
+    `input_bands` and listed as reshaped. The encoder gets the input normalization that belongs to
+    the weights.
 
     >>> import seg
     >>> encoder = seg.create_encoder("aligned_xception_tiny")
@@ -84,7 +86,9 @@ def load_weights(
     if reset_head:
         others = {name: value for name, value in content.arrays.items() if name not in head}
         content = replace(content, arrays=others, classes=())
-    matched = match(targets, content.arrays)
+    encoder: Any = getattr(module, "encoder", module)
+    bands = bands_of(encoder)
+    matched = match(targets, content.arrays, bands, content.input_bands)
     _require_classes(module, content, head, matched.mismatched if strict else (), located.path)
     covered = coverage(targets, content, matched, key_map)
     expected = set(covered.missing) <= set(head) and not covered.unexpected
@@ -95,10 +99,9 @@ def load_weights(
     with torch.no_grad():
         for name, value in matched.values.items():
             targets[name].copy_(value)
-    encoder: Any = getattr(module, "encoder", module)
     normalization = content.normalization or located.normalization
     if normalization is not None:
-        encoder.normalization = normalization.for_channels(len(encoder.normalization.mean))
+        encoder.normalization = normalization.reordered(content.input_bands, bands)
     log.info("weights    %s: %s", located.origin, covered)
     if content.caution and not located.verified:
         log.warning("weights    %s: %s", located.origin, content.caution)
@@ -110,6 +113,15 @@ def load_weights(
         if names:
             log.info("  %s: %s", title, shortened(names))
     return covered
+
+
+def bands_of(encoder: Any) -> InputBands:
+    """Return which color each channel of an encoder's images is."""
+    bands: InputBands | None = getattr(encoder, "input_bands", None)
+    normalization = getattr(encoder, "normalization", None)  # decoders alone have none
+    if bands is not None or normalization is None:
+        return bands or COLORS
+    return input_bands(len(normalization.mean))
 
 
 def target_tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError, UserError, error_summary
+from seg.models.input_bands import InputBands
 from seg.models.interfaces import Normalization
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
@@ -25,6 +26,7 @@ class WeightFile:
         arrays: in PyTorch's layout, by name: our names (`encoder.`, `decoder.`, and `linear.` for a
             classifier's last layer), or the origin's, for `weights.key_maps` to translate.
         normalization: of the images in training; None where the file does not state it.
+        input_bands: which color each channel of the images is, where the file states it.
         classes: names of the classes, in order; empty where the file does not state them.
         averages: moving averages of some of the arrays, under the same names.
         in_training: training weights, under the same names, where the arrays are averages.
@@ -35,6 +37,7 @@ class WeightFile:
 
     arrays: Arrays
     normalization: Normalization | None = None
+    input_bands: InputBands | None = None
     classes: tuple[str, ...] = ()
     averages: Arrays = field(default_factory=dict)
     in_training: Arrays = field(default_factory=dict)

@@ -45,6 +45,7 @@ def _read(path: Path) -> WeightFile:
         tensors,
         path,
         normalization=stored_normalization(facts),
+        input_bands=tuple(facts["input_bands"]) if facts.get("input_bands") else None,
         classes=tuple(facts.get("classes", ())),
     )
 

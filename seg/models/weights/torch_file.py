@@ -13,6 +13,7 @@ from numpy._core import multiarray
 from torch import Tensor
 
 from seg.errors import DataError, brief, error_summary
+from seg.models.input_bands import COLORS, InputBands, input_bands
 from seg.models.interfaces import Normalization
 from seg.models.weights.archive import check_archive, require_plausible
 from seg.models.weights.digests import DIGESTS_KEY, nested_tensors, require_digests
@@ -157,8 +158,21 @@ def _own(content: Mapping[str, Any], own: Mapping[str, Any]) -> WeightFile:
         arrays(network_state(content)),
         in_training=arrays(in_training),
         normalization=stored_normalization(own),
+        input_bands=_trained_bands(own),
         classes=tuple(map(str, names)),
     )
+
+
+def _trained_bands(own: Mapping[str, Any]) -> InputBands | None:
+    """Return the color of each channel, as a checkpoint's configuration says; None: as usual."""
+    config = own.get("config")
+    sections = config if isinstance(config, Mapping) else {}
+    dataset = sections.get("dataset") or sections.get("classification_dataset") or {}
+    names = dataset.get("bands") or ()
+    chosen = (sections.get("encoder") or {}).get("input_bands")
+    if chosen is None and len(names) < len(COLORS):
+        return None
+    return input_bands(len(chosen or names), names, chosen)
 
 
 def network_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
