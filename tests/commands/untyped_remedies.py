@@ -259,6 +259,7 @@ NO_OFFER = (
     "pixels are too many for formats=",
     "regions below min_area_px=",
     "has characters that XML cannot hold",
+    "its name is no UTF-8; rename it",
     "its files hold the path to their image, and output=",
     "runs: a sweep; export=",
     "of them; export={} takes one",

@@ -12,6 +12,7 @@ from seg.prediction.items import Item
 from seg.prediction.writers.coco import Coco
 from seg.prediction.writers.cvat import Cvat
 from seg.prediction.writers.geojson import GeoJson
+from seg.prediction.writers.gpkg import GeoPackage
 from seg.prediction.writers.label_studio import LabelStudio
 from seg.prediction.writers.labelme import LabelMe
 from tests.prediction.conftest import write
@@ -46,6 +47,9 @@ def test_names_that_xml_cannot_hold(tmp_path):
     bytes_of_no_text = Item("a\udcff", "in/a\udcff.png")
     with pytest.raises(ConfigError, match=r"image 'a\\udcff.png': has characters"):
         Cvat(settings(tmp_path)).targets(bytes_of_no_text)
+    pytest.importorskip("pyogrio")
+    with pytest.raises(ConfigError, match=r"'in/a\\udcff.png': its name is no UTF-8"):
+        GeoPackage(settings(tmp_path)).targets(bytes_of_no_text)
     made, _ = write(LabelStudio, settings(tmp_path), bytes_of_no_text, np.zeros((9, 9), np.uint8))
     made.merge([(bytes_of_no_text, {"size": [9, 9]})])
     assert '"image":"/data/local-files/?d=a%FF.png"' in (tmp_path / "label_studio.json").read_text()

@@ -33,6 +33,21 @@ class GeoPackage(GeoFormat):
         if find_spec("pyogrio") is None:
             raise ConfigError(f"formats=gpkg: needs the extra `polygons`: {INSTALL}")
 
+    def targets(self, item: Item) -> tuple[str, ...]:
+        """Return the file of an item.
+
+        Raises:
+            ConfigError: its name is no text, which GDAL needs.
+        """
+        (target,) = super().targets(item)
+        try:
+            str(self.path(target)).encode()
+        except UnicodeEncodeError:
+            raise ConfigError(
+                f"formats=gpkg: {item.source!r}: its name is no UTF-8; rename it, or take geojson"
+            ) from None
+        return (target,)
+
     def start(self, item: Item, place: Place) -> FeatureFile:
         """Start a layer in the reference system of the raster."""
         return _Layer(self.path(self.targets(item)[0]), place.crs)
