@@ -12,6 +12,7 @@ _DECODERS = "models/test_remedies.py::test_the_remedy_is_typed"
 _SOUND_REST = "commands/test_prepare.py::test_faults_are_told_and_the_sound_rest_trains"
 _SWEEP_GOES_ON = "sweeps/test_sweep.py::test_going_on_with_a_sweep_that_has_ended_runs_nothing"
 _LONGER = "engine/test_other_choices.py::test_a_longer_run_of_a_polynomial_rises_again_and_says_so"
+_STORED = "deployment/test_stored_input.py"
 _EXPORT = "deployment/test_command.py::test_what_is_offered_for_an_export_is_typed"
 _COCO = "data/readers/test_coco_layout.py"
 _LABEL_STUDIO = "data/datasets/test_label_studio.py"
@@ -25,6 +26,12 @@ _DETECTED = "dataset_tools/test_detect.py::test_the_lines_that_are_printed_are_t
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
+    "input_kind=stored: the training declares no type": f"{_STORED}"
+    "::test_images_of_a_float_graph_without_a_type_are_refused",
+    "OpenVINO does not run it with input_kind=stored": f"{_STORED}"
+    "::test_eight_bits_are_calibrated_on_images_of_four_bands",
+    "wildcards stand before the bands": "prediction/test_bands.py"
+    "::test_bands_that_lie_in_a_file_each",
     "encoder=timm encoder.name={option}": _WORDS,
     "decoder=smp decoder.name=Unet": _WORDS,
     "TensorBoard and a CSV file: logger=default": _WORDS,
@@ -196,6 +203,7 @@ _SERVER = "needs a network that was trained on the data set of that server"
 _HANGS = "needs a machine on which processes or storage fail"
 
 NOT_HERE = {
+    "input_kind=stored: takes no {} values": "TensorRT needs a GPU",
     "task=depthwise times the kernels of a card": _GPU,
     "task=memory runs a trained network": "takes minutes",
     "is missing; pip install it": _PACKAGE,
