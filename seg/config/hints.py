@@ -138,7 +138,8 @@ def hint(key: str, sections: Iterable[str]) -> str:
     section, _, name = key.rpartition(".")
     options = options_with(section, name) if section else []
     if options:
-        option = "folder" if "folder" in options else options[0]
+        # the usual one, where it is among them
+        option = next((each for each in ("folder", "cross_entropy") if each in options), options[0])
         return (
             f"\n  {name} is a key of {section}={first_of(options, _MAX_LISTED)}"
             f"\n  choose one of them too: {section}={option} {key}=..."
