@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -175,6 +176,8 @@ def _shards(config: PrepareConfig, run_dir: Path) -> None:
             "output: missing; give output=DIRECTORY, or an address as s3://BUCKET/DIRECTORY"
         )
     opened = _open(config)
+    from seg.build.datasets import decoding_of
+    from seg.data.readers.value_range import PLAIN
     from seg.dataset_tools.shards import write_shards  # after that: these import torch
     from seg.io.terminal_bar import progress_bar
 
@@ -196,7 +199,11 @@ def _shards(config: PrepareConfig, run_dir: Path) -> None:
             summary.size_bytes / 2**20,
             "there already, unchanged" if summary.reused else "written",
         )
-    log.info("train on it: dataset=shards dataset.root=%s", config.output)
+    declared = decoding_of(config.dataset)
+    keys = [] if declared == PLAIN else map(shlex.quote, str(declared).split())
+    log.info(
+        "train on it: %s", " ".join(("dataset=shards", f"dataset.root={config.output}", *keys))
+    )
 
 
 def _download(config: PrepareConfig, run_dir: Path) -> None:

@@ -196,7 +196,7 @@ class ImageDecoding:
             )
 
     def _check_bands(self, values: NDArray[Any], path: Location) -> None:
-        bands = 1 if values.ndim == 2 else values.shape[2]
+        bands = values.shape[2] if values.ndim == 3 else 1
         if len(self.ranges) not in (1, bands):
             raise DataError(
                 f"{path}: image holds {bands} bands, and {self.section}.value_range declares"

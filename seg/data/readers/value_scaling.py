@@ -49,8 +49,9 @@ def likely_range(low: float, high: float) -> str:
 
 
 def as_text(numbers: Iterable[float]) -> str:
-    """Return numbers as a list of the configuration takes them."""
-    return ",".join(f"{number:.12g}" for number in numbers)
+    """Return numbers as a list of the configuration takes them, exactly."""
+    texts = ((float(number), f"{number:.12g}") for number in numbers)
+    return ",".join(text if float(text) == number else repr(number) for number, text in texts)
 
 
 def inverted(values: NDArray[Any], bits: int, path: Location) -> NDArray[Any]:

@@ -1,5 +1,7 @@
 """What is declared about image files reaches every dataset that reads them."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -75,3 +77,12 @@ def test_the_range_that_is_proposed(low, high, proposed):
     assert likely_range(low, high) == proposed
     decoding = ImageDecoding(tuple(map(float, proposed.split(","))))
     assert decoding.scale(np.array([low, high], np.float64), 64, "a.tif").shape == (2,)
+
+
+def test_ranges_are_printed_as_they_are_declared():
+    pairs = ((1096.5508709789433, 1901.3831969846124), (-0.1, 1e-9), (0.0, 4095.0))
+    decoding = ImageDecoding(value_range=pairs, bands=(1, 2, 3))
+    words = dict(word.split("=") for word in str(decoding).split())
+    printed = json.loads(words["dataset.value_range"])
+    assert tuple(map(tuple, printed)) == pairs
+    assert words["dataset.value_range"].endswith("[0,4095]]")
