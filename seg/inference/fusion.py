@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seg.data.outputs import Outputs
-from seg.inference.masks import codes_of_masks, decide_masks
+from seg.inference.masks import code_dtype, codes_of_masks, decide_masks
 from seg.kernels.label_tensors import label_tensor_dtype
 from seg.kernels.numba_jit import should_use_numba_argmax
 from seg.kernels.resize import Axis, resize_part
@@ -177,11 +177,11 @@ def argmax_labels(logits: CoarseLogits, outputs: Outputs | None = None) -> Tenso
         outputs: what the logits mean where each is a sigmoid, which gives codes; None: a softmax.
 
     Returns:
-        of the type of `label_tensor_dtype`.
+        of the type of `label_tensor_dtype`, or of `code_dtype`.
     """
     height, width = logits.resize.cropped
     shape = (len(logits.values), height, width)
-    dtype = label_tensor_dtype(logits.values.shape[1])
+    dtype = code_dtype(outputs) if outputs else label_tensor_dtype(logits.values.shape[1])
     label_BHW = torch.empty(shape, dtype=dtype, device=logits.values.device)
     for image, label_HW in enumerate(label_BHW):
         window = WindowLogits.whole(logits, image)

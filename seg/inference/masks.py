@@ -27,6 +27,12 @@ def present(probabilities_BKHW: Tensor, outputs: Outputs) -> Tensor:
     return probabilities_BKHW >= thresholds_K.view(-1, *trailing)
 
 
+def code_dtype(outputs: Outputs) -> torch.dtype:
+    """Return the type of the label maps of `codes_of_masks`."""
+    largest = max(outputs.num_codes(0) - 1, outputs.background, *outputs.written, 0)
+    return torch.uint8 if largest <= BYTE_IGNORE_INDEX else torch.int32
+
+
 def codes_of_masks(masks_BKHW: Tensor, outputs: Outputs) -> Tensor:
     """Return the label map that masks stand for.
 
@@ -41,8 +47,7 @@ def codes_of_masks(masks_BKHW: Tensor, outputs: Outputs) -> Tensor:
     Returns:
         uint8, for codes above 255 int32, the shape without its second axis.
     """
-    largest = max(outputs.num_codes(0) - 1, outputs.background, *outputs.written, 0)
-    kind = torch.uint8 if largest <= BYTE_IGNORE_INDEX else torch.int32
+    kind = code_dtype(outputs)
     code_BHW = torch.full_like(masks_BKHW[:, 0], outputs.background, dtype=kind)
     for at, mask_BHW in enumerate(masks_BKHW.unbind(1)):
         if outputs.mode == "multi_label":

@@ -8,12 +8,15 @@ import torch
 
 from seg.data.label_space import LabelSpace
 from seg.data.outputs import Outputs, binary_outputs, region_outputs
+from seg.inference.fusion import argmax_labels
 from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
 from seg.inference.masks import codes_of_masks, decide_masks
 from seg.inference.segmentation_model import TrainedSegmenter
+from seg.kernels.resize import Resize
 from seg.losses.binary_cross_entropy import BinaryCrossEntropy
 from seg.losses.mask_loss import IGNORED, MaskLoss
+from seg.models.coarse_logits import CoarseLogits
 from seg.models.decoders import create_decoder
 from seg.models.encoders import create_encoder
 
@@ -116,3 +119,14 @@ def test_windows_and_mirrored_images_blend_probabilities(model):
         Inference().iter_row_blocks(model, ArrayRaster(image[:33, :33].copy()), probabilities=True)
     )
     np.testing.assert_allclose(blended[:, :4, :4], top.probabilities_KHW[:, :4, :4], atol=1e-5)
+
+
+def test_codes_of_more_than_7_classes_that_overlap_have_all_bits():
+    outputs = Outputs.multi_label([str(at) for at in range(9)])
+    values = torch.randn(2, 9, 9, 9, generator=torch.Generator().manual_seed(0))
+    logits = CoarseLogits(values, Resize((33, 33), (33, 33), True))
+    found = argmax_labels(logits, outputs)
+    present = logits.resized() >= 0
+    expected = (present * 2 ** torch.arange(9).view(-1, 1, 1)).sum(1)
+    assert found.max() > 255
+    assert torch.equal(found.long(), expected)
