@@ -141,7 +141,7 @@ def _counted(config: PrepareConfig) -> PrepareConfig:
         part = section.model_copy(update={"scaling": scaling})
         tolerant = config.task == "verify"
         update = counted(part, train, "dataset", num_workers=_workers(config), tolerant=tolerant)
-        log.info("scaling=%s is %s", scaling, scaling_line(update))
+        log.info("dataset.scaling=%s is %s", scaling, scaling_line(update))
         if scaling == chosen:
             section = section.model_copy(update=update)
     return config.model_copy(update={"dataset": section})

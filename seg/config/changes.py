@@ -23,6 +23,7 @@ FREE = (
 )
 LENGTH = frozenset(("trainer.max_epochs", "trainer.max_steps"))
 _SHARES = ("trainer.devices", "trainer.num_nodes", "trainer.strategy", "loader.batch_size")
+_BY_CHANNELS = "seg.data.transforms.by_channels.ByChannels"
 _ABSENT = "(absent)"
 _ROWS = 3
 
@@ -41,7 +42,26 @@ def changes(
     flat_before, flat_now = dict(flatten(before)), dict(flatten(now))
     keys = [key for key in flat_before.keys() | flat_now.keys() if not key.startswith(free)]
     pairs = {key: (flat_before.get(key, _ABSENT), flat_now.get(key, _ABSENT)) for key in keys}
-    return {key: (before, now) for key, (before, now) in sorted(pairs.items()) if before != now}
+    return {
+        key: (before, now)
+        for key, (before, now) in sorted(pairs.items())
+        if before not in (now, _of_rgb(now))
+    }
+
+
+def _of_rgb(transforms: Any) -> Any:
+    """Return transforms as runs recorded them before others than those for RGB could be chosen."""
+    if not isinstance(transforms, list):
+        return transforms
+    return [
+        each
+        for transform in transforms
+        for each in (
+            transform.get("rgb", ())
+            if isinstance(transform, Mapping) and transform.get("_target_") == _BY_CHANNELS
+            else (transform,)
+        )
+    ]
 
 
 def table(changed: Changes, what: str, reason: str = "") -> str:

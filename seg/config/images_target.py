@@ -49,7 +49,7 @@ class ImagesTarget(Target):
         if count not in (0, 1, bands or _RGB):
             raise ValueError(f"value_range: {count} pairs; give one, or one for each of bands")
         if self.scaling is not None and self.value_range is not None:
-            raise ValueError(f"scaling={self.scaling} counts value_range: give one of the two")
+            raise ValueError(f"scaling={self.scaling}: it counts value_range; give one of the two")
         if self.composite is not None and max(self.composite) > bands:
             raise ValueError(f"composite={list(self.composite)}: positions among {bands} bands")
         return self

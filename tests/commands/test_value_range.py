@@ -73,7 +73,7 @@ def test_verify_counts_what_a_declared_range_cuts_off(images, tmp_path):
 def test_prediction_sees_what_training_saw(images, run, tmp_path):
     file = images / "images/val/0.png"
     model = package.load_model(run)
-    assert model.decoding == ImageDecoding((0, 4095))
+    assert model.decoding == ImageDecoding((0, 4095), kind="uint16")
     image = read_image(file, decoding=model.decoding)
     assert len(np.unique(image)) > 80
     done = seg("predict", f"checkpoint={run}", f"input={file}", "output=out", cwd=tmp_path)
@@ -96,7 +96,7 @@ def test_an_export_sees_what_training_saw(images, run, tmp_path):
     card = json.loads((tmp_path / "a.onnx.json").read_text())
     assert card["checkpoint"]["config"]["dataset"]["value_range"] == [0, 4095]
     exported = package.load_model(tmp_path / "a.onnx")
-    assert exported.decoding == ImageDecoding((0, 4095))
+    assert exported.decoding == ImageDecoding((0, 4095), kind="uint16")
     labels = package.load_model(run).predict(file)
     np.testing.assert_array_equal(exported.predict(file), labels)
 
