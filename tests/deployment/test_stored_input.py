@@ -189,9 +189,7 @@ def test_every_input_of_four_bands_gives_the_logits(name, kind, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "kind"), [("onnx", "stored"), ("onnx", "float32"), ("openvino", "float32")]
-)
+@pytest.mark.parametrize(("name", "kind"), [("onnx", "stored"), ("onnx", "float32")])
 def test_eight_bits_are_calibrated_on_images_of_four_bands(name, kind, tmp_path):
     for module in {**find_format(name).writing, **find_format(name).running}:
         pytest.importorskip(module)
