@@ -10,7 +10,6 @@ from PIL import Image
 import seg as package
 from seg.data.readers.readers import read_image
 from seg.data.readers.value_range import ImageDecoding
-from seg.errors import DataError
 from tests.conftest import seg
 
 DECLARED = "dataset.value_range=[0,4095]"
@@ -81,7 +80,7 @@ def test_prediction_sees_what_training_saw(images, run, tmp_path):
     predicted = np.asarray(Image.open(tmp_path / "out/0.png"))
     np.testing.assert_array_equal(predicted, model.predict(cv2.imread(str(file), -1)[..., ::-1]))
     np.testing.assert_array_equal(predicted, model.predict(file))
-    with pytest.raises(DataError, match=r"8 bits, 0 to 255, and dataset.value_range=\[0,4095\]"):
+    with pytest.raises(ValueError, match=r"predict takes .* a uint16 array"):
         model.predict(Image.new("RGB", (9, 9)))
 
 
@@ -143,7 +142,8 @@ def test_a_network_of_deep_images_refuses_plain_ones(run, tmp_path):
     line = (f"checkpoint={run}", f"input={tmp_path / 'a.png'}", "output=out")
     done = seg("predict", *line, cwd=tmp_path)
     assert done.returncode == 3
-    assert f"8 bits, 0 to 255, and {DECLARED} is declared" in done.stdout + done.stderr
+    reason = "image holds uint8 values, and dataset.kind=uint16 is declared"
+    assert reason in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("declared", ["[4095,0]", "[0,.inf]", "[1]"])

@@ -23,6 +23,7 @@ _SUPERVISELY = "data/datasets/test_supervisely.py"
 _VIA = "data/datasets/test_via.py"
 _TEMPLATES = "data/readers/test_path_templates.py"
 _DETECTED = "dataset_tools/test_detect.py::test_the_lines_that_are_printed_are_typed"
+_OUTPUTS = "build/test_sigmoid_remedies.py::test_outputs_that_do_not_fit_the_labels"
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
@@ -167,8 +168,6 @@ BESIDE = {
     "::test_results_of_other_choices_are_not_mixed",
     "give each its shard=I num_shards=N": "prediction/test_run.py"
     "::test_shards_make_what_one_process_makes",
-    "train on it: dataset=shards": "commands/test_prepare.py"
-    "::test_shards_train_to_the_same_weights",
     "no report: %s (python -m": "reports/test_report_command.py::test_one_run_gets_its_page",
     "which this command line does not propose": _SWEEP_GOES_ON,
     "resume: the trials in {} choose": _SWEEP_GOES_ON,
@@ -192,6 +191,20 @@ BESIDE = {
     "hydra.sweeper.{}={}; allowed:": _DRAWS,
     "callbacks.checkpoints.monitor={}: is not scored; allowed:": "sweeps/test_optuna_search.py"
     "::test_the_score_that_a_message_allows_is_typed",
+    "counted at the start of a training alone": "build/test_image_statistics.py"
+    "::test_stats_prints_the_line_to_type",
+    "labels.thresholds: exclusive classes have none": _OUTPUTS,
+    "labels.mode=binary: {} classes; two are needed": _OUTPUTS,
+    "say which: labels.region_order=": _OUTPUTS,
+    "labels of this dataset hold one class a pixel": "build/test_sigmoid_remedies.py"
+    "::test_one_mask_file_a_class_gives_classes_that_overlap",
+    "is none for labels.mode=": "build/test_sigmoid_remedies.py::test_a_loss_that_fits_is_offered",
+    "learns from a softmax over classes": "build/test_sigmoid_remedies.py"
+    "::test_what_learns_from_a_softmax_needs_exclusive_classes",
+    "leave labels.mode and labels.regions out": "engine/test_sigmoid_outputs.py"
+    "::test_classes_that_overlap_are_learnt_scored_and_evaluated",
+    "formats={}: classes overlap": "engine/test_sigmoid_outputs.py"
+    "::test_classes_that_overlap_are_learnt_scored_and_evaluated",
     "without checksum: damage": "models/test_weight_files.py::test_a_form_without_checksum_is_said",
 }
 
@@ -249,6 +262,8 @@ NOT_HERE = {
     "needs the extra `polygons`": _PACKAGE,
     "needs the extra `sweeps`": _PACKAGE,
     "train with trainer.devices=1, and report": _GPU,
+    "try, in training: loss=bce_dice": "which of them helps depends on the run",
+    "is no convolution of the image's own channels": "needs a library's encoder of another stem",
     "lower optimizer.lr, set": "which of them helps depends on the run",
     "Keras is not installed": _PACKAGE,
 }
@@ -272,6 +287,7 @@ NO_OFFER = (
     "runs: a sweep; export=",
     "of them; export={} takes one",
     "is a sweep of python -m",
+    "beyond 0..255, which dataset.clip=false keeps",
     "resume=auto passes over",
     "It is recommended to use",
 )
