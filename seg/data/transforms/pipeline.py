@@ -105,6 +105,8 @@ class Augmentation:
             for transform in leaves(transforms):
                 check_images(transform, decoding, self.crop)
         self._transforms = tuple(transforms)
+        self._kinds = (np.dtype(decoding.dtype), np.dtype(label_dtype(ignore_index)))
+        self._channels = decoding.channels
         self._streams = SampleStreams()
         on_device = chosen_transforms(on_device, decoding)
         self.on_device = DeviceAugmentation(on_device, decoding) if on_device else None
@@ -153,19 +155,18 @@ class Augmentation:
         return data
 
     def _checked(self, sample: Sample) -> Sample:
-        image, label, decoding = sample.image, sample.label, self.decoding
-        kinds = [np.dtype(decoding.dtype), np.dtype(label_dtype(self.ignore_index))]
-        if [image.dtype, label.dtype] != kinds:
+        image, label = sample.image, sample.label
+        if (image.dtype, label.dtype) != self._kinds:
             raise ConfigError(
                 f"augmentation turned {sample.name} into {image.dtype} pixels and {label.dtype}"
-                f" labels; both must stay {' and '.join(dict.fromkeys(map(str, kinds)))}\n"
+                f" labels; both must stay {' and '.join(dict.fromkeys(map(str, self._kinds)))}\n"
                 "  leave out Normalize, ToFloat and"
                 " ToTensorV2: the network normalises"
             )
-        if image.shape != (*label.shape, decoding.channels) or label.ndim != 2:
+        if image.shape != (*label.shape, self._channels) or label.ndim != 2:
             raise ConfigError(
                 f"augmentation turned {sample.name} into an image {image.shape} and a label"
-                f" {label.shape}; they must be H x W x {decoding.channels} and H x W\n"
+                f" {label.shape}; they must be H x W x {self._channels} and H x W\n"
                 "  check augmentation.transforms"
             )
         if self.crop is not None and label.shape != self.crop:

@@ -27,7 +27,7 @@ def _write(source: Source, path: Path) -> list[Path]:
     spec = source.spec
     if spec.precision == "int8" and spec.input_kind == "stored":
         raise ConfigError(
-            "format=openvino precision=int8: OpenVINO does not run it with input_kind=stored\n"
+            "format=openvino precision=int8: not verified with input_kind=stored, so not written\n"
             "  give input_kind=float32, and scale values before as the card says, or format=onnx"
         )
     as_float = spec.model_copy(update={"precision": "fp32"})
