@@ -19,9 +19,10 @@ from seg.data.label_ids import all_ignored_error
 from seg.data.loading.loader import Batch
 from seg.data.readers.value_range import PLAIN
 from seg.evaluation.mask_metrics import MaskMetrics
-from seg.evaluation.metrics_collection import ExampleImage, MetricsCollection
+from seg.evaluation.metrics_collection import MetricsCollection
 from seg.evaluation.protocol import protocol
 from seg.evaluation.results_file import write_examples, write_record
+from seg.evaluation.shared_metrics import ExampleImage
 from seg.inference.fusion import Tile, WindowLogits, iter_tiles
 from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference

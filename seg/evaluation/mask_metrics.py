@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, distributed
+from torch import Tensor
 
 from seg.data.label_space import LabelSpace
-from seg.evaluation.metrics_collection import ExampleImage
 from seg.evaluation.protocol import BOUNDARY_RATIO, SplitHash
+from seg.evaluation.shared_metrics import ExampleImage, SharedMetrics
 from seg.inference.fusion import Tile
 from seg.losses.mask_loss import IGNORED, masks_of
-from seg.metrics.accumulator import Accumulator, total
+from seg.metrics.accumulator import Accumulator
 from seg.metrics.mask_counts import (
     LENGTH,
     MaskCounts,
@@ -23,11 +23,11 @@ from seg.metrics.mask_counts import (
     probability_counts,
     reliability,
 )
-from seg.metrics.per_image import Extremes, ImageScores
+from seg.metrics.per_image import ImageScores
 from seg.metrics.resampled_sums import ResampledSums
 
 
-class MaskMetrics:
+class MaskMetrics(SharedMetrics):
     """Metrics of a split, updated image by image in one or several processes.
 
     Args:
@@ -46,9 +46,7 @@ class MaskMetrics:
         self.resampled = ResampledSums(count * LENGTH)
         self.split = SplitHash()
         self._prefix = f"{split}/"
-        self.extremes: Extremes[ExampleImage] = Extremes(examples)
-        self.loss_sum, self.loss_images = 0.0, 0
-        self.class_images = np.zeros(count, np.int64)  # whose labels hold the output
+        super().__init__(count, examples)
         self._image = np.zeros((count, LENGTH), np.int64)
         self._masks: list[tuple[slice, slice, NDArray[np.bool_]]] = []  # of the image's tiles
 
@@ -89,26 +87,6 @@ class MaskMetrics:
         self._masks.clear()
         self._image[:] = 0
         return scores
-
-    def add_loss(self, loss: Tensor, images: int) -> None:
-        """Add the mean loss of a batch."""
-        self.loss_sum += float(loss) * images
-        self.loss_images += images
-
-    def reduce(self) -> None:
-        """Add what the other processes have measured, if there are any."""
-        if not (distributed.is_available() and distributed.is_initialized()):
-            return
-        others: list[Any] = [None] * distributed.get_world_size()
-        distributed.all_gather_object(others, self)
-        for own, *parts in zip(self._sums(), *(other._sums() for other in others), strict=True):
-            own.load_sums(total(part.sums() for part in parts))
-        for rank, other in enumerate(others):
-            if rank != distributed.get_rank():
-                self.extremes.merge(other.extremes)
-        self.loss_sum = sum(other.loss_sum for other in others)
-        self.loss_images = sum(other.loss_images for other in others)
-        self.class_images = np.sum([other.class_images for other in others], axis=0)
 
     def _sums(self) -> list[Accumulator]:
         return [self.counts, self.resampled, self.split]

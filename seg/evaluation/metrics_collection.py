@@ -1,24 +1,24 @@
 """All metrics of one pass over a split; memory does not grow with the split."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, distributed
+from torch import Tensor
 
 from seg.data.label_dtype import BYTE_IGNORE_INDEX
 from seg.data.label_space import LabelSpace
 from seg.evaluation.protocol import BOUNDARY_RATIO, TRIMAP_PX, SplitHash
+from seg.evaluation.shared_metrics import ExampleImage, SharedMetrics
 from seg.inference.fusion import Tile
-from seg.metrics.accumulator import Accumulator, total
+from seg.metrics.accumulator import Accumulator
 from seg.metrics.bootstrap import PoissonBootstrap
 from seg.metrics.boundary import BoundaryIoU
 from seg.metrics.calibration import ReliabilityBins
 from seg.metrics.confusion import ConfusionMatrix
 from seg.metrics.joint_counts import pair_counts
-from seg.metrics.per_image import Extremes, ImageScores, image_scores
+from seg.metrics.per_image import ImageScores, image_scores
 from seg.metrics.pixel_sample import LogProbabilitySample
 from seg.metrics.size_strata import SizeStrata
 from seg.metrics.temperature import fit_temperature, tempered_reliability
@@ -29,16 +29,7 @@ _SAMPLED_PIXELS = 200_000  # for the temperature
 _BELOW_SHARE = (0.001, 0.01, 1.0)  # of the image's area: small, medium, large segments
 
 
-@dataclass(frozen=True)
-class ExampleImage:
-    """Example image, uint8, H x W x 3, with its label and its prediction, H x W."""
-
-    image: NDArray[np.uint8]
-    label: NDArray[Any]
-    prediction: NDArray[Any]
-
-
-class MetricsCollection:
+class MetricsCollection(SharedMetrics):
     """Metrics of a split, updated image by image in one or several processes.
 
     Args:
@@ -61,9 +52,7 @@ class MetricsCollection:
         # of more than 255 classes fewer pixels: as much memory
         pixels = _SAMPLED_PIXELS * min(1.0, BYTE_IGNORE_INDEX / labels.num_classes)
         self.sample = LogProbabilitySample(*facts, capacity=max(1, int(pixels)))
-        self.extremes: Extremes[ExampleImage] = Extremes(examples)
-        self.loss_sum, self.loss_images = 0.0, 0
-        self.class_images = np.zeros(labels.num_classes, np.int64)  # whose labels hold the class
+        super().__init__(labels.num_classes, examples)
 
     def add_tile(self, name: str, tile: Tile, label_HW: Tensor) -> Tensor:
         """Add some pixels of an image; return their predicted classes, H x W."""
@@ -92,26 +81,10 @@ class MetricsCollection:
             self.extremes.add(scores, example)
         return scores
 
-    def add_loss(self, loss: Tensor, images: int) -> None:
-        """Add the mean loss of a batch."""
-        self.loss_sum += float(loss) * images
-        self.loss_images += images
-
-    def reduce(self) -> None:
-        """Add what the other processes have measured, if there are any."""
-        if not (distributed.is_available() and distributed.is_initialized()):
-            return
-        others: list[Any] = [None] * distributed.get_world_size()
-        distributed.all_gather_object(others, self)
-        for own, *parts in zip(self._sums(), *(other._sums() for other in others), strict=True):
-            own.load_sums(total(part.sums() for part in parts))
-        for rank, other in enumerate(others):
-            if rank != distributed.get_rank():
-                self.sample.merge(other.sample)
-                self.extremes.merge(other.extremes)
-        self.loss_sum = sum(other.loss_sum for other in others)
-        self.loss_images = sum(other.loss_images for other in others)
-        self.class_images = np.sum([other.class_images for other in others], axis=0)
+    def merge_images(self, other: Self) -> None:
+        """Take the pixels and the example images of another process."""
+        super().merge_images(other)
+        self.sample.merge(other.sample)
 
     def _sums(self) -> list[Accumulator]:
         metrics = (self.confusion, self.boundary, self.trimap, self.reliability)

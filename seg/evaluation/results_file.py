@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seg.data.label_space import LabelSpace
 from seg.errors import DataError, error_summary
-from seg.evaluation.metrics_collection import ExampleImage
+from seg.evaluation.shared_metrics import ExampleImage
 from seg.io.atomic import write_atomically, write_json
 from seg.io.json_file import read_json
 from seg.io.npz_file import read_npz
