@@ -62,6 +62,35 @@ def write_deep_images(root: Path) -> None:
         Image.fromarray(values).save(path)
 
 
+def write_bands(path: Path, count: int) -> None:
+    """A TIFF of so many bands of 12 bits, in files of 16."""
+    import rasterio
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = _RNG.integers(0, 4096, (count, HEIGHT_PX, WIDTH_PX), np.uint16)
+    options = {"driver": "GTiff", "dtype": "uint16", "crs": "EPSG:32632"}
+    place = rasterio.Affine(10, 0, 690_000, 0, -10, 5_335_000)
+    size = {"count": count, "height": HEIGHT_PX, "width": WIDTH_PX}
+    with rasterio.open(path, "w", transform=place, **size, **options) as file:
+        file.write(values)
+
+
+def write_banded_images(root: Path) -> None:
+    """`dataset=folder` with eight bands of 12 bits."""
+    write_own_images(root)
+    for path in sorted((root / "images").rglob("*.png")):
+        path.unlink()
+        write_bands(path.with_suffix(".tif"), 8)
+
+
+def write_band_files(root: Path) -> None:
+    """`dataset=folder` with a file a band."""
+    for number in range(8):
+        for band in ("B02", "B03", "B08"):
+            write_bands(root / f"scenes/{'ab'[number % 2]}/{number}_{band}.tif", 1)
+        write_label(root / f"masks/{number}.png", (0, 1))
+
+
 def write_faulty_images(root: Path) -> None:
     """The same with a truncated image."""
     write_own_images(root)

@@ -11,15 +11,12 @@ from PIL import Image
 import seg as package
 from seg.config.composition import composed
 from tests.commands.documented import PAGES
-from tests.commands.miniatures import write_own_images
+from tests.commands.miniatures import write_banded_images, write_bands, write_own_images
 from tests.commands.reductions import typed
 from tests.conftest import REPO, seg
 
-BLOCKS = {
-    page.name: block
-    for page in PAGES
-    for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-}
+_FENCED = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = {page.name: found for page in PAGES if (found := _FENCED.findall(page.read_text()))}
 # Names of files that only a reader has, and what takes their place.
 FILES = {
     "runs/train/streets/2026-01-01_12-00-00": "run_dir",
@@ -38,8 +35,8 @@ def directory(small_run, tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(page, **names):
-    code = BLOCKS[page]
+def run(page, *, block=0, **names):
+    code = BLOCKS[page][block]
     for name, other in FILES.items():
         code = code.replace(f'"{name}"', f'"{other}"')
     exec(compile(code, page, "exec"), names)
@@ -49,6 +46,9 @@ def run(page, **names):
 def test_every_block_has_a_test():
     pages = ["architecture.md", "export.md", "plugins.md", "prediction.md", "python.md"]
     assert sorted(BLOCKS) == ["README.md", *pages]
+    assert {page: len(blocks) for page, blocks in BLOCKS.items() if len(blocks) > 1} == {
+        "export.md": 2
+    }
 
 
 def test_the_block_about_plugins():
@@ -67,7 +67,7 @@ def test_the_blocks_about_a_new_dataset(tmp_path):
     assert config.encoder.name == "aligned_xception65"
     classes = run("architecture.md")
     module, _, name = config.dataset._target_.rpartition(".")
-    assert f"# {module.replace('.', '/')}.py" in BLOCKS["architecture.md"]
+    assert f"# {module.replace('.', '/')}.py" in BLOCKS["architecture.md"][0]
     for kind, mode in (("images", "RGB"), ("labels", "L")):
         (tmp_path / "train" / kind).mkdir(parents=True)
         Image.new(mode, (4, 3), 1).save(tmp_path / "train" / kind / "a.png")
@@ -121,3 +121,23 @@ def test_the_block_about_exports(directory):
     label = run("export.md")["label"]
     network = package.load_model(directory / "run_dir")
     assert (label == network.predict(directory / "street.jpg")).mean() > 0.999
+
+
+@pytest.mark.slow
+def test_the_block_about_stored_values(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("rasterio")
+    write_banded_images(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    line = typed("python -m seg.train dataset=folder dataset.root=DIR 'dataset.bands=[1,2,3,8]'")
+    done = seg(*line, "dataset.scaling=percentiles", "hydra.run.dir=run_dir", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    line = typed("python -m seg.export checkpoint=RUN_DIR format=onnx input_kind=stored")
+    done = seg(
+        *line, "output=onnx_fp32_labels_stored.onnx", "tolerance.agreement=0.9", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    write_bands(tmp_path / "scene.tif", 8)
+    label = run("export.md", block=1)["label"]
+    network = package.load_model(tmp_path / "run_dir")
+    assert (label == network.predict(tmp_path / "scene.tif")).mean() > 0.99

@@ -108,6 +108,8 @@ def data_fixture(write):
 own_images = data_fixture(miniatures.write_own_images)
 masked_images = data_fixture(miniatures.write_masked_images)
 overlapping_masks = data_fixture(miniatures.write_overlapping_masks)
+banded_images = data_fixture(miniatures.write_banded_images)
+band_files = data_fixture(miniatures.write_band_files)
 deep_images = data_fixture(miniatures.write_deep_images)
 coco_instances = data_fixture(miniatures.write_coco_instances)
 yolo = data_fixture(miniatures.write_yolo)

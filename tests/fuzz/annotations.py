@@ -144,6 +144,7 @@ def read_via(path: Path) -> None:
 
 def write_voc(folder: Path) -> Path:
     plant(folder, {"train": ["a", "b"]})
+    (folder / "labelmap.txt").unlink()
     for label in (folder / "SegmentationClass").iterdir():
         Image.fromarray(np.zeros((1, 3), np.uint8)).save(label)
     return folder / "ImageSets/Segmentation/train.txt"
