@@ -25,6 +25,7 @@ LENGTH = frozenset(("trainer.max_epochs", "trainer.max_steps"))
 _SHARES = ("trainer.devices", "trainer.num_nodes", "trainer.strategy", "loader.batch_size")
 _BY_CHANNELS = "seg.data.transforms.by_channels.ByChannels"
 _ABSENT = "(absent)"
+_NULL_BEFORE = ("encoder.input_bands",)  # runs from before there was this key had null
 _ROWS = 3
 
 Changes = dict[str, tuple[Any, Any]]
@@ -41,6 +42,9 @@ def changes(
     free = (*FREE, *(_SHARES if keep_global_batch_size else ()))
     flat_before, flat_now = dict(flatten(before)), dict(flatten(now))
     keys = [key for key in flat_before.keys() | flat_now.keys() if not key.startswith(free)]
+    for key in _NULL_BEFORE:
+        if key in flat_now:
+            flat_before.setdefault(key, None)
     pairs = {key: (flat_before.get(key, _ABSENT), flat_now.get(key, _ABSENT)) for key in keys}
     return {
         key: (before, now)

@@ -20,7 +20,7 @@ CONFIG = 2
         ("batch_size", "did you mean loader.batch_size?"),
         ("root", "did you mean dataset=folder dataset.root=DIR?"),
         ("crop", "did you mean augmentation.crop?"),
-        ("loss.class_weights", "class_weights is a key of loss=cross_entropy, "),
+        ("loss.class_weights", "choose one of them too: loss=cross_entropy loss.class_weights="),
         ("dataset.root", "root is a key of dataset=ade20k, "),
         ("scheduler.gamma", "gamma is a key of scheduler="),
         ("nothing", ""),

@@ -59,7 +59,7 @@ def test_weights_that_cannot_be_read(key, value, words, sound, tmp_path):
         ("seg/labels/palette", [1, 2], "palette of the classes holds 1, not 3 numbers"),
         ("seg/labels/file_ids", [[0, None]], "file id 0 of class None"),
         ("seg/labels/file_ids", [[0]], "file_ids of the classes holds [0], not 2 numbers"),
-        ("seg/labels/ignore_index", MISSING, "ignore index None; allowed: 0 to 255"),
+        ("seg/labels/ignore_index", MISSING, "ignore index None; allowed: 0 to 65535"),
         ("global_step", None, "global_step is None; a whole number from 0 is expected"),
         ("global_step", -5, "global_step is -5"),
     ],
