@@ -158,6 +158,7 @@ def test_one_class_everywhere_is_told(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_segmenter_starts_from_every_tensor_of_the_encoder(whole_run, tmp_path):
     line = [*SMALL, f"encoder={ENCODER}", f"encoder.weights={whole_run}", "logger=csv"]
     line += ["trainer.max_epochs=1", "optimizer.lr=1e-12", "optimizer.weight_decay=0"]

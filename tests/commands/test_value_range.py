@@ -100,6 +100,7 @@ def test_an_export_sees_what_training_saw(images, run, tmp_path):
     np.testing.assert_array_equal(exported.predict(file), labels)
 
 
+@pytest.mark.slow
 def test_classifiers_take_a_range(images, tmp_path):
     for split in ("train", "val"):
         for number, path in enumerate(sorted(images.glob(f"images/{split}/*.png"))):

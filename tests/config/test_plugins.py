@@ -160,6 +160,7 @@ def test_an_installed_package_declares_itself(tmp_path, monkeypatch):
         plugins._installed.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_its_plugin_is_named(plugin_run, monkeypatch):
     """The processes find the package in their working directory."""
     place = plugin_run.parent / "package"
@@ -223,6 +224,7 @@ def test_an_export_needs_no_plugin_for_its_network(plugin_run, tmp_path, monkeyp
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_loss_of_a_plugin_is_no_matter_for_predictions(small_run, tmp_path, monkeypatch):
     content = torch.load(small_run / "checkpoints" / "best.ckpt", weights_only=True)
     content["seg"]["config"]["loss"] = {"_target_": LOSS}

@@ -238,6 +238,7 @@ def test_what_is_no_dataset_is_said(content, tmp_path):
         detect(tmp_path / "mine")
 
 
+@pytest.mark.slow
 def test_the_lines_that_are_printed_are_typed(tmp_path):
     write_own_images(tmp_path / "mine")
     done = seg("prepare", "detect", "dataset.root=mine", "hydra.run.dir=out", cwd=tmp_path)

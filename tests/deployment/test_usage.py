@@ -96,6 +96,7 @@ def test_older_cards_are_read(exports):
     assert json.loads(card_path(path).read_text()) == now
 
 
+@pytest.mark.slow
 def test_labels_alone_are_predicted_whole(exports, network):
     engine = package.load_model(exports("onnx", output_kind="labels"))
     image = street(2, (97, 131))

@@ -99,6 +99,7 @@ def test_adaptors_train_and_the_teacher_does_not(small_run, tmp_path):
     assert read_checkpoint(tmp_path).model_state.keys() == before.keys()
 
 
+@pytest.mark.slow
 def test_a_run_whose_teacher_is_gone_is_used_as_any(small_run, tmp_path):
     teacher, run = tmp_path / "the teacher", tmp_path / "run"
     shutil.copytree(small_run, teacher)

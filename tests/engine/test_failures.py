@@ -49,6 +49,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path):
     assert not list((run_dir / "checkpoints").glob(".*"))
 
 
+@pytest.mark.slow
 def test_nothing_passes_through_another_file_system(tmp_path):
     done = train(tmp_path, "logger=csv", fault="every_folder_a_device:")
     assert done.returncode == 0, done.stderr

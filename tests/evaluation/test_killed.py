@@ -5,6 +5,7 @@ from tests.conftest import seg
 KILLED, CONFIG = -9, 2
 
 
+@pytest.mark.slow
 def test_the_same_command_works_again_and_a_finished_one_stays(small_run, tmp_path):
     run_dir = tmp_path / "run"
     line = (f"checkpoint={small_run}", "device=cpu", f"hydra.run.dir={run_dir}")

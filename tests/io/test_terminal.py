@@ -48,6 +48,7 @@ def test_records_with_names_and_errors_are_plain(capsys):
     assert capsys.readouterr().err == "class \\x1b[31mroad\\x1b]0;title\\x07\n"
 
 
+@pytest.mark.slow
 def test_a_name_of_a_file_in_an_error(tmp_path):
     label = Image.new("L", (8, 8))
     label.putpixel((0, 0), 1)

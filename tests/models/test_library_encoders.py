@@ -28,6 +28,7 @@ SEEDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_seeds_by_their_option_under_deeplabv3plus(seed):
     encoder = instantiate(composed("train", f"encoder={seed}")["encoder"], in_channels=3)

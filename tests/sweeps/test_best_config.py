@@ -136,6 +136,7 @@ def config_of(run_dir):
     return yaml.safe_load((run_dir / "config.yaml").read_text())
 
 
+@pytest.mark.slow
 def test_the_command_that_is_told_runs_the_winner_again(swept, tmp_path):
     sweep_dir, told = swept
     command = told.split("the winner again: ")[1].splitlines()[0]

@@ -55,6 +55,7 @@ def test_another_process_renders_the_same_bytes(val: Streets) -> None:
     assert shown.stdout.strip() == digest(val[3])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize(("start", "workers"), [("fork", 2), ("spawn", 1)])
 def test_loader_workers_render_the_same_bytes(start: str, workers: int) -> None:

@@ -96,6 +96,7 @@ def test_missing_and_oversized_files_are_refused(tmp_path):
         list(iter_elements(Source(large, "annotation file", max_bytes=1)))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path):
     element = json.dumps({"numbers": list(range(2100))})
     file = source(tmp_path, '{"a": [' + ",".join(1500 * [element]) + "]}")
