@@ -1,5 +1,7 @@
 """An evaluation that was killed is done again by the same command, in the same directory."""
 
+import pytest
+
 from tests.conftest import seg
 
 KILLED, CONFIG = -9, 2
