@@ -94,7 +94,7 @@ class ClassMaskLayout(TemplateLayout):
     @cached_property
     def masks(self) -> Mapping[TemplatedImage, Mapping[str, PurePosixPath]]:
         """Return the mask files of each image by their class."""
-        return self._found[1]
+        return self._images_and_masks[1]
 
     @cached_property
     def classes(self) -> MaskClasses:
@@ -114,7 +114,7 @@ class ClassMaskLayout(TemplateLayout):
 
     def find(self) -> TemplateFiles:
         """Match the files of the root with the two options."""
-        return self._found[0]
+        return self._images_and_masks[0]
 
     def pairs(self, split: str) -> tuple[Pairing, bool]:
         """Return the pairs of a split or of all splits, and whether they are of all.
@@ -162,7 +162,9 @@ class ClassMaskLayout(TemplateLayout):
         }
 
     @cached_property
-    def _found(self) -> tuple[TemplateFiles, dict[TemplatedImage, dict[str, PurePosixPath]]]:
+    def _images_and_masks(
+        self,
+    ) -> tuple[TemplateFiles, dict[TemplatedImage, dict[str, PurePosixPath]]]:
         paths = image_files(self.where)
         images = [image for path in paths if (image := self.patterns.match(path)) is not None]
         names = None if self.named is None else [entry.name for entry in self.named.entries]

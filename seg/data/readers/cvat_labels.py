@@ -17,7 +17,7 @@ from seg.data.readers.cvat_xml import (
     is_outside,
     read_shapes,
 )
-from seg.data.readers.drawn_pairs import NotedLabels
+from seg.data.readers.drawn_pairs import ImageLabels
 from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.urls import Location
 from seg.errors import DataError, brief, first_of
@@ -47,7 +47,7 @@ class CvatDrawing:
     precision: Precision
 
 
-class CvatLabels(NotedLabels):
+class CvatLabels(ImageLabels[CvatFile, CvatImage, CvatDrawing]):
     """A `ReadLabel` that draws the shapes of an image; the image stands for its label.
 
     Args:
@@ -55,23 +55,6 @@ class CvatLabels(NotedLabels):
         ids: file id of each label.
         drawing: how shapes are drawn.
     """
-
-    def __init__(
-        self,
-        images: Mapping[str, tuple[CvatFile, CvatImage]],
-        ids: Mapping[str, int],
-        drawing: CvatDrawing,
-    ) -> None:
-        self._images = dict(images)
-        self._ids = dict(ids)
-        self._drawing = drawing
-        super().__init__()
-
-    @property
-    def settings(self) -> str:
-        """Return what beside the classes and the images decides what is read."""
-        files = sorted({(str(file.path), file.state) for file, _ in self._images.values()})
-        return f"({files}, {self._ids}, {self._drawing})"
 
     @property
     def source(self) -> str:

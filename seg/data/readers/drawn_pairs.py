@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -20,6 +20,10 @@ from seg.data.readers.listed_pairs import listed_pairs
 from seg.data.readers.unannotated_frames import Unannotated, settle_unannotated
 from seg.data.readers.urls import Location
 from seg.errors import first_of
+
+F = TypeVar("F", bound="AnnotationFile")
+E = TypeVar("E")
+D = TypeVar("D")
 
 
 def pair_drawn(
@@ -102,3 +106,39 @@ class NotedLabels(ABC):
     def _note(self, path: Location, empty: Sequence[str]) -> None:
         note = f"{len(empty)} shapes cover no pixel: {first_of(empty)}" if empty else ""
         self._notes = str(path), note
+
+
+class AnnotationFile(Protocol):
+    """A file of annotations, whose state tells whether it was changed."""
+
+    @property
+    def path(self) -> Path:
+        """Return where it lies."""
+
+    @property
+    def state(self) -> Any:
+        """Return what differs once it is changed."""
+
+
+class ImageLabels(NotedLabels, Generic[F, E, D]):
+    """Base of `ReadLabel`s that draw the entry of an image; the image stands for its label.
+
+    Args:
+        images: of each image file, the annotation file and its entry.
+        ids: file id of each label.
+        drawing: the other choices.
+    """
+
+    def __init__(
+        self, images: Mapping[str, tuple[F, E]], ids: Mapping[str, int], drawing: D
+    ) -> None:
+        self._images = dict(images)
+        self._ids = dict(ids)
+        self._drawing = drawing
+        super().__init__()
+
+    @property
+    def settings(self) -> str:
+        """Return what beside the classes and the images decides what is read."""
+        files = sorted({(str(file.path), file.state) for file, _ in self._images.values()})
+        return f"({files}, {self._ids}, {self._drawing})"

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.readers.alpha import check_alpha
-from seg.data.readers.bands import chosen_bands, further_bands_error
+from seg.data.readers.bands import chosen_bands, further_bands_error, repeated_grey
 from seg.data.readers.jpeg2000 import is_jpeg2000
 from seg.data.readers.urls import Location
-from seg.data.readers.value_range import RGB_CHANNELS, ImageDecoding
+from seg.data.readers.value_range import ImageDecoding
 from seg.data.readers.value_scaling import inverted, is_plain, mark_no_data
 from seg.errors import DataError, error_summary
 
@@ -206,9 +206,7 @@ class BandReader:
             values_CHW = inverted(values_CHW, self.bits, self._path)
         values_HWC = values_CHW.transpose(1, 2, 0)
         scaled_HWC = self._decoding.scale(values_HWC, self.bits, self._path, lacks_data_HW)
-        if scaled_HWC.shape[2] == 1:
-            return np.repeat(scaled_HWC, RGB_CHANNELS, 2), lacks_data_HW
-        return np.ascontiguousarray(scaled_HWC), lacks_data_HW
+        return repeated_grey(scaled_HWC), lacks_data_HW
 
     def lacking_data(self, window: Any = None) -> NDArray[np.bool_] | None:
         """Return where the file itself says that there is no data, h x w; None: nowhere.

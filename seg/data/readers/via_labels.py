@@ -1,14 +1,14 @@
 """Label maps of the regions of the VGG Image Annotator."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.readers.drawn_pairs import NotedLabels
+from seg.data.readers.drawn_pairs import ImageLabels
 from seg.data.readers.image_decoding import MAX_PIXELS
 from seg.data.readers.pixel_centers import Size
 from seg.data.readers.polygons import no_class_error
@@ -45,7 +45,7 @@ class ViaDrawing:
     overlap_order: OverlapOrder
 
 
-class ViaLabels(NotedLabels):
+class ViaLabels(ImageLabels[ViaFile, ViaImage, ViaDrawing]):
     """A `ReadLabel` that draws the regions of an image, which stands for its label.
 
     Regions cover the pixels whose centres lie in the path that the tool draws on its canvas.
@@ -55,23 +55,6 @@ class ViaLabels(NotedLabels):
         ids: file id of each label.
         drawing: the other choices.
     """
-
-    def __init__(
-        self,
-        images: Mapping[str, tuple[ViaFile, ViaImage]],
-        ids: Mapping[str, int],
-        drawing: ViaDrawing,
-    ) -> None:
-        self._images = dict(images)
-        self._ids = dict(ids)
-        self._drawing = drawing
-        super().__init__()
-
-    @property
-    def settings(self) -> str:
-        """Return what beside the classes and the images decides what is read."""
-        files = sorted({(str(file.path), file.state) for file, _ in self._images.values()})
-        return f"({files}, {self._ids}, {self._drawing})"
 
     def __call__(self, path: Location) -> NDArray[Any]:
         """Draw the regions of an image as file ids, int32, H x W.
