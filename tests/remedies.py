@@ -22,6 +22,7 @@ from seg.config.conf_dir import conf_dir
 from seg.config.error_messages import check_flags, check_options, explain
 from seg.config.schema import FitConfig, PretrainConfig, TrainConfig, foreign_sections, validate
 from seg.config.section import Section
+from seg.config.serve import ServeConfig
 from seg.errors import ConfigError, UserError
 
 SCHEMAS: dict[str, tuple[type[Section], str | None]] = {
@@ -35,6 +36,7 @@ SCHEMAS: dict[str, tuple[type[Section], str | None]] = {
     "describe": (commands.DescribeConfig, "task"),
     "benchmark": (commands.BenchmarkConfig, "task"),
     "report": (commands.ReportConfig, "runs"),
+    "serve": (ServeConfig, None),
 }
 _TEXT = r"(?:\[[^\]\n]*\]|\"[^\"\n]*\"|[^\s;,\[\](){}'?]+)"
 _ASSIGNMENT = rf"(?<![\w.\]])\+{{0,2}}[a-z][\w./]*=(?:{_TEXT})"

@@ -38,6 +38,7 @@ LAYERS = [
     "weight_tools",
     "dataset_tools",
     "prediction",
+    "serving",
     "reports",
     "benchmarks",
     "profiling",
@@ -51,7 +52,7 @@ LAYERS = [
 ]
 COMMANDS = {
     *("train", "pretrain", "evaluate", "predict", "export", "weights", "prepare", "benchmark"),
-    *("describe", "report"),
+    *("describe", "report", "serve"),
 }
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40

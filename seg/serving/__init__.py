@@ -1,0 +1,1 @@
+"""A server of trained networks: page, API, Open Inference Protocol, label tools."""
