@@ -38,11 +38,11 @@ class Labels(Format):
         return BufferedWriter(
             raster.height,
             lambda piece: values.written(piece.label_HW),
-            lambda value_HW: save_png(path, _image(value_HW, values)),
+            lambda value_HW: save_png(path, value_image(value_HW, values)),
         )
 
 
-def _image(value_HW: NDArray[Any], values: LabelValues) -> Image.Image:
+def value_image(value_HW: NDArray[Any], values: LabelValues) -> Image.Image:
     """Return values as an image: with a palette, or of 16 bits."""
     image = Image.fromarray(value_HW)  # grey, of 8 or 16 bits
     if image.mode == "L":
