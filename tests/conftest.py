@@ -1,11 +1,13 @@
 """What several test rooms share: a small real run; real pictures and numbers where they are."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,29 @@ def start(command: str, *arguments: str, cwd: Path, fault: str | None = None) ->
 def _no_process_stays() -> Iterator[None]:
     yield
     _warm.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Remove what fixtures of modules wrote once they end; pytest keeps it for three sessions."""
+    if fixturedef.scope not in ("class", "module", "package"):
+        return (yield)
+    base = request.getfixturevalue("tmp_path_factory").getbasetemp()
+    before, new = set(base.iterdir()), set[Path]()
+
+    def remove() -> None:
+        for each in new:
+            if each.is_symlink():  # to the last directory of a name
+                each.unlink()
+            else:
+                shutil.rmtree(each, ignore_errors=True)
+
+    fixturedef.addfinalizer(remove)  # the last one that runs: those of the fixture come before
+    value = yield
+    new |= set(base.iterdir()) - before
+    return value
 
 
 @pytest.fixture(scope="session")
