@@ -15,6 +15,7 @@ from seg.config.schema import FitConfig, TrainConfig, validate
 from seg.data.label_space import LabelSpace
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.deployment.exported_model import ExportedModel
+from seg.deployment.format_interface import Cores
 from seg.deployment.loading import Export, is_export, open_export, read_export
 from seg.errors import ConfigError, DataError, UserError, error_summary, first_lines
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -82,13 +83,16 @@ def load_teacher(checkpoint: str, plugins: Collection[str] = ()) -> TrainedSegme
     return restore(read_checkpoint(Path(checkpoint), plugins=plugins))
 
 
-def open_model(source: Checkpoint | Export) -> TrainedSegmenter | ExportedModel:
-    """Return the network of a checkpoint, or start the engine of an export."""
+def open_model(
+    source: Checkpoint | Export, cores: Cores | None = None
+) -> TrainedSegmenter | ExportedModel:
+    """Return the network of a checkpoint, or start the engine of an export on some cores."""
     if isinstance(source, Checkpoint):
         return restore(source)
     if "dataset" not in source.config:
-        return open_export(source)
-    return open_export(source, decoding_of(training_config(source, TrainConfig).dataset))
+        return open_export(source, cores=cores)
+    decoding = decoding_of(training_config(source, TrainConfig).dataset)
+    return open_export(source, decoding, cores)
 
 
 def restore(checkpoint: Checkpoint) -> TrainedSegmenter:

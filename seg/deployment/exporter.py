@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seg.data.sample import Sample
 from seg.deployment.exported_model import ExportedModel
-from seg.deployment.format_interface import ExportFormat, Source, find_format
+from seg.deployment.format_interface import Cores, ExportFormat, Source, find_format
 from seg.deployment.metadata import (
     Card,
     ExportSpec,
@@ -146,7 +146,7 @@ def _write_file(
 ) -> tuple[list[Path], ExportedModel]:
     files = kind.write(source, path)
     card = _card(source, origin, kind, files)
-    return files, ExportedModel(card, kind.open(files[0], card), source.model.decoding)
+    return files, ExportedModel(card, kind.open(files[0], card, Cores()), source.model.decoding)
 
 
 def _card(

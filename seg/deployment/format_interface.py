@@ -9,6 +9,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Literal
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
@@ -22,9 +23,27 @@ from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
 
 Runner = Callable[[Tensor], Tensor]
-"""Input of the card's kind, B x C x H x W -> logits or labels, a tensor of its own."""
+"""Input of the card's kind, B x C x H x W -> logits or labels, a tensor of its own.
+
+Several threads may call one runner at a time. How many passes then really run at a time is the
+`Cores` that it was opened with; of formats that torch runs, passes take the threads that
+`torch.set_num_threads` has set in the calling thread.
+"""
 
 _PACKAGE = "seg.deployment.formats"
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Cores that a runner of a CPU takes.
+
+    Attributes:
+        threads: of a pass.
+        passes: that run at a time, from as many threads that call.
+    """
+
+    threads: int = field(default_factory=torch.get_num_threads)
+    passes: int = 1
 
 
 @dataclass(frozen=True)
@@ -81,7 +100,7 @@ class ExportFormat:
             `trust`.
         write: writes the file at the path, and others beside it; returns all of them, the one to
             open first.
-        open: a file and its card -> the function that runs it.
+        open: a file, its card and the cores to take -> the function that runs it.
         writing, running: modules that they need -> their packages' names for pip.
         extra: of this package, that installs them; None if there is none.
     """
@@ -92,7 +111,7 @@ class ExportFormat:
     devices: tuple[Literal["cpu", "cuda"], ...]
     runs_code: bool
     write: Callable[[Source, Path], list[Path]]
-    open: Callable[[Path, Card], Runner]
+    open: Callable[[Path, Card, Cores], Runner]
     writing: Mapping[str, str] = field(default_factory=dict)
     running: Mapping[str, str] = field(default_factory=dict)
     extra: str | None = None

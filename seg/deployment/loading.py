@@ -10,7 +10,7 @@ from seg.data.label_space import LabelSpace
 from seg.data.readers.sha256 import sha256_of
 from seg.data.readers.value_range import PLAIN, ImageDecoding
 from seg.deployment.exported_model import ExportedModel
-from seg.deployment.format_interface import find_format, format_names
+from seg.deployment.format_interface import Cores, find_format, format_names
 from seg.deployment.metadata import Card, card_path, check_files, read_card
 from seg.errors import ConfigError, DataError, brief
 
@@ -100,18 +100,21 @@ def _read_known_card(path: Path) -> Card:
     return card
 
 
-def open_export(export: Export, decoding: ImageDecoding = PLAIN) -> ExportedModel:
+def open_export(
+    export: Export, decoding: ImageDecoding = PLAIN, cores: Cores | None = None
+) -> ExportedModel:
     """Start the engine.
 
     Args:
         export: the file with its card.
         decoding: how the values of image files are converted.
+        cores: that it takes on a CPU; None: one pass at a time, of torch's threads.
 
     Raises:
         DataError: the engine cannot open the file.
     """
-    kind = find_format(export.card.format)
-    return ExportedModel(export.card, kind.open(export.path, export.card), decoding)
+    run = find_format(export.card.format).open(export.path, export.card, cores or Cores())
+    return ExportedModel(export.card, run, decoding)
 
 
 def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = False) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from seg.deployment.format_interface import ExportFormat, Runner, Source
+from seg.deployment.format_interface import Cores, ExportFormat, Runner, Source
 from seg.deployment.formats.pt2 import TorchRunner
 from seg.deployment.metadata import Card
 from seg.errors import ConfigError, DataError, error_summary
@@ -28,7 +28,7 @@ def _write(source: Source, path: Path) -> list[Path]:
     return [path]
 
 
-def _open(path: Path, card: Card) -> Runner:
+def _open(path: Path, card: Card, _: Cores) -> Runner:
     from torch._inductor import aoti_load_package
 
     try:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg.deployment.format_interface import ExportFormat, Source
+from seg.deployment.format_interface import Cores, ExportFormat, Source
 from seg.deployment.metadata import Card
 from seg.deployment.stored_images import TYPES
 from seg.deployment.usage import INPUT, class_table
@@ -119,17 +119,22 @@ def _quiet() -> Iterator[None]:
 
 
 class _OnnxRunner:
-    """Session whose input and output are bound to memory, so that no input is copied."""
+    """Session whose input and output are bound to memory, so that no input is copied.
 
-    def __init__(self, path: Path, _card: Card) -> None:
+    Passes of several threads share the session: each binds memory of its own.
+    """
+
+    def __init__(self, path: Path, card: Card, cores: Cores) -> None:
         switch_off_usage_reports()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = cores.threads
         options.inter_op_num_threads = 1
         # torch works between passes: threads that spin there would take its cores
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        # a plan a size would be kept for each size that ever comes
+        options.enable_mem_pattern = card.spec.size is not None
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(

@@ -1,6 +1,7 @@
 """Format `openvino`: its intermediate representation; int8 by NNCF's quantization."""
 
 import logging
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seg.cpu import has_native_bfloat16
-from seg.deployment.format_interface import ExportFormat, Source
+from seg.deployment.format_interface import Cores, ExportFormat, Source
 from seg.deployment.formats.onnx import float_nodes, write_onnx
 from seg.deployment.metadata import Card
 from seg.errors import ConfigError, DataError, error_summary
@@ -77,9 +78,13 @@ def _quantize(model: object, source: Source, float_names: list[str]) -> object:
 
 
 class _OpenVinoRunner:
-    """Request of a compiled model; the input is not copied."""
+    """Compiled model; inputs are not copied.
 
-    def __init__(self, path: Path, card: Card) -> None:
+    A request serves one pass at a time, so there are as many as passes at a time. All of them take
+    shared inputs: one that had taken a shared input would copy an unshared one over it.
+    """
+
+    def __init__(self, path: Path, card: Card, cores: Cores) -> None:
         switch_off_usage_reports()
         import openvino
 
@@ -88,19 +93,29 @@ class _OpenVinoRunner:
         hint = "bf16" if precision == "int8" and has_native_bfloat16() else _HINTS[precision]
         options = {
             "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": "1",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "NUM_STREAMS": str(cores.passes),
+            "INFERENCE_NUM_THREADS": cores.threads * cores.passes,
             "INFERENCE_PRECISION_HINT": hint,
         }
+        if card.spec.size is None:  # kernels would be kept of each size that ever comes
+            options["CPU_RUNTIME_CACHE_CAPACITY"] = "0"
         try:
             model = openvino.Core().read_model(str(path))
-            self._request = openvino.Core().compile_model(model, "CPU", options)
+            self._model = openvino.Core().compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise DataError(f"{path}: OpenVINO cannot open it ({error_summary(error)})") from None
+        self._idle: deque[Any] = deque()
 
     def __call__(self, image_BCHW: Tensor) -> Tensor:
         image = np.ascontiguousarray(image_BCHW.cpu().numpy())
-        return torch.from_numpy(np.array(self._request([image], share_inputs=True)[0]))
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._model.create_infer_request()
+        outputs = request.infer([image], share_inputs=True, share_outputs=True)
+        output = torch.from_numpy(np.array(outputs[0]))
+        self._idle.append(request)  # one that failed is left out
+        return output
 
 
 FORMAT = ExportFormat(

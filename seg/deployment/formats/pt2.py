@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seg.deployment.format_interface import ExportFormat, Runner, Source
+from seg.deployment.format_interface import Cores, ExportFormat, Runner, Source
 from seg.deployment.metadata import Card
 from seg.errors import DataError, error_summary
 from seg.io.json_file import parse_json
@@ -44,7 +44,7 @@ class TorchRunner:
         return output.to(image_BCHW.device)
 
 
-def _open(path: Path, card: Card) -> Runner:
+def _open(path: Path, card: Card, _: Cores) -> Runner:
     try:
         _refuse_objects(path)
         module = torch.export.load(path).module()

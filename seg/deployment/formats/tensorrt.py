@@ -1,13 +1,14 @@
 """Format `tensorrt`: engines of TensorRT 10 for the GPU that built them, made from ONNX."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from seg.deployment.export_graph import example_input
-from seg.deployment.format_interface import ExportFormat, Source
+from seg.deployment.format_interface import Cores, ExportFormat, Source
 from seg.deployment.formats.onnx import write_onnx
 from seg.deployment.metadata import Card
 from seg.deployment.usage import INPUT
@@ -59,9 +60,9 @@ def _profile(builder: Any, source: Source) -> Any:
 
 
 class _TensorRtRunner:
-    """Engine that runs on torch's tensors and stream."""
+    """Engine that runs on torch's tensors and stream, one pass at a time."""
 
-    def __init__(self, path: Path, _card: Card) -> None:
+    def __init__(self, path: Path, _card: Card, _: Cores) -> None:
         import tensorrt
 
         logger = tensorrt.Logger(tensorrt.Logger.ERROR)
@@ -71,7 +72,7 @@ class _TensorRtRunner:
                 f"{path}: TensorRT cannot open it; an engine runs on the kind of GPU and the "
                 "version that built it; export it again here"
             )
-        self._engine = engine
+        self._engine, self._lock = engine, Lock()
         self._context = engine.create_execution_context()
         self._output = engine.get_tensor_name(engine.num_io_tensors - 1)
         types = {
@@ -82,6 +83,10 @@ class _TensorRtRunner:
         self._dtype = types[engine.get_tensor_dtype(self._output)]
 
     def __call__(self, image_BCHW: Tensor) -> Tensor:
+        with self._lock:  # shapes and addresses are the context's
+            return self._run(image_BCHW)
+
+    def _run(self, image_BCHW: Tensor) -> Tensor:
         image = image_BCHW.to("cuda").contiguous()
         context = self._context
         if not context.set_input_shape(INPUT, tuple(image.shape)):
