@@ -129,9 +129,11 @@ class ExportConfig(Section):
     checkpoint: Path
     format: str
     precision: Literal["fp32", "fp16", "bf16", "int8"]
+    repository: Literal["triton", "ovms"] | None
+    model_name: str | None
     output: Path | None
     output_kind: Literal["logits", "labels"]
-    input_kind: Literal["uint8", "float32", "normalized", "stored"]
+    input_kind: Literal["uint8", "float32", "normalized", "stored"] | None
     size: tuple[Count, Count] | None
     batch_size: Count | None
     dataset: dict[str, Any]

@@ -41,12 +41,20 @@ class ExportRequest:
         tolerance: of the gate.
         int8_agreement: share of the calibration's pixels whose class must stay; parts of the
             network stay float until it does, see `mixed_precision_search.select_float_layers`.
+        engine: name of the format whose engine the gate runs the file by; None: its own.
     """
 
     format: str
     spec: ExportSpec
     tolerance: Tolerance
     int8_agreement: float = 0.99
+    engine: str | None = None
+
+    @property
+    def kind(self) -> ExportFormat:
+        """Return the format, with the engine of the gate."""
+        kind = find_format(self.format)
+        return kind if self.engine is None else kind.run_by(find_format(self.engine))
 
 
 def file_name(request: ExportRequest) -> str:
@@ -83,7 +91,7 @@ def export(
         ConfigError: the format lacks the precision or device, or another suffix than the format's.
         ParityError: the export differs from the network by more than the tolerance.
     """
-    kind = find_format(request.format)
+    kind = request.kind
     kind.require_writing(request.spec)
     if not target.name.endswith(kind.suffix):
         raise ConfigError(f"output={target}: a file of format {kind.name} ends in {kind.suffix}")
@@ -106,7 +114,8 @@ def export(
                 + "\n  allow more by tolerance.agreement and tolerance.miou_points, or choose "
                 "another precision"
             )
-        card = engine.card.model_copy(update={"parity": parity.to_dict(request.tolerance)})
+        facts = parity.to_dict(request.tolerance) | {"engine": request.engine or kind.name}
+        card = engine.card.model_copy(update={"parity": facts})
         card_path(target).unlink(missing_ok=True)
         for file in files:
             file.replace(target.with_name(file.name))
@@ -124,7 +133,7 @@ def _export_int8(
 ) -> tuple[list[Path], ExportedModel]:
     """Export in int8, with as few parts in float as the agreement needs; each try is a file."""
     images = [sample.image for sample in calibration]
-    kind = find_format(request.format)
+    kind = request.kind
     for number, float_layers in enumerate(select_float_layers(model, images[:_SENSITIVITY_IMAGES])):
         directory = path.parent / str(number)
         directory.mkdir()

@@ -1,7 +1,7 @@
 """Interface of an export format: one file of `formats/` each, with a `FORMAT`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,6 +18,7 @@ from seg.config.options import nearest
 from seg.deployment.calibration import preprocess
 from seg.deployment.export_graph import DTYPES, exported_program
 from seg.deployment.metadata import Card, ExportSpec
+from seg.deployment.tensor_info import Signature
 from seg.deployment.usage import Usage, usage_of
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -96,6 +97,7 @@ class ExportFormat:
         precisions: that the engine computes in.
         devices: that it computes on, the default first.
         stored_types: of stored values that it takes; None: all.
+        signature: reads the input and the output from a file; None: no server takes such files.
         runs_code: whether opening a file may run code in it; such a file is opened only with
             `trust`.
         write: writes the file at the path, and others beside it; returns all of them, the one to
@@ -116,6 +118,11 @@ class ExportFormat:
     running: Mapping[str, str] = field(default_factory=dict)
     extra: str | None = None
     stored_types: tuple[str, ...] | None = None
+    signature: Callable[[Path], Signature] | None = None
+
+    def run_by(self, other: "ExportFormat") -> "ExportFormat":
+        """Return this format with the engine of another one, which reads its files too."""
+        return replace(self, open=other.open, running=other.running, extra=other.extra)
 
     def require_writing(self, spec: ExportSpec) -> None:
         """Refuse what cannot be exported here.

@@ -133,6 +133,7 @@ NEEDED = {
 # Why a line is not run.
 NOT_RUN = {
     r"^make |pip install|-m venv|-m pytest": "installs, or runs all of this",
+    r"^docker ": "starts servers of others",
 }
 
 

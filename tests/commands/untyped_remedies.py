@@ -3,6 +3,8 @@
 Each key is a part of a message as the code has it; `{}` is what the code fills in.
 """
 
+from tests.commands import repository_remedies
+
 _WORDS = "config/test_typed_words.py::test_words_of_other_frameworks"
 _OFFERED = "config/test_offered_words.py::test_what_is_offered_is_typed"
 _LAYOUTS = "data/readers/test_layouts.py"
@@ -27,6 +29,7 @@ _OUTPUTS = "build/test_sigmoid_remedies.py::test_outputs_that_do_not_fit_the_lab
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
+    **repository_remedies.BESIDE,
     "input_kind=stored: the training declares no type": f"{_STORED}"
     "::test_images_of_a_float_graph_without_a_type_are_refused",
     "precision=int8: not verified with input_kind=stored": f"{_STORED}"

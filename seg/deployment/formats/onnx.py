@@ -15,6 +15,7 @@ from torch import Tensor
 from seg.deployment.format_interface import Cores, ExportFormat, Source
 from seg.deployment.metadata import Card
 from seg.deployment.stored_images import TYPES
+from seg.deployment.tensor_info import Signature, TensorInfo
 from seg.deployment.usage import INPUT, class_table
 from seg.errors import DataError
 from seg.io.atomic import staged_path
@@ -118,6 +119,22 @@ def _quiet() -> Iterator[None]:
                 logging.getLogger(name).setLevel(level)
 
 
+def _signature(path: Path) -> Signature:
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    return Signature(_tensor_info(graph.input[0]), _tensor_info(graph.output[0]))
+
+
+def _tensor_info(value: Any) -> TensorInfo:
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    tensor = value.type.tensor_type
+    sizes = (dim.dim_value if dim.HasField("dim_value") else -1 for dim in tensor.shape.dim)
+    dtype = tensor_dtype_to_np_dtype(tensor.elem_type)
+    return TensorInfo(value.name, dtype.name, tuple(sizes))
+
+
 class _OnnxRunner:
     """Session whose input and output are bound to memory, so that no input is copied.
 
@@ -166,4 +183,5 @@ FORMAT = ExportFormat(
     writing={"onnx": "onnx", "onnxscript": "onnxscript"},
     running={"onnxruntime": "onnxruntime"},
     extra="onnx",
+    signature=_signature,
 )

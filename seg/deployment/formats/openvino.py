@@ -14,6 +14,7 @@ from seg.cpu import has_native_bfloat16
 from seg.deployment.format_interface import Cores, ExportFormat, Source
 from seg.deployment.formats.onnx import float_nodes, write_onnx
 from seg.deployment.metadata import Card
+from seg.deployment.tensor_info import Signature, TensorInfo
 from seg.errors import ConfigError, DataError, error_summary
 from seg.models.rounding import round_weights
 from seg.usage_reports import switch_off_usage_reports
@@ -77,6 +78,26 @@ def _quantize(model: object, source: Source, float_names: list[str]) -> object:
     )
 
 
+def precision_hint(precision: str) -> str:
+    """Return the type that OpenVINO computes in, as the gate measures it."""
+    # of int8 networks it is the type of the layers in float
+    return "bf16" if precision == "int8" and has_native_bfloat16() else _HINTS[precision]
+
+
+def _signature(path: Path) -> Signature:
+    switch_off_usage_reports()
+    import openvino
+
+    model = openvino.Core().read_model(str(path))
+    return Signature(_tensor_info(model.input(0)), _tensor_info(model.output(0)))
+
+
+def _tensor_info(port: Any) -> TensorInfo:
+    sizes = (dim.get_length() if dim.is_static else -1 for dim in port.get_partial_shape())
+    dtype = np.dtype(port.get_element_type().to_dtype())
+    return TensorInfo(port.get_any_name(), dtype.name, tuple(sizes))
+
+
 class _OpenVinoRunner:
     """Compiled model; inputs are not copied.
 
@@ -88,14 +109,11 @@ class _OpenVinoRunner:
         switch_off_usage_reports()
         import openvino
 
-        precision = card.spec.precision
-        # of int8 networks it is the type of the layers in float
-        hint = "bf16" if precision == "int8" and has_native_bfloat16() else _HINTS[precision]
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": str(cores.passes),
             "INFERENCE_NUM_THREADS": cores.threads * cores.passes,
-            "INFERENCE_PRECISION_HINT": hint,
+            "INFERENCE_PRECISION_HINT": precision_hint(card.spec.precision),
         }
         if card.spec.size is None:  # kernels would be kept of each size that ever comes
             options["CPU_RUNTIME_CACHE_CAPACITY"] = "0"
@@ -129,4 +147,5 @@ FORMAT = ExportFormat(
     writing={"nncf": "nncf", "onnx": "onnx", "onnxscript": "onnxscript"},
     running={"openvino": "openvino"},
     extra="openvino",
+    signature=_signature,
 )

@@ -11,6 +11,7 @@ from seg.deployment.export_graph import example_input
 from seg.deployment.format_interface import Cores, ExportFormat, Source
 from seg.deployment.formats.onnx import write_onnx
 from seg.deployment.metadata import Card
+from seg.deployment.tensor_info import Signature, TensorInfo
 from seg.deployment.usage import INPUT
 from seg.errors import ConfigError, DataError
 
@@ -59,20 +60,40 @@ def _profile(builder: Any, source: Source) -> Any:
     return profile
 
 
+def _signature(path: Path) -> Signature:
+    engine = _engine(path)
+    return Signature(_tensor_info(engine, 0), _tensor_info(engine, engine.num_io_tensors - 1))
+
+
+def _tensor_info(engine: Any, index: int) -> TensorInfo:
+    import tensorrt
+
+    name = engine.get_tensor_name(index)
+    dtype = tensorrt.nptype(engine.get_tensor_dtype(name))
+    return TensorInfo(name, dtype.__name__, tuple(engine.get_tensor_shape(name)))
+
+
+def _engine(path: Path) -> Any:
+    import tensorrt
+
+    logger = tensorrt.Logger(tensorrt.Logger.ERROR)
+    engine = tensorrt.Runtime(logger).deserialize_cuda_engine(path.read_bytes())
+    if engine is None:
+        raise DataError(
+            f"{path}: TensorRT cannot open it; an engine runs on the kind of GPU and the "
+            "version that built it; export it again here"
+        )
+    return engine
+
+
 class _TensorRtRunner:
     """Engine that runs on torch's tensors and stream, one pass at a time."""
 
     def __init__(self, path: Path, _card: Card, _: Cores) -> None:
         import tensorrt
 
-        logger = tensorrt.Logger(tensorrt.Logger.ERROR)
-        engine = tensorrt.Runtime(logger).deserialize_cuda_engine(path.read_bytes())
-        if engine is None:
-            raise DataError(
-                f"{path}: TensorRT cannot open it; an engine runs on the kind of GPU and the "
-                "version that built it; export it again here"
-            )
-        self._engine, self._lock = engine, Lock()
+        engine = self._engine = _engine(path)
+        self._lock = Lock()
         self._context = engine.create_execution_context()
         self._output = engine.get_tensor_name(engine.num_io_tensors - 1)
         types = {
@@ -118,4 +139,5 @@ FORMAT = ExportFormat(
     writing={"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},
     running={"tensorrt": "tensorrt"},
     stored_types=("uint8", "float32"),
+    signature=_signature,
 )
