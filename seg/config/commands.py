@@ -145,6 +145,12 @@ class ExportConfig(Section):
     plugins: list[str]
     device: Literal["auto", "cpu", "cuda"]
 
+    @model_validator(mode="after")
+    def _check_model_name(self) -> "ExportConfig":
+        if self.model_name is not None and self.repository is None:
+            raise ValueError("model_name: names models of repositories; give repository=triton")
+        return self
+
 
 class WeightsConfig(Section):
     """`conf/weights.yaml`."""

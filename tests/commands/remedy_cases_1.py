@@ -78,6 +78,12 @@ CASES = (
         r"mean (\w+)\?",
     ),
     Case(
+        "model_name: names models of repositories; give",
+        "export checkpoint={run} model_name=a format=pt2",
+        r"give (repository=triton)",
+        then="format=pt2: allowed: onnx",
+    ),
+    Case(
         "is no .safetensors file; give",
         "weights convert source={run} output=o.pt",
         r"give (output=\S+)",
