@@ -7,7 +7,7 @@ import ctypes
 import os
 import sys
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc, malloc.h
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8  # glibc, malloc.h
 _WITH_BFLOAT16 = ("avx512_bf16", "amx_tile")
 
 
@@ -24,6 +24,16 @@ def disable_malloc_trim() -> None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
         mallopt(_M_TOP_PAD, 256 * 2**20)
+
+
+def limit_malloc_arenas() -> None:
+    """Let all threads allocate from one heap, on Linux; call it before there are threads.
+
+    Each thread otherwise keeps the largest activations that it ever had in a heap of its own.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def give_back_memory() -> None:

@@ -137,11 +137,10 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
         raise ConfigError(f"engine={engine}: unknown; allowed: {', '.join(engines)}{close}")
     if engine == "torch" or is_export(checkpoint) or (engine == "auto" and device != "cpu"):
         return checkpoint
-    exports = _exports_of(checkpoint)
     if engine == "auto":
-        usable = [each for each in exports if _is_usable(each.card, trust=trust)]
+        usable = usable_exports(checkpoint, trust=trust)
     else:
-        usable = [each for each in exports if each.card.format == engine]
+        usable = [each for each in _exports_of(checkpoint) if each.card.format == engine]
     if usable:
         newest = max(usable, key=lambda each: each.card.created)
         log.info("engine     %s: %s", newest.engine, newest.path)
@@ -155,6 +154,18 @@ def choose_engine(checkpoint: Path, engine: str, *, device: str, trust: bool = F
     if directory.is_dir():
         log.info("engine     torch: %s holds no %s", directory, _KIND)
     return checkpoint
+
+
+def usable_exports(checkpoint: Path, *, trust: bool = False) -> list[Export]:
+    """Return the exports of a checkpoint file that compute logits of any size on this CPU.
+
+    Args:
+        checkpoint: a checkpoint file, or an exported file, which has none.
+        trust: see `read_export`.
+    """
+    if is_export(checkpoint):
+        return []
+    return [each for each in _exports_of(checkpoint) if _is_usable(each.card, trust=trust)]
 
 
 def export_directory(checkpoint: Path) -> Path:

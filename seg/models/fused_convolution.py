@@ -146,11 +146,13 @@ class FusedConv2d(nn.Conv2d):
 
     def _weight_in_order(self, input_BCHW: Tensor) -> Tensor:
         key = input_BCHW.dtype, input_BCHW.shape
-        if self._packed is None or self._packed[0] != key:
+        packed = self._packed  # other threads may replace it at any time
+        if packed is None or packed[0] != key:
             weight = self.weight.detach().to_mkldnn()
             places = self.padding, self.stride, self.dilation
-            self._packed = key, _reorder(weight, *places, self.groups, input_BCHW.shape)
-        return self._packed[1]
+            packed = key, _reorder(weight, *places, self.groups, input_BCHW.shape)
+            self._packed = packed
+        return packed[1]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the reordered weights, which cannot be copied."""

@@ -2,37 +2,31 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.cpu import give_back_memory
 from seg.errors import UserError
 from seg.inference.image_model import ImageModel
 from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
 from seg.inference.segmentation_model import as_array
 from seg.serving.uploads import decode
+from seg.serving.workers import ExpiredError, OverloadError, Workers
 
+__all__ = [
+    "ExpiredError",
+    "OverloadError",
+    "Segmentation",
+    "Service",
+    "Services",
+    "UnknownModelError",
+]
 T = TypeVar("T")
-
-
-class OverloadError(UserError):
-    """The queue is full.
-
-    Args:
-        retry_after_s: when to ask again.
-    """
-
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__(f"too many requests; ask again in {retry_after_s:.0f} s")
-        self.retry_after_s = retry_after_s
-
-
-class ExpiredError(UserError):
-    """A request that waited too long."""
+_LARGE_PIXELS = 2**24
 
 
 class UnknownModelError(UserError):
@@ -60,13 +54,15 @@ class Service:
 
     Args:
         name: in addresses.
-        model: on its device.
+        model: on its device; several threads may call it.
         inference: how images go through it.
         card: what `/v1/model` answers, JSON.
+        workers: the threads that do it; networks may share them.
         max_pixels: of an image.
+        timeout_s: after which an image that still waits is given up.
 
     Attributes:
-        name, model, card: see above.
+        name, model, card, workers: see above.
         ready: whether it is warm.
     """
 
@@ -76,12 +72,14 @@ class Service:
         model: ImageModel,
         inference: Inference,
         card: dict[str, Any],
+        workers: Workers,
         *,
         max_pixels: int,
+        timeout_s: float,
     ) -> None:
         self.name, self.model, self.card, self.ready = name, model, card, False
-        self._inference, self._max_pixels = inference, max_pixels
-        self._workers = ThreadPoolExecutor(1)
+        self.workers = workers
+        self._inference, self._max_pixels, self._timeout_s = inference, max_pixels, timeout_s
 
     async def run(
         self,
@@ -92,6 +90,8 @@ class Service:
     ) -> T:
         """Segment an image and encode the result; all in a worker thread.
 
+        Who is cancelled while the image waits frees its place.
+
         Args:
             source: the bytes of an image file, or an array of stored values, H x W x bands, as
                 `TrainedSegmenter.predict` takes it.
@@ -100,15 +100,31 @@ class Service:
 
         Raises:
             DataError: the image cannot be read.
+            ConfigError: the export computes labels alone, and probabilities are requested.
             OverloadError: too many wait.
             ExpiredError: it waited too long.
         """
 
         def work() -> T:
             raster = self._raster(source)
-            return encode(raster, self._segment(raster, probabilities=probabilities))
+            try:
+                return encode(raster, self._segment(raster, probabilities=probabilities))
+            finally:
+                if raster.height * raster.width > _LARGE_PIXELS:
+                    give_back_memory()
 
-        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+        job = self.workers.submit(work)
+        result = asyncio.wrap_future(job)
+        try:
+            await asyncio.wait([result], timeout=self._timeout_s)
+            if not result.done() and job.cancel():
+                raise ExpiredError(
+                    f"the image waited for {self._timeout_s:g} s and is given up; ask again later"
+                )
+            return await result
+        finally:
+            result.cancel()
+            job.cancel()  # frees its place, unless a thread has taken it
 
     def _raster(self, source: bytes | NDArray[Any]) -> ArrayRaster:
         decoding = self.model.decoding
@@ -129,14 +145,22 @@ class Service:
             np.concatenate(masks, axis=1) if masks else None,
         )
 
-    def warm_up(self, image_HWC: NDArray[Any]) -> None:
-        """Segment an image, so that the first request does not wait for what is compiled."""
-        self._segment(ArrayRaster(image_HWC), probabilities=False)
+    def warm_up(self, *sizes: tuple[int, int]) -> None:
+        """Segment images of some sizes in each worker, so that no request waits for compilers."""
+        decoding = self.model.decoding
+
+        def segment() -> None:
+            for size in sizes:
+                image_HWC = np.zeros((*size, decoding.channels), decoding.dtype)
+                self._segment(ArrayRaster(image_HWC), probabilities=not self.model.labels_alone)
+                self._segment(ArrayRaster(image_HWC), probabilities=False)
+
+        self.workers.run_on_each(segment)
         self.ready = True
 
-    def close(self) -> None:
-        """Finish what was accepted."""
-        self._workers.shutdown(wait=True)
+    def close(self, timeout_s: float = 60.0) -> bool:
+        """Finish what was accepted; return whether that was done in time."""
+        return self.workers.close(timeout_s)
 
 
 @dataclass(frozen=True)
