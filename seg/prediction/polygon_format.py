@@ -4,16 +4,13 @@ import logging
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.code_masks import output_masks
 from seg.data.readers.image_decoding import MAX_PIXELS
-from seg.data.readers.shape_classes import BACKGROUND
 from seg.data.readers.urls import is_remote
 from seg.errors import ConfigError, DataError
 from seg.inference.image_source import Raster
@@ -25,15 +22,14 @@ from seg.prediction.polygons import (
     Region,
     Regions,
     has_polygons,
-    trace_regions,
 )
+from seg.prediction.regions import drawn_classes, trace_classes
 from seg.prediction.writer import BufferedWriter, Format, ManifestEntry, Settings, Writer
 
 Size = tuple[int, int]
 """Width and height, in px."""
 
 _SMALL, _SMALL_PX = "small_regions", "small_pixels"
-_NO_CLASS = (BACKGROUND, "_background_")
 # Production Char of the XML 1.0 specification.
 _IN_XML = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _log = logging.getLogger(__name__)
@@ -58,12 +54,7 @@ class PolygonFormat(Format):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         check_library(self.name)
-        names = settings.labels.names
-        for name in settings.options.classes or ():
-            if name not in names:
-                raise ConfigError(f"classes: no class {name!r}; allowed: {', '.join(names)}")
-        chosen = settings.options.classes or [name for name in names if name not in _NO_CLASS]
-        self.classes = {at: name for at, name in enumerate(names) if name in chosen}
+        self.classes = drawn_classes(settings.labels.names, settings.options.classes)
 
     def log_summary(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         """Log how many small regions there are no more."""
@@ -105,31 +96,14 @@ class ShapeFormat(PolygonFormat):
 
 
 def trace(settings: Settings, label_HW: NDArray[Any], cuts: Cuts = UNCUT) -> Regions:
-    """Trace the regions of a label map by the options of the command.
-
-    Classes that overlap are traced one by one: those of one class are simplified together.
-    """
-    labels, options = settings.labels, settings.options
-    traced_as = partial(
-        trace_regions,
+    """Trace the regions of a label map by the options of the command."""
+    options = settings.options
+    return trace_classes(
+        label_HW,
+        settings.labels,
         tolerance_px=options.simplify_tolerance_px,
         min_area_px=options.min_area_px,
         cuts=cuts,
-    )
-    if labels.mode != "multi_label":
-        return traced_as(label_HW, num_classes=labels.num_classes)
-    traced = [
-        traced_as((~mask_HW).astype(np.uint8), num_classes=1)
-        for mask_HW in output_masks(label_HW, labels)
-    ]
-    return Regions(
-        [
-            Region(index, region.polygon)
-            for index, of_class in enumerate(traced)
-            for region in of_class.regions
-        ],
-        sum(each.num_small for each in traced),
-        sum(each.small_px for each in traced),
     )
 
 
