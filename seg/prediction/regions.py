@@ -82,17 +82,16 @@ def confidence(region: Region, probabilities_KHW: NDArray[Any], labels: LabelSpa
     ].astype(np.float32)
     values_N = _class_probability(part_Khw, region.class_index, labels)[mask_HW]
     values_N = values_N[~np.isnan(values_N)]
-    return float(values_N.mean()) if len(values_N) else 0.0
+    return min(1.0, float(values_N.mean())) if len(values_N) else 0.0
 
 
 def _class_probability(
     probabilities_KHW: NDArray[np.float32], class_index: int, labels: LabelSpace
 ) -> NDArray[np.float32]:
     """Return the probability of a class, H x W; of what is in no output that of none of them."""
-    if labels.outputs is None:
-        return probabilities_KHW[class_index]
-    if class_index in (stands_for := labels.outputs.stands_for):
-        return probabilities_KHW[stands_for.index(class_index)]
+    stands_for = labels.outputs.stands_for if labels.outputs else range(labels.num_classes)
+    if class_index in stands_for:
+        return np.asarray(probabilities_KHW[stands_for.index(class_index)])
     return np.asarray(1 - probabilities_KHW.max(0))
 
 
@@ -103,7 +102,7 @@ def image_confidence(probabilities_KHW: NDArray[np.float32], labels: LabelSpace)
     else:
         decided = np.maximum(probabilities_KHW, 1 - probabilities_KHW)
     decided = decided[~np.isnan(decided)]
-    return float(decided.mean(dtype=np.float64)) if decided.size else 0.0
+    return min(1.0, float(decided.mean(dtype=np.float64))) if decided.size else 0.0
 
 
 def without_holes(region: Region) -> list[Region]:
@@ -122,7 +121,14 @@ def without_holes(region: Region) -> list[Region]:
     is_area = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (
         shapely.area(parts) > 0
     )
-    return [Region(region.class_index, part) for part in parts[is_area]]
+    regions = [Region(region.class_index, part) for part in parts[is_area]]
+    return [each for each in regions if _has_pixels(each)]
+
+
+def _has_pixels(region: Region) -> bool:
+    """Return whether the center of a pixel lies inside: beside a cut there may be a sliver."""
+    left, top, right, bottom = (round(value) for value in region.polygon.bounds)
+    return left < right and top < bottom and bool(region.mask()[2].any())
 
 
 def _cuts(region: Region) -> list[float]:

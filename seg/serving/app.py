@@ -7,10 +7,10 @@ from fastapi.responses import JSONResponse
 
 from seg.config.serve import ServeConfig
 from seg.errors import DataError, UserError
-from seg.serving.routes import page, v1
+from seg.serving.routes import label_studio, page, v1
 from seg.serving.service import ExpiredError, OverloadError, Services, UnknownModelError
 
-ROUTERS = (v1.router, page.router)
+ROUTERS = (v1.router, page.router, label_studio.router)
 _STATUS: dict[type[UserError], HTTPStatus] = {
     DataError: HTTPStatus.BAD_REQUEST,
     UnknownModelError: HTTPStatus.NOT_FOUND,

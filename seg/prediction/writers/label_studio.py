@@ -1,23 +1,22 @@
 """`label_studio.json`: tasks with predictions for Label Studio, and `label_studio.xml`."""
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from seg.data.readers.brush_rle import encode_brush
 from seg.data.readers.urls import is_remote
 from seg.errors import ConfigError
 from seg.io.atomic import staged_file, write_atomically
 from seg.io.json_file import compact_json
 from seg.prediction.items import Item
+from seg.prediction.label_studio_results import Control, Tag, make_result
 from seg.prediction.parts import read_part
-from seg.prediction.polygon_format import ShapeFormat, Size, check_xml, image_name, in_percent
+from seg.prediction.polygon_format import ShapeFormat, Size, check_xml, image_name
 from seg.prediction.polygons import Region
 from seg.prediction.writer import PARTS, ManifestEntry, Settings
 
 _MODEL = "seg"
-_POLYGON, _BRUSH = "PolygonLabels", "BrushLabels"
+_TAGS: tuple[Tag, ...] = ("PolygonLabels", "BrushLabels")
 
 
 class LabelStudio(ShapeFormat):
@@ -39,6 +38,10 @@ class LabelStudio(ShapeFormat):
         super().__init__(settings)
         for name in self.classes.values():
             check_xml(name, "class", self.name)
+        self._controls = {
+            tag: Control(tag, tag.removesuffix("Labels").lower(), "image", self.classes)
+            for tag in _TAGS
+        }
 
     def targets(self, item: Item) -> tuple[str, ...]:
         """Return the part of an item."""
@@ -56,7 +59,10 @@ class LabelStudio(ShapeFormat):
     def save(self, item: Item, size: Size, regions: Sequence[Region]) -> None:
         """Write the results of an item."""
         path = self.path(self.targets(item)[0])
-        results = [self._result(at, size, region) for at, region in enumerate(regions, 1)]
+        results = [
+            make_result(region, self._controls[_tag(region)], size, str(number))
+            for number, region in enumerate(regions, 1)
+        ]
         write_atomically(path, lambda file: file.write(compact_json(results)))
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
@@ -80,36 +86,22 @@ class LabelStudio(ShapeFormat):
         name = image_name(item)
         return prefix + (quote(name, errors="surrogateescape") if "?" in prefix else name)
 
-    def _result(self, number: int, size: Size, region: Region) -> dict[str, Any]:
-        """Return a region as Label Studio has it."""
-        tag = _BRUSH if region.has_holes else _POLYGON
-        label = [self.classes[region.class_index]]
-        value: dict[str, Any] = {"points": in_percent(region.shell, size), "closed": True}
-        if region.has_holes:
-            value = {"format": "rle", "rle": list(encode_brush(region.image_mask(size)))}
-        return {
-            "id": str(number),
-            "type": tag.lower(),
-            "from_name": tag.removesuffix("Labels").lower(),
-            "to_name": "image",
-            "original_width": size[0],
-            "original_height": size[1],
-            "image_rotation": 0,
-            "value": {**value, tag.lower(): label},
-        }
-
     def _config(self) -> ElementTree.Element:
         """Return the labeling configuration: an image, and tags for polygons and strokes."""
         view = ElementTree.Element("View")
         ElementTree.SubElement(view, "Image", name="image", value="$image", zoom="true")
-        for tag in (_POLYGON, _BRUSH):
-            name = tag.removesuffix("Labels").lower()
-            control = ElementTree.SubElement(view, tag, name=name, toName="image")
-            for index, label in self.classes.items():
+        for each in self._controls.values():
+            control = ElementTree.SubElement(view, each.tag, name=each.name, toName=each.to_name)
+            for index, label in each.labels.items():
                 color = f"#{bytes(self.settings.labels.palette[index]).hex()}"
                 ElementTree.SubElement(control, "Label", value=label, background=color)
         ElementTree.indent(view)
         return view
+
+
+def _tag(region: Region) -> Tag:
+    """Return the tag that draws a region: polygons have no holes."""
+    return "BrushLabels" if region.has_holes else "PolygonLabels"
 
 
 FORMAT = LabelStudio
