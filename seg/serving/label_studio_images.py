@@ -81,7 +81,7 @@ class TaskImages:
         """Return a file below the directory of the local files."""
         relative = (parse_qs(query).get("d") or [""])[-1]
         if not relative or "\0" in relative:
-            raise DataError(f"{_LOCAL_FILES}/: names no file (?d=...)", fault="missing")
+            raise DataError(f"{_LOCAL_FILES}/: names no file", fault="missing")
         path = (root / relative.lstrip("/")).resolve()
         if not path.is_relative_to(root):
             raise DataError(f"{brief(relative)}: leads out of label_studio.root", fault="refused")

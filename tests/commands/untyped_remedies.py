@@ -281,7 +281,6 @@ NOT_HERE = {
 NO_OFFER = (
     "more than max_bytes={}",
     "no label of the project is a class of this network",
-    "without an <Image name=",
     "the same, pad_to_grid=False",
     "seg, optimize()",
     "align_corners={}",

@@ -48,7 +48,7 @@ def test_holes_of_one_pixel_are_cut_beside_their_center(holes):
 
 def test_simplified_regions_are_cut_too():
     regions = trace(blobs(1, sigma=1.2), tolerance=2.0).regions
-    for region in regions:
+    for region in (each for each in regions if each.has_holes):
         parts = without_holes(region)
         assert not any(part.has_holes for part in parts)
         drawn = sum(part.image_mask((120, 90)).astype(int) for part in parts)

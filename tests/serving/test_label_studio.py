@@ -68,7 +68,8 @@ def host():
 def backend(small_run, host):
     options = (f"label_studio.url={host.url}", f"label_studio.token={LEGACY}")
     with serving(f"checkpoint={small_run}", *options, "label_studio.min_area_px=0") as address:
-        yield httpx.Client(base_url=address, timeout=60)
+        with httpx.Client(base_url=address, timeout=60) as client:
+            yield client
 
 
 @pytest.fixture(scope="module")
