@@ -67,9 +67,12 @@ def host():
 @pytest.fixture(scope="module")
 def backend(small_run, host):
     options = (f"label_studio.url={host.url}", f"label_studio.token={LEGACY}")
-    with serving(f"checkpoint={small_run}", *options, "label_studio.min_area_px=0") as address:
-        with httpx.Client(base_url=address, timeout=60) as client:
-            yield client
+    exact = "label_studio.min_area_px=0"
+    with (
+        serving(f"checkpoint={small_run}", *options, exact) as address,
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
+        yield client
 
 
 @pytest.fixture(scope="module")
