@@ -92,8 +92,7 @@ def router(services: Services, config: ServeConfig) -> APIRouter:
 
 def model_version(service: Service) -> str:
     """Return the name of a network in predictions: another checkpoint has another one."""
-    digest = str(service.card.get("sha256", ""))[:_HASH_DIGITS]
-    return "-".join(filter(None, (service.name, digest)))
+    return f"{service.name}-{service.card['checkpoint']['sha256'][:_HASH_DIGITS]}"
 
 
 async def _body(request: Request, config: ServeConfig) -> tuple[Any, Source]:
