@@ -3,7 +3,7 @@
 Each key is a part of a message as the code has it; `{}` is what the code fills in.
 """
 
-from tests.commands import repository_remedies
+from tests.commands import label_tool_remedies, repository_remedies
 
 _WORDS = "config/test_typed_words.py::test_words_of_other_frameworks"
 _OFFERED = "config/test_offered_words.py::test_what_is_offered_is_typed"
@@ -28,13 +28,9 @@ _DETECTED = "dataset_tools/test_detect.py::test_the_lines_that_are_printed_are_t
 _OUTPUTS = "build/test_sigmoid_remedies.py::test_outputs_that_do_not_fit_the_labels"
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
-_CONNECTED = "serving/test_label_studio.py::test_a_project_is_connected_and_predicted"
-
 BESIDE = {
     **repository_remedies.BESIDE,
-    "start the server with label_studio.url=": _CONNECTED,
-    "give its access token: label_studio.token=": _CONNECTED,
-    "create another one there: label_studio.token=": _CONNECTED,
+    **label_tool_remedies.BESIDE,
     "input_kind=stored: the training declares no type": f"{_STORED}"
     "::test_images_of_a_float_graph_without_a_type_are_refused",
     "precision=int8: not verified with input_kind=stored": f"{_STORED}"
@@ -224,7 +220,7 @@ _SERVER = "needs a network that was trained on the data set of that server"
 _HANGS = "needs a machine on which processes or storage fail"
 
 NOT_HERE = {
-    "this server does not train": "begins a training; tests of dataset=label_studio type its keys",
+    **label_tool_remedies.NOT_HERE,
     "input_kind=stored: takes no {} values": "TensorRT needs a GPU",
     "task=depthwise times the kernels of a card": _GPU,
     "task=memory runs a trained network": "takes minutes",
@@ -279,8 +275,7 @@ NOT_HERE = {
 
 # What names a key, and offers nothing to type.
 NO_OFFER = (
-    "more than max_bytes={}",
-    "no label of the project is a class of this network",
+    *label_tool_remedies.NO_OFFER,
     "the same, pad_to_grid=False",
     "seg, optimize()",
     "align_corners={}",

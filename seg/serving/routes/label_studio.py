@@ -17,6 +17,10 @@ from seg.serving.label_studio_tasks import TaskPredictor, Tracing
 from seg.serving.service import Service, Services
 
 _HASH_DIGITS = 8
+_NO_TRAINING = (
+    "this server does not train\n  export the project as JSON, and go on with"
+    " python -m seg.train dataset=label_studio dataset.root=DIR weights=RUN"
+)
 
 
 class _Setup(BaseModel):
@@ -46,11 +50,9 @@ def router(services: Services, config: ServeConfig) -> APIRouter:
 
     The address and the token that `/setup` brings are not used: others might send them.
     """
-    service, options = services.default, config.label_studio
+    service = services.default
     version = model_version(service)
-    images = TaskImages(options, max_bytes=config.max_bytes, timeout_s=config.timeout_s)
-    tracing = Tracing(options.simplify_tolerance_px, options.min_area_px)
-    predictor = TaskPredictor(service, images, tracing, version)
+    predictor = _predictor(service, config)
     routes = APIRouter(tags=["Label Studio"])
 
     @routes.get("/health")
@@ -80,14 +82,17 @@ def router(services: Services, config: ServeConfig) -> APIRouter:
     async def webhook(request: Request) -> dict[str, str]:
         asked = checked(_Event, *await _body(request, config))
         if asked.action == "START_TRAINING":
-            raise ConfigError(
-                "this server does not train\n"
-                "  export the project as JSON, and go on with python -m seg.train"
-                " dataset=label_studio dataset.root=DIR weights=RUN"
-            )
+            raise ConfigError(_NO_TRAINING)
         return {"status": "ignored"}
 
     return routes
+
+
+def _predictor(service: Service, config: ServeConfig) -> TaskPredictor:
+    options = config.label_studio
+    images = TaskImages(options, max_bytes=config.max_bytes, timeout_s=config.timeout_s)
+    tracing = Tracing(options.simplify_tolerance_px, options.min_area_px)
+    return TaskPredictor(service, images, tracing, model_version(service))
 
 
 def model_version(service: Service) -> str:
