@@ -38,6 +38,20 @@ class EvaluateConfig(Section):
         return self
 
 
+class RankingOptions(Section):
+    """Settings of `rank`.
+
+    Attributes:
+        share: of the pixels of an image that count, the most uncertain ones.
+        top: images on the page.
+        others: networks that are compared with the one of `checkpoint`.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)]
+    top: Count
+    others: list[Path]
+
+
 class OutputOptions(Section):
     """The options of `conf/predict.yaml` that the output formats use.
 
@@ -52,6 +66,8 @@ class OutputOptions(Section):
         min_area_px: smaller regions join a neighbor before they become polygons.
         label_studio_images: what precedes the path of an image in Label Studio's tasks.
         output: directory or address of the results; None: the run directory.
+        rank: the uncertainty by which images are ranked; None: they are not.
+        ranking: how.
     """
 
     output: str | None
@@ -63,6 +79,8 @@ class OutputOptions(Section):
     simplify_tolerance_px: Annotated[float, Field(ge=0)]
     min_area_px: Annotated[int, Field(ge=0)]
     label_studio_images: str
+    rank: Literal["entropy", "margin", "disagreement"] | None
+    ranking: RankingOptions
 
 
 class PredictConfig(OutputOptions):
@@ -93,6 +111,15 @@ class PredictConfig(OutputOptions):
             raise ValueError(
                 f"shard={self.shard}: allowed are 0 to {self.num_shards - 1}; num_shards says "
                 "how many there are"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_others(self) -> "PredictConfig":
+        if self.ranking.others and self.rank != "disagreement":
+            raise ValueError(
+                f"rank={self.rank or 'null'} looks at one network, and ranking.others names more;"
+                " give rank=disagreement, or leave ranking.others out"
             )
         return self
 

@@ -38,6 +38,7 @@ _MARGIN = 3  # grey levels; less is the noise of flat areas
 _BLUR_SIGMA_PX = 2.0
 _FLAT = 1.0  # grey levels of detail (standard deviation); below it there is nothing to compare
 _HASHES_AT_ONCE = 2**22
+_THINNED_AT_ONCE = 512
 _PAIRS_AT_ONCE = 2**13
 _MANY = 0.05  # share of the pairs
 
@@ -76,9 +77,14 @@ class Twin:
 
 def appearance(image_HWC: NDArray[Any], label_HW: NDArray[Any] | None) -> Appearance:
     """Return the appearance of an image in 0..255, H x W x C, and its label, H x W."""
-    small = cv2.resize(as_rgb(image_HWC), (ICON_PX, ICON_PX), interpolation=cv2.INTER_AREA)
-    icon_HW = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-    return Appearance(_digest(image_HWC), None if label_HW is None else _digest(label_HW), icon_HW)
+    label_digest = None if label_HW is None else _digest(label_HW)
+    return Appearance(_digest(image_HWC), label_digest, icon(as_rgb(image_HWC)))
+
+
+def icon(image_HW3: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an RGB image reduced to `ICON_PX` x `ICON_PX`, grey."""
+    small = cv2.resize(image_HW3, (ICON_PX, ICON_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def equal_groups(digests: Sequence[bytes]) -> list[list[int]]:
@@ -91,13 +97,60 @@ def equal_groups(digests: Sequence[bytes]) -> list[list[int]]:
 
 def near_twins(first_NHW: NDArray[np.uint8], second_MHW: NDArray[np.uint8]) -> list[Twin]:
     """Find the first icons that have near duplicates among the second ones; sides of `ICON_PX`."""
-    first_ND, second_MD = details(first_NHW), details(second_MHW)
-    best_N = np.zeros(len(first_NHW), np.float32)
-    twin_N, count_N = np.zeros((2, len(first_NHW)), np.intp)
-    for rows, columns in close_hashes(difference_hashes(first_NHW), difference_hashes(second_MHW)):
-        score = _correlations(first_ND, second_MD, rows, columns)
-        near = score >= MIN_DETAIL
-        i, j, score = rows[near], columns[near], score[near]
+    return _twins(_Signatures.of(first_NHW), _Signatures.of(second_MHW))
+
+
+def thin(icons_NHW: NDArray[np.uint8]) -> list[int | None]:
+    """Find icons that show what an earlier one shows.
+
+    Returns:
+        for each the position of the earlier one that stands for it, which none stands for; None
+        where it is the first of its kind. Flat icons, of which there is nothing to compare, are
+        alike if they are equal.
+    """
+    first_equal: dict[bytes, int] = {}
+    order = [first_equal.setdefault(each.tobytes(), at) for at, each in enumerate(icons_NHW)]
+    signatures = _Signatures.of(icons_NHW)
+    twin: list[int | None] = [None] * len(icons_NHW)
+    unique = np.zeros(0, np.intp)
+    for start in range(0, len(icons_NHW), _THINNED_AT_ONCE):
+        places = np.arange(start, min(start + _THINNED_AT_ONCE, len(icons_NHW)))
+        for pair in _twins(signatures.at(places), signatures.at(unique)):
+            twin[start + pair.index] = int(unique[pair.twin])
+        rest = np.array([at for at in places.tolist() if twin[at] is None], np.intp)
+        among = signatures.at(rest)
+        for rows, columns, _ in _near_pairs(among, among):  # rows ascend
+            for at, earlier in zip(rest[rows].tolist(), rest[columns].tolist(), strict=True):
+                if earlier < at and twin[at] is None and twin[earlier] is None:
+                    twin[at] = earlier
+        for at in rest.tolist():
+            if order[at] != at and twin[at] is None:
+                twin[at] = order[at] if twin[order[at]] is None else twin[order[at]]
+        unique = np.append(unique, [at for at in rest.tolist() if twin[at] is None]).astype(np.intp)
+    return twin
+
+
+@dataclass(frozen=True)
+class _Signatures:
+    """What icons are compared by: hashes and details."""
+
+    hashes_N: NDArray[np.uint64]
+    details_ND: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, icons_NHW: NDArray[np.uint8]) -> "_Signatures":
+        return cls(difference_hashes(icons_NHW), details(icons_NHW))
+
+    def at(self, places: NDArray[np.intp]) -> "_Signatures":
+        return _Signatures(self.hashes_N[places], self.details_ND[places])
+
+
+def _twins(first: _Signatures, second: _Signatures) -> list[Twin]:
+    """Return `near_twins` of signatures."""
+    count = len(first.hashes_N)
+    best_N = np.zeros(count, np.float32)
+    twin_N, count_N = np.zeros((2, count), np.intp)
+    for i, j, score in _near_pairs(first, second):
         np.maximum.at(best_N, i, score)
         is_best = score == best_N[i]
         twin_N[i[is_best]] = j[is_best]
@@ -106,6 +159,16 @@ def near_twins(first_NHW: NDArray[np.uint8], second_MHW: NDArray[np.uint8]) -> l
         Twin(i, int(twin_N[i]), float(best_N[i]), int(count_N[i]))
         for i in np.flatnonzero(count_N).tolist()
     ]
+
+
+def _near_pairs(
+    first: _Signatures, second: _Signatures
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]]:
+    """Yield positions and correlations of near duplicates, in the order of the first."""
+    for rows, columns in close_hashes(first.hashes_N, second.hashes_N):
+        score = _correlations(first.details_ND, second.details_ND, rows, columns)
+        near = score >= MIN_DETAIL
+        yield rows[near], columns[near], score[near]
 
 
 def difference_hashes(icons_NHW: NDArray[np.uint8]) -> NDArray[np.uint64]:

@@ -1,12 +1,9 @@
 """Augmented samples as training sees them, labels drawn over: a contact sheet and a web page."""
 
-import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
-from io import BytesIO
 from pathlib import Path
-from string import Template
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +19,7 @@ from seg.errors import ConfigError
 from seg.io.atomic import write_atomically
 from seg.visualization.composite import as_rgb
 from seg.visualization.grids import legend, overlay, palette_image
+from seg.visualization.html import class_entry, data_uri, encode, fill
 
 _OPACITY = 0.5
 _TILE_PX, _GAP_PX, _CAPTION_PX = 360, 8, 20
@@ -92,13 +90,13 @@ def write_page(
     figures = [_figure(sample, size, labels) for sample, size in samples]
     *_, innermost = unwrapped(dataset)
     changed = "unchanged" if augmentation is None else f"augmented with seed {seed}"
-    page = _fill(
-        "preview.html",
+    page = fill(
+        _TEMPLATES / "preview.html",
         title=escape(f"{type(innermost).__name__}, split {dataset.split}"),
         subtitle=f"{len(figures)} images from {len(dataset)} samples, {changed};"
         " ignored pixels are black",
         opacity=_OPACITY,
-        legend="\n".join(_entry(labels, train_id) for train_id in range(labels.num_classes)),
+        legend="\n".join(class_entry(labels, train_id) for train_id in range(labels.num_classes)),
         figures="".join(figures),
     )
     write_atomically(path, lambda file: file.write(page.encode()))
@@ -157,35 +155,18 @@ def _figure(sample: Sample, size: str, labels: LabelSpace) -> str:
     codes = np.bincount(sample.label.ravel(), minlength=labels.num_codes)
     counts = class_pixels(codes, labels)
     present = sorted(np.flatnonzero(counts).tolist(), key=lambda train_id: -int(counts[train_id]))
-    return _fill(
-        "preview_figure.html",
-        image=_embed(image, "JPEG", quality=88),
-        labels=_embed(label, "PNG", optimize=True),
+    return fill(
+        _TEMPLATES / "preview_figure.html",
+        image=data_uri(encode(image, "JPEG", quality=88), "JPEG"),
+        labels=data_uri(encode(label, "PNG", optimize=True), "PNG"),
         width=width,
         height=height,
         name=escape(sample.name),
         size=size,
         opacity=_OPACITY,
         classes="\n".join(
-            _entry(labels, each, f" {share:.0%}" if share >= 0.01 else " &lt; 1%")
+            class_entry(labels, each, f" {share:.0%}" if share >= 0.01 else " &lt; 1%")
             for each in present
             for share in (counts[each] / sample.label.size,)
         ),
     )
-
-
-def _fill(template: str, **values: object) -> str:
-    return Template((_TEMPLATES / template).read_text("utf-8")).substitute(values)
-
-
-def _entry(labels: LabelSpace, train_id: int, more: str = "") -> str:
-    color = "#{:02x}{:02x}{:02x}".format(*labels.palette[train_id])
-    name = escape(labels.names[train_id])
-    return f'<li><i style="background: {color}"></i>{name}{more}</li>'
-
-
-def _embed(image: Image.Image, kind: str, **options: int) -> str:
-    content = BytesIO()
-    image.save(content, kind, **options)
-    encoded = base64.b64encode(content.getvalue()).decode()
-    return f"data:image/{kind.lower()};base64,{encoded}"

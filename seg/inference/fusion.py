@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seg.data.outputs import Outputs
 from seg.inference.masks import code_dtype, codes_of_masks, decide_masks
+from seg.inference.uncertainty import disagreement
 from seg.kernels.label_tensors import label_tensor_dtype
 from seg.kernels.numba_jit import should_use_numba_argmax
 from seg.kernels.resize import Axis, resize_part
@@ -121,6 +122,16 @@ class Tile:
     def probabilities_HKW(self) -> Tensor:
         """Return the probability of each class, float32; of outputs that are sigmoids, of each."""
         return self.logits_HKW.softmax(1) if self.outputs is None else self.logits_HKW.sigmoid()
+
+    @property
+    def disagreement_HW(self) -> Tensor:
+        """Return how much two passes or more contradict each other, see `disagreement`."""
+        is_softmax = self.outputs is None
+        members = (
+            _blended(windows, self.rows, self.columns, is_softmax=is_softmax)
+            for windows in self.passes
+        )
+        return disagreement(members, 1, self.outputs)
 
     @cached_property
     def masks_HKW(self) -> Tensor | None:

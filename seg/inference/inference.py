@@ -18,9 +18,11 @@ from seg.inference.multi_scale import scaled_part
 from seg.inference.sliding_window import Window1D, scaled_length, windows_1d
 from seg.kernels.label_tensors import label_array
 
+BAND_PX = 128
+"""Rows that are blended at a time; no block reaches over the end of such a band."""
+
 _GIB = 2**30
 _WINDOW_SHARE = 0.5  # of the memory that is allowed: blending takes some too
-_BAND_PX = 128  # rows that are blended at a time
 _SMALLEST_WINDOW_PX = 129
 
 
@@ -34,12 +36,15 @@ class RowBlock:
             overlap.
         probabilities_KHW: one a class, float32; None unless requested.
         masks_KHW: where each sigmoid output is present, bool; None: classes are exclusive.
+        disagreement_HW: of the passes or of several networks, 0 to 1, float32; None unless
+            requested.
     """
 
     rows: slice
     label_HW: NDArray[Any]
     probabilities_KHW: NDArray[np.float32] | None
     masks_KHW: NDArray[np.bool_] | None = None
+    disagreement_HW: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,11 @@ class Inference:
             )
 
     @property
+    def num_passes(self) -> int:
+        """Return how many predictions of each pixel are averaged."""
+        return len(self.scales) * (1 + self.flip)
+
+    @property
     def is_single_pass(self) -> bool:
         """Return whether it is one pass over the whole image, if memory allows."""
         return self.window is None and self.scales == (1.0,) and not self.flip
@@ -112,35 +122,42 @@ class Inference:
         return self.is_single_pass and self._window_for(model, height, width) is None
 
     def iter_row_blocks(
-        self, model: ImageModel, raster: Raster, *, probabilities: bool = False
+        self,
+        model: ImageModel,
+        raster: Raster,
+        *,
+        probabilities: bool = False,
+        disagreement: bool = False,
     ) -> Iterator[RowBlock]:
         """Predict an image from top to bottom without gaps.
 
-        Where it has no data, labels are `ignore_index` and probabilities NaN.
+        Where it has no data, labels are `ignore_index`, probabilities and disagreement NaN.
 
         Args:
             model: in evaluation mode.
             raster: the image.
             probabilities: whether to compute them beside the labels.
+            disagreement: whether to compute that of the passes, two or more.
         """
-        for block in self._iter_predicted(model, raster, probabilities=probabilities):
+        choices = {"probabilities": probabilities, "disagreement": disagreement}
+        for block in self._iter_predicted(model, raster, **choices):
             yield _without_data(block, raster, model.labels.ignore_index)
 
     def _iter_predicted(
-        self, model: ImageModel, raster: Raster, *, probabilities: bool
+        self, model: ImageModel, raster: Raster, **choices: bool
     ) -> Iterator[RowBlock]:
         """Predict an image from top to bottom, whether it has data or not."""
-        labels_alone = model.labels_alone and not probabilities
+        labels_alone = model.labels_alone and not any(choices.values())
         if labels_alone and self.fits_whole(model, raster.height, raster.width):
             yield _whole_labels(model, raster)
             return
         band: list[Tile] = []
         for tile in self.iter_tiles(model, raster):
             if band and tile.rows != band[0].rows:
-                yield _joined(band, probabilities=probabilities)
+                yield _joined(band, **choices)
                 band = []
             band.append(tile)
-        yield _joined(band, probabilities=probabilities)
+        yield _joined(band, **choices)
 
     @torch.inference_mode()
     def iter_tiles(self, model: ImageModel, raster: Raster) -> Iterator[Tile]:
@@ -151,8 +168,8 @@ class Inference:
         """
         passes = list(self._passes(model, raster))
         computed: list[dict[Window1D, list[WindowLogits]]] = [{} for _ in passes]
-        for start in range(0, raster.height, _BAND_PX):
-            rows = slice(start, min(start + _BAND_PX, raster.height))
+        for start in range(0, raster.height, BAND_PX):
+            rows = slice(start, min(start + BAND_PX, raster.height))
             for one_pass, by_row in zip(passes, computed, strict=True):
                 for row in [row for row in by_row if row.covered.stop <= rows.start]:
                     del by_row[row]
@@ -221,14 +238,18 @@ class Inference:
         )
 
 
-def _joined(band: Sequence[Tile], *, probabilities: bool) -> RowBlock:
+def _joined(band: Sequence[Tile], *, probabilities: bool, disagreement: bool) -> RowBlock:
     labels_HW = label_array(torch.cat([tile.label_HW for tile in band], 1))
     parts = [tile.masks_HKW for tile in band if tile.masks_HKW is not None]
-    masks_KHW = _joined_classes(parts) if parts else None
-    if not probabilities:
-        return RowBlock(band[0].rows, labels_HW, None, masks_KHW)
-    wide_KHW = _joined_classes([tile.probabilities_HKW for tile in band])
-    return RowBlock(band[0].rows, labels_HW, wide_KHW, masks_KHW)
+    return RowBlock(
+        band[0].rows,
+        labels_HW,
+        _joined_classes([tile.probabilities_HKW for tile in band]) if probabilities else None,
+        _joined_classes(parts) if parts else None,
+        torch.cat([tile.disagreement_HW for tile in band], 1).cpu().numpy()
+        if disagreement
+        else None,
+    )
 
 
 def _joined_classes(parts_HKW: Sequence[Tensor]) -> NDArray[Any]:
@@ -242,10 +263,12 @@ def _without_data(block: RowBlock, raster: Raster, ignore_index: int) -> RowBloc
     if missing_HW is None or not missing_HW.any():
         return block
     label_HW = np.where(missing_HW, block.label_HW.dtype.type(ignore_index), block.label_HW)
-    probabilities_KHW = block.probabilities_KHW
-    if probabilities_KHW is not None:
-        probabilities_KHW = np.where(missing_HW, np.float32(np.nan), probabilities_KHW)
-    return replace(block, label_HW=label_HW, probabilities_KHW=probabilities_KHW)
+    marked: dict[str, Any] = {
+        name: np.where(missing_HW, np.float32(np.nan), values)
+        for name in ("probabilities_KHW", "disagreement_HW")
+        if (values := getattr(block, name)) is not None
+    }
+    return replace(block, label_HW=label_HW, **marked)
 
 
 @torch.inference_mode()

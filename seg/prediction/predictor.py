@@ -11,9 +11,10 @@ from typing import Any
 
 from seg.cpu import give_back_memory
 from seg.errors import DataError, StorageError
+from seg.inference.committee import iter_compared_blocks
 from seg.inference.image_model import ImageModel
 from seg.inference.image_source import Raster
-from seg.inference.inference import Inference
+from seg.inference.inference import Inference, RowBlock
 from seg.prediction.camera import Camera
 from seg.prediction.items import Item
 from seg.prediction.manifest_entries import done_record, failed_entry, file_mark
@@ -101,6 +102,8 @@ class Predictor:
         formats: what is written.
         opener: opens items; in one thread.
         send: called with the names of an item's files once they are in place.
+        others: networks on the same device that are compared with it where a format wants to know
+            the disagreement; none: the passes of the inference are.
     """
 
     model: ImageModel
@@ -108,6 +111,7 @@ class Predictor:
     formats: Sequence[Format]
     opener: ItemReader | Camera
     send: Callable[[Iterable[str]], None] | None = None
+    others: Sequence[ImageModel] = ()
 
     def predict(self, items: Iterable[Item]) -> Iterator[ManifestEntry]:
         """Predict items; yield the entry of each, in their order, once its files are in place.
@@ -170,8 +174,7 @@ class Predictor:
     def _pieces(self, raster: Raster) -> Iterator[ItemRows]:
         """Yield the rows of an item, labelled `ignore_index` where it has no data."""
         composite = self.model.decoding.composite
-        probabilities = any(each.wants_probabilities for each in self.formats)
-        for band in self.inference.iter_row_blocks(self.model, raster, probabilities=probabilities):
+        for band in self._row_blocks(raster):
             yield ItemRows(
                 raster,
                 band.rows,
@@ -179,7 +182,20 @@ class Predictor:
                 band.probabilities_KHW,
                 composite,
                 band.masks_KHW,
+                band.disagreement_HW,
             )
+
+    def _row_blocks(self, raster: Raster) -> Iterator[RowBlock]:
+        """Predict an item with what the formats want to know."""
+        disagreement = any(each.wants_disagreement for each in self.formats)
+        if disagreement and self.others:
+            return iter_compared_blocks(self.inference, [self.model, *self.others], raster)
+        return self.inference.iter_row_blocks(
+            self.model,
+            raster,
+            probabilities=any(each.wants_probabilities for each in self.formats),
+            disagreement=disagreement,
+        )
 
     def _finish(self, item: Item, writing: _ItemWriters) -> ManifestEntry:
         """Put the files of an item in place and send them; return its entry."""

@@ -101,7 +101,7 @@ def run_prediction(config: PredictConfig, run_dir: Path) -> list[str]:
         ConfigError: formats, inference or device refuse the options; results of others in `output`.
         StorageError: a file cannot be written.
     """
-    check_names(config.formats)
+    check_names(config)
     output = config.output or str(run_dir)
     if config.input.startswith(CAMERA):
         if config.num_shards > 1 or config.backend != "local" or is_remote(output):

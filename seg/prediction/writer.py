@@ -32,6 +32,7 @@ VALUES_FILE = "values.json"
 """The table of the numbers that stand for the classes."""
 
 _PACKAGE = "seg.prediction.writers"
+_RANKING = "seg.prediction.ranking.ranking"
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 ManifestEntry = Mapping[str, Any]
@@ -80,6 +81,7 @@ class ItemRows:
         probabilities_KHW: float32; None unless a format needs them.
         composite: the channels that are drawn as red, green and blue, see `as_rgb`.
         masks_KHW: where each sigmoid output is present; None: classes are exclusive.
+        disagreement_HW: of passes or networks; None unless a format needs it.
     """
 
     raster: Raster
@@ -88,6 +90,7 @@ class ItemRows:
     probabilities_KHW: NDArray[np.float32] | None = None
     composite: tuple[int, int, int] | None = None
     masks_KHW: NDArray[np.bool_] | None = None
+    disagreement_HW: NDArray[np.float32] | None = None
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
@@ -122,6 +125,7 @@ class Format(ABC):
         suffix: of an item's file; empty: no file is made of one item alone.
         file: the file that is made of all items, relative to the output; empty: none.
         wants_probabilities: whether `ItemRows.probabilities_KHW` is needed.
+        wants_disagreement: whether `ItemRows.disagreement_HW` is needed.
         draws_polygons: whether its results depend on the options of polygons.
         keeps_place: whether results of rasters keep their place on the map.
         holds_values: whether its numbers for classes follow the option `values`.
@@ -134,7 +138,8 @@ class Format(ABC):
     name: ClassVar[str]
     suffix: ClassVar[str] = ""
     file: ClassVar[str] = ""
-    wants_probabilities: ClassVar[bool] = False
+    wants_probabilities: bool = False
+    wants_disagreement: bool = False
     draws_polygons: bool = False
     keeps_place: ClassVar[bool] = False
     holds_values: ClassVar[bool] = False
@@ -219,14 +224,16 @@ class Staged(Generic[T]):
 
 
 def load_formats(settings: Settings) -> list[Format]:
-    """Build the formats that the options name.
+    """Build the formats that the options name, and the ranking.
 
     Raises:
         ConfigError: an unknown name, or a format refuses the options.
     """
-    names = settings.options.formats
-    check_names(names)
-    kinds = [_kind(name) for name in names]
+    options = settings.options
+    check_names(options)
+    kinds = [_kind(name) for name in options.formats]
+    if options.rank is not None:
+        kinds.append(import_module(_RANKING).Ranking)
     if settings.labels.mode == "multi_label":
         _refuse_overlaps(kinds)
     return [kind(settings) for kind in kinds]
@@ -251,20 +258,20 @@ def _refuse_overlaps(kinds: Sequence[type[Format]]) -> None:
         )
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Check that the names are those of formats, each once.
+def check_names(options: OutputOptions) -> None:
+    """Check that `formats` names formats, each once.
 
     Raises:
-        ConfigError: an unknown name, one twice, or none.
+        ConfigError: an unknown name, one twice, or none and no ranking.
     """
-    allowed = _all_names()
+    names, allowed = options.formats, _all_names()
     for name in names:
         if name not in allowed:
             raise ConfigError(
                 f"formats: no format {name!r}; allowed: {', '.join(allowed)}"
                 + nearest(name, allowed)
             )
-    if not names or len(set(names)) != len(names):
+    if not (names or options.rank) or len(set(names)) != len(names):
         raise ConfigError(f"formats={list(names)}: name each format once")
 
 
