@@ -51,7 +51,9 @@ class Card:
 def ranking_page(settings: Settings, cards: Sequence[Card], count: int) -> str:
     """Return the page of the first of `count` images."""
     options, labels = settings.options, settings.labels
-    values = np.concatenate([card.uncertainty_HW.ravel() for card in cards] or [np.zeros(1, np.float32)])
+    values = np.concatenate(
+        [card.uncertainty_HW.ravel() for card in cards] or [np.zeros(1, np.float32)]
+    )
     brightest = max(float(np.percentile(values, _BRIGHT)), 1e-6)
     return fill(
         _TEMPLATES / "ranking.html",
