@@ -56,6 +56,7 @@ class ServeConfig(Section):
         max_batch: images of one size that the network sees at once.
         max_queue: images that wait before others are refused.
         timeout_s: how long an image may wait and be worked on.
+        upload_timeout_s: in which the body of a request has to arrive.
         max_bytes: of the body of a request.
         max_pixels: of an image.
     """
@@ -74,6 +75,7 @@ class ServeConfig(Section):
     max_batch: Count
     max_queue: Count
     timeout_s: Annotated[float, Field(gt=0)]
+    upload_timeout_s: Annotated[float, Field(gt=0)]
     max_bytes: Count
     max_pixels: Count
     trust: bool

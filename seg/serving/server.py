@@ -20,6 +20,7 @@ from seg.io.terminal import say
 try:
     import uvicorn
 
+    from seg.serving.access import find_token
     from seg.serving.front import Front
 except ImportError as missing:
     raise ConfigError(
@@ -44,6 +45,7 @@ def serve(config: ServeConfig) -> None:
         ConfigError: the extra `serve` is not installed, or the port is in use.
         DataError: a checkpoint cannot be opened.
     """
+    find_token(config)  # before the network is loaded
     limit_malloc_arenas()  # before there are threads
     front = Front()
     with _listen(config) as listener:

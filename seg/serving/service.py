@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -64,6 +65,7 @@ class Service:
     Attributes:
         name, model, card, workers: see above.
         ready: whether it is warm.
+        observe: called with a stage of an image, `decode` or `network`, and its seconds.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Service:
     ) -> None:
         self.name, self.model, self.card, self.ready = name, model, card, False
         self.workers = workers
+        self.observe: Callable[[str, float], None] = lambda _, __: None
         self._inference, self._max_pixels, self._timeout_s = inference, max_pixels, timeout_s
 
     async def run(
@@ -106,9 +109,14 @@ class Service:
         """
 
         def work() -> T:
+            started_s = perf_counter()
             raster = self._raster(source)
+            decoded_s = perf_counter()
+            self.observe("decode", decoded_s - started_s)
             try:
-                return encode(raster, self._segment(raster, probabilities=probabilities))
+                segmentation = self._segment(raster, probabilities=probabilities)
+                self.observe("network", perf_counter() - decoded_s)
+                return encode(raster, segmentation)
             finally:
                 if raster.height * raster.width > _LARGE_PIXELS:
                     give_back_memory()

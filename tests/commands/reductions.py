@@ -132,6 +132,8 @@ NEEDED = {
 }
 # Why a line is not run.
 NOT_RUN = {
+    r"^curl ": "asks a server: tests/serving/test_documented_requests.py",
+    r"seg\.serve": "serves until it is stopped: tests/serving/",
     r"^make |pip install|-m venv|-m pytest": "installs, or runs all of this",
     r"^docker ": "starts servers of others",
     r"triton_client": "needs a server: deployment/test_triton_client.py",

@@ -70,7 +70,7 @@ def test_other_lines_name_what_is_there(line):
     if line.startswith("make "):
         assert f"\n{words(line)[1]}:" in (conf_dir().parent / "Makefile").read_text()
     else:
-        assert re.match(r"python3 -m venv \.venv$|\.venv/bin/(pip|python) ", line), line
+        assert re.match(r"curl |python3 -m venv \.venv$|\.venv/bin/(pip|python) ", line), line
 
 
 @pytest.mark.parametrize("shell", [("bash", "--norc"), ("zsh", "-f")])

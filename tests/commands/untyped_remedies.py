@@ -29,6 +29,8 @@ _OUTPUTS = "build/test_sigmoid_remedies.py::test_outputs_that_do_not_fit_the_lab
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
+    "other machines reach the server there, and it has no token": "serving/test_guards.py"
+    "::test_other_machines_are_served_with_a_token_alone",
     **repository_remedies.BESIDE,
     **label_tool_remedies.BESIDE,
     "input_kind=stored: the training declares no type": f"{_STORED}"
@@ -275,6 +277,7 @@ NOT_HERE = {
 
 # What names a key, and offers nothing to type.
 NO_OFFER = (
+    "camera=(self)",
     *label_tool_remedies.NO_OFFER,
     "the same, pad_to_grid=False",
     "seg, optimize()",

@@ -22,5 +22,5 @@ def test_an_image_is_answered_as_seg_predicts_it(served, small_run, tmp_path):
 
 def test_bytes_that_are_no_image_are_refused(served):
     answer = httpx.post(f"{served}/v1/predict", files={"image": b"no image"}, timeout=60)
-    assert answer.status_code == 400
-    assert "not an image" in answer.json()["error"]
+    assert answer.status_code == 415
+    assert "of no allowed format" in answer.json()["error"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seg.data.code_masks import output_masks
 from seg.data.label_space import LabelSpace
+from seg.data.label_values import LabelValues
 from seg.inference.image_source import Raster
 from seg.io.atomic import staged_file, write_atomically
 from seg.io.json_file import compact_json
@@ -69,10 +70,7 @@ class Coco(Format):
 
     def merge(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         """Write categories, images and annotations one after the other."""
-        categories = [
-            {"id": self._category_id(index), "name": name}
-            for index, name in enumerate(self.settings.labels.names)
-        ]
+        categories = categories_of(self.settings.label_values)
         with staged_file(self.path(self.file)) as file:
             file.write(b'{"categories":' + compact_json(categories) + b',"images":[')
             for number, (item, record) in enumerate(done, 1):
@@ -93,52 +91,72 @@ class Coco(Format):
 
     def _save(self, path: Path, label_HW: NDArray[Any]) -> dict[str, int] | None:
         """Write the annotations of an item; return the part for the manifest."""
-        part = None
+        part, values = None, self.settings.label_values
         if self.draws_polygons:
             regions = trace(self.settings, label_HW)
             part = small_part(regions)
-            annotations = [self._of_region(each, label_HW.shape) for each in regions.regions]
+            annotations = [annotation_of(each, values, label_HW.shape) for each in regions.regions]
         else:
-            annotations = [
-                self._annotation(index, runs.box, runs.area, runs.encoded())
-                for index, runs in _runs(label_HW, self.settings.labels)
-            ]
+            annotations = run_annotations(label_HW, values)
         write_atomically(path, lambda file: file.write(compact_json(annotations)))
         return part
-
-    def _of_region(self, region: Region, shape: Sequence[int]) -> dict[str, Any]:
-        """Return the annotation of a region."""
-        if region.has_holes:
-            mask_HW = region.image_mask((shape[1], shape[0])).astype(np.uint8)
-            (_, runs) = class_runs(mask_HW, num_classes=2)
-            return self._annotation(region.class_index, runs.box, runs.area, runs.encoded())
-        left, top, right, bottom = region.polygon.bounds
-        corners = [number for corner in region.shell for number in corner]
-        box = (left, top, right - left, bottom - top)
-        return self._annotation(region.class_index, box, region.area, [corners])
-
-    def _annotation(
-        self, index: int, box: Sequence[float], area: float, segmentation: Any
-    ) -> dict[str, Any]:
-        """Return an annotation without its number and its image's."""
-        return {
-            "category_id": self._category_id(index),
-            "bbox": list(box),
-            "area": area,
-            "iscrowd": 0,
-            "segmentation": segmentation,
-        }
-
-    def _category_id(self, index: int) -> int:
-        """Return COCO's number of a class."""
-        values = self.settings.label_values
-        return values.classes[index] + (values.kind == "index")
 
     def _numbered(self, done: Sequence[tuple[Item, ManifestEntry]]) -> Iterator[dict[str, Any]]:
         """Yield the annotations of all items with the number of their image."""
         for number, (item, record) in enumerate(done, 1):
             for annotation in read_part(self, item, record):
                 yield {"image_id": number, **annotation}
+
+
+def categories_of(values: LabelValues) -> list[dict[str, Any]]:
+    """Return COCO's categories of the classes."""
+    return [
+        {"id": _category_id(index, values), "name": name}
+        for index, name in enumerate(values.labels.names)
+    ]
+
+
+def run_annotations(label_HW: NDArray[Any], values: LabelValues) -> list[dict[str, Any]]:
+    """Return an annotation for each class that occurs: run lengths of its pixels.
+
+    They lack `id` and `image_id`.
+    """
+    return [
+        _annotation(_category_id(index, values), runs.box, runs.area, runs.encoded())
+        for index, runs in _runs(label_HW, values.labels)
+    ]
+
+
+def annotation_of(region: Region, values: LabelValues, shape: Sequence[int]) -> dict[str, Any]:
+    """Return the annotation of a region in an image of this height and width.
+
+    It lacks `id` and `image_id`.
+    """
+    category_id = _category_id(region.class_index, values)
+    if region.has_holes:
+        mask_HW = region.image_mask((shape[1], shape[0])).astype(np.uint8)
+        (_, runs) = class_runs(mask_HW, num_classes=2)
+        return _annotation(category_id, runs.box, runs.area, runs.encoded())
+    left, top, right, bottom = region.polygon.bounds
+    corners = [number for corner in region.shell for number in corner]
+    return _annotation(category_id, (left, top, right - left, bottom - top), region.area, [corners])
+
+
+def _annotation(
+    category_id: int, box: Sequence[float], area: float, segmentation: Any
+) -> dict[str, Any]:
+    return {
+        "category_id": category_id,
+        "bbox": list(box),
+        "area": area,
+        "iscrowd": 0,
+        "segmentation": segmentation,
+    }
+
+
+def _category_id(index: int, values: LabelValues) -> int:
+    """Return COCO's number of a class; it counts positions from 1."""
+    return values.classes[index] + (values.kind == "index")
 
 
 def _runs(label_HW: NDArray[Any], labels: LabelSpace) -> Iterator[tuple[int, ClassRuns]]:

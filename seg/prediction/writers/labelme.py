@@ -3,7 +3,7 @@
 import base64
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,37 +54,62 @@ class LabelMe(ShapeFormat):
         path = self.path(self.targets(item)[0])
         image = os.path.relpath(local_image(self.name, item).absolute(), path.parent.absolute())
         as_masks = self.settings.options.simplify_tolerance_px == 0
-        content: dict[str, Any] = {
-            "version": _VERSION,
-            "flags": {},
-            "shapes": [self._shape(region, as_mask=as_masks) for region in regions],
-            "imagePath": Path(image).as_posix(),
-            "imageData": None,
-            "imageHeight": size[1],
-            "imageWidth": size[0],
-        }
+        content = document_of(
+            Path(image).as_posix(), size, regions, self.classes, as_masks=as_masks
+        )
         write_atomically(path, lambda file: file.write(compact_json(content)))
 
-    def _shape(self, region: Region, *, as_mask: bool) -> dict[str, Any]:
-        """Return a region as LabelMe has it."""
-        points, mask = region.shell, None
-        is_mask = as_mask or region.has_holes
-        if is_mask:
-            left, top, mask_HW = region.mask()
-            height, width = mask_HW.shape
-            points = [[left, top], [left + width - 1, top + height - 1]]  # the last pixel inside
-            stream = io.BytesIO()
-            Image.fromarray(mask_HW).save(stream, "PNG")
-            mask = base64.b64encode(stream.getvalue()).decode()
-        return {
-            "label": self.classes[region.class_index],
-            "points": points,
-            "group_id": None,
-            "description": "",
-            "shape_type": "mask" if is_mask else "polygon",
-            "flags": {},
-            "mask": mask,
-        }
+
+def document_of(
+    image_path: str,
+    size: Size,
+    regions: Sequence[Region],
+    classes: Mapping[int, str],
+    *,
+    as_masks: bool,
+) -> dict[str, Any]:
+    """Return LabelMe's file of an image, in the order of its own keys.
+
+    Args:
+        image_path: of the image, from the file.
+        size: of the image.
+        regions: of `classes`.
+        classes: position -> name.
+        as_masks: whether all shapes are masks.
+    """
+    return {
+        "version": _VERSION,
+        "flags": {},
+        "shapes": [
+            _shape(region, classes[region.class_index], as_mask=as_masks) for region in regions
+        ],
+        "imagePath": image_path,
+        "imageData": None,
+        "imageHeight": size[1],
+        "imageWidth": size[0],
+    }
+
+
+def _shape(region: Region, label: str, *, as_mask: bool) -> dict[str, Any]:
+    """Return a region as LabelMe has it."""
+    points, mask = region.shell, None
+    is_mask = as_mask or region.has_holes
+    if is_mask:
+        left, top, mask_HW = region.mask()
+        height, width = mask_HW.shape
+        points = [[left, top], [left + width - 1, top + height - 1]]  # the last pixel inside
+        stream = io.BytesIO()
+        Image.fromarray(mask_HW).save(stream, "PNG")
+        mask = base64.b64encode(stream.getvalue()).decode()
+    return {
+        "label": label,
+        "points": points,
+        "group_id": None,
+        "description": "",
+        "shape_type": "mask" if is_mask else "polygon",
+        "flags": {},
+        "mask": mask,
+    }
 
 
 FORMAT = LabelMe
