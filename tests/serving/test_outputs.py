@@ -6,13 +6,16 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from pycocotools import mask as coco_mask
 
 from seg.config.conf_dir import conf_dir
 from seg.data.label_values import label_values
 from seg.io.yaml_file import read_yaml
 from seg.serving.outputs import PredictQuery
+from tests.prediction.conftest import OF_PYCOCOTOOLS
 from tests.serving.applications import app_of, ask, services_of
+
+coco_mask = pytest.importorskip("pycocotools.mask")
+pytestmark = OF_PYCOCOTOOLS
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (70, 90, 3), np.uint8)
 
