@@ -29,6 +29,7 @@ _OUTPUTS = "build/test_sigmoid_remedies.py::test_outputs_that_do_not_fit_the_lab
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
+    "give another port, or port=0": "serving/conftest.py::serving",
     "other machines reach the server there, and it has no token": "serving/test_guards.py"
     "::test_other_machines_are_served_with_a_token_alone",
     **repository_remedies.BESIDE,
@@ -273,6 +274,7 @@ NOT_HERE = {
     "is no convolution of the image's own channels": "needs a library's encoder of another stem",
     "lower optimizer.lr, set": "which of them helps depends on the run",
     "Keras is not installed": _PACKAGE,
+    "needs the extra `serve`": _PACKAGE,
 }
 
 # What names a key, and offers nothing to type.
