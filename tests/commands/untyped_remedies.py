@@ -3,7 +3,7 @@
 Each key is a part of a message as the code has it; `{}` is what the code fills in.
 """
 
-from tests.commands import label_tool_remedies, repository_remedies
+from tests.commands import repository_remedies, serving_remedies
 
 _WORDS = "config/test_typed_words.py::test_words_of_other_frameworks"
 _OFFERED = "config/test_offered_words.py::test_what_is_offered_is_typed"
@@ -29,11 +29,8 @@ _OUTPUTS = "build/test_sigmoid_remedies.py::test_outputs_that_do_not_fit_the_lab
 _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is_typed"
 
 BESIDE = {
-    "give another port, or port=0": "serving/conftest.py::serving",
-    "other machines reach the server there, and it has no token": "serving/test_guards.py"
-    "::test_other_machines_are_served_with_a_token_alone",
     **repository_remedies.BESIDE,
-    **label_tool_remedies.BESIDE,
+    **serving_remedies.BESIDE,
     "input_kind=stored: the training declares no type": f"{_STORED}"
     "::test_images_of_a_float_graph_without_a_type_are_refused",
     "precision=int8: not verified with input_kind=stored": f"{_STORED}"
@@ -223,7 +220,7 @@ _SERVER = "needs a network that was trained on the data set of that server"
 _HANGS = "needs a machine on which processes or storage fail"
 
 NOT_HERE = {
-    **label_tool_remedies.NOT_HERE,
+    **serving_remedies.NOT_HERE,
     "input_kind=stored: takes no {} values": "TensorRT needs a GPU",
     "task=depthwise times the kernels of a card": _GPU,
     "task=memory runs a trained network": "takes minutes",
@@ -274,13 +271,11 @@ NOT_HERE = {
     "is no convolution of the image's own channels": "needs a library's encoder of another stem",
     "lower optimizer.lr, set": "which of them helps depends on the run",
     "Keras is not installed": _PACKAGE,
-    "needs the extra `serve`": _PACKAGE,
 }
 
 # What names a key, and offers nothing to type.
 NO_OFFER = (
-    "camera=(self)",
-    *label_tool_remedies.NO_OFFER,
+    *serving_remedies.NO_OFFER,
     "the same, pad_to_grid=False",
     "seg, optimize()",
     "align_corners={}",

@@ -1,0 +1,12 @@
+"""Where the remedies of the server and its label tools are typed; see `untyped_remedies.py`."""
+
+from tests.commands import label_tool_remedies
+
+BESIDE = {
+    **label_tool_remedies.BESIDE,
+    "give another port, or port=0": "serving/conftest.py::serving",
+    "other machines reach the server there, and it has no token": "serving/test_guards.py"
+    "::test_other_machines_are_served_with_a_token_alone",
+}
+NOT_HERE = {**label_tool_remedies.NOT_HERE, "needs the extra `serve`": "installs a package"}
+NO_OFFER = (*label_tool_remedies.NO_OFFER, "camera=(self)")
