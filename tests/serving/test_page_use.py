@@ -65,7 +65,7 @@ def test_a_camera_that_is_not_allowed_says_what_to_do(browser, compared):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("output", ["png"])
+@pytest.mark.parametrize("output", ["png", "coco", "labelme"])
 def test_downloads_hold_the_prediction(page, street, street_label, output):
     segment(page, street)
     button = page.locator(f"[data-output={output}]").first
