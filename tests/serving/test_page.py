@@ -10,18 +10,18 @@ import pytest
 from tests.serving.page_driver import canvas, decode, differ, pixels, point, segment, view_of
 
 
-def test_the_page_and_its_files_are_served_with_types_and_hashes(compared):
-    answer = httpx.get(compared)
+def test_the_page_and_its_files_are_served_with_types_and_hashes(served):
+    answer = httpx.get(served)
     assert answer.headers["content-type"].startswith("text/html")
     names = re.findall(r'(?:src|href)="(page/[^"]+)"', answer.text)
     assert {name.rpartition(".")[2] for name in names} == {"svg", "css", "js"}
     for name in names:
-        file = httpx.get(f"{compared}/{name}")
+        file = httpx.get(f"{served}/{name}")
         assert file.status_code == 200
-        kept = httpx.get(f"{compared}/{name}", headers={"If-None-Match": file.headers["etag"]})
+        kept = httpx.get(f"{served}/{name}", headers={"If-None-Match": file.headers["etag"]})
         assert (kept.status_code, kept.content) == (304, b"")
-    assert httpx.get(f"{compared}/page/nothing.js").status_code == 404
-    assert httpx.get(f"{compared}/page/..%2Fapp.py").status_code == 404
+    assert httpx.get(f"{served}/page/nothing.js").status_code == 404
+    assert httpx.get(f"{served}/page/..%2Fapp.py").status_code == 404
     assert "style=" not in answer.text
     assert not re.search(r"<script(?![^>]*src=)|\son\w+=", answer.text)
 
