@@ -1,6 +1,5 @@
 """Image files: opened within limits, checked to be whole, plain PNGs decoded."""
 
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from seg.data.readers.gdal import has_gdal, needs_gdal
 from seg.data.readers.jpeg2000 import is_jpeg2000, jpeg2000_bands, jpeg2000_bits, jpeg2000_size
 from seg.data.readers.numpy_files import format_of, is_numpy, read_array
+from seg.data.readers.pillow_limits import pillow_limits
 from seg.data.readers.tiff_pages import (
     Decoder,
     TiffPage,
@@ -89,13 +89,9 @@ def opened(
             meanwhile.
     """
     max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
-    # Another library may have told Pillow to fill truncated files with grey, process-wide.
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
     content = read_bytes(path, kind)
     try:
-        with warnings.catch_warnings(), _bomb_limit(max_pixels):
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with pillow_limits(max_pixels):
             if is_tiff(content):
                 with _opened_tiff(content, path, kind, page, max_pixels) as file:
                     yield file
@@ -228,18 +224,6 @@ def _check_png(content: bytes) -> frozenset[bytes]:
         start = end + 4
         kinds.add(kind)
     return frozenset(kinds)
-
-
-@contextmanager
-def _bomb_limit(max_pixels: int) -> Iterator[None]:
-    if max_pixels <= MAX_PIXELS:
-        yield
-        return
-    usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = usual
 
 
 def _check_header(
