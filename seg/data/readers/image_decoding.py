@@ -91,7 +91,7 @@ def opened(
     max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
     content = read_bytes(path, kind)
     try:
-        with pillow_limits(max_pixels):
+        with pillow_limits(max_pixels if max_pixels > MAX_PIXELS else 0):
             if is_tiff(content):
                 with _opened_tiff(content, path, kind, page, max_pixels) as file:
                     yield file

@@ -47,7 +47,7 @@ def pillow_limits(max_pixels: int) -> Iterator[None]:
     takes it back. The largest of their limits applies, so each checks its image by its own, too.
 
     Args:
-        max_pixels: of an image; a limit below Pillow's own changes nothing.
+        max_pixels: of an image; one below Pillow's own limit changes nothing.
     """
     _shared.enter(max_pixels)
     try:
