@@ -36,6 +36,8 @@ def main(config: BenchmarkConfig, run_dir: Path) -> None:
         "evaluation": _evaluation,
         "startup": _startup,
         "memory": _memory,
+        "serve": _serve,
+        "serve_memory": _serve_memory,
     }
     tables, numbers = tasks[config.task](config)
     if times := numbers.get("seconds"):
@@ -157,6 +159,53 @@ def _memory(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
     )
     tables = ["once each", f"Memory at the peak of a command\n\n{memory_scaling.table(peaks)}"]
     return tables, {"peak_mib": {name: dict(each) for name, each in peaks.items()}}
+
+
+def _serve(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
+    from seg.benchmarks import serving_speed
+    from seg.build.models import read_trained
+    from seg.io.atomic import scratch_directory
+
+    tables = [f"{config.concurrency} connections, median of {config.rounds} rounds"]
+    numbers: Numbers = {}
+    with scratch_directory() as directory:
+        files = serving_speed.write_images(directory / "images", config.camvid_root)
+        for name in config.networks if config.checkpoint is None else ["checkpoint"]:
+            checkpoint, peer, engine = config.checkpoint, config.peer_encoder, "its engine"
+            if checkpoint is None:
+                made = serving_speed.write_network(directory, name, config.engine, config.precision)
+                checkpoint, peer = made, serving_speed.NETWORKS[name][2]
+                engine = f"{config.engine} {config.precision}"
+            num_classes = read_trained(checkpoint).labels.num_outputs
+            results = serving_speed.in_turn(
+                serving_speed.processes(checkpoint, peer, num_classes),
+                files,
+                rounds=config.rounds,
+                concurrency=config.concurrency,
+                seconds=config.seconds,
+            )
+            tables += [f"{name}, {engine}, against {peer}"]
+            tables += [serving_speed.table(results)]
+            numbers[name] = {way: asdict(each) for way, each in results.items()}
+            log.info("%s\n\n%s", *tables[-2:])
+    return tables, numbers
+
+
+def _serve_memory(config: BenchmarkConfig) -> tuple[list[str], Numbers]:
+    from seg.benchmarks import serving_speed
+    from seg.io.atomic import scratch_directory
+
+    with scratch_directory() as directory:
+        files = serving_speed.write_sizes(directory / "images", config.num_sizes)
+        checkpoint = config.checkpoint or serving_speed.write_network(
+            directory, config.networks[0], config.engine, config.precision
+        )
+        resident = serving_speed.memory(
+            checkpoint, files, requests=config.requests, concurrency=config.concurrency
+        )
+    sizes = f"{config.num_sizes} sizes, {config.concurrency} connections"
+    text = f"Memory of the server\n\n{serving_speed.memory_table(resident)}"
+    return [sizes, text], {"resident_mib": {str(done): mib for done, mib in resident.items()}}
 
 
 def _job(config: BenchmarkConfig, *, batch: int, size: tuple[int, int]) -> "Workload":

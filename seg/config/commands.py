@@ -192,7 +192,16 @@ class BenchmarkConfig(Section):
     """`conf/benchmark.yaml`."""
 
     task: Literal[
-        "data", "loss", "depthwise", "inference", "training", "evaluation", "startup", "memory"
+        "data",
+        "loss",
+        "depthwise",
+        "inference",
+        "training",
+        "evaluation",
+        "startup",
+        "memory",
+        "serve",
+        "serve_memory",
     ]
     rounds: Annotated[int, Field(ge=1)]
     num_workers: Annotated[int, Field(ge=0)]
@@ -212,6 +221,13 @@ class BenchmarkConfig(Section):
     checkpoint: Path | None
     image_sizes: Annotated[list[Count], Field(min_length=2)]
     dataset_sizes: Annotated[list[Count], Field(min_length=1)]
+    networks: Annotated[list[str], Field(min_length=1)]
+    engine: str
+    precision: Literal["fp32", "fp16", "bf16", "int8"]
+    concurrency: Count
+    seconds: Annotated[float, Field(gt=0)]
+    requests: Count
+    num_sizes: Count
     device: Literal["auto", "cpu", "cuda"]
 
 

@@ -47,6 +47,7 @@ _CLASSIFIER = (
     "trainer.check_val_every_n_epoch=1",
 )
 _PREPARED = ("dataset.size=[64,128]", "dataset.train_length=4", "dataset.val_length=2")
+_SERVED = ("networks=[camvid_cpu]", "engine=torch")
 _NETWORKS = (
     *("encoder_name=aligned_xception_tiny", "peer_encoder=tu-resnet18"),
     *("rounds=1", "size=[64,64]"),
@@ -85,6 +86,8 @@ REDUCED = {
     r"benchmark evaluation": ("rounds=1", "size=[64,64]"),
     r"benchmark startup": ("rounds=1",),
     r"benchmark memory": ("image_sizes=[64,96]", "dataset_sizes=[1,2]"),
+    r"benchmark serve_memory": ("requests=10", "num_sizes=2", *_SERVED),
+    r"benchmark serve": ("rounds=1", "seconds=0.2", *_SERVED),
     r"report|weights": (),
 }
 # Appended to sweeps that Optuna draws.
