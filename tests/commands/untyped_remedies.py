@@ -3,7 +3,7 @@
 Each key is a part of a message as the code has it; `{}` is what the code fills in.
 """
 
-from tests.commands import repository_remedies, serving_remedies
+from tests.commands import ranking_remedies, repository_remedies, serving_remedies
 
 _WORDS = "config/test_typed_words.py::test_words_of_other_frameworks"
 _OFFERED = "config/test_offered_words.py::test_what_is_offered_is_typed"
@@ -30,6 +30,7 @@ _DRAWS = "sweeps/test_optuna_search.py::test_the_choice_that_a_message_allows_is
 
 BESIDE = {
     **repository_remedies.BESIDE,
+    **ranking_remedies.BESIDE,
     **serving_remedies.BESIDE,
     "input_kind=stored: the training declares no type": f"{_STORED}"
     "::test_images_of_a_float_graph_without_a_type_are_refused",

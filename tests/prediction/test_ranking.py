@@ -15,6 +15,7 @@ from seg.inference.inference import Inference
 from seg.prediction.ranking.thumbnail import SIDE_PX, Thumbnail
 from seg.prediction.ranking.top_share import TopShare
 from seg.prediction.writer import ItemRows
+from tests.conftest import seg
 from tests.prediction.conftest import CONFIG, files_in, film, predict
 
 RANK = ("formats=[]", "rank=entropy")
@@ -121,6 +122,10 @@ def test_one_network_in_one_pass_cannot_disagree(checkpoint, pictures, tmp_path)
     assert done.returncode == CONFIG
     assert "ranking.others=[RUN_A,RUN_B]" in done.stderr
     assert not (tmp_path / "out").exists()
+    for number, remedy in enumerate(("rank=disagreement inference.flip=true", "rank=entropy")):
+        line = ("formats=[]", *remedy.split())
+        done = predict(checkpoint, pictures / "a", *line, cwd=tmp_path, output=str(number))
+        assert done.returncode == 0, done.stderr
     line = ("rank=entropy", f"ranking.others=[{checkpoint}]")
     done = predict(checkpoint, pictures, *line, cwd=tmp_path)
     assert done.returncode == CONFIG
@@ -132,3 +137,18 @@ def test_a_network_agrees_with_itself(checkpoint, pictures, tmp_path):
     done = predict(checkpoint, pictures, *line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(float(row["score"]) < 1e-5 for row in table(tmp_path / "out/ranking.csv"))
+
+
+@pytest.mark.slow
+def test_an_export_of_labels_alone_is_refused(checkpoint, pictures, tmp_path):
+    """What the message offers is typed."""
+    pytest.importorskip("onnxruntime")
+    for kind in ("labels", "logits"):
+        line = (f"checkpoint={checkpoint}", "format=onnx", f"output_kind={kind}", "device=cpu")
+        done = seg("export", *line, f"output={tmp_path / kind}.onnx", "num_images=2", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = predict(tmp_path / "labels.onnx", pictures, *RANK, cwd=tmp_path)
+    assert done.returncode == CONFIG
+    assert "output_kind=logits" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert predict(tmp_path / "logits.onnx", pictures, *RANK, cwd=tmp_path).returncode == 0
