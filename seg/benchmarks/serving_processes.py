@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -33,30 +35,46 @@ class Server:
         line: arguments of Python.
         port: where it will listen.
         path: that clients ask.
+        ready: what answers 200 once it is ready; None: it listens no earlier.
         tuned: whether OpenMP's threads wait as in every command of ours.
     """
 
     def __init__(
-        self, name: str, line: Sequence[str], port: int, path: str, *, tuned: bool = False
+        self,
+        name: str,
+        line: Sequence[str],
+        port: int,
+        path: str,
+        *,
+        ready: str | None = None,
+        tuned: bool = False,
     ) -> None:
-        self.name, self._port, self._path = name, port, path
+        self.name, self._port, self._path, self._ready = name, port, path, ready
         self.process = _started(line, tuned=tuned, stdin=subprocess.DEVNULL)
 
     def wait(self) -> None:
-        """Wait until it listens.
+        """Wait until it is ready.
 
         Raises:
             ConfigError: it ends, or takes minutes.
         """
         until = monotonic() + _START_S
         while self.process.poll() is None and monotonic() < until:
-            try:
-                with closing(socket.create_connection(("127.0.0.1", self._port), 1)):
-                    return
-            except OSError:
-                sleep(0.1)
+            if self._is_ready():
+                return
+            sleep(0.1)
         self.close()
-        raise ConfigError(f"{self.name}: its process does not listen; its messages are above")
+        raise ConfigError(f"{self.name}: its process is never ready; its messages are above")
+
+    def _is_ready(self) -> bool:
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=5)
+        with closing(connection), suppress(OSError, HTTPException):
+            connection.connect()
+            if self._ready is None:
+                return True
+            connection.request("GET", self._ready)
+            return connection.getresponse().status == HTTPStatus.OK
+        return False
 
     def close(self) -> None:
         """End it."""

@@ -128,7 +128,7 @@ def processes(checkpoint: Path, peer_encoder: str, num_classes: int) -> dict[str
 def _our_server(overrides: Sequence[str]) -> Server:
     port = free_port()
     line = ("-m", "seg.serve", *overrides, f"port={port}")
-    return Server(OURS, line, port, "/v1/predict", tuned=True)
+    return Server(OURS, line, port, "/v1/predict", ready="/readyz", tuned=True)
 
 
 def in_turn(

@@ -107,7 +107,7 @@ def first_pixels(low: NDArray[np.int64], coarse: int) -> NDArray[np.int64]:
     return np.searchsorted(low, np.arange(coarse + 1))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)  # more than the tiles of a row: with ever new sizes it is always full
 @torch.inference_mode(mode=False)  # what inference has cached may be needed in training
 def _weights(axis: Axis, start: int, stop: int, dtype: torch.dtype, device: torch.device) -> Part:
     low, share = axis.places(slice(start, stop))

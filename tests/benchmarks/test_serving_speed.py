@@ -70,7 +70,7 @@ def test_clients_send_each_image_and_refuse_other_answers(tmp_path):
 
 def test_a_server_that_ends_is_named():
     server = Server("mine", ("-c", "raise SystemExit(1)"), free_port(), "/")
-    with pytest.raises(ConfigError, match="mine: its process does not listen"):
+    with pytest.raises(ConfigError, match="mine: its process is never ready"):
         server.wait()
 
 
