@@ -22,9 +22,10 @@ from seg.serving.service import Service, Services
 from seg.serving.workers import Workers
 
 log = logging.getLogger(__name__)
-# On two AVX-512 cores with BF16, over JPEGs of 360 x 480 and the network of camvid_cpu, two workers
-# of one thread each are as fast as any other division; one worker leaves a core idle while it
-# decodes. More than four images at a time are not tried: each has its own activations.
+# JPEGs of 360 x 480 through the network of camvid_cpu on two AVX-512 cores, images/s by two workers
+# of a thread and by one of two: OpenVINO 22 and 19, ONNX Runtime 20 and 7.5, torch 18 and 18. These
+# are single runs beside other processes: the order of the first two may change on a quiet machine.
+# More than four images at a time are not tried: each has its own activations.
 _MOST_WORKERS = 4
 # Even small logits, then those that a compiled loop resizes.
 _WARM_UP_PX = ((360, 480), (720, 960))
