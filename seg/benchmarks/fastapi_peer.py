@@ -5,7 +5,9 @@ writes the label map.
 """
 
 import sys
+from contextlib import nullcontext
 from io import BytesIO
+from threading import Lock
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from torch.nn import functional
 
 from seg.models.interfaces import IMAGENET
 
-_STRIDE = 16
+_STRIDE, _TIMM = 16, "tu-"
 
 
 def network(encoder: str, num_classes: int) -> nn.Module:
@@ -56,10 +58,14 @@ def run_fastapi(port: int, encoder: str, num_classes: int) -> None:
     from fastapi import FastAPI, File, Response, UploadFile
 
     model, app, upload = network(encoder, num_classes), FastAPI(), File()
+    # maps that timm collects by hooks are those of whichever thread came last: IndexError, or worse
+    turns = Lock() if encoder.startswith(_TIMM) else nullcontext()
 
     def predict(image: UploadFile = upload) -> Response:
         image_HWC = decoded(image.file.read())
-        return Response(png(segmented(model, image_HWC[None])[0]), media_type="image/png")
+        with turns:
+            label_HW = segmented(model, image_HWC[None])[0]
+        return Response(png(label_HW), media_type="image/png")
 
     app.post("/predict")(predict)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
