@@ -198,4 +198,4 @@ class Services:
             if name in (None, each.name):
                 return each
         names = ", ".join(each.name for each in self.all)
-        raise UnknownModelError(f"model={name!r}: there is {names}")
+        raise UnknownModelError(f"no model {name!r}: there is {names}")

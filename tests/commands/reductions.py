@@ -107,6 +107,7 @@ PLACED = {
     r"verify source": ("source", "timm_file"),
     r"encoder\.weights=RUN_DIR": ("run_dir", "pretrained_run"),
     r"RUN_DIR/export": ("run_dir", "exported_run"),
+    r"dataset=folder .* weights=RUN_DIR": ("run_dir", "own_run"),
     r"predict .*input=": ("in", "images"),
     r"dataset=folder|reset_head|prepare detect": ("data", "own_images"),
     r"masks/\{stem\}_mask": ("data", "masked_images"),
@@ -132,6 +133,7 @@ NEEDED = {
     r"dataset=geojson": "rasterio",
     r"prepare shards": "litdata",
     r"python -m seg.export|FILES|RUN_DIR/export": "onnxruntime",
+    r"format=openvino": "nncf",
 }
 # Why a line is not run.
 NOT_RUN = {

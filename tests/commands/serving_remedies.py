@@ -9,4 +9,4 @@ BESIDE = {
     "::test_other_machines_are_served_with_a_token_alone",
 }
 NOT_HERE = {**label_tool_remedies.NOT_HERE, "needs the extra `serve`": "installs a package"}
-NO_OFFER = (*label_tool_remedies.NO_OFFER, "camera=(self)", "; charset=utf-8")
+NO_OFFER = (*label_tool_remedies.NO_OFFER, "camera=(self)", "; charset=utf-8", "; boundary={}")

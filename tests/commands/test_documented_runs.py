@@ -41,6 +41,15 @@ def pretrained_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def own_run(own_images, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("own")
+    shutil.copytree(own_images, directory / "data")
+    line = typed("python -m seg.train dataset=folder dataset.root=DIR")
+    run(directory, *line, "hydra.run.dir=run")
+    return directory / "run"
+
+
+@pytest.fixture(scope="session")
 def exported_run(small_run, tmp_path_factory):
     directory = tmp_path_factory.mktemp("exported")
     shutil.copytree(small_run, directory / "run_dir")

@@ -30,6 +30,8 @@ _SWEEPS = {"hydra.run.dir", "hydra.sweep.dir", "hydra.mode"}
 PYTHON = {"output_stride", "padding", "pad_to_grid", "align_corners", "sync_dist"}
 # Options of other programs, within a command line that is offered.
 OTHERS = {"sha256"}
+# Parameters of HTTP headers, an attribute of Label Studio's labels.
+HEADERS = {"boundary", "charset", "camera", "microphone", "geolocation", "predicted_values"}
 
 
 @cache
@@ -74,7 +76,7 @@ def test_each_key_that_a_message_names_is_there():
             key = name.replace(".N.", ".0.")
             if text.startswith(f"{key}=") and place.startswith(SECTIONS):
                 continue  # the section is written before it
-            if key in PYTHON | OTHERS or key in keys():
+            if key in PYTHON | OTHERS | HEADERS or key in keys():
                 if key in GROUPS and re.fullmatch(r"[a-z]\w*", value) and value != "null":
                     option = conf_dir() / key / f"{value}.yaml"
                     if not option.is_file() and key not in _own_keys():

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-import openvino
 import pytest
 from google.protobuf import text_format
 
@@ -205,6 +204,7 @@ def test_fixed_sizes_are_described(network, tmp_path, spec):
 
 @pytest.mark.slow
 def test_openvino_in_triton_takes_batches_as_they_come(network, tmp_path):
+    openvino = pytest.importorskip("openvino")
     write = exporting(network, "openvino", input_kind="uint8")
     path = add_version(TRITON, tmp_path, "a", "openvino", write).path
     config = parsed(tmp_path / "a" / "config.pbtxt")
@@ -222,6 +222,8 @@ def test_openvino_in_triton_takes_batches_as_they_come(network, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["openvino", "onnx"])
 def test_the_list_of_openvino_model_server(network, tmp_path, format_name):
+    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
     other = {"config": {"name": "theirs", "base_path": "/models/theirs"}}
     listed = {"model_config_list": [other], "monitoring": {"metrics": {"enable": True}}}
     (tmp_path / "config.json").write_text(json.dumps(listed))
