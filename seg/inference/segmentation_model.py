@@ -106,7 +106,7 @@ def as_array(image: Any, decoding: ImageDecoding = PLAIN) -> NDArray[Any]:
         return read_image(Path(image), decoding=decoding)
     if isinstance(image, Image.Image):
         image = _values_of_pil(image, decoding)
-    bands, kind = _expected(decoding)
+    bands, kind = array_layout(decoding)
     if (
         not isinstance(image, np.ndarray)
         or (kind and image.dtype != kind)
@@ -132,7 +132,7 @@ def as_array(image: Any, decoding: ImageDecoding = PLAIN) -> NDArray[Any]:
     return scaled_HWC
 
 
-def _expected(decoding: ImageDecoding) -> tuple[tuple[int, ...], str]:
+def array_layout(decoding: ImageDecoding) -> tuple[tuple[int, ...], str]:
     """Return the numbers of bands of arrays that a network takes, and their type; empty: any."""
     if decoding.bands is not None:
         bands: tuple[int, ...] = (len(decoding.bands),)

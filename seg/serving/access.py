@@ -15,7 +15,8 @@ from seg.serving.refusals import RefusedError
 _VARIABLE = "SEG_TOKEN"
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_OPEN = ("/healthz", "/readyz", "/")
+_PROBES = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/health")
+_OPEN = (*_PROBES, "/")  # balancers and Label Studio probe without a token
 _OPEN_BELOW = "/page/"
 
 Headers = Mapping[bytes, bytes]

@@ -14,11 +14,18 @@ from seg.errors import ConfigError, DataError, UserError
 from seg.serving.guards import Guard, retry_after
 from seg.serving.refusals import RefusedError
 from seg.serving.request_metrics import RequestMetrics
-from seg.serving.routes import health, label_studio, metrics, page, v1
+from seg.serving.routes import health, label_studio, metrics, open_inference, page, v1
 from seg.serving.service import ExpiredError, OverloadError, Services, UnknownModelError
 from seg.serving.uploads import FORMAT_FAULT
 
-ROUTERS = (v1.router, page.router, label_studio.router, health.router, metrics.router)
+ROUTERS = (
+    v1.router,
+    open_inference.router,
+    page.router,
+    label_studio.router,
+    health.router,
+    metrics.router,
+)
 _STATUS: dict[type[UserError], HTTPStatus] = {
     DataError: HTTPStatus.BAD_REQUEST,
     ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -58,7 +65,9 @@ async def _answer_user_error(_: Request, error: Exception) -> JSONResponse:
         status = _STATUS_OF_FAULT.get(error.fault, status)
     elif isinstance(error, OverloadError):
         headers = retry_after(error.retry_after_s)
-    return JSONResponse({"error": str(error)}, status, headers)
+    # Names in JSON may hold halves of surrogate pairs, which no answer can.
+    text = str(error).encode("utf-8", "backslashreplace").decode()
+    return JSONResponse({"error": text}, status, headers)
 
 
 async def _answer_http_error(_: Request, error: Exception) -> JSONResponse:

@@ -12,6 +12,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _CLOSE = (b"connection", b"close")
+_LIVE = {"/healthz": {"alive": True}, "/v2/health/live": {"live": True}}
 
 
 class Front:
@@ -42,8 +43,8 @@ class Front:
         await _until_client_leaves(self.app, scope, receive, send_last)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/healthz":
-            answer = JSONResponse({"alive": True})
+        if scope["path"] in _LIVE:
+            answer = JSONResponse(_LIVE[scope["path"]])
         else:
             state = "the server ends" if self.is_draining else "the network is loading"
             headers = {"Retry-After": "1", "Connection": "close"}

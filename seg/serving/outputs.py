@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from seg.data.code_masks import output_masks
+from seg.data.label_space import LabelSpace
 from seg.data.label_values import LabelValues, label_values
 from seg.errors import ConfigError
 from seg.inference.image_model import ImageModel
@@ -114,11 +115,15 @@ def check_query(query: PredictQuery) -> None:
         check_library(query.output)
 
 
-def _png(job: Job) -> bytes:
-    labels = job.model.labels
+def label_png(label_HW: NDArray[Any], labels: LabelSpace, values: LabelValues) -> bytes:
+    """Return the file of a label map that `seg.predict` writes."""
     if labels.mode == "multi_label":  # codes: sets of classes
-        return png(label_image(job.label_HW, labels))
-    return png(value_image(job.values.written(job.label_HW), job.values))
+        return png(label_image(label_HW, labels))
+    return png(value_image(values.written(label_HW), values))
+
+
+def _png(job: Job) -> bytes:
+    return label_png(job.label_HW, job.model.labels, job.values)
 
 
 def _rle(job: Job) -> dict[str, Any]:

@@ -44,8 +44,9 @@ def run(page, *, block=0, **names):
 
 
 def test_every_block_has_a_test():
-    pages = ["architecture.md", "export.md", "plugins.md", "prediction.md", "python.md"]
-    assert sorted(BLOCKS) == ["README.md", *pages]
+    served = "open-inference.md"  # tests/serving/test_open_inference.py runs it
+    pages = ["architecture.md", "export.md", "labelling-loop.md", "plugins.md"]
+    assert sorted(BLOCKS) == sorted(["README.md", served, *pages, "prediction.md", "python.md"])
     assert {page: len(blocks) for page, blocks in BLOCKS.items() if len(blocks) > 1} == {
         "export.md": 2
     }
@@ -54,6 +55,14 @@ def test_every_block_has_a_test():
 def test_the_block_about_plugins():
     loss = run("plugins.md", torch=torch)["MyLoss"](num_classes=2, ignore_index=255, power=1.0)
     assert isinstance(loss, torch.nn.Module)
+
+
+def test_the_block_that_copies_the_first_images_of_the_ranking(directory):
+    line = ("checkpoint=run_dir", "input=street.jpg", "output=predictions", "formats=[]")
+    done = seg("predict", *line, "rank=entropy", cwd=directory)
+    assert done.returncode == 0, done.stderr
+    run("labelling-loop.md")
+    assert [each.name for each in (directory / "next").iterdir()] == ["street.jpg"]
 
 
 def test_the_blocks_about_a_new_dataset(tmp_path):

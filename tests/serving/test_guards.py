@@ -16,6 +16,10 @@ from seg.serving.request_metrics import RequestMetrics
 from tests.serving.applications import ask, config_of
 
 TOKEN = "0123456789abcdef"
+OPEN = (
+    *("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/health"),
+    *("/", "/page/page.js"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,7 @@ def guarded(tmp_path_factory):
         return Response(str(len(await request.body())))
 
     def make(**settings):
-        paths = ("/v1/predict", "/healthz", "/", "/page/page.js", "/metrics")
+        paths = ("/v1/predict", "/metrics", "/v2/models/a/ready", *OPEN)
         app = Starlette(routes=[Route(path, length, methods=["GET", "POST"]) for path in paths])
         config = config_of(tmp_path_factory.getbasetemp(), **settings)
         return Guard(app, config, RequestMetrics())
@@ -36,8 +40,11 @@ def guarded(tmp_path_factory):
 
 def test_the_token_opens_all_but_health_and_the_page_needs_it(guarded):
     app = guarded(token=TOKEN)
-    for path in ("/healthz", "/", "/page/page.js"):
+    for path in OPEN:
         assert ask(app, "GET", path).status_code == 200
+        assert ask(app, "POST", path).status_code == 401
+    for path in ("/v2", "/v2/models/a/ready", "/v2/health/live/", "/healthz/", "/setup"):
+        assert ask(app, "GET", path).status_code == 401
     basic = b64encode(f"anyone:{TOKEN}".encode()).decode()
     for sent in (f"Bearer {TOKEN}", f"bearer  {TOKEN}", f"Basic {basic}"):
         assert ask(app, "GET", "/metrics", {"Authorization": sent}).status_code == 200
@@ -48,7 +55,6 @@ def test_the_token_opens_all_but_health_and_the_page_needs_it(guarded):
         assert answer.json() == {
             "error": "the token is missing or wrong; send it as `Authorization: Bearer TOKEN`"
         }
-    assert ask(app, "POST", "/healthz").status_code == 401
 
 
 def test_other_machines_are_served_with_a_token_alone(tmp_path, monkeypatch):
