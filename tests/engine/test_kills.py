@@ -15,7 +15,7 @@ from tests.engine.conftest import RECIPE, assert_the_same
 from tests.warm_process import WarmProcess
 
 KILLED = -9
-KILLS_A_CHAIN, CHAINS = int(os.environ.get("SEG_KILLS_A_CHAIN", "8")), 2
+KILLS_A_CHAIN, CHAINS = int(os.environ.get("SEG_KILLS_A_CHAIN", "4")), 2
 
 
 def killed_again_and_again(folder, seed):
