@@ -141,7 +141,7 @@ NOT_RUN = {
     r"seg\.serve": "serves until it is stopped: tests/serving/",
     r"^make |pip install|-m venv|-m pytest": "installs, or runs all of this",
     r"^docker ": "starts servers of others",
-    r"triton_client": "needs a server: deployment/test_triton_client.py",
+    r"triton_client": "needs a server: serving/test_open_inference.py",
     r"benchmark memory ": "takes a minute: tests/benchmarks/test_memory_scaling.py",
     r"benchmark (training|inference encoder_name.*)$": "takes a minute: benchmarks/test_tasks.py",
 }

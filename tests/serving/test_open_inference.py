@@ -1,16 +1,20 @@
 """The Open Inference Protocol as `tritonclient` speaks it."""
 
 import asyncio
+import json
 import re
+import subprocess
+import sys
 from io import BytesIO
 from itertools import product
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import seg as package
+from seg.deployment.metadata import card_path
 from tests.conftest import REPO, seg
 from tests.prediction.conftest import OF_PYCOCOTOOLS
 from tests.serving.conftest import serving
@@ -19,6 +23,7 @@ http = pytest.importorskip("tritonclient.http", reason="needs tritonclient[http]
 pytestmark = OF_PYCOCOTOOLS
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (2, 70, 90, 3), np.uint8)
+CLIENT = REPO / "docs" / "clients" / "triton_client.py"
 COMPRESSIONS = (None, "gzip", "deflate")
 
 
@@ -176,25 +181,72 @@ def test_the_example_of_the_manual_runs(served, tmp_path, monkeypatch):
     assert names["probabilities"].shape == (1, 19, 70, 90)
 
 
-@pytest.mark.slow
-def test_an_export_is_answered_as_seg_predict_writes_it(small_run, tmp_path):
-    pytest.importorskip("onnxruntime")
-    line = ("output_kind=logits", f"output={tmp_path / 'export'}")
-    done = seg("export", f"checkpoint={small_run}", *line, cwd=tmp_path)
+def documented_client(address, name, *words, cwd):
+    line = [sys.executable, str(CLIENT), "--url", address.removeprefix("http://")]
+    done = subprocess.run(
+        [*line, "--model", name, *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    path = next((tmp_path / "export").rglob("*.onnx"))
-    (tmp_path / "images").mkdir()
+
+
+def test_the_documented_client_writes_the_labels(served, name, label_NHW, tmp_path):
     for at, pixels in enumerate(PIXELS):
-        Image.fromarray(pixels).save(tmp_path / "images" / f"{at}.png")
-    options = ("formats=[labels]", "values=index", f"output={tmp_path / 'labels'}")
-    line = (f"checkpoint={path}", f"input={tmp_path / 'images'}", *options)
-    done = seg("predict", *line, cwd=tmp_path)
+        Image.fromarray(pixels).save(tmp_path / f"{at}.png")
+    documented_client(served, name, "0.png", "1.png", cwd=tmp_path)
+    written = [np.asarray(Image.open(tmp_path / "labels" / f"{at}.png")) for at in range(2)]
+    assert (np.stack(written) == label_NHW).all()
+
+
+@pytest.fixture(scope="module")
+def exported(small_run, tmp_path_factory):
+    """An export, images of one size upright, and what `seg.predict` writes of them by it."""
+    pytest.importorskip("onnxruntime")
+    path = tmp_path_factory.mktemp("exported")
+    done = seg("export", f"checkpoint={small_run}", "output_kind=logits", "output=a.onnx", cwd=path)
     assert done.returncode == 0, done.stderr
-    written = [sorted((tmp_path / "labels").rglob(f"{at}*.png"))[0] for at in range(2)]
-    expected = np.stack([np.asarray(Image.open(each)) for each in written])
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    (path / "images").mkdir()
+    Image.fromarray(PIXELS[0]).save(path / "images" / "0.png")
+    sideways = Image.fromarray(PIXELS[1]).rotate(90, expand=True)
+    sideways.save(path / "images" / "1.jpg", exif=turned, quality=60)
+    export = path / "a.onnx"
+    options = ("formats=[labels,probabilities]", "values=index", "output=predictions")
+    done = seg("predict", f"checkpoint={export}", "input=images", *options, cwd=path)
+    assert done.returncode == 0, done.stderr
+    return path, export
+
+
+@pytest.mark.slow
+def test_an_export_is_answered_as_seg_predict_writes_it(exported):
+    path, export = exported
+    files = sorted((path / "images").iterdir())
+    labels = sorted((path / "predictions").rglob("*.png"))
+    expected = np.stack([np.asarray(Image.open(each)) for each in labels])
+    assert expected.shape == (2, 70, 90)
+    probabilities = sorted((path / "predictions").rglob("*.npz"))
+    expected_HWK = np.stack([np.load(each)["probabilities_HWK"] for each in probabilities])
+    tensor = http.InferInput("encoded", [2], "BYTES")
+    tensor.set_data_from_numpy(np.array([each.read_bytes() for each in files], np.object_))
+    upright = [ImageOps.exif_transpose(Image.open(each)).convert("RGB") for each in files]
     with (
-        serving(f"checkpoint={path}", "name=streets") as address,
+        serving(f"checkpoint={export}", "name=streets") as address,
         http.InferenceServerClient(address.removeprefix("http://")) as client,
     ):
-        for inputs in (array_input(), file_input(*PIXELS)):
-            assert (client.infer("streets", inputs).as_numpy("labels") == expected).all()
+        for inputs in (array_input(np.stack([np.asarray(each) for each in upright])), [tensor]):
+            result = client.infer("streets", inputs, outputs=outputs("labels", "probabilities"))
+            assert (result.as_numpy("labels") == expected).all()
+            actual_HWK = result.as_numpy("probabilities").transpose(0, 2, 3, 1)
+            assert (actual_HWK.astype(np.float16) == expected_HWK).all()
+        card = card_path(export)
+        documented_client(address, "streets", *files, "--card", card, cwd=path)
+    palette = [each["color"] for each in json.loads(card.read_text())["classes"]]
+    for file, label in zip(files, expected, strict=True):
+        written = Image.open(path / "labels" / f"{file.stem}.png")
+        assert (np.asarray(written) == label).all()
+        assert written.getpalette()[: 3 * len(palette)] == np.ravel(palette).tolist()
