@@ -91,13 +91,13 @@ def open_model(
         return restore(source)
     if "dataset" not in source.config:
         return open_export(source, cores=cores)
-    decoding = decoding_of(training_config(source, TrainConfig).dataset)
+    decoding = decoding_of(training_config(source, TrainConfig, check_others=False).dataset)
     return open_export(source, decoding, cores)
 
 
 def restore(checkpoint: Checkpoint) -> TrainedSegmenter:
     """Return the network of a checkpoint, with its weights, in evaluation mode."""
-    config = training_config(checkpoint, TrainConfig, "encoder", "decoder")
+    config = training_config(checkpoint, TrainConfig, "encoder", "decoder", check_others=False)
     model = _limited_network(checkpoint, config)
     try:
         model.load_state_dict(checkpoint.model_state)
@@ -149,7 +149,9 @@ def _limited_network(checkpoint: Checkpoint, config: TrainConfig) -> TrainedSegm
         ) from None
 
 
-def training_config(checkpoint: State | Export, schema: type[F], *built: str) -> F:
+def training_config(
+    checkpoint: State | Export, schema: type[F], *built: str, check_others: bool = True
+) -> F:
     """Return the configuration of a checkpoint, validated against today's schema and signatures.
 
     Args:
@@ -157,13 +159,16 @@ def training_config(checkpoint: State | Export, schema: type[F], *built: str) ->
         schema: what it is held against.
         built: sections of which the caller builds something: what these name must be registered
             for its key, so that a checkpoint does nothing but be read.
+        check_others: also hold the other sections against the signatures of what they name, which
+            imports the libraries of training.
 
     Raises:
         DataError: it does not fit.
     """
     try:
         config = validate(schema, checkpoint.config)
-        check_targets(config, but_plugins=True)
+        if check_others:
+            check_targets(config, but_plugins=True)
         check_sections(config, *built, author=Author(is_user=False, plugins=checkpoint.plugins))
     except ConfigError as error:
         raise DataError(

@@ -25,7 +25,7 @@ from seg.training.callbacks.lr_rollback import LearningRateScale
 from seg.training.callbacks.pruning import Pruning
 from seg.training.callbacks.rng_state import RandomState
 from seg.training.callbacks.signal_checkpoint import Interruption
-from seg.training.checkpoint import AtomicCheckpointIO
+from seg.training.checkpoint_io import AtomicCheckpointIO
 from seg.training.loggers.async_logger import BackgroundLogger
 from seg.training.loggers.csv_logger import Curve
 

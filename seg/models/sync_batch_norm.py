@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from timm.layers import norm_act
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -67,6 +66,8 @@ def with_sync_batch_norms(network: nn.Module, device: torch.device) -> nn.Module
         ConfigError: on a CPU, a batch norm of another kind than `nn.BatchNorm2d`.
     """
     if device.type != "cpu":
+        from timm.layers import norm_act  # loads torchvision, which prediction does without
+
         convert: Callable[[nn.Module], nn.Module] = norm_act.convert_sync_batchnorm
         return convert(network)
     for name, module in network.named_modules():

@@ -5,18 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from pytorch_lightning.plugins import TorchCheckpointIO
 from torch import Tensor
 
 from seg.config.former_keys import with_present_keys
 from seg.data.label_space import LabelSpace
-from seg.errors import DataError, StorageError, brief, error_summary
-from seg.io.atomic import write_atomically
+from seg.errors import DataError, brief, error_summary
 from seg.models.interfaces import Normalization
-from seg.models.weights.digests import DIGESTS_KEY, digests
 from seg.models.weights.state_dict_matching import require_finite
 from seg.models.weights.torch_file import (
+    CHECKPOINT_FORMAT,
     CHECKPOINT_KEY,
     find_checkpoint,
     load_safely,
@@ -24,7 +21,6 @@ from seg.models.weights.torch_file import (
     network_state,
     stored_normalization,
 )
-from seg.training.lightning_base import CHECKPOINT_FORMAT
 
 SEGMENTATION = "segmentation"
 _KINDS = (SEGMENTATION, "classification")
@@ -175,31 +171,3 @@ def _parse(path: Path, content: dict[str, Any]) -> State:
     if not isinstance(step, int) or step < 0:
         raise ValueError(f"global_step is {brief(step)}; a whole number from 0 is expected")
     return State(path, kind, config, classes, tensors, normalization, step)
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoint files that are written beside the target, then renamed.
-
-    So a kill or a full disk leaves the old file whole. Only tensors and plain data are read.
-    """
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
-    ) -> None:
-        """Write a checkpoint with the digests of its tensors."""
-        try:
-            own = {**checkpoint[CHECKPOINT_KEY], DIGESTS_KEY: digests(checkpoint)}
-            content = {**checkpoint, CHECKPOINT_KEY: own}
-            write_atomically(Path(path), lambda file: torch.save(content, file))
-        except (OSError, RuntimeError) as error:  # torch raises the latter for a full disk
-            raise StorageError(
-                f"{path}: cannot be written ({error_summary(error, 120)})\n"
-                "  the checkpoint before it is whole; make room, then go on with resume=RUN_DIR"
-            ) from error
-
-    def load_checkpoint(
-        self, path: Any, map_location: Any = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Read a checkpoint of tensors and plain data."""
-        content: dict[str, Any] = load_safely(Path(path))
-        return content

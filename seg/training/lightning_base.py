@@ -13,11 +13,10 @@ from seg.data.sample import Classes
 from seg.errors import DivergenceError
 from seg.models.batch_norm import BatchNormPolicy
 from seg.models.interfaces import Normalization
-from seg.models.weights.torch_file import CHECKPOINT_KEY
+from seg.models.weights.torch_file import CHECKPOINT_FORMAT, CHECKPOINT_KEY
 from seg.optim.groups import ParameterGroups, Trainable, create_optimizer
 
 Batch = dict[str, Any]
-CHECKPOINT_FORMAT = 1
 LOSS_CHECK_STEPS = 10  # reading the loss waits for the device
 
 

@@ -15,7 +15,7 @@ from seg.errors import ConfigError, DataError
 from seg.inference.segmentation_model import TrainedSegmenter
 from seg.io.atomic import write_json
 from seg.models.decoders.smp import create_smp_decoder, stride_option
-from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names
+from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names, register_in_smp
 from seg.models.encoders.smp_encoder import create_smp_encoder
 from seg.models.weights.digests import sealed
 from seg.models.weights.safetensors_file import FACTS_IN_DIRECTORY
@@ -33,7 +33,7 @@ _TO_SMP = {
 def write_smp_directory(run: Path, output: Path) -> None:
     """Write `config.json`, `model.safetensors` and our own `seg.json` into `output`.
 
-    An encoder of ours loads there after `import seg.models.encoders`, which registers its name.
+    An encoder of ours loads there after `seg.models.encoders.register_in_smp()`.
 
     Args:
         run: a run directory or a checkpoint, whose decoder is one of smp's (`decoder=smp`).
@@ -45,6 +45,7 @@ def write_smp_directory(run: Path, output: Path) -> None:
     """
     if output.exists():
         raise ConfigError(f"output={output}: exists already; choose another name, or move it away")
+    register_in_smp()
     checkpoint = read_checkpoint(run)
     config = training_config(checkpoint, TrainConfig)
     encoder, decoder = config.encoder.node(), config.decoder.node()

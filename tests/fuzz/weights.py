@@ -13,7 +13,8 @@ from seg.models.interfaces import IMAGENET
 from seg.models.weights.digests import sealed
 from seg.models.weights.format import read_weights
 from seg.models.weights.safetensors_file import facts_header
-from seg.training.checkpoint import AtomicCheckpointIO, read_checkpoint
+from seg.training.checkpoint import read_checkpoint
+from seg.training.checkpoint_io import AtomicCheckpointIO
 from tests.fuzz.kind import Kind
 from tests.fuzz.records import LABELS
 from tests.models.bundle_writer import write_bundle

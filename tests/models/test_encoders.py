@@ -7,7 +7,7 @@ from segmentation_models_pytorch.encoders._base import EncoderMixin
 from torch import nn
 
 from seg.errors import ConfigError
-from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names
+from seg.models.encoders import SMP_NAMES, create_encoder, encoder_names, register_in_smp
 from seg.models.interfaces import Normalization, check_encoder
 from seg.models.segmenter import create_model
 from tests.models.xceptions import TINY, XCEPTIONS
@@ -23,6 +23,7 @@ def test_every_encoder_gives_the_maps_that_it_declares(name, monkeypatch):
 
 @pytest.mark.parametrize("name", encoder_names())
 def test_smp_knows_those_alone_that_have_what_it_calls(name):
+    register_in_smp()
     named = SMP_NAMES.get(name, name) in smp.encoders.encoders
     assert named == (name in XCEPTIONS or isinstance(create_encoder(name), EncoderMixin))
 

@@ -13,7 +13,7 @@ from seg.models.input_bands import COLORS, input_bands
 from seg.models.interfaces import IMAGENET, Normalization
 from seg.models.weights import load_weights
 from seg.models.weights.state_dict_matching import adapt_input_channels
-from seg.training.lightning_base import CHECKPOINT_FORMAT
+from seg.models.weights.torch_file import CHECKPOINT_FORMAT
 from seg.weight_tools.encoder_checkpoint import write_encoder
 
 TINY = "aligned_xception_micro"

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from seg.errors import ConfigError
-from seg.models.encoders import SMP_NAMES, create_encoder
+from seg.models.encoders import SMP_NAMES, create_encoder, register_in_smp
 from seg.models.encoders.xception_base import plan_dilation
 from tests.models.xceptions import TINY, XCEPTIONS
 
@@ -202,6 +202,7 @@ def test_starts_at_a_sensible_scale():
 )
 @pytest.mark.parametrize("decoder", [smp.Unet, smp.DeepLabV3Plus, smp.FPN])
 def test_decoders_of_smp_train_on_it(name, decoder):
+    register_in_smp()
     model = decoder(SMP_NAMES.get(name, name), encoder_weights=None, in_channels=4, classes=5)
     logits = model(torch.randn(2, 4, 64, 96))
     assert logits.shape == (2, 5, 64, 96)
@@ -210,6 +211,7 @@ def test_decoders_of_smp_train_on_it(name, decoder):
 
 
 def test_smp_options():
+    register_in_smp()
     shallow = smp.Unet(
         TINY, encoder_depth=3, encoder_weights=None, decoder_channels=(64, 32, 16)
     ).eval()

@@ -9,7 +9,7 @@ from seg.data.label_space import LabelSpace
 from seg.errors import DataError
 from seg.models.segmenter import create_model
 from seg.models.weights.format import read_weights
-from seg.training.checkpoint import AtomicCheckpointIO
+from seg.training.checkpoint_io import AtomicCheckpointIO
 
 ENCODER = "aligned_xception_micro"
 

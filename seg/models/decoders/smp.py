@@ -4,10 +4,8 @@ import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import segmentation_models_pytorch as smp
-from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor, nn
 
 from seg.config.target_validation import check_type
@@ -15,6 +13,9 @@ from seg.errors import ConfigError
 from seg.models.blocks import resize
 from seg.models.interfaces import Encoder
 from seg.models.registry import unknown
+
+if TYPE_CHECKING:  # smp takes seconds to import, and our decoders do without
+    from segmentation_models_pytorch.base import SegmentationModel
 
 # its decoder takes the tokens of a vision transformer, not maps
 _WITHOUT_MAPS = ("DPT",)
@@ -54,7 +55,7 @@ class SmpDecoder(nn.Module):
 
     def __init__(
         self,
-        model: SegmentationModel,
+        model: "SegmentationModel",
         *,
         num_classes: int,
         strides: Sequence[int],
@@ -151,7 +152,10 @@ def create_smp_decoder(
 
 
 @cache
-def _architectures() -> dict[str, type[SegmentationModel]]:
+def _architectures() -> dict[str, "type[SegmentationModel]"]:
+    import segmentation_models_pytorch as smp
+    from segmentation_models_pytorch.base import SegmentationModel
+
     return {
         name: value
         for name, value in sorted(vars(smp).items())
@@ -161,7 +165,7 @@ def _architectures() -> dict[str, type[SegmentationModel]]:
     }
 
 
-def _options(architecture: type[SegmentationModel]) -> dict[str, Any]:
+def _options(architecture: "type[SegmentationModel]") -> dict[str, Any]:
     """Return the names of an architecture's options with their defaults."""
     return {
         parameter.name: parameter.default
@@ -198,11 +202,11 @@ def _levels(
     return has_half, channels, strides
 
 
-def _input_multiple(architecture: type[SegmentationModel], stride: int) -> int:
+def _input_multiple(architecture: "type[SegmentationModel]", stride: int) -> int:
     if not architecture.requires_divisible_input_shape:
         return 1
     # PAN's attention halves the last map three times
-    return stride * _PAN_POOLS if architecture is smp.PAN else stride
+    return stride * _PAN_POOLS if architecture.__name__ == "PAN" else stride
 
 
 class _Outline(nn.Module):
@@ -220,7 +224,7 @@ class _Outline(nn.Module):
         """Do nothing: it has its stride from the start."""
 
 
-def stride_option(architecture: type[SegmentationModel], stride: int) -> dict[str, int]:
+def stride_option(architecture: "type[SegmentationModel]", stride: int) -> dict[str, int]:
     """Return the option that gives smp the output stride, where the architecture has it."""
     option = "encoder_output_stride"
     return {option: stride} if option in inspect.signature(architecture.__init__).parameters else {}
@@ -229,6 +233,8 @@ def stride_option(architecture: type[SegmentationModel], stride: int) -> dict[st
 @contextmanager
 def _outline(encoder: Encoder | nn.Module, channels: Sequence[int], stride: int) -> Iterator[str]:
     """Register the encoder's outline in smp while it builds a model, and yield its name."""
+    import segmentation_models_pytorch as smp
+
     # smp chooses some layers by how the name of an encoder starts: vgg, mit_b
     name = f"{getattr(encoder, 'name', 'seg')}: outline"
     smp.encoders.encoders[name] = {
@@ -243,14 +249,14 @@ def _outline(encoder: Encoder | nn.Module, channels: Sequence[int], stride: int)
 
 
 def _build(
-    architecture: type[SegmentationModel],
+    architecture: "type[SegmentationModel]",
     encoder_name: str,
     *,
     in_channels: int,
     num_classes: int,
     stride: int,
     options: dict[str, Any],
-) -> SegmentationModel:
+) -> "SegmentationModel":
     try:
         return architecture(
             encoder_name=encoder_name,

@@ -1,17 +1,14 @@
 """Encoders by name; every module of this folder is imported, and declares its encoders itself.
 
-Importing this package also registers in segmentation-models-pytorch each encoder that has what
-that library calls, so that `smp.Unet("aligned_xception65", encoder_weights=None)` works. That
-library has another `xception` of its own (timm's weights); ours goes by `keras_xception` there,
-with padded stem convolutions.
+`register_in_smp()` makes them encoders of segmentation-models-pytorch too.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import segmentation_models_pytorch as smp
 from torch import nn
 
 from seg.config.conf_dir import conf_dir
@@ -31,6 +28,7 @@ ENCODERS.discover(__name__, __path__)
 _USUAL_STRIDE = 16
 _SMP_METHODS = ("out_channels", "set_in_channels", "make_dilated")  # what smp reads and calls
 _SMP_OPTIONS = {"depth", "output_stride"}  # what it builds encoders with
+_TO_PAD = ("xception", "legacy_xception")  # their stems: smp takes even sizes
 SMP_NAMES = {"xception": "keras_xception"}  # where the name is another network's in smp
 _LIBRARY_FACTORIES: dict[str, Callable[..., nn.Module]] = {
     f"{factory.__module__}.{factory.__name__}": factory
@@ -139,20 +137,28 @@ def _create_named(node: Mapping[str, Any], options: Mapping[str, Any]) -> nn.Mod
     return factory(name, **{**arguments, **options})
 
 
-def _register_in_smp(name: str, smp_name: str, **options: Any) -> None:
-    registered = ENCODERS.factory(name)
-    kind = registered.func if isinstance(registered, partial) else registered
-    has_methods = all(hasattr(kind, method) for method in _SMP_METHODS)
-    if not has_methods or _SMP_OPTIONS - {*option_names(registered)}:
-        return
-    factory: Callable[..., nn.Module] = partial(ENCODERS.create, name)
-    smp.encoders.encoders.setdefault(
-        smp_name, {"encoder": factory, "pretrained_settings": {}, "params": options}
-    )
+def register_in_smp() -> None:
+    """Register in segmentation-models-pytorch each encoder that has what that library calls.
+
+    `smp.Unet("aligned_xception65", encoder_weights=None)` works from then on. That library has
+    another `xception` of its own (timm's weights); ours goes by `keras_xception` there, with padded
+    stem convolutions.
+    """
+    import segmentation_models_pytorch as smp  # takes seconds, and our networks do without
+
+    for name in encoder_names():
+        registered = ENCODERS.factory(name)
+        kind = registered.func if isinstance(registered, partial) else registered
+        has_methods = all(hasattr(kind, method) for method in _SMP_METHODS)
+        if not has_methods or _SMP_OPTIONS - {*option_names(registered)}:
+            continue
+        factory: Callable[..., nn.Module] = partial(ENCODERS.create, name)
+        padded = {"padding": "same"} if name in _TO_PAD else {}
+        smp.encoders.encoders.setdefault(
+            SMP_NAMES.get(name, name),
+            {"encoder": factory, "pretrained_settings": {}, "params": padded},
+        )
 
 
-for _name in encoder_names():
-    if _name in ("xception", "legacy_xception"):
-        _register_in_smp(_name, SMP_NAMES.get(_name, _name), padding="same")
-    else:
-        _register_in_smp(_name, _name)
+if "segmentation_models_pytorch" in sys.modules:  # a script that uses both needs no call
+    register_in_smp()

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import segmentation_models_pytorch as smp
-
 from seg.errors import ConfigError
 from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
@@ -55,6 +53,8 @@ def create_smp_encoder(
         ConfigError: unknown name or tag; a stride that the encoder cannot hold.
         DataError: weights that cannot be downloaded or read, or do not fit.
     """
+    import segmentation_models_pytorch as smp  # takes seconds, and our networks do without
+
     check_in_channels(in_channels)
     bands = usual_or_chosen(in_channels, chosen=input_bands)
     # our own encoders are registered there too, without published weights

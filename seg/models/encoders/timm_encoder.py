@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import timm
-
 from seg.errors import ConfigError
 from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
@@ -51,6 +49,8 @@ def create_timm_encoder(
             feature maps, or one that takes images of one size only.
         DataError: weights that cannot be downloaded or read, or do not fit.
     """
+    import timm  # takes seconds, and other networks do without
+
     check_in_channels(in_channels)
     bands = usual_or_chosen(in_channels, chosen=input_bands)
     network, _, own_tag = name.partition(".")
@@ -80,6 +80,8 @@ def create_timm_encoder(
 
 
 def _build(name: str, *, bands: InputBands, pretrained: bool, **options: Any) -> LibraryEncoder:
+    import timm
+
     refusal: Exception | None = None
     for sizes in _SIZE_OPTIONS:
         try:

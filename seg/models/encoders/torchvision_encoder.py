@@ -1,67 +1,18 @@
 """Encoders from networks of torchvision that neither smp nor timm has."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import torchvision
-from torch import Tensor
-
-from seg.models.blocks import initialize
 from seg.models.encoders.library_encoder import LibraryEncoder, check_name, create_library_encoder
 from seg.models.encoders.xception_base import check_in_channels
 from seg.models.input_bands import Color, InputBands
 from seg.models.input_bands import input_bands as usual_or_chosen
-from seg.models.interfaces import Normalization
 from seg.models.weights import set_input_channels
 
 _DEFAULT_TAG = "imagenet"
 _RGB = 3
 
 
-class GoogLeNet(torchvision.models.GoogLeNet):  # type: ignore[misc]  # torchvision is untyped
-    """GoogLeNet without its classifiers; its maps are the last of each stride, 2 to 32.
-
-    Source: Szegedy et al., "Going Deeper with Convolutions" (CVPR 2015), table 1, with batch norm
-    as in torchvision. Its weights were trained on [-1, 1]; torchvision's own network takes
-    ImageNet's normalization and undoes it inside.
-    """
-
-    normalization = Normalization()
-    last_of_stride = ("conv1", "conv3", "inception3b", "inception4e", "inception5b")
-    unused_children = ("aux1", "aux2", "avgpool", "dropout", "fc")
-
-    def __init__(self) -> None:
-        super().__init__(aux_logits=False, transform_input=False, init_weights=False)
-        for name in self.unused_children:
-            delattr(self, name)
-        initialize(self)
-
-    def forward(self, image_BCHW: Tensor) -> list[Tensor]:
-        """Compute maps of stride 2, 4, 8, 16 and 32 of a normalized image B x 3 x H x W."""
-        maps = []
-        x = image_BCHW
-        for name, layer in self.named_children():
-            x = layer(x)
-            if name in self.last_of_stride:
-                maps.append(x)
-        return maps
-
-    def load_published(self, weights: Any) -> None:
-        """Download torchvision's weights and load those of the features.
-
-        Args:
-            weights: a member of `torchvision.models.GoogLeNet_Weights`.
-        """
-        tensors: Mapping[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
-        features = {
-            key: value
-            for key, value in tensors.items()
-            if key.partition(".")[0] not in self.unused_children
-        }
-        self.load_state_dict(features)
-
-
-_NETWORKS: dict[str, Callable[[], GoogLeNet]] = {"googlenet": GoogLeNet}
+_NETWORKS = ("googlenet",)
 
 
 def create_torchvision_encoder(
@@ -94,11 +45,16 @@ def create_torchvision_encoder(
     check_in_channels(in_channels)
     bands = usual_or_chosen(in_channels, chosen=input_bands)
     check_name("torchvision (through here)", name, _NETWORKS)
+    # they take seconds, and other networks do without
+    import torchvision
+
+    from seg.models.googlenet import GoogLeNet
+
     published = torchvision.models.get_model_weights(name)
 
     def build(stride: int | None, tag: str | None, bands: InputBands) -> LibraryEncoder:
         del stride  # the network cannot dilate; its stride is measured
-        body = _NETWORKS[name]()
+        body = GoogLeNet()
         if tag is not None:
             body.load_published(published.DEFAULT if tag == _DEFAULT_TAG else published[tag])
         if len(bands) != _RGB:

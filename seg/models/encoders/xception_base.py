@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from segmentation_models_pytorch.encoders._base import EncoderMixin  # no public name
 from torch import Tensor, nn
 
 from seg.errors import ConfigError
@@ -41,7 +40,7 @@ def plan_dilation(strides: Sequence[int], output_stride: int) -> list[tuple[int,
     return plan
 
 
-class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is untyped
+class XceptionPyramid(nn.Module):
     """Stem, entry, middle, exit flow; gives the image and maps of nominal stride 2, 4, ... 32.
 
     Each map but the last is the tap of a block that steps: the output of its second separable
@@ -99,6 +98,16 @@ class XceptionPyramid(nn.Module, EncoderMixin):  # type: ignore[misc]  # smp is 
     def strides(self) -> tuple[int, ...]:
         """Return the true stride of each map, px."""
         return tuple(min(2**level, self._output_stride) for level in range(self._depth + 1))
+
+    @property
+    def output_stride(self) -> int:
+        """Return the true stride of the last map, px."""
+        return self.strides[-1]
+
+    @property
+    def out_channels(self) -> list[int]:
+        """Return `channels` under the name that segmentation-models-pytorch reads."""
+        return list(self.channels)
 
     @property
     def parts(self) -> tuple[nn.Module, ...]:

@@ -21,6 +21,7 @@ from seg.models.weights.format import Arrays, WeightFile, WeightFormat
 from seg.models.weights.state_dicts import find_state_dicts
 
 CHECKPOINT_KEY = "seg"  # only our own checkpoints have it
+CHECKPOINT_FORMAT = 1
 _LEGACY_PICKLE = b"\x80\x02"
 _SUFFIXES = (".bin", ".ckpt", ".pt", ".pth")
 _NO_CHECKSUM = (
