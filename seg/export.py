@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 @app("export", ExportConfig, has_run_dir=False)
 def main(config: ExportConfig, run_dir: Path) -> None:
     """Write the file and its card, or end with exit code 3 if it is not the same network."""
-    from seg.build.datasets import refuse_wrong_root
+    from seg.build.datasets import refuse_missing_root, refuse_wrong_root
+    from seg.models.checkpoint_file import require_checkpoint
 
     refuse_wrong_root(config.dataset)
+    refuse_missing_root(config.checkpoint, config.dataset)
+    require_checkpoint(config.checkpoint)
     from seg.build.models import restore
     from seg.data.readers.sha256 import sha256_of
     from seg.deployment.exporter import ExportRequest, export, file_name

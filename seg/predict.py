@@ -16,10 +16,8 @@ def main(config: PredictConfig, run_dir: Path) -> None:
     A damaged image is reported and the others go on; the command then ends with exit code 3. The
     same command again predicts what is missing.
     """
-    from seg.build.instantiate import check_sections
     from seg.prediction.run import run_prediction
 
-    check_sections(config, "inference")
     run_prediction(config, run_dir)
 
 

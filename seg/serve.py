@@ -12,6 +12,11 @@ with exiting_when_interrupted():
 @app("serve", ServeConfig, has_run_dir=False)
 def main(config: ServeConfig, _: Path) -> None:
     """Load the network, warm it up, and answer requests until SIGTERM or Ctrl-C."""
+    from seg.models.checkpoint_file import require_checkpoint
+
+    for path in (config.checkpoint, config.compare):
+        if path is not None:
+            require_checkpoint(path)
     from seg.build.instantiate import check_sections
     from seg.serving.server import serve
 

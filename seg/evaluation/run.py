@@ -9,6 +9,7 @@ from typing import Any, Literal
 from seg.config.commands import EvaluateConfig
 from seg.config.composition import chosen
 from seg.io.atomic import scratch_directory
+from seg.models.checkpoint_file import require_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ def run_evaluation(config: EvaluateConfig, run_dir: Path) -> dict[str, float]:
 
     refuse_wrong_root(config.dataset)
     refuse_missing_root(Path(config.checkpoint), config.dataset)
+    require_checkpoint(config.checkpoint)
     from seg.build.evaluation import build_evaluation
     from seg.build.instantiate import build, check_sections
     from seg.build.models import read_trained

@@ -15,6 +15,7 @@ from seg.data.readers.urls import is_remote
 from seg.errors import ConfigError, DataError, StorageError
 from seg.io.atomic import remove_stale, scratch_directory, staged_directory
 from seg.io.terminal_bar import progress_bar
+from seg.models.checkpoint_file import require_checkpoint
 from seg.prediction.camera import Camera
 from seg.prediction.georeference import report_lost_places
 from seg.prediction.inputs import CAMERA, list_items
@@ -23,7 +24,6 @@ from seg.prediction.manifest import Manifest, are_parts_removed
 from seg.prediction.manifest_entries import is_damaged, is_written
 from seg.prediction.output_paths import refuse_overwriting
 from seg.prediction.remote_output import RemoteOutput
-from seg.prediction.spec import PredictionSpec
 from seg.prediction.video import check_frames
 from seg.prediction.writer import (
     PARTS,
@@ -85,7 +85,6 @@ def predict(
         "device": device,
     }
     config = chosen("predict", PredictConfig, {"inference": inference}, values)
-    check_sections(config, "inference")
     with scratch_directory() as run_dir:
         return run_prediction(config, run_dir)
 
@@ -102,6 +101,8 @@ def run_prediction(config: PredictConfig, run_dir: Path) -> list[str]:
         StorageError: a file cannot be written.
     """
     check_names(config)
+    for path in (config.checkpoint, *config.ranking.others):
+        require_checkpoint(path)
     output = config.output or str(run_dir)
     if config.input.startswith(CAMERA):
         if config.num_shards > 1 or config.backend != "local" or is_remote(output):
@@ -128,6 +129,9 @@ class _PredictionRun:
     """A run of the command, with results in a directory or sent from there to an address."""
 
     def __init__(self, config: PredictConfig, output: str, run_dir: Path) -> None:
+        from seg.prediction.spec import PredictionSpec  # after what is refused without torch
+
+        check_sections(config, "inference")
         self._config = config
         self._output = output
         self._remote: RemoteOutput | None = None

@@ -17,7 +17,7 @@ from seg.inference.committee import check_members
 from seg.inference.device import choose_device
 from seg.inference.image_model import ImageModel
 from seg.inference.inference import Inference
-from seg.models.weights.torch_file import find_checkpoint
+from seg.models.checkpoint_file import find_checkpoint
 from seg.prediction.camera import Camera
 from seg.prediction.predictor import Predictor
 from seg.prediction.reader import ItemReader

@@ -15,7 +15,7 @@ from seg.deployment.loading import choose_engine, usable_exports
 from seg.inference.device import choose_device
 from seg.inference.image_model import ImageModel
 from seg.inference.segmentation_model import TrainedSegmenter
-from seg.models.weights.torch_file import find_checkpoint
+from seg.models.checkpoint_file import find_checkpoint
 from seg.serving.batching import batched
 from seg.serving.card import model_card, run_directory
 from seg.serving.service import Service, Services

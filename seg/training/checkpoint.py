@@ -10,12 +10,12 @@ from torch import Tensor
 from seg.config.former_keys import with_present_keys
 from seg.data.label_space import LabelSpace
 from seg.errors import DataError, brief, error_summary
+from seg.models.checkpoint_file import require_checkpoint
 from seg.models.interfaces import Normalization
 from seg.models.weights.state_dict_matching import require_finite
 from seg.models.weights.torch_file import (
     CHECKPOINT_FORMAT,
     CHECKPOINT_KEY,
-    find_checkpoint,
     load_safely,
     mapping_at,
     network_state,
@@ -103,15 +103,8 @@ def read_state(path: Path) -> State:
         DataError: missing, damaged, foreign or hostile file, named with the remedy; nothing is
             executed.
     """
-    file = find_checkpoint(path)
-    if file is None:
-        reason = (
-            "a directory without checkpoints/best.ckpt; give a run directory or a file"
-            if path.is_dir()
-            else "no such file; give a run directory or its checkpoints/best.ckpt"
-        )
-        raise DataError(f"checkpoint={path}: {reason}")
-    path, content = file, load_safely(file)
+    path = require_checkpoint(path)
+    content = load_safely(path)
     if not isinstance(content, dict) or CHECKPOINT_KEY not in content:
         raise DataError(
             f"{path}: a torch file, but not one of ours; use checkpoints/best.ckpt of a run"

@@ -8,9 +8,9 @@ import torch
 
 from seg.data.readers.sha256 import sha256_of
 from seg.errors import ConfigError, DataError
+from seg.models.checkpoint_file import find_checkpoint
 from seg.models.interfaces import Normalization
 from seg.models.weights.state_dict_matching import require_finite
-from seg.models.weights.torch_file import find_checkpoint
 from seg.weight_tools.encoder_checkpoint import write_with_card
 from seg.weight_tools.inspect import WeightInspection, inspect_weights
 

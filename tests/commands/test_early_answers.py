@@ -1,4 +1,4 @@
-"""A wrong root is answered before the libraries that take seconds to import."""
+"""A wrong path is answered before the libraries that take seconds to import."""
 
 import subprocess
 import sys
@@ -29,9 +29,16 @@ except SystemExit as end:
         ),
         (("evaluate", "checkpoint=x", "dataset.root=nope"), "dataset.root=nope: no such directory"),
         (("export", "checkpoint=x", "format=onnx", "dataset.root=nope"), "no such directory"),
+        (("predict", "checkpoint=x", "input=."), "checkpoint=x: no such file"),
+        (("predict", "checkpoint=x.onnx", "input=."), "checkpoint=x.onnx: no such file"),
+        (("predict", f"checkpoint={__file__}", "input=nope.png"), "nope.png"),
+        (("evaluate", "checkpoint=x"), "checkpoint=x: no such file"),
+        (("evaluate", "checkpoint=."), "checkpoint=.: a directory without checkpoints/best.ckpt"),
+        (("export", "checkpoint=x", "format=onnx"), "checkpoint=x: no such file"),
+        (("serve", "checkpoint=x"), "checkpoint=x: no such file"),
     ],
 )
-def test_a_wrong_root_waits_for_nothing(line, message, tmp_path):
+def test_a_wrong_path_waits_for_nothing(line, message, tmp_path):
     command, *arguments = line
     done = subprocess.run(
         [sys.executable, "-c", _RUN, f"seg.{command}", *arguments],

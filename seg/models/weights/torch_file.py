@@ -13,6 +13,7 @@ from numpy._core import multiarray
 from torch import Tensor
 
 from seg.errors import DataError, brief, error_summary
+from seg.models.checkpoint_file import find_checkpoint
 from seg.models.input_bands import COLORS, InputBands, input_bands
 from seg.models.interfaces import Normalization
 from seg.models.weights.archive import check_archive, require_plausible
@@ -30,13 +31,6 @@ _NO_CHECKSUM = (
 )
 # objects that training scripts store beside tensors; constructing them has no side effect
 _HARMLESS: list[Any] = [argparse.Namespace, multiarray.scalar, np.dtype, type(np.dtype("f8"))]
-
-
-def find_checkpoint(path: Path) -> Path | None:
-    """Return the file of a path: itself, or a run directory's `checkpoints/best.ckpt`."""
-    if path.is_dir():
-        path = path / "checkpoints" / "best.ckpt"
-    return path if path.is_file() else None
 
 
 def load_safely(path: Path) -> Any:
