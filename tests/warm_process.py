@@ -27,7 +27,8 @@ IMPORTED = (
     "seg.engine.pretrain",
     "seg.inference.device",
     "seg.visualization.grids",
-    "seg.prediction.run",
+    "seg.prediction.spec",
+    "segmentation_models_pytorch",  # for encoders and decoders of libraries
 )
 
 
