@@ -101,8 +101,6 @@ def run_prediction(config: PredictConfig, run_dir: Path) -> list[str]:
         StorageError: a file cannot be written.
     """
     check_names(config)
-    for path in (config.checkpoint, *config.ranking.others):
-        require_checkpoint(path)
     output = config.output or str(run_dir)
     if config.input.startswith(CAMERA):
         if config.num_shards > 1 or config.backend != "local" or is_remote(output):
@@ -129,6 +127,8 @@ class _PredictionRun:
     """A run of the command, with results in a directory or sent from there to an address."""
 
     def __init__(self, config: PredictConfig, output: str, run_dir: Path) -> None:
+        for path in (config.checkpoint, *config.ranking.others):
+            require_checkpoint(path)
         from seg.prediction.spec import PredictionSpec  # after what is refused without torch
 
         check_sections(config, "inference")

@@ -29,8 +29,8 @@ except SystemExit as end:
         ),
         (("evaluate", "checkpoint=x", "dataset.root=nope"), "dataset.root=nope: no such directory"),
         (("export", "checkpoint=x", "format=onnx", "dataset.root=nope"), "no such directory"),
-        (("predict", "checkpoint=x", "input=."), "checkpoint=x: no such file"),
-        (("predict", "checkpoint=x.onnx", "input=."), "checkpoint=x.onnx: no such file"),
+        (("predict", "checkpoint=x", "input=street.png"), "checkpoint=x: no such file"),
+        (("predict", "checkpoint=x.onnx", "input=street.png"), "checkpoint=x.onnx: no such file"),
         (("predict", f"checkpoint={__file__}", "input=nope.png"), "nope.png"),
         (("evaluate", "checkpoint=x"), "checkpoint=x: no such file"),
         (("evaluate", "checkpoint=."), "checkpoint=.: a directory without checkpoints/best.ckpt"),
@@ -40,6 +40,7 @@ except SystemExit as end:
 )
 def test_a_wrong_path_waits_for_nothing(line, message, tmp_path):
     command, *arguments = line
+    (tmp_path / "street.png").touch()
     done = subprocess.run(
         [sys.executable, "-c", _RUN, f"seg.{command}", *arguments],
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
