@@ -3,15 +3,18 @@
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
+import seg
 from seg.config.options import nearest
 from seg.config.serve import ServeConfig
 from seg.errors import ConfigError, DataError, UserError
-from seg.serving.guards import Guard, retry_after
+from seg.serving.access import find_token
+from seg.serving.guards import REFUSAL, Guard, retry_after
 from seg.serving.refusals import RefusedError
 from seg.serving.request_metrics import RequestMetrics
 from seg.serving.routes import health, label_studio, metrics, open_inference, page, v1
@@ -43,28 +46,32 @@ _STATUS_OF_FAULT = {
 def build_app(services: Services, config: ServeConfig) -> FastAPI:
     """Return the application over opened services."""
     # The usual pages of its documents load scripts from other machines.
-    app = FastAPI(title="seg", docs_url=None, redoc_url=None)
+    app = FastAPI(title="seg", version=seg.__version__, docs_url=None, redoc_url=None)
     app.state.metrics = RequestMetrics()
     app.state.metrics.follow(services)
     app.add_middleware(Guard, config=config, metrics=app.state.metrics)
+    # Documents the token; the guard checks it.
+    bearer = [] if find_token(config) is None else [Depends(HTTPBearer(auto_error=False))]
     for each in ROUTERS:
-        app.include_router(each(services, config))
+        dependencies = [] if each is health.router else bearer
+        app.include_router(each(services, config), dependencies=dependencies)
     app.add_exception_handler(UserError, _answer_user_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_request)
-    app.add_exception_handler(Exception, _answer_failure)
     return app
 
 
-async def _answer_user_error(_: Request, error: Exception) -> JSONResponse:
+async def _answer_user_error(request: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)  # type: ignore[arg-type]
     if isinstance(error, RefusedError):
         status, headers = error.status, error.headers
     elif isinstance(error, DataError):
         status = _STATUS_OF_FAULT.get(error.fault, status)
+        request.scope[REFUSAL] = f"image_{error.fault}"
     elif isinstance(error, OverloadError):
         headers = retry_after(error.retry_after_s)
+        request.scope[REFUSAL] = "queue_full"
     # Names in JSON may hold halves of surrogate pairs, which no answer can.
     text = str(error).encode("utf-8", "backslashreplace").decode()
     return JSONResponse({"error": text}, status, headers)
@@ -99,8 +106,3 @@ def _text(fault: dict[str, Any], allowed: list[str]) -> str:
         words = fault["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         return f"{name}={value}: allowed: {', '.join(words)}{nearest(value, words)}"
     return f"{name}={value}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-
-
-async def _answer_failure(_: Request, __: Exception) -> JSONResponse:
-    """Answer where something is wrong with the server; its log has the traceback."""
-    return JSONResponse({"error": "the server failed"}, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -17,7 +17,9 @@ R = TypeVar("R")
 _MOST_WAIT_S = 0.003  # for images of the same size: below the time of a pass
 
 
-def batched(model: ImageModel, max_batch: int) -> ImageModel:
+def batched(
+    model: ImageModel, max_batch: int, observe: Callable[[int], object] = lambda _: None
+) -> ImageModel:
     """Return a model that joins the passes of threads that call it at the same time.
 
     On a GPU a batch takes hardly longer than an image. On a CPU it takes as much longer as it has
@@ -27,17 +29,18 @@ def batched(model: ImageModel, max_batch: int) -> ImageModel:
     Args:
         model: on its device.
         max_batch: images of a pass.
+        observe: called with the number of images of each pass.
     """
-    return cast(ImageModel, _Batched(model, max_batch))
+    return cast(ImageModel, _Batched(model, max_batch, observe))
 
 
 class _Batched:
     """`ImageModel` in front of another one."""
 
-    def __init__(self, model: ImageModel, max_batch: int) -> None:
+    def __init__(self, model: ImageModel, max_batch: int, observe: Callable[[int], object]) -> None:
         self._model = model
-        self.forward_image = _Joined(model.forward_image, _logits_apart, max_batch)
-        self.argmax_labels = _Joined(model.argmax_labels, _labels_apart, max_batch)
+        self.forward_image = _Joined(model.forward_image, _logits_apart, max_batch, observe)
+        self.argmax_labels = _Joined(model.argmax_labels, _labels_apart, max_batch, observe)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -68,12 +71,18 @@ class _Joined(Generic[R]):
         call: the function.
         apart: cuts its result into those of single images.
         max_batch: images of a call.
+        observe: called with the number of images of each call.
     """
 
     def __init__(
-        self, call: Callable[[Tensor], R], apart: Callable[[R], Sequence[R]], max_batch: int
+        self,
+        call: Callable[[Tensor], R],
+        apart: Callable[[R], Sequence[R]],
+        max_batch: int,
+        observe: Callable[[int], object],
     ) -> None:
         self._call, self._apart, self._max_batch = call, apart, max_batch
+        self._observe = observe
         self._waiting: list[_Call[R]] = []
         self._changed = threading.Condition()
         threading.Thread(target=self._run, name="seg-batches", daemon=True).start()
@@ -91,6 +100,7 @@ class _Joined(Generic[R]):
         while True:
             calls = self._take()
             try:
+                self._observe(len(calls))
                 parts = self._apart(self._call(torch.cat([each.image_1CHW for each in calls])))
             except Exception as error:
                 self._run_apart(calls, error)

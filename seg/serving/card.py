@@ -29,12 +29,15 @@ def model_card(name: str, source: Checkpoint | Export, model: ImageModel) -> dic
     if isinstance(source, Export):
         card = source.card
         engine, precision, sha256 = card.format, card.spec.precision, card.checkpoint.sha256
+        file_sha256 = card.files[source.path.name]
     else:
         engine, precision, sha256 = "torch", "fp32", sha256_of(source.path)
+        file_sha256 = sha256
     return {
         "name": name,
         "engine": engine,
         "precision": precision,
+        "file": {"name": source.path.name, "sha256": file_sha256},
         "probabilities": not model.labels_alone,
         "checkpoint": {"sha256": sha256, "step": source.step},
         "step": source.step,

@@ -1,7 +1,9 @@
 """What stands before every route: access, limits on bodies, headers that browsers obey."""
 
 import asyncio
+import logging
 import math
+import secrets
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
@@ -14,7 +16,11 @@ from seg.serving.access import Access, Headers, find_token
 from seg.serving.refusals import RefusedError
 from seg.serving.request_metrics import RequestMetrics
 
+log = logging.getLogger(__name__)
 _MOST_BODIES = 16  # of the largest size, that are in memory at the same time
+_REFUSED = {*range(400, 500), HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+REFUSAL = "seg.refusal"
+"""Key of a request's scope: why it is refused, in a word; without it the name of the status."""
 _LINGER_S, _LINGER_BYTES = 2.0, 2**26
 _SECURITY = {
     "Content-Security-Policy": (
@@ -60,7 +66,10 @@ class Guard:
         finally:
             self.bytes_left += body.size
             route = getattr(scope.get("route"), "path", "other")
-            self._metrics.count(route, answer.status, perf_counter() - started)
+            self._metrics.count(route, answer.status, perf_counter() - started, body.size)
+            if answer.status in _REFUSED:
+                usual = HTTPStatus(answer.status).name.lower()
+                self._metrics.count_refusal(scope.get(REFUSAL, usual))
 
     def _body(self, headers: Headers, receive: Receive) -> "_Body":
         has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
@@ -80,9 +89,10 @@ class Guard:
             await self._app(scope, body.receive, send)
         except RefusedError as error:
             body.error = error
-        except Exception:
-            if body.error is None:
-                raise
+        except Exception as error:
+            if body.error is None and answer.status:
+                raise  # the answer has begun: the connection is closed
+            body.error = body.error or _failure(scope, error)
         if body.error is not None and not answer.status:
             await _refuse(body.error, body, answer)
 
@@ -180,6 +190,15 @@ class _Answer:
                 headers.append(_NOT_STORED)
             message = {**message, "headers": headers}
         await self._send(message)
+
+
+def _failure(scope: Scope, error: Exception) -> RefusedError:
+    """Log what is wrong with the server; return an answer that tells clients no more than where."""
+    number = secrets.token_hex(4)
+    log.error("%s %r failed (%s)", scope["method"], scope["path"], number, exc_info=error)
+    return RefusedError(
+        HTTPStatus.INTERNAL_SERVER_ERROR, f"the server failed; its log says why at {number}"
+    )
 
 
 async def _refuse(error: RefusedError, body: _Body, answer: _Answer) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -11,7 +12,8 @@ from seg.build.instantiate import build
 from seg.build.models import open_model, read_trained
 from seg.config.serve import ServeConfig
 from seg.deployment.format_interface import Cores
-from seg.deployment.loading import choose_engine, usable_exports
+from seg.deployment.loading import Export, choose_engine, usable_exports
+from seg.errors import DataError, UserError
 from seg.inference.device import choose_device
 from seg.inference.image_model import ImageModel
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -50,7 +52,11 @@ def open_services(config: ServeConfig) -> Services:
     other = run_directory(config.compare).name
     if other == name:
         other = f"{name}_2"
-    return Services(default, _open(config, config.compare, other, workers, cores))
+    try:
+        return Services(default, _open(config, config.compare, other, workers, cores))
+    except DataError as error:
+        text = str(error).replace(f"checkpoint={config.compare}:", f"compare={config.compare}:")
+        raise DataError(text, fault=error.fault) from None
 
 
 def _divide_cores(config: ServeConfig, device: torch.device) -> Cores:
@@ -73,8 +79,7 @@ def _open(config: ServeConfig, path: Path, name: str, workers: Workers, cores: C
     source = read_trained(path, trust=config.trust, plugins=config.plugins)
     model = _open_model(config, path, cores).to(device)
     card = model_card(name, source, model)
-    if device.type == "cuda" and config.max_batch > 1:
-        model = batched(model, config.max_batch)
+    joins = device.type == "cuda" and config.max_batch > 1
     service = Service(
         name,
         model,
@@ -83,8 +88,10 @@ def _open(config: ServeConfig, path: Path, name: str, workers: Workers, cores: C
         workers,
         max_pixels=config.max_pixels,
         timeout_s=config.timeout_s,
+        join=partial(batched, max_batch=config.max_batch) if joins else None,
     )
-    service.warm_up(*_WARM_UP_PX)
+    fixed = source.card.spec.size if isinstance(source, Export) else None
+    service.warm_up(*(_WARM_UP_PX if fixed is None else (fixed,)))
     return service
 
 
@@ -106,7 +113,14 @@ def _fastest(config: ServeConfig, file: Path, cores: Cores, device: torch.device
         each.card.format: each for each in sorted(exports, key=lambda each: each.card.created)
     }
     engines = {each.engine: each.path for each in newest.values()} | {"torch": file}
-    times_s = {engine: _pass_s(config, path, cores) for engine, path in engines.items()}
+    times_s = {}
+    for engine, path in engines.items():
+        try:
+            times_s[engine] = _pass_s(config, path, cores)
+        except UserError as error:
+            if path == file:
+                raise
+            log.warning("engine     %s is passed over: %s", engine, error)
     fastest = min(times_s, key=lambda engine: times_s[engine])
     log.info(
         "engine     %s: a pass of %d x %d takes %s",

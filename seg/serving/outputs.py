@@ -105,12 +105,17 @@ def file_values(model: ImageModel) -> LabelValues:
         return label_values(model.labels, "index")
 
 
-def check_query(query: PredictQuery) -> None:
-    """Check that what an output needs is installed.
+def check_query(query: PredictQuery, model: ImageModel) -> None:
+    """Check that the network computes what an output needs, and that its library is installed.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: it does not, or it is not.
     """
+    if OUTPUTS[query.output].wants_probabilities and model.labels_alone:
+        raise ConfigError(
+            f"output={query.output}: this network is an export that computes labels alone"
+            " (output_kind=labels)\n  ask for another output, such as output=png"
+        )
     if query.output == "labelme" or (query.output, query.coco_segmentation) == ("coco", "polygons"):
         check_library(query.output)
 
@@ -129,7 +134,10 @@ def _png(job: Job) -> bytes:
 def _rle(job: Job) -> dict[str, Any]:
     """Return areas, the number in label files and run lengths, as pycocotools has them."""
     labels, classes = job.model.labels, class_areas(job.label_HW, job.model.labels)
-    for each, value in zip(classes, job.values.classes, strict=True):
+    values = job.values.classes
+    if labels.mode == "multi_label":  # label maps hold sets of classes: the sums of these
+        values = tuple(2**bit for bit in range(labels.num_classes))
+    for each, value in zip(classes, values, strict=True):
         each |= {"value": value, "rle": None}
     if labels.mode == "multi_label":
         for each, mask_HW in zip(classes, output_masks(job.label_HW, labels), strict=True):

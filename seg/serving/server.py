@@ -1,6 +1,7 @@
 """The process that serves: from a configuration to SIGTERM."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -96,6 +97,9 @@ class _Loading(threading.Thread):
             raise self._failure
         if self.is_alive():  # in the middle of a library's import, say
             _exit_at_once(0)
+        # At its end the interpreter looks through all objects of all libraries: 2 s of processor
+        # time, and much more on a busy machine. What is frozen it leaves to the system.
+        gc.freeze()
         if not self._close(_LEFT_OVER_S):
             log.error("images that took longer than timeout_s are given up")
             _exit_at_once(1)

@@ -61,11 +61,13 @@ class Service:
         workers: the threads that do it; networks may share them.
         max_pixels: of an image.
         timeout_s: after which an image that still waits is given up.
+        join: `seg.serving.batching.batched` with its size; None: no batches.
 
     Attributes:
         name, model, card, workers: see above.
         ready: whether it is warm.
         observe: called with a stage of an image, `decode` or `network`, and its seconds.
+        observe_batch: called with the number of images that the network sees at once.
     """
 
     def __init__(
@@ -78,10 +80,14 @@ class Service:
         *,
         max_pixels: int,
         timeout_s: float,
+        join: Callable[..., ImageModel] | None = None,
     ) -> None:
-        self.name, self.model, self.card, self.ready = name, model, card, False
+        self.name, self.card, self.ready = name, card, False
         self.workers = workers
         self.observe: Callable[[str, float], None] = lambda _, __: None
+        self.observe_batch: Callable[[int], None] = lambda _: None
+        self._joins = join is not None
+        self.model = model if join is None else join(model, observe=self._observe_pass)
         self._inference, self._max_pixels, self._timeout_s = inference, max_pixels, timeout_s
 
     async def run(
@@ -113,6 +119,8 @@ class Service:
             raster = self._raster(source)
             decoded_s = perf_counter()
             self.observe("decode", decoded_s - started_s)
+            if not self._joins:
+                self.observe_batch(1)
             try:
                 segmentation = self._segment(raster, probabilities=probabilities)
                 self.observe("network", perf_counter() - decoded_s)
@@ -133,6 +141,9 @@ class Service:
         finally:
             result.cancel()
             job.cancel()  # frees its place, unless a thread has taken it
+
+    def _observe_pass(self, size: int) -> None:
+        self.observe_batch(size)  # which is set later
 
     def _raster(self, source: bytes | NDArray[Any]) -> ArrayRaster:
         decoding = self.model.decoding

@@ -131,8 +131,10 @@ class Workers:
             started_s = perf_counter()
             try:
                 result = job.work()
-            except BaseException as error:  # goes to who waits; the thread goes on
+            except Exception as error:  # goes to who waits; the thread goes on
                 job.future.set_exception(error)
+            except BaseException as error:  # a coroutine that raised it would end the server
+                job.future.set_exception(RuntimeError(f"a worker was to end: {error!r}"))
             else:
                 job.future.set_result(result)
                 del result

@@ -5,6 +5,8 @@ from tests.commands import label_tool_remedies
 BESIDE = {
     **label_tool_remedies.BESIDE,
     "give another port, or port=0": "serving/conftest.py::serving",
+    "ask for another output, such as output=png": "serving/test_kinds.py"
+    "::test_an_export_of_labels_of_one_size_says_what_it_lacks",
     "other machines reach the server there, and it has no token": "serving/test_guards.py"
     "::test_other_machines_are_served_with_a_token_alone",
 }

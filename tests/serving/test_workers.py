@@ -1,5 +1,6 @@
 """The bounded queue and the threads behind it."""
 
+import sys
 import threading
 from time import sleep
 
@@ -51,13 +52,15 @@ def test_who_goes_away_frees_the_place_and_is_not_worked_on(gate):
 
 def test_a_job_that_fails_leaves_its_thread():
     workers = Workers(1, max_queue=4)
-    for error in (ValueError("bad"), SystemExit(3), MemoryError()):
+    for error in (ValueError("bad"), MemoryError()):
 
         def fail(error=error):
             raise error
 
         with pytest.raises(type(error)):
             workers.submit(fail).result(10)
+    with pytest.raises(RuntimeError, match="SystemExit"):  # itself it would end the event loop
+        workers.submit(sys.exit).result(10)
     assert workers.submit(lambda: 5).result(10) == 5
     assert workers.running == 0
 

@@ -87,7 +87,7 @@ def router(services: Services, _: ServeConfig) -> APIRouter:
         """Segment an image: a palette PNG of class ids, or another output."""
         started = perf_counter()
         service = services.find(query.model)
-        check_query(query)
+        check_query(query, service.model)
         content, file_name = await read_upload(request)
         make = _Make(request, service, values[service.name], query, file_name)
         probabilities = OUTPUTS[query.output].wants_probabilities or (
