@@ -197,9 +197,10 @@ class Segmenter(nn.Module):
 
 def lacking_px(side_px: int, output_stride: int, input_multiple: int | None) -> int:
     """Return by how much a side is padded, px; see `Segmenter`."""
+    # a remainder of a negative number is one that torch.compile cannot write for open sizes
     if input_multiple is None:
-        return (1 - side_px) % output_stride
-    return -side_px % input_multiple
+        return (side_px + output_stride - 2) // output_stride * output_stride + 1 - side_px
+    return (side_px + input_multiple - 1) // input_multiple * input_multiple - side_px
 
 
 def create_model(
