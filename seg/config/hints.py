@@ -19,6 +19,7 @@ _LIST = "give a list, as [A,B]"
 _REASONS = {
     **dict.fromkeys(("sequence_str", "tuple_type", "list_type", "set_type"), _LIST),
     "dict_type": "give a mapping, as {a: b}",
+    "path_type": "give a path",
     "string_type": "give a word or a text",
     "bool_parsing": "give true or false",
     "int_parsing": "give a whole number",
@@ -103,6 +104,9 @@ def describe(schema: type[BaseModel], detail: ErrorDetails) -> str:
         return no_such_key(key, allowed, allowed)
     if detail["type"] == "missing":
         return f"{key}: missing; give {key}=..."
+    if detail["type"] == "model_type":
+        keys = ", ".join(f"{key}.{name}" for name in sorted(_fields(schema, detail["loc"])))
+        return f"{key}={detail['input']!r}: is a section; its keys: {keys}"
     if detail["type"] == "value_error":
         return f"{key}.{detail['msg'].removeprefix('Value error, ')}".removeprefix(".")
     return f"{key}={detail['input']!r}: {reason(detail)}"

@@ -112,7 +112,11 @@ class PredictionSpec:
         check_members(models, paths)
 
     def header(self, checkpoint: Checkpoint | Export) -> dict[str, Any]:
-        """Return what the results depend on beside the images: the manifest's first line."""
+        """Return what the results depend on beside the images: the manifest's first line.
+
+        Raises:
+            ConfigError: the ranking compares a network with itself.
+        """
         config = self.config
         formats = load_formats(Settings(self.output, checkpoint.labels, config))
         polygons = {
@@ -120,8 +124,9 @@ class PredictionSpec:
             "min_area_px": config.min_area_px,
             "label_studio_images": config.label_studio_images,
         }
+        sha256 = sha256_of(checkpoint.identity)
         return {
-            "checkpoint_sha256": sha256_of(checkpoint.identity),
+            "checkpoint_sha256": sha256,
             "formats": sorted(config.formats),
             "inference": config.inference.node(),
             "overlay_opacity": config.overlay_opacity,
@@ -129,12 +134,24 @@ class PredictionSpec:
             "coco_segmentation": config.coco_segmentation,
             "values": config.values,
             **(polygons if any(each.draws_polygons for each in formats) else {}),
-            **({} if config.rank is None else self._ranking_choices()),
+            **({} if config.rank is None else self._ranking_choices(sha256)),
         }
 
-    def _ranking_choices(self) -> dict[str, Any]:
-        """Return what the ranking depends on beside the images."""
-        others = [sha256_of(self.read_model(path).identity) for path in self.others]
+    def _ranking_choices(self, checkpoint_sha256: str) -> dict[str, Any]:
+        """Return what the ranking depends on beside the images.
+
+        Raises:
+            ConfigError: a network is named twice, and agrees with itself everywhere.
+        """
+        others: list[str] = []
+        for path, name in zip(self.others, self.config.ranking.others, strict=True):
+            sha256 = sha256_of(self.read_model(path).identity)
+            if sha256 in (checkpoint_sha256, *others):
+                raise ConfigError(
+                    f"ranking.others: {name} is a network that is compared already, and agrees with"
+                    " itself\n  give other trainings, such as with other seeds"
+                )
+            others.append(sha256)
         ranking = self.config.ranking
         return {
             "rank": self.config.rank,

@@ -271,7 +271,11 @@ def check_names(options: OutputOptions) -> None:
                 f"formats: no format {name!r}; allowed: {', '.join(allowed)}"
                 + nearest(name, allowed)
             )
-    if not (names or options.rank) or len(set(names)) != len(names):
+    if not (names or options.rank):
+        raise ConfigError(
+            "formats=[]: nothing would be written\n  name formats, or rank images: rank=entropy"
+        )
+    if len(set(names)) != len(names):
         raise ConfigError(f"formats={list(names)}: name each format once")
 
 

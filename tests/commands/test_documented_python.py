@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +84,27 @@ def test_the_blocks_about_a_new_dataset(tmp_path):
     dataset = classes[name](split="train", root=config.dataset.root)
     assert (dataset[0].label == 1).all()
     assert dataset.labels.names[1] == "weed"
+
+
+def test_the_block_that_copies_the_first_images_of_a_ranking(tmp_path, monkeypatch):
+    """Equal names in two directories stay apart; near duplicates have no rank."""
+    lines = ["rank,image,score,pixels,near_duplicate_of,file"]
+    for number, name in enumerate(["a/0", "b/0", "b/1.x", *map(str, range(30))], 1):
+        path = tmp_path / "images" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        rank, twin = (number, "") if name != "b/0" else ("", "a/0")
+        lines.append(f"{rank},{name},0.5,100,{twin},{path}")
+    (tmp_path / "images/c").mkdir()
+    (tmp_path / "images/c/0.png").write_text("c/0")
+    lines.insert(2, f"2,c/0,0.5,100,,{tmp_path}/images/c/0.png")
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions/ranking.csv").write_text("\n".join(lines) + "\n")
+    monkeypatch.chdir(tmp_path)
+    run("labelling-loop.md")
+    copies = {path.relative_to("next").as_posix() for path in Path("next").rglob("*.png")}
+    assert copies == {"a/0.png", "c/0.png", "b/1.x.png", *(f"{at}.png" for at in range(17))}
+    assert all((tmp_path / "next" / name).read_text() + ".png" == name for name in copies)
 
 
 @pytest.mark.slow

@@ -9,14 +9,27 @@ from PIL import Image
 from scipy.stats import entropy as scipy_entropy
 
 from seg.build.models import load_model
+from seg.config.commands import RankingOptions
+from seg.data.label_space import LabelSpace
+from seg.data.outputs import Outputs
 from seg.dataset_tools.duplicates import ICON_PX, thin
 from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
+from seg.prediction.items import Item
+from seg.prediction.ranking.ranking import Ranking
 from seg.prediction.ranking.thumbnail import SIDE_PX, Thumbnail
 from seg.prediction.ranking.top_share import TopShare
 from seg.prediction.writer import ItemRows
 from tests.conftest import seg
-from tests.prediction.conftest import CONFIG, files_in, film, predict
+from tests.prediction.conftest import (
+    CONFIG,
+    altered,
+    files_in,
+    film,
+    format_settings,
+    predict,
+    write,
+)
 
 RANK = ("formats=[]", "rank=entropy")
 
@@ -132,11 +145,68 @@ def test_one_network_in_one_pass_cannot_disagree(checkpoint, pictures, tmp_path)
     assert "give rank=disagreement" in done.stderr
 
 
-def test_a_network_agrees_with_itself(checkpoint, pictures, tmp_path):
-    line = ("formats=[]", "rank=disagreement", f"ranking.others=[{checkpoint}]")
-    done = predict(checkpoint, pictures, *line, cwd=tmp_path)
+def test_equal_weights_agree_and_one_file_twice_is_refused(checkpoint, pictures, tmp_path):
+    line = ("formats=[]", "rank=disagreement")
+    copy = shutil.copy(checkpoint, tmp_path / "copy.ckpt")
+    same = altered(checkpoint, tmp_path / "later.ckpt", lambda content: content.update(epoch=7))
+    for others, name in (([copy], copy), ([same, same], same)):
+        listed = f"ranking.others=[{','.join(map(str, others))}]"
+        done = predict(checkpoint, pictures, *line, listed, cwd=tmp_path)
+        assert done.returncode == CONFIG
+        assert f"ranking.others: {name} is a network that is compared already" in done.stderr
+        assert not (tmp_path / "out").exists()
+    done = predict(checkpoint, pictures, *line, f"ranking.others=[{same}]", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(float(row["score"]) < 1e-5 for row in table(tmp_path / "out/ranking.csv"))
+
+
+@pytest.mark.parametrize("measure", ["entropy", "margin"])
+def test_the_score_of_classes_that_overlap_is_that_of_numpy(measure, tmp_path):
+    """Codes of sets of classes go up to 7 of 3 classes; 255 is no data."""
+    names, size = ("bar", "disk", "far"), (30, 40)
+    outputs = Outputs.multi_label(names).with_thresholds((0.5, 0.25, 0.5))
+    labels = LabelSpace(names, ((255, 0, 0), (0, 0, 255), (0, 255, 0)), (), 255, outputs)
+    random = np.random.default_rng(0)
+    shares_KHW = random.uniform(0.01, 0.99, (3, *size)).astype(np.float32)
+    codes_HW = random.integers(0, 8, size).astype(np.uint8)
+    codes_HW[:3, :4] = 255
+    options = {"rank": measure, "ranking": RankingOptions(share=0.1, top=2, others=[])}
+    settings = format_settings(tmp_path, labels, formats=[], **options)
+    _, part = write(Ranking, settings, Item("a", "a.png"), codes_HW, probabilities_KHW=shares_KHW)
+    limits = np.array(outputs.thresholds)[:, None, None]
+    values_HW = {
+        "entropy": scipy_entropy(np.stack([shares_KHW, 1 - shares_KHW]), base=2).mean(0),
+        "margin": np.minimum(shares_KHW / limits, (1 - shares_KHW) / (1 - limits)).mean(0),
+    }[measure]
+    values = np.sort(values_HW[codes_HW != 255])
+    assert part["pixels"] == values.size == 1200 - 12
+    assert part["score"] == pytest.approx(values[-119:].mean(), abs=2e-5)
+
+
+def test_images_without_data_are_counted_apart(tmp_path, caplog):
+    labels = LabelSpace.identity(("land", "water"), ((9, 99, 9), (9, 9, 199)))
+    options = {"rank": "entropy", "ranking": RankingOptions(share=0.1, top=2, others=[])}
+    settings = format_settings(tmp_path, labels, formats=[], **options)
+    done = []
+    shares_KHW = np.full((2, 20, 20), 0.5, np.float32)
+    for name, value in (("empty", 255), ("whole", 0), ("copy", 1)):
+        item = Item(name, f"{name}.png")
+        label_HW = np.full((20, 20), value, np.uint8)
+        made, part = write(Ranking, settings, item, label_HW, probabilities_KHW=shares_KHW)
+        done.append((item, {"parts": {"ranking": part}, "size": (20, 20)}))
+    made.merge(done)
+    caplog.set_level("INFO")
+    made.log_summary(done)
+    assert "1 images by entropy, 1 near duplicates of them and 1 without data last" in caplog.text
+    rows = table(tmp_path / "ranking.csv")
+    assert [(row["rank"], row["image"]) for row in rows] == [
+        ("1", "whole"),
+        ("", "copy"),
+        ("", "empty"),
+    ]
+    for records, text in ((done[:1], "No image has pixels with data"), ([], "could be read")):
+        made.merge(records)
+        assert text in (tmp_path / "ranking.html").read_text()
 
 
 @pytest.mark.slow

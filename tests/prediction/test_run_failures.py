@@ -96,6 +96,8 @@ def test_pictures_are_never_overwritten(checkpoint, tmp_path):
         (["formats=[pascal_voc]"], [CONFIG, "none of VOC's"]),
         (["formats=[cityscapes]"], [CONFIG, "0.png", "CITY_SEQUENCE_FRAME"]),
         (["formats=[video]"], [CONFIG, "holds none", "overlay"]),
+        (["formats=[]"], [CONFIG, "nothing would be written", "rank=entropy"]),
+        (["ranking=entropy"], [CONFIG, "is a section", "ranking.others, ranking.share"]),
         (["shard=3", "num_shards=3"], [CONFIG, "shard=3", "0 to 2"]),
         (["backend=slurm"], [CONFIG, "backend", "allowed: local, ray"]),
         (["max_pixels=100"], [DATA, "max_pixels=100", "give a larger max_pixels"]),

@@ -64,7 +64,7 @@ def ranking_page(settings: Settings, cards: Sequence[Card], count: int) -> str:
         brightest=f"{brightest:.2g}",
         legend="\n".join(class_entry(labels, at) for at in range(labels.num_classes)),
         cards="\n".join(_card(card, brightest) for card in cards)
-        or "<p>No image has pixels with data.</p>",
+        or f"<li>No image {'has pixels with data' if count else 'could be read'}.</li>",
     )
 
 

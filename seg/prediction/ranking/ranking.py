@@ -100,10 +100,13 @@ class Ranking(Format):
     def log_summary(self, done: Sequence[tuple[Item, ManifestEntry]]) -> None:
         """Log how many images are worth a label."""
         ranked = rank(done, self.name)
+        worth = sum(each.rank is not None for each in ranked)
         twins = sum(each.twin is not None for each in ranked)
+        empty = len(ranked) - worth - twins
         _log.info(
-            "ranking    %d images by %s, %d near duplicates of them last: %s, %s",
-            *(len(ranked) - twins, self.settings.options.rank, twins, self.file, self.page),
+            "ranking    %d images by %s, %d near duplicates of them%s last: %s, %s",
+            *(worth, self.settings.options.rank, twins),
+            *(f" and {empty} without data" if empty else "", self.file, self.page),
         )
 
     def _card(self, each: Ranked, ranked: Sequence[Ranked]) -> Card:
