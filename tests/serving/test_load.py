@@ -1,4 +1,7 @@
-"""The server under load: nothing is lost, waiting is fair, its end and its memory are bounded."""
+"""The server under load: nothing is lost, waiting is fair, its end and its memory are bounded.
+
+`SEG_LOAD_SECONDS=60 python -m pytest tests/serving/test_load.py -m slow` loads it for a minute.
+"""
 
 import http.client
 import os
@@ -116,7 +119,8 @@ def test_a_second_signal_ends_at_once(small_run):
 
 
 def test_200_clients_lose_nothing_and_wait_no_longer_than_their_place(small_run):
-    body, clients, seconds = _body(), 200, 5
+    body, clients = _body(), 200
+    seconds = float(os.environ.get("SEG_LOAD_SECONDS", "5"))
     with _Server(f"checkpoint={small_run}") as server:
         alone_s = []
         with closing(server.connect()) as alone:
