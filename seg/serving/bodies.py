@@ -1,4 +1,4 @@
-"""The image in the body of a request: a field of a form, or the body itself."""
+"""Bodies of requests: the whole, or the image in it: a field of a form, or the body itself."""
 
 import re
 from http import HTTPStatus
@@ -19,6 +19,18 @@ _RAW = (b"image/", b"application/octet-stream")
 _HOW = f"curl -F {FIELD}=@photo.jpg"
 
 
+async def read_body(request: Request) -> bytes:
+    """Return the body.
+
+    Raises:
+        RefusedError: the client has left before its end.
+    """
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise _early() from None
+
+
 async def read_upload(request: Request) -> tuple[bytes, str]:
     """Return the bytes and the name of the uploaded file; without one `image`.
 
@@ -30,7 +42,7 @@ async def read_upload(request: Request) -> tuple[bytes, str]:
         if kind == _FORM:
             content, name = await _of_form(request, options.get(b"boundary", b""))
         elif kind.startswith(_RAW):
-            content, name = await request.body(), FIELD
+            content, name = await read_body(request), FIELD
         else:
             raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -38,10 +50,14 @@ async def read_upload(request: Request) -> tuple[bytes, str]:
                 f" with the field {FIELD!r} ({_HOW}), and image/*",
             )
     except ClientDisconnect:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "the upload ended early") from None
+        raise _early() from None
     if not content:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"the image is empty (0 bytes); {_HOW}")
     return content, name
+
+
+def _early() -> RefusedError:
+    return RefusedError(HTTPStatus.BAD_REQUEST, "the upload ended early")
 
 
 async def _of_form(request: Request, boundary: bytes) -> tuple[bytes, str]:

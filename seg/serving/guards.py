@@ -17,10 +17,11 @@ from seg.serving.refusals import RefusedError
 from seg.serving.request_metrics import RequestMetrics
 
 log = logging.getLogger(__name__)
-_MOST_BODIES = 16  # of the largest size, that are in memory at the same time
 _REFUSED = {*range(400, 500), HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 REFUSAL = "seg.refusal"
 """Key of a request's scope: why it is refused, in a word; without it the name of the status."""
+MOST_BODIES = 16
+"""How many bodies of the largest size may be in memory at the same time."""
 _LINGER_S, _LINGER_BYTES = 2.0, 2**26
 _SECURITY = {
     "Content-Security-Policy": (
@@ -51,7 +52,7 @@ class Guard:
         self._app, self._metrics = app, metrics
         self._access = Access(config.host, find_token(config))
         self._max_bytes, self._upload_s = config.max_bytes, config.upload_timeout_s
-        self.bytes_left = _MOST_BODIES * config.max_bytes
+        self.bytes_left = MOST_BODIES * config.max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

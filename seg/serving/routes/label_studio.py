@@ -11,6 +11,7 @@ from seg.errors import ConfigError
 from seg.io.json_file import compact_json, parse_json
 from seg.io.source import Source, checked
 from seg.prediction.polygons import INSTALL, has_polygons
+from seg.serving.bodies import read_body
 from seg.serving.label_studio_config import LabelingConfig, read_config
 from seg.serving.label_studio_images import TaskImages
 from seg.serving.label_studio_tasks import TaskPredictor, Tracing
@@ -103,7 +104,7 @@ def model_version(service: Service) -> str:
 async def _body(request: Request, config: ServeConfig) -> tuple[Any, Source]:
     """Return the JSON of a request, and how messages call it."""
     source = Source(f"POST {request.url.path}", "body", "send JSON", config.max_bytes)
-    return parse_json(await request.body(), source), source
+    return parse_json(await read_body(request), source), source
 
 
 def _read(label_config: str, service: Service) -> LabelingConfig:

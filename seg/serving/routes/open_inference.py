@@ -3,25 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
 
 import seg
 from seg.config.serve import ServeConfig
 from seg.errors import DataError
+from seg.serving.bodies import read_body
+from seg.serving.guards import MOST_BODIES
 from seg.serving.open_inference.answer import Values, encoder, write_answer
 from seg.serving.open_inference.body import Body, accepted_compression, compress, split_body
 from seg.serving.open_inference.description import PROBABILITIES, VERSION, Interface
 from seg.serving.open_inference.request import InferenceRequest, Limits, read_request
-from seg.serving.refusals import RefusedError
 from seg.serving.service import OverloadError, Service, Services, UnknownModelError
 
-_MOST_BODIES = 16  # of the largest size, that are in memory decompressed
 _EXTENSIONS = ["binary_tensor_data", "model_configuration", "parameters"]
 _MODEL = "/v2/models/{name}"
 _MODEL_VERSION = "/v2/models/{name}/versions/{version}"
@@ -110,7 +108,7 @@ class _Bodies:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._bytes_left = _MOST_BODIES * max_bytes
+        self._bytes_left = MOST_BODIES * max_bytes
         self._parsing = asyncio.Lock()  # JSON takes many times its size while it is parsed
 
     @asynccontextmanager
@@ -158,10 +156,7 @@ class _Model:
 
     async def infer(self, request: Request, bodies: _Bodies) -> Response:
         """Answer a request."""
-        try:
-            content = await request.body()
-        except ClientDisconnect:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "the request ended early") from None
+        content = await read_body(request)
 
         def parse(body: Body) -> InferenceRequest:
             return read_request(body, self.interface, self._limits)
