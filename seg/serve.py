@@ -14,9 +14,9 @@ def main(config: ServeConfig, _: Path) -> None:
     """Load the network, warm it up, and answer requests until SIGTERM or Ctrl-C."""
     from seg.models.checkpoint_file import require_checkpoint
 
-    for path in (config.checkpoint, config.compare):
-        if path is not None:
-            require_checkpoint(path)
+    require_checkpoint(config.checkpoint)
+    if config.compare is not None:
+        require_checkpoint(config.compare, key="compare")
     from seg.build.instantiate import check_sections
     from seg.serving.server import serve
 

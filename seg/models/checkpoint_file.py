@@ -12,8 +12,12 @@ def find_checkpoint(path: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def require_checkpoint(path: Path) -> Path:
+def require_checkpoint(path: Path, *, key: str = "checkpoint") -> Path:
     """Return the file of a path, as `find_checkpoint` does.
+
+    Args:
+        path: of a checkpoint or a run directory.
+        key: the option that names it.
 
     Raises:
         DataError: there is none.
@@ -25,5 +29,5 @@ def require_checkpoint(path: Path) -> Path:
             if path.is_dir()
             else "no such file; give a run directory or its checkpoints/best.ckpt"
         )
-        raise DataError(f"checkpoint={path}: {reason}")
+        raise DataError(f"{key}={path}: {reason}")
     return file

@@ -128,9 +128,9 @@ def test_networks_of_other_classes_are_compared_each_with_its_own(tmp_path):
         ["background", "edge", "core"],
     ]
     for query, card in (("rle", cards[0]), ("rle&model=run_2", cards[1])):
-        document = _answer(run, query, app).json()
-        assert document["model"] == card["name"]
-        assert [each["name"] for each in document["classes"]] == card["classes"]
+        answer = _answer(run, query, app)
+        assert answer.headers["x-seg-model"] == card["name"]
+        assert [each["name"] for each in answer.json()["classes"]] == card["classes"]
 
 
 @pytest.mark.slow
