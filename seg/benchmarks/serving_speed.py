@@ -35,6 +35,7 @@ _TRAINING = (
 )
 _UNTRAINED = (  # whatever their labels are
     *("output_kind=logits", "num_images=2", "tolerance.agreement=0", "tolerance.miou_points=100"),
+    "tolerance.relative_error=10",
     *("calibration.agreement=0", "calibration.num_images=4", "device=cpu"),
 )
 

@@ -130,10 +130,12 @@ class ParityTolerance(Section):
     Attributes:
         agreement: share of pixels that must have the same class.
         miou_points: that the mIoU may fall, in hundredths.
+        relative_error: of the logits, in units of their root mean square.
     """
 
     agreement: Annotated[float, Field(ge=0, le=1)] | None
     miou_points: Annotated[float, Field(ge=0)] | None
+    relative_error: Annotated[float, Field(ge=0)] | None
 
 
 class Calibration(Section):

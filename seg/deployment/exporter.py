@@ -21,7 +21,8 @@ from seg.deployment.metadata import (
     write_card,
 )
 from seg.deployment.mixed_precision_search import select_float_layers
-from seg.deployment.parity import ParityError, Tolerance, measure
+from seg.deployment.other_sizes import SizeParity, measure_sizes
+from seg.deployment.parity import Parity, ParityError, Tolerance, measure
 from seg.deployment.usage import class_table
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
@@ -104,17 +105,11 @@ def export(
             files, engine = _export_int8(model, origin, request, path, calibration)
         else:
             files, engine = _write_file(Source(model, request.spec), origin, kind, path)
-        parity = measure(model, engine, checked)
-        faults = parity.faults(request.tolerance)
-        if faults:
-            raise ParityError(
-                f"{request.format} {request.spec.precision} is not the network on "
-                f"{parity.pictures} images; {target.name} is not written\n  "
-                + "\n  ".join(faults)
-                + "\n  allow more by tolerance.agreement and tolerance.miou_points, or choose "
-                "another precision"
-            )
-        facts = parity.to_dict(request.tolerance) | {"engine": request.engine or kind.name}
+        parity, sizes = _pass_gate(model, engine, request, checked, target.name)
+        facts = parity.to_dict(request.tolerance) | {
+            "engine": request.engine or kind.name,
+            "other_sizes": [each.to_dict() for each in sizes],
+        }
         card = engine.card.model_copy(update={"parity": facts})
         card_path(target).unlink(missing_ok=True)
         for file in files:
@@ -122,6 +117,37 @@ def export(
     write_card(target, card)
     log.info("parity     %s", parity)
     return card
+
+
+def _pass_gate(
+    model: TrainedSegmenter,
+    engine: ExportedModel,
+    request: ExportRequest,
+    checked: Sequence[Sample],
+    name: str,
+) -> tuple[Parity, list[SizeParity]]:
+    """Return the differences from the network; raise `ParityError` if they exceed the tolerance."""
+    tolerance = request.tolerance
+    parity = measure(model, engine, checked)
+    where = f"{parity.pictures} images"
+    remedy = (
+        "allow more by tolerance.agreement, tolerance.miou_points and tolerance.relative_error, "
+        "or choose another precision"
+    )
+    sizes: list[SizeParity] = []
+    faults = parity.faults(tolerance)
+    if not faults:
+        sizes = measure_sizes(model, engine, checked[0], tolerance.relative_error)
+        faults = [fault for each in sizes if (fault := each.fault(tolerance.relative_error))]
+        where = "images of other sizes"
+        height, width = checked[0].image.shape[:2]
+        remedy = f"give size=[{height},{width}], or another format"
+    if faults:
+        raise ParityError(
+            f"{request.format} {request.spec.precision} is not the network on {where}; {name} is "
+            "not written\n  " + "\n  ".join([*faults, remedy])
+        )
+    return parity, sizes
 
 
 def _export_int8(

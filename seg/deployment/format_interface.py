@@ -11,17 +11,19 @@ from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from seg.config.options import nearest
 from seg.deployment.calibration import preprocess
 from seg.deployment.export_graph import DTYPES, exported_program
 from seg.deployment.metadata import Card, ExportSpec
+from seg.deployment.open_pooling import open_average_pool
 from seg.deployment.tensor_info import Signature
 from seg.deployment.usage import Usage, usage_of
 from seg.errors import ConfigError
 from seg.inference.segmentation_model import TrainedSegmenter
+from seg.models.inference_optimization import replace_modules
 
 Runner = Callable[[Tensor], Tensor]
 """Input of the card's kind, B x C x H x W -> logits or labels, a tensor of its own.
@@ -84,6 +86,8 @@ class Source:
         """Return the graph of the folded network, in the precision's type."""
         dtype = DTYPES[self.spec.precision]
         optimized = self.model.optimize(dtype=dtype, channels_last=False)
+        if self.spec.size is None:
+            replace_modules(optimized, {nn.AdaptiveAvgPool2d: open_average_pool})
         return exported_program(optimized, self.spec)
 
 

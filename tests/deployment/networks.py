@@ -16,7 +16,7 @@ from seg.models.interfaces import Normalization
 from tests.models.conftest import settled
 
 SIZE = (65, 97)
-TOLERANCE = Tolerance(0.999, 0.1)
+TOLERANCE = Tolerance(0.999, 0.1, 0.01)
 ORIGIN = SourceCheckpoint(sha256="0" * 64, step=7, config={"seed": 0})
 
 

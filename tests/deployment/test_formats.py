@@ -17,7 +17,7 @@ from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
 from tests.deployment.networks import exported, samples
 
-LOOSE = Tolerance(0.5, 5.0)
+LOOSE = Tolerance(0.5, 5.0, 0.25)
 
 
 NAMES = [

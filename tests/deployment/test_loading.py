@@ -45,7 +45,13 @@ def test_the_card_says_all_that_is_needed(file, network):
     }
     assert card["files"] == {file.name: sha256_of(file)}
     assert card["parity"]["agreement"] > 0.999
-    assert card["parity"]["tolerance"] == {"agreement": 0.999, "miou_points": 0.1}
+    assert card["parity"]["tolerance"] == {
+        "agreement": 0.999,
+        "miou_points": 0.1,
+        "relative_error": 0.01,
+    }
+    assert [each["size"] for each in card["parity"]["other_sizes"]] == [[96, 39], [32, 87]]
+    assert all(each["relative_error"] < 1e-4 for each in card["parity"]["other_sizes"])
     assert card["versions"]["torch"] == torch.__version__.partition("+")[0]
 
 

@@ -17,14 +17,14 @@ def test_a_tampered_network_is_found(pt2_engine):
     with torch.no_grad():
         network.decoder.logits.bias[3] += 2  # the file is of other weights now
     parity = measure(network, pt2_engine, samples())
-    assert parity.faults(Tolerance(0.9999, 1.0))
+    assert parity.faults(Tolerance(0.9999, 1.0, 0.001))
     assert parity.agreement < 0.9999
     assert parity.max_error == pytest.approx(2, abs=1e-2)
 
 
 def test_what_is_refused_is_not_written(tmp_path):
     with pytest.raises(ParityError, match=r"% of the pixels .* required are 100.0000 %") as error:
-        exported(tmp_path, "pt2", precision="bf16", tolerance=Tolerance(1.0, 0.0))
+        exported(tmp_path, "pt2", precision="bf16", tolerance=Tolerance(1.0, 0.0, 1.0))
     assert error.value.exit_code == 3
     assert not list(tmp_path.rglob("*"))
 
@@ -34,7 +34,7 @@ def test_the_file_before_stays_when_its_successor_is_refused(tmp_path):
     path = exported(tmp_path, "pt2")
     before = path.read_bytes()
     with pytest.raises(ParityError):
-        exported(tmp_path, "pt2", tolerance=Tolerance(1.1, 0.0))
+        exported(tmp_path, "pt2", tolerance=Tolerance(1.1, 0.0, 1.0))
     assert path.read_bytes() == before
     assert read_export(path, trust=True).card.parity["agreement"] > 0.999
 
@@ -62,6 +62,8 @@ def test_numbers_are_those_of_the_pictures(pt2_engine, network):
         ({"agreement": 0.9}, "same class"),
         ({"miou_export": 0.5}, "points of mIoU"),
         ({"finite": False}, "finite"),
+        ({"relative_error": 0.18}, "logits are off by 18 %, allowed 0.1 %"),
+        ({"relative_error": float("nan")}, "logits are off"),
         ({"agreement": float("nan")}, "same class"),
     ],
 )
@@ -76,8 +78,8 @@ def test_each_tolerance_counts(changes, word):
         "miou_network": 0.6,
         "miou_export": 0.6,
     }
-    assert not Parity(**fine).faults(Tolerance(0.99, 0.3))
-    (fault,) = Parity(**{**fine, **changes}).faults(Tolerance(0.99, 0.3))
+    assert not Parity(**fine).faults(Tolerance(0.99, 0.3, 0.001))
+    (fault,) = Parity(**{**fine, **changes}).faults(Tolerance(0.99, 0.3, 0.001))
     assert word in fault
 
 

@@ -127,7 +127,7 @@ def write(directory, name, network, **spec):
     decoding = network.decoding
     if spec["input_kind"] == "stored":
         spec["stored_type"] = decoding.kind
-    tolerance = Tolerance(0.5, 5.0) if "precision" in spec else Tolerance(0.998, 5.0)
+    tolerance = Tolerance(0.5, 5.0, 0.25) if "precision" in spec else Tolerance(0.998, 5.0, 0.01)
     request = ExportRequest(name, ExportSpec(**{"precision": "fp32", **spec}), tolerance, 0.9)
     image_HWC = as_array(stored_values(decoding).transpose(1, 2, 0), decoding)
     label_HW = np.zeros(image_HWC.shape[:2], np.uint8)
