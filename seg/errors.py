@@ -109,13 +109,25 @@ def exit_code_of(error: BaseException) -> int:
 
 def is_out_of_room(error: BaseException | None) -> bool:
     """Return whether a disk or quota is full, or a file too large; causes of errors count."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            return True
-        if not isinstance(error, OSError) and any(each in str(error) for each in _NO_ROOM_MESSAGES):
-            return True
+    return any(
+        each.errno in _NO_ROOM
+        if isinstance(each, OSError)
+        else any(message in str(each) for message in _NO_ROOM_MESSAGES)
+        for each in chain_of(error)
+    )
+
+
+def chain_of(error: BaseException | None) -> list[BaseException]:
+    """Return an error, its cause or context, theirs, and so on.
+
+    Each occurs once: libraries that raise a caught error again, from one of its own causes, leave
+    a circle.
+    """
+    chain: list[BaseException] = []
+    while error is not None and all(error is not each for each in chain):
+        chain.append(error)
         error = error.__cause__ or error.__context__
-    return False
+    return chain
 
 
 def _place_of(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from seg.build.segmentation import FitParts
 from seg.cpu import give_back_memory
 from seg.data.loading.loader import SegmentationLoader
-from seg.errors import ConfigError, OutOfMemoryError
+from seg.errors import ConfigError, OutOfMemoryError, chain_of
 
 _MESSAGES = (
     *("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory"),
@@ -49,10 +49,8 @@ def _is_shortage(error: BaseException) -> bool:
 
 def _shortage(parts: FitParts, error: BaseException) -> OutOfMemoryError:
     """Return the error that names what was too large, and a batch size that was tried and fits."""
-    cause: BaseException | None = error
-    while cause is not None:  # frames have the tensors of the step that failed
-        traceback.clear_frames(cause.__traceback__)
-        cause = cause.__context__
+    for each in chain_of(error):  # frames have the tensors of the step that failed
+        traceback.clear_frames(each.__traceback__)
     reason = (str(error).strip() or "no more memory").splitlines()[0]
     trainer, batch_size = parts.trainer, parts.data.batch_size
     device = trainer.strategy.root_device

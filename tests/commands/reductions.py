@@ -142,6 +142,7 @@ NOT_RUN = {
     r"^make |pip install|-m venv|-m pytest": "installs, or runs all of this",
     r"^docker ": "starts servers of others",
     r"triton_client": "needs a server: serving/test_open_inference.py",
+    r"benchmark serve rounds": "takes a minute: tests/benchmarks/test_serving_speed.py",
     r"benchmark memory ": "takes a minute: tests/benchmarks/test_memory_scaling.py",
     r"benchmark (training|inference encoder_name.*)$": "takes a minute: benchmarks/test_tasks.py",
 }

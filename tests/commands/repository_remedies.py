@@ -1,8 +1,10 @@
-"""Where the remedies of model repositories are typed; see `untyped_remedies.py`."""
+"""Where the remedies of exports and model repositories are typed; see `untyped_remedies.py`."""
 
 _TESTS = "deployment/test_repositories.py::"
 
 BESIDE = {
+    "give size=[{},{}], or another format": "deployment/test_other_sizes.py"
+    "::test_every_decoder_of_smp_passes_the_gate",
     "repository={} format={}: allowed: {}": f"{_TESTS}test_formats_that_a_server_lacks_are_refused",
     "repository={} format={}: takes no": f"{_TESTS}test_types_that_a_backend_lacks_are_refused",
     "give another model_name=NAME": f"{_TESTS}test_versions_are_added_and_never_changed",

@@ -191,8 +191,6 @@ BESIDE = {
     "was trained on it; give dataset.root=": "evaluation/test_missing_root.py"
     "::test_where_the_data_lies_now_is_typed",
     "see larger ones by inference.window=": _EXPORT,
-    "give size=[{},{}], or another format": "deployment/test_other_sizes.py"
-    "::test_every_decoder_of_smp_passes_the_gate",
     "export it again: python -m seg.export": _EXPORT,
     "(height x width)\n  {}export it with size=null": _EXPORT,
     "hydra.sweeper.{}={}; allowed:": _DRAWS,

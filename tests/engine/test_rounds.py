@@ -15,8 +15,8 @@ import pytest
 from tests.conftest import seg
 from tests.engine.conftest import RECIPE, assert_equal, assert_the_same, checkpoint
 
-KILL_ROUNDS = int(os.environ.get("SEG_KILL_ROUNDS", "6"))
-DISK_ROUNDS = int(os.environ.get("SEG_DISK_ROUNDS", "3"))
+KILL_ROUNDS = int(os.environ.get("SEG_KILL_ROUNDS", "4"))
+DISK_ROUNDS = int(os.environ.get("SEG_DISK_ROUNDS", "2"))
 KILLED, NO_ROOM = -9, 6
 AVERAGED = (*RECIPE, "callbacks=swa", "callbacks.averaging.start_share=0.5")
 SWEEP = ("-m", *RECIPE, "optimizer.lr=1e-3,2e-3")
