@@ -129,18 +129,20 @@ def _pass_gate(
     """Return the differences from the network; raise `ParityError` if they exceed the tolerance."""
     tolerance = request.tolerance
     parity = measure(model, engine, checked)
+    height, width = checked[0].image.shape[:2]
     where = f"{parity.pictures} images"
     remedy = (
         "allow more by tolerance.agreement, tolerance.miou_points and tolerance.relative_error, "
         "or choose another precision"
     )
+    if request.spec.size is None:
+        remedy += f", or give size=[{height},{width}]"
     sizes: list[SizeParity] = []
     faults = parity.faults(tolerance)
     if not faults:
         sizes = measure_sizes(model, engine, checked[0], tolerance.relative_error)
         faults = [fault for each in sizes if (fault := each.fault(tolerance.relative_error))]
         where = "images of other sizes"
-        height, width = checked[0].image.shape[:2]
         remedy = f"give size=[{height},{width}], or another format"
     if faults:
         raise ParityError(

@@ -31,7 +31,7 @@ def open_average_pool(pool: nn.Module) -> nn.Module | None:
     """Return the replacement of an `nn.AdaptiveAvgPool2d`; None for one that exports as it is."""
     assert isinstance(pool, nn.AdaptiveAvgPool2d)
     size = pool.output_size
-    rows, columns = (size, size) if isinstance(size, int) else size
+    rows, columns = size if isinstance(size, tuple) else (size, size)
     if rows is None or columns is None or (rows, columns) == (1, 1):
         return None
     return OpenAveragePool((rows, columns))
