@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.cpu import give_back_memory
-from seg.errors import UserError
+from seg.errors import DataError, UserError
 from seg.inference.image_model import ImageModel
 from seg.inference.image_source import ArrayRaster
 from seg.inference.inference import Inference
@@ -28,6 +28,8 @@ __all__ = [
 ]
 T = TypeVar("T")
 _LARGE_PIXELS = 2**24
+_MOST_PROBABILITIES = 2**28
+"""Of an image; 1 GiB as float32, for a moment twice."""
 
 
 class UnknownModelError(UserError):
@@ -96,6 +98,7 @@ class Service:
         encode: Callable[[ArrayRaster, Segmentation], T],
         *,
         probabilities: bool = False,
+        may_omit: bool = False,
     ) -> T:
         """Segment an image and encode the result; all in a worker thread.
 
@@ -106,9 +109,10 @@ class Service:
                 `TrainedSegmenter.predict` takes it.
             encode: makes the answer of the image and its segmentation.
             probabilities: whether to compute them.
+            may_omit: leave them out where there are too many; else the image is refused.
 
         Raises:
-            DataError: the image cannot be read.
+            DataError: the image cannot be read, or has too many probabilities.
             ConfigError: the export computes labels alone, and probabilities are requested.
             OverloadError: too many wait.
             ExpiredError: it waited too long.
@@ -119,10 +123,11 @@ class Service:
             raster = self._raster(source)
             decoded_s = perf_counter()
             self.observe("decode", decoded_s - started_s)
+            has_them = probabilities and self._has_room(raster, may_omit)
             if not self._joins:
                 self.observe_batch(1)
             try:
-                segmentation = self._segment(raster, probabilities=probabilities)
+                segmentation = self._segment(raster, probabilities=has_them)
                 self.observe("network", perf_counter() - decoded_s)
                 return encode(raster, segmentation)
             finally:
@@ -150,6 +155,20 @@ class Service:
         if isinstance(source, bytes):
             return decode(source, decoding, max_pixels=self._max_pixels)
         return ArrayRaster.of(as_array(source, decoding), decoding)
+
+    def _has_room(self, raster: ArrayRaster, may_omit: bool) -> bool:
+        """Return whether there is room for all probabilities; refuse the image if they must be."""
+        outputs = self.model.labels.num_outputs
+        if outputs * raster.height * raster.width <= _MOST_PROBABILITIES:
+            return True
+        if may_omit:
+            return False
+        raise DataError(
+            f"image: {raster.width} x {raster.height} px have too many probabilities of {outputs}"
+            f" classes\n  allowed: {_MOST_PROBABILITIES // outputs} px; send a part of it, or ask"
+            " for its labels alone",
+            fault="too_large",
+        )
 
     def _segment(self, raster: ArrayRaster, *, probabilities: bool) -> Segmentation:
         blocks = list(

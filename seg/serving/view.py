@@ -30,7 +30,7 @@ def view_of(segmentation: Segmentation, labels: LabelSpace) -> dict[str, Any]:
         `probability`: of the class that each pixel has, x 255, gray; where outputs are decided by
         themselves, that of the least certain decision;
         `entropy`: of the probabilities, 255: all are equal, gray. The last two are None where the
-        network computes labels alone.
+        network computes labels alone, or the image is too large.
     """
     label_HW = segmentation.label_HW
     is_byte = labels.dtype is np.uint8

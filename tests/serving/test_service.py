@@ -92,6 +92,21 @@ def test_probabilities_come_when_they_are_requested(open_service):
     assert without.label_HW.shape == pixels.shape[:2]
 
 
+def test_too_many_probabilities_are_left_out_or_refused(open_service, monkeypatch):
+    monkeypatch.setattr("seg.serving.service._MOST_PROBABILITIES", 4 * 50 * 60 - 1)
+    service = open_service()
+    pixels, file = _png(50, 60)
+    wanted = {"probabilities": True}
+    left = asyncio.run(service.run(file, lambda _, each: each, **wanted, may_omit=True))
+    assert left.probabilities_KHW is None
+    np.testing.assert_array_equal(left.label_HW, service.model.predict(pixels))
+    with pytest.raises(DataError, match=r"60 x 50 px(.|\n)*allowed: 2999 px") as caught:
+        asyncio.run(service.run(file, _label, **wanted))
+    assert caught.value.fault == "too_large"
+    fits = asyncio.run(service.run(_png(49, 60)[1], lambda _, each: each, **wanted))
+    assert fits.probabilities_KHW.shape == (4, 49, 60)
+
+
 def test_an_image_that_waits_too_long_is_given_up_and_not_worked_on(open_service):
     service = open_service(count=1, timeout_s=0.05)
     gate, worked_on = threading.Event(), []

@@ -111,7 +111,7 @@ function updateNote(image) {
   const [{ view }] = image.parts;
   const notes = [NOTES[state.view]];
   if (view && !fittingBase(image.base, view)) notes.push("This browser cannot show the image itself, so its labels are shown alone.");
-  if (state.view === "entropy" && view && !view.entropy) notes.push("This network computes no probabilities, so there is no entropy.");
+  if (state.view === "entropy" && view && !view.entropy) notes.push("No entropy: the network computes labels alone, or the image has too many probabilities.");
   byId("view-note").textContent = notes.filter(Boolean).join(" ");
   byId("view-note").classList.toggle("with-ramp", state.view === "entropy");
 }

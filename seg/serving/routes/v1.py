@@ -90,10 +90,11 @@ def router(services: Services, _: ServeConfig) -> APIRouter:
         check_query(query, service.model)
         content, file_name = await read_upload(request)
         make = _Make(request, service, values[service.name], query, file_name)
+        is_view = query.output == "view"
         probabilities = OUTPUTS[query.output].wants_probabilities or (
-            query.output == "view" and not service.model.labels_alone
+            is_view and not service.model.labels_alone
         )
-        made = await service.run(content, make, probabilities=probabilities)
+        made = await service.run(content, make, probabilities=probabilities, may_omit=is_view)
         return make.answer(made, started)
 
     @routes.get("/model", responses={404: {"description": _ERRORS[404], **_ERROR}})
