@@ -3,8 +3,8 @@
 _TESTS = "deployment/test_repositories.py::"
 
 BESIDE = {
-    "give size=[{},{}], or another format": "deployment/test_other_sizes.py"
-    "::test_every_decoder_of_smp_passes_the_gate",
+    "give size=[{},{}]": "deployment/test_other_sizes.py"
+    "::test_a_pooling_that_is_bound_to_the_traced_size_is_refused",
     "repository={} format={}: allowed: {}": f"{_TESTS}test_formats_that_a_server_lacks_are_refused",
     "repository={} format={}: takes no": f"{_TESTS}test_types_that_a_backend_lacks_are_refused",
     "give another model_name=NAME": f"{_TESTS}test_versions_are_added_and_never_changed",
