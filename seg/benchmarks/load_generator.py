@@ -104,4 +104,4 @@ async def _read_png(reader: asyncio.StreamReader) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(asyncio.run(ask(Load(**json.load(sys.stdin)))))))
+    sys.stdout.write(json.dumps(asdict(asyncio.run(ask(Load(**json.load(sys.stdin)))))) + "\n")

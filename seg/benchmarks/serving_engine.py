@@ -63,7 +63,8 @@ def composed(overrides: Sequence[str]) -> ServeConfig:
 async def _answer(service: Service) -> None:
     while line := await asyncio.to_thread(sys.stdin.readline):
         answered = await ask(service, Load(**json.loads(line)))
-        print(json.dumps(asdict(answered)), flush=True)
+        sys.stdout.write(json.dumps(asdict(answered)) + "\n")
+        sys.stdout.flush()
 
 
 def main() -> None:

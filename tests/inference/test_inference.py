@@ -65,7 +65,7 @@ def test_whole_is_what_the_network_says(model, image, size):
 def test_tiles_of_any_size_are_the_same(model, image, monkeypatch):
     whole = probabilities(Inference(), model, image)
     monkeypatch.setattr("seg.inference.fusion._TILE_BYTES", {"cpu": 2**11})
-    monkeypatch.setattr("seg.inference.inference._BAND_PX", 10)
+    monkeypatch.setattr("seg.inference.inference.BAND_PX", 10)
     assert_near(probabilities(Inference(), model, image), whole)
 
 
