@@ -144,7 +144,9 @@ NOT_RUN = {
     r"triton_client": "needs a server: serving/test_open_inference.py",
     r"benchmark serve rounds": "takes a minute: tests/benchmarks/test_serving_speed.py",
     r"benchmark memory ": "takes a minute: tests/benchmarks/test_memory_scaling.py",
-    r"benchmark (training|inference encoder_name.*)$": "takes a minute: benchmarks/test_tasks.py",
+    r"benchmark (training|inference (?!device).*)$": "takes a minute: benchmarks/test_tasks.py",
+    r"benchmark data ": "takes half a minute: tests/benchmarks/test_baseline_pipeline.py",
+    r"benchmark loss(?! device)": "takes half a minute: tests/benchmarks/test_loss_speed.py",
 }
 
 
