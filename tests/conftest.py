@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from seg.cpu import limit_openmp_spin
+from tests import thorough
 from tests.warm_process import Running, WarmProcess
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores
@@ -52,6 +53,12 @@ def start(command: str, *arguments: str, cwd: Path, fault: str | None = None) ->
 def _no_process_stays() -> Iterator[None]:
     yield
     _warm.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.endswith(tuple(thorough.ENDS)):
+            item.add_marker("thorough")
 
 
 @pytest.hookimpl(wrapper=True)
