@@ -59,6 +59,7 @@ def test_names_load_no_more_than_they_need():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_evaluate_gives_the_scores_of_the_command(place):
     done = conftest.seg("evaluate", "checkpoint=runs/mine", "hydra.run.dir=typed", cwd=place)
     assert done.returncode == 0, done.stderr

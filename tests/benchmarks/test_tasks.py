@@ -31,6 +31,7 @@ def _broken() -> Prepared:
     raise ValueError("no such thing")
 
 
+@pytest.mark.slow
 def test_ways_take_turns_in_processes_of_their_own():
     found = in_turn({"one": Way(_sleepy), "two": Way(_sleepy, tuned=True)}, rounds=3, device=CPU)
     assert list(found) == ["one", "two"]

@@ -173,6 +173,7 @@ def test_images_without_annotation_are_what_the_tool_means_by_them(
     assert len(open_dataset(config.dataset, config.labels, "train")) == images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["prepare verify", "train dry_run=true"])
 def test_commands_name_the_right_kind(command, tmp_path):
     write_labelme(tmp_path / "mine")

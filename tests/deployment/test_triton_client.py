@@ -107,6 +107,7 @@ def upright(path):
     return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels_first", [True, False])
 def test_images_come_out_upright_and_whole(channels_first, exports, network, photos):
     path = exports("onnx", input_kind="uint8", output_kind="labels")

@@ -217,6 +217,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(street_pictures, tmp_path):
         assert torch.equal(value, teacher[name]), name
 
 
+@pytest.mark.slow
 def test_a_run_is_used_as_any(street_pictures, tmp_path):
     run = tmp_path / "run"
     line = [*SMALL, "semi_supervised=mean_teacher", f"semi_supervised.images={street_pictures}"]

@@ -63,6 +63,7 @@ def test_labels_are_those_of_the_resized_logits(classes, size, resize):
     assert torch.equal(argmax_labels(logits), exact.argmax(1)) or (picked < exact.amax(1)).sum() < 3
 
 
+@pytest.mark.slow
 def test_many_classes_have_labels_losses_and_gradients_of_torch():
     logits = coarse(300, (9, 11), Resize((33, 41), (33, 40), True))
     exact = logits.resize(logits.values.double())

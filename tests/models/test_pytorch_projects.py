@@ -90,6 +90,7 @@ def xception_file(tmp_path_factory):
         yield path
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("output_stride", [16, 8])
 def test_pytorch_deeplab_computes_the_same(output_stride, xception_file, relative_error):

@@ -159,6 +159,7 @@ def test_compiles_and_autocasts():
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "parameters_m", "multiply_adds_g"),
     [

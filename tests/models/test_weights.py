@@ -129,6 +129,7 @@ def test_leftovers_of_a_deeper_encoder_are_refused(tensorflow_checkpoint):
         load_weights(encoder, tensorflow_checkpoint)
 
 
+@pytest.mark.slow
 def test_nothing_that_fits(keras_files):
     decoder_only = create_model(SMALL).decoder
     with pytest.raises(DataError, match="0 tensors loaded"):

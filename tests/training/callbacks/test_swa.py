@@ -77,6 +77,7 @@ def test_it_goes_on_after_a_restart(tmp_path):
     assert content["weight_averaging"]["count"] == 2
 
 
+@pytest.mark.slow
 def test_statistics_rate_and_competition_in_a_run(tmp_path):
     parts = parts_of(
         tmp_path,
